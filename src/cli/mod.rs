@@ -1,0 +1,1 @@
+//! The commands (`postroom run`, `check`, `queue …`): thin, talking to the daemon over its admin socket.

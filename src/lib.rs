@@ -1,0 +1,38 @@
+//! Postroom: the smart host for an office's printers, scanners and old applications.
+//!
+//! A device hands mail to a [`listener`]; the pure [`smtp`] machine runs its session; the [`spool`] keeps the
+//! message durably; the [`queue`] hands it to [`upstream`] within the account's limits; [`report`] tells people
+//! what became of it. `ARCHITECTURE.md` has the tour, the layer table (enforced by a test) and the invariants.
+//!
+//! Read the modules in the order in which they are declared here: each uses only those above it, as the table allows.
+
+pub mod model;
+
+pub mod clock;
+pub mod metrics;
+
+pub mod smtp;
+
+pub mod message;
+
+pub mod device;
+
+pub mod spool;
+
+pub mod upstream;
+
+pub mod report;
+
+pub mod queue;
+
+pub mod listener;
+
+pub mod sandbox;
+
+pub mod admin;
+
+pub mod config;
+
+pub mod daemon;
+
+pub mod cli;

@@ -1,0 +1,3 @@
+//! The `postroom` command. Everything is in the library; see `cli`.
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! The words that every module shares: ids, addresses, sizes, times, secrets, envelopes, replies. No effects.
+//!
+//! - [`MessageId`], [`DeviceName`], [`AccountName`]: who and what
+//! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope
+//! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
+//! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
+//! - [`Secret`]: what must never be printed
+
+mod address;
+mod envelope;
+mod id;
+mod quantity;
+mod reply;
+mod secret;
+
+pub use address::{Address, AddressError, ReversePath};
+pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
+pub use id::{AccountName, DeviceName, InvalidId, MessageId};
+pub use quantity::{ByteSize, InvalidSize, Timestamp};
+pub use reply::{EnhancedCode, Reply};
+pub use secret::Secret;

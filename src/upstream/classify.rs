@@ -1,0 +1,92 @@
+//! What an answer or a fault of the server means: one pure table.
+
+use std::time::Duration;
+
+use crate::model::Reply;
+
+/// Where in the attempt something happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Name resolution and TCP.
+    Connect,
+    /// The handshake, implicit or after STARTTLS.
+    Tls,
+    /// The banner.
+    Greeting,
+    /// EHLO, first or second, and STARTTLS.
+    Ehlo,
+    /// Reading the password or getting the token.
+    Token,
+    /// AUTH.
+    Auth,
+    /// `MAIL FROM`.
+    MailFrom,
+    /// `RCPT TO`.
+    RcptTo,
+    /// `DATA`.
+    Data,
+    /// While text was being sent: end of data cannot have been seen.
+    Body,
+    /// From the final dot on: without an answer, nobody knows.
+    EndOfData,
+}
+
+/// What was said or went wrong.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fault {
+    /// The server answered.
+    Reply(Reply),
+    /// The server closed the connection.
+    Closed,
+    /// No answer in time.
+    TimedOut,
+    /// The network or the handshake failed, with the words of whoever noticed.
+    Failed(String),
+}
+
+/// Whom a verdict concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Concern {
+    /// One recipient.
+    Recipient,
+    /// The message: every recipient of the transaction.
+    Message,
+    /// The account: the message is not to blame and not counted against.
+    Account,
+}
+
+/// What follows, in the imperative for the owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Nothing more: the server has it.
+    Deliver,
+    /// Try again when the plan says.
+    Retry,
+    /// Give up and tell a person.
+    Fail,
+    /// Nobody knows whether the server has it: try again when the plan says, and count the doubt.
+    Doubt,
+    /// Pause the account this long; messages wait.
+    Pause(Duration),
+    /// Stop the account until a probe succeeds or a person acts; messages wait.
+    Stop,
+}
+
+/// What follows from a fault, for whom, and what to tell the administrator.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// For whom.
+    pub concern: Concern,
+    /// What.
+    pub outcome: Outcome,
+    /// The server's words, when it had any.
+    pub reply: Option<Reply>,
+    /// What happened, what it means, the next step: one or two sentences for the administrator.
+    pub advice: &'static str,
+}
+
+/// The table.
+#[must_use]
+pub fn classify(_stage: Stage, _fault: &Fault) -> Verdict {
+    todo!()
+}

@@ -1,0 +1,99 @@
+//! Where an account's mail goes, and how, as the config says.
+
+use std::{path::PathBuf, time::Duration};
+
+/// One way out, checked.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// `host`: a DNS name or an address. The certificate is checked against it.
+    pub host: String,
+    /// `port`.
+    pub port: u16,
+    /// `tls`.
+    pub security: Security,
+    /// `verify`; `false` is allowed for a smart host and warned about at every start.
+    pub verify: Verification,
+    /// `ca_file`: trusted instead of the platform's store.
+    pub ca_file: Option<PathBuf>,
+    /// `auth`; none does not log in.
+    pub auth: Option<Auth>,
+    /// What we call ourselves in `EHLO`: `hostname`.
+    pub helo: String,
+    /// All of RFC 5321 4.5.3.2, scaled by tests.
+    pub timeouts: Timeouts,
+}
+
+/// `tls` of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Security {
+    /// Plaintext, for a smart host on the same machine or LAN.
+    None,
+    /// STARTTLS; without it nothing is sent.
+    StartTls,
+    /// TLS from the first byte (RFC 8314 3.3).
+    Implicit,
+}
+
+/// Whether certificates are checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verification {
+    /// Chain and name.
+    Required,
+    /// Nothing. "Fast mode".
+    Off,
+}
+
+/// `auth = { method, user, password_file | token_file }`. Files are read again at each login, so that a rotated secret is picked up.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// `method`.
+    pub method: AuthMethod,
+    /// `user`; the account's `address` when absent.
+    pub user: String,
+    /// `password_file` or `token_file`.
+    pub secret_file: PathBuf,
+}
+
+/// `method` of an account's login.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuthMethod {
+    /// AUTH LOGIN: what Exchange Online offers for passwords.
+    Login,
+    /// RFC 4616.
+    Plain,
+    /// RFC 2195.
+    CramMd5,
+    /// Google's and Microsoft's OAuth 2.0 form.
+    Xoauth2,
+}
+
+/// How long to wait (RFC 5321 4.5.3.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// TCP connect and TLS handshake.
+    pub connect: Duration,
+    /// The greeting (4.5.3.2.1).
+    pub greeting: Duration,
+    /// EHLO, AUTH, MAIL, RCPT (4.5.3.2.2, .3).
+    pub command: Duration,
+    /// The answer to DATA (4.5.3.2.4).
+    pub data: Duration,
+    /// Each chunk of text (4.5.3.2.5).
+    pub block: Duration,
+    /// The answer to end of data (4.5.3.2.6).
+    pub end_of_data: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        Self {
+            connect: Duration::from_secs(60),
+            greeting: minutes(5),
+            command: minutes(5),
+            data: minutes(2),
+            block: minutes(3),
+            end_of_data: minutes(10),
+        }
+    }
+}
