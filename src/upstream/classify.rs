@@ -62,6 +62,11 @@ pub enum Outcome {
     Deliver,
     /// Try again when the plan says.
     Retry,
+    /// Try again when the plan says, but not before this long: the server named a reason that lasts.
+    RetryAfter(Duration),
+    /// Not an attempt: the server takes no more recipients in this transaction (RFC 5321 4.5.3.1.10). Send to this one in
+    /// another transaction, at once if the budget allows.
+    NextTransaction,
     /// Give up and tell a person.
     Fail,
     /// Nobody knows whether the server has it: try again when the plan says, and count the doubt.
@@ -83,6 +88,21 @@ pub struct Verdict {
     pub reply: Option<Reply>,
     /// What happened, what it means, the next step: one or two sentences for the administrator.
     pub advice: &'static str,
+}
+
+impl Verdict {
+    /// A pause this long is worth an alert: it will not heal while people wait.
+    pub const ALARMING_PAUSE: Duration = Duration::from_secs(30 * 60);
+
+    /// Whether a person should be told at once, beyond what becomes of the message: the account is stopped, or paused for long.
+    #[must_use]
+    pub fn is_alarming(&self) -> bool {
+        match self.outcome {
+            Outcome::Stop => true,
+            Outcome::Pause(pause) => pause >= Self::ALARMING_PAUSE,
+            Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
+        }
+    }
 }
 
 /// The table.

@@ -40,9 +40,10 @@ pub struct Handover<T> {
 /// How a transaction ended.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Report {
-    /// One for each recipient, in the order of [`Handover::recipients`].
+    /// One for each recipient, in the order of [`Handover::recipients`]. When the trouble is the account's, each has
+    /// [`Concern::Account`] with its pause or stop: the attempt does not count against the recipient.
     pub recipients: Vec<Verdict>,
-    /// What the account has to be told, besides.
+    /// What the account has to be told, besides: pause or stop.
     pub account: Option<Trouble>,
     /// Whether the server can have counted the transaction.
     pub counted: Counted,
