@@ -33,7 +33,11 @@ impl Receiving {
         };
         registry.register("connections", "Connections from devices open now", metrics.connections.clone());
         registry.register("connections_accepted", "Connections taken from devices", metrics.connections_accepted.clone());
-        registry.register("connections_refused", "Connections turned away because a limit was reached", metrics.connections_refused.clone());
+        registry.register(
+            "connections_refused",
+            "Connections turned away because a limit was reached",
+            metrics.connections_refused.clone(),
+        );
         registry.register("messages_accepted", "Messages accepted with 250", metrics.messages_accepted.clone());
         registry.register("message_bytes", "Octets of the messages accepted", metrics.message_bytes.clone());
         registry.register("session_panics", "Connections that ended in a panic", metrics.session_panics.clone());

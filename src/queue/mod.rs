@@ -4,7 +4,7 @@
 
 mod settings;
 
-pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderSettings, SenderRewrite, Split};
+pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings, Split};
 
 use serde::{Deserialize, Serialize};
 

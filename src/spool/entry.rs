@@ -9,7 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, Reply, ReturnContent, ReversePath, Timestamp};
+use crate::model::{
+    AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, Reply, ReturnContent, ReversePath, Timestamp,
+};
 
 /// One message in the queue.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -74,6 +74,7 @@ impl<T> Handover<T> {
     /// True when any address cannot go without SMTPUTF8.
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
-        self.smtputf8 && (self.sender.mailbox().is_some_and(Address::needs_smtputf8) || self.recipients.iter().any(|r| r.address.needs_smtputf8()))
+        self.smtputf8
+            && (self.sender.mailbox().is_some_and(Address::needs_smtputf8) || self.recipients.iter().any(|r| r.address.needs_smtputf8()))
     }
 }
