@@ -202,6 +202,18 @@ pub struct Charge {
     pub sequence: u32,
     /// Recipients of the transaction.
     pub recipients: u32,
+    /// Whether the transaction has ended; one that was cut off by a crash never did.
+    pub phase: Phase,
+}
+
+/// Whether a transaction has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Not yet: the server may count it at any moment.
+    UnderWay,
+    /// The server has counted it, if at all.
+    Ended,
 }
 
 /// One settled recipient, kept and searchable.

@@ -14,7 +14,7 @@
 
 mod entry;
 
-pub use entry::{Attempting, Charge, Doubt, Entry, Hold, JournalLine, Progress, RecipientState, Settled};
+pub use entry::{Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Settled};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -154,11 +154,17 @@ impl Spool {
         todo!()
     }
 
-    /// The message that has been due longest, of one device, for one account; with its due time, which may lie ahead.
+    /// The messages that have been due longest, of one device, for one account, earliest first and at most `limit` of
+    /// them; each with its due time, which may lie ahead. The queue asks for one more than it has attempts under way.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn first_due(&self, _account: &AccountName, _device: &DeviceName) -> Result<Option<(Timestamp, MessageId)>, SpoolError> {
+    pub fn first_due(
+        &self,
+        _account: &AccountName,
+        _device: &DeviceName,
+        _limit: usize,
+    ) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
         todo!()
     }
 

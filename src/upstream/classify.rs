@@ -80,6 +80,8 @@ pub enum Outcome {
 /// What follows from a fault, for whom, and what to tell the administrator.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdict {
+    /// Where it was said or went wrong. For a delivery, [`Stage::EndOfData`].
+    pub stage: Stage,
     /// For whom.
     pub concern: Concern,
     /// What.
