@@ -13,6 +13,8 @@ pub mod metrics;
 
 pub mod smtp;
 
+pub mod pop;
+
 pub mod message;
 
 pub mod device;
