@@ -1,7 +1,8 @@
 //! The server's half of SMTP, as a machine without sockets, clock or async (RFC 5321, 4954, 3207, 1870, 6152, 6531, 3461).
 //!
 //! The driver (`listener`) owns the socket. It feeds bytes to [`Session::advance`], does what the returned [`Action`]
-//! says, gives the result back with [`Session::answer`], and sends [`Session::replies`] before it next waits for bytes.
+//! says, gives the result back with [`Session::answer`], calls [`Session::advance`] again with what is left (be it
+//! nothing: an answer may end the session), and sends [`Session::replies`] before it next waits for bytes.
 //! All commands that arrived in one read are thus answered in one write (RFC 2920).
 //!
 //! - `line`: bytes to lines, within bounds
@@ -78,7 +79,7 @@ pub enum EndOfData {
 /// What the driver must do next.
 #[derive(Debug)]
 pub enum Action {
-    /// Send the replies, then read more.
+    /// Send the replies. When input is left over ([`Step::consumed`]), offer it again; else read more.
     Read,
     /// Send the replies, throw away whatever else has been read (RFC 3207 4.2), do the handshake, answer [`Answer::TlsStarted`].
     StartTls,
@@ -91,9 +92,10 @@ pub enum Action {
     WriteBody,
     /// End of data: commit, answer [`Answer::Accepted`] or [`Answer::Refuse`].
     Commit,
-    /// The message in progress is not to be kept (too large, peer aborted): delete the spool file.
+    /// The message in progress is not to be kept, since it is too large: delete the spool file, then call
+    /// [`Session::advance`] again. The rest is swallowed and the refusal given at end of data.
     Discard,
-    /// Send the replies, close the connection.
+    /// Send the replies, close the connection, delete the spool file of a message that has not been committed.
     Close,
 }
 
@@ -127,8 +129,13 @@ pub enum Answer<Proof> {
         /// What this user's device is offered.
         settings: Arc<SessionSettings>,
     },
-    /// The handshake is done.
-    TlsStarted(TlsVersion),
+    /// The handshake is done; from now on these settings hold, since TLS changes what a device is offered.
+    TlsStarted {
+        /// What was agreed on.
+        version: TlsVersion,
+        /// What the client is offered now that it is encrypted. A login made before is forgotten (RFC 3207 4.2).
+        settings: Arc<SessionSettings>,
+    },
     /// The message is on disk. Becomes `250 2.0.0 queued as <id>`.
     Accepted(Proof),
 }

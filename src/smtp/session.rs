@@ -47,6 +47,10 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     pub fn time_out(&mut self) -> Action {
         todo!()
     }
+    /// The client closed the connection, or it broke: notes whether that was polite. A message in progress is lost.
+    pub fn hang_up(&mut self) -> Action {
+        todo!()
+    }
     /// The daemon is stopping: 421 4.3.2 at the next command boundary. A message in progress may finish.
     pub fn shut_down(&mut self) {
         todo!()
