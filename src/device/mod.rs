@@ -1,78 +1,67 @@
 //! Who a client is, what it may do, how often, and what has been seen of it.
 //!
 //! A client is known by its network (longest prefix wins) or by the user it logs in as. Decisions are pure; the only
-//! state is how often a device has sent (governor) and how often logins have failed.
+//! state is how often a device has sent (governor), how often logins have failed, and what was last seen of each device.
+//!
+//! - `settings`: what the config says
+//! - `registry`: [`Devices`], all of them, and how a client is recognised
+//! - `client`: [`Client`], one connection's standing, and every refusal with its text
+//! - `login`: whether a login is right, without telling who exists
+//! - `password`: one password against one stored secret
+//! - `rate`: governor on tokio's time; failed logins counted within bounds
+//! - `sightings`: what was last seen of each device, and of strangers, for the administrator
 
+mod client;
+mod login;
+mod password;
+mod rate;
+mod registry;
 mod settings;
+mod sightings;
 
+pub use client::Client;
+pub use registry::Devices;
 pub use settings::{DeviceAuth, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
+pub use sightings::{Sighting, StrangerSighting};
 
-use std::{net::IpAddr, sync::Arc};
+#[cfg(test)]
+mod fixture {
+    //! A device and a user to vary, for the tests of this module.
 
-use crate::{
-    clock::Clock,
-    metrics::Metrics,
-    model::{Address, ByteSize, Reply, ReversePath, TlsVersion},
-    smtp::{Login, SessionSettings},
-};
+    use super::*;
+    use crate::{
+        clock::Clock,
+        metrics::Metrics,
+        model::{ByteSize, Secret, Timestamp, TlsVersion},
+        smtp::{EndOfData, Mechanism},
+    };
 
-/// All devices and users of the config. Cheap to clone.
-#[derive(Clone)]
-pub struct Devices {}
-
-impl Devices {
-    /// From the checked config.
-    #[must_use]
-    pub fn new(_devices: Vec<DeviceSettings>, _users: Vec<UserSettings>, _hostname: String, _clock: Clock, _metrics: Metrics) -> Self {
-        todo!()
+    pub(super) fn device(name: &str, networks: &[&str]) -> DeviceSettings {
+        DeviceSettings {
+            name: name.into(),
+            networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
+            auth: DeviceAuth::Optional,
+            oldest_tls: TlsVersion::Tls12,
+            senders: vec!["*".parse().unwrap()],
+            recipients: vec!["*".parse().unwrap()],
+            messages_per_minute: None,
+            max_message: ByteSize::from_mebibytes(35),
+            max_recipients: 100,
+            connections: 20,
+            mechanisms: vec![Mechanism::CramMd5, Mechanism::Plain, Mechanism::Login],
+            hide_extensions: Vec::new(),
+            end_of_data: EndOfData::Strict,
+            account: None,
+            from: None,
+        }
     }
 
-    /// The device of a network address. Unknown clients get a stranger: it may talk, log in where users exist, and nothing else.
-    #[must_use]
-    pub fn identify(&self, _peer: IpAddr) -> Client {
-        todo!()
-    }
-}
-
-/// One connection's standing: which device it is, and what it may do. Changes when it logs in.
-#[derive(Clone)]
-pub struct Client {}
-
-impl Client {
-    /// The device's name; none for a stranger.
-    #[must_use]
-    pub fn device(&self) -> Option<&DeviceSettings> {
-        todo!()
+    pub(super) fn user(name: &str, device: &str, password: &str) -> UserSettings {
+        let password = PasswordSource::Clear { file: "user.pass".into(), secret: Secret::new(password.into()) };
+        UserSettings { name: name.into(), password, device: device.into() }
     }
 
-    /// What its session offers. `starttls` is the listener's word, `tls` what is on now.
-    #[must_use]
-    pub fn session_settings(&self, _starttls: crate::smtp::StartTls, _tls: Option<TlsVersion>) -> Arc<SessionSettings> {
-        todo!()
-    }
-
-    /// Verifies a login; the client that results, or the reply to give. May take long (argon2): call it off the async threads.
-    ///
-    /// # Errors
-    /// 535 5.7.8 for a wrong one, 454 4.7.0 after too many.
-    pub fn log_in(&self, _login: &Login) -> Result<(Client, String), Reply> {
-        todo!()
-    }
-
-    /// May it send from this address now? Counts against `messages_per_minute`.
-    ///
-    /// # Errors
-    /// 550 5.7.1 for a stranger or a sender that is not allowed (naming the setting), 530 5.7.0 when it must log in
-    /// first, 450 4.7.1 when too fast, 552 5.3.4 when the declared size is too large.
-    pub fn permit_sender(&self, _sender: &ReversePath, _size: Option<ByteSize>) -> Result<(), Reply> {
-        todo!()
-    }
-
-    /// May it write to this address?
-    ///
-    /// # Errors
-    /// 550 5.7.1, naming the setting.
-    pub fn permit_recipient(&self, _recipient: &Address) -> Result<(), Reply> {
-        todo!()
+    pub(super) fn devices(devices: Vec<DeviceSettings>, users: Vec<UserSettings>) -> Devices {
+        Devices::new(devices, users, "postroom.contoso.lan".into(), Clock::fixed(Timestamp::ZERO), Metrics::new())
     }
 }

@@ -8,7 +8,7 @@ mod receiving;
 mod sending;
 mod storage;
 
-pub use receiving::Receiving;
+pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
 pub use sending::Sending;
 pub use storage::Storage;
 

@@ -1,0 +1,388 @@
+//! One connection's standing: which device it is, and what it may do. Every refusal names the setting that made it.
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+
+use tracing::{debug, info};
+
+use crate::{
+    device::{
+        DeviceAuth, DeviceSettings,
+        login::{LoggedIn, LoginRefusal},
+        registry::{Device, Registry},
+    },
+    metrics::Refusal,
+    model::{Address, ByteSize, EnhancedCode, MessageId, Reply, ReversePath, TlsVersion},
+    smtp::{Login, Quirk, SessionSettings, StartTls},
+};
+
+/// One connection's standing: which device it is, and what it may do. Changes when it logs in.
+#[derive(Clone)]
+pub struct Client {
+    registry: Arc<Registry>,
+    peer: IpAddr,
+    device: Option<Arc<Device>>,
+    user: Option<Arc<str>>,
+}
+
+impl Client {
+    pub(super) fn new(registry: Arc<Registry>, peer: IpAddr, device: Option<Arc<Device>>) -> Self {
+        Self { registry, peer, device, user: None }
+    }
+
+    /// Its address; an IPv4 one as such, whatever the socket.
+    #[must_use]
+    pub const fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// The device's settings; none for a stranger.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceSettings> {
+        self.device.as_ref().map(|device| &device.settings)
+    }
+
+    /// The user it logged in as, by the name in the config.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// What its session offers. `starttls` is the listener's word, `tls` what is on now.
+    #[must_use]
+    pub fn session_settings(&self, starttls: StartTls, tls: Option<TlsVersion>) -> Arc<SessionSettings> {
+        let offer = self.device.as_ref().map_or(&self.registry.stranger, |device| &device.offer);
+        offer.settings(if tls.is_some() { StartTls::Absent } else { starttls })
+    }
+
+    /// Verifies a login; the client that results, and the user's name. May take long (argon2): call it off the async threads.
+    ///
+    /// # Errors
+    /// 535 5.7.8 for a wrong one, 454 4.7.0 after too many.
+    pub fn log_in(&self, login: &Login) -> Result<(Client, String), Reply> {
+        match self.registry.users.verify(self.peer, login) {
+            Ok(LoggedIn { user, device }) => {
+                self.registry.metrics.receiving().logins_accepted.inc();
+                let name = user.as_ref().to_owned();
+                let client = Self { registry: Arc::clone(&self.registry), peer: self.peer, device: Some(device), user: Some(user) };
+                client.note_connection();
+                Ok((client, name))
+            }
+            Err(refusal) => {
+                self.registry.metrics.receiving().logins_refused.inc();
+                // The name is not logged: people do type their password there.
+                match self.device() {
+                    Some(device) => info!(device = %device.name, peer = %self.peer, "login refused"),
+                    None => debug!(peer = %self.peer, "login refused"),
+                }
+                Err(self.remembered(login_refused(refusal)))
+            }
+        }
+    }
+
+    /// May it send from this address now? Counts against `messages_per_minute`.
+    ///
+    /// # Errors
+    /// 550 5.7.1 for a stranger or a sender that is not allowed (naming the setting), 530 5.7.0 when it must log in
+    /// first, 450 4.7.1 when too fast, 552 5.3.4 when the declared size is too large.
+    pub fn permit_sender(&self, sender: &ReversePath, size: Option<ByteSize>) -> Result<(), Reply> {
+        let Some(device) = &self.device else {
+            return Err(self.refuse(Refusal::Stranger, Reply::with(550, EnhancedCode(5, 7, 1), &self.stranger_text())));
+        };
+        let settings = &device.settings;
+        let name = &settings.name;
+        if settings.auth == DeviceAuth::Required && self.user.is_none() {
+            let text = format!("log in first: device \"{name}\" has auth = \"required\"");
+            return Err(self.refuse(Refusal::LoginRequired, Reply::with(530, EnhancedCode(5, 7, 0), &text)));
+        }
+        // RFC 5321 4.5.5: a notice has no sender; it claims to be nobody, so `senders` has nothing to forbid.
+        if let Some(address) = sender.mailbox()
+            && !settings.senders.iter().any(|pattern| pattern.fits(address))
+        {
+            let text = format!("<{address}> is not among the senders of device \"{name}\"; add it to its senders in the configuration");
+            return Err(self.refuse(Refusal::Sender, Reply::with(550, EnhancedCode(5, 7, 1), &text)));
+        }
+        if size.is_some_and(|size| size > settings.max_message) {
+            let text = format!("too large: max_message of device \"{name}\" is {}", settings.max_message);
+            return Err(self.refuse(Refusal::Size, Reply::with(552, EnhancedCode(5, 3, 4), &text)));
+        }
+        if device.rate.as_ref().is_some_and(|rate| !rate.admit()) {
+            let limit = settings.messages_per_minute.unwrap_or_default();
+            let text = format!("too fast: messages_per_minute of device \"{name}\" is {limit}; try again later");
+            return Err(self.refuse(Refusal::Rate, Reply::with(450, EnhancedCode(4, 7, 1), &text)));
+        }
+        Ok(())
+    }
+
+    /// May it write to this address?
+    ///
+    /// # Errors
+    /// 550 5.7.1, naming the setting.
+    pub fn permit_recipient(&self, recipient: &Address) -> Result<(), Reply> {
+        let Some(settings) = self.device() else {
+            return Err(self.refuse(Refusal::Stranger, Reply::with(550, EnhancedCode(5, 7, 1), &self.stranger_text())));
+        };
+        if settings.recipients.iter().any(|pattern| pattern.fits(recipient)) {
+            return Ok(());
+        }
+        let name = &settings.name;
+        let text = format!("<{recipient}> is not among the recipients of device \"{name}\"; add it to its recipients in the configuration");
+        Err(self.refuse(Refusal::Recipient, Reply::with(550, EnhancedCode(5, 7, 1), &text)))
+    }
+
+    /// Notes that it is there.
+    pub fn note_connection(&self) {
+        let now = self.registry.clock.now();
+        match self.device() {
+            Some(device) => self.registry.sightings.of_device(&device.name, self.peer, now, |_seen| {}),
+            None => self.registry.sightings.of_stranger(self.peer, now, |_seen| {}),
+        }
+    }
+
+    /// Notes a message accepted from it.
+    pub fn note_message(&self, id: MessageId) {
+        let now = self.registry.clock.now();
+        if let Some(device) = self.device() {
+            self.registry.sightings.of_device(&device.name, self.peer, now, |seen| {
+                seen.messages += 1;
+                seen.last_message = Some((now, id));
+            });
+        }
+    }
+
+    /// Notes what it does against the standards. Those of strangers are nobody's business.
+    pub fn note_quirks(&self, quirks: &BTreeSet<Quirk>) {
+        if let Some(device) = self.device()
+            && !quirks.is_empty()
+        {
+            let note = |seen: &mut crate::device::Sighting| {
+                for quirk in quirks {
+                    if seen.quirks.insert(*quirk) {
+                        info!(device = %device.name, peer = %self.peer, ?quirk, "quirk");
+                    }
+                }
+            };
+            self.registry.sightings.of_device(&device.name, self.peer, self.registry.clock.now(), note);
+        }
+    }
+
+    fn stranger_text(&self) -> String {
+        let what_else = if self.registry.users.exist() { "log in, or " } else { "" };
+        format!("{} is not in any device's networks; {what_else}add it to [[device]] networks in the configuration", self.peer)
+    }
+
+    fn refuse(&self, refusal: Refusal, reply: Reply) -> Reply {
+        self.registry.metrics.receiving().refusals.get_or_create(&refusal.into()).inc();
+        match self.device() {
+            Some(device) => info!(device = %device.name, peer = %self.peer, %reply, "refused"),
+            None => debug!(peer = %self.peer, %reply, "refused"),
+        }
+        self.remembered(reply)
+    }
+
+    fn remembered(&self, reply: Reply) -> Reply {
+        let now = self.registry.clock.now();
+        match self.device() {
+            Some(device) => {
+                self.registry.sightings.of_device(&device.name, self.peer, now, |seen| seen.last_refusal = Some((now, reply.clone())));
+            }
+            None => self.registry.sightings.of_stranger(self.peer, now, |seen| seen.last_refusal = Some(reply.clone())),
+        }
+        reply
+    }
+}
+
+fn login_refused(refusal: LoginRefusal) -> Reply {
+    match refusal {
+        LoginRefusal::Wrong => Reply::fixed(535, EnhancedCode(5, 7, 8), "Authentication credentials invalid"),
+        LoginRefusal::TooMany => Reply::fixed(454, EnhancedCode(4, 7, 0), "Too many failed logins; try again later"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        device::{DeviceSettings, Devices, PasswordSource, UserSettings, fixture},
+        model::Secret,
+    };
+
+    const PEER: &str = "192.168.10.9";
+
+    fn restricted() -> DeviceSettings {
+        DeviceSettings {
+            senders: vec!["*@contoso.com".parse().unwrap()],
+            recipients: vec!["*@contoso.com".parse().unwrap(), "postmaster@example.com".parse().unwrap()],
+            max_message: ByteSize::from_mebibytes(50),
+            ..fixture::device("printers", &["192.168.10.0/24"])
+        }
+    }
+
+    fn client(device: DeviceSettings) -> Client {
+        fixture::devices(vec![device], vec![fixture::user("mfp1", "printers", "geheim")]).identify(PEER.parse().unwrap())
+    }
+
+    fn check<T>(answer: Result<T, Reply>, expected: &str) {
+        assert_eq!(answer.err().map_or("ok".to_owned(), |reply| reply.to_string()), expected);
+    }
+
+    fn from(address: &str) -> ReversePath {
+        ReversePath::Mailbox(address.parse().unwrap())
+    }
+
+    fn plain(user: &str, password: &str) -> Login {
+        Login::Password { user: user.into(), password: Secret::new(password.into()) }
+    }
+
+    #[test]
+    fn a_sender_must_be_among_those_of_the_device() {
+        let client = client(restricted());
+        check(client.permit_sender(&from("Scan@Contoso.com"), None), "ok");
+        check(client.permit_sender(&ReversePath::Null, None), "ok");
+        check(
+            client.permit_sender(&from("scan@fabrikam.com"), None),
+            "550 5.7.1 <scan@fabrikam.com> is not among the senders of device \"printers\"; add it to its senders in the configuration",
+        );
+    }
+
+    #[test]
+    fn a_recipient_must_be_among_those_of_the_device() {
+        let client = client(restricted());
+        check(client.permit_recipient(&"anna@contoso.com".parse().unwrap()), "ok");
+        check(
+            client.permit_recipient(&"anna@example.com".parse().unwrap()),
+            "550 5.7.1 <anna@example.com> is not among the recipients of device \"printers\"; add it to its recipients in the configuration",
+        );
+    }
+
+    #[test]
+    fn a_message_declared_too_large_is_refused_before_it_is_sent() {
+        let client = client(restricted());
+        check(client.permit_sender(&from("a@contoso.com"), Some(ByteSize::from_mebibytes(50))), "ok");
+        check(
+            client.permit_sender(&from("a@contoso.com"), Some(ByteSize::from_octets(50 * 1024 * 1024 + 1))),
+            "552 5.3.4 too large: max_message of device \"printers\" is 50MB",
+        );
+    }
+
+    #[test]
+    fn a_stranger_may_not_send_and_is_told_which_setting_would_let_it() {
+        let devices = fixture::devices(vec![restricted()], Vec::new());
+        let stranger = devices.identify("::ffff:192.168.7.9".parse().unwrap());
+        let text = "550 5.7.1 192.168.7.9 is not in any device's networks; add it to [[device]] networks in the configuration";
+        check(stranger.permit_sender(&from("a@contoso.com"), None), text);
+        check(stranger.permit_sender(&ReversePath::Null, None), text);
+        check(stranger.permit_recipient(&"anna@contoso.com".parse().unwrap()), text);
+        assert_eq!(devices.strangers()[0].last_refusal.as_ref().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_device_that_must_log_in_may_send_after_it_did() {
+        let client = client(DeviceSettings { auth: DeviceAuth::Required, ..restricted() });
+        let refusal = "530 5.7.0 log in first: device \"printers\" has auth = \"required\"";
+        check(client.permit_sender(&from("a@contoso.com"), None), refusal);
+        let (client, user) = client.log_in(&plain("CONTOSO\\MFP1", "geheim")).unwrap();
+        assert_eq!(user, "mfp1");
+        check(client.permit_sender(&from("a@contoso.com"), None), "ok");
+    }
+
+    #[test]
+    fn a_stranger_becomes_the_device_of_its_user() {
+        let devices = fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
+        let stranger = devices.identify("172.16.0.1".parse().unwrap());
+        check(
+            stranger.permit_sender(&from("a@contoso.com"), None),
+            "550 5.7.1 172.16.0.1 is not in any device's networks; log in, or add it to [[device]] networks in the configuration",
+        );
+        let (client, _) = stranger.log_in(&plain("mfp1@contoso.com", "geheim")).unwrap();
+        assert_eq!(client.device().unwrap().name.as_str(), "printers");
+        check(client.permit_sender(&from("a@contoso.com"), None), "ok");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_connections_of_a_device_share_its_messages_per_minute() {
+        let devices = fixture::devices(vec![DeviceSettings { messages_per_minute: Some(2), ..restricted() }], Vec::new());
+        let (one, other) = (devices.identify(PEER.parse().unwrap()), devices.identify("192.168.10.10".parse().unwrap()));
+        check(one.permit_sender(&from("a@contoso.com"), None), "ok");
+        // What is refused for another reason does not count.
+        assert!(one.permit_sender(&from("a@fabrikam.com"), None).is_err());
+        check(other.permit_sender(&from("a@contoso.com"), None), "ok");
+        let refusal = "450 4.7.1 too fast: messages_per_minute of device \"printers\" is 2; try again later";
+        check(one.permit_sender(&from("a@contoso.com"), None), refusal);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        check(one.permit_sender(&from("a@contoso.com"), None), "ok");
+    }
+
+    fn fail(client: &Client, user: &str, times: usize) {
+        for _ in 0..times {
+            assert!(client.log_in(&plain(user, "falsch")).is_err());
+        }
+    }
+
+    const WRONG: &str = "535 5.7.8 Authentication credentials invalid";
+    const TOO_MANY: &str = "454 4.7.0 Too many failed logins; try again later";
+
+    fn two_users() -> Devices {
+        let users = vec![fixture::user("mfp1", "printers", "geheim"), fixture::user("erp", "printers", "geheim")];
+        fixture::devices(vec![restricted()], users)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_fails_too_often_waits_whether_the_user_exists_or_not() {
+        for user in ["mfp1", "nobody"] {
+            let devices = two_users();
+            let client = devices.identify(PEER.parse().unwrap());
+            fail(&client, user, 10);
+            check(client.log_in(&plain(user, "falsch")), WRONG);
+            check(client.log_in(&plain("erp", "geheim")), TOO_MANY);
+            check(devices.identify("192.168.10.10".parse().unwrap()).log_in(&plain("erp", "geheim")), "ok");
+            tokio::time::advance(Duration::from_secs(31)).await;
+            check(client.log_in(&plain("erp", "geheim")), "ok");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_tried_from_many_addresses_waits_everywhere_but_where_it_logged_in() {
+        let devices = two_users();
+        let home = devices.identify(PEER.parse().unwrap());
+        check(home.log_in(&plain("mfp1", "geheim")), "ok");
+        for n in 0..8 {
+            fail(&devices.identify(format!("10.0.0.{n}").parse().unwrap()), "mfp1", 4);
+        }
+        check(devices.identify("10.0.0.99".parse().unwrap()).log_in(&plain("mfp1", "geheim")), TOO_MANY);
+        check(home.log_in(&plain("mfp1", "geheim")), "ok");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_with_a_wrong_password_does_not_lock_out_another_on_the_same_server() {
+        let client = two_users().identify(PEER.parse().unwrap());
+        check(client.log_in(&plain("mfp1", "geheim")), "ok");
+        fail(&client, "erp", 20);
+        check(client.log_in(&plain("mfp1", "geheim")), "ok");
+        // Nor may it use that to guess.
+        fail(&client, "mfp1", 11);
+        check(client.log_in(&plain("mfp1", "geheim")), TOO_MANY);
+    }
+
+    #[test]
+    fn an_unknown_user_costs_what_a_wrong_password_costs() {
+        use argon2::{Argon2, Params, PasswordHasher, password_hash::SaltString};
+        let params = Params::new(16 * 1024, 3, 1, None).unwrap();
+        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let hash = argon2.hash_password(b"geheim", &SaltString::from_b64("c2FsdHNhbHQ").unwrap()).unwrap().to_string();
+        let slow = UserSettings { password: PasswordSource::Argon2(hash), ..fixture::user("mfp1", "printers", "") };
+        let quick = fixture::user("mfp2", "printers", "geheim");
+        let client = fixture::devices(vec![restricted()], vec![quick, slow]).identify(PEER.parse().unwrap());
+        let cost = |user: &str| {
+            let start = tokio::time::Instant::now();
+            fail(&client, user, 1);
+            start.elapsed()
+        };
+        let wrong = cost("mfp1");
+        for user in ["nobody", "mfp2"] {
+            let other = cost(user);
+            assert!(other * 4 > wrong, "{user}: {other:?} against {wrong:?}");
+        }
+    }
+}

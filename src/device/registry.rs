@@ -1,0 +1,207 @@
+//! All devices and users of the config, and how a client is recognised.
+
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
+
+use crate::{
+    clock::Clock,
+    device::{
+        Client, DeviceAuth, DeviceSettings, Sighting, StrangerSighting, UserSettings, login::Users, rate::MessageRate, sightings::Sightings,
+    },
+    metrics::Metrics,
+    model::ByteSize,
+    smtp::{EndOfData, Mechanism, SessionSettings, StartTls},
+};
+
+/// All devices and users of the config. Cheap to clone.
+#[derive(Clone)]
+pub struct Devices(Arc<Registry>);
+
+pub(super) struct Registry {
+    devices: Vec<Arc<Device>>,
+    pub(super) users: Users,
+    pub(super) stranger: Offer,
+    pub(super) sightings: Sightings,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+}
+
+/// One device, with what follows from its settings worked out once.
+pub(super) struct Device {
+    pub(super) settings: DeviceSettings,
+    pub(super) offer: Offer,
+    pub(super) rate: Option<MessageRate>,
+}
+
+/// What sessions offer, ready to be shared by all of them.
+pub(super) struct Offer {
+    with_starttls: Arc<SessionSettings>,
+    without: Arc<SessionSettings>,
+}
+
+impl Offer {
+    fn new(settings: SessionSettings) -> Self {
+        let without = Arc::new(SessionSettings { starttls: StartTls::Absent, ..settings.clone() });
+        Self { with_starttls: Arc::new(SessionSettings { starttls: StartTls::Offered, ..settings }), without }
+    }
+
+    pub(super) fn settings(&self, starttls: StartTls) -> Arc<SessionSettings> {
+        Arc::clone(match starttls {
+            StartTls::Offered => &self.with_starttls,
+            StartTls::Absent => &self.without,
+        })
+    }
+}
+
+impl Devices {
+    /// From the checked config. A user whose device is not there cannot log in; the config refuses such a user.
+    #[must_use]
+    pub fn new(devices: Vec<DeviceSettings>, users: Vec<UserSettings>, hostname: String, clock: Clock, metrics: Metrics) -> Self {
+        let stranger = Offer::new(offered_to_strangers(&devices, &users, hostname.clone()));
+        let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname.clone()))).collect();
+        let users = Users::new(users, &devices);
+        Self(Arc::new(Registry { devices, users, stranger, sightings: Sightings::default(), clock, metrics }))
+    }
+
+    /// The device of a network address: the longest prefix wins, among equals the first in the file. Unknown clients
+    /// get a stranger: it may talk, log in where users exist, and nothing else.
+    #[must_use]
+    pub fn identify(&self, peer: IpAddr) -> Client {
+        // A dual-stack socket shows IPv4 clients as ::ffff:192.168.7.9.
+        let peer = peer.to_canonical();
+        let mut best: Option<(u8, &Arc<Device>)> = None;
+        for device in &self.0.devices {
+            let prefix = device.settings.networks.iter().filter(|n| n.contains(&peer)).map(ipnet::IpNet::prefix_len).max();
+            if let Some(prefix) = prefix
+                && best.is_none_or(|(longest, _)| prefix > longest)
+            {
+                best = Some((prefix, device));
+            }
+        }
+        Client::new(Arc::clone(&self.0), peer, best.map(|(_, device)| Arc::clone(device)))
+    }
+
+    /// What was last seen of each device that was seen since the start.
+    #[must_use]
+    pub fn sightings(&self) -> Vec<Sighting> {
+        self.0.sightings.devices()
+    }
+
+    /// The last clients that were no device, the latest first.
+    #[must_use]
+    pub fn strangers(&self) -> Vec<StrangerSighting> {
+        self.0.sightings.strangers()
+    }
+}
+
+impl Device {
+    fn new(settings: DeviceSettings, users: &[UserSettings], hostname: String) -> Self {
+        let own: Vec<&UserSettings> = users.iter().filter(|user| user.device == settings.name).collect();
+        // A device without users of its own lends its network to those of others.
+        let loggers: Vec<&UserSettings> = if own.is_empty() { users.iter().collect() } else { own };
+        let mechanisms = match settings.auth {
+            DeviceAuth::None => Vec::new(),
+            DeviceAuth::Optional | DeviceAuth::Required => verifiable(&settings.mechanisms, &loggers),
+        };
+        let offer = Offer::new(SessionSettings {
+            hostname,
+            max_message: settings.max_message,
+            max_recipients: settings.max_recipients,
+            starttls: StartTls::Absent,
+            mechanisms,
+            hide_extensions: settings.hide_extensions.clone(),
+            end_of_data: settings.end_of_data,
+        });
+        let rate = settings.messages_per_minute.and_then(NonZeroU32::new).map(MessageRate::per_minute);
+        Self { settings, offer, rate }
+    }
+}
+
+/// The mechanisms of a list that every one of these users can log in with. A device takes the first that it likes of
+/// those offered (Canon: CRAM-MD5 before all others), so one that fails for some user must not be offered at all.
+fn verifiable(mechanisms: &[Mechanism], users: &[&UserSettings]) -> Vec<Mechanism> {
+    if users.is_empty() {
+        return Vec::new();
+    }
+    mechanisms.iter().copied().filter(|mechanism| users.iter().all(|user| user.password.verifies(*mechanism))).collect()
+}
+
+/// A stranger may become any user's device, so it is offered what any of those devices is, as far as all users can be verified.
+fn offered_to_strangers(devices: &[DeviceSettings], users: &[UserSettings], hostname: String) -> SessionSettings {
+    let of_users = |device: &&DeviceSettings| users.iter().any(|user| user.device == device.name);
+    let reachable: Vec<&DeviceSettings> = devices.iter().filter(of_users).collect();
+    let mut listed: Vec<Mechanism> = Vec::new();
+    for mechanism in reachable.iter().flat_map(|device| &device.mechanisms) {
+        if !listed.contains(mechanism) {
+            listed.push(*mechanism);
+        }
+    }
+    SessionSettings {
+        hostname,
+        max_message: reachable.iter().map(|device| device.max_message).max().unwrap_or(ByteSize::from_octets(0)),
+        max_recipients: 1,
+        starttls: StartTls::Absent,
+        mechanisms: verifiable(&listed, &users.iter().collect::<Vec<_>>()),
+        hide_extensions: Vec::new(),
+        end_of_data: EndOfData::Strict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{PasswordSource, fixture};
+
+    fn identified(networks: &[(&str, &[&str])], peer: &str) -> Option<String> {
+        let devices = networks.iter().map(|(name, networks)| fixture::device(name, networks)).collect();
+        let client = fixture::devices(devices, Vec::new()).identify(peer.parse().unwrap());
+        client.device().map(|device| device.name.to_string())
+    }
+
+    #[test]
+    fn a_client_is_the_device_whose_network_fits_closest() {
+        let office: &[(&str, &[&str])] = &[
+            ("all", &["192.168.0.0/16", "2001:db8::/32"]),
+            ("printers", &["192.168.10.0/24"]),
+            ("reception", &["10.0.0.0/8", "192.168.10.7/32"]),
+            ("also printers", &["192.168.10.0/24"]),
+        ];
+        for (peer, device) in [
+            ("192.168.10.8", Some("printers")),
+            ("::ffff:192.168.10.8", Some("printers")),
+            ("192.168.10.7", Some("reception")),
+            ("192.168.11.7", Some("all")),
+            ("2001:db8::9", Some("all")),
+            ("172.16.0.1", None),
+        ] {
+            assert_eq!(identified(office, peer), device.map(str::to_owned), "{peer}");
+        }
+    }
+
+    fn hashed(name: &str, device: &str) -> UserSettings {
+        UserSettings { password: PasswordSource::Argon2("$argon2id$…".into()), ..fixture::user(name, device, "") }
+    }
+
+    fn offered(devices: Vec<DeviceSettings>, users: Vec<UserSettings>, peer: &str) -> Vec<Mechanism> {
+        let client = fixture::devices(devices, users).identify(peer.parse().unwrap());
+        client.session_settings(StartTls::Offered, None).mechanisms.clone()
+    }
+
+    #[test]
+    fn only_what_all_its_users_can_log_in_with_is_offered_to_a_device() {
+        let device = || vec![fixture::device("printers", &["10.0.0.0/8"])];
+        let (clear, hash) = (fixture::user("mfp1", "printers", "x"), hashed("mfp2", "printers"));
+        let all = vec![Mechanism::CramMd5, Mechanism::Plain, Mechanism::Login];
+        assert_eq!(offered(device(), vec![clear.clone()], "10.0.0.1"), all);
+        assert_eq!(offered(device(), vec![clear.clone()], "172.16.0.1"), all);
+        assert_eq!(offered(device(), vec![clear.clone(), hash.clone()], "10.0.0.1"), [Mechanism::Plain, Mechanism::Login]);
+        assert_eq!(offered(device(), vec![clear, hash], "172.16.0.1"), [Mechanism::Plain, Mechanism::Login]);
+        assert_eq!(offered(device(), Vec::new(), "10.0.0.1"), []);
+        assert_eq!(offered(device(), Vec::new(), "172.16.0.1"), []);
+    }
+
+    #[test]
+    fn a_device_that_is_not_to_log_in_is_not_offered_to() {
+        let device = DeviceSettings { auth: DeviceAuth::None, ..fixture::device("printers", &["10.0.0.0/8"]) };
+        assert_eq!(offered(vec![device], vec![fixture::user("mfp1", "printers", "x")], "10.0.0.1"), []);
+    }
+}
