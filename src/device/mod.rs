@@ -62,6 +62,6 @@ mod fixture {
     }
 
     pub(super) fn devices(devices: Vec<DeviceSettings>, users: Vec<UserSettings>) -> Devices {
-        Devices::new(devices, users, "postroom.contoso.lan".into(), Clock::fixed(Timestamp::ZERO), Metrics::new())
+        Devices::new(devices, users, "postroom.contoso.lan", Clock::fixed(Timestamp::ZERO), Metrics::new())
     }
 }

@@ -55,9 +55,9 @@ impl Offer {
 impl Devices {
     /// From the checked config. A user whose device is not there cannot log in; the config refuses such a user.
     #[must_use]
-    pub fn new(devices: Vec<DeviceSettings>, users: Vec<UserSettings>, hostname: String, clock: Clock, metrics: Metrics) -> Self {
-        let stranger = Offer::new(offered_to_strangers(&devices, &users, hostname.clone()));
-        let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname.clone()))).collect();
+    pub fn new(devices: Vec<DeviceSettings>, users: Vec<UserSettings>, hostname: &str, clock: Clock, metrics: Metrics) -> Self {
+        let stranger = Offer::new(offered_to_strangers(&devices, &users, hostname));
+        let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname))).collect();
         let users = Users::new(users, &devices);
         Self(Arc::new(Registry { devices, users, stranger, sightings: Sightings::default(), clock, metrics }))
     }
@@ -94,7 +94,7 @@ impl Devices {
 }
 
 impl Device {
-    fn new(settings: DeviceSettings, users: &[UserSettings], hostname: String) -> Self {
+    fn new(settings: DeviceSettings, users: &[UserSettings], hostname: &str) -> Self {
         let own: Vec<&UserSettings> = users.iter().filter(|user| user.device == settings.name).collect();
         // A device without users of its own lends its network to those of others.
         let loggers: Vec<&UserSettings> = if own.is_empty() { users.iter().collect() } else { own };
@@ -103,7 +103,7 @@ impl Device {
             DeviceAuth::Optional | DeviceAuth::Required => verifiable(&settings.mechanisms, &loggers),
         };
         let offer = Offer::new(SessionSettings {
-            hostname,
+            hostname: hostname.to_owned(),
             max_message: settings.max_message,
             max_recipients: settings.max_recipients,
             starttls: StartTls::Absent,
@@ -126,7 +126,7 @@ fn verifiable(mechanisms: &[Mechanism], users: &[&UserSettings]) -> Vec<Mechanis
 }
 
 /// A stranger may become any user's device, so it is offered what any of those devices is, as far as all users can be verified.
-fn offered_to_strangers(devices: &[DeviceSettings], users: &[UserSettings], hostname: String) -> SessionSettings {
+fn offered_to_strangers(devices: &[DeviceSettings], users: &[UserSettings], hostname: &str) -> SessionSettings {
     let of_users = |device: &&DeviceSettings| users.iter().any(|user| user.device == device.name);
     let reachable: Vec<&DeviceSettings> = devices.iter().filter(of_users).collect();
     let mut listed: Vec<Mechanism> = Vec::new();
@@ -136,7 +136,7 @@ fn offered_to_strangers(devices: &[DeviceSettings], users: &[UserSettings], host
         }
     }
     SessionSettings {
-        hostname,
+        hostname: hostname.to_owned(),
         max_message: reachable.iter().map(|device| device.max_message).max().unwrap_or(ByteSize::from_octets(0)),
         max_recipients: 1,
         starttls: StartTls::Absent,
