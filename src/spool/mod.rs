@@ -54,6 +54,9 @@ pub enum SpoolError {
         /// Why not.
         source: std::io::Error,
     },
+    /// One process may use a data folder.
+    #[error("{0} is in use by another process")]
+    Locked(PathBuf),
     /// The index failed.
     #[error("index: {0}")]
     Index(String),
