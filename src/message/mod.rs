@@ -1,7 +1,17 @@
-//! The message itself: trace, and the text on its way out. Reading, repair and rewriting of the header block belong here.
+//! The message itself: its header block read, repaired and rewritten, its trace, its text on the way out.
+//!
+//! - [`received`]: the `Received:` field of an accepted message
+//! - [`header`]: fields that can be looked up and replaced
+//! - [`mailbox`]: what stands in `From:`
+//! - [`edit()`]: the edits of delivery
+//! - [`Text`]: where the text of an attempt comes from
 
+mod edit;
+pub mod header;
+pub mod mailbox;
 mod text;
 mod trace;
 
+pub use edit::{Edits, Identity, Repair, edit};
 pub use text::Text;
 pub use trace::received;

@@ -1,0 +1,189 @@
+//! Mailboxes in `From:` and `Reply-To:` (RFC 5322 3.4): told right from wrong, read when wrong, written right.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::model::Address;
+
+/// A display name and an address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mailbox {
+    /// Display name, decoded from its quotes; an encoded word (RFC 2047) is kept as it is.
+    pub name: Option<String>,
+    /// Address.
+    pub address: Address,
+}
+
+/// Octets of an encoded word (RFC 2047 2: at most 75) that are left for text before base64.
+const ENCODED_WORD_TEXT: usize = 42;
+
+/// True when a field's value is exactly one mailbox that every server reads in the same way.
+#[must_use]
+pub fn is_well_formed(value: &str) -> bool {
+    let Some((name, rest)) = value.split_once('<') else {
+        return value.is_ascii() && value.parse::<Address>().is_ok() && !value.contains([',', ';', '"', '(', ')']);
+    };
+    let Some(address) = rest.strip_suffix('>') else {
+        return false;
+    };
+    value.is_ascii() && address.parse::<Address>().is_ok() && is_phrase(name.trim())
+}
+
+/// Reads one mailbox out of what a device wrote, however wrong: the last thing in angle brackets, else the first word with
+/// an `@`; whatever stands before it is the name. None when there is no address, or no telling which.
+#[must_use]
+pub fn read(value: &str) -> Option<Mailbox> {
+    if let Some(open) = value.rfind('<') {
+        let inside = value.get(open + 1..)?;
+        let inside = inside.split('>').next().unwrap_or(inside);
+        let address = clean_address(inside)?;
+        return Some(Mailbox { name: clean_name(value.get(..open)?), address });
+    }
+    let words: Vec<&str> = value.split([' ', '\t', ',', ';']).filter(|word| word.contains('@')).collect();
+    let word = words.first()?;
+    let before = value.split(*word).next().unwrap_or_default();
+    Some(Mailbox { name: clean_name(before), address: clean_address(word)? })
+}
+
+impl Mailbox {
+    /// As a field's value: quoted or encoded where it must be.
+    #[must_use]
+    pub fn render(&self) -> String {
+        match &self.name {
+            None => self.address.to_string(),
+            Some(name) => format!("{} <{}>", render_name(name), self.address),
+        }
+    }
+}
+
+fn clean_address(text: &str) -> Option<Address> {
+    let mail_to = text.trim().trim_start_matches("mailto:");
+    mail_to.trim_matches(['\'', '"', '(', ')', '<', '>', ' ', '\t', ',', ';']).parse().ok()
+}
+
+fn clean_name(text: &str) -> Option<String> {
+    let trimmed = text.trim().trim_end_matches('<').trim();
+    let unquoted = match trimmed.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) => inside.replace("\\\"", "\"").replace("\\\\", "\\"),
+        None => trimmed.to_owned(),
+    };
+    let name = unquoted.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn render_name(name: &str) -> String {
+    if is_phrase(name) {
+        return name.to_owned();
+    }
+    if name.is_ascii() && !name.chars().any(char::is_control) {
+        return format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    let mut words: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    for character in name.chars().filter(|c| !c.is_control()) {
+        if piece.len() + character.len_utf8() > ENCODED_WORD_TEXT {
+            words.push(encoded_word(&piece));
+            piece.clear();
+        }
+        piece.push(character);
+    }
+    words.push(encoded_word(&piece));
+    // RFC 2047 2: a line with an encoded word is at most 76 long. White space between two of them is not shown.
+    words.join("\r\n ")
+}
+
+fn encoded_word(text: &str) -> String {
+    format!("=?utf-8?B?{}?=", STANDARD.encode(text))
+}
+
+/// RFC 5322 3.2.5: nothing, words of atom characters, or one quoted string.
+fn is_phrase(text: &str) -> bool {
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match quoted {
+        Some(inside) => is_quoted_content(inside),
+        None => text.split([' ', '\t']).all(|word| word.bytes().all(is_atom_character)),
+    }
+}
+
+fn is_quoted_content(text: &str) -> bool {
+    let mut escaped = false;
+    for octet in text.bytes() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return false,
+            b'\t' | 32..=126 => {}
+            _ => return false,
+        }
+    }
+    !escaped
+}
+
+/// RFC 5322 3.2.3 `atext`, with the dot of `obs-phrase`, which everyone reads.
+fn is_atom_character(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&octet)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &str, repaired: Option<&str>) {
+        assert_eq!(read(value).map(|mailbox| mailbox.render()).as_deref(), repaired, "{value}");
+        if let Some(repaired) = repaired {
+            assert!(is_well_formed(&repaired.replace("\r\n", "")), "{repaired} is still malformed");
+        }
+    }
+
+    #[test]
+    fn what_devices_write_becomes_one_legal_mailbox() {
+        // Microsoft names the unquoted "@" in the display name as a printer's defect that breaks submission.
+        check("scan@contoso.com <scan@contoso.com>", Some("\"scan@contoso.com\" <scan@contoso.com>"));
+        check("Copier, 2nd floor <scan@contoso.com>", Some("\"Copier, 2nd floor\" <scan@contoso.com>"));
+        check("Copier scan@contoso.com", Some("Copier <scan@contoso.com>"));
+        check("<<scan@contoso.com>>", Some("scan@contoso.com"));
+        check("<'scan@contoso.com'>", Some("scan@contoso.com"));
+        check("a@contoso.com, b@contoso.com", Some("a@contoso.com"));
+        check("\"Büro\" <scan@contoso.com>", Some("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>"));
+        check("Say \"hi\" <scan@contoso.com>", Some("\"Say \\\"hi\\\"\" <scan@contoso.com>"));
+        check("\"Smith \\\"J\\\"\" <j@contoso.com>", Some("\"Smith \\\"J\\\"\" <j@contoso.com>"));
+        check("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>", Some("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>"));
+        check("scanner", None);
+        check("", None);
+        check("<>", None);
+    }
+
+    #[test]
+    fn what_is_right_is_told_from_what_is_wrong() {
+        for right in ["scan@contoso.com", "Scanner <scan@contoso.com>", "\"A, B\" <scan@contoso.com>", "<scan@contoso.com>"] {
+            assert!(is_well_formed(right), "{right}");
+        }
+        for wrong in ["scan@contoso.com <scan@contoso.com>", "A, B <a@b>", "a@b, c@d", "scanner", "<a@b", "Büro <a@b>", "a@b (x)"] {
+            assert!(!is_well_formed(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_smuggle_a_field() {
+        let mailbox = Mailbox { name: Some("A\r\nBcc: x@y.z".into()), address: "a@b.c".parse().unwrap() };
+        assert!(!mailbox.render().contains('\n'), "{}", mailbox.render());
+    }
+
+    #[test]
+    fn a_long_name_is_encoded_in_pieces_that_fit() {
+        let mailbox = Mailbox { name: Some("ä".repeat(60)), address: "a@b.c".parse().unwrap() };
+        let rendered = mailbox.render();
+        assert!(rendered.split("\r\n ").all(|line| line.split(' ').all(|word| word.len() <= 75)), "{rendered}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_can_be_read_is_written_well_formed(value in "\\PC{0,40}(<[a-z@.'<> ]{0,20}>?)?") {
+            if let Some(mailbox) = read(&value) {
+                prop_assert!(is_well_formed(&mailbox.render().replace("\r\n", "")) || mailbox.address.needs_smtputf8() , "{}", mailbox.render());
+            }
+        }
+    }
+}
