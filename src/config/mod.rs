@@ -1,1 +1,232 @@
-//! stub
+//! From the file to checked settings.
+//!
+//! - `source`: file and environment, merged by the `config` crate, and the line of each value
+//! - `table`: reads one table, noting everything that is wrong with it
+//! - `general`, `listener`, `device`, `user`, `account` (with `destination` and `preset`), `retry`, `report`, `spool`,
+//!   `admin`: one section each, its keys documented beside the code that reads them
+//! - `check`: what only the whole can show
+//! - [`reference()`]: the complete commented config, made of the keys' documentation
+//!
+//! All that is wrong is found in one look, and each [`Problem`] says where it stands and what to write instead.
+
+mod account;
+mod admin;
+mod check;
+mod destination;
+mod device;
+mod files;
+mod general;
+mod listener;
+mod preset;
+mod problem;
+mod reference;
+mod report;
+mod retry;
+mod source;
+mod spool;
+mod table;
+mod user;
+
+pub use files::{Disk, Files, SecretFile};
+pub use problem::{ConfigError, Place, Problem, Severity};
+pub use reference::reference;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use self::{
+    source::Source,
+    table::{Reader, Table},
+};
+use crate::{
+    admin::AdminSettings,
+    device::{DeviceSettings, UserSettings},
+    listener::{ListenerSettings, ReceivingLimits, TlsSettings},
+    queue::{AccountSettings, RetrySettings},
+    report::ReportSettings,
+    spool::SpoolSettings,
+};
+
+/// Where the config is, unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/postroom/postroom.toml";
+
+/// A whole config, checked.
+#[derive(Clone)]
+pub struct Config {
+    /// `hostname`.
+    pub hostname: String,
+    /// `data_dir`.
+    pub data_dir: PathBuf,
+    /// `stop_timeout`.
+    pub stop_timeout: Duration,
+    /// `[[listener]]`, at least one.
+    pub listeners: Vec<ListenerSettings>,
+    /// `[receiving]`.
+    pub receiving: ReceivingLimits,
+    /// `[tls]`.
+    pub tls: TlsSettings,
+    /// `[[device]]`.
+    pub devices: Vec<DeviceSettings>,
+    /// `[[user]]`.
+    pub users: Vec<UserSettings>,
+    /// `[[account]]`, at least one; the first is the default.
+    pub accounts: Vec<AccountSettings>,
+    /// `[retry]`.
+    pub retry: RetrySettings,
+    /// `[report]`.
+    pub report: ReportSettings,
+    /// `[spool]`.
+    pub spool: SpoolSettings,
+    /// `[admin]` and `[metrics]`.
+    pub admin: AdminSettings,
+    /// What is legal but unwise, to be shown at every start.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads a file, with the variables of the environment over it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or with all that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(path, &files::text(path)?, &files::environment(), &Disk)
+    }
+
+    /// Understands a text; `path` is only named. `environment` are names and values.
+    ///
+    /// # Errors
+    /// With all that is wrong with it.
+    pub fn parse(path: &Path, text: &str, environment: &[(String, String)], files: &dyn Files) -> Result<Self, ConfigError> {
+        let source = Source::merge(path, text, environment)?;
+        let reader = Reader::new(&source, files);
+        let config = read(&reader);
+        let failed = reader.has_errors();
+        let problems = reader.into_problems();
+        match config {
+            Some(config) if !failed => Ok(Self { warnings: problems, ..config }),
+            Some(_) | None => Err(ConfigError::Invalid(problems)),
+        }
+    }
+}
+
+/// `data_dir` alone: what a command needs to find the daemon, even while the rest of the file is being changed.
+///
+/// # Errors
+/// When the file cannot be read or is no TOML.
+pub fn data_dir(path: &Path) -> Result<PathBuf, ConfigError> {
+    let source = Source::merge(path, &files::text(path)?, &files::environment())?;
+    let reader = Reader::new(&source, &Disk);
+    Ok(general::data_dir(&reader.root(general::KEYS)))
+}
+
+/// A value, and the path of the table it was read from.
+struct Placed<T> {
+    key: String,
+    value: T,
+}
+
+fn read(reader: &Reader<'_>) -> Option<Config> {
+    let root = reader.root(general::KEYS);
+    let general = general::read(&root);
+    let hostname = general.hostname.clone().unwrap_or_default();
+    let listeners = several(&root, "listener", listener::KEYS, listener::read);
+    let devices = several(&root, "device", device::KEYS, device::read);
+    let users = several(&root, "user", user::KEYS, user::read);
+    let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &hostname));
+    let receiving = listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
+    let tls = listener::tls(&root.table_or_empty("tls", listener::TLS_KEYS), &general.data_dir, &hostname);
+    let retry = retry::read(&root.table_or_empty("retry", retry::KEYS));
+    let report = report::read(&root.table_or_empty("report", report::KEYS));
+    let spool = spool::read(&root.table_or_empty("spool", spool::KEYS), &general.data_dir);
+    let admin = admin::read(&root.table_or_empty("admin", admin::KEYS), root.table("metrics", admin::METRICS_KEYS).as_ref());
+    let parts = check::Parts {
+        listeners: &listeners,
+        devices: &devices,
+        users: &users,
+        accounts: &accounts,
+        report_account: report.account.as_ref(),
+        admin: &admin,
+    };
+    check::check(reader, &parts);
+    missing(&root);
+    let account = report.account.or_else(|| accounts.first().map(|account| account.value.name.clone()))?;
+    Some(Config {
+        hostname: general.hostname?,
+        data_dir: general.data_dir,
+        stop_timeout: general.stop_timeout,
+        listeners: values(listeners),
+        receiving,
+        tls,
+        devices: values(devices),
+        users: values(users),
+        accounts: values(accounts),
+        retry,
+        report: ReportSettings { administrator: report.administrator, from: report.from, hostname, account },
+        spool,
+        admin,
+        warnings: Vec::new(),
+    })
+}
+
+/// The tables without which nothing works.
+fn missing(root: &Table<'_>) {
+    if !root.has("listener") {
+        root.error("listener", "is missing: devices could not connect; write [[listener]] with address = \"[::]:25\"");
+    }
+    if !root.has("account") {
+        root.error("account", "is missing: mail could not go out; write [[account]] with name, route, preset, address and auth");
+    }
+    if !root.has("device") {
+        root.warning("device", "is missing: nobody may send; write [[device]] with name and networks");
+    }
+}
+
+fn several<T>(
+    root: &Table<'_>,
+    name: &'static str,
+    keys: &'static [reference::Key],
+    read: impl Fn(&Table<'_>) -> Option<T>,
+) -> Vec<Placed<T>> {
+    let tables = root.tables(name, keys);
+    tables.iter().filter_map(|table| read(table).map(|value| Placed { key: table.key().to_owned(), value })).collect()
+}
+
+fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
+    placed.into_iter().map(|placed| placed.value).collect()
+}
+
+/// The name of a device, user or account: it stands in logs, labels and commands.
+fn name(table: &Table<'_>, key: &'static str) -> Option<String> {
+    /// Longer ones break tables.
+    const LONGEST: usize = 64;
+    let text = table.text(key);
+    let text = table.required(key, text, "write a short name")?;
+    let bad = text.is_empty() || text.len() > LONGEST || text.trim() != text || text.chars().any(char::is_control);
+    if bad {
+        table.error(
+            key,
+            format!("{text:?} is no name; write 1 to {LONGEST} characters, without control characters, and without blanks at its ends"),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::model::Secret;
+
+    /// A disk on which every file exists and holds a password.
+    pub(super) struct EveryFile;
+
+    impl Files for EveryFile {
+        fn read(&self, _path: &Path) -> io::Result<SecretFile> {
+            Ok(SecretFile { text: Secret::new("geheim\n".to_owned()), mode: 0o600 })
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! `[[account]]`: one way out. Where it leads is in `destination.rs`.
+
+use std::time::Duration;
+
+use super::{
+    destination,
+    device::patterns,
+    name,
+    preset::{PRESETS, Preset},
+    reference::{Key, Shown},
+    table::{Table, quoted},
+};
+use crate::{
+    device::Pattern,
+    model::{AccountName, Address},
+    queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key { name: "name", shown: Shown::As("\"scanner\""), about: "Its name in logs, metrics and commands." },
+    Key {
+        name: "route",
+        shown: Shown::As("\"submission\""),
+        about: "\"submission\": a mailbox logs in, over TLS (Office 365, Gmail, …).\n\"smarthost\": any other server, with or without a login; also the MX host of a tenant whose connector knows our address.",
+    },
+    Key {
+        name: "preset",
+        shown: Shown::As("\"office365\""),
+        about: "Fills in host, port, encryption and limits: \"office365\", \"office365-gcc-high\", \"office365-china\", \"hve\", \"azure-communication-services\", \"gmail\" or \"custom\" (the default: nothing is filled in).",
+    },
+    Key { name: "address", shown: Shown::As("\"scanner@contoso.com\""), about: "The mailbox: what it logs in as and sends as." },
+    Key { name: "host", shown: Shown::Off("\"smtp.office365.com\""), about: "The server. Its certificate must name it." },
+    Key { name: "port", shown: Shown::Off("587"), about: "Its port. \"custom\": 587 for submission, 25 for a smarthost." },
+    Key {
+        name: "tls",
+        shown: Shown::Off("\"starttls\""),
+        about: "\"none\", \"starttls\" (without it nothing is sent) or \"implicit\" (usual on 465).",
+    },
+    Key {
+        name: "verify",
+        shown: Shown::As("true"),
+        about: "Check the server's certificate. false lets anyone between us and the server read the mail and the password.",
+    },
+    Key {
+        name: "ca_file",
+        shown: Shown::Off("\"/etc/postroom/ca.pem\""),
+        about: "Trust the certificates in this file (PEM) instead of the machine's.",
+    },
+    Key { name: "spill_to", shown: Shown::As("[]"), about: "Accounts that take over, in this order, when this one cannot send." },
+    Key { name: "auth", shown: Shown::Below, about: "" },
+    Key { name: "limits", shown: Shown::Below, about: "" },
+    Key { name: "batch", shown: Shown::Below, about: "" },
+    Key { name: "sender", shown: Shown::Below, about: "" },
+];
+
+pub(super) const AUTH_KEYS: &[Key] = &[
+    Key {
+        name: "method",
+        shown: Shown::As("\"login\""),
+        about: "\"login\" or \"plain\" (password), \"cram-md5\" (password), \"xoauth2\" (token).",
+    },
+    Key { name: "user", shown: Shown::Off("\"scanner@contoso.com\""), about: "When absent, the account's address." },
+    Key {
+        name: "password_file",
+        shown: Shown::As("\"/run/credentials/postroom.service/scanner\""),
+        about: "A file with the password on one line. Read again at each login. The path is that of a systemd credential (LoadCredential=).",
+    },
+    Key {
+        name: "token_file",
+        shown: Shown::Off("\"/run/postroom/scanner.token\""),
+        about: "Instead of a password: a file with an OAuth access token, kept fresh by something else.",
+    },
+];
+
+pub(super) const LIMIT_KEYS: &[Key] = &[
+    Key { name: "messages_per_minute", shown: Shown::As("30"), about: "Transactions begun in any 60 seconds." },
+    Key { name: "recipients_per_day", shown: Shown::As("10000"), about: "Recipients in any 24 hours." },
+    Key { name: "recipients_per_message", shown: Shown::As("500"), about: "Recipients of one transaction; more are sent in parts." },
+    Key { name: "connections", shown: Shown::As("3"), about: "Connections at once." },
+];
+
+pub(super) const BATCH_KEYS: &[Key] = &[
+    Key { name: "messages", shown: Shown::As("30"), about: "Most messages in one go." },
+    Key { name: "interval", shown: Shown::As("\"0s\""), about: "Rest before the next batch." },
+    Key {
+        name: "split",
+        shown: Shown::As("\"on_failure\""),
+        about: "How recipients of one message share transactions. \"never\": all at once. \"always\": each alone.\n\"on_failure\": all at once; when that is refused, in ever smaller groups, so that one bad recipient cannot hold back the rest.",
+    },
+];
+
+pub(super) const SENDER_KEYS: &[Key] = &[
+    Key {
+        name: "rewrite",
+        shown: Shown::As("\"when_not_allowed\""),
+        about: "\"never\", \"when_not_allowed\" or \"always\": replace the sender by the account's address. Reply-To keeps the old one.\nDefault: \"when_not_allowed\" with an address, \"never\" without.",
+    },
+    Key {
+        name: "allowed",
+        shown: Shown::As("[\"scanner@contoso.com\"]"),
+        about: "What the account may send as. Default: its address; everything without one.",
+    },
+];
+
+/// Messages in one go, unless configured: a minute's worth for Exchange Online.
+const BATCH: u32 = 30;
+const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
+/// More recipients than this in one transaction no server takes.
+const MOST_RECIPIENTS: usize = 100_000;
+const MOST_CONNECTIONS: usize = 1000;
+
+/// `route`. The other routes of the world are named in the error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Route {
+    Submission,
+    Smarthost,
+}
+
+pub(super) fn read(table: &Table<'_>, hostname: &str) -> Option<AccountSettings> {
+    let name = name(table, "name");
+    let route = route(table);
+    let preset = preset(table);
+    let address = table.parse::<Address>("address", "\"scanner@contoso.com\"");
+    let destination = destination::read(table, route, preset, address.as_ref(), hostname);
+    let limits = limits(&table.table_or_empty("limits", LIMIT_KEYS), preset);
+    let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
+    let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
+    let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
+    Some(AccountSettings { name: AccountName::from(name?), destination: destination?, address, limits, batch, sender, spill_to })
+}
+
+fn route(table: &Table<'_>) -> Option<Route> {
+    let text = table.text("route");
+    let text = table.required("route", text, "write \"submission\" (a mailbox that logs in) or \"smarthost\" (any other server)")?;
+    match text.as_str() {
+        "submission" => Some(Route::Submission),
+        "smarthost" => Some(Route::Smarthost),
+        "connector" | "direct" => {
+            let advice = "write route = \"smarthost\" with the tenant's MX host, port = 25 and tls = \"starttls\", without auth";
+            let limit = if text == "direct" {
+                "; then only recipients of the own tenant are taken"
+            } else {
+                "; the connector then knows us by our address"
+            };
+            table.error("route", format!("\"{text}\" is not available in this version; {advice}{limit}, or \"submission\" with a mailbox"));
+            None
+        }
+        other => {
+            table.error("route", format!("\"{other}\" is none of \"submission\", \"smarthost\""));
+            None
+        }
+    }
+}
+
+/// The named one; "custom" when absent or wrong.
+fn preset(table: &Table<'_>) -> &'static Preset {
+    const CUSTOM: &Preset = match PRESETS {
+        [.., custom] => custom,
+        [] => panic!("the table has rows"),
+    };
+    let Some(text) = table.text("preset") else {
+        return CUSTOM;
+    };
+    PRESETS.iter().find(|preset| preset.name == text).unwrap_or_else(|| {
+        table.error("preset", format!("\"{text}\" is none of {}", quoted(PRESETS.iter().map(|preset| preset.name))));
+        CUSTOM
+    })
+}
+
+fn limits(table: &Table<'_>, preset: &Preset) -> LimitSettings {
+    let known = preset.limits;
+    let limits = LimitSettings {
+        messages_per_minute: rate(table, "messages_per_minute", known.messages_per_minute),
+        recipients_per_day: rate(table, "recipients_per_day", known.recipients_per_day),
+        recipients_per_message: table.number("recipients_per_message", 1, MOST_RECIPIENTS).unwrap_or(known.recipients_per_message),
+        connections: table.number("connections", 1, MOST_CONNECTIONS).unwrap_or(known.connections),
+    };
+    let above = |name: &'static str, ours: Option<u32>, theirs: Option<u32>| {
+        if let Some(theirs) = theirs
+            && ours.is_none_or(|ours| ours > theirs)
+        {
+            let service = preset.name;
+            table.warning(
+                name,
+                format!("is above what {service} allows by default ({theirs}): what is more will be refused, and may block the mailbox"),
+            );
+        }
+    };
+    above("messages_per_minute", limits.messages_per_minute, known.messages_per_minute);
+    above("recipients_per_day", limits.recipients_per_day, known.recipients_per_day);
+    if preset.host.is_some() && limits.connections > known.connections {
+        table.warning("connections", format!("is above what {} serves at once ({})", preset.name, known.connections));
+    }
+    limits
+}
+
+fn rate(table: &Table<'_>, name: &'static str, known: Option<u32>) -> Option<u32> {
+    match table.text(name).as_deref() {
+        None => known,
+        Some("none") => None,
+        Some(_) => table.number(name, 1, u32::MAX).or(known),
+    }
+}
+
+fn batch(table: &Table<'_>) -> BatchSettings {
+    let words = [("never", Split::Never), ("always", Split::Always), ("on_failure", Split::OnFailure)];
+    let interval = table.duration("interval").unwrap_or_default();
+    if interval > LONGEST_REST {
+        table.error("interval", "is longer than a day; write for example \"60s\"");
+    }
+    BatchSettings {
+        messages: table.number("messages", 1, 1_000_000).unwrap_or(BATCH),
+        interval,
+        split: table.choice("split", &words).unwrap_or(Split::OnFailure),
+    }
+}
+
+fn sender(table: &Table<'_>, address: Option<&Address>) -> SenderSettings {
+    let words = [("never", SenderRewrite::Never), ("when_not_allowed", SenderRewrite::WhenNotAllowed), ("always", SenderRewrite::Always)];
+    let default = if address.is_some() { SenderRewrite::WhenNotAllowed } else { SenderRewrite::Never };
+    let rewrite = table.choice("rewrite", &words).unwrap_or(default);
+    let allowed = match address {
+        Some(address) if !table.has("allowed") => address.as_str().parse::<Pattern>().into_iter().collect(),
+        Some(_) | None => patterns(table, "allowed"),
+    };
+    match address {
+        Some(address) if !allowed.iter().any(|pattern| pattern.fits(address)) => {
+            table.warning(
+                "allowed",
+                format!("does not allow the account's own address, {address}; add it, or rewritten senders are not allowed themselves"),
+            );
+        }
+        None if rewrite != SenderRewrite::Never => {
+            table.error("rewrite", "needs the account's `address` to put in the sender's place; write `address`, or rewrite = \"never\"");
+        }
+        Some(_) | None => {}
+    }
+    SenderSettings { rewrite, allowed }
+}

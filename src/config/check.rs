@@ -1,0 +1,161 @@
+//! What only the whole config can show: names that must exist or must not repeat, networks that overlap, loops.
+
+use std::{collections::HashMap, net::SocketAddr};
+
+use ipnet::IpNet;
+
+use super::{Placed, problem::Severity, table::Reader};
+use crate::{
+    admin::AdminSettings,
+    device::{DeviceAuth, DeviceSettings, UserSettings},
+    listener::ListenerSettings,
+    model::AccountName,
+    queue::{AccountSettings, SenderRewrite},
+};
+
+/// The parts that refer to each other.
+pub(super) struct Parts<'a> {
+    pub(super) listeners: &'a [Placed<ListenerSettings>],
+    pub(super) devices: &'a [Placed<DeviceSettings>],
+    pub(super) users: &'a [Placed<UserSettings>],
+    pub(super) accounts: &'a [Placed<AccountSettings>],
+    pub(super) report_account: Option<&'a AccountName>,
+    pub(super) admin: &'a AdminSettings,
+}
+
+pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
+    names(reader, parts);
+    addresses(reader, parts);
+    networks(reader, parts.devices);
+    references(reader, parts);
+    for device in parts.devices {
+        reachable(reader, device, parts.users);
+        identity(reader, device, parts.accounts);
+    }
+}
+
+fn names(reader: &Reader<'_>, parts: &Parts<'_>) {
+    unique(reader, "name", parts.devices.iter().map(|d| (d.key.as_str(), d.value.name.as_str().to_owned())));
+    unique(reader, "name", parts.users.iter().map(|u| (u.key.as_str(), u.value.name.to_lowercase())));
+    unique(reader, "name", parts.accounts.iter().map(|a| (a.key.as_str(), a.value.name.as_str().to_owned())));
+}
+
+fn unique<'a>(reader: &Reader<'_>, under: &str, values: impl Iterator<Item = (&'a str, String)>) {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for (key, value) in values {
+        match seen.get(&value) {
+            Some(first) => error(reader, key, under, format!("\"{value}\" is taken already by {first}; write another")),
+            None => {
+                seen.insert(value, key);
+            }
+        }
+    }
+}
+
+fn addresses(reader: &Reader<'_>, parts: &Parts<'_>) {
+    // Port 0 takes a free one each time.
+    let fixed = |address: &SocketAddr| address.port() != 0;
+    let listeners = parts.listeners.iter().map(|l| (l.key.as_str(), l.value.address));
+    let http = [("admin", Some(parts.admin.address)), ("metrics", parts.admin.metrics)];
+    let http = http.into_iter().filter_map(|(key, address)| address.map(|address| (key, address)));
+    let all = listeners.chain(http).filter(|(_, address)| fixed(address)).map(|(key, address)| (key, address.to_string()));
+    unique(reader, "address", all);
+}
+
+fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
+    let mut seen: HashMap<IpNet, &str> = HashMap::new();
+    for device in devices {
+        for network in &device.value.networks {
+            if network.prefix_len() == 0 {
+                let text = format!(
+                    "{network} is the whole internet: whoever reaches the listener can send mail (an open relay); name the networks of the devices"
+                );
+                reader.note(Severity::Warning, &format!("{}.networks", device.key), text);
+            }
+            match seen.get(network) {
+                Some(first) if *first == device.key => {
+                    reader.note(Severity::Warning, &format!("{}.networks", device.key), format!("{network} stands there twice"));
+                }
+                Some(first) => {
+                    error(reader, &device.key, "networks", format!("{network} belongs to {first} already; a client is one device"));
+                }
+                None => {
+                    seen.insert(*network, &device.key);
+                }
+            }
+        }
+    }
+}
+
+fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
+    let accounts: Vec<&str> = parts.accounts.iter().map(|a| a.value.name.as_str()).collect();
+    let devices: Vec<&str> = parts.devices.iter().map(|d| d.value.name.as_str()).collect();
+    for device in parts.devices {
+        if let Some(account) = &device.value.account {
+            exists(reader, &device.key, "account", account.as_str(), &accounts);
+        }
+    }
+    for user in parts.users {
+        exists(reader, &user.key, "device", user.value.device.as_str(), &devices);
+    }
+    for account in parts.accounts {
+        for other in &account.value.spill_to {
+            if *other == account.value.name {
+                error(reader, &account.key, "spill_to", "names the account itself; name others".to_owned());
+            } else {
+                exists(reader, &account.key, "spill_to", other.as_str(), &accounts);
+            }
+        }
+    }
+    if let Some(account) = parts.report_account {
+        exists(reader, "report", "account", account.as_str(), &accounts);
+    }
+}
+
+fn exists(reader: &Reader<'_>, key: &str, under: &str, name: &str, known: &[&str]) {
+    if !known.contains(&name) {
+        let known = super::table::quoted(known.iter().copied());
+        let known = if known.is_empty() { "there is none".to_owned() } else { format!("there is {known}") };
+        error(reader, key, under, format!("there is no \"{name}\"; {known}"));
+    }
+}
+
+/// A device that nobody can be is a slip.
+fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Placed<UserSettings>]) {
+    let has_user = users.iter().any(|user| user.value.device == device.value.name);
+    let name = &device.value.name;
+    if device.value.networks.is_empty() && !has_user {
+        reader.note(Severity::Warning, &device.key, format!("nobody can be \"{name}\": it has no networks, and no [[user]] names it"));
+    } else if device.value.auth == DeviceAuth::Required && !has_user {
+        reader.note(
+            Severity::Warning,
+            &format!("{}.auth", device.key),
+            format!("is \"required\", but no [[user]] names \"{name}\": nothing will be taken from it"),
+        );
+    }
+}
+
+/// A sender that the account may not use would be refused with "SendAsDenied", or rewritten.
+fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Placed<AccountSettings>]) {
+    let Some(address) = device.value.from.as_ref().and_then(|from| from.address.as_ref()) else {
+        return;
+    };
+    let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == device.value.account.as_ref();
+    let account = if device.value.account.is_some() { accounts.iter().find(named) } else { accounts.first() };
+    let Some(account) = account else {
+        return;
+    };
+    let sender = &account.value.sender;
+    if sender.rewrite != SenderRewrite::Always && !sender.allowed.iter().any(|pattern| pattern.fits(address)) {
+        let follows = match sender.rewrite {
+            SenderRewrite::Never => "the server will probably refuse it",
+            SenderRewrite::WhenNotAllowed | SenderRewrite::Always => "it will be replaced by the account's address",
+        };
+        let text = format!("{address} is not among sender.allowed of account \"{}\": {follows}", account.value.name);
+        reader.note(Severity::Warning, &format!("{}.from.address", device.key), text);
+    }
+}
+
+fn error(reader: &Reader<'_>, key: &str, under: &str, text: String) {
+    reader.note(Severity::Error, &format!("{key}.{under}"), text);
+}

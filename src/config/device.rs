@@ -1,0 +1,163 @@
+//! `[[device]]`.
+
+use ipnet::IpNet;
+
+use super::{
+    name,
+    reference::{Key, Shown},
+    table::{Table, quoted},
+};
+use crate::{
+    device::{DeviceAuth, DeviceSettings, FromIdentity, Pattern},
+    model::{AccountName, Address, ByteSize, DeviceName, TlsVersion},
+    smtp::{EndOfData, Mechanism},
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key { name: "name", shown: Shown::As("\"printers\""), about: "Its name in logs, metrics and commands." },
+    Key {
+        name: "networks",
+        shown: Shown::As("[\"192.168.10.0/24\"]"),
+        about: "Addresses that are this device. A single address is a network too: \"192.168.10.7\". When absent, the device is known by its users only.",
+    },
+    Key {
+        name: "auth",
+        shown: Shown::As("\"none\""),
+        about: "\"none\": no login is offered. \"optional\": offered. \"required\": nothing is taken before one.\nDefault: \"none\" with networks, \"required\" without.",
+    },
+    Key {
+        name: "oldest_tls",
+        shown: Shown::As("\"tls1.2\""),
+        about: "\"ssl3\", \"tls1.0\", \"tls1.1\" or \"tls1.2\". What is older than TLS 1.2 protects nothing: it counts as plaintext.",
+    },
+    Key {
+        name: "senders",
+        shown: Shown::As("[\"*\"]"),
+        about: "Which senders it may use: \"*@contoso.com\", \"scan@contoso.com\", \"*\".",
+    },
+    Key { name: "recipients", shown: Shown::As("[\"*\"]"), about: "To whom it may write." },
+    Key {
+        name: "messages_per_minute",
+        shown: Shown::Off("60"),
+        about: "More than these are told to come back (450). When absent, no limit.",
+    },
+    Key {
+        name: "max_message",
+        shown: Shown::As("\"35MB\""),
+        about: "Largest message. As Exchange Online counts: attachments grow by 37 % on the way, so 35MB carries a scan of 25 MB.",
+    },
+    Key { name: "max_recipients", shown: Shown::As("500"), about: "Most recipients of one message (RFC 5321: at least 100)." },
+    Key { name: "connections", shown: Shown::As("20"), about: "Connections at once." },
+    Key {
+        name: "mechanisms",
+        shown: Shown::As("[\"plain\", \"login\", \"cram-md5\", \"digest-md5\"]"),
+        about: "Which ways to log in are offered, in this order. The last two only where the users' passwords are kept in clear.",
+    },
+    Key {
+        name: "hide_extensions",
+        shown: Shown::As("[]"),
+        about: "EHLO keywords that confuse this device: \"SIZE\", \"PIPELINING\", \"8BITMIME\", \"STARTTLS\", \"AUTH\", …",
+    },
+    Key {
+        name: "end_of_data",
+        shown: Shown::As("\"strict\""),
+        about: "\"strict\": CRLF.CRLF ends a message, nothing else. \"lone_lf_then_close\": LF.LF does too, and then the connection is closed.",
+    },
+    Key { name: "account", shown: Shown::As("\"scanner\""), about: "Which account carries its mail. When absent, the first." },
+    Key { name: "from", shown: Shown::Below, about: "" },
+];
+
+pub(super) const FROM_KEYS: &[Key] = &[
+    Key { name: "address", shown: Shown::As("\"scanner@contoso.com\""), about: "Sender of the envelope and of From:." },
+    Key { name: "name", shown: Shown::As("\"Office printers\""), about: "The name beside it." },
+    Key { name: "reply_to", shown: Shown::As("\"helpdesk@contoso.com\""), about: "Where answers go." },
+];
+
+/// Exchange Online's largest message, unless its administrator has raised it.
+const MAX_MESSAGE: ByteSize = ByteSize::from_mebibytes(35);
+/// Below this no scan fits.
+const LEAST_MESSAGE: ByteSize = ByteSize::from_octets(64 * 1024);
+const MAX_RECIPIENTS: usize = 500;
+const CONNECTIONS: usize = 20;
+const MECHANISMS: &[(&str, Mechanism)] =
+    &[("plain", Mechanism::Plain), ("login", Mechanism::Login), ("cram-md5", Mechanism::CramMd5), ("digest-md5", Mechanism::DigestMd5)];
+const OLDEST: &[(&str, TlsVersion)] =
+    &[("ssl3", TlsVersion::Ssl3), ("tls1.0", TlsVersion::Tls10), ("tls1.1", TlsVersion::Tls11), ("tls1.2", TlsVersion::Tls12)];
+
+pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
+    let name = name(table, "name");
+    let networks = table.list("networks", network);
+    let auth_words = [("none", DeviceAuth::None), ("optional", DeviceAuth::Optional), ("required", DeviceAuth::Required)];
+    let by_network = networks.as_ref().is_some_and(|networks| !networks.is_empty());
+    let auth_default = if by_network { DeviceAuth::None } else { DeviceAuth::Required };
+    let device = DeviceSettings {
+        name: DeviceName::from(String::new()),
+        networks: networks.unwrap_or_default(),
+        auth: table.choice("auth", &auth_words).unwrap_or(auth_default),
+        oldest_tls: table.choice("oldest_tls", OLDEST).unwrap_or(TlsVersion::Tls12),
+        senders: patterns(table, "senders"),
+        recipients: patterns(table, "recipients"),
+        messages_per_minute: table.number("messages_per_minute", 1, u32::MAX),
+        max_message: max_message(table),
+        max_recipients: table.number("max_recipients", 1, 10_000).unwrap_or(MAX_RECIPIENTS),
+        connections: table.number("connections", 1, 10_000).unwrap_or(CONNECTIONS),
+        mechanisms: table.list("mechanisms", mechanism).unwrap_or_else(|| MECHANISMS.iter().map(|(_, mechanism)| *mechanism).collect()),
+        hide_extensions: table.list("hide_extensions", extension).unwrap_or_default(),
+        end_of_data: end_of_data(table),
+        account: table.text("account").map(AccountName::from),
+        from: table.table("from", FROM_KEYS).map(|from| identity(&from)),
+    };
+    if device.oldest_tls < TlsVersion::Tls12 {
+        let oldest = device.oldest_tls.as_str();
+        table.warning(
+            "oldest_tls",
+            format!("{oldest} can be read and changed by anyone on the way; let only devices use it that know nothing newer"),
+        );
+    }
+    Some(DeviceSettings { name: DeviceName::from(name?), ..device })
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().or_else(|_no_net| text.parse::<std::net::IpAddr>().map(IpNet::from));
+    net.map(|net| net.trunc())
+        .map_err(|_neither| format!("\"{text}\" is no network; write for example \"192.168.10.0/24\" or \"192.168.10.7\""))
+}
+
+fn mechanism(text: &str) -> Result<Mechanism, String> {
+    let lower = text.to_ascii_lowercase();
+    let found = MECHANISMS.iter().find(|(word, _)| *word == lower).map(|(_, mechanism)| *mechanism);
+    found.ok_or_else(|| format!("\"{text}\" is none of {}", quoted(MECHANISMS.iter().map(|(word, _)| *word))))
+}
+
+fn extension(text: &str) -> Result<String, String> {
+    // RFC 5321 4.1.1.1: an EHLO keyword is letters, digits and hyphens.
+    let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if good { Ok(text.to_ascii_uppercase()) } else { Err(format!("\"{text}\" is no EHLO keyword; write for example \"PIPELINING\"")) }
+}
+
+/// Address patterns; absent ones allow everything.
+pub(super) fn patterns(table: &Table<'_>, name: &'static str) -> Vec<Pattern> {
+    table.list(name, str::parse).unwrap_or_else(|| "*".parse().into_iter().collect())
+}
+
+fn max_message(table: &Table<'_>) -> ByteSize {
+    let size = table.size("max_message").unwrap_or(MAX_MESSAGE);
+    if size < LEAST_MESSAGE {
+        table.error("max_message", format!("{size} carries no scan; write for example \"35MB\""));
+    }
+    size
+}
+
+fn end_of_data(table: &Table<'_>) -> EndOfData {
+    let words = [("strict", EndOfData::Strict), ("lone_lf_then_close", EndOfData::LoneLfThenClose)];
+    table.choice("end_of_data", &words).unwrap_or_default()
+}
+
+fn identity(table: &Table<'_>) -> FromIdentity {
+    let name = table.text("name");
+    if name.as_deref().is_some_and(|name| name.chars().any(char::is_control)) {
+        table.error("name", "contains a control character; write one line of plain text");
+    }
+    let example = "\"scanner@contoso.com\"";
+    FromIdentity { address: table.parse::<Address>("address", example), name, reply_to: table.parse("reply_to", example) }
+}

@@ -1,0 +1,65 @@
+//! The files that a config names, and the file it is.
+//!
+//! # Failure
+//! Errors are returned, none is logged. What is read here is never shown.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+use super::ConfigError;
+use crate::model::Secret;
+
+/// Octets of a config that are read: an office's has some thousand, this leaves room for a thousand devices.
+const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
+/// Octets of a password or token file that are read.
+const LARGEST_SECRET: u64 = 64 * 1024;
+
+/// Reads password files. The real one is [`Disk`].
+pub trait Files {
+    /// The whole file.
+    ///
+    /// # Errors
+    /// When it is absent, too large, or no UTF-8 text.
+    fn read(&self, path: &Path) -> io::Result<SecretFile>;
+}
+
+/// A password file.
+pub struct SecretFile {
+    /// What it holds.
+    pub text: Secret,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// The machine's disk.
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<SecretFile> {
+        let file = File::open(path)?;
+        let mode = file.metadata()?.permissions().mode();
+        Ok(SecretFile { text: Secret::new(bounded(file, LARGEST_SECRET)?), mode })
+    }
+}
+
+/// The config's text.
+pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
+    let read = File::open(path).and_then(|file| bounded(file, LARGEST_CONFIG));
+    read.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+}
+
+fn bounded(file: File, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(most + 1).read_to_string(&mut text)?;
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    if length > most { Err(io::Error::other(format!("it has more than {most} octets"))) } else { Ok(text) }
+}
+
+/// The variables of the environment that are text.
+pub(super) fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}

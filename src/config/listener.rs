@@ -1,0 +1,96 @@
+//! `[[listener]]`, `[receiving]` and `[tls]`.
+
+use std::{path::Path, time::Duration};
+
+use super::{
+    reference::{Key, Shown},
+    table::Table,
+};
+use crate::listener::{ListenerSettings, ListenerTls, ReceivingLimits, TlsSettings};
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "address",
+        shown: Shown::As("\"[::]:25\""),
+        about: "Address and port. \"[::]\" is every address of this machine, IPv4 too.",
+    },
+    Key {
+        name: "tls",
+        shown: Shown::As("\"auto\""),
+        about: "\"none\", \"starttls\" (usual on 25 and 587), \"implicit\" (usual on 465), or \"auto\": whatever the device begins with.",
+    },
+];
+
+pub(super) const RECEIVING_KEYS: &[Key] = &[
+    Key {
+        name: "connections",
+        shown: Shown::As("500"),
+        about: "Connections at once, all listeners together. More are told 421 and come back.",
+    },
+    Key { name: "connections_per_client", shown: Shown::As("50"), about: "Connections at once from one address." },
+    Key {
+        name: "command_timeout",
+        shown: Shown::As("\"5m\""),
+        about: "Longest silence between commands (RFC 5321: at least five minutes).",
+    },
+    Key { name: "data_timeout", shown: Shown::As("\"10m\""), about: "Longest silence inside a message: scanners think between pages." },
+];
+
+pub(super) const TLS_KEYS: &[Key] = &[
+    Key {
+        name: "certificate",
+        shown: Shown::As("\"/etc/postroom/tls.pem\""),
+        about: "The certificate and those between it and the root, PEM. RSA: many devices know nothing else.",
+    },
+    Key { name: "key", shown: Shown::As("\"/etc/postroom/tls.key\""), about: "Its private key, PEM." },
+];
+
+/// An office has some dozen devices; a connection costs some 100 KB.
+const CONNECTIONS: usize = 500;
+const CONNECTIONS_PER_CLIENT: usize = 50;
+/// More than this would need a raised limit of open files, twice over.
+const MOST_CONNECTIONS: usize = 100_000;
+// RFC 5321 4.5.3.2.7: at least five minutes.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+const DATA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+pub(super) fn read(table: &Table<'_>) -> Option<ListenerSettings> {
+    let address = table.parse("address", "\"[::]:25\" or \"192.168.10.5:25\"");
+    let words = [
+        ("none", ListenerTls::None),
+        ("starttls", ListenerTls::Starttls),
+        ("implicit", ListenerTls::Implicit),
+        ("auto", ListenerTls::Auto),
+    ];
+    let tls = table.choice("tls", &words).unwrap_or(ListenerTls::Auto);
+    Some(ListenerSettings { address: table.required("address", address, "write for example \"[::]:25\"")?, tls })
+}
+
+pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {
+    let limits = ReceivingLimits {
+        connections: table.number("connections", 1, MOST_CONNECTIONS).unwrap_or(CONNECTIONS),
+        connections_per_client: table.number("connections_per_client", 1, MOST_CONNECTIONS).unwrap_or(CONNECTIONS_PER_CLIENT),
+        command_timeout: table.duration("command_timeout").unwrap_or(COMMAND_TIMEOUT),
+        data_timeout: table.duration("data_timeout").unwrap_or(DATA_TIMEOUT),
+    };
+    for (name, timeout) in [("command_timeout", limits.command_timeout), ("data_timeout", limits.data_timeout)] {
+        if timeout.is_zero() {
+            table.error(name, "would end every connection at once; write for example \"5m\"");
+        } else if timeout < COMMAND_TIMEOUT {
+            table.warning(name, "is shorter than the five minutes of RFC 5321 4.5.3.2; slow scanners will be cut off");
+        }
+    }
+    limits
+}
+
+pub(super) fn tls(table: &Table<'_>, data_dir: &Path, hostname: &str) -> TlsSettings {
+    let certificate = table.path("certificate");
+    let key = table.path("key");
+    if certificate.is_some() && !table.has("key") {
+        table.error("key", "is missing; a certificate needs its private key");
+    }
+    if key.is_some() && !table.has("certificate") {
+        table.error("certificate", "is missing; a private key needs its certificate");
+    }
+    TlsSettings { files: certificate.zip(key), data_dir: data_dir.to_owned(), hostname: hostname.to_owned() }
+}

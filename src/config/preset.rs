@@ -1,0 +1,115 @@
+//! What is known of the usual services: host, port, encryption, login, limits.
+
+use crate::{queue::LimitSettings, upstream::AuthMethod};
+
+/// One service.
+#[derive(Debug)]
+pub(super) struct Preset {
+    /// As the config names it.
+    pub(super) name: &'static str,
+    /// None has to be given.
+    pub(super) host: Option<&'static str>,
+    /// The first is the default; none allows every port.
+    pub(super) ports: &'static [u16],
+    /// Why no other port.
+    pub(super) port_reason: &'static str,
+    /// Whether `tls` may say otherwise.
+    pub(super) encryption: Encryption,
+    /// How a password is presented.
+    pub(super) password_method: AuthMethod,
+    /// What the service allows.
+    pub(super) limits: LimitSettings,
+    /// Who runs it.
+    pub(super) service: Service,
+}
+
+/// How a service is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Encryption {
+    /// STARTTLS and nothing else.
+    StartTlsOnly,
+    /// Whatever the config says; by default what is usual on the port.
+    AsConfigured,
+}
+
+/// Who runs a service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Service {
+    /// Submission to a mailbox of Exchange Online: passwords end.
+    ExchangeOnline,
+    /// Another of Microsoft's.
+    Microsoft,
+    /// Anyone else's.
+    Other,
+}
+
+/// Microsoft, "How to set up a multifunction device or application to send email": "If your device recommends or
+/// defaults to port 465, it doesn't support SMTP AUTH client submission".
+const NO_465: &str = "Exchange Online serves client submission with STARTTLS on 587 and 25 only; on 465 nobody answers";
+
+/// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message, 3 connections.
+const MAILBOX: LimitSettings =
+    LimitSettings { messages_per_minute: Some(30), recipients_per_day: Some(10_000), recipients_per_message: 500, connections: 3 };
+
+const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
+    Preset {
+        name,
+        host: Some(host),
+        ports: &[587, 25],
+        port_reason: NO_465,
+        encryption: Encryption::StartTlsOnly,
+        password_method: AuthMethod::Login,
+        limits: MAILBOX,
+        service: Service::ExchangeOnline,
+    }
+}
+
+pub(super) const PRESETS: &[Preset] = &[
+    exchange_online("office365", "smtp.office365.com"),
+    exchange_online("office365-gcc-high", "smtp.office365.us"),
+    exchange_online("office365-china", "smtp.partner.outlook.cn"),
+    Preset {
+        // High Volume Email: recipients inside the tenant only; 50 of one message, no rates; passwords until September 2028.
+        name: "hve",
+        host: Some("smtp.hve.mx.microsoft"),
+        ports: &[587],
+        port_reason: "High Volume Email is served with STARTTLS on 587 only",
+        encryption: Encryption::StartTlsOnly,
+        password_method: AuthMethod::Login,
+        limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 50, connections: 10 },
+        service: Service::Microsoft,
+    },
+    Preset {
+        // Custom domain: 30 a minute, 100 an hour, until Microsoft raises it on request. 50 recipients of one message.
+        name: "azure-communication-services",
+        host: Some("smtp.azurecomm.net"),
+        ports: &[587, 25],
+        port_reason: "Azure Communication Services are served with STARTTLS on 587 and 25 only",
+        encryption: Encryption::StartTlsOnly,
+        password_method: AuthMethod::Login,
+        limits: LimitSettings { messages_per_minute: Some(30), recipients_per_day: None, recipients_per_message: 50, connections: 3 },
+        service: Service::Microsoft,
+    },
+    Preset {
+        // A private account: 500 recipients a day, 100 of one message over SMTP. Workspace: 10,000 a day; raise it there.
+        name: "gmail",
+        host: Some("smtp.gmail.com"),
+        ports: &[587, 465, 25],
+        port_reason: "Gmail is served on 587, 465 and 25 only",
+        encryption: Encryption::AsConfigured,
+        password_method: AuthMethod::Plain,
+        limits: LimitSettings { messages_per_minute: None, recipients_per_day: Some(500), recipients_per_message: 100, connections: 3 },
+        service: Service::Other,
+    },
+    Preset {
+        name: "custom",
+        host: None,
+        ports: &[],
+        port_reason: "",
+        encryption: Encryption::AsConfigured,
+        password_method: AuthMethod::Plain,
+        // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
+        limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 100, connections: 10 },
+        service: Service::Other,
+    },
+];

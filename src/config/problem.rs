@@ -1,0 +1,87 @@
+//! What is wrong with a config, where it stands, and what to write instead.
+
+use std::{fmt, path::PathBuf};
+
+use thiserror::Error;
+
+/// How bad it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// The daemon does not start with it.
+    Error,
+    /// Legal, but unwise: shown by `check` and at every start.
+    Warning,
+}
+
+/// Where a value was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Line of the config file, counted from 1.
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line.
+        line: usize,
+    },
+    /// An environment variable.
+    Variable(String),
+    /// Nowhere: the key is missing, or concerns the file as a whole.
+    File(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { file, line } => write!(f, "{}:{line}", file.display()),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::File(file) => write!(f, "{}", file.display()),
+        }
+    }
+}
+
+/// One thing to put right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// How bad.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// The key, as a path: `account[0].limits.connections`, counted from 0. Empty when the file as a whole is meant.
+    pub key: String,
+    /// What is wrong, and what to write instead.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{}: {severity}: ", self.place)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+/// Why there is no config.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}; `postroom init` writes a config, `--config FILE` names another", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It can, and is wrong. Errors and warnings, in the order of their lines.
+    #[error("{}", lines(.0))]
+    Invalid(Vec<Problem>),
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

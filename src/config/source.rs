@@ -1,0 +1,172 @@
+//! The config as it was written: file and environment merged by the `config` crate, and the place of each value.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use config::{Environment, File, FileFormat, Value, ValueKind};
+use toml_edit::{Document, Item};
+
+use super::{
+    ConfigError,
+    problem::{Place, Problem, Severity},
+};
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "POSTROOM_";
+/// Stands between the parts of a key: `POSTROOM_ADMIN__ADDRESS` is `admin.address`.
+const SEPARATOR: &str = "__";
+/// Entries of a list that a variable may name: a larger index would only make the list long.
+const MOST_ENTRIES: usize = 1000;
+
+/// File and environment, merged.
+pub(super) struct Source {
+    file: PathBuf,
+    text: String,
+    document: Document<String>,
+    /// Lower-case key to the variable's name, as it is shown.
+    variables: HashMap<String, String>,
+    root: Value,
+}
+
+impl Source {
+    /// Merges a file's text with the environment, which wins.
+    pub(super) fn merge(file: &Path, text: &str, environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let document = Document::parse(text.to_owned()).map_err(|error| syntax(file, text, &error))?;
+        let mut variables = HashMap::new();
+        let mut values = HashMap::new();
+        for (name, value) in environment {
+            if let Some(key) = key_of(name) {
+                values.insert(key.clone(), value.clone());
+                variables.insert(key, name.clone());
+            }
+        }
+        // The keys are made here, not by the crate: it has no way to name an entry of a list.
+        let environment = Environment::default().source(Some(values));
+        let merged = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml)).add_source(environment).build();
+        let root = merged.map_err(|error| whole_file(file, error.to_string()))?.cache;
+        Ok(Self { file: file.to_owned(), text: text.to_owned(), document, variables, root })
+    }
+
+    pub(super) fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// Where the value under this key was written; for a missing one, where its table begins.
+    pub(super) fn place(&self, key: &str) -> Place {
+        if let Some(name) = self.variables.get(key) {
+            return Place::Variable(name.clone());
+        }
+        match self.offset(key) {
+            Some(offset) => Place::Line { file: self.file.clone(), line: line_of(&self.text, offset) },
+            None => Place::File(self.file.clone()),
+        }
+    }
+
+    fn offset(&self, key: &str) -> Option<usize> {
+        let mut item: &Item = self.document.as_item();
+        let mut offset = None;
+        for step in steps(key) {
+            let next = match step {
+                Step::Name(name) => item.as_table_like().and_then(|table| table.get_key_value(name)).map(|(key, item)| {
+                    offset = key.span().map(|span| span.start).or(offset);
+                    item
+                }),
+                Step::Index(index) => item.get(index).inspect(|item| {
+                    offset = item.span().map(|span| span.start).or(offset);
+                }),
+            };
+            match next {
+                Some(next) => item = next,
+                None => break,
+            }
+        }
+        offset
+    }
+}
+
+/// True when the value came from the environment.
+pub(super) fn is_variable(value: &Value) -> bool {
+    value.origin().is_some()
+}
+
+/// True when there is nothing: a gap in a list that a variable has left.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::Nil)
+}
+
+/// `POSTROOM_ACCOUNT__0__LIMITS__CONNECTIONS` is `account[0].limits.connections`.
+fn key_of(variable: &str) -> Option<String> {
+    let rest = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
+    let mut key = String::new();
+    for part in rest.split(SEPARATOR) {
+        match part.parse::<usize>() {
+            Ok(index) if index < MOST_ENTRIES && !key.is_empty() => key.push_str(&format!("[{index}]")),
+            Ok(_) => return None,
+            Err(_a_name) if key.is_empty() => key.push_str(part),
+            Err(_a_name) => {
+                key.push('.');
+                key.push_str(part);
+            }
+        }
+    }
+    Some(key)
+}
+
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
+    key.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| match part.strip_suffix(']').map(str::parse) {
+        Some(Ok(index)) => Step::Index(index),
+        Some(Err(_)) | None => Step::Name(part),
+    })
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|octet| *octet == b'\n').count()
+}
+
+fn syntax(file: &Path, text: &str, error: &toml_edit::TomlError) -> ConfigError {
+    let place = match error.span() {
+        Some(span) => Place::Line { file: file.to_owned(), line: line_of(text, span.start) },
+        None => Place::File(file.to_owned()),
+    };
+    let said = error.message().trim();
+    let text = format!("this is not TOML: {said}; `postroom reference` prints every key with an example");
+    ConfigError::Invalid(vec![Problem { severity: Severity::Error, place, key: String::new(), text }])
+}
+
+fn whole_file(file: &Path, text: String) -> ConfigError {
+    ConfigError::Invalid(vec![Problem { severity: Severity::Error, place: Place::File(file.to_owned()), key: String::new(), text }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_names_a_key_and_a_number_an_entry_of_a_list() {
+        let check = |variable: &str, key: Option<&str>| assert_eq!(key_of(variable).as_deref(), key, "{variable}");
+        check("POSTROOM_ADMIN__ADDRESS", Some("admin.address"));
+        check("POSTROOM_DATA_DIR", Some("data_dir"));
+        check("POSTROOM_ACCOUNT__0__LIMITS__CONNECTIONS", Some("account[0].limits.connections"));
+        check("POSTROOM_ACCOUNT__99999999999__NAME", None);
+        check("PATH", None);
+    }
+
+    #[test]
+    fn a_place_is_the_line_of_the_key_or_of_the_table_around_it() {
+        let text = "hostname = \"a\"\n\n[[account]]\nname = \"x\"\nlimits = { connections = 3 }\n\n[[account]]\nname = \"y\"\n";
+        let source = Source::merge(Path::new("f"), text, &[]).unwrap();
+        let line = |line| Place::Line { file: "f".into(), line };
+        assert_eq!(source.place("account[0].name"), line(4));
+        assert_eq!(source.place("account[0].limits.connections"), line(5));
+        assert_eq!(source.place("account[1].name"), line(8));
+        assert_eq!(source.place("account[1].route"), line(7));
+        assert_eq!(source.place("retry.spacing"), Place::File("f".into()));
+    }
+}
