@@ -58,6 +58,73 @@ pub struct ReceivingLimits {
 /// One bound socket.
 pub struct Listener {}
 
+impl Listener {
+    /// Binds the address, or takes the socket that systemd has bound to it already. Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address is taken or not ours.
+    pub fn bind(_settings: ListenerSettings, _inherited: Option<std::net::TcpListener>) -> Result<Self, ListenerError> {
+        todo!()
+    }
+
+    /// Where it listens, with the port that was really taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        todo!()
+    }
+
+    /// Serves until `stop` turns true; then accepts nothing more, tells each session at its next command boundary,
+    /// and returns when the last has ended. The daemon bounds how long it waits for that.
+    pub async fn run(self, _receiving: Receiving, _tls: Tls, _stop: tokio::sync::watch::Receiver<bool>) {
+        todo!()
+    }
+}
+
+/// The certificate and the protocol versions of all listeners. Cheap to clone; all clones change with [`Tls::reload`].
+#[derive(Clone)]
+pub struct Tls {}
+
+impl Tls {
+    /// Reads the certificate, or makes the one of the first start.
+    ///
+    /// # Errors
+    /// When the files cannot be read or do not fit each other.
+    pub fn load(_settings: &TlsSettings) -> Result<Self, ListenerError> {
+        todo!()
+    }
+
+    /// Reads the files again, for connections from now on. On an error the old certificate stays.
+    ///
+    /// # Errors
+    /// As [`Tls::load`].
+    pub fn reload(&self) -> Result<(), ListenerError> {
+        todo!()
+    }
+}
+
+/// Why devices cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenerError {
+    /// The socket.
+    #[error("listener {address}: {source}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The certificate or its key.
+    #[error("{what} {path}: {reason}")]
+    Tls {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+}
+
 /// What every connection shares.
 #[derive(Clone)]
 pub struct Receiving {
