@@ -21,6 +21,8 @@ pub mod device;
 
 pub mod spool;
 
+pub mod oauth;
+
 pub mod upstream;
 
 pub mod report;

@@ -1,0 +1,136 @@
+//! One HTTPS request at a time, for the OAuth library: connect, TLS by rustls, HTTP/1.1 by hyper, everything bounded.
+//!
+//! # Failure
+//! [`HttpError`] tells an answer that asks for patience (429, 5yz) from a server that cannot be reached.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, Response, Uri, body::Bytes, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::oauth::TokenTrouble;
+
+/// Octets of an answer. Tokens are 1.5 to 3 KB.
+const ANSWER_LIMIT: usize = 128 * 1024;
+/// From name resolution to the last octet of the answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes requests. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpClient {
+    tls: Arc<rustls::ClientConfig>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    /// The server asked for patience.
+    #[error("HTTP {status}")]
+    Busy {
+        /// 429 or 5yz.
+        status: u16,
+        /// `Retry-After`, when given in seconds.
+        retry_after: Option<Duration>,
+    },
+    /// It cannot be reached, or does not speak HTTP.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl From<HttpError> for TokenTrouble {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Busy { status, retry_after } => Self::busy(status, retry_after),
+            HttpError::Unreachable(what) => Self::unreachable(what),
+        }
+    }
+}
+
+fn unreachable(error: impl std::fmt::Display) -> HttpError {
+    HttpError::Unreachable(error.to_string())
+}
+
+impl HttpClient {
+    /// Trusts what `tls` trusts.
+    #[must_use]
+    pub const fn new(tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { tls }
+    }
+
+    /// Sends one request on a connection of its own and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`HttpError`]; an answer of 4yz other than 429 is an answer.
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        match tokio::time::timeout(TIMEOUT, self.exchange(request)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(HttpError::Unreachable(format!("{host} did not answer within {} seconds", TIMEOUT.as_secs()))),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
+        let uri = request.uri().clone();
+        let host = uri.host().ok_or_else(|| unreachable("the URL has no host"))?.trim_matches(['[', ']']).to_owned();
+        let secure = is_secure(&uri, &host)?;
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let stream =
+            TcpStream::connect((host.as_str(), port)).await.map_err(|error| unreachable(format!("{host} port {port}: {error}")))?;
+        if !secure {
+            return talk(stream, request).await;
+        }
+        let name = ServerName::try_from(host.clone()).map_err(unreachable)?;
+        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
+        talk(stream.map_err(|error| unreachable(format!("TLS with {host}: {error}")))?, request).await
+    }
+}
+
+/// Secrets travel in these requests: plain HTTP goes to this very machine only.
+fn is_secure(uri: &Uri, host: &str) -> Result<bool, HttpError> {
+    match uri.scheme_str() {
+        Some("https") => Ok(true),
+        Some("http") if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) => Ok(false),
+        _ => Err(unreachable(format!("{uri}: only https is used (http to this machine alone)"))),
+    }
+}
+
+async fn talk<S>(stream: S, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+    let exchange = async {
+        let answer = sender.send_request(in_origin_form(request)?).await.map_err(unreachable)?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(unreachable)?;
+        Ok((parts, body.to_bytes()))
+    };
+    // The connection is driven here and nowhere else: no task outlives the request.
+    let (parts, body) = tokio::select! {
+        answer = exchange => answer?,
+        ended = connection => return Err(unreachable(ended.err().map_or_else(|| "the connection was closed".to_owned(), |error| error.to_string()))),
+    };
+    if parts.status.as_u16() == 429 || parts.status.is_server_error() {
+        let seconds = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        return Err(HttpError::Busy { status: parts.status.as_u16(), retry_after: seconds.map(Duration::from_secs) });
+    }
+    Ok(Response::from_parts(parts, body.to_vec()))
+}
+
+/// RFC 9112 3.2.1: path and query in the request line, the host in its field.
+fn in_origin_form(request: Request<Vec<u8>>) -> Result<Request<Full<Bytes>>, HttpError> {
+    let (mut parts, body) = request.into_parts();
+    let authority = parts.uri.authority().map(ToString::to_string).unwrap_or_default();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    parts.headers.insert(header::HOST, authority.parse().map_err(unreachable)?);
+    parts.uri = path.parse().map_err(unreachable)?;
+    Ok(Request::from_parts(parts, Full::new(Bytes::from(body))))
+}

@@ -1,0 +1,116 @@
+//! Which authorization server, which application, which grant.
+
+use std::path::PathBuf;
+
+/// What the config says of an account's OAuth login, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthSettings {
+    /// Where tokens come from.
+    pub token_url: String,
+    /// Where a device code comes from.
+    pub device_url: String,
+    /// What the token is for.
+    pub scope: String,
+    /// The application's id.
+    pub client_id: String,
+    /// How the application shows who it is, or who signed in.
+    pub grant: Grant,
+}
+
+/// How a token is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Client credentials with a secret (RFC 6749 4.4). The file is read again at each request, so that a new secret is picked up.
+    ClientSecret {
+        /// `client_secret_file`.
+        file: PathBuf,
+    },
+    /// Client credentials with a signed assertion (RFC 7523). Files are read again at each request.
+    ClientCertificate {
+        /// `client_certificate`, PEM.
+        certificate: PathBuf,
+        /// `client_key`, PEM (PKCS#8 or PKCS#1).
+        key: PathBuf,
+    },
+    /// A person signed in with a device code (RFC 8628); the refresh token is kept by [`crate::oauth::RefreshTokenStore`].
+    RefreshToken,
+}
+
+/// Microsoft's clouds. Exchange Online, 2025: section 4.1 of its OAuth documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cloud {
+    /// Worldwide and GCC.
+    Global,
+    /// GCC High.
+    GccHigh,
+    /// DoD.
+    Dod,
+    /// 21Vianet.
+    China,
+}
+
+impl Cloud {
+    /// The authorization server's host.
+    #[must_use]
+    pub const fn login_host(self) -> &'static str {
+        match self {
+            Self::Global => "login.microsoftonline.com",
+            Self::GccHigh | Self::Dod => "login.microsoftonline.us",
+            Self::China => "login.partner.microsoftonline.cn",
+        }
+    }
+
+    /// The scope for an application (client credentials).
+    #[must_use]
+    pub const fn application_scope(self) -> &'static str {
+        match self {
+            Self::Global => "https://outlook.office365.com/.default",
+            Self::GccHigh => "https://outlook.office365.us/.default",
+            Self::Dod => "https://webmail.apps.mil/.default",
+            Self::China => "https://partner.outlook.cn/.default",
+        }
+    }
+
+    /// The scope for a person who signed in.
+    #[must_use]
+    pub const fn delegated_scope(self) -> &'static str {
+        match self {
+            Self::Global => "https://outlook.office.com/SMTP.Send offline_access",
+            Self::GccHigh | Self::Dod => "https://outlook.office365.us/SMTP.Send offline_access",
+            Self::China => "https://partner.outlook.cn/SMTP.Send offline_access",
+        }
+    }
+
+    /// Settings for an application in this cloud.
+    #[must_use]
+    pub fn settings(self, tenant: &str, client_id: &str, grant: Grant) -> OAuthSettings {
+        let base = format!("https://{}/{tenant}/oauth2/v2.0", self.login_host());
+        let scope = match grant {
+            Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } => self.application_scope(),
+            Grant::RefreshToken => self.delegated_scope(),
+        };
+        OAuthSettings {
+            token_url: format!("{base}/token"),
+            device_url: format!("{base}/devicecode"),
+            scope: scope.to_owned(),
+            client_id: client_id.to_owned(),
+            grant,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cloud_has_its_own_server_and_scope() {
+        let secret = Grant::ClientSecret { file: "s".into() };
+        let settings = Cloud::Global.settings("contoso.com", "app", secret);
+        assert_eq!(settings.token_url, "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
+        assert_eq!(settings.scope, "https://outlook.office365.com/.default");
+        let settings = Cloud::China.settings("t", "app", Grant::RefreshToken);
+        assert_eq!(settings.device_url, "https://login.partner.microsoftonline.cn/t/oauth2/v2.0/devicecode");
+        assert_eq!(settings.scope, "https://partner.outlook.cn/SMTP.Send offline_access");
+    }
+}

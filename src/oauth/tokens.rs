@@ -1,0 +1,375 @@
+//! A token when one is needed: kept, renewed early, asked for once however many connections wait for it.
+//!
+//! # Failure
+//! [`TokenTrouble`]. A failure is remembered for a while, so that a queue full of mail does not become a flood of requests.
+
+use std::time::Duration;
+
+use oauth2::{
+    AuthType, ClientId, ClientSecret, EmptyExtraTokenFields, RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse, TokenUrl,
+    basic::{BasicClient, BasicErrorResponseType, BasicTokenType},
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    clock::Clock,
+    model::{AccountName, Secret, Timestamp},
+    oauth::{Grant, HttpClient, OAuthSettings, RefreshTokenStore, Remedy, TokenTrouble, assertion, http::HttpError},
+};
+
+/// A token is renewed when less than this is left: HVE refuses tokens about to expire, and a large message takes its time.
+const RENEW_BEFORE: Duration = Duration::from_secs(15 * 60);
+/// A token with less than this left is not used.
+const USELESS_BEFORE: Duration = Duration::from_secs(60);
+/// RFC 6749 5.1 lets a server leave `expires_in` out; Entra's shortest is an hour.
+const UNKNOWN_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long a failure that needs a person is remembered before the server is asked again.
+const REMEMBER_FAILURE: Duration = Duration::from_secs(60);
+/// How long a failed early renewal waits while the old token is still good.
+const RENEW_AGAIN: Duration = Duration::from_secs(60);
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+pub(super) type Response = StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>;
+pub(super) type RequestError = RequestTokenError<HttpError, StandardErrorResponse<BasicErrorResponseType>>;
+
+/// The tokens of one account.
+pub struct Tokens {
+    account: AccountName,
+    settings: OAuthSettings,
+    store: RefreshTokenStore,
+    http: HttpClient,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Kept>,
+    failure: Option<(Timestamp, TokenTrouble)>,
+}
+
+struct Kept {
+    secret: Secret,
+    renew_at: Timestamp,
+    useless_at: Timestamp,
+}
+
+impl Tokens {
+    /// Asks for nothing yet: a token that cannot be had at start is no reason not to start.
+    #[must_use]
+    pub fn new(account: AccountName, settings: OAuthSettings, store: RefreshTokenStore, http: HttpClient, clock: Clock) -> Self {
+        Self { account, settings, store, http, clock, state: Mutex::new(State::default()) }
+    }
+
+    /// A token that is good for at least a minute. Callers that come together share one request.
+    ///
+    /// # Errors
+    /// When there is none to be had now; the same answer is given for a while without asking again.
+    pub async fn token(&self) -> Result<Secret, TokenTrouble> {
+        let mut state = self.state.lock().await;
+        let now = self.clock.now();
+        let good = state.token.as_ref().filter(|kept| now < kept.useless_at);
+        if let Some(kept) = good.filter(|kept| now < kept.renew_at) {
+            return Ok(kept.secret.clone());
+        }
+        if let Some((until, trouble)) = &state.failure
+            && now < *until
+        {
+            return good.map(|kept| kept.secret.clone()).ok_or_else(|| trouble.clone());
+        }
+        match self.request(now).await {
+            Ok(kept) => {
+                let secret = kept.secret.clone();
+                *state = State { token: Some(kept), failure: None };
+                Ok(secret)
+            }
+            Err(trouble) => self.remember(&mut state, now, trouble),
+        }
+    }
+
+    /// Forgets the token: the server it was shown to refused it.
+    pub async fn refused(&self) {
+        self.state.lock().await.token = None;
+    }
+
+    /// Forgets token and failure: a person signed in or mended something.
+    pub async fn reset(&self) {
+        *self.state.lock().await = State::default();
+    }
+
+    fn remember(&self, state: &mut State, now: Timestamp, trouble: TokenTrouble) -> Result<Secret, TokenTrouble> {
+        let good = state.token.as_ref().filter(|kept| now < kept.useless_at).map(|kept| kept.secret.clone());
+        let pause = match (&good, trouble.remedy) {
+            (Some(_), _) => RENEW_AGAIN,
+            (None, Remedy::Wait(pause)) => pause,
+            (None, Remedy::Person) => REMEMBER_FAILURE,
+        };
+        state.failure = Some((now.plus(pause), trouble.clone()));
+        good.ok_or(trouble)
+    }
+
+    async fn request(&self, now: Timestamp) -> Result<Kept, TokenTrouble> {
+        let response = match &self.settings.grant {
+            Grant::ClientSecret { file } => self.by_secret(file).await?,
+            Grant::ClientCertificate { certificate, key } => self.by_certificate(certificate, key, now).await?,
+            Grant::RefreshToken => self.by_refresh_token().await?,
+        };
+        let lifetime = response.expires_in().unwrap_or(UNKNOWN_LIFETIME);
+        Ok(Kept {
+            secret: Secret::new(response.access_token().secret().clone()),
+            // A short-lived token is renewed when half of it is gone.
+            renew_at: now.plus(lifetime.saturating_sub(RENEW_BEFORE).max(lifetime / 2)),
+            useless_at: now.plus(lifetime.saturating_sub(USELESS_BEFORE).max(lifetime / 2)),
+        })
+    }
+
+    async fn by_secret(&self, file: &std::path::Path) -> Result<Response, TokenTrouble> {
+        let path = file.to_owned();
+        let secret = off_thread(move || std::fs::read_to_string(path)).await.map_err(|error| {
+            TokenTrouble::ours(
+                format!("{}: {error}", file.display()),
+                "Store the client secret's Value in client_secret_file, readable by the service.",
+            )
+        })?;
+        let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
+            .set_client_secret(ClientSecret::new(secret.trim_end().to_owned()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(self.token_url()?);
+        let http = |request| self.http.send(request);
+        let request = client.exchange_client_credentials().add_scope(Scope::new(self.settings.scope.clone()));
+        request.request_async(&http).await.map_err(decode)
+    }
+
+    async fn by_certificate(&self, certificate: &std::path::Path, key: &std::path::Path, now: Timestamp) -> Result<Response, TokenTrouble> {
+        let (high, low) = (random()?, random()?);
+        let unique = (u128::from(high) << 64) | u128::from(low);
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        let (client_id, audience) = (self.settings.client_id.clone(), self.settings.token_url.clone());
+        let signing = tokio::task::spawn_blocking(move || assertion::sign(&certificate, &key, &client_id, &audience, now, unique));
+        let assertion = signing.await.map_err(|error| TokenTrouble::unreachable(error.to_string()))??;
+        let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(self.token_url()?);
+        let http = |request| self.http.send(request);
+        let request = client
+            .exchange_client_credentials()
+            .add_scope(Scope::new(self.settings.scope.clone()))
+            .add_extra_param("client_assertion_type", ASSERTION_TYPE)
+            .add_extra_param("client_assertion", assertion);
+        request.request_async(&http).await.map_err(decode)
+    }
+
+    async fn by_refresh_token(&self) -> Result<Response, TokenTrouble> {
+        let disk = |error: std::io::Error| {
+            TokenTrouble::ours(format!("the refresh token: {error}"), "Check the disk and the rights of data_dir/secrets.")
+        };
+        let none = || TokenTrouble::ours("nobody has signed in yet".to_owned(), "Sign in: postroom account login NAME.");
+        let (store, account) = (self.store.clone(), self.account.clone());
+        let old = off_thread(move || store.load(&account)).await.map_err(disk)?.ok_or_else(none)?;
+        let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(self.token_url()?);
+        let http = |request| self.http.send(request);
+        let refresh = RefreshToken::new(old.expose().to_owned());
+        let request = client.exchange_refresh_token(&refresh).add_scope(Scope::new(self.settings.scope.clone()));
+        let response = request.request_async(&http).await.map_err(decode)?;
+        // Entra hands out a new one at each use; it is on disk before the access token is used.
+        if let Some(fresh) = response.refresh_token() {
+            let (store, account) = (self.store.clone(), self.account.clone());
+            let fresh = Secret::new(fresh.secret().clone());
+            off_thread(move || store.save(&account, &fresh)).await.map_err(disk)?;
+        }
+        Ok(response)
+    }
+
+    fn token_url(&self) -> Result<TokenUrl, TokenTrouble> {
+        TokenUrl::new(self.settings.token_url.clone())
+            .map_err(|error| TokenTrouble::ours(format!("{}: {error}", self.settings.token_url), "Correct token_url in the configuration."))
+    }
+}
+
+/// Files are read and synced where waiting for the disk holds nobody up.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+fn random() -> Result<u64, TokenTrouble> {
+    getrandom::u64().map_err(|error| TokenTrouble::unreachable(format!("no random numbers: {error}")))
+}
+
+pub(super) fn decode(error: RequestError) -> TokenTrouble {
+    match error {
+        RequestTokenError::ServerResponse(response) => {
+            TokenTrouble::from_response(response.error().as_ref(), response.error_description().map_or("", String::as_str))
+        }
+        RequestTokenError::Request(error) => error.into(),
+        RequestTokenError::Parse(error, _body) => {
+            TokenTrouble::unreachable(format!("the authorization server's answer makes no sense: {error}"))
+        }
+        RequestTokenError::Other(what) => TokenTrouble::unreachable(what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
+    use axum::{Form, Json, Router, extract::State as Shared, http::StatusCode, response::IntoResponse, routing::post};
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the server does, and how often it was asked.
+    #[derive(Clone, Default)]
+    struct Server {
+        asked: Arc<AtomicUsize>,
+        down: Arc<AtomicUsize>,
+    }
+
+    async fn answer(
+        Shared(server): Shared<Server>,
+        Form(form): Form<std::collections::BTreeMap<String, String>>,
+    ) -> axum::response::Response {
+        let count = server.asked.fetch_add(1, Ordering::SeqCst);
+        if server.down.load(Ordering::SeqCst) == 1 {
+            return (StatusCode::SERVICE_UNAVAILABLE, [("Retry-After", "30")], "").into_response();
+        }
+        match form["grant_type"].as_str() {
+            "client_credentials" if form["client_secret"] != "right" => {
+                let error = json!({ "error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided." });
+                (StatusCode::UNAUTHORIZED, Json(error)).into_response()
+            }
+            "refresh_token" if form["refresh_token"] != format!("refresh-{count}") => {
+                (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" }))).into_response()
+            }
+            _ => Json(json!({
+                "token_type": "Bearer", "expires_in": 3600,
+                "access_token": format!("token-{count}"), "refresh_token": format!("refresh-{}", count + 1),
+            }))
+            .into_response(),
+        }
+    }
+
+    struct Fixture {
+        server: Server,
+        clock: Clock,
+        dir: tempfile::TempDir,
+        tokens: Tokens,
+    }
+
+    async fn fixture(grant: impl FnOnce(&std::path::Path) -> Grant) -> Fixture {
+        let server = Server::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/t/oauth2/v2.0/token", post(answer)).with_state(server.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let dir = tempfile::tempdir().unwrap();
+        let settings = OAuthSettings {
+            token_url: format!("http://{address}/t/oauth2/v2.0/token"),
+            device_url: format!("http://{address}/t/oauth2/v2.0/devicecode"),
+            scope: "mail".into(),
+            client_id: "app".into(),
+            grant: grant(dir.path()),
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let clock = Clock::fixed(Timestamp::from_millis(1_763_900_000_000));
+        let store = RefreshTokenStore::new(dir.path().join("secrets"));
+        let tokens = Tokens::new("scanner".into(), settings, store, HttpClient::new(Arc::new(tls)), clock.clone());
+        Fixture { server, clock, dir, tokens }
+    }
+
+    fn secret_file(dir: &std::path::Path) -> Grant {
+        std::fs::write(dir.join("secret"), "right\n").unwrap();
+        Grant::ClientSecret { file: dir.join("secret") }
+    }
+
+    impl Fixture {
+        fn pass(&self, minutes: u64) {
+            self.clock.set(self.clock.now().plus(Duration::from_secs(60 * minutes)));
+        }
+
+        fn asked(&self) -> usize {
+            self.server.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    #[tokio::test]
+    async fn many_connections_share_one_request_and_the_token_is_kept_until_it_grows_old() {
+        let fixture = fixture(secret_file).await;
+        let (a, b) = tokio::join!(fixture.tokens.token(), fixture.tokens.token());
+        assert_eq!((a.unwrap().expose(), b.unwrap().expose()), ("token-0", "token-0"));
+        fixture.pass(44);
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-0");
+        assert_eq!(fixture.asked(), 1);
+        fixture.pass(2);
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-1");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_down_does_not_cost_a_token_that_is_still_good() {
+        let fixture = fixture(secret_file).await;
+        fixture.tokens.token().await.unwrap();
+        fixture.server.down.store(1, Ordering::SeqCst);
+        fixture.pass(50);
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-0");
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-0");
+        assert_eq!(fixture.asked(), 2, "the failure is remembered");
+        fixture.pass(15);
+        let Err(trouble) = fixture.tokens.token().await else { panic!("an expired token was used") };
+        assert_eq!(trouble.remedy, Remedy::Wait(Duration::from_secs(30)), "Retry-After is honoured");
+        fixture.server.down.store(0, Ordering::SeqCst);
+        fixture.pass(1);
+        assert!(fixture.tokens.token().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_secret_says_what_to_do_and_is_not_asked_again_at_once() {
+        let fixture = fixture(secret_file).await;
+        std::fs::write(fixture.dir.path().join("secret"), "wrong").unwrap();
+        for _ in 0..5 {
+            let Err(trouble) = fixture.tokens.token().await else { panic!("a token for a wrong secret") };
+            assert!(trouble.advice.contains("Value"), "{}", trouble.advice);
+        }
+        assert_eq!(fixture.asked(), 1);
+        std::fs::write(fixture.dir.path().join("secret"), "right").unwrap();
+        fixture.pass(2);
+        assert!(fixture.tokens.token().await.is_ok(), "the mended file is read again");
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_is_replaced_at_each_use() {
+        let fixture = fixture(|_| Grant::RefreshToken).await;
+        let Err(trouble) = fixture.tokens.token().await else { panic!("nobody signed in") };
+        assert!(trouble.advice.contains("account login"));
+        let store = RefreshTokenStore::new(fixture.dir.path().join("secrets"));
+        let account = AccountName::from("scanner");
+        store.save(&account, &Secret::new("refresh-0".into())).unwrap();
+        fixture.tokens.reset().await;
+        for round in 0..3 {
+            assert_eq!(fixture.tokens.token().await.unwrap().expose(), format!("token-{round}"));
+            assert_eq!(store.load(&account).unwrap().unwrap().expose(), format!("refresh-{}", round + 1));
+            fixture.pass(61);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_refused_is_not_shown_again() {
+        let fixture = fixture(secret_file).await;
+        fixture.tokens.token().await.unwrap();
+        fixture.tokens.refused().await;
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-1");
+    }
+}

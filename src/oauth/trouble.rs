@@ -1,0 +1,188 @@
+//! Why there is no token, and what to do about it: one table of Entra's `AADSTS` codes.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why there is no token.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("{what}")]
+pub struct TokenTrouble {
+    /// What happened, in the server's words where it had any.
+    pub what: String,
+    /// What to do, for the administrator.
+    pub advice: &'static str,
+    /// Who can mend it.
+    pub remedy: Remedy,
+}
+
+/// Who can mend it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// Time: ask again after this long.
+    Wait(Duration),
+    /// A person: asking again changes nothing, but is done now and then in case it was mended.
+    Person,
+}
+
+/// How long to wait when the server does not say.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Longest wait that a server may impose with `Retry-After`.
+const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// What an `AADSTS` code means. Sources: Entra's list of authentication error codes; Exchange Online's OAuth page.
+const CODES: &[(u32, &str)] = &[
+    (
+        7_000_215,
+        "The client secret is wrong. Often the secret's ID was copied instead of its value: make a new secret under App registrations > Certificates & secrets, and store its Value.",
+    ),
+    (
+        7_000_222,
+        "The client secret has expired. Make a new one under App registrations > Certificates & secrets, and store its Value in client_secret_file.",
+    ),
+    (700_016, "The application is not known in this tenant. Check client_id (Application ID) and tenant."),
+    (90_002, "The tenant is not known. Check tenant: its ID, or one of its domains."),
+    (
+        700_027,
+        "The certificate of the assertion is not registered for the application. Upload it under App registrations > Certificates & secrets > Certificates.",
+    ),
+    (
+        50_027,
+        "The signed assertion was refused. Check the clock of this machine, the tenant, and that client_key belongs to client_certificate.",
+    ),
+    (
+        65_001,
+        "Nobody has consented to the application. Grant admin consent for the Exchange Online permission SMTP.SendAsApp (or SMTP.Send).",
+    ),
+    (90_094, "An administrator has to consent. Grant admin consent for the application in the Entra admin center."),
+    (28_000, "The scope mixes several resources. Leave scope at its default."),
+    (70_011, "The scope is not valid. Leave scope at its default, or use https://outlook.office365.com/.default."),
+    (500_011, "The resource is not known in this tenant. Check the cloud (preset) and that Exchange Online is licensed."),
+    (700_082, "The sign-in has expired because it was not used for 90 days. Sign in again: postroom account login NAME."),
+    (50_173, "The sign-in was revoked, or the password was changed. Sign in again: postroom account login NAME."),
+    (50_076, "The account needs multi-factor authentication. Sign in again: postroom account login NAME."),
+    (50_079, "The account has to register for multi-factor authentication. Do so in a browser, then: postroom account login NAME."),
+    (53_003, "Conditional Access blocks this sign-in. Exclude the mailbox or this application from the policy, or use client credentials."),
+    (50_034, "The user does not exist in this tenant. Check the account's address."),
+    (50_057, "The user account is disabled. Enable it in the Entra admin center."),
+    (50_126, "User name or password is wrong. Sign in again: postroom account login NAME."),
+    (7_000_218, "The application does not allow public client flows. Switch them on under App registrations > Authentication."),
+];
+
+impl TokenTrouble {
+    /// From the error response of a token endpoint (RFC 6749 5.2).
+    #[must_use]
+    pub fn from_response(error: &str, description: &str) -> Self {
+        let what = if description.is_empty() { error.to_owned() } else { first_line(description) };
+        if let Some((_, advice)) = code_in(description).and_then(|code| CODES.iter().find(|(known, _)| *known == code)) {
+            return Self { what, advice, remedy: Remedy::Person };
+        }
+        let (advice, remedy) = match error {
+            "temporarily_unavailable" | "server_error" | "slow_down" => {
+                ("The authorization server is busy; nothing has to be done.", Remedy::Wait(PAUSE))
+            }
+            "invalid_client" => {
+                ("The application could not show who it is. Check client_id and its secret or certificate.", Remedy::Person)
+            }
+            "invalid_grant" => ("The sign-in is no longer good. Sign in again: postroom account login NAME.", Remedy::Person),
+            "invalid_scope" => ("The scope is not valid. Leave scope at its default.", Remedy::Person),
+            "unauthorized_client" | "access_denied" => {
+                ("The application may not do this. Check its permissions and the admin consent.", Remedy::Person)
+            }
+            _ => ("The authorization server refused. Its words say why.", Remedy::Person),
+        };
+        Self { what, advice, remedy }
+    }
+
+    /// The server could not be reached or made no sense.
+    #[must_use]
+    pub fn unreachable(what: String) -> Self {
+        let advice = "The authorization server cannot be reached. Check DNS, the way out to it on port 443, and any proxy between.";
+        Self { what, advice, remedy: Remedy::Wait(PAUSE) }
+    }
+
+    /// 429 or 5yz, with the `Retry-After` it may have sent.
+    #[must_use]
+    pub fn busy(status: u16, retry_after: Option<Duration>) -> Self {
+        let pause = retry_after.unwrap_or(PAUSE).clamp(Duration::from_secs(1), PAUSE_LIMIT);
+        let what = format!("the authorization server answered with HTTP {status}");
+        Self { what, advice: "The authorization server is busy; nothing has to be done.", remedy: Remedy::Wait(pause) }
+    }
+
+    /// Something of ours is missing or unreadable.
+    #[must_use]
+    pub fn ours(what: String, advice: &'static str) -> Self {
+        Self { what, advice, remedy: Remedy::Person }
+    }
+}
+
+/// The number after `AADSTS`.
+fn code_in(description: &str) -> Option<u32> {
+    let (_, rest) = description.split_once("AADSTS")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
+}
+
+/// Entra appends trace ids, correlation ids and times in further lines.
+fn first_line(description: &str) -> String {
+    let line = description.lines().next().unwrap_or_default();
+    let line = line.split(" Trace ID:").next().unwrap_or(line).trim();
+    line.chars().filter(|c| !c.is_control()).take(500).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &str, description: &str, advice_has: &str, remedy: Remedy) {
+        let trouble = TokenTrouble::from_response(error, description);
+        assert!(trouble.advice.contains(advice_has), "{}", trouble.advice);
+        assert_eq!(trouble.remedy, remedy);
+    }
+
+    #[test]
+    fn entras_codes_say_what_to_do() {
+        check("invalid_client", "AADSTS7000215: Invalid client secret provided. Ensure …", "Value", Remedy::Person);
+        check("invalid_client", "AADSTS7000222: The provided client secret keys are expired.", "expired", Remedy::Person);
+        check("unauthorized_client", "AADSTS700016: Application with identifier 'x' was not found", "client_id", Remedy::Person);
+        check("invalid_grant", "AADSTS50173: The provided grant has expired due to it being revoked", "account login", Remedy::Person);
+        check(
+            "invalid_grant",
+            "AADSTS53003: Access has been blocked by Conditional Access policies.",
+            "Conditional Access",
+            Remedy::Person,
+        );
+        check("invalid_client", "AADSTS700027: Client assertion contains an invalid signature.", "certificate", Remedy::Person);
+    }
+
+    #[test]
+    fn an_unknown_code_falls_back_to_the_standards_error() {
+        check("invalid_grant", "AADSTS1: something new", "Sign in again", Remedy::Person);
+        check("temporarily_unavailable", "", "nothing has to be done", Remedy::Wait(PAUSE));
+        check("anything", "", "Its words", Remedy::Person);
+    }
+
+    #[test]
+    fn no_code_is_listed_twice() {
+        let mut codes: Vec<u32> = CODES.iter().map(|(code, _)| *code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), CODES.len());
+    }
+
+    #[test]
+    fn trace_ids_are_cut_off() {
+        let trouble = TokenTrouble::from_response(
+            "invalid_client",
+            "AADSTS7000215: Invalid client secret. Trace ID: 1-2 Correlation ID: 3\r\nTimestamp: now",
+        );
+        assert_eq!(trouble.what, "AADSTS7000215: Invalid client secret.");
+    }
+
+    #[test]
+    fn a_server_cannot_impose_an_endless_wait() {
+        assert_eq!(TokenTrouble::busy(429, Some(Duration::from_secs(1_000_000))).remedy, Remedy::Wait(PAUSE_LIMIT));
+        assert_eq!(TokenTrouble::busy(503, None).remedy, Remedy::Wait(PAUSE));
+    }
+}
