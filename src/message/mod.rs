@@ -3,11 +3,13 @@
 //! - [`received`]: the `Received:` field of an accepted message
 //! - [`header`]: fields that can be looked up and replaced
 //! - [`mailbox`]: what stands in `From:`
+//! - [`long_lines`]: lines that no server has to take, made legal
 //! - [`edit()`]: the edits of delivery
 //! - [`Text`]: where the text of an attempt comes from
 
 mod edit;
 pub mod header;
+pub mod long_lines;
 pub mod mailbox;
 mod text;
 mod trace;
