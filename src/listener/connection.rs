@@ -1,0 +1,316 @@
+//! One device's connection: reads, feeds the session machine, does what it says, writes its replies.
+//!
+//! All commands of one read are answered in one write. The only state beside the machine's is the stream, what was
+//! read ahead, and the message in progress.
+//!
+//! # Failure
+//! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
+//! by `intake`.
+
+use std::{io, time::Duration};
+
+use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
+use tracing::{debug, error};
+
+use crate::{
+    device::Client,
+    listener::{
+        ListenerTls, Reception,
+        input::Input,
+        intake::Intake,
+        slots::Slot,
+        tls::HANDSHAKE_TIMEOUT,
+        trouble,
+        wire::{Transport, Wire},
+    },
+    model::{TlsVersion, Via},
+    smtp::{Action, Answer, Login, Question, Session, StartTls},
+    spool::Committed,
+};
+
+/// A stranger has nothing to say but a login, and shares few places with others.
+/// Deliberately shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
+const STRANGER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One connection from its first byte to its last.
+pub(super) struct Connection<IO> {
+    reception: Reception,
+    client: Client,
+    slot: Slot,
+    starttls: StartTls,
+    stop: watch::Receiver<bool>,
+    /// The session has been told of it; a message in progress is then read on as ever.
+    stopping: bool,
+    wire: Wire<IO>,
+    input: Input,
+    tls: Option<TlsVersion>,
+    session: Session<Committed>,
+    message: Option<Intake>,
+}
+
+/// What came of waiting for the client.
+enum Event {
+    Octets,
+    HungUp,
+    Silence,
+    Stopping,
+}
+
+impl<IO: Transport> Connection<IO> {
+    /// Does the handshake of an implicit-TLS port. None when the client did not get that far.
+    pub(super) async fn open(
+        reception: Reception,
+        client: Client,
+        slot: Slot,
+        mode: ListenerTls,
+        io: IO,
+        stop: watch::Receiver<bool>,
+    ) -> Option<Self> {
+        let mut wire = Wire::Plain(io);
+        let mut tls = None;
+        let starttls = match mode {
+            ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
+            ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
+        };
+        if mode == ListenerTls::Implicit {
+            tls = Some(encrypt(&reception, &client, &mut wire).await?);
+        }
+        let settings = client.session_settings(starttls, tls);
+        let session = Session::new(settings, tls, rand::random());
+        client.note_connection();
+        Some(Self { reception, client, slot, starttls, stop, stopping: false, wire, input: Input::default(), tls, session, message: None })
+    }
+
+    /// Serves the client until it or we close.
+    pub(super) async fn serve(mut self) {
+        let mut action = self.advance();
+        let ended = loop {
+            action = match action {
+                Action::Read => match self.read().await {
+                    Ok(next) => next,
+                    Err(error) => break Err(error),
+                },
+                Action::StartTls => match self.start_tls().await {
+                    Ok(next) => next,
+                    Err(error) => break Err(error),
+                },
+                Action::Ask(question) => {
+                    let answer = self.decide(question).await;
+                    self.answered(answer)
+                }
+                Action::OpenMessage(transaction) => {
+                    let answer = match Intake::open(self.reception.shared(), &self.client, self.via(), *transaction).await {
+                        Ok(intake) => {
+                            self.message = Some(intake);
+                            Answer::Permit
+                        }
+                        Err(reply) => Answer::Refuse(reply),
+                    };
+                    self.answered(answer)
+                }
+                Action::WriteBody => self.write_body().await,
+                Action::Commit => self.commit().await,
+                Action::Discard => {
+                    self.message = None;
+                    self.input.shrink();
+                    self.advance()
+                }
+                Action::Close => break self.close().await,
+            };
+        };
+        self.farewell(ended);
+    }
+
+    fn advance(&mut self) -> Action {
+        let step = self.session.advance(self.input.unused());
+        self.input.use_up(step.consumed);
+        step.action
+    }
+
+    fn answered(&mut self, answer: Answer<Committed>) -> Action {
+        self.session.answer(answer);
+        self.advance()
+    }
+
+    async fn read(&mut self) -> io::Result<Action> {
+        self.send_replies().await?;
+        let before = self.input.unused().len();
+        if before > 0 {
+            let action = self.advance();
+            // A machine that wants to read and uses nothing up waits for the rest of something.
+            if !matches!(action, Action::Read) || self.input.unused().len() < before {
+                return Ok(action);
+            }
+        }
+        Ok(match self.wait().await? {
+            Event::Octets => self.advance(),
+            Event::HungUp => self.session.hang_up(),
+            Event::Silence => self.session.time_out(),
+            Event::Stopping => {
+                self.stopping = true;
+                self.session.shut_down();
+                self.advance()
+            }
+        })
+    }
+
+    async fn wait(&mut self) -> io::Result<Event> {
+        let limits = &self.reception.shared().limits;
+        let patience = match (&self.message, self.client.device()) {
+            (Some(_), _) => limits.data_timeout,
+            (None, Some(_)) => limits.command_timeout,
+            (None, None) => limits.command_timeout.min(STRANGER_TIMEOUT),
+        };
+        tokio::select! {
+            biased;
+            read = timeout(patience, self.input.read(&mut self.wire)) => match read {
+                Ok(Ok(0)) => Ok(Event::HungUp),
+                Ok(Ok(_)) => Ok(Event::Octets),
+                Ok(Err(error)) => Err(error),
+                Err(_elapsed) => Ok(Event::Silence),
+            },
+            _ = self.stop.wait_for(|stopping| *stopping), if !self.stopping => Ok(Event::Stopping),
+        }
+    }
+
+    async fn send_replies(&mut self) -> io::Result<()> {
+        let replies = self.session.replies();
+        if replies.is_empty() {
+            return Ok(());
+        }
+        let written = async {
+            self.wire.write_all(replies).await?;
+            self.wire.flush().await
+        };
+        let written = timeout(self.reception.shared().limits.command_timeout, written).await;
+        replies.clear();
+        written.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn start_tls(&mut self) -> io::Result<Action> {
+        self.send_replies().await?;
+        self.input.forget();
+        let Some(version) = encrypt(&self.reception, &self.client, &mut self.wire).await else {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        };
+        self.tls = Some(version);
+        // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
+        self.client = self.reception.shared().devices.identify(self.client.peer());
+        let answer = match self.slot.pass_to(&self.client) {
+            Ok(()) => Answer::TlsStarted { version, settings: self.client.session_settings(self.starttls, self.tls) },
+            Err(reply) => Answer::Refuse(reply),
+        };
+        Ok(self.answered(answer))
+    }
+
+    async fn decide(&mut self, question: Question) -> Answer<Committed> {
+        let verdict = match question {
+            Question::Login(login) => return self.log_in(login).await,
+            Question::Sender { sender, size } => self.client.permit_sender(&sender, size).and_then(|()| {
+                let admitted = self.reception.shared().spool.admits(size);
+                admitted.map_err(|error| trouble::told(&error))
+            }),
+            Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
+        };
+        match verdict {
+            Ok(()) => Answer::Permit,
+            Err(reply) => Answer::Refuse(reply),
+        }
+    }
+
+    async fn log_in(&mut self, login: Login) -> Answer<Committed> {
+        let permit = self.reception.login_permit().await;
+        let client = self.client.clone();
+        let verified = tokio::task::spawn_blocking(move || client.log_in(&login)).await;
+        drop(permit);
+        let (client, user) = match verified {
+            Ok(Ok(right)) => right,
+            Ok(Err(reply)) => return Answer::Refuse(reply),
+            Err(broken) => {
+                self.reception.shared().metrics.receiving().session_panics.inc();
+                error!(%broken, "verifying a login ended in a panic");
+                return Answer::Refuse(trouble::LOCAL_ERROR);
+            }
+        };
+        if let Err(reply) = self.slot.pass_to(&client) {
+            return Answer::Refuse(reply);
+        }
+        self.client = client;
+        Answer::LoggedIn { user, settings: self.client.session_settings(self.starttls, self.tls) }
+    }
+
+    async fn write_body(&mut self) -> Action {
+        let Some(message) = &mut self.message else {
+            return self.advance();
+        };
+        match message.write(self.reception.shared(), &self.client, self.session.body()).await {
+            Ok(()) => self.advance(),
+            Err(reply) => {
+                self.message = None;
+                self.answered(Answer::Refuse(reply))
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Action {
+        self.input.shrink();
+        let answer = match self.message.take() {
+            Some(message) => match message.commit(self.reception.shared(), &self.client, self.tls).await {
+                Ok(committed) => Answer::Accepted(committed),
+                Err(reply) => Answer::Refuse(reply),
+            },
+            None => Answer::Refuse(trouble::LOCAL_ERROR),
+        };
+        self.answered(answer)
+    }
+
+    fn via(&self) -> Via {
+        Via {
+            peer: Some(self.client.peer()),
+            helo: self.session.helo().to_owned(),
+            esmtp: self.session.is_esmtp(),
+            tls: self.tls,
+            user: self.client.user().map(str::to_owned),
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.send_replies().await?;
+        match &self.wire {
+            // Closing the socket says it all.
+            Wire::Plain(_) | Wire::Closed => Ok(()),
+            // RFC 8446 6.1: without close_notify the client may think that it was cut off.
+            Wire::Tls(_) => self.wire.shutdown().await,
+        }
+    }
+
+    fn farewell(mut self, ended: io::Result<()>) {
+        if let Some(message) = self.message.take() {
+            message.break_off(self.reception.shared(), &self.client);
+        }
+        self.client.note_quirks(self.session.quirks());
+        match ended {
+            Ok(()) => debug!(peer = %self.client.peer(), "closed"),
+            Err(error) => debug!(peer = %self.client.peer(), %error, "cut off"),
+        }
+    }
+}
+
+/// Replaces a plain stream by an encrypted one. None when the client did not manage, or took too long.
+async fn encrypt<IO: Transport>(reception: &Reception, client: &Client, wire: &mut Wire<IO>) -> Option<TlsVersion> {
+    let io = wire.take_plain()?;
+    let metrics = reception.shared().metrics.receiving();
+    let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, Vec::new())).await;
+    match handshake.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into())) {
+        Ok((stream, version)) => {
+            metrics.handshakes.get_or_create(&version.into()).inc();
+            *wire = Wire::Tls(stream);
+            Some(version)
+        }
+        Err(error) => {
+            metrics.handshakes_failed.inc();
+            debug!(peer = %client.peer(), %error, "handshake failed");
+            None
+        }
+    }
+}

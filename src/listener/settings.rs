@@ -1,0 +1,50 @@
+//! What the config says of listeners, checked.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// One `[[listener]]`, checked.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// `address`; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// `tls`.
+    pub tls: ListenerTls,
+}
+
+/// `tls` of a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerTls {
+    /// Plaintext only.
+    None,
+    /// Plaintext, STARTTLS offered.
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// Whatever the device begins with.
+    Auto,
+}
+
+/// `[tls]`, checked.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    /// `certificate` and `key`, PEM; none makes a self-signed RSA one in `data_dir/tls` at first start.
+    pub files: Option<(PathBuf, PathBuf)>,
+    /// `data_dir`.
+    pub data_dir: PathBuf,
+    /// `hostname`, for the certificate's name.
+    pub hostname: String,
+}
+
+/// Bounds on what clients can make us hold, each with its reason in `docs/limits.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceivingLimits {
+    /// Connections at once, all listeners together.
+    pub connections: usize,
+    /// Connections at once from one address.
+    pub connections_per_client: usize,
+    /// Silence between commands (RFC 5321 4.5.3.2.7: at least five minutes).
+    pub command_timeout: Duration,
+    /// Silence inside the text: scanners think between pages.
+    pub data_timeout: Duration,
+}
