@@ -1,1 +1,3 @@
 //! The commands (`postroom run`, `check`, `queue …`): thin, talking to the daemon over its admin socket.
+
+pub mod sandbox;

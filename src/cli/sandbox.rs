@@ -1,0 +1,183 @@
+//! `postroom sandbox`: Exchange Online's stand-in, to rehearse with before going live.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use crate::{
+    model::{Address, ByteSize},
+    sandbox::{Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted, plain_table},
+};
+
+/// Stands in for Exchange Online: takes mail like smtp.office365.com and a tenant's MX host, keeps it as files, and
+/// fails as it is told to.
+///
+/// Addresses choose faults: mail to anything+eod-432@contoso.com is refused at end of data as if too many connections
+/// were open, once-eod-432 only the first time. `--list-faults` shows all.
+#[derive(clap::Args, Debug)]
+pub struct SandboxArgs {
+    /// Folder for ca.pem and the messages; made when missing.
+    #[arg(long, value_name = "DIR", default_value = "postroom-sandbox")]
+    dir: PathBuf,
+    /// Where client submission is served (port 0: any free one).
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1587")]
+    submission: SocketAddr,
+    /// Where the tenant's MX host is served.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1525")]
+    mx: SocketAddr,
+    /// A mailbox that can log in, with its password after a colon. Rehearsal passwords only: a command line is no secret.
+    /// [default: scanner@contoso.com:sandbox]
+    #[arg(long = "mailbox", value_name = "ADDRESS[:PASSWORD]")]
+    mailboxes: Vec<String>,
+    /// An address that the first mailbox may send as; "*@domain" is all of a domain.
+    #[arg(long = "sender", value_name = "ADDRESS")]
+    senders: Vec<String>,
+    /// An accepted domain of the tenant. [default: the domains of the mailboxes]
+    #[arg(long = "domain", value_name = "DOMAIN")]
+    domains: Vec<String>,
+    /// Take every login, with any password or token.
+    #[arg(long)]
+    open: bool,
+    /// A further name for the certificate.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// Messages a minute for each mailbox.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    messages_per_minute: usize,
+    /// Recipients in any 24 hours for each mailbox.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    recipients_per_day: u64,
+    /// Submissions at once for each mailbox.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    connections: usize,
+    /// Refuse what exceeds the messages a minute (421), instead of delaying the answer.
+    #[arg(long)]
+    reject_over_rate: bool,
+    /// Largest message of a mailbox.
+    #[arg(long, value_name = "SIZE", default_value = "35MB")]
+    max_send_size: ByteSize,
+    /// Room for Sent Items; a full mailbox refuses to send.
+    #[arg(long, value_name = "SIZE")]
+    quota: Option<ByteSize>,
+    /// Keep so many of the newest messages.
+    #[arg(long, value_name = "N", default_value_t = 10_000, conflicts_with = "discard")]
+    keep: usize,
+    /// Keep no messages, only counters.
+    #[arg(long)]
+    discard: bool,
+    /// Delay before the answer to a failed login.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    tarpit: Duration,
+    /// Delay of `slow-dot`.
+    #[arg(long, value_name = "TIME", default_value = "65s", value_parser = humantime::parse_duration)]
+    slow_dot: Duration,
+    /// One line of JSON with all addresses and paths, for scripts.
+    #[arg(long)]
+    json: bool,
+    /// Print the faults that addresses can choose, and stop.
+    #[arg(long)]
+    list_faults: bool,
+}
+
+/// Runs a sandbox until `stop` is ready.
+///
+/// # Errors
+/// When the arguments make no sense, an address cannot be bound, or the folder cannot be written.
+pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    if args.list_faults {
+        return write_out(&plain_table());
+    }
+    let form = if args.json { Form::Json } else { Form::Lines };
+    let settings = settings(args)?;
+    let mailboxes: Vec<String> = settings.tenant.mailboxes.iter().map(|mailbox| mailbox.address.to_string()).collect();
+    let running = Sandbox::start(settings).await.context("the sandbox cannot start")?;
+    write_out(&announcement(&running, &mailboxes, form))?;
+    stop.await;
+    running.stop().await;
+    Ok(())
+}
+
+/// How the start is announced.
+#[derive(Clone, Copy)]
+enum Form {
+    Lines,
+    Json,
+}
+
+fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
+    let mut settings = SandboxSettings::new(args.dir);
+    settings.submission = args.submission;
+    settings.mx = args.mx;
+    settings.names = args.names;
+    settings.keep = if args.discard { Keep::Discard } else { Keep::Newest(args.keep) };
+    settings.timing.tarpit = args.tarpit;
+    settings.timing.slow_dot = args.slow_dot;
+    let tenant = &mut settings.tenant;
+    if !args.mailboxes.is_empty() {
+        tenant.mailboxes = args.mailboxes.iter().map(|text| mailbox(text)).collect::<anyhow::Result<_>>()?;
+        tenant.domains = tenant.mailboxes.iter().map(|mailbox| mailbox.address.domain().to_owned()).collect();
+    }
+    if !args.domains.is_empty() {
+        tenant.domains = args.domains;
+    }
+    if let Some(first) = tenant.mailboxes.first_mut() {
+        first.senders = args.senders;
+    }
+    tenant.unlisted = if args.open { Unlisted::Admitted } else { Unlisted::Refused };
+    tenant.limits.messages_per_minute = args.messages_per_minute;
+    tenant.limits.recipients_per_day = args.recipients_per_day;
+    tenant.limits.connections = args.connections;
+    tenant.limits.max_send_size = args.max_send_size;
+    tenant.limits.quota = args.quota;
+    tenant.switches.over_rate = if args.reject_over_rate { OverRate::Reject } else { OverRate::Delay };
+    Ok(settings)
+}
+
+fn mailbox(text: &str) -> anyhow::Result<MailboxSettings> {
+    let (address, password) = text.split_once(':').unwrap_or((text, "sandbox"));
+    match address.parse::<Address>() {
+        Ok(address) => Ok(MailboxSettings::new(address, password)),
+        Err(error) => bail!("--mailbox {address}: {error}"),
+    }
+}
+
+fn announcement(running: &RunningSandbox, mailboxes: &[String], form: Form) -> String {
+    let (dir, ca) = (running.dir().to_owned(), running.dir().join("ca.pem"));
+    match form {
+        Form::Json => {
+            let line = json!({
+                "submission": running.submission(),
+                "mx": running.mx(),
+                "dir": dir,
+                "messages": dir.join("messages"),
+                "ca": ca,
+                "mailboxes": mailboxes,
+            });
+            format!("{line}\n")
+        }
+        Form::Lines => format!(
+            "Exchange Online's stand-in is ready.\n\
+             client submission  {}  (STARTTLS, AUTH LOGIN and XOAUTH2)\n\
+             MX host            {}\n\
+             mailboxes          {}\n\
+             messages           {}\n\
+             trust              {}\n",
+            running.submission(),
+            running.mx(),
+            mailboxes.join(", "),
+            dir.join("messages").display(),
+            ca.display(),
+        ),
+    }
+}
+
+fn write_out(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output cannot be written")
+}

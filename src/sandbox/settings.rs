@@ -1,0 +1,288 @@
+//! What a sandbox is started with. The defaults are those of a tenant fresh from Microsoft.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Clock,
+    model::{Address, ByteSize, Secret},
+};
+
+/// Everything a sandbox needs to start.
+#[derive(Clone)]
+pub struct SandboxSettings {
+    /// Where `ca.pem` and the messages go. Made when missing.
+    pub dir: PathBuf,
+    /// Client submission; port 0 takes a free one.
+    pub submission: SocketAddr,
+    /// The MX host: connector and direct send.
+    pub mx: SocketAddr,
+    /// The control API. Loopback only: it has no login.
+    pub control: SocketAddr,
+    /// The token endpoint.
+    pub token: SocketAddr,
+    /// Further names for the certificate.
+    pub names: Vec<String>,
+    /// What becomes of accepted messages.
+    pub keep: Keep,
+    /// Delays and patience.
+    pub timing: Timing,
+    /// Whose Exchange Online this is.
+    pub tenant: TenantSettings,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl SandboxSettings {
+    /// A sandbox on free loopback ports with one mailbox, `scanner@contoso.com`, and Microsoft's limits.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            dir,
+            submission: any,
+            mx: any,
+            control: any,
+            token: any,
+            names: Vec::new(),
+            keep: Keep::default(),
+            timing: Timing::default(),
+            tenant: TenantSettings::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// What becomes of accepted messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// The newest so many stay as files.
+    Newest(usize),
+    /// Nothing is written; counters only.
+    Discard,
+}
+
+impl Default for Keep {
+    /// Enough to look at, too few to fill a disk with scans of ordinary size.
+    fn default() -> Self {
+        Self::Newest(10_000)
+    }
+}
+
+/// Delays and patience.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Before the answer to a failed login or an unknown command. Exchange Online, seen 2024 and 2025: five seconds.
+    pub tarpit: Duration,
+    /// Silence of the client. Exchange Online, seen 2018 to 2024: five minutes.
+    pub idle: Duration,
+    /// A session's whole length, checked between commands. Exchange Server's default: ten minutes.
+    pub session: Duration,
+    /// How long `slow-dot` waits. Over a minute, as a client that gives up early makes duplicates.
+    pub slow_dot: Duration,
+    /// Between the octets of a `slow` reply.
+    pub drip: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            tarpit: Duration::from_secs(5),
+            idle: Duration::from_secs(300),
+            session: Duration::from_secs(600),
+            slow_dot: Duration::from_secs(65),
+            drip: Duration::from_millis(200),
+        }
+    }
+}
+
+/// Whose Exchange Online this is.
+#[derive(Clone)]
+pub struct TenantSettings {
+    /// The accepted domains.
+    pub domains: Vec<String>,
+    /// The mailboxes that can log in.
+    pub mailboxes: Vec<MailboxSettings>,
+    /// Whether others can.
+    pub unlisted: Unlisted,
+    /// The limits of each mailbox.
+    pub limits: Limits,
+    /// What can be changed while it runs.
+    pub switches: Switches,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        let scanner = "scanner@contoso.com".parse().into_iter().map(|address| MailboxSettings::new(address, "sandbox"));
+        Self {
+            domains: vec!["contoso.com".to_owned()],
+            mailboxes: scanner.collect(),
+            unlisted: Unlisted::Refused,
+            limits: Limits::default(),
+            switches: Switches::default(),
+        }
+    }
+}
+
+/// Logins that name no mailbox of the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlisted {
+    /// Wrong credentials.
+    Refused,
+    /// Any password is right, for listed mailboxes too: `--open`.
+    Admitted,
+}
+
+/// One mailbox.
+#[derive(Clone)]
+pub struct MailboxSettings {
+    /// Its address, which is also the user name.
+    pub address: Address,
+    /// The password of AUTH LOGIN.
+    pub password: Secret,
+    /// Access tokens taken by XOAUTH2, besides those of the token endpoint.
+    pub tokens: Vec<Secret>,
+    /// Addresses it may send as, besides its own. `*@domain` is any address there.
+    pub senders: Vec<String>,
+}
+
+impl MailboxSettings {
+    /// A mailbox that sends as itself.
+    #[must_use]
+    pub fn new(address: Address, password: &str) -> Self {
+        Self { address, password: Secret::new(password.to_owned()), tokens: Vec::new(), senders: Vec::new() }
+    }
+}
+
+/// The limits of each mailbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Transactions in any 60 s.
+    pub messages_per_minute: usize,
+    /// Recipients in any 24 h.
+    pub recipients_per_day: u64,
+    /// Recipients of one message.
+    pub recipients_per_message: usize,
+    /// Submissions at once.
+    pub connections: usize,
+    /// `MaxSendSize` of the mailbox.
+    pub max_send_size: ByteSize,
+    /// What `SIZE` announces.
+    pub announced_size: ByteSize,
+    /// Room for Sent Items, which keeps every message sent; none is without end.
+    pub quota: Option<ByteSize>,
+    /// Repetitions of one permanent error after which the mailbox is throttled (550 5.2.251 to .255); the true number is not published.
+    pub continuous_errors: u32,
+    /// How long that lasts.
+    #[serde(with = "seconds")]
+    pub throttled_for: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            messages_per_minute: 30,
+            recipients_per_day: 10_000,
+            recipients_per_message: 500,
+            connections: 3,
+            max_send_size: ByteSize::from_mebibytes(35),
+            announced_size: ByteSize::from_mebibytes(150),
+            quota: None,
+            continuous_errors: 10,
+            throttled_for: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What can be changed while it runs. Names are those of the control API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Switches {
+    /// `SmtpClientAuthenticationDisabled`.
+    pub smtp_auth: SmtpAuth,
+    /// Whether passwords are taken.
+    pub basic: Basic,
+    /// What exceeding the rate brings.
+    pub over_rate: OverRate,
+    /// `RejectDirectSend`.
+    pub reject_direct_send: bool,
+    /// The inbound connector.
+    pub connector: Connector,
+    /// The mailbox sends spam, says outbound spam control.
+    pub blocked: bool,
+    /// The application has no FullAccess on the mailbox (yet): 430 at end of data.
+    pub no_full_access: bool,
+}
+
+/// `SmtpClientAuthenticationDisabled`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpAuth {
+    /// Logins are taken.
+    #[default]
+    Enabled,
+    /// Off for the organization.
+    DisabledForTenant,
+    /// Off for the mailbox.
+    DisabledForMailbox,
+}
+
+/// Whether passwords are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basic {
+    /// They are: until the end of December 2026.
+    #[default]
+    Enabled,
+    /// Switched off by policy: 535 5.7.139.
+    Disabled,
+    /// Switched off by Microsoft: 550 5.7.30.
+    Retired,
+}
+
+/// What exceeding the messages per minute brings. Microsoft's texts contradict each other, and so do reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverRate {
+    /// The 250 waits until the minute allows it (Microsoft's text of 2025).
+    #[default]
+    Delay,
+    /// 421 4.4.2 at `MAIL FROM` (Exchange Server, and reports).
+    Reject,
+}
+
+/// The inbound connector of the MX side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connector {
+    /// None: mail to others than the tenant's mailboxes is refused.
+    #[default]
+    Absent,
+    /// Matches every client by address: senders must be of an accepted domain (ATTR36).
+    ByAddress,
+    /// Matches clients whose certificate names an accepted domain.
+    ByCertificate,
+}
+
+mod seconds {
+    //! Durations as whole seconds, as the control API writes them.
+
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(duration.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_secs)
+    }
+}

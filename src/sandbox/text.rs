@@ -1,0 +1,224 @@
+//! The text of a message as it comes: its end, the dots taken off (RFC 5321 4.5.2), and what is noticed in passing.
+//!
+//! Strict on purpose: the end is `<CRLF>.<CRLF>` and nothing else, and a bare CR or LF is noted against the client.
+
+use mail_parser::MessageParser;
+
+/// Octets of header that are looked at. Exchange Online's own limit for a header is 256 KB; what it acts on stands early.
+const HEADER_LIMIT: usize = 64 * 1024;
+
+/// What is known of a text at its end.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct TextFacts {
+    /// Octets after unstuffing.
+    pub(crate) octets: u64,
+    /// A CR without LF, or an LF without CR.
+    pub(crate) bare_line_ends: bool,
+    /// `Message-ID`, with its angle brackets.
+    pub(crate) message_id: Option<String>,
+    /// The addresses of `From`.
+    pub(crate) from: Vec<String>,
+    /// `Content-Type: message/partial`.
+    pub(crate) is_partial: bool,
+}
+
+/// Watches text go by.
+#[derive(Default)]
+struct Watch {
+    octets: u64,
+    bare_line_ends: bool,
+    last: u8,
+    header: Vec<u8>,
+    header_ended: bool,
+}
+
+impl Watch {
+    fn see(&mut self, text: &[u8]) {
+        self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
+        for &octet in text {
+            if (octet == b'\n') != (self.last == b'\r') {
+                self.bare_line_ends = true;
+            }
+            self.last = octet;
+        }
+        if !self.header_ended {
+            let room = HEADER_LIMIT.saturating_sub(self.header.len()).min(text.len());
+            self.header.extend_from_slice(text.get(..room).unwrap_or_default());
+            let end = self.header.windows(4).position(|four| four == b"\r\n\r\n");
+            if let Some(end) = end {
+                self.header.truncate(end + 4);
+            }
+            self.header_ended = end.is_some() || self.header.len() >= HEADER_LIMIT;
+        }
+    }
+
+    fn facts(mut self) -> TextFacts {
+        // What ends in a lone CR has it bare.
+        self.bare_line_ends |= self.last == b'\r';
+        let mut facts = TextFacts { octets: self.octets, bare_line_ends: self.bare_line_ends, ..TextFacts::default() };
+        if let Some(message) = MessageParser::default().parse_headers(self.header.as_slice()) {
+            facts.message_id = message.message_id().map(|id| format!("<{id}>"));
+            let addresses = message.from().into_iter().flat_map(mail_parser::Address::iter);
+            facts.from = addresses.filter_map(|address| address.address().map(str::to_owned)).collect();
+            let kind = message.header(mail_parser::HeaderName::ContentType).and_then(|value| value.as_content_type());
+            facts.is_partial = kind.is_some_and(|kind| {
+                kind.ctype().eq_ignore_ascii_case("message") && kind.subtype().is_some_and(|s| s.eq_ignore_ascii_case("partial"))
+            });
+        }
+        facts
+    }
+}
+
+/// Where in a line the reader stands.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    /// After CRLF, and at the beginning.
+    #[default]
+    LineStart,
+    /// Elsewhere.
+    Inside,
+    /// After a CR.
+    Cr,
+    /// After a dot that began a line.
+    Dot,
+    /// After such a dot and CR.
+    DotCr,
+}
+
+/// What one piece of input came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Taken {
+    /// Octets used up.
+    pub(crate) consumed: usize,
+    /// The end was among them.
+    pub(crate) ended: bool,
+}
+
+/// Reads the text of `DATA`, or of `BDAT` chunks.
+#[derive(Default)]
+pub(crate) struct TextReader {
+    place: Place,
+    watch: Watch,
+}
+
+impl TextReader {
+    /// Takes text of `DATA`; appends what it means to `out`.
+    pub(crate) fn dotted(&mut self, input: &[u8], out: &mut Vec<u8>) -> Taken {
+        let start = out.len();
+        let mut consumed = 0;
+        let mut ended = false;
+        for &octet in input {
+            consumed += 1;
+            self.place = match (self.place, octet) {
+                (Place::LineStart, b'.') => Place::Dot,
+                (Place::Dot, b'\r') => Place::DotCr,
+                (Place::DotCr, b'\n') => {
+                    ended = true;
+                    break;
+                }
+                (Place::DotCr, octet) => {
+                    out.push(b'\r');
+                    out.push(octet);
+                    if octet == b'\r' { Place::Cr } else { Place::Inside }
+                }
+                (Place::Cr, b'\n') => {
+                    out.push(b'\n');
+                    Place::LineStart
+                }
+                (Place::LineStart | Place::Inside | Place::Cr | Place::Dot, octet) => {
+                    out.push(octet);
+                    if octet == b'\r' { Place::Cr } else { Place::Inside }
+                }
+            };
+        }
+        self.watch.see(out.get(start..).unwrap_or_default());
+        Taken { consumed, ended }
+    }
+
+    /// Takes text of a chunk, which means itself.
+    pub(crate) fn raw(&mut self, input: &[u8]) {
+        self.watch.see(input);
+    }
+
+    /// Octets so far.
+    pub(crate) fn octets(&self) -> u64 {
+        self.watch.octets
+    }
+
+    /// What is known at the end.
+    pub(crate) fn facts(self) -> TextFacts {
+        self.watch.facts()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(wire: &str, expected: &str, rest: &str) {
+        for size in [1, 2, 3, wire.len().max(1)] {
+            let mut reader = TextReader::default();
+            let mut out = Vec::new();
+            let mut used = 0;
+            for piece in wire.as_bytes().chunks(size) {
+                let taken = reader.dotted(piece, &mut out);
+                used += taken.consumed;
+                if taken.ended {
+                    break;
+                }
+            }
+            assert_eq!(String::from_utf8_lossy(&out), expected, "in pieces of {size}");
+            assert_eq!(&wire[used..], rest, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_crlf_dot_crlf_and_nothing_else() {
+        check(".\r\nQUIT\r\n", "", "QUIT\r\n");
+        check("a\r\n.\r\nQUIT\r\n", "a\r\n", "QUIT\r\n");
+        check("a\n.\nb\r\n.\n.\r\n\r\n.\r\n", "a\n.\nb\r\n\n.\r\n\r\n", "");
+        check("..\r\n...x\r\n.\r\n", ".\r\n..x\r\n", "");
+        check("a\r.\r\n.\r\n", "a\r.\r\n", "");
+    }
+
+    fn facts(text: &str) -> TextFacts {
+        let mut reader = TextReader::default();
+        reader.raw(text.as_bytes());
+        reader.facts()
+    }
+
+    #[test]
+    fn what_exchange_looks_at_is_noticed() {
+        let seen = facts(
+            "From: Scan <scan@contoso.com>\r\nMessage-ID: <1@mfp>\r\nContent-Type: message/partial; id=x\r\n\r\nMessage-ID: <2@mfp>\r\n",
+        );
+        assert_eq!(seen.message_id.as_deref(), Some("<1@mfp>"));
+        assert_eq!(seen.from, ["scan@contoso.com"]);
+        assert!(seen.is_partial && !seen.bare_line_ends);
+        assert_eq!(facts("From: a@b.c, d@e.f\r\n\r\n").from.len(), 2);
+    }
+
+    #[test]
+    fn bare_line_ends_are_noted() {
+        for text in ["a\nb\r\n", "a\rb\r\n", "a\r\n\n", "a\r"] {
+            assert!(facts(text).bare_line_ends, "{text:?}");
+        }
+        assert!(!facts("a\r\n\r\nb\r\n").bare_line_ends);
+    }
+
+    proptest! {
+        #[test]
+        fn any_stuffed_text_comes_out_as_it_was(lines in prop::collection::vec("[.a\r]{0,6}", 0..8), size in 1_usize..9) {
+            let text: String = lines.iter().map(|line| format!("{}\r\n", line.replace('\r', "x"))).collect();
+            let stuffed: String = text.split_inclusive("\r\n").map(|line| if line.starts_with('.') { format!(".{line}") } else { line.to_owned() }).collect();
+            let wire = format!("{stuffed}.\r\n");
+            let mut reader = TextReader::default();
+            let mut out = Vec::new();
+            let ended: Vec<bool> = wire.as_bytes().chunks(size).map(|piece| reader.dotted(piece, &mut out).ended).collect();
+            prop_assert_eq!(String::from_utf8(out).unwrap(), text);
+            prop_assert_eq!(ended.last(), Some(&true));
+        }
+    }
+}
