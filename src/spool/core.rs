@@ -1,0 +1,155 @@
+//! What the threads and the handles of one spool share.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    model::{ByteSize, MessageId},
+    spool::{
+        RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
+        disk::{self, Disk, Folders},
+        gathering::Gathering,
+        index::{Index, lock},
+        keeper::Ticket,
+        syncer::SyncRequest,
+    },
+};
+
+/// The disk is asked for its free space at most this often; `min_free` must cover what arrives in between.
+const SPACE_ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// What is shared.
+pub(super) struct Core {
+    pub(super) settings: SpoolSettings,
+    pub(super) folders: Folders,
+    pub(super) disk: Disk,
+    pub(super) index: Index,
+    pub(super) route: RouteMessage,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) wakeups: Arc<Notify>,
+    /// Messages whose file may be in place and whose entry is not yet: recovery leaves them alone.
+    pub(super) arriving: Mutex<HashSet<MessageId>>,
+    pub(super) admissions: Gathering<Ticket>,
+    pub(super) syncs: Gathering<SyncRequest>,
+    pub(super) recovered: watch::Sender<Option<RecoveryReport>>,
+    pub(super) stopping: AtomicBool,
+    /// Octets of text that all messages being received hold in memory.
+    pub(super) buffered: AtomicUsize,
+    space: Mutex<Option<(Instant, u64)>>,
+    lock_file: Mutex<Option<File>>,
+}
+
+/// What a core is made of, beside what it makes itself.
+pub(super) struct Parts {
+    pub(super) settings: SpoolSettings,
+    pub(super) folders: Folders,
+    pub(super) disk: Disk,
+    pub(super) index: Index,
+    pub(super) route: RouteMessage,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) lock_file: File,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { settings, folders, disk, index, route, clock, metrics, lock_file } = parts;
+        Self {
+            settings,
+            folders,
+            disk,
+            index,
+            route,
+            clock,
+            metrics,
+            wakeups: Arc::default(),
+            arriving: Mutex::default(),
+            admissions: Gathering::default(),
+            syncs: Gathering::default(),
+            recovered: watch::Sender::new(None),
+            stopping: AtomicBool::new(false),
+            buffered: AtomicUsize::new(0),
+            space: Mutex::new(None),
+            lock_file: Mutex::new(Some(lock_file)),
+        }
+    }
+
+    /// Whether a message of this size leaves `min_free`.
+    pub(super) fn admits(&self, size: Option<ByteSize>) -> Result<(), SpoolError> {
+        let needed = self.settings.min_free.octets().saturating_add(size.map_or(0, ByteSize::octets));
+        if self.free_octets()? < needed { Err(SpoolError::Full) } else { Ok(()) }
+    }
+
+    fn free_octets(&self) -> Result<u64, SpoolError> {
+        let mut space = lock(&self.space);
+        match *space {
+            Some((asked, free)) if asked.elapsed() < SPACE_ASKED_EVERY => Ok(free),
+            _old_or_none => {
+                let free = disk::free_octets(&self.folders.mail)?;
+                *space = Some((Instant::now(), free));
+                self.metrics.storage().free_bytes.set(i64::try_from(free).unwrap_or(i64::MAX));
+                Ok(free)
+            }
+        }
+    }
+
+    /// The queue may have something to do.
+    pub(super) fn wake(&self) {
+        self.metrics.storage().queue_messages.set(i64::try_from(self.index.count()).unwrap_or(i64::MAX));
+        // All who wait, and whoever comes next: a wakeup between two waits must not be lost.
+        self.wakeups.notify_waiters();
+        self.wakeups.notify_one();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Lets nothing new begin; the threads end when those who wait are served.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.admissions.close();
+        self.syncs.close();
+    }
+
+    /// After the threads have ended: gives up the index and the folder.
+    pub(super) fn release(&self) {
+        self.index.close();
+        lock(&self.lock_file).take();
+    }
+
+    /// Moves a file into quarantine, and writes the reason beside it.
+    pub(super) fn quarantine_file(&self, from: &Path, reason: &str) -> Result<PathBuf, SpoolError> {
+        let name = from.file_name().unwrap_or(from.as_os_str());
+        let to = self.folders.quarantine.join(name);
+        let mut note = to.as_os_str().to_owned();
+        note.push(".reason");
+        let note = PathBuf::from(note);
+        self.disk.remove(&note)?;
+        let file = self.disk.create(&note)?;
+        self.disk.append(&note, &file, format!("{}\n{reason}\n", self.clock.now()).as_bytes())?;
+        self.disk.rename(from, &to)?;
+        self.disk.sync_folder(&self.folders.quarantine)?;
+        if let Some(folder) = from.parent() {
+            self.disk.sync_folder(folder)?;
+        }
+        self.metrics.storage().quarantined.inc();
+        Ok(to)
+    }
+}

@@ -1,0 +1,266 @@
+//! A message being received: kept in memory while it is small, streamed to `incoming/` when it is not, and at last made
+//! durable.
+//!
+//! # Failure
+//! Whatever fails, and also when an [`Incoming`] is dropped, nothing is left behind: the device still owns the message.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    model::{AccountName, ByteSize, Envelope, MessageId},
+    spool::{Entry, SpoolError, core::Core, file, index::lock, keeper::Ticket},
+};
+
+/// Up to here a message waits in memory and is written by one call; beyond it goes to the disk in pieces of this size.
+/// An office's mail without attachment fits.
+const BUFFER_OCTETS: usize = 64 * 1024;
+
+/// What all messages being received may hold in memory together; beyond it, each piece goes to the disk at once.
+const BUFFERED_OCTETS: usize = 16 * 1024 * 1024;
+
+/// Proof that a message is durably on disk: file synced, renamed, folder synced. Only [`Incoming::commit`] makes one.
+#[derive(Debug)]
+pub struct Committed {
+    id: MessageId,
+    size: ByteSize,
+}
+
+impl Committed {
+    /// Of which message.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// Octets of the message.
+    #[must_use]
+    pub const fn size(&self) -> ByteSize {
+        self.size
+    }
+}
+
+impl AsRef<MessageId> for Committed {
+    fn as_ref(&self) -> &MessageId {
+        &self.id
+    }
+}
+
+/// A message being received. Dropped without [`Incoming::commit`], it leaves nothing behind.
+pub struct Incoming {
+    core: Arc<Core>,
+    envelope: Envelope,
+    account: AccountName,
+    /// Octets of text so far.
+    size: u64,
+    buffer: Buffer,
+    /// Once something has been written to the disk.
+    file: Option<Arc<Unfinished>>,
+}
+
+impl Incoming {
+    pub(super) fn begin(core: Arc<Core>, envelope: Envelope, account: AccountName) -> Result<Self, SpoolError> {
+        core.admits(None)?;
+        let path = core.folders.incoming_file(envelope.id);
+        let head = file::render(&envelope).map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
+        let mut buffer = Buffer { core: Arc::clone(&core), octets: Vec::new() };
+        buffer.extend(&head);
+        Ok(Self { core, envelope, account, size: 0, buffer, file: None })
+    }
+
+    /// The message's id.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        self.envelope.id
+    }
+
+    /// Appends text: header and body as they are to be kept, lines ended by CRLF.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn write(&mut self, text: &[u8]) -> Result<(), SpoolError> {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let room = BUFFER_OCTETS.saturating_sub(self.buffer.octets.len());
+            let (some, more) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            self.buffer.extend(some);
+            self.size = self.size.saturating_add(u64::try_from(some.len()).unwrap_or(u64::MAX));
+            rest = more;
+            if !rest.is_empty() || self.buffer.is_too_much() {
+                self.spill().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the message durable, enters it into the index, wakes the queue.
+    ///
+    /// # Errors
+    /// When the disk refuses; the device then still owns the message, and nothing is left behind.
+    pub async fn commit(self) -> Result<Committed, SpoolError> {
+        let begun = Instant::now();
+        let Self { core, envelope, account, size, mut buffer, file } = self;
+        let committed = Committed { id: envelope.id, size: ByteSize::from_octets(size) };
+        let entry = Entry::new(&envelope, account, committed.size);
+        let (reply, outcome) = oneshot::channel();
+        let metrics = core.metrics.clone();
+        let finish = move || {
+            let file = match file {
+                Some(file) => {
+                    file.append(&buffer.octets)?;
+                    file.overwrite(file::SIZE_AT, file::size_digits(size).as_bytes())?;
+                    file
+                }
+                None => {
+                    buffer.patch(file::SIZE_AT, file::size_digits(size).as_bytes());
+                    let file = Arc::new(Unfinished::create(&core, entry.id)?);
+                    file.append(&buffer.octets)?;
+                    file
+                }
+            };
+            file.sync()?;
+            file.put_in_place(Ticket { entry, reply })
+        };
+        blocking(finish).await?;
+        outcome.await.map_err(|_ended| SpoolError::closed())??;
+        metrics.storage().commit_seconds.observe(begun.elapsed().as_secs_f64());
+        Ok(committed)
+    }
+
+    /// Hands what is in memory to the disk.
+    async fn spill(&mut self) -> Result<(), SpoolError> {
+        let octets = self.buffer.take();
+        let (core, id, file) = (Arc::clone(&self.core), self.envelope.id, self.file.clone());
+        let (file, octets) = blocking(move || {
+            let file = match file {
+                Some(file) => file,
+                None => Arc::new(Unfinished::create(&core, id)?),
+            };
+            file.append(&octets)?;
+            Ok((file, octets))
+        })
+        .await?;
+        self.file = Some(file);
+        self.buffer.give_back(octets);
+        Ok(())
+    }
+}
+
+/// Text in memory, counted in what all messages hold together.
+struct Buffer {
+    core: Arc<Core>,
+    octets: Vec<u8>,
+}
+
+impl Buffer {
+    fn extend(&mut self, text: &[u8]) {
+        self.octets.extend_from_slice(text);
+        self.core.buffered.fetch_add(text.len(), Ordering::Relaxed);
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.core.buffered.load(Ordering::Relaxed) > BUFFERED_OCTETS
+    }
+
+    fn patch(&mut self, at: u64, octets: &[u8]) {
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        if let Some(place) = self.octets.get_mut(start..start.saturating_add(octets.len())) {
+            place.copy_from_slice(octets);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        self.core.buffered.fetch_sub(self.octets.len(), Ordering::Relaxed);
+        std::mem::take(&mut self.octets)
+    }
+
+    /// The room of what was written serves the next piece.
+    fn give_back(&mut self, mut written: Vec<u8>) {
+        written.clear();
+        self.octets = written;
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.take();
+    }
+}
+
+/// A file in `incoming/`. Dropped before it is put in place, it is deleted.
+struct Unfinished {
+    core: Arc<Core>,
+    id: MessageId,
+    path: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    fn create(core: &Arc<Core>, id: MessageId) -> Result<Self, SpoolError> {
+        let path = core.folders.incoming_file(id);
+        let file = core.disk.create(&path)?;
+        Ok(Self { core: Arc::clone(core), id, path, file })
+    }
+
+    fn append(&self, octets: &[u8]) -> Result<(), SpoolError> {
+        self.core.disk.append(&self.path, &self.file, octets)
+    }
+
+    fn overwrite(&self, at: u64, octets: &[u8]) -> Result<(), SpoolError> {
+        self.core.disk.overwrite(&self.path, &self.file, at, octets)
+    }
+
+    fn sync(&self) -> Result<(), SpoolError> {
+        self.core.disk.sync_file(&self.path, &self.file)
+    }
+
+    /// Moves the file to where accepted mail is, and has its folder synced and its entry made with those of others.
+    fn put_in_place(&self, ticket: Ticket) -> Result<(), SpoolError> {
+        if ticket.reply.is_closed() {
+            // The session is gone: nobody would learn that the message was accepted.
+            return Err(SpoolError::closed());
+        }
+        let place = self.core.folders.mail_file(self.id);
+        lock(&self.core.arriving).insert(self.id);
+        if let Err(error) = self.rename_to(&place) {
+            lock(&self.core.arriving).remove(&self.id);
+            return Err(error);
+        }
+        self.core.admissions.join(ticket).map_err(|ticket| {
+            ticket.withdraw(&self.core);
+            SpoolError::closed()
+        })
+    }
+
+    fn rename_to(&self, place: &Path) -> Result<(), SpoolError> {
+        match self.core.disk.rename(&self.path, place) {
+            Err(SpoolError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                // The first message of its half minute. That the new folder's own name is durable, the keeper sees to.
+                self.core.disk.create_folder(&self.core.folders.shard(self.id))?;
+                self.core.disk.rename(&self.path, place)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // After the rename there is no such file any more, and this does nothing. Should the deletion fail, the next
+        // start deletes what is left in incoming/.
+        drop(self.core.disk.remove(&self.path));
+    }
+}
+
+/// Runs what may wait for the disk where it holds up nobody else.
+pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T, SpoolError> + Send + 'static) -> Result<T, SpoolError> {
+    match tokio::task::spawn_blocking(act).await {
+        Ok(done) => done,
+        Err(broken) => Err(SpoolError::Index(broken.to_string())),
+    }
+}

@@ -1,0 +1,291 @@
+//! What has become of each message: reads, atomic changes, and the counts kept in memory.
+//!
+//! Changes are made one at a time, under a lock that is held for one batch. Readers take no lock of ours.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    model::{AccountName, DeviceName, MessageId, Timestamp},
+    spool::{
+        Change, Charge, Entry, JournalLine, SpoolError,
+        disk::{Deed, Disk},
+        keys,
+        staging::{Effect, Staging, read_entry, unrecord},
+        store::{Pair, Store},
+    },
+};
+
+/// Keys deleted in one batch while pruning: no change has to wait long.
+const PRUNED_AT_ONCE: usize = 512;
+
+/// The index. After [`Index::close`] every call fails.
+pub(super) struct Index {
+    store: RwLock<Option<Store>>,
+    writer: Mutex<()>,
+    tally: Mutex<Tally>,
+    doomed: Mutex<Vec<MessageId>>,
+    disk: Disk,
+}
+
+/// Counts that would be too slow to ask the disk for.
+#[derive(Default)]
+struct Tally {
+    messages: u64,
+    /// Messages in the due index, by account and device. Bounded by the names in the config and in the queue.
+    waiting: BTreeMap<AccountName, BTreeMap<DeviceName, u64>>,
+    journal_lines: u64,
+}
+
+impl Index {
+    /// Counts what is there: one walk over the due index and one over the keys of the entries.
+    pub(super) fn new(store: Store, disk: Disk) -> Result<Self, SpoolError> {
+        let mut tally = Tally::default();
+        for pair in store.pairs(all(keys::DUE)) {
+            if let Some((account, device, _due, _id)) = keys::read_due(&pair?.key) {
+                tally.more(account, device);
+            }
+        }
+        for pair in store.pairs(all(keys::ENTRIES)) {
+            pair?;
+            tally.messages += 1;
+        }
+        let (tally, writer, doomed) = (Mutex::new(tally), Mutex::default(), Mutex::default());
+        Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, disk })
+    }
+
+    /// Adds messages that are new, all in one batch.
+    pub(super) fn admit(&self, entries: Vec<Entry>) -> Result<(), SpoolError> {
+        self.write(|_store, staging| entries.into_iter().try_for_each(|entry| staging.admit(entry)))
+    }
+
+    /// All of the change or nothing of it.
+    pub(super) fn apply(&self, change: Change) -> Result<(), SpoolError> {
+        self.write(|store, staging| staging.change(store, change))
+    }
+
+    /// Runs `stage` and writes what it staged, while nobody else changes anything.
+    pub(super) fn write(&self, stage: impl FnOnce(&Store, &mut Staging) -> Result<(), SpoolError>) -> Result<(), SpoolError> {
+        let _alone = lock(&self.writer);
+        let effect = self.with(|store| {
+            let mut staging = Staging::default();
+            stage(store, &mut staging)?;
+            let Staging { batch, effect, .. } = staging;
+            self.disk.attend(Deed::WriteIndex, || store.write(batch)).map(|()| effect)
+        })?;
+        lock(&self.tally).follow(&effect);
+        lock(&self.doomed).extend(effect.doomed);
+        Ok(())
+    }
+
+    /// Makes durable what was written before the call; yields the messages whose removal is durable with it.
+    pub(super) fn sync(&self) -> Result<Vec<MessageId>, SpoolError> {
+        let doomed = std::mem::take(&mut *lock(&self.doomed));
+        match self.make_durable() {
+            Ok(()) => Ok(doomed),
+            Err(error) => {
+                lock(&self.doomed).extend(doomed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes durable what was written before the call.
+    pub(super) fn make_durable(&self) -> Result<(), SpoolError> {
+        self.with(|store| self.disk.attend(Deed::SyncIndex, || store.sync()))
+    }
+
+    /// Forgets tombstones: the files are gone for good.
+    pub(super) fn bury(&self, ids: &[MessageId]) -> Result<(), SpoolError> {
+        self.write(|_store, staging| {
+            ids.iter().for_each(|id| staging.batch.remove(keys::tombstone(*id)));
+            Ok(())
+        })
+    }
+
+    pub(super) fn entry(&self, id: MessageId) -> Result<Option<Entry>, SpoolError> {
+        self.with(|store| read_entry(store, id))
+    }
+
+    /// Runs `read` on the store, which nobody closes meanwhile.
+    pub(super) fn with<T>(&self, read: impl FnOnce(&Store) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        read(store.as_ref().ok_or_else(SpoolError::closed)?)
+    }
+
+    pub(super) fn first_due(
+        &self,
+        account: &AccountName,
+        device: &DeviceName,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
+        let due = |pair: Result<Pair, SpoolError>| {
+            pair.map(|pair| keys::read_due(&pair.key).map(|(_account, _device, due, id)| (due, id))).transpose()
+        };
+        self.with(|store| store.pairs(all(&keys::due_of(account, device))).filter_map(due).take(limit).collect())
+    }
+
+    pub(super) fn charges(&self, account: &AccountName, since: Timestamp) -> Result<Vec<Charge>, SpoolError> {
+        let range = keys::charges_from(account, since)..keys::end_of(&keys::charges(account));
+        self.with(|store| store.pairs(range).map(|pair| unrecord(&pair?.value)).collect())
+    }
+
+    /// Entries by id. One that cannot be read is left out: recovery rebuilds it.
+    pub(super) fn list(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Entry>, SpoolError> {
+        let start = after.map_or_else(|| keys::ENTRIES.to_vec(), |id| keys::end_of(&keys::entry(id)));
+        self.with(|store| {
+            let readable = |pair: Result<Pair, SpoolError>| pair.map(|pair| unrecord(&pair.value).ok()).transpose();
+            store.pairs(start..keys::end_of(keys::ENTRIES)).filter_map(readable).take(limit).collect()
+        })
+    }
+
+    /// Journal lines before a time, newest first. Lines of one millisecond are never parted, so the last line's time leads to
+    /// the next page; there may be some more of them than `limit`.
+    pub(super) fn journal(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<JournalLine>, SpoolError> {
+        let end = before.map_or_else(|| keys::end_of(keys::JOURNAL), keys::journal_from);
+        let mut lines: Vec<JournalLine> = Vec::new();
+        self.with(|store| {
+            for pair in store.pairs(keys::JOURNAL.to_vec()..end).rev() {
+                let Pair { key, value } = pair?;
+                if lines.len() >= limit && lines.last().map(|line| line.at) != keys::journal_time(&key) {
+                    break;
+                }
+                // A line that cannot be read says nothing to anybody, and must not hide the others.
+                lines.extend(unrecord::<JournalLine>(&value).ok());
+            }
+            Ok(lines)
+        })
+    }
+
+    pub(super) fn recall<T: DeserializeOwned>(&self, kind: &str, name: &str) -> Result<Option<T>, SpoolError> {
+        self.with(|store| store.read(&keys::remembered(kind, name))?.map(|value| unrecord(&value)).transpose())
+    }
+
+    /// Messages that are settled and whose files may still be there.
+    pub(super) fn tombstones(&self) -> Result<Vec<MessageId>, SpoolError> {
+        self.ids(keys::TOMBSTONES)
+    }
+
+    /// Messages of which some recipients are being attempted, or were when the last process ended.
+    pub(super) fn attempts(&self) -> Result<Vec<MessageId>, SpoolError> {
+        self.ids(keys::ATTEMPTS)
+    }
+
+    fn ids(&self, kind: &[u8]) -> Result<Vec<MessageId>, SpoolError> {
+        let id = |pair: Result<Pair, SpoolError>| pair.map(|pair| keys::id_of(&pair.key)).transpose();
+        self.with(|store| store.pairs(all(kind)).filter_map(id).collect())
+    }
+
+    /// Deletes charges older than a time.
+    pub(super) fn prune_charges(&self, before: Timestamp) -> Result<(), SpoolError> {
+        let old = self.with(|store| {
+            let old = |key: &[u8]| keys::charge_time(key).is_none_or(|at| at < before);
+            keys_of(store.pairs(all(keys::CHARGES)).filter(|pair| pair.as_ref().map_or(true, |pair| old(&pair.key))), usize::MAX)
+        })?;
+        for some in old.chunks(PRUNED_AT_ONCE) {
+            self.delete(some)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes journal lines older than a time, and the oldest beyond `limit` lines.
+    pub(super) fn prune_journal(&self, before: Timestamp, limit: u64) -> Result<(), SpoolError> {
+        loop {
+            let surplus = usize::try_from(lock(&self.tally).journal_lines.saturating_sub(limit)).unwrap_or(usize::MAX);
+            let (end, most) = match surplus {
+                0 => (keys::journal_from(before), PRUNED_AT_ONCE),
+                surplus => (keys::end_of(keys::JOURNAL), surplus.min(PRUNED_AT_ONCE)),
+            };
+            let old = self.with(|store| keys_of(store.pairs(keys::JOURNAL.to_vec()..end), most))?;
+            if old.is_empty() {
+                return Ok(());
+            }
+            self.delete(&old)?;
+            let mut tally = lock(&self.tally);
+            tally.journal_lines = tally.journal_lines.saturating_sub(u64::try_from(old.len()).unwrap_or(0));
+        }
+    }
+
+    /// Counts the lines of the journal, which [`Index::prune_journal`] needs to know.
+    pub(super) fn count_journal(&self) -> Result<(), SpoolError> {
+        let lines = self.with(|store| {
+            store.pairs(all(keys::JOURNAL)).try_fold(0_u64, |lines, pair| {
+                pair?;
+                Ok(lines + 1)
+            })
+        })?;
+        lock(&self.tally).journal_lines = lines;
+        Ok(())
+    }
+
+    fn delete(&self, old: &[Vec<u8>]) -> Result<(), SpoolError> {
+        self.write(|_store, staging| {
+            old.iter().for_each(|key| staging.batch.remove(key.clone()));
+            Ok(())
+        })
+    }
+
+    pub(super) fn devices_waiting(&self, account: &AccountName) -> Vec<DeviceName> {
+        lock(&self.tally).waiting.get(account).map(|devices| devices.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    pub(super) fn accounts_waiting(&self) -> Vec<(AccountName, u64)> {
+        lock(&self.tally).waiting.iter().map(|(account, devices)| (account.clone(), devices.values().sum())).collect()
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        lock(&self.tally).messages
+    }
+
+    /// Closes the store; every later call fails.
+    pub(super) fn close(&self) {
+        self.store.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Tally {
+    fn more(&mut self, account: AccountName, device: DeviceName) {
+        *self.waiting.entry(account).or_default().entry(device).or_default() += 1;
+    }
+
+    fn less(&mut self, account: &AccountName, device: &DeviceName) {
+        let Some(devices) = self.waiting.get_mut(account) else { return };
+        if let Some(messages) = devices.get_mut(device) {
+            *messages = messages.saturating_sub(1);
+        }
+        devices.retain(|_device, messages| *messages > 0);
+        if devices.is_empty() {
+            self.waiting.remove(account);
+        }
+    }
+
+    fn follow(&mut self, effect: &Effect) {
+        self.messages = (self.messages + effect.admitted).saturating_sub(effect.removed);
+        self.journal_lines += effect.journal_lines;
+        for (account, device) in &effect.waiting_more {
+            self.more(account.clone(), device.clone());
+        }
+        for (account, device) in &effect.waiting_less {
+            self.less(account, device);
+        }
+    }
+}
+
+/// All keys that begin with a prefix.
+pub(super) fn all(prefix: &[u8]) -> Range<Vec<u8>> {
+    prefix.to_vec()..keys::end_of(prefix)
+}
+
+fn keys_of(pairs: impl Iterator<Item = Result<Pair, SpoolError>>, most: usize) -> Result<Vec<Vec<u8>>, SpoolError> {
+    pairs.take(most).map(|pair| pair.map(|pair| pair.key)).collect()
+}
+
+/// A thread that panicked under a lock leaves counts that are at worst out of step; stopping all mail would be worse.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

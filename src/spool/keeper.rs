@@ -1,0 +1,101 @@
+//! The thread that turns files in place into accepted mail: syncs the folders and makes the entries of all messages that
+//! came together, so that a hundred devices cost hardly more than one.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    model::MessageId,
+    spool::{Entry, SpoolError, core::Core, gathering::Gathered, index::lock},
+};
+
+/// Waiting for the first costs nothing; the thread only has to wake when it is told to end.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// A message whose file is synced and in place, and whose session waits to say `250`.
+pub(super) struct Ticket {
+    pub(super) entry: Entry,
+    pub(super) reply: oneshot::Sender<Result<(), SpoolError>>,
+}
+
+impl Ticket {
+    /// The message is not accepted after all.
+    pub(super) fn withdraw(&self, core: &Core) {
+        // Should the deletion fail as well, the next start admits the message, and the device's repetition is a double:
+        // docs/adr/0004-duplicates-over-loss.md.
+        drop(core.disk.remove(&core.folders.mail_file(self.entry.id)));
+        lock(&core.arriving).remove(&self.entry.id);
+    }
+}
+
+/// Serves until the admissions are closed.
+pub(super) fn run(core: &Arc<Core>) {
+    // Folders whose own names are known to be durable: at most 1,024.
+    let mut durable = HashSet::new();
+    loop {
+        match core.admissions.take(PATIENCE) {
+            Gathered::Some(tickets) => admit(core, &mut durable, tickets),
+            Gathered::Nobody => {}
+            Gathered::Closed => return,
+        }
+    }
+}
+
+fn admit(core: &Core, durable: &mut HashSet<String>, tickets: Vec<Ticket>) {
+    let mut shards: BTreeMap<String, Vec<Ticket>> = BTreeMap::new();
+    for ticket in tickets {
+        shards.entry(ticket.entry.id.shard().to_owned()).or_default().push(ticket);
+    }
+    let mut placed = Vec::new();
+    for (shard, tickets) in shards {
+        match sync_shard(core, durable, &shard) {
+            Ok(()) => placed.extend(tickets),
+            Err(error) => refuse(core, tickets, &error),
+        }
+    }
+    match core.index.admit(placed.iter().map(|ticket| ticket.entry.clone()).collect()) {
+        Ok(()) => accept(core, placed),
+        Err(error) => refuse(core, placed, &error),
+    }
+}
+
+fn sync_shard(core: &Core, durable: &mut HashSet<String>, shard: &str) -> Result<(), SpoolError> {
+    core.disk.sync_folder(&core.folders.mail.join(shard))?;
+    if !durable.contains(shard) {
+        core.disk.sync_folder(&core.folders.mail)?;
+        durable.insert(shard.to_owned());
+    }
+    Ok(())
+}
+
+fn accept(core: &Core, tickets: Vec<Ticket>) {
+    if tickets.is_empty() {
+        return;
+    }
+    forget(core, tickets.iter().map(|ticket| ticket.entry.id));
+    core.metrics.storage().admission_rounds.inc();
+    core.wake();
+    for ticket in tickets {
+        // A session that is gone does not hear it; its device will hand the message in again.
+        drop(ticket.reply.send(Ok(())));
+    }
+}
+
+fn refuse(core: &Core, tickets: Vec<Ticket>, error: &SpoolError) {
+    for ticket in tickets {
+        ticket.withdraw(core);
+        drop(ticket.reply.send(Err(error.again())));
+    }
+}
+
+fn forget(core: &Core, ids: impl Iterator<Item = MessageId>) {
+    let mut arriving = lock(&core.arriving);
+    for id in ids {
+        arriving.remove(&id);
+    }
+}

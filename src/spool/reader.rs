@@ -1,0 +1,100 @@
+//! The text of a message, read from its file in chunks.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    model::Envelope,
+    spool::{
+        SpoolError,
+        file::{self, Extent, FormatError},
+        incoming::blocking,
+    },
+};
+
+/// One chunk.
+const CHUNK_OCTETS: u64 = 64 * 1024;
+
+/// Reads the text of a message in chunks.
+pub struct MessageReader {
+    file: Arc<File>,
+    path: Arc<PathBuf>,
+    extent: Extent,
+    /// Octets of text already read.
+    read: u64,
+}
+
+impl MessageReader {
+    pub(super) async fn open(path: PathBuf) -> Result<Self, SpoolError> {
+        blocking(move || {
+            let (file, extent) = open(&path)?;
+            Ok(Self { file: Arc::new(file), path: Arc::new(path), extent, read: 0 })
+        })
+        .await
+    }
+
+    /// Octets of the whole text.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.extent.size
+    }
+
+    /// Replaces the content of `buffer` with the next chunk of at most 64 KiB; leaves it empty at the end.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), SpoolError> {
+        let length = self.extent.size.saturating_sub(self.read).min(CHUNK_OCTETS);
+        buffer.clear();
+        if length == 0 {
+            return Ok(());
+        }
+        let mut chunk = std::mem::take(buffer);
+        let (file, path, offset) = (Arc::clone(&self.file), Arc::clone(&self.path), self.extent.text_at.saturating_add(self.read));
+        *buffer = blocking(move || {
+            chunk.resize(usize::try_from(length).unwrap_or(0), 0);
+            file.read_exact_at(&mut chunk, offset).map_err(|e| SpoolError::io("read", &path, e))?;
+            Ok(chunk)
+        })
+        .await?;
+        self.read = self.read.saturating_add(length);
+        Ok(())
+    }
+}
+
+/// Opens a spool file, and checks that it is as long as it says.
+fn open(path: &Path) -> Result<(File, Extent), SpoolError> {
+    let mut file = File::open(path).map_err(|e| SpoolError::io("open", path, e))?;
+    let mut first_line = [0; file::FIRST_LINE];
+    match file.read_exact(&mut first_line) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(unreadable(path, FormatError::FirstLine)),
+        done => done.map_err(|e| SpoolError::io("read", path, e))?,
+    }
+    let extent = file::extent(&first_line).map_err(|e| unreadable(path, e))?;
+    let length = file.metadata().map_err(|e| SpoolError::io("ask for the size of", path, e))?.len();
+    if length == extent.text_at.saturating_add(extent.size) {
+        Ok((file, extent))
+    } else {
+        let reason = format!("it should have {} octets after its envelope and has {}", extent.size, length.saturating_sub(extent.text_at));
+        Err(SpoolError::Unreadable { path: path.to_owned(), reason })
+    }
+}
+
+/// The envelope of a spool file, and the size of its text.
+pub(super) fn read_envelope(path: &Path) -> Result<(Envelope, u64), SpoolError> {
+    let (file, extent) = open(path)?;
+    // No more than ENVELOPE_LIMIT: the first line was checked for it.
+    let mut head = vec![0; usize::try_from(extent.text_at).unwrap_or(0)];
+    file.read_exact_at(&mut head, 0).map_err(|e| SpoolError::io("read", path, e))?;
+    let envelope = file::parse(&head).map_err(|e| unreadable(path, e))?;
+    Ok((envelope, extent.size))
+}
+
+fn unreadable(path: &Path, error: FormatError) -> SpoolError {
+    SpoolError::Unreadable { path: path.to_owned(), reason: error.to_string() }
+}

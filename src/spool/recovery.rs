@@ -1,0 +1,274 @@
+//! Compares files and index after a start, while mail is already flowing, and puts right what a crash, a disk or a person
+//! has left.
+//!
+//! | file | entry | tombstone | what follows |
+//! |---|---|---|---|
+//! | yes | yes | | nothing |
+//! | yes | cannot be read | | the entry is rebuilt from the file |
+//! | yes | no | no | admitted again: the crash came between file and entry, or the index was lost |
+//! | yes | no | yes | deleted: the message is settled |
+//! | unreadable | any | | to `quarantine/`, with the reason beside it |
+//! | no | yes | | journaled as lost and removed |
+//! | in `quarantine/` | yes | | removed: the crash came between the two steps of a quarantine |
+//!
+//! Live mail is not disturbed: whatever is changed is looked at again under the lock that every change takes, and a
+//! message between file and entry is known to be arriving.
+//!
+//! # Failure
+//! What cannot be put right is logged and left as it is.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use tracing::{error, info, warn};
+
+use crate::{
+    model::{Envelope, MessageId},
+    spool::{
+        Entry, SpoolError,
+        core::Core,
+        index::{all, lock},
+        keys,
+        opening::is_missing,
+        reader::read_envelope,
+        removal::{LOST, QUARANTINED, farewell},
+        staging::{Staging, read_entry, unrecord},
+        store::{Pair, Store},
+    },
+};
+
+/// Entries looked at in one go, and files admitted in one batch.
+const PORTION: usize = 64;
+
+/// What a start found and put right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryReport {
+    /// Files without an entry: admitted again.
+    pub readmitted: u64,
+    /// Entries without a file: reported, removed.
+    pub without_file: Vec<MessageId>,
+    /// Files that are no messages: moved to `quarantine/`.
+    pub quarantined: Vec<PathBuf>,
+    /// Entries that could not be read: rebuilt from their file.
+    pub rebuilt: u64,
+    /// Half-received files deleted; no `250` was ever given for them.
+    pub unfinished: u64,
+    /// Attempts that were cut off: now in doubt.
+    pub doubtful: u64,
+    /// Where the broken index was moved, when it was.
+    pub index_moved_to: Option<PathBuf>,
+}
+
+/// Looks at every tombstone, every entry and every file, then tells those who wait for it.
+/// `settled` are the tombstones that the last process left.
+pub(super) fn run(core: &Arc<Core>, report: RecoveryReport, settled: &[MessageId]) {
+    let mut recovery = Recovery { core, report };
+    let passes = [
+        ("tombstones", recovery.bury_settled(settled)),
+        ("entries", recovery.check_entries()),
+        ("files", recovery.check_files()),
+        ("journal", core.index.count_journal()),
+    ];
+    for (what, outcome) in passes {
+        if let Err(error) = outcome {
+            error!(%error, what, "recovery could not look at everything");
+        }
+    }
+    let report = recovery.report;
+    if report == RecoveryReport::default() {
+        info!(messages = core.index.count(), "spool and index agree");
+    } else {
+        warn!(?report, messages = core.index.count(), "spool and index were put right");
+    }
+    core.recovered.send_replace(Some(report));
+}
+
+struct Recovery<'a> {
+    core: &'a Core,
+    report: RecoveryReport,
+}
+
+impl Recovery<'_> {
+    /// Files of settled messages that the last process had no time to delete.
+    fn bury_settled(&self, settled: &[MessageId]) -> Result<(), SpoolError> {
+        let core = self.core;
+        if settled.is_empty() {
+            return Ok(());
+        }
+        // What was read from the index must not be less durable than the deletion.
+        core.index.make_durable()?;
+        for some in settled.chunks(PORTION) {
+            let mut shards: Vec<PathBuf> = some.iter().map(|id| core.folders.shard(*id)).collect();
+            shards.dedup();
+            some.iter().try_for_each(|id| core.disk.remove(&core.folders.mail_file(*id)))?;
+            shards.iter().filter(|shard| shard.exists()).try_for_each(|shard| core.disk.sync_folder(shard))?;
+            core.index.bury(some)?;
+        }
+        Ok(())
+    }
+
+    fn check_entries(&mut self) -> Result<(), SpoolError> {
+        let mut start = keys::ENTRIES.to_vec();
+        while !self.core.is_stopping() {
+            let range = start.clone()..all(keys::ENTRIES).end;
+            let portion: Vec<Pair> = self.core.index.with(|store| store.pairs(range).take(PORTION).collect::<Result<_, _>>())?;
+            let Some(last) = portion.last() else { break };
+            start = keys::end_of(&last.key);
+            for Pair { key, value } in &portion {
+                if let Some(id) = keys::id_of(key) {
+                    self.check_entry(id, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_entry(&mut self, id: MessageId, value: &[u8]) -> Result<(), SpoolError> {
+        let path = self.core.folders.mail_file(id);
+        let readable = unrecord::<Entry>(value).is_ok();
+        if readable && !is_missing(&path) {
+            return Ok(());
+        }
+        let envelope = match read_envelope(&path) {
+            Ok(envelope) => Some(envelope),
+            Err(SpoolError::Unreadable { reason, .. }) => {
+                self.quarantine(&path, &reason)?;
+                None
+            }
+            Err(SpoolError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let core = self.core;
+        let report = &mut self.report;
+        core.index.write(|store, staging| match envelope {
+            Some(found) if read_entry(store, id).is_err() => {
+                report.rebuilt += 1;
+                forget_keys(store, staging, id)?;
+                staging.admit(entry_of(core, found))
+            }
+            Some(_found) => Ok(()),
+            None if is_missing(&path) => drop_entry(core, store, staging, id, report),
+            None => Ok(()),
+        })
+    }
+
+    fn check_files(&mut self) -> Result<(), SpoolError> {
+        let mut found = Vec::new();
+        for shard in folder(&self.core.folders.mail)? {
+            if !shard.is_dir() {
+                self.quarantine(&shard, "this is not a place for files")?;
+                continue;
+            }
+            for path in folder(&shard)? {
+                if self.core.is_stopping() {
+                    return Ok(());
+                }
+                found.extend(self.check_file(&path)?);
+                if found.len() >= PORTION {
+                    self.readmit(std::mem::take(&mut found))?;
+                }
+            }
+        }
+        self.readmit(found)
+    }
+
+    /// The envelope of a file that has no entry.
+    fn check_file(&mut self, path: &Path) -> Result<Option<(Envelope, u64)>, SpoolError> {
+        let id = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".eml")?.parse::<MessageId>().ok());
+        let Some(id) = id.filter(|id| self.core.folders.mail_file(*id) == *path) else {
+            self.quarantine(path, "its name is not that of a message in this folder")?;
+            return Ok(None);
+        };
+        if self.core.index.with(|store| store.has(&keys::entry(id)))? || lock(&self.core.arriving).contains(&id) {
+            return Ok(None);
+        }
+        match read_envelope(path) {
+            Ok(found) if found.0.id == id => Ok(Some(found)),
+            Ok(_other) => self.quarantine(path, "its envelope names another message").map(|()| None),
+            Err(SpoolError::Unreadable { reason, .. }) => self.quarantine(path, &reason).map(|()| None),
+            // It was settled meanwhile.
+            Err(SpoolError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn readmit(&mut self, found: Vec<(Envelope, u64)>) -> Result<(), SpoolError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let core = self.core;
+        let report = &mut self.report;
+        core.index.write(|store, staging| {
+            for found in found {
+                let id = found.0.id;
+                let known = store.has(&keys::entry(id))? || store.has(&keys::tombstone(id))?;
+                // Settled, deleted and forgotten since we looked: the file went before the tombstone.
+                if !known && !is_missing(&core.folders.mail_file(id)) {
+                    report.readmitted += 1;
+                    staging.admit(entry_of(core, found))?;
+                }
+            }
+            Ok(())
+        })?;
+        core.wake();
+        Ok(())
+    }
+
+    fn quarantine(&mut self, path: &Path, reason: &str) -> Result<(), SpoolError> {
+        let moved_to = self.core.quarantine_file(path, reason)?;
+        warn!(file = %path.display(), %reason, "a file that is no message was moved to quarantine");
+        self.report.quarantined.push(moved_to);
+        Ok(())
+    }
+}
+
+fn entry_of(core: &Core, (envelope, size): (Envelope, u64)) -> Entry {
+    let account = (core.route)(&envelope.device);
+    Entry::new(&envelope, account, crate::model::ByteSize::from_octets(size))
+}
+
+/// An entry whose file is gone: the journal keeps a line, unless the message lies in quarantine and has one.
+fn drop_entry(core: &Core, store: &Store, staging: &mut Staging, id: MessageId, report: &mut RecoveryReport) -> Result<(), SpoolError> {
+    let in_quarantine = !is_missing(&core.folders.quarantine_file(id));
+    match read_entry(store, id) {
+        Ok(Some(entry)) => {
+            let outcome = if in_quarantine { QUARANTINED } else { LOST };
+            let journal = farewell(&entry, core.clock.now(), outcome);
+            staging.remove(store, id)?;
+            staging.change(store, crate::spool::Change { journal, ..Default::default() })?;
+        }
+        Ok(None) => return Ok(()),
+        Err(_unreadable) => {
+            forget_keys(store, staging, id)?;
+            staging.batch.remove(keys::entry(id));
+        }
+    }
+    if !in_quarantine {
+        error!(%id, "the file of a message is gone; the message is lost");
+        report.without_file.push(id);
+    }
+    Ok(())
+}
+
+/// Removes what leads to an entry that can no longer say where it stands.
+fn forget_keys(store: &Store, staging: &mut Staging, id: MessageId) -> Result<(), SpoolError> {
+    for pair in store.pairs(all(keys::DUE)) {
+        let key = pair?.key;
+        if let Some((account, device, _due, _id)) = keys::read_due(&key).filter(|due| due.3 == id) {
+            staging.batch.remove(key);
+            staging.effect.waiting_less.push((account, device));
+        }
+    }
+    staging.batch.remove(keys::attempt(id));
+    staging.effect.removed += 1;
+    Ok(())
+}
+
+fn folder(path: &Path) -> Result<Vec<PathBuf>, SpoolError> {
+    let names = fs::read_dir(path).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    names.map_err(|e| SpoolError::io("read folder", path, e))
+}

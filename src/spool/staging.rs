@@ -1,0 +1,153 @@
+//! Turns a [`Change`] into one batch of keys, and into what it does to the counts kept in memory.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    model::{AccountName, DeviceName, MessageId, Timestamp},
+    spool::{
+        Change, Entry, Progress, SpoolError, keys,
+        store::{Batch, Store},
+    },
+};
+
+/// The form of the records. Another form gets another number, and a reader for both.
+const VERSION: u8 = 1;
+
+/// Changes gathered for one batch.
+#[derive(Default)]
+pub(super) struct Staging {
+    pub(super) batch: Batch,
+    pub(super) effect: Effect,
+    /// Entries as they are within this batch; none once removed.
+    staged: BTreeMap<MessageId, Option<Entry>>,
+}
+
+/// What a batch does to the counts, once it is written.
+#[derive(Default)]
+pub(super) struct Effect {
+    pub(super) admitted: u64,
+    pub(super) removed: u64,
+    pub(super) waiting_more: Vec<(AccountName, DeviceName)>,
+    pub(super) waiting_less: Vec<(AccountName, DeviceName)>,
+    pub(super) journal_lines: u64,
+    /// Settled messages, whose files go after the next sync.
+    pub(super) doomed: Vec<MessageId>,
+}
+
+impl Staging {
+    /// A message that is new to the index.
+    pub(super) fn admit(&mut self, entry: Entry) -> Result<(), SpoolError> {
+        self.effect.admitted += 1;
+        self.replace(None, entry)
+    }
+
+    /// Everything that a change asks for.
+    pub(super) fn change(&mut self, store: &Store, change: Change) -> Result<(), SpoolError> {
+        for entry in change.put {
+            let before = self.current(store, entry.id)?;
+            self.replace(Some(&before), entry)?;
+        }
+        for id in change.remove {
+            self.remove(store, id)?;
+            self.batch.insert(keys::tombstone(id), Vec::new());
+            self.effect.doomed.push(id);
+        }
+        for charge in change.charge {
+            self.batch.insert(keys::charge(&charge), record(&charge)?);
+        }
+        for charge in change.refund {
+            self.batch.remove(keys::charge(&charge));
+        }
+        for line in change.journal {
+            self.effect.journal_lines += 1;
+            self.batch.insert(keys::journal(&line), record(&line)?);
+        }
+        for (kind, name, value) in change.remember {
+            let key = keys::remembered(kind, &name);
+            match value {
+                Some(value) => self.batch.insert(key, record(&value)?),
+                None => self.batch.remove(key),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a message out of the queue, without a tombstone: its file is no longer our concern.
+    pub(super) fn remove(&mut self, store: &Store, id: MessageId) -> Result<(), SpoolError> {
+        let before = self.current(store, id)?;
+        if let Some(due) = before.due() {
+            self.forget_due(&before, due);
+        }
+        self.batch.remove(keys::attempt(id));
+        self.batch.remove(keys::entry(id));
+        self.effect.removed += 1;
+        self.staged.insert(id, None);
+        Ok(())
+    }
+
+    fn current(&self, store: &Store, id: MessageId) -> Result<Entry, SpoolError> {
+        match self.staged.get(&id) {
+            Some(staged) => staged.clone().ok_or(SpoolError::NotFound(id)),
+            None => read_entry(store, id)?.ok_or(SpoolError::NotFound(id)),
+        }
+    }
+
+    /// The old due time is taken from the entry as it was, so that none is left over.
+    fn replace(&mut self, before: Option<&Entry>, entry: Entry) -> Result<(), SpoolError> {
+        let place = |entry: &Entry| entry.due().map(|due| keys::due(&entry.account, &entry.device, due, entry.id));
+        let old = before.and_then(|before| Some((before, before.due()?)));
+        let new = place(&entry);
+        if old.as_ref().and_then(|(before, _due)| place(before)) != new {
+            if let Some((before, due)) = old {
+                self.forget_due(before, due);
+            }
+            if let Some(key) = new {
+                self.batch.insert(key, Vec::new());
+                self.effect.waiting_more.push((entry.account.clone(), entry.device.clone()));
+            }
+        }
+        match (before.is_some_and(is_attempting), is_attempting(&entry)) {
+            (false, true) => self.batch.insert(keys::attempt(entry.id), Vec::new()),
+            (true, false) => self.batch.remove(keys::attempt(entry.id)),
+            (false, false) | (true, true) => {}
+        }
+        self.batch.insert(keys::entry(entry.id), record(&entry)?);
+        self.staged.insert(entry.id, Some(entry));
+        Ok(())
+    }
+
+    fn forget_due(&mut self, entry: &Entry, due: Timestamp) {
+        self.batch.remove(keys::due(&entry.account, &entry.device, due, entry.id));
+        self.effect.waiting_less.push((entry.account.clone(), entry.device.clone()));
+    }
+}
+
+fn is_attempting(entry: &Entry) -> bool {
+    entry.recipients.iter().any(|recipient| match recipient.progress {
+        Progress::Attempting(_) => true,
+        Progress::Waiting { .. } | Progress::Delivered(_) | Progress::Failed(_) => false,
+    })
+}
+
+/// The entry of a message.
+pub(super) fn read_entry(store: &Store, id: MessageId) -> Result<Option<Entry>, SpoolError> {
+    store.read(&keys::entry(id))?.map(|value| unrecord(&value)).transpose()
+}
+
+/// A record as it is stored.
+pub(super) fn record(value: &impl Serialize) -> Result<Vec<u8>, SpoolError> {
+    let mut record = vec![VERSION];
+    serde_json::to_writer(&mut record, value).map_err(|e| SpoolError::Index(e.to_string()))?;
+    Ok(record)
+}
+
+/// What a stored record says.
+pub(super) fn unrecord<T: DeserializeOwned>(record: &[u8]) -> Result<T, SpoolError> {
+    match record.split_first() {
+        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|e| SpoolError::Index(format!("a record cannot be read: {e}"))),
+        Some((version, _json)) => Err(SpoolError::Index(format!("a record has the unknown version {version}"))),
+        None => Err(SpoolError::Index("a record is empty".to_owned())),
+    }
+}

@@ -1,0 +1,95 @@
+//! The thread that makes the index durable for all who wait, and afterwards deletes the files of settled messages.
+//!
+//! The order is what keeps a settled message from being sent again: its removal and a tombstone are durable before its
+//! file is deleted, and the tombstone stays until the deletion is durable, too. A start that finds file and tombstone
+//! deletes the file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    model::{MessageId, Timestamp},
+    spool::{SpoolError, core::Core, gathering::Gathered},
+};
+
+/// How long a tombstone may wait in an idle spool for its folder to be synced.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tombstones that may wait before their folders are synced.
+const TOMBSTONES_WAITING: usize = 256;
+
+/// Charges older than this count against no budget: the longest window is 24 hours, and a clock may be set back.
+const CHARGES_KEPT: Duration = Duration::from_secs(48 * 3600);
+
+/// Journal lines kept whatever their age: some 400 MB.
+const JOURNAL_LIMIT: u64 = 1_000_000;
+
+/// Pruning reads all charges; it need not be often.
+const PRUNED_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Waits to hear that everything applied before is durable.
+pub(super) type SyncRequest = oneshot::Sender<Result<(), SpoolError>>;
+
+/// Serves until the syncs are closed; what is applied by then is durable afterwards, if the disk allows.
+pub(super) fn run(core: &Arc<Core>) {
+    let mut deleted = BTreeMap::new();
+    let mut pruned = Timestamp::ZERO;
+    loop {
+        match core.syncs.take(PATIENCE) {
+            Gathered::Some(requests) => {
+                let outcome = sync(core, &mut deleted);
+                for request in requests {
+                    let outcome = outcome.as_ref().map_or_else(|error| Err(error.again()), |()| Ok(()));
+                    // Whoever asked may have stopped waiting.
+                    drop(request.send(outcome));
+                }
+                if deleted.values().map(BTreeSet::len).sum::<usize>() >= TOMBSTONES_WAITING {
+                    bury(core, &mut deleted);
+                }
+            }
+            Gathered::Nobody => bury(core, &mut deleted),
+            Gathered::Closed => break,
+        }
+        if core.clock.now().since(pruned) >= PRUNED_EVERY {
+            prune(core);
+            pruned = core.clock.now();
+        }
+    }
+    bury(core, &mut deleted);
+}
+
+/// Deleted files of settled messages, by folder.
+type Deleted = BTreeMap<String, BTreeSet<MessageId>>;
+
+fn sync(core: &Core, deleted: &mut Deleted) -> Result<(), SpoolError> {
+    let doomed = core.index.sync()?;
+    core.metrics.storage().index_syncs.inc();
+    for id in doomed {
+        // A file that cannot be deleted keeps its tombstone: the next start tries again.
+        if core.disk.remove(&core.folders.mail_file(id)).is_ok() {
+            deleted.entry(id.shard().to_owned()).or_default().insert(id);
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the tombstones of files whose deletion is durable. What fails is tried again.
+fn bury(core: &Core, deleted: &mut Deleted) {
+    deleted.retain(|shard, ids| {
+        let synced = core.disk.sync_folder(&core.folders.mail.join(shard));
+        let ids: Vec<MessageId> = ids.iter().copied().collect();
+        synced.and_then(|()| core.index.bury(&ids)).is_err()
+    });
+}
+
+fn prune(core: &Core) {
+    let now = core.clock.now();
+    // What is not pruned now is pruned a quarter of an hour later; what hinders it, every change will report.
+    drop(core.index.prune_charges(now.minus(CHARGES_KEPT)));
+    drop(core.index.prune_journal(now.minus(core.settings.journal_keep), JOURNAL_LIMIT));
+}
