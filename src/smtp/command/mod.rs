@@ -1,0 +1,208 @@
+//! A line to a command: repairs what devices get wrong, then parses with smtp-proto.
+//!
+//! Greetings and paths are read here and in `path`, since that is where devices err; smtp-proto sees the verb, the
+//! parameters and everything else. It would also take the quotes off `"a b"@c`, refuse `a@[192.168.1.9]`, and return an
+//! empty address for `postmaster`.
+//!
+//! # Failure
+//! What cannot be understood is answered with the reply that [`parse`] returns.
+
+mod parameters;
+mod path;
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use smtp_proto::Request;
+use zeroize::Zeroizing;
+
+use crate::{
+    model::{BodyKind, ByteSize, Recipient, Reply, ReturnContent, ReversePath},
+    smtp::{Mechanism, Quirk, reply},
+};
+
+/// RFC 5321 4.5.3.1.2: a domain has 255 octets at most.
+const HELO_LIMIT: usize = 255;
+
+/// One command, understood.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Command {
+    /// `HELO`, `EHLO`.
+    Hello(Hello),
+    /// `MAIL FROM`.
+    Mail(Mail),
+    /// `RCPT TO`.
+    Rcpt(Recipient),
+    /// `DATA`.
+    Data,
+    /// `RSET`.
+    Rset,
+    /// `NOOP`.
+    Noop,
+    /// `VRFY`.
+    Vrfy,
+    /// `HELP`.
+    Help,
+    /// `QUIT`.
+    Quit,
+    /// `STARTTLS`.
+    StartTls,
+    /// `AUTH`.
+    Auth {
+        /// None for one that we do not know.
+        mechanism: Option<Mechanism>,
+        /// The initial response in base64, if there is one.
+        initial: Option<InitialResponse>,
+    },
+    /// `BDAT`, which we do not serve, and which octets follow that are no command.
+    Bdat,
+    /// A line of HTTP.
+    Http,
+}
+
+/// `HELO` or `EHLO`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// Which.
+    pub verb: HelloVerb,
+    /// What the client calls itself, made printable; may be empty.
+    pub name: String,
+}
+
+/// Which greeting was used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HelloVerb {
+    /// RFC 821.
+    Helo,
+    /// RFC 5321.
+    Ehlo,
+}
+
+/// `MAIL FROM` with its parameters.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Mail {
+    /// The path.
+    pub sender: ReversePath,
+    /// `SIZE=`.
+    pub size: Option<ByteSize>,
+    /// `BODY=`.
+    pub body: BodyKind,
+    /// `SMTPUTF8`, or an address that needs it.
+    pub smtputf8: bool,
+    /// `RET=`.
+    pub ret: Option<ReturnContent>,
+    /// `ENVID=`, in xtext.
+    pub envid: Option<String>,
+}
+
+/// What came with `AUTH`, in base64: often a password.
+#[derive(PartialEq, Eq)]
+pub struct InitialResponse(pub Zeroizing<String>);
+
+impl std::fmt::Debug for InitialResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Understands one line, given without its end. What was odd about it goes into `quirks`.
+///
+/// # Errors
+/// The reply to give.
+pub fn parse(line: &[u8], quirks: &mut BTreeSet<Quirk>) -> Result<Command, Reply> {
+    let text = Zeroizing::new(String::from_utf8_lossy(line).replace('\t', " "));
+    let text = text.trim_matches(' ');
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let is = |name: &str| verb.eq_ignore_ascii_case(name);
+    if is("HELO") {
+        Ok(Command::Hello(hello(HelloVerb::Helo, rest, quirks)))
+    } else if is("EHLO") {
+        Ok(Command::Hello(hello(HelloVerb::Ehlo, rest, quirks)))
+    } else if is("MAIL") {
+        mail(rest, quirks).map(Command::Mail)
+    } else if is("RCPT") {
+        rcpt(rest, quirks).map(Command::Rcpt)
+    } else if ["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"].iter().any(|method| is(method)) {
+        // A web page can make a browser send a POST to any port; its body must never be taken for commands.
+        Ok(Command::Http)
+    } else {
+        other(text)
+    }
+}
+
+fn hello(verb: HelloVerb, argument: &str, quirks: &mut BTreeSet<Quirk>) -> Hello {
+    let argument = argument.trim();
+    if !is_domain_or_literal(argument) {
+        quirks.insert(Quirk::OddHelo);
+    }
+    let printable = |c: char| if c.is_ascii_alphanumeric() || "-._:[]/+=@~#".contains(c) { c } else { '?' };
+    Hello { verb, name: argument.chars().take(HELO_LIMIT).map(printable).collect() }
+}
+
+/// RFC 5321 4.1.2 `Domain` and 4.1.3 `address-literal`, without looking up either.
+fn is_domain_or_literal(text: &str) -> bool {
+    if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return !literal.is_empty() && literal.chars().all(|c| c.is_ascii_alphanumeric() || ".:-".contains(c));
+    }
+    let label = |label: &str| {
+        let inside = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        inside && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    // An IP address without its brackets looks like a domain; no top-level domain is all digits.
+    let last_is_number = text.rsplit('.').next().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
+    text.len() <= HELO_LIMIT && text.split('.').all(label) && !last_is_number
+}
+
+fn mail(rest: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
+    let written = path::split(rest, "FROM").ok_or(reply::BAD_SENDER)?;
+    let sender = match written.address().map_err(|_no_address| reply::BAD_SENDER)? {
+        None => ReversePath::Null,
+        Some(address) => ReversePath::Mailbox(address),
+    };
+    quirks.extend(written.quirk());
+    let mut mail = parameters::of_mail(written.parameters, quirks)?;
+    // Deliberately laxer than RFC 6531 3.4: an address that needs SMTPUTF8 says so itself.
+    mail.smtputf8 |= sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8);
+    mail.sender = sender;
+    Ok(mail)
+}
+
+fn rcpt(rest: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Recipient, Reply> {
+    let written = path::split(rest, "TO").ok_or(reply::BAD_RECIPIENT)?;
+    let address = written.address().ok().flatten().ok_or(reply::BAD_RECIPIENT)?;
+    quirks.extend(written.quirk());
+    Ok(parameters::of_rcpt(address, written.parameters, quirks))
+}
+
+fn other(text: &str) -> Result<Command, Reply> {
+    let line = Zeroizing::new(format!("{text}\r\n"));
+    match Request::parse(&mut line.as_bytes().iter()) {
+        Ok(Request::Data) => Ok(Command::Data),
+        Ok(Request::Rset) => Ok(Command::Rset),
+        Ok(Request::Noop { .. }) => Ok(Command::Noop),
+        Ok(Request::Vrfy { .. }) => Ok(Command::Vrfy),
+        Ok(Request::Help { .. }) => Ok(Command::Help),
+        Ok(Request::Quit) => Ok(Command::Quit),
+        Ok(Request::StartTls) => Ok(Command::StartTls),
+        Ok(Request::Auth { mechanism, initial_response }) => Ok(auth(mechanism, initial_response)),
+        Ok(Request::Bdat { .. }) => Ok(Command::Bdat),
+        Ok(Request::Expn { .. } | Request::Etrn { .. } | Request::Atrn { .. } | Request::Burl { .. } | Request::Lhlo { .. }) => {
+            Err(reply::NOT_IMPLEMENTED)
+        }
+        // Greetings and paths never come here.
+        Ok(Request::Ehlo { .. } | Request::Helo { .. } | Request::Mail { .. } | Request::Rcpt { .. }) => Err(reply::SYNTAX_ERROR),
+        Err(smtp_proto::Error::UnknownCommand) => Err(reply::UNKNOWN_COMMAND),
+        Err(_a_known_command) => Err(reply::SYNTAX_ERROR),
+    }
+}
+
+fn auth(mechanism: u64, initial: Cow<'_, str>) -> Command {
+    let mechanism = match mechanism {
+        smtp_proto::AUTH_PLAIN => Some(Mechanism::Plain),
+        smtp_proto::AUTH_LOGIN => Some(Mechanism::Login),
+        smtp_proto::AUTH_CRAM_MD5 => Some(Mechanism::CramMd5),
+        smtp_proto::AUTH_DIGEST_MD5 => Some(Mechanism::DigestMd5),
+        _ => None,
+    };
+    let initial = Zeroizing::new(initial.into_owned());
+    Command::Auth { mechanism, initial: (!initial.is_empty()).then_some(InitialResponse(initial)) }
+}

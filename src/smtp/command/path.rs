@@ -1,0 +1,189 @@
+//! The path of `MAIL FROM:` and `RCPT TO:` (RFC 5321 4.1.2), in every dress that devices put on it.
+//!
+//! The rule: exactly one plausible address, or none at all.
+
+use crate::{model::Address, smtp::Quirk};
+
+/// What stands after `FROM:` or `TO:`.
+pub(super) struct Written<'a> {
+    path: &'a str,
+    /// What follows the path.
+    pub(super) parameters: &'a str,
+    tidy: Tidy,
+}
+
+/// Whether it was written as RFC 5321 has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tidy {
+    Yes,
+    No,
+}
+
+/// No address, or several.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct NoAddress;
+
+/// Takes `keyword` and its colon off, and parts path from parameters. None without the keyword.
+pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
+    let rest = rest.trim_start_matches(' ');
+    let (word, after) = rest.split_at_checked(keyword.len())?;
+    if !word.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    let after = after.trim_start_matches(' ').strip_prefix(':')?;
+    let text = after.trim_matches(' ');
+    let end = end_of_path(text);
+    let (path, parameters) = text.split_at_checked(end)?;
+    let (extra, parameters) = parameters.split_at(parameters.find(|c| c != '>').unwrap_or(parameters.len()));
+    let tidy = if after.starts_with('<') && extra.is_empty() { tidiness(path) } else { Tidy::No };
+    Some(Written { path, parameters, tidy })
+}
+
+fn tidiness(path: &str) -> Tidy {
+    let inner = path.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    let odd = |inner: &str| inner.starts_with('\'') || outside_quotes(inner).any(|(_, c)| " <>()".contains(c));
+    if inner.is_some_and(|inner| !odd(inner)) { Tidy::Yes } else { Tidy::No }
+}
+
+/// With brackets: up to the one that closes the first. Without: up to the first blank.
+fn end_of_path(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut last_closed = None;
+    for (at, c) in outside_quotes(text) {
+        match c {
+            '<' => depth += 1,
+            '>' => {
+                depth = depth.saturating_sub(1);
+                last_closed = Some(at + 1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    last_closed.or_else(|| outside_quotes(text).find(|(_, c)| *c == ' ').map(|(at, _)| at)).unwrap_or(text.len())
+}
+
+/// The characters that are not part of a quoted string or of a comment's inside, with their places (RFC 5321 4.1.2
+/// `Quoted-string`). A quote that is never closed is no quote.
+fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut quoted_until = 0;
+    // Looked for once only, or a line of backslashes and quotes would cost the square of its length.
+    let mut unclosed = false;
+    text.char_indices().filter(move |(at, c)| {
+        if *at >= quoted_until && *c == '"' && !unclosed {
+            match text.get(*at..).and_then(quoted_length) {
+                Some(length) => quoted_until = at + length,
+                None => unclosed = true,
+            }
+        }
+        *at >= quoted_until
+    })
+}
+
+/// Octets of the quoted string that `text` begins with; none if it is never closed.
+fn quoted_length(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+impl Written<'_> {
+    /// The one address; none for the null path `<>`.
+    pub(super) fn address(&self) -> Result<Option<Address>, NoAddress> {
+        if self.path.contains('\u{fffd}') {
+            // It was no UTF-8, so we do not know who is meant.
+            return Err(NoAddress);
+        }
+        let path = without_comments(self.path);
+        let words: Vec<&str> = words(&path).map(plain).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return if self.path.contains('<') { Ok(None) } else { Err(NoAddress) };
+        }
+        let mut found = words.iter().filter_map(|word| plausible(word));
+        let address = found.next().or_else(|| lone_postmaster(&words)).ok_or(NoAddress)?;
+        if found.any(|other| !other.same_mailbox(&address)) {
+            return Err(NoAddress);
+        }
+        Ok(Some(address))
+    }
+
+    /// [`Quirk::OddPath`] when it was not written as RFC 5321 has it.
+    pub(super) fn quirk(&self) -> Option<Quirk> {
+        (self.tidy == Tidy::No).then_some(Quirk::OddPath)
+    }
+}
+
+/// RFC 5322 3.2.2 comments, which RFC 5321 does not know.
+fn without_comments(path: &str) -> String {
+    let mut kept = String::with_capacity(path.len());
+    let mut depth = 0_usize;
+    let mut copied = 0;
+    for (at, c) in outside_quotes(path) {
+        match c {
+            '(' => {
+                if depth == 0 {
+                    kept.push_str(path.get(copied..at).unwrap_or_default());
+                    kept.push(' ');
+                }
+                depth += 1;
+            }
+            ')' if depth > 0 => {
+                depth -= 1;
+                copied = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if depth == 0 {
+        kept.push_str(path.get(copied..).unwrap_or_default());
+    }
+    kept
+}
+
+/// Parts at blanks and brackets, but not inside quotes.
+fn words(path: &str) -> impl Iterator<Item = &str> {
+    let mut cuts: Vec<usize> = outside_quotes(path).filter(|(_, c)| " <>".contains(*c)).map(|(at, _)| at).collect();
+    cuts.push(path.len());
+    let mut start = 0;
+    cuts.into_iter().filter_map(move |cut| {
+        let word = path.get(start..cut);
+        start = cut + 1;
+        word
+    })
+}
+
+/// Without what devices wrap around an address, and without a source route.
+fn plain(word: &str) -> &str {
+    let word = word.trim_matches([',', ';']);
+    let word = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(word);
+    // RFC 5321 4.1.1.3 and appendix C: a source route is accepted and ignored.
+    let word = if word.starts_with('@') { word.split_once(':').map_or(word, |(_, rest)| rest) } else { word };
+    match word.split_at_checked("mailto:".len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest,
+        _ => word,
+    }
+}
+
+fn plausible(word: &str) -> Option<Address> {
+    let (local, _) = word.rsplit_once('@')?;
+    // A local part is one quoted string as a whole, or has no quote in it.
+    let well_quoted = if local.starts_with('"') { quoted_length(local) == Some(local.len()) } else { !local.contains(['"', '\\', '@']) };
+    if well_quoted { word.parse().ok() } else { None }
+}
+
+/// RFC 5321 4.5.1.
+fn lone_postmaster(words: &[&str]) -> Option<Address> {
+    match words {
+        [word] => word.parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,145 @@
+//! What outlives a state: greeting, login, TLS, replies, quirks, and the counts that end a session.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    model::{Reply, TlsVersion},
+    smtp::{
+        Action, Quirk, SessionSettings,
+        auth::Nonces,
+        command::{Hello, HelloVerb},
+        reply,
+        session::state::{Ahead, Moved, State},
+    },
+};
+
+/// Commands that made no sense, after which a session ends; an accepted message starts the count anew. A device errs once
+/// or twice; a web page's form or a confused client errs with every line.
+const FAULTS_LIMIT: u32 = 20;
+/// Failed logins after which a session ends: a device tries each of its mechanisms once, a guesser goes on.
+const FAILED_LOGINS_LIMIT: u32 = 3;
+
+/// What is known of the client and owed to it.
+pub(super) struct Conversation {
+    pub(super) settings: Arc<SessionSettings>,
+    pub(super) tls: Option<TlsVersion>,
+    pub(super) greeting: Greeting,
+    pub(super) login: LoginState,
+    pub(super) nonces: Nonces,
+    pub(super) replies: Vec<u8>,
+    pub(super) quirks: BTreeSet<Quirk>,
+    faults: u32,
+    failed_logins: u32,
+    phase: Phase,
+}
+
+/// Whether the client has said who it is.
+pub(super) enum Greeting {
+    Missing,
+    Given(Hello),
+    /// Given before STARTTLS. RFC 3207 4.2 wants it forgotten; clients that send no second one are let through with it.
+    BeforeTls(Hello),
+}
+
+/// Whether the client has logged in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoginState {
+    Anonymous,
+    LoggedIn,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    ShuttingDown,
+}
+
+impl Conversation {
+    /// Opens with the banner.
+    pub(super) fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
+        let mut replies = Vec::new();
+        reply::write_lines(220, &[format!("{} ESMTP", settings.hostname)], &mut replies);
+        Self {
+            settings,
+            tls,
+            greeting: Greeting::Missing,
+            login: LoginState::Anonymous,
+            nonces: Nonces::new(entropy),
+            replies,
+            quirks: BTreeSet::new(),
+            faults: 0,
+            failed_logins: 0,
+            phase: Phase::Running,
+        }
+    }
+
+    pub(super) fn say(&mut self, reply: &Reply) {
+        reply::write(reply, &mut self.replies);
+    }
+
+    pub(super) fn close_with(&mut self, reply: &Reply) -> Moved {
+        self.say(reply);
+        Moved::with(State::Closed, Action::Close)
+    }
+
+    /// Answers a command that made no sense; one too many ends the session.
+    pub(super) fn fault(&mut self, state: State, reply: &Reply) -> Moved {
+        self.faults += 1;
+        if self.faults >= FAULTS_LIMIT {
+            return self.close_with(&reply::TOO_MANY_ERRORS);
+        }
+        self.say(reply);
+        Moved::to(state)
+    }
+
+    /// Answers a failed login; one too many ends the session.
+    pub(super) fn login_failed(&mut self, reply: &Reply) -> State {
+        self.failed_logins += 1;
+        if self.failed_logins >= FAILED_LOGINS_LIMIT {
+            return self.close_with(&reply::TOO_MANY_LOGINS).state;
+        }
+        self.say(reply);
+        State::Idle
+    }
+
+    /// A message got through, so the client knows the protocol.
+    pub(super) const fn forgive_faults(&mut self) {
+        self.faults = 0;
+    }
+
+    /// RFC 2920 3.1: only who was offered PIPELINING may send commands ahead.
+    pub(super) fn note_pipelining(&mut self, ahead: Ahead) {
+        let offered = self.is_esmtp() && self.offers("PIPELINING");
+        if ahead == Ahead::More && !offered {
+            self.quirks.insert(Quirk::UnannouncedPipelining);
+        }
+    }
+
+    /// True unless `hide_extensions` has this keyword.
+    pub(super) fn offers(&self, keyword: &str) -> bool {
+        !self.settings.hide_extensions.iter().any(|hidden| hidden.eq_ignore_ascii_case(keyword))
+    }
+
+    pub(super) fn hello(&self) -> Option<&Hello> {
+        match &self.greeting {
+            Greeting::Missing => None,
+            Greeting::Given(hello) | Greeting::BeforeTls(hello) => Some(hello),
+        }
+    }
+
+    pub(super) fn helo(&self) -> &str {
+        self.hello().map_or("", |hello| &hello.name)
+    }
+
+    pub(super) fn is_esmtp(&self) -> bool {
+        self.hello().is_some_and(|hello| hello.verb == HelloVerb::Ehlo)
+    }
+
+    pub(super) const fn shut_down(&mut self) {
+        self.phase = Phase::ShuttingDown;
+    }
+
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.phase == Phase::ShuttingDown
+    }
+}

@@ -1,0 +1,108 @@
+//! `HELO`, `EHLO` and `STARTTLS`.
+
+use crate::{
+    model::Reply,
+    smtp::{
+        Action, Mechanism, Quirk, StartTls,
+        command::{Hello, HelloVerb},
+        reply,
+        session::{
+            conversation::{Conversation, Greeting, LoginState},
+            state::{Moved, State, Verdict},
+            transaction::Place,
+        },
+    },
+};
+
+impl Conversation {
+    /// RFC 5321 4.1.4: a greeting resets a transaction. A login stays: some clients greet again after AUTH.
+    pub(super) fn greet(&mut self, hello: Hello) -> Moved {
+        let lines = match hello.verb {
+            HelloVerb::Helo => vec![self.settings.hostname.clone()],
+            HelloVerb::Ehlo => self.ehlo_lines(),
+        };
+        reply::write_lines(250, &lines, &mut self.replies);
+        self.greeting = Greeting::Given(hello);
+        Moved::to(State::Idle)
+    }
+
+    fn ehlo_lines(&self) -> Vec<String> {
+        let mut extensions = vec![
+            // RFC 1870 3.
+            format!("SIZE {}", self.settings.max_message.octets()),
+            "PIPELINING".to_owned(),
+            "8BITMIME".to_owned(),
+            "SMTPUTF8".to_owned(),
+            "ENHANCEDSTATUSCODES".to_owned(),
+            "DSN".to_owned(),
+        ];
+        if self.settings.starttls == StartTls::Offered && self.tls.is_none() {
+            extensions.push("STARTTLS".to_owned());
+        }
+        if !self.settings.mechanisms.is_empty() {
+            let names: Vec<&str> = self.settings.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+            extensions.push(format!("AUTH {}", names.join(" ")));
+            // The form before RFC 2554. Exchange 2000 and 2003 sent both, and devices of that age look for it.
+            extensions.push(format!("AUTH={}", names.join(" ")));
+        }
+        extensions.retain(|line| self.offers(line.split([' ', '=']).next().unwrap_or_default()));
+        std::iter::once(self.settings.hostname.clone()).chain(extensions).collect()
+    }
+
+    /// What keeps a client from `MAIL` and `AUTH`: no greeting. Notes those who gave theirs before TLS only.
+    pub(super) fn require_greeting(&mut self) -> Result<(), Reply> {
+        match &self.greeting {
+            Greeting::Given(_) => Ok(()),
+            // Deliberately laxer than RFC 3207 4.2. Nothing rests on the name; it goes into `Received:`.
+            Greeting::BeforeTls(_) => {
+                self.quirks.insert(Quirk::NoEhloAfterTls);
+                Ok(())
+            }
+            Greeting::Missing => Err(reply::HELO_FIRST),
+        }
+    }
+
+    pub(super) fn start_tls(&mut self, place: Place) -> Moved {
+        if self.tls.is_some() {
+            return self.fault(place.into(), &reply::TLS_IS_ON);
+        }
+        match self.settings.starttls {
+            StartTls::Absent => self.fault(place.into(), &reply::NO_TLS_HERE),
+            StartTls::Offered => {
+                self.say(&reply::READY_FOR_TLS);
+                Moved::with(State::HandshakeAsked, Action::StartTls)
+            }
+        }
+    }
+
+    /// RFC 3207 4.2: all that was said in clear is forgotten, the login included.
+    pub(super) fn take_handshake(&mut self, verdict: Verdict) -> State {
+        match verdict {
+            Verdict::TlsStarted(version, settings) => {
+                self.tls = Some(version);
+                self.settings = settings;
+                self.login = LoginState::Anonymous;
+                self.greeting = match std::mem::replace(&mut self.greeting, Greeting::Missing) {
+                    Greeting::Missing => Greeting::Missing,
+                    Greeting::Given(hello) | Greeting::BeforeTls(hello) => Greeting::BeforeTls(hello),
+                };
+                State::Idle
+            }
+            // There is no way to say anything to a client whose handshake has failed.
+            Verdict::Permit | Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::Accepted(_) => State::Closed,
+        }
+    }
+}
+
+impl Mechanism {
+    /// As announced (IANA "SASL Mechanisms").
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::DigestMd5 => "DIGEST-MD5",
+        }
+    }
+}

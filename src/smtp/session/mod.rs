@@ -1,0 +1,193 @@
+//! One device's session: takes bytes and answers, gives actions and replies. How the states follow each other is in `state`.
+//!
+//! - `state`: the states, what may follow which
+//! - `conversation`: what outlives a state: greeting, login, TLS, replies, counts
+//! - `greeting`: `HELO`, `EHLO`, `STARTTLS`
+//! - `login`: `AUTH`
+//! - `transaction`: `MAIL`, `RCPT`, `DATA` and the commands that may stand anywhere
+//! - `text`: what follows `DATA`
+
+mod conversation;
+mod greeting;
+mod login;
+mod state;
+mod text;
+mod transaction;
+
+use std::{collections::BTreeSet, marker::PhantomData, sync::Arc};
+
+use crate::{
+    model::{ByteSize, MessageId, TlsVersion},
+    smtp::{
+        Action, Answer, Quirk, SessionSettings,
+        line::{Ending, Expected, Line, LineBuffer, TooLong},
+        reply,
+        session::{
+            conversation::Conversation,
+            state::{Ahead, Moved, State},
+        },
+    },
+};
+
+/// Replies are sent before more commands are taken once there are this many octets of them: a client that sends short
+/// commands and never reads cannot make us hold more.
+const REPLIES_LIMIT: usize = 16 * 1024;
+
+/// One device's session, from banner to close.
+pub struct Session<Proof> {
+    state: State,
+    line: LineBuffer,
+    talk: Conversation,
+    body: Vec<u8>,
+    body_use: BodyUse,
+    proof: PhantomData<fn(Proof)>,
+}
+
+/// Whether the driver has been told to write what was decoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BodyUse {
+    Collecting,
+    HandedOut,
+}
+
+/// What [`Session::advance`] did with the bytes.
+#[derive(Debug)]
+pub struct Step {
+    /// How many octets of the input were used up. The driver offers the rest again.
+    pub consumed: usize,
+    /// What to do.
+    pub action: Action,
+}
+
+impl<Proof: AsRef<MessageId>> Session<Proof> {
+    /// A session whose banner is already among the replies. `entropy` seeds the AUTH challenges.
+    #[must_use]
+    pub fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
+        let talk = Conversation::new(settings, tls, entropy);
+        Self { state: State::Idle, line: LineBuffer::default(), talk, body: Vec::new(), body_use: BodyUse::Collecting, proof: PhantomData }
+    }
+
+    /// Takes bytes from the client. Never blocks, never allocates more than its bounds.
+    pub fn advance(&mut self, input: &[u8]) -> Step {
+        if std::mem::replace(&mut self.body_use, BodyUse::Collecting) == BodyUse::HandedOut {
+            self.body.clear();
+        }
+        let mut consumed = 0;
+        loop {
+            let rest = input.get(consumed..).unwrap_or_default();
+            let state = std::mem::replace(&mut self.state, State::Closed);
+            let (used, moved) = match state.expects() {
+                Some(_) if self.talk.is_shutting_down() => (0, self.talk.close_with(&reply::SHUTTING_DOWN)),
+                Some(_) if self.talk.replies.len() > REPLIES_LIMIT => (0, Moved::with(state, Action::Read)),
+                Some(expected) => self.take_line(state, expected, rest),
+                None => state.continue_text(rest, &mut self.body, &mut self.talk),
+            };
+            self.state = moved.state;
+            consumed += used;
+            if let Some(action) = moved.action {
+                return self.stop_for(action, consumed, input.len());
+            }
+        }
+    }
+
+    fn stop_for(&mut self, action: Action, consumed: usize, offered: usize) -> Step {
+        match action {
+            Action::WriteBody => self.body_use = BodyUse::HandedOut,
+            // An idle connection keeps no buffer for text.
+            Action::Commit | Action::Discard => self.body = Vec::new(),
+            // RFC 3207 4.2: nothing sent in clear is taken for something sent under TLS.
+            Action::StartTls | Action::Close => return Step { consumed: offered, action },
+            Action::Read | Action::Ask(_) | Action::OpenMessage(_) => {}
+        }
+        Step { consumed, action }
+    }
+
+    fn take_line(&mut self, state: State, expected: Expected, input: &[u8]) -> (usize, Moved) {
+        let (used, line) = self.line.fill(input, expected);
+        let ahead = Ahead::after(used, input);
+        let moved = match line {
+            None => Moved::with(state, Action::Read),
+            Some(Err(TooLong)) => self.talk.fault(state.after_fault(), &reply::LINE_TOO_LONG),
+            Some(Ok(Line { text, ending })) => {
+                if ending == Ending::BareLf {
+                    self.talk.quirks.insert(Quirk::BareLfCommand);
+                }
+                self.talk.note_pipelining(ahead);
+                state.take_line(&text, ahead, &mut self.talk)
+            }
+        };
+        (used, moved)
+    }
+
+    /// Gives the driver's answer to the last action.
+    pub fn answer(&mut self, answer: Answer<Proof>) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        let answer = match answer {
+            Answer::Permit => state::Verdict::Permit,
+            Answer::Refuse(reply) => state::Verdict::Refuse(reply),
+            Answer::LoggedIn { user: _, settings } => state::Verdict::LoggedIn(settings),
+            Answer::TlsStarted { version, settings } => state::Verdict::TlsStarted(version, settings),
+            Answer::Accepted(proof) => state::Verdict::Accepted(*proof.as_ref()),
+        };
+        self.state = state.take_verdict(answer, &mut self.talk);
+    }
+
+    /// Decoded text to append to the spool file; valid after [`Action::WriteBody`].
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Replies not yet sent; the driver writes and clears them.
+    pub fn replies(&mut self) -> &mut Vec<u8> {
+        &mut self.talk.replies
+    }
+
+    /// The client was silent for too long: 421 4.4.2, then close.
+    pub fn time_out(&mut self) -> Action {
+        let moved = self.talk.close_with(&reply::TIMED_OUT);
+        self.state = moved.state;
+        Action::Close
+    }
+
+    /// The client closed the connection, or it broke: notes whether that was polite. A message in progress is lost.
+    pub fn hang_up(&mut self) -> Action {
+        if !matches!(self.state, State::Closed) {
+            self.talk.quirks.insert(Quirk::NoQuit);
+            self.state = State::Closed;
+        }
+        Action::Close
+    }
+
+    /// The daemon is stopping: 421 4.3.2 at the next command boundary. A message in progress may finish.
+    pub fn shut_down(&mut self) {
+        self.talk.shut_down();
+    }
+
+    /// What the client called itself, made printable; empty before HELO.
+    #[must_use]
+    pub fn helo(&self) -> &str {
+        self.talk.helo()
+    }
+
+    /// True after `EHLO`.
+    #[must_use]
+    pub fn is_esmtp(&self) -> bool {
+        self.talk.is_esmtp()
+    }
+
+    /// Octets of a text that has begun and not ended: what is lost when the client falls silent or hangs up now.
+    #[must_use]
+    pub fn unfinished_text(&self) -> Option<ByteSize> {
+        self.state.unfinished_text().map(ByteSize::from_octets)
+    }
+
+    /// Quirks seen so far.
+    #[must_use]
+    pub fn quirks(&self) -> &BTreeSet<Quirk> {
+        &self.talk.quirks
+    }
+}
+
+#[cfg(test)]
+mod tests;

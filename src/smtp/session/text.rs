@@ -1,0 +1,165 @@
+//! What follows `DATA` (RFC 5321 4.1.1.4).
+
+use crate::{
+    model::Reply,
+    smtp::{
+        Action,
+        body::{Decoder, Ended as TextEnd, Progress},
+        reply,
+        session::{
+            conversation::Conversation,
+            state::{Ahead, Moved, State, Verdict},
+        },
+    },
+};
+
+/// The driver opens a spool file.
+pub(super) struct SpoolAsked {
+    ahead: Ahead,
+}
+
+/// Text is decoded and written.
+pub(super) struct Receiving {
+    decoder: Decoder,
+}
+
+/// Text is thrown away up to its end, and then refused.
+pub(super) struct Swallowing {
+    decoder: Decoder,
+    refusal: Reply,
+}
+
+/// End of data has been seen; the last text is being written.
+pub(super) struct Ended {
+    by: TextEnd,
+}
+
+/// The driver makes the message safe.
+pub(super) struct CommitAsked {
+    by: TextEnd,
+}
+
+impl SpoolAsked {
+    pub(super) const fn new(ahead: Ahead) -> Self {
+        Self { ahead }
+    }
+
+    pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
+        match verdict {
+            Verdict::Permit => {
+                talk.replies.extend_from_slice(reply::START_TEXT.as_bytes());
+                State::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) })
+            }
+            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
+                let refusal = verdict.refusal();
+                match self.ahead {
+                    Ahead::Nothing => {
+                        talk.say(&refusal);
+                        State::Idle
+                    }
+                    // Text came without waiting for 354; it must not be taken for commands.
+                    Ahead::More => talk.close_with(&refusal).state,
+                }
+            }
+        }
+    }
+}
+
+impl Receiving {
+    pub(super) const fn octets(&self) -> u64 {
+        self.decoder.octets()
+    }
+
+    pub(super) fn take(mut self, input: &[u8], body: &mut Vec<u8>, talk: &mut Conversation) -> (usize, Moved) {
+        let (used, progress) = self.decoder.decode(input, body);
+        // RFC 1870 6.3: the text itself is measured, whatever `SIZE=` has promised.
+        if self.decoder.octets() > talk.settings.max_message.octets() {
+            let swallowing = Swallowing { decoder: self.decoder, refusal: reply::TOO_LARGE };
+            return (used, Moved::with(swallowing.follow(progress, Ahead::after(used, input), talk), Action::Discard));
+        }
+        talk.quirks.extend(self.decoder.quirks());
+        let moved = match progress {
+            Progress::Ended(by) => {
+                talk.note_pipelining(Ahead::after(used, input));
+                let ended = Ended { by };
+                if body.is_empty() { ended.commit() } else { Moved::with(State::Ended(ended), Action::WriteBody) }
+            }
+            // The chunk is full. A part of one waits for more, so that the disk is asked seldom.
+            Progress::More if used < input.len() => Moved::with(State::Receiving(self), Action::WriteBody),
+            Progress::More => Moved::with(State::Receiving(self), Action::Read),
+        };
+        (used, moved)
+    }
+
+    pub(super) fn take_verdict(self, verdict: Verdict) -> State {
+        match verdict {
+            Verdict::Permit => State::Receiving(self),
+            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
+                State::Swallowing(Swallowing { decoder: self.decoder, refusal: verdict.refusal() })
+            }
+        }
+    }
+}
+
+impl Swallowing {
+    pub(super) const fn octets(&self) -> u64 {
+        self.decoder.octets()
+    }
+
+    pub(super) fn take(mut self, input: &[u8], talk: &mut Conversation) -> (usize, Moved) {
+        let (used, progress) = self.decoder.decode(input, &mut Vec::new());
+        let state = self.follow(progress, Ahead::after(used, input), talk);
+        let moved =
+            if matches!(state, State::Swallowing(_)) && used == input.len() { Moved::with(state, Action::Read) } else { Moved::to(state) };
+        (used, moved)
+    }
+
+    fn follow(self, progress: Progress, ahead: Ahead, talk: &mut Conversation) -> State {
+        talk.quirks.extend(self.decoder.quirks());
+        match progress {
+            Progress::More => State::Swallowing(self),
+            Progress::Ended(by) => {
+                talk.note_pipelining(ahead);
+                talk.say(&self.refusal);
+                after(by)
+            }
+        }
+    }
+}
+
+impl Ended {
+    pub(super) const fn commit(self) -> Moved {
+        Moved::with(State::CommitAsked(CommitAsked { by: self.by }), Action::Commit)
+    }
+
+    pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
+        match verdict {
+            Verdict::Permit => State::Ended(self),
+            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
+                talk.say(&verdict.refusal());
+                after(self.by)
+            }
+        }
+    }
+}
+
+impl CommitAsked {
+    pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
+        match verdict {
+            Verdict::Accepted(id) => {
+                talk.say(&reply::queued(&id));
+                talk.forgive_faults();
+            }
+            Verdict::Refuse(_) | Verdict::Permit | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) => talk.say(&verdict.refusal()),
+        }
+        after(self.by)
+    }
+}
+
+/// After `<LF>.<LF>` nothing is ever taken for a command: it might have been text.
+const fn after(by: TextEnd) -> State {
+    match by {
+        TextEnd::Properly => State::Idle,
+        TextEnd::ByLoneLf => State::Closed,
+    }
+}
