@@ -1,9 +1,8 @@
 //! Child processes that end with their test.
 
 use std::{
-    fmt::Write as _,
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use mail_parser::{MessageParser, MimeHeaders as _};
+use mail_parser::MessageParser;
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use sha2::{Digest as _, Sha256};
 
@@ -31,16 +31,8 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them; documents most often, as in an office.
-    const MIX: [Self; 8] = [
-        Self::Document,
-        Self::Dots,
-        Self::Document,
-        Self::TwoDocuments,
-        Self::Empty,
-        Self::EightBit,
-        Self::Document,
-        Self::LongLines,
-    ];
+    const MIX: [Self; 8] =
+        [Self::Document, Self::Dots, Self::Document, Self::TwoDocuments, Self::Empty, Self::EightBit, Self::Document, Self::LongLines];
 
     /// The kind of the message of this number.
     pub(crate) fn of(number: usize) -> Self {
@@ -185,7 +177,12 @@ pub(crate) fn mark(arrived: &[u8]) -> Option<String> {
 /// Sizes spread evenly over the orders of magnitude between two bounds, both included.
 pub(crate) fn sizes(count: usize, smallest: f64, largest: f64) -> Vec<usize> {
     let step = |n: usize| f64::from(u32::try_from(n).unwrap()) / f64::from(u32::try_from(count.max(2) - 1).unwrap());
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are positive and far below 2^53")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "sizes are positive and far below 2^53"
+    )]
     let sizes = (0..count).map(|n| (smallest * (largest / smallest).powf(step(n))) as usize).collect();
     sizes
 }

@@ -1,0 +1,27 @@
+//! The whole, from outside: the real program, real mail programs as devices, the sandbox as Office 365.
+//!
+//! `POSTROOM_SOAK=1` runs the long versions (`make soak`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a broken helper should stop the test, and say why"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod arrival;
+mod crash;
+mod crowd;
+mod drain;
+mod full_disk;
+mod observe;
+mod refusal;
+mod strangers;
+
+/// A folder of the test's own, on the disk of the build: `/tmp` may be memory.
+fn scratch() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("postroom-e2e-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}

@@ -1,0 +1,106 @@
+//! What those get who are not in the config: nothing, and they keep nobody out.
+
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    scratch,
+    support::{
+        device::Device,
+        peers::{self, HandIn, Login, Transport},
+        process::{self, Process},
+        relay::{LISTENERS, Relay},
+        sandbox::{Limits, Sandbox, write_secret},
+        scan::{Kind, Scan},
+    },
+};
+
+const FROM: &str = "mfp1@contoso.com";
+const TO: &str = "archive@contoso.com";
+/// The loopback network has 2^24 addresses: this one is the printer, all others are strangers.
+const PRINTER: &str = "[[device]]\nname = \"printer\"\nnetworks = [\"127.0.0.1/32\"]\n";
+const NOBODY: &str = "[[device]]\nname = \"printer\"\nnetworks = [\"192.0.2.0/24\"]\n";
+
+#[test]
+fn an_unknown_network_may_not_send_to_anyone_by_any_way_in() {
+    let dir = scratch();
+    let sandbox = Sandbox::start(dir.path(), Limits::Out);
+    let relay = Relay::start(dir.path(), "", &[LISTENERS, NOBODY, &sandbox.account("")]);
+    let file = written(&dir, "probe");
+    for (listener, transport) in [("none", Transport::Plain), ("starttls", Transport::StartTls), ("implicit", Transport::Implicit)] {
+        for (from, to) in [
+            (FROM, TO),
+            ("", "anyone@example.com"),
+            ("a@example.com", "b@example.com"),
+            (FROM, "\"b@example.com\"@contoso.com"),
+            (FROM, "b%example.com@contoso.com"),
+        ] {
+            let route = HandIn { server: relay.listener(listener), transport, login: None, from, to };
+            let (status, dialogue, _) = process::run_anyhow(&mut peers::swaks_command(&route, &file, ""));
+            assert!(!status.success() && !dialogue.contains(" 354 "), "{listener}, {from} to {to}:\n{dialogue}");
+            assert!(dialogue.contains(" 550 5.7.1 ") || dialogue.contains(" 530 "), "{listener}, {from} to {to}:\n{dialogue}");
+        }
+    }
+    assert_eq!(relay.queue().len(), 0);
+    assert_eq!(sandbox.files().len(), 0);
+}
+
+#[test]
+fn wrong_credentials_open_nothing_and_right_ones_do() {
+    let dir = scratch();
+    let sandbox = Sandbox::start(dir.path(), Limits::Out);
+    let right = Login { user: "mfp1".to_owned(), password_file: dir.path().join("mfp1.password") };
+    let wrong = Login { user: "mfp1".to_owned(), password_file: dir.path().join("wrong.password") };
+    let unknown = Login { user: "root".to_owned(), password_file: right.password_file.clone() };
+    write_secret(&right.password_file, "Kopierer2026");
+    write_secret(&wrong.password_file, "kopierer2026");
+    let user = format!("[[user]]\nname = \"mfp1\"\npassword_file = \"{}\"\ndevice = \"printer\"\n", right.password_file.display());
+    let relay = Relay::start(dir.path(), "", &[LISTENERS, NOBODY, &user, &sandbox.account("")]);
+    let file = written(&dir, "login");
+    let attempt = |login: &Login, mechanism: &str| {
+        let route = HandIn { server: relay.listener("starttls"), transport: Transport::StartTls, login: Some(login), from: FROM, to: TO };
+        process::run_anyhow(&mut peers::swaks_command(&route, &file, mechanism))
+    };
+    for (login, mechanism) in [(&wrong, "LOGIN"), (&unknown, "PLAIN")] {
+        let (status, dialogue, _) = attempt(login, mechanism);
+        assert!(!status.success() && !dialogue.contains("354 "), "{dialogue}");
+        assert!(dialogue.contains("535 5.7.8 "), "{dialogue}");
+    }
+    assert_eq!(relay.queue().len(), 0);
+    let (status, dialogue, errors) = attempt(&right, "LOGIN");
+    assert!(status.success(), "{dialogue}{errors}");
+    sandbox.wait_for(1, Duration::from_secs(60));
+}
+
+#[test]
+fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_served_within_a_second() {
+    let dir = scratch();
+    let sandbox = Sandbox::start(dir.path(), Limits::Out);
+    let relay = Relay::start(dir.path(), "", &[LISTENERS, PRINTER, &sandbox.account("")]);
+    let server = relay.listener("none");
+    let mut crowd = Command::new("python3");
+    crowd.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/crowd.py"));
+    crowd.args([&server.ip().to_string(), &server.port().to_string(), "2000"]);
+    let (_crowd, line) = Process::start_and_read_line("the crowd", &mut crowd, &dir.path().join("crowd.log"));
+    assert!(line.starts_with("ready"), "{line}");
+
+    for number in 0..5 {
+        let scan = Scan::new(format!("printer-{number}"), Kind::Document, 100_000, FROM);
+        let begun = Instant::now();
+        let mut device = Device::greeted(server).unwrap();
+        let answer = device.hand_in(FROM, TO, &scan).unwrap();
+        let took = begun.elapsed();
+        assert_eq!(answer.code, 250, "{}", answer.text);
+        assert!(took < Duration::from_secs(1), "message {number} took {took:?}");
+    }
+    let peak = relay.peak_memory_kib();
+    eprintln!("peak resident memory with 2,000 connections and a flood: {peak} KiB");
+    assert!(peak < 128 * 1024, "{peak} KiB");
+}
+
+fn written(dir: &tempfile::TempDir, mark: &str) -> PathBuf {
+    let file = dir.path().join(format!("{mark}.eml"));
+    fs::write(&file, Scan::new(mark.to_owned(), Kind::Document, 5_000, FROM).text).unwrap();
+    file
+}

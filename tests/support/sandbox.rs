@@ -1,0 +1,120 @@
+//! A running `postroom sandbox`, and what it took.
+
+use std::{
+    collections::HashSet,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::support::{process::Process, scan, wait};
+
+/// The mailbox that every sandbox of the tests has.
+pub(crate) const MAILBOX: &str = "scanner@contoso.com";
+const PASSWORD: &str = "sandbox";
+
+/// The stand-in for Exchange Online, as a process of its own.
+pub(crate) struct Sandbox {
+    // Ended by being dropped.
+    _process: Process,
+    submission: SocketAddr,
+    ca: PathBuf,
+    messages: PathBuf,
+    password_file: PathBuf,
+}
+
+/// How strict it is about the pace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limits {
+    /// So high that no test reaches them.
+    Out,
+    /// Microsoft's.
+    Exchange,
+}
+
+impl Sandbox {
+    /// Starts one that keeps its messages in `dir`.
+    pub(crate) fn start(dir: &Path, limits: Limits) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
+        command.args(["sandbox", "--json", "--submission", "127.0.0.1:0", "--mx", "127.0.0.1:0", "--dir"]).arg(dir.join("sandbox"));
+        command.args(["--mailbox", &format!("{MAILBOX}:{PASSWORD}"), "--sender", "*@contoso.com"]);
+        match limits {
+            Limits::Out => {
+                command.args(["--messages-per-minute", "1000000", "--recipients-per-day", "100000000", "--connections", "1000"]);
+            }
+            Limits::Exchange => {}
+        }
+        let (process, line) = Process::start_and_read_line("the sandbox", &mut command, &dir.join("sandbox.log"));
+        let facts: Value = serde_json::from_str(&line).unwrap();
+        let fact = |name: &str| facts[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
+        let password_file = dir.join("mailbox.password");
+        write_secret(&password_file, PASSWORD);
+        Self {
+            _process: process,
+            submission: fact("submission").parse().unwrap(),
+            ca: fact("ca").into(),
+            messages: fact("messages").into(),
+            password_file,
+        }
+    }
+
+    /// The `[[account]]` that sends to it, with `more` keys.
+    pub(crate) fn account(&self, more: &str) -> String {
+        format!(
+            "[[account]]\nname = \"out\"\nroute = \"submission\"\nhost = \"{}\"\nport = {}\ntls = \"starttls\"\nca_file = \"{}\"\n\
+             address = \"{MAILBOX}\"\nauth = {{ method = \"login\", password_file = \"{}\" }}\n\
+             sender = {{ rewrite = \"never\", allowed = [\"*@contoso.com\"] }}\n{more}\n",
+            self.submission.ip(),
+            self.submission.port(),
+            self.ca.display(),
+            self.password_file.display(),
+        )
+    }
+
+    /// Every message taken, oldest first, as files.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let listed: Vec<PathBuf> =
+            fs::read_dir(&self.messages).map_or_else(|_none_yet| Vec::new(), |dir| dir.map(|entry| entry.unwrap().path()).collect());
+        // The envelope is written last: where it is, the message is whole.
+        let whole: HashSet<u64> =
+            listed.iter().filter(|path| path.extension().is_some_and(|e| e == "json")).filter_map(|path| number(path)).collect();
+        let mut files: Vec<(u64, PathBuf)> = listed
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "eml"))
+            .filter_map(|path| Some((number(&path)?, path)))
+            .filter(|(number, _)| whole.contains(number))
+            .collect();
+        files.sort();
+        files.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// Waits until so many messages have arrived; no fewer, and by then no more.
+    pub(crate) fn wait_for(&self, count: usize, patience: Duration) -> Vec<PathBuf> {
+        wait::until(&format!("{count} messages in the sandbox"), patience, || {
+            let files = self.files();
+            if files.len() >= count { Ok(files) } else { Err(format!("{} messages", files.len())) }
+        })
+    }
+
+    /// The mark of each message taken.
+    pub(crate) fn marks(&self) -> Vec<String> {
+        let mark = |path: PathBuf| scan::mark(&fs::read(&path).unwrap()).unwrap_or_else(|| format!("(no mark in {})", path.display()));
+        self.files().into_iter().map(mark).collect()
+    }
+}
+
+/// A file that only we may read, as the config asks of a secret.
+pub(crate) fn write_secret(path: &Path, secret: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, secret).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn number(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    name.split(['-', '.']).next()?.parse().ok()
+}
