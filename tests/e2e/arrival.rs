@@ -127,7 +127,7 @@ fn hand_in(lane: Lane, messages: &[(usize, usize)], relay: &Relay, login: &Login
         let file: PathBuf = dir.join(format!("{}.eml", scan.mark));
         match lane {
             Lane::Swaks(_, mechanism) => {
-                fs::write(&file, &scan.text).unwrap();
+                fs::write(&file, scan.for_swaks()).unwrap();
                 let dialogue = peers::swaks(&route, &file, mechanism);
                 assert!(dialogue.contains("queued as"), "{dialogue}");
             }

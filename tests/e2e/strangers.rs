@@ -101,6 +101,6 @@ fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_se
 
 fn written(dir: &tempfile::TempDir, mark: &str) -> PathBuf {
     let file = dir.path().join(format!("{mark}.eml"));
-    fs::write(&file, Scan::new(mark.to_owned(), Kind::Document, 5_000, FROM).text).unwrap();
+    fs::write(&file, Scan::new(mark.to_owned(), Kind::Document, 5_000, FROM).for_swaks()).unwrap();
     file
 }

@@ -43,7 +43,7 @@ pub(crate) struct HandIn<'a> {
     pub(crate) to: &'a str,
 }
 
-/// Hands a file in with swaks; lines may end in LF or CRLF.
+/// Hands a file in with swaks, as [`Scan::for_swaks`](super::scan::Scan::for_swaks) makes it.
 pub(crate) fn swaks(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) -> String {
     process::run(&mut swaks_command(hand_in, file, mechanism))
 }
@@ -53,7 +53,8 @@ pub(crate) fn swaks_command(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) 
     let mut command = Command::new("swaks");
     command.args(["--server", &hand_in.server.ip().to_string(), "--port", &hand_in.server.port().to_string()]);
     command.args(["--helo", "scanner.contoso.com", "--from", hand_in.from, "--to", hand_in.to]);
-    command.args(["--suppress-data", "--timeout", "120s", "--data", &format!("@{}", file.display())]);
+    // Left to itself, swaks takes a last line that is a dot for the end of data, and adds an empty line.
+    command.args(["--suppress-data", "--no-data-fixup", "--timeout", "120s", "--data", &format!("@{}", file.display())]);
     match hand_in.transport {
         Transport::Plain => {}
         Transport::StartTls => drop(command.arg("-tls")),

@@ -118,6 +118,13 @@ impl Scan {
         text
     }
 
+    /// The text as swaks takes it when it is told to change nothing: it adds the last line end by itself.
+    pub(crate) fn for_swaks(&self) -> Vec<u8> {
+        let mut wire = self.stuffed();
+        wire.truncate(wire.len() - 2);
+        wire
+    }
+
     /// The text as it goes over the wire after `DATA` (RFC 5321 4.5.2), with the final dot.
     pub(crate) fn stuffed(&self) -> Vec<u8> {
         let mut wire = Vec::with_capacity(self.text.len() + 64);
