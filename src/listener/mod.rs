@@ -14,6 +14,7 @@ mod accept;
 mod certificate;
 mod connection;
 mod error;
+mod hello;
 mod input;
 mod intake;
 mod settings;
