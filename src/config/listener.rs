@@ -1,6 +1,9 @@
 //! `[[listener]]`, `[receiving]` and `[tls]`.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     reference::{Key, Shown},
@@ -43,6 +46,12 @@ pub(super) const TLS_KEYS: &[Key] = &[
         about: "The certificate and those between it and the root, PEM. RSA: many devices know nothing else.",
     },
     Key { name: "key", shown: Shown::As("\"/etc/postroom/tls.key\""), about: "Its private key, PEM." },
+    Key {
+        name: "legacy_certificate",
+        shown: Shown::As("\"/etc/postroom/legacy.pem\""),
+        about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made at first start.",
+    },
+    Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
 ];
 
 /// An office has some dozen devices; a connection costs some 100 KB.
@@ -84,13 +93,18 @@ pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {
 }
 
 pub(super) fn tls(table: &Table<'_>, data_dir: &Path, hostname: &str) -> TlsSettings {
-    let certificate = table.path("certificate");
-    let key = table.path("key");
-    if certificate.is_some() && !table.has("key") {
-        table.error("key", "is missing; a certificate needs its private key");
+    let files = pair(table, "certificate", "key");
+    let legacy_files = pair(table, "legacy_certificate", "legacy_key");
+    TlsSettings { files, legacy_files, data_dir: data_dir.to_owned(), hostname: hostname.to_owned() }
+}
+
+fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str) -> Option<(PathBuf, PathBuf)> {
+    let (certificate_file, key_file) = (table.path(certificate), table.path(key));
+    if certificate_file.is_some() && !table.has(key) {
+        table.error(key, "is missing; a certificate needs its private key");
     }
-    if key.is_some() && !table.has("certificate") {
-        table.error("certificate", "is missing; a private key needs its certificate");
+    if key_file.is_some() && !table.has(certificate) {
+        table.error(certificate, "is missing; a private key needs its certificate");
     }
-    TlsSettings { files: certificate.zip(key), data_dir: data_dir.to_owned(), hostname: hostname.to_owned() }
+    certificate_file.zip(key_file)
 }

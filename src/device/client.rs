@@ -47,6 +47,12 @@ impl Client {
         self.user.as_deref()
     }
 
+    /// The oldest TLS it may use. A stranger may be a device that is known by its user only, and that logs in after the handshake.
+    #[must_use]
+    pub fn oldest_tls(&self) -> TlsVersion {
+        self.device().map_or(self.registry.oldest_tls_of_strangers, |device| device.oldest_tls)
+    }
+
     /// What its session offers. `starttls` is the listener's word, `tls` what is on now.
     #[must_use]
     pub fn session_settings(&self, starttls: StartTls, tls: Option<TlsVersion>) -> Arc<SessionSettings> {

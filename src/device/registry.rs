@@ -8,7 +8,7 @@ use crate::{
         Client, DeviceAuth, DeviceSettings, Sighting, StrangerSighting, UserSettings, login::Users, rate::MessageRate, sightings::Sightings,
     },
     metrics::Metrics,
-    model::ByteSize,
+    model::{ByteSize, TlsVersion},
     smtp::{EndOfData, Mechanism, SessionSettings, StartTls},
 };
 
@@ -20,6 +20,7 @@ pub(super) struct Registry {
     devices: Vec<Arc<Device>>,
     pub(super) users: Users,
     pub(super) stranger: Offer,
+    pub(super) oldest_tls_of_strangers: TlsVersion,
     pub(super) sightings: Sightings,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
@@ -57,9 +58,11 @@ impl Devices {
     #[must_use]
     pub fn new(devices: Vec<DeviceSettings>, users: Vec<UserSettings>, hostname: &str, clock: Clock, metrics: Metrics) -> Self {
         let stranger = Offer::new(offered_to_strangers(&devices, &users, hostname));
+        let roaming = devices.iter().filter(|device| device.networks.is_empty());
+        let oldest_tls_of_strangers = roaming.map(|device| device.oldest_tls).min().unwrap_or(TlsVersion::Tls12);
         let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname))).collect();
         let users = Users::new(users, &devices);
-        Self(Arc::new(Registry { devices, users, stranger, sightings: Sightings::default(), clock, metrics }))
+        Self(Arc::new(Registry { devices, users, stranger, oldest_tls_of_strangers, sightings: Sightings::default(), clock, metrics }))
     }
 
     /// The device of a network address: the longest prefix wins, among equals the first in the file. Unknown clients

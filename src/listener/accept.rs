@@ -17,7 +17,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     clock::Clock,
     device::Devices,
-    listener::{ListenerError, ListenerSettings, ListenerTls, ReceivingLimits, Tls, connection::Connection, slots::Slots},
+    listener::{ListenerError, ListenerSettings, ListenerTls, ReceivingLimits, Tls, connection::Connection, opening::Habits, slots::Slots},
     metrics::Metrics,
     model::{AccountName, Reply},
     spool::Spool,
@@ -59,6 +59,7 @@ struct Inner {
     receiving: Receiving,
     tls: Tls,
     slots: Slots,
+    habits: Habits,
     logins: Semaphore,
 }
 
@@ -67,7 +68,7 @@ impl Reception {
     #[must_use]
     pub fn new(receiving: Receiving, tls: Tls) -> Self {
         let slots = Slots::new(receiving.limits, receiving.metrics.clone());
-        Self(Arc::new(Inner { receiving, tls, slots, logins: Semaphore::new(LOGINS_AT_ONCE) }))
+        Self(Arc::new(Inner { receiving, tls, slots, habits: Habits::default(), logins: Semaphore::new(LOGINS_AT_ONCE) }))
     }
 
     pub(super) fn shared(&self) -> &Receiving {
@@ -76,6 +77,10 @@ impl Reception {
 
     pub(super) fn tls(&self) -> &Tls {
         &self.0.tls
+    }
+
+    pub(super) fn habits(&self) -> &Habits {
+        &self.0.habits
     }
 
     /// Waits for its turn to verify a login. The semaphore is never closed, so there is always a permit.

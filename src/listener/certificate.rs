@@ -22,18 +22,33 @@ const RSA_BITS: usize = 2048;
 
 /// The files of the certificate made at first start: those that are there, else made now.
 pub(super) fn kept_or_made(data_dir: &Path, hostname: &str) -> Result<(PathBuf, PathBuf), ListenerError> {
+    kept_or(data_dir, "server", || make(hostname))
+}
+
+/// `tls/<name>.pem` and `tls/<name>.key`: those that are there, else what `make` makes.
+pub(super) fn kept_or(
+    data_dir: &Path,
+    name: &str,
+    make: impl FnOnce() -> Result<Made, String>,
+) -> Result<(PathBuf, PathBuf), ListenerError> {
     let folder = data_dir.join("tls");
-    let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+    let (certificate, key) = (folder.join(name).with_extension("pem"), folder.join(name).with_extension("key"));
     if certificate.exists() && key.exists() {
         return Ok((certificate, key));
     }
-    let made = make(hostname).map_err(|reason| ListenerError::tls("make certificate", &certificate, &reason))?;
+    let made = make().map_err(|reason| ListenerError::tls("make certificate", &certificate, &reason))?;
     let folder_made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     folder_made.map_err(|error| ListenerError::tls("make folder", &folder, &error))?;
     // The key first: a crash in between leaves a key without certificate, and both are made anew.
     write(&key, made.key.as_bytes())?;
     write(&certificate, made.certificate.as_bytes())?;
     Ok((certificate, key))
+}
+
+/// A certificate and its key, in PEM.
+pub(super) struct Made {
+    pub(super) certificate: String,
+    pub(super) key: zeroize::Zeroizing<String>,
 }
 
 /// Under another name first, so that a crash leaves no half file under the right one.
@@ -44,11 +59,6 @@ fn write(path: &Path, text: &[u8]) -> Result<(), ListenerError> {
     let mut file = open.map_err(failed)?;
     file.write_all(text).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&unfinished, path).map_err(failed)
-}
-
-struct Made {
-    certificate: String,
-    key: zeroize::Zeroizing<String>,
 }
 
 fn make(hostname: &str) -> Result<Made, String> {

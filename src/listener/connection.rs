@@ -7,7 +7,7 @@
 //! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
 //! by `intake`.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
@@ -16,15 +16,16 @@ use crate::{
     device::Client,
     listener::{
         ListenerTls, Reception,
+        begin::{begin, encrypt},
+        hello::{self, Opening},
         input::Input,
         intake::Intake,
         slots::Slot,
-        tls::HANDSHAKE_TIMEOUT,
         trouble,
         wire::{Transport, Wire},
     },
     model::{TlsVersion, Via},
-    smtp::{Action, Answer, Login, Question, Session, StartTls},
+    smtp::{Action, Answer, Login, Question, Quirk, Session, StartTls},
     spool::Committed,
 };
 
@@ -56,7 +57,7 @@ enum Event {
     Stopping,
 }
 
-impl<IO: Transport> Connection<IO> {
+impl<IO: Transport + 'static> Connection<IO> {
     /// Does the handshake of an implicit-TLS port. None when the client did not get that far.
     pub(super) async fn open(
         reception: Reception,
@@ -66,19 +67,27 @@ impl<IO: Transport> Connection<IO> {
         io: IO,
         stop: watch::Receiver<bool>,
     ) -> Option<Self> {
-        let mut wire = Wire::Plain(io);
-        let mut tls = None;
+        let begun = begin(&reception, &client, mode, io).await?;
         let starttls = match mode {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
         };
-        if mode == ListenerTls::Implicit {
-            tls = Some(encrypt(&reception, &client, &mut wire).await?);
-        }
-        let settings = client.session_settings(starttls, tls);
-        let session = Session::new(settings, tls, rand::random());
         client.note_connection();
-        Some(Self { reception, client, slot, starttls, stop, stopping: false, wire, input: Input::default(), tls, session, message: None })
+        client.note_quirks(&begun.quirks);
+        let session = Session::new(client.session_settings(starttls, begun.tls), begun.tls, rand::random());
+        Some(Self {
+            reception,
+            client,
+            slot,
+            starttls,
+            stop,
+            stopping: false,
+            wire: begun.wire,
+            input: Input::new(begun.early),
+            tls: begun.tls,
+            session,
+            message: None,
+        })
     }
 
     /// Serves the client until it or we close.
@@ -143,6 +152,12 @@ impl<IO: Transport> Connection<IO> {
             }
         }
         Ok(match self.wait().await? {
+            Event::Octets if self.hears_tls() => {
+                debug!(peer = %self.client.peer(), "TLS after the banner; the next connection is waited for");
+                self.reception.habits().note_late_tls(self.client.peer());
+                self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
+                Action::Close
+            }
             Event::Octets => self.advance(),
             Event::HungUp => self.session.hang_up(),
             Event::Silence => self.session.time_out(),
@@ -152,6 +167,12 @@ impl<IO: Transport> Connection<IO> {
                 self.advance()
             }
         })
+    }
+
+    /// A ClientHello where the first command should be: it was on its way when the banner was sent, and the device will
+    /// not understand the banner.
+    fn hears_tls(&self) -> bool {
+        self.tls.is_none() && self.session.helo().is_empty() && hello::read(self.input.unused()) != Opening::NoTls
     }
 
     async fn wait(&mut self) -> io::Result<Event> {
@@ -190,7 +211,7 @@ impl<IO: Transport> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Some(version) = encrypt(&self.reception, &self.client, &mut self.wire).await else {
+        let Some(version) = encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await else {
             return Err(io::ErrorKind::ConnectionAborted.into());
         };
         self.tls = Some(version);
@@ -292,25 +313,6 @@ impl<IO: Transport> Connection<IO> {
         match ended {
             Ok(()) => debug!(peer = %self.client.peer(), "closed"),
             Err(error) => debug!(peer = %self.client.peer(), %error, "cut off"),
-        }
-    }
-}
-
-/// Replaces a plain stream by an encrypted one. None when the client did not manage, or took too long.
-async fn encrypt<IO: Transport>(reception: &Reception, client: &Client, wire: &mut Wire<IO>) -> Option<TlsVersion> {
-    let io = wire.take_plain()?;
-    let metrics = reception.shared().metrics.receiving();
-    let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, Vec::new())).await;
-    match handshake.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into())) {
-        Ok((stream, version)) => {
-            metrics.handshakes.get_or_create(&version.into()).inc();
-            *wire = Wire::Tls(stream);
-            Some(version)
-        }
-        Err(error) => {
-            metrics.handshakes_failed.inc();
-            debug!(peer = %client.peer(), %error, "handshake failed");
-            None
         }
     }
 }

@@ -5,18 +5,28 @@
 //! - `slots`: how many connections, and for whom
 //! - `connection`: one device's connection: reads, feeds the machine, does what it says
 //! - `intake`: the message that a connection is handing in
-//! - `tls`, `certificate`: rustls, and the certificate of the first start
+//! - `begin`: from an accepted socket to a stream that is ready for the banner
+//! - `opening`: TLS or the wait for our banner, where the port leaves it open
+//! - `hello`: what a ClientHello offers, from its bytes alone
+//! - `tls`: the library that suits the hello; `legacy`: OpenSSL for the old ones; `certificate`: that of the first start
 //! - `wire`: the byte stream, plain or encrypted
 //! - `error`: [`ListenerError`], why devices cannot be served at all
 //! - `trouble`: our own trouble, as the device is told of it
 
 mod accept;
+mod begin;
 mod certificate;
 mod connection;
 mod error;
 mod hello;
 mod input;
 mod intake;
+#[cfg(feature = "legacy-tls")]
+mod legacy;
+#[cfg(not(feature = "legacy-tls"))]
+#[path = "legacy_absent.rs"]
+mod legacy;
+mod opening;
 mod settings;
 mod slots;
 mod tls;

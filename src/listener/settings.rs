@@ -30,6 +30,8 @@ pub enum ListenerTls {
 pub struct TlsSettings {
     /// `certificate` and `key`, PEM; none makes a self-signed RSA one in `data_dir/tls` at first start.
     pub files: Option<(PathBuf, PathBuf)>,
+    /// `legacy_certificate` and `legacy_key`, PEM, for TLS below 1.2; none makes one that is signed with SHA-1.
+    pub legacy_files: Option<(PathBuf, PathBuf)>,
     /// `data_dir`.
     pub data_dir: PathBuf,
     /// `hostname`, for the certificate's name.

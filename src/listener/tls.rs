@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 by rustls, with an RSA certificate.
+//! TLS: 1.2 and 1.3 by rustls, older ones by `legacy`, whichever the ClientHello asks for.
 
 use std::{
     fmt, io,
@@ -14,11 +14,15 @@ use rustls::{
     sign::CertifiedKey,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     listener::{
         ListenerError, TlsSettings, certificate,
+        hello::{self, Ciphers, Offer, Opening},
+        legacy::{self, Legacy},
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -33,6 +37,7 @@ pub struct Tls {
     settings: Arc<TlsSettings>,
     shown: Arc<Shown>,
     config: Arc<ServerConfig>,
+    legacy: Arc<Legacy>,
 }
 
 /// The certificate that is shown to whoever asks now.
@@ -64,10 +69,11 @@ impl Tls {
             .map_err(|error| ListenerError::tls("set up TLS with", &settings.data_dir, &error))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::<Shown>::clone(&shown));
-        Ok(Self { settings: Arc::new(settings.clone()), shown, config: Arc::new(config) })
+        Ok(Self { settings: Arc::new(settings.clone()), shown, config: Arc::new(config), legacy: Arc::new(Legacy::load(settings)?) })
     }
 
-    /// Reads the files again, for connections from now on. On an error the old certificate stays.
+    /// Reads the files again, for connections from now on. On an error the old certificate stays, and that of the
+    /// old protocols stays until a restart.
     ///
     /// # Errors
     /// As [`Tls::load`].
@@ -77,9 +83,33 @@ impl Tls {
         Ok(())
     }
 
-    /// Does the handshake over a transport of which `seen` has been read already.
-    pub(super) async fn accept<IO: Transport>(&self, io: IO, seen: Vec<u8>) -> io::Result<(Box<TlsStream<Replay<IO>>>, TlsVersion)> {
-        let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(Replay::new(seen, io)).await?;
+    /// Does the handshake over a transport of which `seen` has been read already. Nothing older than `oldest` is served.
+    pub(super) async fn accept<IO: Transport + 'static>(
+        &self,
+        mut io: IO,
+        mut seen: Vec<u8>,
+        oldest: TlsVersion,
+    ) -> Result<(Box<dyn Transport>, TlsVersion), HandshakeError> {
+        let choice = match sniff(&mut io, &mut seen).await? {
+            Opening::Hello(offer) => choose(offer, oldest),
+            Opening::Incomplete => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            // It has the right alert for each way to be wrong.
+            Opening::NoTls | Opening::Garbled => Choice::Rustls,
+        };
+        match choice {
+            Choice::Rustls => Ok(self.accept_modern(Replay::new(seen, io)).await?),
+            Choice::Legacy => Ok(self.legacy.accept(Replay::new(seen, io), oldest).await?),
+            Choice::Refuse(offered) => {
+                // The refusal stands whether or not the client hears of it.
+                let _unheard = io.write_all(&alert(offered)).await;
+                let _unheard = io.shutdown().await;
+                Err(HandshakeError::TooOld { offered: offered.map_or("ssl2", TlsVersion::as_str), oldest: oldest.as_str() })
+            }
+        }
+    }
+
+    async fn accept_modern<IO: Transport + 'static>(&self, io: Replay<IO>) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
+        let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(io).await?;
         let version = match stream.get_ref().1.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
             // The config admits these two alone.
@@ -87,6 +117,74 @@ impl Tls {
         };
         Ok((Box::new(stream), version))
     }
+}
+
+/// Why there is no encrypted stream.
+#[derive(Debug, Error)]
+pub(super) enum HandshakeError {
+    /// The client gave up, or sent nonsense.
+    #[error(transparent)]
+    Broken(#[from] io::Error),
+    /// Its best is not good enough for its `oldest_tls`, or for this build.
+    #[error("it offers {offered} at best, and oldest_tls is {oldest}")]
+    TooOld {
+        /// What it offers.
+        offered: &'static str,
+        /// What it may use.
+        oldest: &'static str,
+    },
+}
+
+/// Reads on until the first bytes say what they are. At the end of input, what is incomplete stays so.
+pub(super) async fn sniff<IO: Transport>(io: &mut IO, seen: &mut Vec<u8>) -> io::Result<Opening> {
+    loop {
+        let opening = hello::read(seen);
+        if opening != Opening::Incomplete {
+            return Ok(opening);
+        }
+        let room = u64::try_from(hello::HELLO_LIMIT.saturating_sub(seen.len())).unwrap_or(0);
+        if (&mut *io).take(room).read_buf(seen).await? == 0 {
+            return Ok(Opening::Incomplete);
+        }
+    }
+}
+
+/// Who does the handshake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Choice {
+    Rustls,
+    Legacy,
+    Refuse(Option<TlsVersion>),
+}
+
+fn choose(offer: Offer, oldest: TlsVersion) -> Choice {
+    let Some(highest) = offer.highest else {
+        return Choice::Refuse(None);
+    };
+    match offer.ciphers {
+        Ciphers::Modern if highest.is_secure() => Choice::Rustls,
+        Ciphers::Modern | Ciphers::Old if highest < oldest => Choice::Refuse(Some(highest)),
+        Ciphers::Modern | Ciphers::Old if legacy::PRESENT => Choice::Legacy,
+        // Without the old library, rustls finds the alert for a hello of TLS 1.2 that has no cipher of today.
+        Ciphers::Modern | Ciphers::Old if highest.is_secure() => Choice::Rustls,
+        Ciphers::Modern | Ciphers::Old => Choice::Refuse(Some(highest)),
+    }
+}
+
+/// RFC 8446 6.2: a fatal "protocol_version", in a record of the version that the client knows. SSL 3.0 has no such
+/// alert; there it is "handshake_failure" (RFC 6101 5.4.2).
+fn alert(offered: Option<TlsVersion>) -> [u8; 7] {
+    const ALERT_RECORD: u8 = 21;
+    const FATAL: u8 = 2;
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const PROTOCOL_VERSION: u8 = 70;
+    let (minor, description) = match offered {
+        None | Some(TlsVersion::Ssl3) => (0, HANDSHAKE_FAILURE),
+        Some(TlsVersion::Tls10) => (1, PROTOCOL_VERSION),
+        Some(TlsVersion::Tls11) => (2, PROTOCOL_VERSION),
+        Some(TlsVersion::Tls12 | TlsVersion::Tls13) => (3, PROTOCOL_VERSION),
+    };
+    [ALERT_RECORD, 3, minor, 0, 2, FATAL, description]
 }
 
 fn certified(settings: &TlsSettings, provider: &CryptoProvider) -> Result<CertifiedKey, ListenerError> {
@@ -115,7 +213,7 @@ mod tests {
     use super::*;
 
     fn settings(data_dir: &Path, files: Option<(PathBuf, PathBuf)>) -> TlsSettings {
-        TlsSettings { files, data_dir: data_dir.to_owned(), hostname: "postroom.contoso.lan".into() }
+        TlsSettings { files, legacy_files: None, data_dir: data_dir.to_owned(), hostname: "postroom.contoso.lan".into() }
     }
 
     #[test]
@@ -135,6 +233,25 @@ mod tests {
         fs::copy(other_key, &key).unwrap();
         tls.reload().unwrap();
         assert_ne!(shown(), first);
+    }
+
+    fn check(highest: Option<TlsVersion>, ciphers: Ciphers, oldest: TlsVersion, expected: Choice) {
+        assert_eq!(choose(Offer { highest, ciphers }, oldest), expected, "{highest:?} {ciphers:?} {oldest:?}");
+    }
+
+    #[test]
+    fn what_a_device_may_not_use_is_refused_and_what_rustls_cannot_do_is_not_given_to_it() {
+        let old = if legacy::PRESENT { Choice::Legacy } else { Choice::Refuse(Some(TlsVersion::Tls10)) };
+        check(Some(TlsVersion::Tls13), Ciphers::Modern, TlsVersion::Tls12, Choice::Rustls);
+        check(Some(TlsVersion::Tls13), Ciphers::Modern, TlsVersion::Ssl3, Choice::Rustls);
+        check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls10, old);
+        check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Ssl3, old);
+        check(Some(TlsVersion::Tls10), Ciphers::Modern, TlsVersion::Ssl3, old);
+        check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls11, Choice::Refuse(Some(TlsVersion::Tls10)));
+        check(Some(TlsVersion::Ssl3), Ciphers::Old, TlsVersion::Tls12, Choice::Refuse(Some(TlsVersion::Ssl3)));
+        check(None, Ciphers::Old, TlsVersion::Ssl3, Choice::Refuse(None));
+        let old = if legacy::PRESENT { Choice::Legacy } else { Choice::Rustls };
+        check(Some(TlsVersion::Tls12), Ciphers::Old, TlsVersion::Tls12, old);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::server::TlsStream;
 
 /// What a connection can run over: a socket, or in tests a pipe.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -61,8 +60,8 @@ impl<IO: Transport> AsyncWrite for Replay<IO> {
 pub(super) enum Wire<IO> {
     /// As it comes.
     Plain(IO),
-    /// TLS 1.2 or 1.3.
-    Tls(Box<TlsStream<Replay<IO>>>),
+    /// Below TLS, whichever library does it.
+    Tls(Box<dyn Transport>),
     /// Taken away by a handshake that is under way or has failed.
     Closed,
 }
@@ -85,7 +84,7 @@ impl<IO: Transport> AsyncRead for Wire<IO> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
             Self::Closed => closed(),
         }
     }
@@ -95,7 +94,7 @@ impl<IO: Transport> AsyncWrite for Wire<IO> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_write(cx, octets),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, octets),
             Self::Closed => closed(),
         }
     }
@@ -103,7 +102,7 @@ impl<IO: Transport> AsyncWrite for Wire<IO> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
             Self::Closed => closed(),
         }
     }
@@ -111,7 +110,7 @@ impl<IO: Transport> AsyncWrite for Wire<IO> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
             Self::Closed => closed(),
         }
     }

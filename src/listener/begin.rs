@@ -1,0 +1,90 @@
+//! From an accepted socket to a stream that is ready for the banner, and from STARTTLS to one that is encrypted.
+//!
+//! # Failure
+//! Both are logged here, and nobody else needs to know why: a client without a stream is gone.
+
+use std::{collections::BTreeSet, io};
+
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::{
+    device::Client,
+    listener::{
+        ListenerTls, Reception,
+        opening::{Beginning, Policy},
+        tls::{HANDSHAKE_TIMEOUT, HandshakeError},
+        wire::{Transport, Wire},
+    },
+    model::TlsVersion,
+    smtp::Quirk,
+};
+
+/// A stream that is ready for the banner.
+pub(super) struct Begun<IO> {
+    pub(super) wire: Wire<IO>,
+    pub(super) tls: Option<TlsVersion>,
+    /// What the client said before the banner.
+    pub(super) early: Vec<u8>,
+    pub(super) quirks: BTreeSet<Quirk>,
+}
+
+/// Finds out whether TLS comes first, and if so, does the handshake. None when that failed.
+pub(super) async fn begin<IO: Transport + 'static>(
+    reception: &Reception,
+    client: &Client,
+    mode: ListenerTls,
+    mut io: IO,
+) -> Option<Begun<IO>> {
+    let policy = match mode {
+        ListenerTls::None => return Some(Begun { wire: Wire::Plain(io), tls: None, early: Vec::new(), quirks: BTreeSet::new() }),
+        ListenerTls::Implicit => None,
+        ListenerTls::Starttls => Some(Policy::Glance),
+        ListenerTls::Auto => Some(Policy::Wait),
+    };
+    let beginning = match policy {
+        None => Beginning::Tls(Vec::new()),
+        Some(policy) => reception.habits().observe(client.peer(), policy, &mut io).await.ok()?,
+    };
+    let mut wire = Wire::Plain(io);
+    match beginning {
+        Beginning::Plain(early) => {
+            let quirks = if early.is_empty() { BTreeSet::new() } else { BTreeSet::from([Quirk::EarlyTalker]) };
+            Some(Begun { wire, tls: None, early, quirks })
+        }
+        Beginning::Tls(seen) => {
+            let tls = encrypt(reception, client, &mut wire, seen).await?;
+            let quirks = if mode == ListenerTls::Starttls { BTreeSet::from([Quirk::EarlyTls]) } else { BTreeSet::new() };
+            Some(Begun { wire, tls: Some(tls), early: Vec::new(), quirks })
+        }
+    }
+}
+
+/// Replaces a plain stream by an encrypted one. None when the client did not manage, or took too long.
+pub(super) async fn encrypt<IO: Transport + 'static>(
+    reception: &Reception,
+    client: &Client,
+    wire: &mut Wire<IO>,
+    seen: Vec<u8>,
+) -> Option<TlsVersion> {
+    let io = wire.take_plain()?;
+    let metrics = reception.shared().metrics.receiving();
+    let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
+    match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
+        Ok((stream, version)) => {
+            metrics.handshakes.get_or_create(&version.into()).inc();
+            *wire = Wire::Tls(stream);
+            Some(version)
+        }
+        Err(error) => {
+            metrics.handshakes_failed.inc();
+            match (client.device(), &error) {
+                (Some(device), HandshakeError::TooOld { .. }) => {
+                    warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused")
+                }
+                (Some(_) | None, _) => debug!(peer = %client.peer(), %error, "handshake failed"),
+            }
+            None
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a client begins with, TLS or the wait for our banner, where the port leaves it open.
+//!
+//! An SMTP server speaks first, a TLS server second: on such a port somebody has to wait. The wait is short, and what a
+//! client did is remembered by its address, so that one that is known waits for nothing.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::timeout;
+
+use crate::listener::{hello::Opening, tls::sniff, wire::Transport};
+
+/// Long enough for a ClientHello to follow the connection over a slow radio link, short enough for nobody to notice.
+const WAIT_FOR_THE_UNKNOWN: Duration = Duration::from_millis(300);
+/// On a STARTTLS port, where TLS is the exception: a hello that was sent at once is here after one round trip.
+const GLANCE: Duration = Duration::from_millis(30);
+/// For a client that has always begun with TLS: it will, unless it was set up anew just now.
+const WAIT_FOR_TLS: Duration = Duration::from_secs(3);
+/// Addresses remembered. Beyond it, all are forgotten, and each waits once more.
+const ADDRESSES_LIMIT: usize = 4096;
+
+/// What a client has begun with so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Habit {
+    Plain,
+    Tls,
+    /// Several programs on one machine, or one that was set up anew.
+    Both,
+}
+
+/// How a port without a fixed beginning is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Policy {
+    /// `tls = "auto"`: TLS is as good as plaintext.
+    Wait,
+    /// `tls = "starttls"`: TLS from the first byte is a mistake of the device; we look, and wait longer where we know of it.
+    Glance,
+}
+
+/// What a client began with, and what was read of it.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Beginning {
+    /// A ClientHello, or its first part.
+    Tls(Vec<u8>),
+    /// It waits for the banner, or talks before it.
+    Plain(Vec<u8>),
+}
+
+/// What the clients of all listeners do.
+#[derive(Default)]
+pub(super) struct Habits(Mutex<HashMap<IpAddr, Habit>>);
+
+impl Habits {
+    /// Waits as long as this client's past asks for, and remembers what it did.
+    pub(super) async fn observe<IO: Transport>(&self, peer: IpAddr, policy: Policy, io: &mut IO) -> io::Result<Beginning> {
+        let mut seen = Vec::new();
+        let wait = self.wait(peer, policy);
+        if wait.is_zero() {
+            return Ok(Beginning::Plain(seen));
+        }
+        let opening = match timeout(wait, sniff(io, &mut seen)).await {
+            Ok(opening) => opening?,
+            Err(_elapsed) => Opening::Incomplete,
+        };
+        let begins_with_tls = match opening {
+            Opening::Hello(_) | Opening::Garbled => true,
+            // The first bytes of a hello are a hello; the handshake has time for the rest.
+            Opening::Incomplete => !seen.is_empty(),
+            Opening::NoTls => false,
+        };
+        if begins_with_tls {
+            self.note(peer, Habit::Tls);
+            Ok(Beginning::Tls(seen))
+        } else {
+            self.note(peer, Habit::Plain);
+            Ok(Beginning::Plain(seen))
+        }
+    }
+
+    /// After the banner, a client turned out to speak TLS: next time it is waited for.
+    pub(super) fn note_late_tls(&self, peer: IpAddr) {
+        self.note(peer, Habit::Tls);
+    }
+
+    fn wait(&self, peer: IpAddr, policy: Policy) -> Duration {
+        let habits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (habits.get(&peer), policy) {
+            (Some(Habit::Tls), _) => WAIT_FOR_TLS,
+            (Some(Habit::Both), _) | (None, Policy::Wait) => WAIT_FOR_THE_UNKNOWN,
+            (None, Policy::Glance) => GLANCE,
+            (Some(Habit::Plain), _) => Duration::ZERO,
+        }
+    }
+
+    fn note(&self, peer: IpAddr, seen: Habit) {
+        let mut habits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if habits.len() >= ADDRESSES_LIMIT && !habits.contains_key(&peer) {
+            habits.clear();
+        }
+        let habit = habits.entry(peer).or_insert(seen);
+        if *habit != seen {
+            *habit = Habit::Both;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::{io::AsyncWriteExt, time::Instant};
+
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    /// Enough to know that it is TLS and nothing that we can read, so that nobody waits for more.
+    const BROKEN_HELLO: &[u8] = &[22, 3, 1, 0, 80, 2];
+
+    async fn check(habits: &Habits, policy: Policy, says: &[u8], expected: Beginning, waits: Duration) {
+        let (mut client, mut server) = tokio::io::duplex(1024);
+        client.write_all(says).await.unwrap();
+        let start = Instant::now();
+        assert_eq!(habits.observe(PEER, policy, &mut server).await.unwrap(), expected);
+        let waited = start.elapsed();
+        assert!(waited >= waits && waited < waits + Duration::from_millis(10), "{waited:?} instead of {waits:?}");
+    }
+
+    fn plain() -> Beginning {
+        Beginning::Plain(Vec::new())
+    }
+
+    fn tls() -> Beginning {
+        Beginning::Tls(BROKEN_HELLO.to_vec())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_client_is_waited_for_and_a_known_one_is_not() {
+        let habits = Habits::default();
+        check(&habits, Policy::Wait, b"", plain(), WAIT_FOR_THE_UNKNOWN).await;
+        check(&habits, Policy::Wait, b"", plain(), Duration::ZERO).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_talks_before_the_banner_loses_nothing() {
+        let early = b"EHLO printer\r\n";
+        check(&Habits::default(), Policy::Wait, early, Beginning::Plain(early.to_vec()), Duration::ZERO).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_spoke_tls_too_late_is_waited_for_the_next_time() {
+        let habits = Habits::default();
+        check(&habits, Policy::Glance, b"", plain(), GLANCE).await;
+        check(&habits, Policy::Glance, b"", plain(), Duration::ZERO).await;
+        habits.note_late_tls(PEER);
+        check(&habits, Policy::Glance, b"", plain(), WAIT_FOR_THE_UNKNOWN).await;
+        check(&habits, Policy::Glance, BROKEN_HELLO, tls(), Duration::ZERO).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_tls_that_was_set_up_anew_gets_its_banner() {
+        let habits = Habits::default();
+        check(&habits, Policy::Wait, BROKEN_HELLO, tls(), Duration::ZERO).await;
+        check(&habits, Policy::Wait, b"", plain(), WAIT_FOR_TLS).await;
+        check(&habits, Policy::Wait, b"", plain(), WAIT_FOR_THE_UNKNOWN).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_part_of_a_hello_is_taken_for_one() {
+        let part = [22, 3, 1, 0, 80, 1];
+        check(&Habits::default(), Policy::Wait, &part, Beginning::Tls(part.to_vec()), WAIT_FOR_THE_UNKNOWN).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_addresses_are_remembered_than_the_bound_says() {
+        let habits = Habits::default();
+        for n in 0..10_000_u32 {
+            habits.note(Ipv4Addr::from(n).into(), Habit::Plain);
+        }
+        assert!(habits.0.lock().unwrap().len() <= ADDRESSES_LIMIT);
+    }
+}
