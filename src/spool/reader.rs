@@ -67,7 +67,11 @@ impl MessageReader {
     }
 }
 
-/// Opens a spool file, and checks that it is as long as it says.
+/// Whether a spool file begins as it should and is as long as it says.
+pub(super) fn probe(path: &Path) -> Result<(), SpoolError> {
+    open(path).map(drop)
+}
+
 fn open(path: &Path) -> Result<(File, Extent), SpoolError> {
     let mut file = File::open(path).map_err(|e| SpoolError::io("open", path, e))?;
     let mut first_line = [0; file::FIRST_LINE];

@@ -34,7 +34,7 @@ use crate::{
         index::{all, lock},
         keys,
         opening::is_missing,
-        reader::read_envelope,
+        reader::{probe, read_envelope},
         removal::{LOST, QUARANTINED, farewell},
         staging::{Staging, read_entry, unrecord},
         store::{Pair, Store},
@@ -129,8 +129,7 @@ impl Recovery<'_> {
 
     fn check_entry(&mut self, id: MessageId, value: &[u8]) -> Result<(), SpoolError> {
         let path = self.core.folders.mail_file(id);
-        let readable = unrecord::<Entry>(value).is_ok();
-        if readable && !is_missing(&path) {
+        if unrecord::<Entry>(value).is_ok() && probe(&path).is_ok() {
             return Ok(());
         }
         let envelope = match read_envelope(&path) {

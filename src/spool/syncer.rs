@@ -60,6 +60,8 @@ pub(super) fn run(core: &Arc<Core>) {
             pruned = core.clock.now();
         }
     }
+    // Whoever closes the spool syncs once more, and learns of a failure.
+    drop(sync(core, &mut deleted));
     bury(core, &mut deleted);
 }
 

@@ -1,6 +1,7 @@
 //! The spool through its own door, on a real disk in a temporary folder.
 
 mod keeping;
+mod recovering;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
