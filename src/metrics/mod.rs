@@ -9,7 +9,7 @@ mod sending;
 mod storage;
 
 pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
-pub use sending::Sending;
+pub use sending::{AccountLabel, AccountStateLabel, OutcomeLabel, OutcomeValue, Sending, StateValue};
 pub use storage::Storage;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,0 +1,219 @@
+//! What follows an attempt: the outcome is told, stored, and taken out of the budget or given back.
+//!
+//! # Failure
+//! A failure notice that cannot be written holds the message, so that it is not lost unseen. An outcome that cannot be
+//! stored is logged; the recipients come up again at the time that was stored before the attempt.
+
+use std::time::Duration;
+
+use tracing::error;
+
+use crate::{
+    metrics::{OutcomeLabel, OutcomeValue},
+    model::Timestamp,
+    queue::{
+        claim::Claim,
+        core::{Account, Core},
+        ledger::{End, Moves},
+        outcome::{self, Conclusion, Context, stage_word},
+        transport::Transport,
+    },
+    report::Word,
+    spool::{Change, Doubt, Entry, Hold, Progress},
+    upstream::{Concern, Counted, Fault, Outcome, Report, Stage, Trouble, Verdict},
+};
+
+/// A message whose attempts panicked so often is put aside.
+const MOST_PANICS: u8 = 2;
+
+impl<T: Transport> Core<T> {
+    /// Applies the report of an attempt. Durable with the next sync. `first` says that the connection had carried nothing before.
+    pub(super) async fn conclude(&self, account: &Account<T>, claim: &Claim, report: &Report, first: bool) {
+        let now = self.clock.now();
+        let context = Context { plan: &self.plan, account: &account.settings.name, split: account.settings.batch.split, now };
+        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
+        self.announce(&conclusion);
+        self.notify(&mut conclusion, now).await;
+        let moves = self.balance(account, claim, report);
+        self.store_outcome(claim, conclusion, moves);
+        let trouble = trouble(report, first);
+        let news = {
+            let mut desk = self.desk(account);
+            if delivered(report) {
+                desk.last_delivery = Some(now);
+            }
+            match &trouble {
+                Some(trouble) => desk.condition.trouble(trouble, now),
+                None if delivered(report) => desk.condition.works(),
+                None => None,
+            }
+        };
+        self.tell(account, news).await;
+    }
+
+    /// Log lines and counters.
+    fn announce(&self, conclusion: &Conclusion) {
+        let metrics = self.metrics.sending();
+        for outcome::Line { word, stage, line } in &conclusion.lines {
+            let outcome = match word {
+                Word::Delivered => {
+                    metrics.recipients_delivered.inc();
+                    metrics.delivery_latency.observe(line.at.since(line.received).as_secs_f64());
+                    OutcomeValue::delivered
+                }
+                Word::Failed => {
+                    metrics.recipients_failed.inc();
+                    OutcomeValue::failed
+                }
+                Word::Delayed => OutcomeValue::delayed,
+                Word::Doubtful => {
+                    metrics.doubts.inc();
+                    OutcomeValue::doubtful
+                }
+                Word::Deleted => OutcomeValue::deleted,
+            };
+            metrics.outcomes.get_or_create(&OutcomeLabel { outcome }).inc();
+            self.reporter.settled(line, *word, stage_word(*stage));
+        }
+    }
+
+    /// Notices to people. A failure must be told before the message goes.
+    async fn notify(&self, conclusion: &mut Conclusion, now: Timestamp) {
+        let entry = &mut conclusion.entry;
+        if !conclusion.failed.is_empty()
+            && let Err(problem) = self.reporter.failed(entry, &conclusion.failed).await
+        {
+            error!(id = %entry.id, %problem, "failure notice not written; the message is held");
+            entry.hold = Some(Hold { since: now, reason: format!("the failure notice could not be written: {problem}") });
+        }
+        let waits = entry.recipients.iter().any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
+        if waits && entry.delay_notice.is_none() && self.plan.is_late(entry.received, now) {
+            match self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after)).await {
+                Ok(()) => entry.delay_notice = Some(now),
+                Err(problem) => error!(id = %entry.id, %problem, "delay notice not written"),
+            }
+        }
+    }
+
+    /// The attempt is over for budget and batch.
+    fn balance(&self, account: &Account<T>, claim: &Claim, report: &Report) -> Moves {
+        let mut desk = self.desk(account);
+        let now = desk.steady.now();
+        match report.counted {
+            Counted::Perhaps => desk.batch.end(now),
+            Counted::No => desk.batch.undo(),
+        }
+        let Some(charge) = &claim.charge else {
+            return Moves::default();
+        };
+        let in_doubt = report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Doubt);
+        match report.counted {
+            Counted::No => desk.ledger.cancel(charge),
+            Counted::Perhaps => desk.ledger.end(charge, if in_doubt { End::Unknown } else { End::Known }, now),
+        }
+    }
+
+    /// Applies the outcome, and lets go of the message.
+    fn store_outcome(&self, claim: &Claim, conclusion: Conclusion, moves: Moves) {
+        let Conclusion { entry, lines, .. } = conclusion;
+        let settles = |word: Word| matches!(word, Word::Delivered | Word::Failed);
+        let journal = lines.into_iter().filter(|line| settles(line.word)).map(|line| line.line).collect();
+        let (put, remove) = put_or_remove(entry);
+        let change = Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember: Vec::new() };
+        let id = claim.entry.id;
+        let mut flights = self.flights();
+        if let Err(problem) = self.spool.apply(change) {
+            error!(%id, %problem, "outcome not stored; the message is tried again when the plan says");
+        }
+        flights.remove(&id);
+    }
+
+    /// An attempt was never made, because of us: its recipients are due then, its charge goes.
+    pub(super) fn give_back(&self, account: &Account<T>, claim: &Claim, due: Timestamp) {
+        let mut entry = claim.entry.clone();
+        claim.attempt.undo(&mut entry, due);
+        let moves = self.cancel(account, claim);
+        let mut flights = self.flights();
+        let change = Change { put: vec![entry], charge: moves.charge, refund: moves.refund, ..Change::default() };
+        if let Err(problem) = self.spool.apply(change) {
+            error!(id = %claim.entry.id, %problem, "claim not given back; the message is tried when the plan says");
+        }
+        flights.remove(&claim.entry.id);
+    }
+
+    /// A message that cannot be sent as it lies on the disk goes to quarantine.
+    pub(super) async fn put_aside(&self, account: &Account<T>, claim: &Claim, reason: &str) {
+        let id = claim.entry.id;
+        let moves = self.cancel(account, claim);
+        self.store(moves);
+        if let Err(problem) = self.spool.quarantine(id, reason).await {
+            error!(%id, %problem, "message not moved to quarantine");
+        }
+        self.flights().remove(&id);
+        self.reporter.attention(id, reason, "It was moved to the folder quarantine, and will not be sent.").await;
+    }
+
+    fn cancel(&self, account: &Account<T>, claim: &Claim) -> Moves {
+        let mut desk = self.desk(account);
+        desk.batch.undo();
+        claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.cancel(charge))
+    }
+
+    /// An attempt panicked: nobody knows how far it got. The second time the message is to blame.
+    pub(super) async fn panicked(&self, account: &Account<T>, claim: &Claim) {
+        self.metrics.sending().attempt_panics.inc();
+        let id = claim.entry.id;
+        let panics = claim.entry.panics.saturating_add(1);
+        error!(%id, account = %account.settings.name, panics, "attempt panicked");
+        if panics >= MOST_PANICS {
+            self.put_aside(account, claim, "sending it made the program panic twice; please report that").await;
+            return;
+        }
+        let mut entry = claim.entry.clone();
+        entry.panics = panics;
+        for recipient in &mut entry.recipients {
+            if let Progress::Attempting(attempting) = &recipient.progress {
+                recipient.doubts.push(Doubt { attempt: attempting.since, reason: "the attempt panicked".to_owned() });
+                recipient.progress = Progress::Waiting { due: attempting.due };
+            }
+        }
+        let moves = {
+            let mut desk = self.desk(account);
+            let now = desk.steady.now();
+            desk.batch.end(now);
+            claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, now))
+        };
+        self.metrics.sending().doubts.inc();
+        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new() }, moves);
+    }
+}
+
+/// A settled message goes, unless a person has to look at it first.
+pub(super) fn put_or_remove(entry: Entry) -> (Vec<Entry>, Vec<crate::model::MessageId>) {
+    if entry.is_settled() && entry.hold.is_none() { (Vec::new(), vec![entry.id]) } else { (vec![entry], Vec::new()) }
+}
+
+fn delivered(report: &Report) -> bool {
+    report.counted == Counted::Perhaps && report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Deliver)
+}
+
+/// What the account has to be told: what the report says, or what it implies.
+fn trouble(report: &Report, first: bool) -> Option<Trouble> {
+    if report.account.is_some() {
+        return report.account.clone();
+    }
+    // A connection that dies on its first message would be followed by another at once, and so on without end.
+    if report.counted == Counted::No && first {
+        let advice = "The server ends connections before it takes a message. It is tried again by and by.";
+        let outcome = Outcome::Pause(Duration::from_secs(60));
+        let verdict = Verdict { stage: Stage::MailFrom, concern: Concern::Account, outcome, reply: None, advice };
+        return Some(Trouble { stage: Stage::MailFrom, fault: Fault::Closed, verdict });
+    }
+    let of_account = |verdict: &&Verdict| match verdict.outcome {
+        Outcome::Pause(_) | Outcome::Stop => true,
+        Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
+    };
+    let verdict = report.recipients.iter().find(of_account)?;
+    let fault = verdict.reply.clone().map_or(Fault::Closed, Fault::Reply);
+    Some(Trouble { stage: verdict.stage, fault, verdict: verdict.clone() })
+}

@@ -1,0 +1,256 @@
+//! What the tasks of the queue share: the accounts with their desks, and what is being attempted.
+//!
+//! Two kinds of lock, always taken in this order and never across an await: an account's `desk`, then `flights`. A claim
+//! holds both, so that no message is attempted twice at once; a person's word about a message holds `flights`.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::Notify, task, time::Instant};
+use tracing::error;
+
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    model::{AccountName, MessageId, Timestamp},
+    queue::{
+        AccountSettings, QueueError, RetrySettings,
+        account::{Condition, News},
+        batch::Batch,
+        claim::Claim,
+        fair::Turns,
+        ledger::{Ledger, Moves, Room},
+        steady::{Steady, Step},
+        transport::Transport,
+    },
+    report::{AccountChange, Reporter},
+    spool::{Change, Spool, SpoolError},
+};
+
+/// Under which the accounts' conditions are remembered.
+pub(super) const REMEMBERED: &str = "account";
+
+/// The queue without its tasks.
+pub(super) struct Core<T: Transport> {
+    pub(super) accounts: Vec<Arc<Account<T>>>,
+    pub(super) plan: RetrySettings,
+    pub(super) spool: Spool,
+    pub(super) reporter: Reporter,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    /// Wakes the scheduler.
+    pub(super) changed: Notify,
+    pub(super) stopping: AtomicBool,
+    flights: Mutex<HashMap<MessageId, Flight>>,
+}
+
+/// An attempt under way.
+pub(super) struct Flight {
+    /// Which task makes it.
+    pub(super) task: Option<task::Id>,
+    pub(super) claim: Arc<Claim>,
+}
+
+/// One account, with what is needed to send by it.
+pub(super) struct Account<T: Transport> {
+    pub(super) settings: AccountSettings,
+    pub(super) transport: T,
+    /// Whose mail it may take over: of those that name it in `spill_to`.
+    pub(super) feeders: Vec<AccountName>,
+    desk: Mutex<Desk>,
+    /// Open connections that nobody uses; no more than `limits.connections`.
+    idle: Mutex<Vec<Idle<T::Link>>>,
+    open: Arc<AtomicUsize>,
+}
+
+/// An account's decisions.
+pub(super) struct Desk {
+    pub(super) condition: Condition,
+    pub(super) ledger: Ledger,
+    pub(super) steady: Steady,
+    pub(super) batch: Batch,
+    pub(super) turns: Turns,
+    /// Tasks that send by it; no more than `limits.connections`.
+    pub(super) workers: usize,
+    /// One of them has not got to its first claim yet. Only one at a time: the others wait for its success.
+    pub(super) starting: bool,
+    pub(super) last_delivery: Option<Timestamp>,
+}
+
+/// A connection that nobody uses.
+pub(super) struct Idle<L> {
+    pub(super) live: Live<L>,
+    pub(super) since: Instant,
+}
+
+/// A connection, counted as open until dropped.
+pub(super) struct Live<L> {
+    pub(super) link: L,
+    /// Transactions it has carried.
+    pub(super) carried: u32,
+    _slot: Slot,
+}
+
+struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Everything a [`Core`] is made from, beside the accounts.
+pub(super) struct Parts {
+    pub(super) plan: RetrySettings,
+    pub(super) spool: Spool,
+    pub(super) reporter: Reporter,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+}
+
+impl<T: Transport> Core<T> {
+    /// Takes over what an earlier process left: conditions and charges.
+    pub(super) fn new(accounts: Vec<(AccountSettings, T)>, parts: Parts) -> Result<Self, QueueError> {
+        let spills: Vec<(AccountName, Vec<AccountName>)> =
+            accounts.iter().map(|(settings, _)| (settings.name.clone(), settings.spill_to.clone())).collect();
+        let mut prepared = Vec::with_capacity(accounts.len());
+        for (settings, transport) in accounts {
+            let spilling = spills.iter().filter(|(name, to)| *name != settings.name && to.contains(&settings.name));
+            let feeders = spilling.map(|(name, _)| name.clone()).collect();
+            let desk = Desk::open(&settings, &parts.spool, &parts.clock)?;
+            let open = Arc::new(AtomicUsize::new(0));
+            let (desk, idle) = (Mutex::new(desk), Mutex::new(Vec::new()));
+            prepared.push(Arc::new(Account { settings, transport, feeders, desk, idle, open }));
+        }
+        let Parts { plan, spool, reporter, clock, metrics } = parts;
+        let (changed, stopping, flights) = (Notify::new(), AtomicBool::new(false), Mutex::default());
+        Ok(Self { accounts: prepared, plan, spool, reporter, clock, metrics, changed, stopping, flights })
+    }
+
+    pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<MessageId, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn account(&self, name: &AccountName) -> Option<&Arc<Account<T>>> {
+        self.accounts.iter().find(|account| account.settings.name == *name)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The desk of an account, with its clock set right.
+    pub(super) fn desk<'a>(&self, account: &'a Account<T>) -> MutexGuard<'a, Desk> {
+        let mut desk = account.desk();
+        if let Some(Step { from, to }) = desk.steady.follow(&self.clock) {
+            let moves = desk.ledger.rebase(from, to);
+            self.store(moves);
+        }
+        desk.condition.lapse(self.clock.now());
+        desk
+    }
+
+    /// Stores changes to charges that no attempt depends on.
+    pub(super) fn store(&self, moves: Moves) {
+        if moves.refund.is_empty() && moves.charge.is_empty() {
+            return;
+        }
+        let change = Change { charge: moves.charge, refund: moves.refund, ..Change::default() };
+        if let Err(problem) = self.spool.apply(change) {
+            error!(%problem, "charges not stored");
+        }
+    }
+
+    /// Remembers the condition of an account across restarts.
+    pub(super) fn remember(&self, account: &Account<T>, condition: &Condition) -> Result<(), SpoolError> {
+        let value = serde_json::to_value(condition).map_err(|problem| SpoolError::Index(problem.to_string()))?;
+        let remember = vec![(REMEMBERED, account.settings.name.as_str().to_owned(), Some(value))];
+        self.spool.apply(Change { remember, ..Change::default() })
+    }
+
+    /// Remembers and tells what became of an account.
+    pub(super) async fn tell(&self, account: &Account<T>, news: Option<News>) {
+        let Some(news) = news else {
+            return;
+        };
+        let condition = account.desk().condition.clone();
+        if let Err(problem) = self.remember(account, &condition) {
+            error!(account = %account.settings.name, %problem, "account state not stored");
+        }
+        let change = match news {
+            News::Hiccup => AccountChange::Hiccup,
+            News::Alarm => AccountChange::Trouble,
+            News::AllClear => AccountChange::Recovered,
+        };
+        let (reason, advice) = condition.words();
+        self.reporter.account_changed(&account.settings.name, change, reason, advice).await;
+        self.changed.notify_one();
+    }
+}
+
+impl<T: Transport> Account<T> {
+    /// The desk as it is. Sending looks at it by [`Core::desk`].
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn idle(&self) -> MutexGuard<'_, Vec<Idle<T::Link>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a new connection.
+    pub(super) fn opened(&self, link: T::Link) -> Live<T::Link> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Live { link, carried: 0, _slot: Slot(Arc::clone(&self.open)) }
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+impl Desk {
+    fn open(settings: &AccountSettings, spool: &Spool, clock: &Clock) -> Result<Self, SpoolError> {
+        let steady = Steady::new(clock);
+        let mut ledger = Ledger::new(settings.name.clone(), &settings.limits);
+        // From the beginning of time: what is too old to matter is given back.
+        let moves = ledger.restore(spool.charges(&settings.name, Timestamp::ZERO)?, steady.now());
+        if !moves.refund.is_empty() {
+            spool.apply(Change { charge: moves.charge, refund: moves.refund, ..Change::default() })?;
+        }
+        // A condition that cannot be read is of an older form, and no reason not to start.
+        let condition = spool.recall::<Condition>(REMEMBERED, settings.name.as_str()).ok().flatten();
+        let condition = condition.map_or_else(Condition::ready, |condition| condition.restored(clock.now()));
+        let (batch, turns) = (Batch::new(&settings.batch), Turns::default());
+        Ok(Self { condition, ledger, steady, batch, turns, workers: 0, starting: false, last_delivery: None })
+    }
+
+    /// What may begin now, or how long to wait; none while that depends on attempts under way.
+    pub(super) fn room(&mut self, moves: &mut Moves) -> Result<usize, Option<Duration>> {
+        let now = self.steady.now();
+        match self.batch.free_at(now) {
+            None => return Err(None),
+            Some(at) if at > now => return Err(Some(at.since(now))),
+            Some(_now) => {}
+        }
+        match self.ledger.room(now, moves) {
+            Room::Recipients(most) => Ok(most),
+            Room::FreeAt(at) => Err(at.map(|at| at.since(now).max(Duration::from_millis(1)))),
+        }
+    }
+
+    /// True when others may take over its mail: it will not send for a while.
+    pub(super) fn is_out(&self, now: Timestamp) -> bool {
+        let budget = self.ledger.free_at(self.steady.now(), 1);
+        self.condition.is_out(now) || budget.is_some_and(|at| at.since(self.steady.now()) > MINUTE_AND_A_BIT)
+    }
+}
+
+/// Longer than the budget of a minute ever holds mail up: that is no reason to spill.
+const MINUTE_AND_A_BIT: Duration = Duration::from_secs(120);

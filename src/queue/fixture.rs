@@ -1,0 +1,63 @@
+//! What the tests of this module share.
+
+use std::time::Duration;
+
+use crate::{
+    model::{AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
+    spool::Entry,
+    upstream::{Destination, Security, Timeouts, Verification},
+};
+
+/// So many seconds after the beginning of every test.
+pub(super) fn at(secs: u64) -> Timestamp {
+    Timestamp::from_millis(1_763_900_000_000).plus(Duration::from_secs(secs))
+}
+
+/// An envelope received at the beginning, with this many recipients.
+pub(super) fn envelope(id: MessageId, recipients: usize) -> Envelope {
+    Envelope {
+        id,
+        received: at(0),
+        device: DeviceName::from("printers"),
+        via: Via { peer: None, helo: "mfp1".into(), esmtp: true, tls: None, user: None },
+        sender: ReversePath::Mailbox("mfp1@contoso.com".parse().unwrap()),
+        recipients: (0..recipients).map(|n| Recipient::new(format!("r{n}@contoso.com").parse().unwrap())).collect(),
+        body: BodyKind::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    }
+}
+
+/// A message received at the beginning, with this many recipients, all due.
+pub(super) fn entry(recipients: usize) -> Entry {
+    Entry::new(&envelope(MessageId::new(at(0), 7), recipients), AccountName::from("scanner"), ByteSize::from_octets(1000))
+}
+
+/// An account with Office 365's limits, whose mailbox may also send as `help@contoso.com`.
+pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
+    AccountSettings {
+        name: AccountName::from(name),
+        destination: Destination {
+            host: "127.0.0.1".into(),
+            port: 587,
+            security: Security::StartTls,
+            verify: Verification::Required,
+            ca_file: None,
+            auth: None,
+            helo: "postroom.contoso.lan".into(),
+            timeouts: Timeouts::default(),
+        },
+        address: Some(format!("{name}@contoso.com").parse().unwrap()),
+        limits: LimitSettings {
+            messages_per_minute: Some(30),
+            recipients_per_day: Some(10_000),
+            recipients_per_message: 500,
+            connections: 3,
+        },
+        batch: BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure },
+        sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()] },
+        spill_to: Vec::new(),
+    }
+}

@@ -1,0 +1,242 @@
+//! What a transaction's report means for the message: the one place where recipients change their state. Pure.
+
+use crate::{
+    model::{AccountName, Reply, Timestamp},
+    queue::{RetrySettings, Split, plan::Next, split},
+    report::{Failure, Word},
+    spool::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
+    upstream::{Concern, Counted, Outcome, Report, Stage, Verdict},
+};
+
+/// An attempt that was begun: some recipients of a message, and how they stood before.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub(super) since: Timestamp,
+    pub(super) recipients: Vec<Before>,
+}
+
+/// A recipient before the attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Before {
+    /// Its place in the entry.
+    pub(super) index: usize,
+    last_attempt: Option<Timestamp>,
+}
+
+impl Attempt {
+    /// Marks the recipients as being attempted, with the time at which they come up again if nobody reports.
+    pub(super) fn begin(entry: &mut Entry, indexes: &[usize], account: &AccountName, plan: &RetrySettings, now: Timestamp) -> Self {
+        let mut recipients = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            let Some(recipient) = entry.recipients.get_mut(*index) else {
+                continue;
+            };
+            if let Progress::Attempting(lost) = &recipient.progress {
+                recipient.doubts.push(Doubt { attempt: lost.since, reason: "the attempt was cut off".to_owned() });
+            }
+            recipients.push(Before { index: *index, last_attempt: recipient.last_attempt });
+            recipient.attempts = recipient.attempts.saturating_add(1);
+            recipient.last_attempt = Some(now);
+            let due = now.plus(plan.spacing_after(recipient.attempts));
+            recipient.progress = Progress::Attempting(Attempting { since: now, due, account: account.clone() });
+        }
+        Self { since: now, recipients }
+    }
+
+    /// The attempt was never made, because of us: everything is as before, and due then.
+    pub(super) fn undo(&self, entry: &mut Entry, due: Timestamp) {
+        for before in &self.recipients {
+            if let Some(recipient) = entry.recipients.get_mut(before.index) {
+                take_back(recipient, before);
+                recipient.progress = Progress::Waiting { due };
+            }
+        }
+    }
+}
+
+/// What the decision rests on, beside the report.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) plan: &'a RetrySettings,
+    /// By which account it went.
+    pub(super) account: &'a AccountName,
+    pub(super) split: Split,
+    pub(super) now: Timestamp,
+}
+
+/// What follows from a report.
+#[derive(Debug)]
+pub(super) struct Conclusion {
+    /// The message as it is now.
+    pub(super) entry: Entry,
+    /// One for each recipient of the transaction that has news.
+    pub(super) lines: Vec<Line>,
+    /// Those given up just now: a notice is due.
+    pub(super) failed: Vec<Failure>,
+}
+
+/// News of one recipient.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) word: Word,
+    pub(super) stage: Stage,
+    pub(super) line: JournalLine,
+}
+
+/// Applies a report.
+pub(super) fn conclude(mut entry: Entry, attempt: &Attempt, report: &Report, context: &Context<'_>) -> Conclusion {
+    let mut conclusion_lines = Vec::new();
+    let mut failed = Vec::new();
+    let refused = refused_together(attempt, report, context.split);
+    if refused.len() > 1 {
+        split::halve(&mut entry.recipients, &refused);
+    }
+    let none_taken = report.recipients.iter().all(|verdict| verdict.outcome == Outcome::NextTransaction);
+    for (before, verdict) in attempt.recipients.iter().zip(&report.recipients) {
+        let received = entry.received;
+        let Some(recipient) = entry.recipients.get_mut(before.index) else {
+            continue;
+        };
+        if report.counted == Counted::No {
+            take_back(recipient, before);
+            recipient.progress = Progress::Waiting { due: context.now };
+            continue;
+        }
+        recipient.last_reply.clone_from(&verdict.reply);
+        let apart = refused.len() > 1 && refused.contains(&before.index);
+        let word = match verdict.outcome {
+            Outcome::Deliver => settle(recipient, Progress::Delivered, Word::Delivered, context.now),
+            Outcome::Fail if !apart => settle(recipient, Progress::Failed, Word::Failed, context.now),
+            Outcome::NextTransaction if !none_taken => {
+                take_back(recipient, before);
+                recipient.progress = Progress::Waiting { due: context.now };
+                continue;
+            }
+            Outcome::Pause(_) | Outcome::Stop => spare(recipient, context.now),
+            Outcome::Doubt => {
+                let reason = verdict.reply.as_ref().map_or_else(|| "no answer to the end of data".to_owned(), Reply::to_string);
+                recipient.doubts.push(Doubt { attempt: attempt.since, reason });
+                wait(recipient, received, Word::Doubtful, context)
+            }
+            Outcome::RetryAfter(pause) => {
+                let word = wait(recipient, received, Word::Delayed, context);
+                if let Progress::Waiting { due } = &mut recipient.progress {
+                    *due = (*due).max(context.now.plus(pause));
+                }
+                word
+            }
+            Outcome::Retry | Outcome::Fail | Outcome::NextTransaction if verdict.concern == Concern::Account => {
+                spare(recipient, context.now)
+            }
+            Outcome::Retry | Outcome::Fail | Outcome::NextTransaction => wait(recipient, received, Word::Delayed, context),
+        };
+        if word == Word::Failed {
+            failed.push(Failure { index: before.index, stage: stage_word(verdict.stage), advice: verdict.advice });
+        }
+        conclusion_lines.push((before.index, word, verdict.stage));
+    }
+    let lines = conclusion_lines
+        .into_iter()
+        .filter_map(|(index, word, stage)| Some(Line { word, stage, line: journal_line(&entry, index, word, context)? }))
+        .collect();
+    Conclusion { entry, lines, failed }
+}
+
+/// A line about a recipient as it stands now.
+pub(super) fn journal_line(entry: &Entry, index: usize, word: Word, context: &Context<'_>) -> Option<JournalLine> {
+    let state = entry.recipients.get(index)?;
+    Some(JournalLine {
+        at: context.now,
+        id: entry.id,
+        device: entry.device.clone(),
+        account: context.account.clone(),
+        sender: entry.sender.clone(),
+        recipient: state.recipient.clone(),
+        outcome: word.as_str().to_owned(),
+        attempts: state.attempts,
+        doubts: u32::try_from(state.doubts.len()).unwrap_or(u32::MAX),
+        reply: state.last_reply.clone(),
+        received: entry.received,
+        size: entry.size,
+    })
+}
+
+/// The fixed word of a stage, in the log and in notices.
+pub(super) const fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connect => "connect",
+        Stage::Tls => "tls",
+        Stage::Greeting => "greeting",
+        Stage::Ehlo => "ehlo",
+        Stage::Token => "token",
+        Stage::Auth => "auth",
+        Stage::MailFrom => "mail_from",
+        Stage::RcptTo => "rcpt_to",
+        Stage::Data => "data",
+        Stage::Body => "body",
+        Stage::EndOfData => "end_of_data",
+    }
+}
+
+fn settle(recipient: &mut RecipientState, progress: fn(Settled) -> Progress, word: Word, at: Timestamp) -> Word {
+    recipient.progress = progress(Settled { at });
+    word
+}
+
+/// The attempt failed: the plan says what follows.
+fn wait(recipient: &mut RecipientState, received: Timestamp, word: Word, context: &Context<'_>) -> Word {
+    match context.plan.after_failure(received, recipient.attempts, context.now) {
+        Next::Due(due) => {
+            recipient.progress = Progress::Waiting { due };
+            word
+        }
+        Next::GiveUp => settle(recipient, Progress::Failed, Word::Failed, context.now),
+    }
+}
+
+/// The account was to blame: the attempt does not count, yet it reached the server, so the spacing is kept.
+fn spare(recipient: &mut RecipientState, now: Timestamp) -> Word {
+    recipient.attempts = recipient.attempts.saturating_sub(1);
+    recipient.progress = Progress::Waiting { due: now.plus(RetrySettings::FLOOR) };
+    Word::Delayed
+}
+
+fn take_back(recipient: &mut RecipientState, before: &Before) {
+    recipient.attempts = recipient.attempts.saturating_sub(1);
+    recipient.last_attempt = before.last_attempt;
+}
+
+/// The recipients of a transaction that was refused whole after end of data, when one of them may be to blame.
+fn refused_together(attempt: &Attempt, report: &Report, split: Split) -> Vec<usize> {
+    if split != Split::OnFailure || report.counted == Counted::No {
+        return Vec::new();
+    }
+    let pairs = attempt.recipients.iter().zip(&report.recipients);
+    pairs.filter(|(_, verdict)| one_may_be_to_blame(verdict)).map(|(before, _)| before.index).collect()
+}
+
+fn one_may_be_to_blame(verdict: &Verdict) -> bool {
+    let (Stage::EndOfData, Concern::Message, Some(reply)) = (verdict.stage, verdict.concern, &verdict.reply) else {
+        return false;
+    };
+    match verdict.outcome {
+        Outcome::Retry | Outcome::RetryAfter(_) => true,
+        Outcome::Fail => !is_about_message_or_sender(reply),
+        Outcome::Deliver | Outcome::NextTransaction | Outcome::Doubt | Outcome::Pause(_) | Outcome::Stop => false,
+    }
+}
+
+/// Refusals that every half would meet again. Exchange Online throttles a mailbox that repeats them (5.2.251 to 5.2.255).
+fn is_about_message_or_sender(reply: &Reply) -> bool {
+    let by_code = reply.enhanced.is_some_and(|code| {
+        matches!(
+            (code.1, code.2),
+            // RFC 3463: sender's address, mail system (size), media; Exchange Online: several From, no From, not allowed to send as.
+            (1, 7 | 8 | 20) | (3 | 6, _) | (2, 252) | (7, 60 | 512)
+        )
+    });
+    by_code || ["SendAsDenied", "send as", "STOREDRV.Submission"].iter().any(|words| reply.text.contains(words))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! The one task that decides when somebody has to work. It sleeps until mail arrives, something becomes due, a budget or a
+//! pause ends, or a worker is done; what it costs depends on the accounts and devices, not on how much mail waits.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    task::{self, JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    metrics::{AccountLabel, AccountStateLabel, StateValue},
+    queue::{
+        AccountState,
+        claim::Outlook,
+        core::{Account, Core, Idle},
+        transport::Transport,
+        worker::{self, Starting},
+    },
+};
+
+/// An idle connection is closed after this long: Exchange Online allows three in all, and somebody else may want one.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// The longest sleep. Waits are computed from the wall clock, which may be set while we sleep.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// How often the accounts' gauges are set, at most.
+const GAUGE_SPACING: Duration = Duration::from_secs(1);
+
+/// Sends until `stop` turns true, then lets attempts under way finish.
+pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, mut stop: watch::Receiver<bool>) {
+    let mut tasks = Tasks { workers: JoinSet::new(), accounts: HashMap::new() };
+    let wakeups = core.spool.wakeups();
+    let mut gauges_at = Instant::now();
+    let mut catch_up_at = Instant::now() + LONGEST_SLEEP;
+    let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop));
+    loop {
+        // Asked for before looking: what happens from here on wakes us.
+        let (arrived, changed) = (wakeups.notified(), core.changed.notified());
+        let (mut arrived, mut changed) = (std::pin::pin!(arrived), std::pin::pin!(changed));
+        arrived.as_mut().enable();
+        changed.as_mut().enable();
+        let wake_at = tasks.start_what_can(&core);
+        if Instant::now() >= gauges_at {
+            publish(&core);
+            gauges_at = Instant::now() + GAUGE_SPACING;
+        }
+        if Instant::now() >= catch_up_at {
+            core.reporter.catch_up().await;
+            catch_up_at = Instant::now() + LONGEST_SLEEP;
+        }
+        tokio::select! {
+            // A sender that is gone says stop as well.
+            _stop = &mut stopped => break,
+            () = arrived => {}
+            () = changed => {}
+            Some(ended) = tasks.workers.join_next_with_id(), if !tasks.workers.is_empty() => tasks.ended(&core, ended).await,
+            () = sleep_until(wake_at) => {}
+        }
+    }
+    core.stopping.store(true, Ordering::Relaxed);
+    for account in &core.accounts {
+        let idle = std::mem::take(&mut *account.idle());
+        for Idle { live, .. } in idle {
+            tasks.workers.spawn(worker::close(live));
+        }
+    }
+    while let Some(ended) = tasks.workers.join_next_with_id().await {
+        tasks.ended(&core, ended).await;
+    }
+    publish(&core);
+}
+
+/// Workers, and farewells to idle connections.
+struct Tasks<T: Transport> {
+    workers: JoinSet<()>,
+    /// Whom each worker works for; no more than the accounts have connections.
+    accounts: HashMap<task::Id, Arc<Account<T>>>,
+}
+
+impl<T: Transport> Tasks<T> {
+    /// Starts a worker for each account that has work and room for one more; says when to look again.
+    fn start_what_can(&mut self, core: &Arc<Core<T>>) -> Instant {
+        let now = Instant::now();
+        let mut wake_at = now + LONGEST_SLEEP;
+        for account in &core.accounts {
+            if let Some(at) = self.close_idle(core, account, now) {
+                wake_at = wake_at.min(at);
+            }
+            let full = {
+                let desk = account.desk();
+                desk.starting || desk.workers >= account.settings.limits.connections.max(1)
+            };
+            if full {
+                continue; // Its end, or its first claim, wakes us.
+            }
+            match core.outlook(account) {
+                Outlook::Now => self.start(core, account),
+                Outlook::In(wait) => wake_at = wake_at.min(now + wait.max(Duration::from_millis(1))),
+                Outlook::Idle => {}
+            }
+        }
+        wake_at
+    }
+
+    fn start(&mut self, core: &Arc<Core<T>>, account: &Arc<Account<T>>) {
+        {
+            let mut desk = account.desk();
+            desk.starting = true;
+            desk.workers = desk.workers.saturating_add(1);
+        }
+        let starting = Starting(Arc::clone(account));
+        let handle = self.workers.spawn(worker::work(Arc::clone(core), Arc::clone(account), starting));
+        self.accounts.insert(handle.id(), Arc::clone(account));
+    }
+
+    /// Closes connections that have been idle for long, or all of an account in trouble; says when the next one is due.
+    fn close_idle(&mut self, core: &Core<T>, account: &Account<T>, now: Instant) -> Option<Instant> {
+        let ready = matches!(core.desk(account).condition.state(), AccountState::Ready);
+        let mut idle = account.idle();
+        let old = |idle: &mut Idle<T::Link>| !ready || idle.since + IDLE_TIME <= now;
+        for Idle { live, .. } in idle.extract_if(.., old) {
+            self.workers.spawn(worker::close(live));
+        }
+        idle.iter().map(|idle| idle.since + IDLE_TIME).min()
+    }
+
+    async fn ended(&mut self, core: &Core<T>, ended: Result<(task::Id, ()), JoinError>) {
+        let (id, panicked) = match ended {
+            Ok((id, ())) => (id, false),
+            Err(problem) => (problem.id(), true),
+        };
+        let Some(account) = self.accounts.remove(&id) else {
+            return;
+        };
+        {
+            let mut desk = account.desk();
+            desk.workers = desk.workers.saturating_sub(1);
+        }
+        let lost = if panicked {
+            core.flights().values().find(|flight| flight.task == Some(id)).map(|flight| Arc::clone(&flight.claim))
+        } else {
+            None
+        };
+        if let Some(claim) = lost {
+            core.panicked(&account, &claim).await;
+        }
+    }
+}
+
+/// Sets the gauges of the accounts.
+fn publish<T: Transport>(core: &Core<T>) {
+    let metrics = core.metrics.sending();
+    for account in &core.accounts {
+        let name = account.settings.name.as_str();
+        let label = AccountLabel { account: name.to_owned() };
+        let (state, (minute, day), last) = {
+            let desk = core.desk(account);
+            let state = match desk.condition.state() {
+                AccountState::Ready => StateValue::ready,
+                AccountState::Paused { .. } => StateValue::paused,
+                AccountState::Stopped { .. } => StateValue::stopped,
+                AccountState::Disabled => StateValue::disabled,
+            };
+            (state, desk.ledger.used(), desk.last_delivery)
+        };
+        for value in StateValue::ALL {
+            let label = AccountStateLabel { account: name.to_owned(), state: value };
+            metrics.account_state.get_or_create(&label).set(i64::from(value == state));
+        }
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.account_connections.get_or_create(&label).set(gauge(account.connections()));
+        metrics.account_minute_messages.get_or_create(&label).set(gauge(minute));
+        metrics.account_day_recipients.get_or_create(&label).set(i64::try_from(day).unwrap_or(i64::MAX));
+        if let Some(last) = last {
+            metrics.account_last_delivery.get_or_create(&label).set(i64::try_from(last.as_secs()).unwrap_or(i64::MAX));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The way out as the queue sees it: something that makes connections, and connections that carry transactions.
+//!
+//! `upstream` is the real one; tests put a scripted one in its place and run the whole queue under simulated time.
+
+use std::future::Future;
+
+use crate::{
+    message::Text,
+    upstream::{Connection, Handover, Report, Trouble, Upstream},
+};
+
+/// Makes connections for one account.
+pub trait Transport: Send + Sync + 'static {
+    /// What it makes.
+    type Link: Link;
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// The account's trouble; never a message's.
+    fn connect(&self) -> impl Future<Output = Result<Self::Link, Trouble>> + Send;
+}
+
+/// A connection that is ready for `MAIL FROM`.
+pub trait Link: Send + 'static {
+    /// One transaction.
+    fn send<T: Text>(&mut self, handover: Handover<T>) -> impl Future<Output = Report> + Send;
+
+    /// Whether another transaction can follow.
+    fn is_reusable(&self) -> bool;
+
+    /// Whether the server has no reason yet to end it.
+    fn is_fresh(&self) -> bool;
+
+    /// Takes leave.
+    fn quit(self) -> impl Future<Output = ()> + Send;
+}
+
+impl Transport for Upstream {
+    type Link = Connection;
+
+    async fn connect(&self) -> Result<Connection, Trouble> {
+        Self::connect(self).await
+    }
+}
+
+impl Link for Connection {
+    async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
+        Self::send(self, handover).await
+    }
+
+    fn is_reusable(&self) -> bool {
+        Self::is_reusable(self)
+    }
+
+    fn is_fresh(&self) -> bool {
+        Self::is_fresh(self)
+    }
+
+    async fn quit(self) {
+        Self::quit(self).await;
+    }
+}

@@ -1,0 +1,234 @@
+//! The text of notices and alerts. Pure.
+//!
+//! A failure or delay notice is a `multipart/report` (RFC 3464, RFC 6522) of three parts: for people, for machines, and the
+//! header of the message it is about. An alert is plain text. Both say what happened, what it means, and the next step.
+
+use std::fmt::Write as _;
+
+use mail_builder::{
+    MessageBuilder,
+    headers::{content_type::ContentType, raw::Raw},
+    mime::MimePart,
+};
+
+use crate::{
+    model::{MessageId, Reply, Timestamp},
+    report::{Failure, ReportSettings},
+    spool::{Entry, RecipientState},
+};
+
+/// What a notice is about.
+pub(super) enum Subject<'a> {
+    /// These were given up.
+    Failed(&'a [Failure]),
+    /// Whoever still waits is tried until then.
+    Delayed { until: Timestamp },
+}
+
+/// Octets of the original's header that a notice shows.
+pub(super) const HEADER_LIMIT: usize = 16 * 1024;
+
+/// What a notice is made from.
+pub(super) struct Notice<'a> {
+    pub(super) settings: &'a ReportSettings,
+    /// The notice's own id.
+    pub(super) id: MessageId,
+    pub(super) now: Timestamp,
+    pub(super) entry: &'a Entry,
+    pub(super) subject: Subject<'a>,
+    /// The original's header, at most [`HEADER_LIMIT`] octets.
+    pub(super) header: &'a [u8],
+    /// Notices withheld before this one.
+    pub(super) withheld: u64,
+}
+
+impl Notice<'_> {
+    /// The whole message, lines ended by CRLF.
+    pub(super) fn render(&self) -> Vec<u8> {
+        let subject = match self.subject {
+            Subject::Failed(_) => "Undelivered mail",
+            Subject::Delayed { .. } => "Delayed mail (still being tried)",
+        };
+        let report = MimePart::new(
+            ContentType::new("multipart/report").attribute("report-type", "delivery-status"),
+            vec![
+                MimePart::new("text/plain", self.for_people()),
+                MimePart::new("message/delivery-status", crlf(&self.for_machines())).transfer_encoding("7bit"),
+                // RFC 3462 2: the header alone says which message it was, and a scan of 35 MB would fill the mailbox that is told.
+                MimePart::new("text/rfc822-headers", self.header.to_vec()).transfer_encoding("8bit"),
+            ],
+        );
+        let subject = format!("{subject} from {}", self.entry.device);
+        finish(envelope(self.settings, self.id, self.now, &subject).body(report))
+    }
+
+    fn for_people(&self) -> String {
+        let entry = self.entry;
+        let mut text = String::new();
+        let opening = match self.subject {
+            Subject::Failed(_) => "A message could not be delivered and will not be tried again.",
+            Subject::Delayed { .. } => "A message has not been delivered yet. It is still being tried; nothing needs to be done for that.",
+        };
+        line(&mut text, format_args!("{opening}\n"));
+        line(&mut text, format_args!("Device:    {}", entry.device));
+        line(&mut text, format_args!("Sender:    {}", display_sender(entry)));
+        line(&mut text, format_args!("Received:  {}", entry.received.to_rfc5322()));
+        line(&mut text, format_args!("Account:   {}", entry.account));
+        line(&mut text, format_args!("Id:        {}\n", entry.id));
+        match self.subject {
+            Subject::Failed(failures) => {
+                for (failure, state) in failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?))) {
+                    line(&mut text, format_args!("Recipient: {}", state.recipient.address));
+                    line(&mut text, format_args!("Server:    {} ({})", said(state), failure.stage));
+                    line(&mut text, format_args!("Attempts:  {}", state.attempts));
+                    if !state.doubts.is_empty() {
+                        line(
+                            &mut text,
+                            format_args!("Doubtful:  {} attempts were never answered; it may have arrived.", state.doubts.len()),
+                        );
+                    }
+                    line(&mut text, format_args!("{}\n", failure.advice));
+                }
+                line(&mut text, format_args!("If it is needed, have it sent again from the device once the cause is put right."));
+            }
+            Subject::Delayed { until } => {
+                for state in waiting(entry) {
+                    line(&mut text, format_args!("Recipient: {}", state.recipient.address));
+                    line(&mut text, format_args!("Server:    {}\n", said(state)));
+                }
+                line(&mut text, format_args!("It is tried until {}.", until.to_rfc5322()));
+                line(
+                    &mut text,
+                    format_args!("\"postroom queue show {}\" tells more; \"postroom queue retry {0}\" tries at once.", entry.id),
+                );
+            }
+        }
+        if self.withheld > 0 {
+            line(&mut text, format_args!("\nBefore this, {} notices were not sent, to spare this mailbox. {JOURNAL}", self.withheld));
+        }
+        text
+    }
+
+    /// RFC 3464 2.1: fields for the message, then fields for each recipient.
+    fn for_machines(&self) -> String {
+        let entry = self.entry;
+        let mut text = String::new();
+        line(&mut text, format_args!("Reporting-MTA: dns; {}", self.settings.hostname));
+        if let Some(envid) = &entry.envid {
+            line(&mut text, format_args!("Original-Envelope-Id: {envid}"));
+        }
+        line(&mut text, format_args!("Arrival-Date: {}", entry.received.to_rfc5322()));
+        match self.subject {
+            Subject::Failed(failures) => {
+                for state in failures.iter().filter_map(|failure| entry.recipients.get(failure.index)) {
+                    recipient_fields(&mut text, state, "failed", "5.0.0");
+                }
+            }
+            Subject::Delayed { until } => {
+                for state in waiting(entry) {
+                    recipient_fields(&mut text, state, "delayed", "4.0.0");
+                    line(&mut text, format_args!("Will-Retry-Until: {}", until.to_rfc5322()));
+                }
+            }
+        }
+        text
+    }
+}
+
+const JOURNAL: &str = "\"postroom queue list\" and the journal have them all.";
+
+/// An alert: plain text to the administrator.
+pub(super) fn alert(settings: &ReportSettings, id: MessageId, now: Timestamp, subject: &str, text: String) -> Vec<u8> {
+    finish(envelope(settings, id, now, subject).text_body(text))
+}
+
+/// That notices were withheld.
+pub(super) fn summary(withheld: u64) -> String {
+    format!("{withheld} notices were not sent, to spare this mailbox: too many messages failed at once.\n{JOURNAL}\n")
+}
+
+fn envelope<'x>(settings: &'x ReportSettings, id: MessageId, now: Timestamp, subject: &str) -> MessageBuilder<'x> {
+    let to = settings.administrator.as_ref().map_or("postmaster", |address| address.as_str());
+    let from = settings.from.as_ref().or(settings.administrator.as_ref()).map_or("postmaster", |address| address.as_str());
+    MessageBuilder::new()
+        .from(("Postroom", from))
+        .to(to)
+        .subject(subject.to_owned())
+        .date(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+        .message_id(format!("{id}@{}", settings.hostname))
+        // RFC 3834 5: no vacation program is to answer.
+        .header("Auto-Submitted", Raw::new("auto-generated"))
+}
+
+fn finish(builder: MessageBuilder<'_>) -> Vec<u8> {
+    // Writing to memory cannot fail.
+    let text = builder.write_to_vec().unwrap_or_default();
+    crlf_bytes(&text)
+}
+
+fn waiting(entry: &Entry) -> impl Iterator<Item = &RecipientState> {
+    entry.recipients.iter().filter(|state| state.due().is_some())
+}
+
+fn recipient_fields(text: &mut String, state: &RecipientState, action: &str, otherwise: &str) {
+    line(text, format_args!(""));
+    if let Some(orcpt) = &state.recipient.orcpt {
+        // RFC 3461 4.2: the address type, a semicolon, the address.
+        line(text, format_args!("Original-Recipient: {orcpt}"));
+    }
+    let kind = if state.recipient.address.needs_smtputf8() { "utf-8" } else { "rfc822" };
+    line(text, format_args!("Final-Recipient: {kind}; {}", state.recipient.address));
+    line(text, format_args!("Action: {action}"));
+    // RFC 3464 2.3.4: the status's class must fit the action; a quota's 5.2.0 on a message that still waits does not.
+    let class = otherwise.chars().next();
+    let status = state.last_reply.as_ref().and_then(|reply| reply.enhanced).map(|code| code.to_string());
+    let status = status.filter(|status| status.chars().next() == class);
+    line(text, format_args!("Status: {}", status.as_deref().unwrap_or(otherwise)));
+    if let Some(reply) = state.last_reply.as_ref().filter(|reply| reply.code > 0) {
+        line(text, format_args!("Diagnostic-Code: smtp; {}", ascii(&reply.to_string())));
+    }
+    if let Some(at) = state.last_attempt {
+        line(text, format_args!("Last-Attempt-Date: {}", at.to_rfc5322()));
+    }
+}
+
+fn said(state: &RecipientState) -> String {
+    match &state.last_reply {
+        Some(reply) if reply.code > 0 => reply.to_string(),
+        Some(Reply { text, .. }) => text.to_string(),
+        None => "no answer".to_owned(),
+    }
+}
+
+fn display_sender(entry: &Entry) -> String {
+    entry.sender.mailbox().map_or_else(|| "(none)".to_owned(), ToString::to_string)
+}
+
+fn ascii(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    if writeln!(text, "{content}").is_err() {}
+}
+
+fn crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
+}
+
+fn crlf_bytes(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut last = 0;
+    for byte in text {
+        if *byte == b'\n' && last != b'\r' {
+            out.push(b'\r');
+        }
+        out.push(*byte);
+        last = *byte;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The handle that tells people: writes log lines at once, and notices into the spool, whence they go like any mail.
+
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    model::{AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    report::{
+        AccountChange, Failure, ReportSettings, Word,
+        notice::{self, HEADER_LIMIT, Notice, Subject},
+        rate::{Leave, NoticeRate},
+    },
+    spool::{Entry, JournalLine, Spool, SpoolError},
+};
+
+/// Writes notices into the spool. Cheap to clone.
+#[derive(Clone)]
+pub struct Reporter(Arc<Inner>);
+
+struct Inner {
+    settings: ReportSettings,
+    spool: Spool,
+    clock: Clock,
+    metrics: Metrics,
+    rate: NoticeRate,
+}
+
+impl Reporter {
+    /// The device name of our own mail. No notice is ever made about it.
+    pub const OWN_DEVICE: &'static str = "postroom";
+
+    /// Notices go out through the spool like any mail.
+    #[must_use]
+    pub fn new(settings: ReportSettings, spool: Spool, clock: Clock, metrics: Metrics) -> Self {
+        let rate = NoticeRate::new(clock.clone());
+        Self(Arc::new(Inner { settings, spool, clock, metrics, rate }))
+    }
+
+    /// One log line for each recipient that has news, with the fixed words of `docs/operations.md`.
+    pub fn settled(&self, line: &JournalLine, word: Word, stage: &'static str) {
+        let (id, device, account, recipient) = (line.id, &line.device, &line.account, &line.recipient.address);
+        let (attempts, doubts) = (line.attempts, line.doubts);
+        let reply = line.reply.as_ref().map(tracing::field::display);
+        let seconds = line.at.since(line.received).as_secs();
+        match word {
+            Word::Delivered => info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delivered"),
+            Word::Failed => info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "failed"),
+            Word::Delayed => info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delayed"),
+            Word::Doubtful => info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "doubtful"),
+            Word::Deleted => info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "deleted"),
+        }
+    }
+
+    /// Recipients were given up: a failure notice (RFC 3464) to the administrator, unless the message is a notice itself.
+    /// Call it when the failure is stored; losing the notice in a crash is worse than sending it twice, so it is
+    /// written before the message's entry and file go.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn failed(&self, entry: &Entry, failures: &[Failure]) -> Result<(), SpoolError> {
+        self.write_notice(entry, Subject::Failed(failures)).await
+    }
+
+    /// Recipients have waited long: a delay notice.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn delayed(&self, entry: &Entry, will_retry_until: Timestamp) -> Result<(), SpoolError> {
+        self.write_notice(entry, Subject::Delayed { until: will_retry_until }).await
+    }
+
+    /// An account changed its state: one alert for the change, not one for each message.
+    pub async fn account_changed(&self, account: &AccountName, change: AccountChange, what_happened: &str, advice: &str) {
+        let (subject, text) = match change {
+            AccountChange::Hiccup => {
+                warn!(%account, reason = what_happened, advice, "account paused");
+                return;
+            }
+            AccountChange::Trouble => {
+                error!(%account, reason = what_happened, advice, "account in trouble");
+                let text = format!("Account \"{account}\" cannot send.\n\nWhat happened: {what_happened}\n\n{advice}\n\n{WAITS}\n");
+                (format!("Account \"{account}\" cannot send"), text)
+            }
+            AccountChange::Recovered => {
+                warn!(%account, "account recovered");
+                let text = format!("Account \"{account}\" sends again.\nMail that waited for it is on its way.\n");
+                (format!("Account \"{account}\" sends again"), text)
+            }
+        };
+        self.alert(&subject, text).await;
+    }
+
+    /// Something that a person must look at, beside accounts and failed mail: a message in quarantine, a lost file.
+    pub async fn attention(&self, id: MessageId, what_happened: &str, advice: &str) {
+        error!(%id, reason = what_happened, advice, "message needs attention");
+        let text = format!("Message {id}: {what_happened}\n\n{advice}\n");
+        self.alert(&format!("Message {id} needs attention"), text).await;
+    }
+
+    /// Writes of notices that were withheld, if there are any and it is time. Called now and then.
+    pub async fn catch_up(&self) {
+        if self.0.settings.administrator.is_some()
+            && let Some(withheld) = self.0.rate.summary()
+        {
+            warn!(withheld, "notices withheld");
+            self.write_alert(&format!("{withheld} notices were not sent"), notice::summary(withheld)).await;
+        }
+    }
+
+    async fn write_notice(&self, entry: &Entry, subject: Subject<'_>) -> Result<(), SpoolError> {
+        // RFC 5321 4.5.5 and 6.1: no notice about a message with a null sender, nor about one of our own.
+        if entry.sender == ReversePath::Null || entry.device.as_str() == Self::OWN_DEVICE || self.0.settings.administrator.is_none() {
+            return Ok(());
+        }
+        let Leave::Given { withheld } = self.0.rate.ask() else {
+            self.0.metrics.sending().notices_withheld.inc();
+            return Ok(());
+        };
+        let header = self.header(entry.id).await;
+        let (id, now) = (self.0.spool.new_id(), self.0.clock.now());
+        let notice = Notice { settings: &self.0.settings, id, now, entry, subject, header: &header, withheld };
+        let text = notice.render();
+        self.write(id, now, &text).await
+    }
+
+    async fn alert(&self, subject: &str, text: String) {
+        if self.0.settings.administrator.is_none() {
+            return;
+        }
+        match self.0.rate.ask() {
+            Leave::Given { .. } => self.write_alert(subject, text).await,
+            Leave::Withheld => {
+                self.0.metrics.sending().notices_withheld.inc();
+            }
+        }
+    }
+
+    async fn write_alert(&self, subject: &str, text: String) {
+        let (id, now) = (self.0.spool.new_id(), self.0.clock.now());
+        let text = notice::alert(&self.0.settings, id, now, subject, text);
+        if let Err(problem) = self.write(id, now, &text).await {
+            error!(%problem, subject, "alert not written");
+        }
+    }
+
+    async fn write(&self, id: MessageId, now: Timestamp, text: &[u8]) -> Result<(), SpoolError> {
+        let Some(administrator) = self.0.settings.administrator.clone() else {
+            return Ok(());
+        };
+        let envelope = Envelope {
+            id,
+            received: now,
+            device: DeviceName::from(Self::OWN_DEVICE),
+            via: Via { peer: None, helo: self.0.settings.hostname.clone(), esmtp: true, tls: None, user: None },
+            sender: ReversePath::Null,
+            recipients: vec![Recipient::new(administrator)],
+            body: BodyKind::EightBitMime,
+            smtputf8: false,
+            ret: None,
+            envid: None,
+        };
+        let mut incoming = self.0.spool.receive(envelope, self.0.settings.account.clone()).await?;
+        incoming.write(text).await?;
+        incoming.commit().await?;
+        self.0.metrics.sending().notices.inc();
+        Ok(())
+    }
+
+    /// The header of a message, as far as a notice shows it. A notice without it is better than none.
+    async fn header(&self, id: MessageId) -> Vec<u8> {
+        let mut header = Vec::new();
+        let Ok(mut body) = self.0.spool.body(id).await else {
+            return header;
+        };
+        let mut chunk = Vec::new();
+        while header.len() < HEADER_LIMIT && body.read(&mut chunk).await.is_ok() && !chunk.is_empty() {
+            header.extend_from_slice(&chunk);
+            if let Some(end) = header.windows(4).position(|four| four == b"\r\n\r\n") {
+                header.truncate(end.saturating_add(2));
+                break;
+            }
+        }
+        let end = header.iter().take(HEADER_LIMIT).rposition(|byte| *byte == b'\n').map_or(0, |last| last.saturating_add(1));
+        header.truncate(end);
+        header
+    }
+}
+
+const WAITS: &str = "No mail is lost or returned for this: it waits, and goes as soon as the account works again.";
