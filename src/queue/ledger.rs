@@ -159,6 +159,8 @@ impl Ledger {
         };
         let stamp = Stamp { at, sequence: charge.sequence, recipients: charge.recipients };
         self.insert(stamp);
+        // A charge of the same time replaces the older by itself; giving that back as well would remove both.
+        moves.refund.retain(|old| old.at != at);
         moves.charge.push(self.record(stamp, Phase::Ended));
         self.advance(now, &mut moves);
         moves
@@ -170,7 +172,6 @@ impl Ledger {
             let stamp = self.open.swap_remove(place);
             self.recipients = self.recipients.saturating_sub(u64::from(stamp.recipients));
         }
-        // A set clock may have moved the stored charge since the transaction began; nothing else is under way with its number.
         Moves { refund: vec![charge.clone()], charge: Vec::new() }
     }
 

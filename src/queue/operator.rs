@@ -78,7 +78,10 @@ impl<T: Transport> Queue<T> {
     /// What each account is doing.
     #[must_use]
     pub fn accounts(&self) -> Vec<AccountStatus> {
-        self.0.accounts.iter().map(|account| self.status(account)).collect()
+        {
+            let waiting = self.0.spool.accounts_waiting();
+            self.0.accounts.iter().map(|account| self.status(account, &waiting)).collect()
+        }
     }
 
     /// Makes a message due now, whatever the plan says. Shortens the spacing of 30 minutes: a person asked for it.
@@ -181,7 +184,7 @@ impl<T: Transport> Queue<T> {
         Ok(())
     }
 
-    fn status(&self, account: &Account<T>) -> AccountStatus {
+    fn status(&self, account: &Account<T>, waiting: &[(AccountName, u64)]) -> AccountStatus {
         let name = &account.settings.name;
         let desk = self.0.desk(account);
         let (minute, day) = desk.ledger.used();
@@ -189,7 +192,7 @@ impl<T: Transport> Queue<T> {
         AccountStatus {
             name: name.clone(),
             state: desk.condition.state().clone(),
-            waiting: self.0.spool.waiting(name),
+            waiting: waiting.iter().find(|(account, _)| account == name).map_or(0, |(_, messages)| *messages),
             connections: account.connections(),
             messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
             recipients_last_day: u32::try_from(day).unwrap_or(u32::MAX),

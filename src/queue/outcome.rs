@@ -1,5 +1,7 @@
 //! What a transaction's report means for the message: the one place where recipients change their state. Pure.
 
+use std::time::Duration;
+
 use crate::{
     model::{AccountName, Reply, Timestamp},
     queue::{RetrySettings, Split, plan::Next, split},
@@ -7,6 +9,10 @@ use crate::{
     spool::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
     upstream::{Concern, Counted, Outcome, Report, Stage, Verdict},
 };
+
+/// An attempt that a crash cuts off fails at a time that nobody knows, and the spacing counts from there. This covers the
+/// ten minutes for the answer to end of data (RFC 5321 4.5.3.2.6) and a transfer before it.
+const CUT_OFF: Duration = Duration::from_secs(15 * 60);
 
 /// An attempt that was begun: some recipients of a message, and how they stood before.
 #[derive(Clone, Debug)]
@@ -37,7 +43,7 @@ impl Attempt {
             recipients.push(Before { index: *index, last_attempt: recipient.last_attempt });
             recipient.attempts = recipient.attempts.saturating_add(1);
             recipient.last_attempt = Some(now);
-            let due = now.plus(plan.spacing_after(recipient.attempts));
+            let due = now.plus(plan.spacing_after(recipient.attempts)).plus(CUT_OFF);
             recipient.progress = Progress::Attempting(Attempting { since: now, due, account: account.clone() });
         }
         Self { since: now, recipients }

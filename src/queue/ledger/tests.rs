@@ -103,11 +103,12 @@ struct Stored(BTreeMap<(Timestamp, u32), Charge>);
 
 impl Stored {
     fn apply(&mut self, moves: Moves) {
-        for charge in moves.refund {
-            self.0.remove(&(charge.at, charge.sequence));
-        }
+        // In this order, as the index does.
         for charge in moves.charge {
             self.0.insert((charge.at, charge.sequence), charge);
+        }
+        for charge in moves.refund {
+            self.0.remove(&(charge.at, charge.sequence));
         }
     }
 }
@@ -191,7 +192,7 @@ proptest! {
                     for (_, index) in open.drain(..) { truth[index].ended = now + 299_000; }
                     now += down;
                     wall = (wall + down).saturating_sub(set_back);
-                    ledger = super::Ledger::new(AccountName::from("scanner"), &limits(Some(per_minute), Some(per_day)));
+                    ledger = Ledger::new(AccountName::from("scanner"), &limits(Some(per_minute), Some(per_day)));
                     let charges = stored.0.values().cloned().collect();
                     let moves = ledger.restore(charges, Timestamp::from_millis(wall));
                     stored.apply(moves);
