@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     model::{Address, ByteSize},
-    sandbox::{Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted, plain_table},
+    sandbox::{Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted, markdown_table, plain_table},
 };
 
 /// Stands in for Exchange Online: takes mail like smtp.office365.com and a tenant's MX host, keeps it as files, and
@@ -31,6 +31,9 @@ pub struct SandboxArgs {
     /// Where the tenant's MX host is served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1525")]
     mx: SocketAddr,
+    /// Where the control API is served; a loopback address.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1580")]
+    control: SocketAddr,
     /// A mailbox that can log in, with its password after a colon. Rehearsal passwords only: a command line is no secret.
     /// [default: scanner@contoso.com:sandbox]
     #[arg(long = "mailbox", value_name = "ADDRESS[:PASSWORD]")]
@@ -80,9 +83,18 @@ pub struct SandboxArgs {
     /// One line of JSON with all addresses and paths, for scripts.
     #[arg(long)]
     json: bool,
-    /// Print the faults that addresses can choose, and stop.
-    #[arg(long)]
-    list_faults: bool,
+    /// Print the faults that addresses and the control API can choose, and stop.
+    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "text")]
+    list_faults: Option<FaultList>,
+}
+
+/// How the faults are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum FaultList {
+    /// For a terminal.
+    Text,
+    /// As docs/sandbox.md has them.
+    Markdown,
 }
 
 /// Runs a sandbox until `stop` is ready.
@@ -90,8 +102,10 @@ pub struct SandboxArgs {
 /// # Errors
 /// When the arguments make no sense, an address cannot be bound, or the folder cannot be written.
 pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    if args.list_faults {
-        return write_out(&plain_table());
+    match args.list_faults {
+        Some(FaultList::Text) => return write_out(&plain_table()),
+        Some(FaultList::Markdown) => return write_out(&markdown_table()),
+        None => {}
     }
     let form = if args.json { Form::Json } else { Form::Lines };
     let settings = settings(args)?;
@@ -114,6 +128,7 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     let mut settings = SandboxSettings::new(args.dir);
     settings.submission = args.submission;
     settings.mx = args.mx;
+    settings.control = args.control;
     settings.names = args.names;
     settings.keep = if args.discard { Keep::Discard } else { Keep::Newest(args.keep) };
     settings.timing.tarpit = args.tarpit;
@@ -154,6 +169,7 @@ fn announcement(running: &RunningSandbox, mailboxes: &[String], form: Form) -> S
             let line = json!({
                 "submission": running.submission(),
                 "mx": running.mx(),
+                "control": format!("http://{}", running.control()),
                 "dir": dir,
                 "messages": dir.join("messages"),
                 "ca": ca,
@@ -165,11 +181,13 @@ fn announcement(running: &RunningSandbox, mailboxes: &[String], form: Form) -> S
             "Exchange Online's stand-in is ready.\n\
              client submission  {}  (STARTTLS, AUTH LOGIN and XOAUTH2)\n\
              MX host            {}\n\
+             control            http://{}  (GET /state, /messages, /faults; POST /faults, /reset)\n\
              mailboxes          {}\n\
              messages           {}\n\
              trust              {}\n",
             running.submission(),
             running.mx(),
+            running.control(),
             mailboxes.join(", "),
             dir.join("messages").display(),
             ca.display(),

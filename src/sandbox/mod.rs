@@ -13,6 +13,7 @@
 
 mod certificate;
 mod connection;
+mod control;
 mod dialect;
 mod fault;
 mod keep;

@@ -23,6 +23,7 @@ use crate::sandbox::{
     Limits, SandboxSettings, Switches,
     certificate::Certificates,
     connection::{Shared, Stop, serve},
+    control,
     dialect::Role,
     fault::Switched,
     keep::{Keeper, KeptMessage},
@@ -42,6 +43,7 @@ pub struct RunningSandbox {
     dir: PathBuf,
     submission: SocketAddr,
     mx: SocketAddr,
+    control: SocketAddr,
     shared: Arc<Shared>,
     stop: watch::Sender<Stop>,
     tasks: JoinSet<()>,
@@ -59,6 +61,10 @@ impl Sandbox {
         let keeper = Keeper::open(&settings.dir, settings.keep)?;
         let submission = TcpListener::bind(settings.submission).await?;
         let mx = TcpListener::bind(settings.mx).await?;
+        if !settings.control.ip().is_loopback() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the control API has no login: its address must be a loopback one"));
+        }
+        let control = TcpListener::bind(settings.control).await?;
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let shared = Arc::new(Shared {
             tenant: Mutex::new(Tenant::new(settings.tenant)),
@@ -69,11 +75,20 @@ impl Sandbox {
             sessions: AtomicU64::new(0),
             stop: stopped,
         });
-        let (submission_address, mx_address) = (submission.local_addr()?, mx.local_addr()?);
+        let (submission_address, mx_address, control_address) = (submission.local_addr()?, mx.local_addr()?, control.local_addr()?);
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(submission, Role::Submission, shared.clone()));
         tasks.spawn(accept(mx, Role::Mx, shared.clone()));
-        Ok(RunningSandbox { dir: settings.dir, submission: submission_address, mx: mx_address, shared, stop, tasks })
+        tasks.spawn(serve_http(control, control::router(shared.clone()), shared.stop.clone()));
+        Ok(RunningSandbox {
+            dir: settings.dir,
+            submission: submission_address,
+            mx: mx_address,
+            control: control_address,
+            shared,
+            stop,
+            tasks,
+        })
     }
 }
 
@@ -88,6 +103,12 @@ impl RunningSandbox {
     #[must_use]
     pub const fn mx(&self) -> SocketAddr {
         self.mx
+    }
+
+    /// Where the control API is served.
+    #[must_use]
+    pub const fn control(&self) -> SocketAddr {
+        self.control
     }
 
     /// The folder of `ca.pem` and `messages/`.
@@ -166,4 +187,14 @@ async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch::Receiver<Stop>) {
+    let stopped = async move {
+        // A sender that is gone means the same.
+        let _gone = stop.wait_for(|stop| *stop == Stop::Now).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        debug!(%error, "an HTTP side of the sandbox ended");
+    }
 }

@@ -400,3 +400,6 @@ impl Pace {
 fn say(text: &str) -> Vec<Act> {
     vec![Act::Say(format!("{text}\r\n"))]
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,8 @@ impl Role {
     }
 }
 
-/// A session's id, which is the time in .NET ticks, as the public ones are. The counter tells apart what began together.
+/// A session's id: the time in .NET ticks. The public ones are within hours of that. The counter tells apart what began
+/// together.
 pub(crate) fn session_id(opened: Timestamp, counter: u64) -> String {
     let ticks = opened.as_millis().saturating_mul(10_000).saturating_add(TICKS_TO_1970).saturating_add(counter % 10_000);
     format!("{ticks:016X}")

@@ -198,6 +198,12 @@ impl Fault {
     }
 }
 
+/// The names of all rows.
+#[cfg(test)]
+pub(crate) fn row_names() -> impl Iterator<Item = &'static str> {
+    NAMED.iter().chain(REPLIES).map(|row| row.name)
+}
+
 fn plain_effect(stage: Stage, word: &str) -> Option<Effect> {
     let (plain, effect) = match word {
         "drop" => (Plain::Drop, Effect::Drop),
