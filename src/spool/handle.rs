@@ -204,6 +204,8 @@ impl Spool {
     /// # Errors
     /// When the file cannot be moved.
     pub async fn quarantine(&self, id: MessageId, reason: &str) -> Result<(), SpoolError> {
+        // Only when the entry is durable does a crash in the middle leave enough for the journal's line.
+        self.sync().await?;
         let (core, reason) = (Arc::clone(&self.0.core), reason.to_owned());
         blocking(move || removal::quarantine(&core, id, &reason)).await?;
         self.sync().await

@@ -1,5 +1,6 @@
 //! The spool through its own door, on a real disk in a temporary folder.
 
+mod crashing;
 mod keeping;
 mod recovering;
 
