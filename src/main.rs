@@ -1,7 +1,3 @@
 //! The `postroom` command. Everything is in the library; see `cli`.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    postroom::cli::main()
-}
+fn main() {}

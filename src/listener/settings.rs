@@ -12,7 +12,7 @@ pub struct ListenerSettings {
 }
 
 /// `tls` of a listener.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListenerTls {
     /// Plaintext only.

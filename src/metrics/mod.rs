@@ -7,10 +7,12 @@
 mod receiving;
 mod sending;
 mod storage;
+mod upstream;
 
 pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
 pub use sending::{AccountLabel, AccountStateLabel, OutcomeLabel, OutcomeValue, Sending, StateValue};
 pub use storage::Storage;
+pub use upstream::Upstream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +27,7 @@ struct Inner {
     receiving: Receiving,
     storage: Storage,
     sending: Sending,
+    upstream: Upstream,
 }
 
 impl Default for Metrics {
@@ -41,7 +44,8 @@ impl Metrics {
         let receiving = Receiving::register(&mut registry);
         let storage = Storage::register(&mut registry);
         let sending = Sending::register(&mut registry);
-        Self(Arc::new(Inner { registry: Mutex::new(registry), receiving, storage, sending }))
+        let upstream = Upstream::register(&mut registry);
+        Self(Arc::new(Inner { registry: Mutex::new(registry), receiving, storage, sending, upstream }))
     }
 
     /// Of the listeners, sessions and devices.
@@ -60,6 +64,12 @@ impl Metrics {
     #[must_use]
     pub fn sending(&self) -> &Sending {
         &self.0.sending
+    }
+
+    /// Of the connections to upstream servers.
+    #[must_use]
+    pub fn upstream(&self) -> &Upstream {
+        &self.0.upstream
     }
 
     /// All of them in the OpenMetrics text format, as a scrape has it.

@@ -5,15 +5,27 @@
 //! - [`Connection::send`] is one transaction and always ends in a [`Report`]: an outcome for each recipient
 //! - [`classify`]: the one table from (stage, what was said or went wrong) to what follows; pure
 //!
-//! mail-send is named in `session.rs` only.
+//! Inside, in reading order:
+//! - `session`: from nothing to a connection that is logged in; the only file that names mail-send
+//! - `connection`: one transaction after the other over it; `transaction` is what is known of one so far, pure
+//! - `tls`, `wire`, `offers`, `stuffing`: the handshake, replies in and octets out, EHLO and what follows from it, dots
+//! - `classify`: see above
 
 mod classify;
+mod connection;
 mod destination;
+mod offers;
 mod session;
+mod stuffing;
+mod tls;
+mod transaction;
+mod wire;
 
 pub use classify::{Concern, Fault, Outcome, Stage, Verdict, classify};
+pub use connection::Connection;
 pub use destination::{Auth, AuthMethod, Destination, Security, Timeouts, Verification};
-pub use session::{Connection, Upstream};
+pub use session::Upstream;
+pub use wire::Stream;
 
 use crate::model::{Address, BodyKind, Recipient, ReturnContent, ReversePath};
 
@@ -27,7 +39,7 @@ pub struct Handover<T> {
     pub size: u64,
     /// `BODY=`, where the server offers 8BITMIME.
     pub body: BodyKind,
-    /// `SMTPUTF8`, needed by an address.
+    /// The device said `SMTPUTF8`. It is said to the server only when an address needs it: header fields alone get through without.
     pub smtputf8: bool,
     /// `RET=`, where the server offers DSN.
     pub ret: Option<ReturnContent>,
@@ -74,7 +86,12 @@ impl<T> Handover<T> {
     /// True when any address cannot go without SMTPUTF8.
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
-        self.smtputf8
-            && (self.sender.mailbox().is_some_and(Address::needs_smtputf8) || self.recipients.iter().any(|r| r.address.needs_smtputf8()))
+        self.sender.mailbox().is_some_and(Address::needs_smtputf8) || self.recipients.iter().any(|r| r.address.needs_smtputf8())
+    }
+
+    /// The envelope, and the text apart from it: only the latter is read piece by piece.
+    fn into_parts(self) -> (Handover<()>, T) {
+        let Self { sender, recipients, size, body, smtputf8, ret, envid, text } = self;
+        (Handover { sender, recipients, size, body, smtputf8, ret, envid, text: () }, text)
     }
 }

@@ -1,22 +1,73 @@
-//! stub
+//! From nothing to a connection that is logged in: DNS, TCP, TLS, EHLO, AUTH.
+//!
+//! mail-send opens the TCP connection and writes the SASL responses. Its readers of replies are not used: they keep enhanced codes in one
+//! octet each (5.7.512 becomes 5.7.255), stop at 4096 octets, and cannot tell a closed connection from nonsense.
+//!
+//! # Failure
+//! Everything here is the account's [`Trouble`], never a message's.
+
+use std::{io, net::SocketAddr};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, Mac};
+use mail_send::{Credentials, SmtpClient};
+use md5::Md5;
+use smtp_proto::{AUTH_PLAIN, AUTH_XOAUTH2};
+use tokio::{
+    net::lookup_host,
+    time::{Instant, timeout_at},
+};
+use tracing::debug;
+use zeroize::Zeroizing;
 
 use crate::{
     clock::Clock,
-    message::Text,
     metrics::Metrics,
-    upstream::{Destination, Handover, Report, Trouble},
+    model::{Reply, Secret},
+    upstream::{
+        Auth, AuthMethod, Connection, Destination, Fault, Security, Stage, Trouble, classify,
+        offers::Offers,
+        tls::Tls,
+        wire::{self, Stream, Wire},
+    },
 };
 
+/// Most addresses of a host that are tried: the time allowed for connecting is shared among them.
+const ADDRESSES: usize = 6;
+
+/// Octets of a command line with its CRLF that every server takes (RFC 5321 4.5.3.1.4). Longer responses of SASL go on a line of their own
+/// (RFC 4954 4).
+const LINE_LIMIT: usize = 512;
+
+/// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have 12,288 octets.
+const SECRET_LIMIT: usize = 8 * 1024;
+
+/// Words that `classify` knows our own findings by.
+pub(super) mod words {
+    pub(in crate::upstream) const NO_ADDRESS: &str = "the server's name cannot be resolved";
+    pub(in crate::upstream) const NO_STARTTLS: &str = "the server does not offer STARTTLS";
+    pub(in crate::upstream) const NO_MECHANISM: &str = "the server does not offer AUTH";
+    pub(in crate::upstream) const NO_SECRET: &str = "the file with the secret cannot be used";
+    pub(in crate::upstream) const ODD_CHALLENGE: &str = "the server's challenge makes no sense";
+}
+
 /// Makes connections for one account.
-pub struct Upstream {}
+pub struct Upstream {
+    destination: Destination,
+    tls: Tls,
+    metrics: Metrics,
+}
+
+type Step<T> = Result<T, (Stage, Fault)>;
 
 impl Upstream {
     /// Reads the trust store.
     ///
     /// # Errors
     /// When `ca_file` cannot be read or has no certificate.
-    pub fn new(_destination: Destination, _clock: Clock, _metrics: Metrics) -> Result<Self, std::io::Error> {
-        todo!()
+    pub fn new(destination: Destination, clock: Clock, metrics: Metrics) -> Result<Self, io::Error> {
+        let tls = Tls::new(&destination, clock)?;
+        Ok(Self { destination, tls, metrics })
     }
 
     /// Connects, negotiates TLS, says EHLO, logs in.
@@ -24,33 +75,232 @@ impl Upstream {
     /// # Errors
     /// The account's trouble; never a message's.
     pub async fn connect(&self) -> Result<Connection, Trouble> {
-        todo!()
+        match self.dial().await {
+            Ok(stream) => self.connect_over(stream).await,
+            Err(fault) => Err(self.trouble(Stage::Connect, fault)),
+        }
+    }
+
+    /// The same over a stream that is already there.
+    ///
+    /// # Errors
+    /// The account's trouble; never a message's.
+    pub async fn connect_over(&self, stream: Box<dyn Stream>) -> Result<Connection, Trouble> {
+        match self.open(stream).await {
+            Ok((wire, offers)) => {
+                self.metrics.upstream().connections.inc();
+                Ok(Connection::new(wire, offers, self.destination.timeouts, self.metrics.clone()))
+            }
+            Err((stage, fault)) => Err(self.trouble(stage, fault)),
+        }
+    }
+
+    fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
+        self.metrics.upstream().troubles.inc();
+        let verdict = classify(stage, &fault);
+        Trouble { stage, fault, verdict }
+    }
+
+    /// The first address that answers.
+    async fn dial(&self) -> Result<Box<dyn Stream>, Fault> {
+        let Destination { host, port, timeouts, .. } = &self.destination;
+        let deadline = Instant::now() + timeouts.connect;
+        let unresolved = |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{host}\": {reason}", words::NO_ADDRESS));
+        let addresses = match timeout_at(deadline, lookup_host((host.as_str(), *port))).await {
+            Ok(Ok(addresses)) => addresses.take(ADDRESSES).collect::<Vec<_>>(),
+            Ok(Err(error)) => return Err(unresolved(&error)),
+            Err(_elapsed) => return Err(unresolved(&"no answer from DNS in time")),
+        };
+        let mut last = unresolved(&"it has no address");
+        for (tried, address) in addresses.iter().enumerate() {
+            // What is left of the time is shared among the addresses left: one that swallows everything must not use up all of it.
+            let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            match SmtpClient::connect(*address, share).await {
+                Ok(SmtpClient { stream, .. }) => {
+                    // The last packet of a command must not wait for the acknowledgement of the one before.
+                    stream.set_nodelay(true).map_err(|error| wire::fault(&error))?;
+                    debug!(%address, host, "connected");
+                    return Ok(Box::new(stream));
+                }
+                Err(error) => last = unreachable_address(*address, &error),
+            }
+        }
+        Err(last)
+    }
+
+    /// From the first octet to the end of the login.
+    async fn open(&self, stream: Box<dyn Stream>) -> Step<(Wire, Offers)> {
+        let Destination { security, timeouts, auth, .. } = &self.destination;
+        let tls = |fault| (Stage::Tls, fault);
+        let mut wire = match security {
+            Security::None | Security::StartTls => Wire::new(stream),
+            Security::Implicit => Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(tls)?),
+        };
+        positive(wire.reply(timeouts.greeting).await).map_err(|fault| (Stage::Greeting, fault))?;
+        let mut offers = self.ehlo(&mut wire).await?;
+        match security {
+            Security::None | Security::Implicit => {}
+            Security::StartTls => {
+                let stream = self.start_tls(wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
+                wire = Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(tls)?);
+                // RFC 3207 4.2: what was said before the handshake is forgotten.
+                offers = self.ehlo(&mut wire).await?;
+            }
+        }
+        if let Some(auth) = auth {
+            let secret = read_secret(auth).await.map_err(|fault| (Stage::Token, fault))?;
+            self.login(&mut wire, &offers, auth, &secret).await.map_err(|fault| (Stage::Auth, fault))?;
+        }
+        Ok((wire, offers))
+    }
+
+    async fn ehlo(&self, wire: &mut Wire) -> Step<Offers> {
+        let within = self.destination.timeouts.command;
+        let say = async {
+            wire.write(format!("EHLO {}\r\n", self.destination.helo).as_bytes(), within).await?;
+            let lines = wire.lines(within).await?;
+            match lines.reply() {
+                reply if reply.is_positive() => Ok(Offers::read(lines.texts())),
+                // RFC 5321 3.2: a server that does not know EHLO is told HELO. It offers nothing, so this helps only without TLS and login.
+                Reply { code: 500 | 502 | 504, .. } => {
+                    wire.write(format!("HELO {}\r\n", self.destination.helo).as_bytes(), within).await?;
+                    positive(wire.reply(within).await).map(|_reply| Offers::default())
+                }
+                refusal => Err(Fault::Reply(refusal)),
+            }
+        };
+        say.await.map_err(|fault| (Stage::Ehlo, fault))
+    }
+
+    /// RFC 3207. Without the offer nothing is sent: who can hide the keyword can read what follows.
+    async fn start_tls(&self, mut wire: Wire, offers: &Offers) -> Result<Box<dyn Stream>, Fault> {
+        if !offers.starttls {
+            return Err(Fault::Failed(words::NO_STARTTLS.to_owned()));
+        }
+        let within = self.destination.timeouts.command;
+        wire.write(b"STARTTLS\r\n", within).await?;
+        positive(wire.reply(within).await)?;
+        wire.into_stream()
+    }
+
+    /// RFC 4954.
+    async fn login(&self, wire: &mut Wire, offers: &Offers, auth: &Auth, secret: &Secret) -> Result<(), Fault> {
+        let mechanism = name(auth.method);
+        if !offers.mechanisms.iter().any(|offered| offered == mechanism) {
+            let offered = if offers.mechanisms.is_empty() { "none".to_owned() } else { offers.mechanisms.join(", ") };
+            return Err(Fault::Failed(format!("{} {mechanism}; it offers {offered}", words::NO_MECHANISM)));
+        }
+        let within = self.destination.timeouts.command;
+        let mut responses = Responses { auth, secret, given: 0 };
+        let mut line = responses.first()?;
+        loop {
+            wire.write(line.as_bytes(), within).await?;
+            let reply = wire.reply(within).await?;
+            match reply.code {
+                235 => return Ok(()),
+                334 => line = responses.next(&reply.text)?,
+                _refusal => return Err(Fault::Reply(reply)),
+            }
+        }
     }
 }
 
-/// A connection that is ready for `MAIL FROM`.
-pub struct Connection {}
+fn name(method: AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::Login => "LOGIN",
+        AuthMethod::Plain => "PLAIN",
+        AuthMethod::CramMd5 => "CRAM-MD5",
+        AuthMethod::Xoauth2 => "XOAUTH2",
+    }
+}
 
-impl Connection {
-    /// One transaction.
-    pub async fn send<T: Text>(&mut self, _handover: Handover<T>) -> Report {
-        todo!()
+/// Our side of a login, line by line. The lines are wiped when dropped.
+struct Responses<'a> {
+    auth: &'a Auth,
+    secret: &'a Secret,
+    given: usize,
+}
+
+impl Responses<'_> {
+    /// AUTH, with the initial response where there is one and the line has room for it.
+    fn first(&mut self) -> Result<Zeroizing<String>, Fault> {
+        let command = format!("AUTH {}", name(self.auth.method));
+        match self.auth.method {
+            AuthMethod::Login | AuthMethod::CramMd5 => Ok(Zeroizing::new(format!("{command}\r\n"))),
+            AuthMethod::Plain | AuthMethod::Xoauth2 => {
+                let response = self.whole()?;
+                let line = Zeroizing::new(format!("{command} {}\r\n", *response));
+                if line.len() > LINE_LIMIT {
+                    return Ok(Zeroizing::new(format!("{command}\r\n")));
+                }
+                self.given = 1;
+                Ok(line)
+            }
+        }
     }
 
-    /// False once the server has closed it, asked us to go (421), or left us in an unknown state.
-    #[must_use]
-    pub fn is_reusable(&self) -> bool {
-        todo!()
+    /// The answer to a 334.
+    fn next(&mut self, challenge: &str) -> Result<Zeroizing<String>, Fault> {
+        let Auth { method, user, .. } = self.auth;
+        let response = match (method, self.given) {
+            // Servers word their prompts as they like; the order is always the same.
+            (AuthMethod::Login, 0) => Zeroizing::new(BASE64_STANDARD.encode(user)),
+            (AuthMethod::Login, 1) => Zeroizing::new(BASE64_STANDARD.encode(self.secret.expose())),
+            (AuthMethod::Plain | AuthMethod::Xoauth2, 0) => self.whole()?,
+            (AuthMethod::CramMd5, 0) => cram_md5(user, self.secret, challenge)?,
+            // Google tells in a challenge why it refuses a token, and waits for an empty line before it says 535.
+            (AuthMethod::Xoauth2, 1) => Zeroizing::default(),
+            (AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2, _more) => {
+                return Err(Fault::Failed(format!("{}: it asks for more than {} has", words::ODD_CHALLENGE, name(*method))));
+            }
+        };
+        self.given += 1;
+        Ok(Zeroizing::new(format!("{}\r\n", *response)))
     }
 
-    /// How long it has been open, and idle: Exchange Online ends sessions after about ten minutes, idle ones after five.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        todo!()
+    /// PLAIN (RFC 4616) and XOAUTH2 say everything at once.
+    fn whole(&self) -> Result<Zeroizing<String>, Fault> {
+        let user = self.auth.user.as_str();
+        let encoded = match self.auth.method {
+            AuthMethod::Xoauth2 => Credentials::new_xoauth2(user, self.secret.expose()).encode(AUTH_XOAUTH2, ""),
+            AuthMethod::Plain | AuthMethod::Login | AuthMethod::CramMd5 => {
+                Credentials::new(user, self.secret.expose()).encode(AUTH_PLAIN, "")
+            }
+        };
+        encoded.map(Zeroizing::new).map_err(|error| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE)))
     }
+}
 
-    /// Says QUIT and closes; waits briefly for the answer.
-    pub async fn quit(self) {
-        todo!()
+/// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on, and a SHA-256 in hexadecimal has just 64.
+fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<String>, Fault> {
+    let nonsense = |error: &dyn std::fmt::Display| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE));
+    let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| nonsense(&error))?;
+    let mut mac = Hmac::<Md5>::new_from_slice(secret.expose().as_bytes()).map_err(|error| nonsense(&error))?;
+    mac.update(&challenge);
+    let digest = mac.finalize().into_bytes();
+    let hexadecimal = digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    Ok(Zeroizing::new(BASE64_STANDARD.encode(format!("{user} {hexadecimal}"))))
+}
+
+/// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the editor, not to the secret.
+async fn read_secret(auth: &Auth) -> Result<Secret, Fault> {
+    let path = auth.secret_file.clone();
+    let unusable =
+        |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{}\": {reason}", words::NO_SECRET, auth.secret_file.display()));
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await.map_err(|error| unusable(&error))?;
+    let text = Zeroizing::new(read.map_err(|error| unusable(&error))?);
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() || secret.len() > SECRET_LIMIT {
+        return Err(unusable(&format!("it has {} octets; 1 to {SECRET_LIMIT} make sense", secret.len())));
     }
+    Ok(Secret::new(secret.to_owned()))
+}
+
+fn positive(reply: Result<Reply, Fault>) -> Result<Reply, Fault> {
+    reply.and_then(|reply| if reply.is_positive() { Ok(reply) } else { Err(Fault::Reply(reply)) })
+}
+
+fn unreachable_address(address: SocketAddr, error: &mail_send::Error) -> Fault {
+    if matches!(error, mail_send::Error::Timeout) { Fault::TimedOut } else { Fault::Failed(format!("{address}: {error}")) }
 }

@@ -1,4 +1,4 @@
-//! What an answer or a fault of the server means: one pure table.
+//! The words of the table: where, what, for whom, what follows.
 
 use std::time::Duration;
 
@@ -105,10 +105,4 @@ impl Verdict {
             Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
         }
     }
-}
-
-/// The table.
-#[must_use]
-pub fn classify(_stage: Stage, _fault: &Fault) -> Verdict {
-    todo!()
 }

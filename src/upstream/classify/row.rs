@@ -1,0 +1,99 @@
+//! One row of the table, and how a reply is held against it.
+
+use crate::{
+    model::{EnhancedCode, Reply},
+    upstream::{Outcome, Stage},
+};
+
+/// A reply fits when stage, codes and words all do.
+pub(super) struct Row {
+    /// Where it has to be said; empty: anywhere.
+    pub(super) at: &'static [Stage],
+    /// `"535 5.7.139"`, `"5xx 5.2.251-255"`, `"xxx 4.7.66"`, `"4xx"`: `x` is any digit, the detail may be a range. Without an enhanced code any
+    /// will do, and none.
+    pub(super) codes: &'static str,
+    /// One of these has to be in the text, in any case of letters; empty: any text.
+    pub(super) says: &'static [&'static str],
+    /// What follows.
+    pub(super) outcome: Outcome,
+    /// What to tell the administrator.
+    pub(super) advice: &'static str,
+}
+
+impl Row {
+    pub(super) const fn new(codes: &'static str, says: &'static [&'static str], outcome: Outcome, advice: &'static str) -> Self {
+        Self { at: &[], codes, says, outcome, advice }
+    }
+
+    /// The same at these stages only.
+    pub(super) const fn at(self, at: &'static [Stage]) -> Self {
+        Self { at, ..self }
+    }
+
+    pub(super) fn fits(&self, stage: Stage, reply: &Reply) -> bool {
+        (self.at.is_empty() || self.at.contains(&stage))
+            && fits_codes(self.codes, reply.code, reply.enhanced)
+            && (self.says.is_empty() || self.says.iter().any(|words| contains(&reply.text, words)))
+    }
+
+    pub(super) const fn concerns_account(&self) -> bool {
+        match self.outcome {
+            Outcome::Pause(_) | Outcome::Stop => true,
+            Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
+        }
+    }
+}
+
+fn contains(text: &str, words: &str) -> bool {
+    text.as_bytes().windows(words.len()).any(|window| window.eq_ignore_ascii_case(words.as_bytes()))
+}
+
+fn fits_codes(pattern: &str, code: u16, enhanced: Option<EnhancedCode>) -> bool {
+    let (basic, status) = pattern.split_once(' ').map_or((pattern, None), |(basic, status)| (basic, Some(status)));
+    let digits = code.to_string();
+    let fits_basic =
+        basic.len() == digits.len() && basic.bytes().zip(digits.bytes()).all(|(wanted, given)| wanted == b'x' || wanted == given);
+    fits_basic && status.is_none_or(|status| enhanced.is_some_and(|enhanced| fits_status(status, enhanced)))
+}
+
+fn fits_status(pattern: &str, EnhancedCode(class, subject, detail): EnhancedCode) -> bool {
+    let mut parts = pattern.split('.');
+    let fits = |part: Option<&str>, given: u16| {
+        let part = part.unwrap_or_default();
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        part == "x" || matches!((from.parse(), to.parse()), (Ok(from), Ok(to)) if (from..=to).contains(&given))
+    };
+    fits(parts.next(), class) && fits(parts.next(), subject) && fits(parts.next(), detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, reply: &str, expected: bool) {
+        let (code, text) = reply.split_once(' ').unwrap_or((reply, ""));
+        let reply = Reply::new(code.parse().unwrap(), text);
+        assert_eq!(fits_codes(pattern, reply.code, reply.enhanced), expected, "{pattern} on {reply}");
+    }
+
+    #[test]
+    fn codes_fit_their_pattern() {
+        check("535 5.7.139", "535 5.7.139 no", true);
+        check("535 5.7.139", "535 5.7.13 no", false);
+        check("535 5.7.139", "550 5.7.139 no", false);
+        check("5xx", "550 no", true);
+        check("5xx", "450 4.2.1 no", false);
+        check("5xx 5.7.139", "550 no", false);
+        check("xxx 4.7.500-699", "451 4.7.500 no", true);
+        check("xxx 4.7.500-699", "451 4.7.699 no", true);
+        check("xxx 4.7.500-699", "451 4.7.700 no", false);
+        check("5xx 5.6.x", "554 5.6.211 no", true);
+        check("5xx 5.6.x", "554 5.7.6 no", false);
+    }
+
+    #[test]
+    fn words_are_found_in_any_case() {
+        assert!(contains("STOREDRV.Submission", "storedrv.SUB"));
+        assert!(!contains("no", "nope"));
+    }
+}

@@ -1,0 +1,244 @@
+//! A connection that is logged in, and the transactions over it (RFC 5321 3.3, RFC 2920).
+//!
+//! # Failure
+//! [`Connection::send`] always ends in a [`Report`]. After anything but a plain answer the connection is no longer [reusable](Connection::is_reusable).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::trace;
+
+use crate::{
+    message::Text,
+    metrics::Metrics,
+    model::Reply,
+    upstream::{
+        Fault, Handover, Report, Stage, Timeouts,
+        offers::Offers,
+        stuffing::Stuffing,
+        transaction::{Broken, Command, Left, Next, Transaction, Use},
+        wire::Wire,
+    },
+};
+
+/// Exchange Online ends sessions after about ten minutes; leave before.
+const MAX_AGE: Duration = Duration::from_secs(9 * 60);
+
+/// Exchange Online closes idle connections after five minutes, firewalls on the way often sooner.
+const MAX_IDLE: Duration = Duration::from_secs(2 * 60);
+
+/// Most commands sent before their replies are read. RFC 2920 3.1: neither side may come to wait for the other; the replies to so many fit
+/// into the smallest receive window in use.
+const PIPELINED: usize = 100;
+
+/// Text is collected up to this many octets before it is written, so that a small message and its final dot go out in one write.
+const WRITE_SIZE: usize = 128 * 1024;
+
+/// A connection that is ready for `MAIL FROM`.
+pub struct Connection {
+    wire: Wire,
+    offers: Offers,
+    timeouts: Timeouts,
+    metrics: Metrics,
+    opened: Instant,
+    idle_since: Instant,
+    state: State,
+    /// What is to be written next; kept for its capacity.
+    out: Vec<u8>,
+    /// The chunk of text just read; kept for its capacity.
+    chunk: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Logged in, no transaction yet.
+    New,
+    /// Between transactions.
+    Used,
+    /// The last transaction was abandoned before end of data: RSET comes first.
+    OwesReset,
+    /// Closed, closing, or out of step.
+    Unusable,
+}
+
+impl Connection {
+    pub(super) fn new(wire: Wire, offers: Offers, timeouts: Timeouts, metrics: Metrics) -> Self {
+        let now = Instant::now();
+        Self { wire, offers, timeouts, metrics, opened: now, idle_since: now, state: State::New, out: Vec::new(), chunk: Vec::new() }
+    }
+
+    /// One transaction.
+    pub async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
+        let (envelope, mut text) = handover.into_parts();
+        let connection = match self.state {
+            State::New => Use::First,
+            State::Used | State::OwesReset | State::Unusable => Use::Again,
+        };
+        let mut transaction = Transaction::new(&envelope.sender, &envelope.recipients, &self.offers, connection);
+        let ended = self.transact(&envelope, &mut text, &mut transaction).await;
+        self.idle_since = Instant::now();
+        match ended {
+            Ok(end_of_data) => transaction.conclude(end_of_data),
+            Err(broken) => {
+                self.state = State::Unusable;
+                transaction.broken(broken)
+            }
+        }
+    }
+
+    /// The answer to end of data, if it came to that.
+    async fn transact<T: Text>(
+        &mut self,
+        envelope: &Handover<()>,
+        text: &mut T,
+        transaction: &mut Transaction,
+    ) -> Result<Option<Reply>, Broken> {
+        self.tell_envelope(envelope, transaction).await?;
+        match transaction.next() {
+            Next::Text => {
+                let reply = self.tell_text(text).await?;
+                // 421 is an answer to the message, and the end of the session.
+                self.state = if reply.code == 421 || reply.code / 100 == 3 { State::Unusable } else { State::Used };
+                self.metrics.upstream().message_bytes.inc_by(envelope.size);
+                Ok(Some(reply))
+            }
+            Next::LoneDot => {
+                self.state = if self.take_back().await.is_ok() { State::Used } else { State::Unusable };
+                Ok(None)
+            }
+            Next::Nothing(Left::Open) => {
+                self.state = State::OwesReset;
+                Ok(None)
+            }
+            Next::Nothing(Left::Clean) => {
+                self.state = State::Used;
+                Ok(None)
+            }
+        }
+    }
+
+    /// MAIL, RCPT and DATA, in one write if the server takes pipelined commands, else one by one.
+    async fn tell_envelope(&mut self, envelope: &Handover<()>, transaction: &mut Transaction) -> Result<(), Broken> {
+        let mut commands = transaction.commands();
+        match self.state {
+            State::New => {}
+            State::Used => self.check_alive().await?,
+            State::OwesReset => {
+                self.check_alive().await?;
+                commands.insert(0, Command::Reset);
+            }
+            State::Unusable => return Err(Broken(Stage::MailFrom, Fault::Closed)),
+        }
+        let at_once = if self.offers.pipelining { PIPELINED } else { 1 };
+        for group in commands.chunks(at_once) {
+            if !transaction.wants(group) {
+                break;
+            }
+            let first = group.first().map_or(Stage::MailFrom, |command| command.stage());
+            let lines = self.render(group, envelope);
+            self.wire.write(lines.as_bytes(), self.timeouts.command).await.map_err(|fault| Broken(first, fault))?;
+            for command in group {
+                let within = match command {
+                    Command::Reset | Command::Mail | Command::Rcpt(_) => self.timeouts.command,
+                    Command::Data => self.timeouts.data,
+                };
+                let reply = self.wire.reply(within).await.map_err(|fault| Broken(command.stage(), fault))?;
+                trace!(?command, %reply, "the server answered");
+                transaction.hear(*command, reply)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn render(&self, commands: &[Command], envelope: &Handover<()>) -> String {
+        let mut lines = String::new();
+        for command in commands {
+            match command {
+                Command::Reset => lines.push_str("RSET\r\n"),
+                Command::Mail => self.offers.mail(envelope, &mut lines),
+                Command::Rcpt(place) => {
+                    if let Some(recipient) = envelope.recipients.get(*place) {
+                        self.offers.rcpt(recipient, &mut lines);
+                    }
+                }
+                Command::Data => lines.push_str("DATA\r\n"),
+            }
+        }
+        lines
+    }
+
+    /// Before a used connection is used again: the server may have closed it, or said 421, while it was idle.
+    async fn check_alive(&mut self) -> Result<(), Broken> {
+        match self.wire.unasked().await {
+            None => Ok(()),
+            Some(fault) => Err(Broken(Stage::MailFrom, fault)),
+        }
+    }
+
+    /// The text and the final dot; the answer to them.
+    async fn tell_text<T: Text>(&mut self, text: &mut T) -> Result<Reply, Broken> {
+        let mut stuffing = Stuffing::default();
+        self.out.clear();
+        loop {
+            let unreadable = |error| Broken(Stage::Body, Fault::Failed(format!("{}: {error}", words::UNREADABLE)));
+            text.read(&mut self.chunk).await.map_err(unreadable)?;
+            if self.chunk.is_empty() {
+                break;
+            }
+            if !self.out.is_empty() && self.out.len() + self.chunk.len() > WRITE_SIZE {
+                self.wire.write(&self.out, self.timeouts.block).await.map_err(|fault| Broken(Stage::Body, fault))?;
+                self.out.clear();
+            }
+            stuffing.push(&self.chunk, &mut self.out);
+        }
+        stuffing.finish(&mut self.out);
+        let begun = Instant::now();
+        self.wire.write(&self.out, self.timeouts.block).await.map_err(in_doubt)?;
+        let reply = self.wire.reply(self.timeouts.end_of_data).await.map_err(|fault| Broken(Stage::EndOfData, fault))?;
+        self.metrics.upstream().answer.observe(begun.elapsed().as_secs_f64());
+        trace!(%reply, "the server answered to end of data");
+        Ok(reply)
+    }
+
+    /// RFC 2920 3.1: an empty message to nobody.
+    async fn take_back(&mut self) -> Result<(), Fault> {
+        self.wire.write(b".\r\n", self.timeouts.command).await?;
+        match self.wire.reply(self.timeouts.command).await? {
+            Reply { code: 421, .. } => Err(Fault::Closed),
+            _whatever => Ok(()),
+        }
+    }
+
+    /// False once the server has closed it, asked us to go (421), or left us in an unknown state.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        self.state != State::Unusable
+    }
+
+    /// Young enough, and not idle for too long: Exchange Online ends sessions after about ten minutes, idle ones after five.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.opened.elapsed() < MAX_AGE && self.idle_since.elapsed() < MAX_IDLE
+    }
+
+    /// Says QUIT and closes; waits briefly for the answer.
+    pub async fn quit(self) {
+        if self.state != State::Unusable {
+            self.wire.quit().await;
+        }
+    }
+}
+
+/// Words that `classify` knows our own failures by.
+pub(super) mod words {
+    pub(in crate::upstream) const UNREADABLE: &str = "the message could not be read from disk";
+}
+
+/// A failed last write may yet have carried the final dot. A refusal that was waiting is one; an acceptance is not believed.
+fn in_doubt(fault: Fault) -> Broken {
+    let fault = match fault {
+        Fault::Reply(reply) if reply.is_positive() => Fault::Closed,
+        fault @ (Fault::Reply(_) | Fault::Closed | Fault::TimedOut | Fault::Failed(_)) => fault,
+    };
+    Broken(Stage::EndOfData, fault)
+}

@@ -1,0 +1,184 @@
+//! What a server said in answer to `EHLO` (RFC 5321 4.1.1.1), and the commands that follow from it. Pure.
+
+use std::fmt::Write as _;
+
+use crate::{
+    model::{BodyKind, Notify, Recipient, ReturnContent},
+    upstream::Handover,
+};
+
+/// The extensions that matter to us.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Offers {
+    /// RFC 3207.
+    pub(super) starttls: bool,
+    /// RFC 2920.
+    pub(super) pipelining: bool,
+    /// RFC 1870. What limit it names does not matter: the server itself refuses a `SIZE=` beyond it, in its own words.
+    pub(super) size: bool,
+    /// RFC 6152.
+    pub(super) eight_bit: bool,
+    /// RFC 6531.
+    pub(super) smtputf8: bool,
+    /// RFC 3461.
+    pub(super) dsn: bool,
+    /// RFC 4954: the mechanisms, in upper case.
+    pub(super) mechanisms: Vec<String>,
+}
+
+impl Offers {
+    /// From the lines of the answer, the greeting first.
+    pub(super) fn read(lines: &[String]) -> Self {
+        let mut offers = Self::default();
+        for line in lines.iter().skip(1) {
+            let line = line.to_ascii_uppercase();
+            let (keyword, parameters) = line.split_once([' ', '=']).unwrap_or((&line, ""));
+            match keyword {
+                "STARTTLS" => offers.starttls = true,
+                "PIPELINING" => offers.pipelining = true,
+                "SIZE" => offers.size = true,
+                "8BITMIME" => offers.eight_bit = true,
+                "SMTPUTF8" => offers.smtputf8 = true,
+                "DSN" => offers.dsn = true,
+                // "AUTH=LOGIN" is how servers said it before RFC 2554; some still say both.
+                "AUTH" => offers.mechanisms.extend(parameters.split_whitespace().map(str::to_owned)),
+                _unknown => {}
+            }
+        }
+        offers
+    }
+
+    /// `MAIL FROM`.
+    pub(super) fn mail(&self, envelope: &Handover<()>, out: &mut String) {
+        let _infallible = write!(out, "MAIL FROM:<{}>", envelope.sender);
+        if self.size {
+            let _infallible = write!(out, " SIZE={}", envelope.size);
+        }
+        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered. Deliberately laxer: it is sent as it is, as
+        // devices have always done; servers have been 8-bit clean for decades, and a conversion would break signed messages.
+        if self.eight_bit && envelope.body == BodyKind::EightBitMime {
+            out.push_str(" BODY=8BITMIME");
+        }
+        if self.smtputf8 && envelope.needs_smtputf8() {
+            out.push_str(" SMTPUTF8");
+        }
+        if self.dsn {
+            match envelope.ret {
+                Some(ReturnContent::Full) => out.push_str(" RET=FULL"),
+                Some(ReturnContent::Headers) => out.push_str(" RET=HDRS"),
+                None => {}
+            }
+            if let Some(envid) = envelope.envid.as_deref().filter(|envid| is_parameter(envid)) {
+                let _infallible = write!(out, " ENVID={envid}");
+            }
+        }
+        out.push_str("\r\n");
+    }
+
+    /// `RCPT TO`.
+    pub(super) fn rcpt(&self, recipient: &Recipient, out: &mut String) {
+        let _infallible = write!(out, "RCPT TO:<{}>", recipient.address);
+        if self.dsn {
+            if let Some(notify) = recipient.notify {
+                out.push_str(" NOTIFY=");
+                out.push_str(&conditions(notify));
+            }
+            if let Some(orcpt) = recipient.orcpt.as_deref().filter(|orcpt| is_parameter(orcpt)) {
+                let _infallible = write!(out, " ORCPT={orcpt}");
+            }
+        }
+        out.push_str("\r\n");
+    }
+}
+
+/// RFC 3461 4.1: `NEVER`, or a list.
+fn conditions(notify: Notify) -> String {
+    let named = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
+    let wanted = named.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect::<Vec<_>>();
+    if wanted.is_empty() { "NEVER".to_owned() } else { wanted.join(",") }
+}
+
+/// RFC 5321 4.1.2: the value of a parameter has no blanks and no control characters. What came from a device is not trusted to obey.
+fn is_parameter(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ReversePath;
+
+    const EXCHANGE: &str = "SY5P282CA0097.outlook.office365.com Hello [172.105.184.101]|SIZE 157286400|PIPELINING|DSN|ENHANCEDSTATUSCODES|\
+        AUTH LOGIN XOAUTH2|8BITMIME|BINARYMIME|CHUNKING|SMTPUTF8";
+
+    fn read(answer: &str) -> Offers {
+        Offers::read(&answer.split('|').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn recipient(address: &str) -> Recipient {
+        Recipient::new(address.parse().unwrap())
+    }
+
+    #[test]
+    fn the_answer_of_exchange_online_is_understood() {
+        let offers = read(EXCHANGE);
+        assert_eq!(
+            offers,
+            Offers {
+                starttls: false,
+                pipelining: true,
+                size: true,
+                eight_bit: true,
+                smtputf8: true,
+                dsn: true,
+                mechanisms: vec!["LOGIN".to_owned(), "XOAUTH2".to_owned()],
+            }
+        );
+    }
+
+    #[test]
+    fn odd_answers_are_understood_as_far_as_they_go() {
+        assert_eq!(read("STARTTLS"), Offers::default(), "the first line is a greeting");
+        assert_eq!(read("x|auth=plain login|starttls|").mechanisms, ["PLAIN", "LOGIN"]);
+        assert!(read("x|StartTLS").starttls);
+    }
+
+    #[test]
+    fn parameters_are_given_only_where_they_were_offered() {
+        let mut to = recipient("ann@contoso.com");
+        to.notify = Some(Notify { success: true, failure: true, delay: false });
+        to.orcpt = Some("rfc822;ann@contoso.com".to_owned());
+        let handover = Handover {
+            sender: ReversePath::Mailbox("scän@contoso.com".parse().unwrap()),
+            recipients: vec![to.clone()],
+            size: 1234,
+            body: BodyKind::EightBitMime,
+            smtputf8: true,
+            ret: Some(ReturnContent::Headers),
+            envid: Some("QQ314159".to_owned()),
+            text: (),
+        };
+        let lines = |offers: &Offers| {
+            let mut out = String::new();
+            offers.mail(&handover, &mut out);
+            offers.rcpt(&to, &mut out);
+            out
+        };
+        assert_eq!(lines(&Offers::default()), "MAIL FROM:<scän@contoso.com>\r\nRCPT TO:<ann@contoso.com>\r\n");
+        assert_eq!(
+            lines(&read(EXCHANGE)),
+            "MAIL FROM:<scän@contoso.com> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ314159\r\n\
+             RCPT TO:<ann@contoso.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;ann@contoso.com\r\n"
+        );
+    }
+
+    #[test]
+    fn a_parameter_cannot_smuggle_a_command() {
+        let mut to = recipient("ann@contoso.com");
+        to.notify = Some(Notify::default());
+        to.orcpt = Some("rfc822;x\r\nRCPT TO:<eve@example.com>".to_owned());
+        let mut out = String::new();
+        read(EXCHANGE).rcpt(&to, &mut out);
+        assert_eq!(out, "RCPT TO:<ann@contoso.com> NOTIFY=NEVER\r\n");
+    }
+}

@@ -1,0 +1,171 @@
+//! TLS towards the server: whom to trust, the handshake, and what its failures mean in words.
+//!
+//! TLS 1.2 and 1.3 only (RFC 8996). Nothing is pinned: Exchange Online moved its chain to DigiCert Global Root G2 in 2026.
+//!
+//! # Failure
+//! [`Tls::new`] fails on a `ca_file` without certificates. [`Tls::handshake`] yields a [`Fault`] whose words `classify` knows.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    time_provider::TimeProvider,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::{
+    clock::Clock,
+    model::Timestamp,
+    upstream::{Destination, Fault, Verification, wire, wire::Stream},
+};
+
+/// Words that [`classify`](crate::upstream::classify) knows the handshake's failures by.
+pub(super) mod words {
+    pub(in crate::upstream) const EXPIRED: &str = "the server's certificate has expired";
+    pub(in crate::upstream) const NOT_YET: &str = "the server's certificate is not valid yet";
+    pub(in crate::upstream) const WRONG_NAME: &str = "the server's certificate is for another name";
+    pub(in crate::upstream) const UNKNOWN_ISSUER: &str = "the server's certificate comes from an issuer that is not trusted";
+    pub(in crate::upstream) const BAD_CERTIFICATE: &str = "the server's certificate is not acceptable";
+    pub(in crate::upstream) const NOT_TLS: &str = "the server did not answer with TLS";
+    pub(in crate::upstream) const NO_COMMON_VERSION: &str = "the server offers nothing newer than TLS 1.1, or no cipher that is still safe";
+}
+
+/// How to speak TLS with one account's server.
+pub(super) struct Tls {
+    connector: TlsConnector,
+    name: Result<ServerName<'static>, Fault>,
+}
+
+impl Tls {
+    /// Reads the trust store.
+    pub(super) fn new(destination: &Destination, clock: Clock) -> io::Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(WallClock(clock)))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?;
+        let config = match destination.verify {
+            Verification::Required => builder.with_root_certificates(trusted(destination.ca_file.as_deref())?),
+            Verification::Off => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        };
+        let name = ServerName::try_from(destination.host.clone())
+            .map_err(|_not_a_name| Fault::Failed(format!("\"{}\" is neither a DNS name nor an address", destination.host)));
+        Ok(Self { connector: TlsConnector::from(Arc::new(config.with_no_client_auth())), name })
+    }
+
+    /// The handshake, over TCP or after STARTTLS.
+    pub(super) async fn handshake(&self, stream: Box<dyn Stream>, within: Duration) -> Result<Box<dyn Stream>, Fault> {
+        match timeout(within, self.connector.connect(self.name.clone()?, stream)).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => Err(fault(&error)),
+            Err(_elapsed) => Err(Fault::TimedOut),
+        }
+    }
+}
+
+/// `ca_file` alone, else the platform's store, else Mozilla's list (a container without certificates has no store).
+fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    if let Some(path) = ca_file {
+        let unreadable = |error: &dyn std::fmt::Display| io::Error::other(format!("ca_file \"{}\": {error}", path.display()));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+            store.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
+        }
+        if store.is_empty() {
+            return Err(unreadable(&"there is no certificate in it; it has to be in PEM form"));
+        }
+        return Ok(store);
+    }
+    // Platform stores do hold certificates that cannot be read; the others are good all the same.
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    Ok(store)
+}
+
+/// What a failed handshake means.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors of rustls are shown in its own words")]
+fn fault(error: &io::Error) -> Fault {
+    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
+        return wire::fault(error);
+    };
+    Fault::Failed(match cause {
+        TlsError::InvalidCertificate(reason) => describe(reason),
+        TlsError::InvalidMessage(_) => format!("{} ({cause})", words::NOT_TLS),
+        TlsError::PeerIncompatible(_)
+        | TlsError::AlertReceived(rustls::AlertDescription::ProtocolVersion | rustls::AlertDescription::HandshakeFailure) => {
+            format!("{} ({cause})", words::NO_COMMON_VERSION)
+        }
+        other => other.to_string(),
+    })
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors of rustls are shown in its own words")]
+fn describe(reason: &CertificateError) -> String {
+    let on = |time: &UnixTime| Timestamp::from_millis(time.as_secs().saturating_mul(1000)).to_rfc3339();
+    match reason {
+        CertificateError::Expired => words::EXPIRED.to_owned(),
+        CertificateError::ExpiredContext { not_after, .. } => format!("{}: it ended at {}", words::EXPIRED, on(not_after)),
+        CertificateError::NotValidYet => words::NOT_YET.to_owned(),
+        CertificateError::NotValidYetContext { not_before, .. } => format!("{}: it begins at {}", words::NOT_YET, on(not_before)),
+        CertificateError::NotValidForName => words::WRONG_NAME.to_owned(),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            format!("{}: \"{}\" was asked for, it is for {}", words::WRONG_NAME, expected.to_str(), presented.join(", "))
+        }
+        CertificateError::UnknownIssuer => words::UNKNOWN_ISSUER.to_owned(),
+        other => format!("{}: {other}", words::BAD_CERTIFICATE),
+    }
+}
+
+/// Certificates are judged by the same clock as everything else.
+#[derive(Debug)]
+struct WallClock(Clock);
+
+impl TimeProvider for WallClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().as_millis())))
+    }
+}
+
+/// `verify = false`: any certificate will do, for servers on the own network. The handshake itself is still checked.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,220 @@
+//! What is known of one transaction so far, and what it means for each recipient. Pure.
+
+use crate::{
+    model::{Recipient, Reply, ReversePath},
+    upstream::{Concern, Counted, Fault, Outcome, Report, Stage, Trouble, Verdict, classify, offers::Offers},
+};
+
+/// Where a transaction broke off, and why. The connection must not be used again.
+pub(super) struct Broken(pub(super) Stage, pub(super) Fault);
+
+/// One command of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Command {
+    /// RSET: what was left open by the transaction before.
+    Reset,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO, by the recipient's place.
+    Rcpt(usize),
+    /// DATA.
+    Data,
+}
+
+impl Command {
+    pub(super) const fn stage(self) -> Stage {
+        match self {
+            Self::Reset | Self::Mail => Stage::MailFrom,
+            Self::Rcpt(_) => Stage::RcptTo,
+            Self::Data => Stage::Data,
+        }
+    }
+}
+
+/// Whether the connection has carried a transaction before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    First,
+    Again,
+}
+
+/// What follows the envelope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// Somebody was accepted and the server waits for the text.
+    Text,
+    /// Nobody was accepted, and the server waits for the text all the same.
+    LoneDot,
+    /// Nothing more can be sent. `Left` says whether the server still has an open transaction.
+    Nothing(Left),
+}
+
+/// What a transaction without end of data leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    Open,
+    Clean,
+}
+
+/// One transaction in progress.
+pub(super) struct Transaction {
+    connection: Use,
+    mail: Answer,
+    data: Answer,
+    /// What each recipient met with; none while it is still to be asked for, or accepted.
+    recipients: Vec<Standing>,
+    account: Option<Trouble>,
+}
+
+enum Answer {
+    Awaited,
+    Positive,
+    Negative(Verdict),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum Standing {
+    Awaited,
+    Accepted,
+    Judged(Verdict),
+}
+
+impl Transaction {
+    /// Nothing said yet. Addresses that the server cannot be told of are judged at once.
+    pub(super) fn new(sender: &ReversePath, recipients: &[Recipient], offers: &Offers, connection: Use) -> Self {
+        let mut transaction = Self {
+            connection,
+            mail: Answer::Awaited,
+            data: Answer::Awaited,
+            recipients: Vec::with_capacity(recipients.len()),
+            account: None,
+        };
+        // RFC 6531 3.2, 3.5: such an address must not be sent to a server that does not offer SMTPUTF8.
+        let speakable = |needs: bool| offers.smtputf8 || !needs;
+        let sender_speakable = speakable(sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8));
+        for recipient in recipients {
+            let standing = if !sender_speakable {
+                Standing::Judged(transaction.judge(Stage::MailFrom, unspeakable()))
+            } else if speakable(recipient.address.needs_smtputf8()) {
+                Standing::Awaited
+            } else {
+                Standing::Judged(transaction.judge(Stage::RcptTo, unspeakable()))
+            };
+            transaction.recipients.push(standing);
+        }
+        transaction
+    }
+
+    /// The commands to be sent, in their order.
+    pub(super) fn commands(&self) -> Vec<Command> {
+        let awaited = self.recipients.iter().enumerate().filter(|(_, standing)| **standing == Standing::Awaited);
+        let recipients = awaited.map(|(place, _)| Command::Rcpt(place)).collect::<Vec<_>>();
+        if recipients.is_empty() {
+            return Vec::new();
+        }
+        [Command::Mail].into_iter().chain(recipients).chain([Command::Data]).collect()
+    }
+
+    /// Whether these commands are still of use: not after MAIL was refused, nor DATA alone when nobody was accepted.
+    pub(super) fn wants(&self, commands: &[Command]) -> bool {
+        match self.mail {
+            Answer::Negative(_) => false,
+            Answer::Awaited | Answer::Positive => commands != [Command::Data] || self.recipients.contains(&Standing::Accepted),
+        }
+    }
+
+    /// Takes in the answer to a command.
+    ///
+    /// # Errors
+    /// When the answer ends the session (421) or makes no sense.
+    pub(super) fn hear(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
+        let stage = command.stage();
+        let good = match command {
+            Command::Reset | Command::Mail | Command::Rcpt(_) => reply.is_positive(),
+            Command::Data => reply.code == 354,
+        };
+        if reply.code == 421 || !(good || reply.is_transient() || reply.is_permanent()) {
+            return Err(Broken(stage, Fault::Reply(reply)));
+        }
+        match command {
+            // RFC 5321 4.1.1.5 has no refusal of RSET. Should MAIL not work after it, the answer to MAIL says so.
+            Command::Reset => {}
+            Command::Mail if good => self.mail = Answer::Positive,
+            Command::Mail => self.mail = Answer::Negative(self.judge(stage, Fault::Reply(reply))),
+            Command::Data if good => self.data = Answer::Positive,
+            // The envelope was refused already; "503 need MAIL" or "554 no valid recipients" say nothing new.
+            Command::Rcpt(_) if matches!(self.mail, Answer::Negative(_)) => {}
+            Command::Data if !self.recipients.contains(&Standing::Accepted) => {}
+            Command::Data => self.data = Answer::Negative(self.judge(stage, Fault::Reply(reply))),
+            Command::Rcpt(place) => {
+                let standing = if good { Standing::Accepted } else { Standing::Judged(self.judge(stage, Fault::Reply(reply))) };
+                if let Some(slot) = self.recipients.get_mut(place) {
+                    *slot = standing;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What to do now that the envelope has been answered as far as it was sent.
+    pub(super) fn next(&self) -> Next {
+        let accepted = matches!(self.mail, Answer::Positive) && self.recipients.contains(&Standing::Accepted);
+        match (&self.data, &self.mail) {
+            (Answer::Positive, _) if accepted => Next::Text,
+            // RFC 2920 3.1: DATA sent ahead may be answered with 354 although nobody was accepted; a lone dot takes it back.
+            (Answer::Positive, _) => Next::LoneDot,
+            (Answer::Awaited | Answer::Negative(_), Answer::Positive) => Next::Nothing(Left::Open),
+            (Answer::Awaited | Answer::Negative(_), Answer::Awaited | Answer::Negative(_)) => Next::Nothing(Left::Clean),
+        }
+    }
+
+    /// The report, when the envelope was refused, or end of data answered.
+    pub(super) fn conclude(mut self, end_of_data: Option<Reply>) -> Report {
+        let last = end_of_data.map(|reply| self.judge(Stage::EndOfData, Fault::Reply(reply)));
+        self.report(last, Counted::Perhaps)
+    }
+
+    /// The report, when the connection did not last to the end.
+    pub(super) fn broken(mut self, Broken(stage, fault): Broken) -> Report {
+        let counted = match (self.connection, &self.mail) {
+            (Use::Again, Answer::Awaited) => Counted::No,
+            (Use::First | Use::Again, Answer::Awaited | Answer::Positive | Answer::Negative(_)) => Counted::Perhaps,
+        };
+        let last = self.judge(stage, fault);
+        self.report(Some(last), counted)
+    }
+
+    /// `last` is for those who have no verdict of their own.
+    fn report(self, last: Option<Verdict>, counted: Counted) -> Report {
+        let Self { mail, data, recipients, account, .. } = self;
+        let accepted = recipients.iter().filter(|standing| **standing == Standing::Accepted).count();
+        let for_all = match (mail, data) {
+            (Answer::Negative(verdict), _) | (_, Answer::Negative(verdict)) => Some(verdict),
+            (Answer::Awaited | Answer::Positive, Answer::Awaited | Answer::Positive) => last,
+        };
+        let settle = |standing| match standing {
+            // A server that takes nobody has no limit to be stepped around: asking again at once would never end.
+            Standing::Judged(verdict) if verdict.outcome == Outcome::NextTransaction && accepted == 0 => {
+                Verdict { outcome: Outcome::Retry, ..verdict }
+            }
+            Standing::Judged(verdict) => verdict,
+            Standing::Awaited | Standing::Accepted => for_all.clone().unwrap_or_else(|| classify(Stage::MailFrom, &Fault::Closed)),
+        };
+        Report { recipients: recipients.into_iter().map(settle).collect(), account, counted }
+    }
+
+    /// The verdict; what concerns the account is noted for it, the first time.
+    fn judge(&mut self, stage: Stage, fault: Fault) -> Verdict {
+        let verdict = classify(stage, &fault);
+        match verdict.concern {
+            Concern::Account if self.account.is_none() => self.account = Some(Trouble { stage, fault, verdict: verdict.clone() }),
+            Concern::Account | Concern::Message | Concern::Recipient => {}
+        }
+        verdict
+    }
+}
+
+/// RFC 6531 3.5 gives this code to the server; here it never gets to hear the address.
+fn unspeakable() -> Fault {
+    Fault::Reply(Reply::fixed(553, crate::model::EnhancedCode(5, 6, 7), "The server does not offer SMTPUTF8, which this address needs"))
+}
