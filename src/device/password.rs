@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     device::settings::PasswordSource,
     model::Secret,
-    smtp::{Login, Mechanism},
+    smtp::{Login, Mechanism, auth::verify_cram_md5},
 };
 
 impl PasswordSource {
@@ -24,7 +24,7 @@ impl PasswordSource {
     pub(super) fn matches(&self, login: &Login) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, Login::Password { password, .. }) => same(secret, password),
-            (Self::Clear { secret, .. }, Login::CramMd5 { challenge, digest, .. }) => cram_md5(secret, challenge, digest),
+            (Self::Clear { secret, .. }, Login::CramMd5 { challenge, digest, .. }) => verify_cram_md5(challenge, digest, secret),
             (Self::Clear { secret, .. }, Login::DigestMd5(response)) => response.verify(secret),
             (Self::Argon2(hash), Login::Password { password, .. }) => argon2(hash, password),
             (Self::Argon2(_), Login::CramMd5 { .. } | Login::DigestMd5(_)) => false,
@@ -41,25 +41,6 @@ fn same(stored: &Secret, given: &Secret) -> bool {
 
 fn argon2(hash: &str, given: &Secret) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(given.expose().as_bytes(), &hash).is_ok())
-}
-
-/// RFC 2195 2: HMAC-MD5 of the challenge, keyed with the password.
-fn cram_md5(secret: &Secret, challenge: &str, digest: &str) -> bool {
-    use std::fmt::Write;
-
-    use hmac::Mac;
-
-    // A key of any length is taken (RFC 2104 3).
-    let Ok(mut mac) = hmac::Hmac::<md5::Md5>::new_from_slice(secret.expose().as_bytes()) else {
-        return false;
-    };
-    mac.update(challenge.as_bytes());
-    let expected = mac.finalize().into_bytes().iter().fold(String::with_capacity(32), |mut hex, octet| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(hex, "{octet:02x}");
-        hex
-    });
-    expected.as_bytes().ct_eq(digest.to_ascii_lowercase().as_bytes()).into()
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(super) async fn encrypt<IO: Transport + 'static>(
             metrics.handshakes_failed.inc();
             match (client.device(), &error) {
                 (Some(device), HandshakeError::TooOld { .. }) => {
-                    warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused")
+                    warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused");
                 }
                 (Some(_) | None, _) => debug!(peer = %client.peer(), %error, "handshake failed"),
             }

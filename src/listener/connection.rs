@@ -25,7 +25,7 @@ use crate::{
         wire::{Transport, Wire},
     },
     model::{TlsVersion, Via},
-    smtp::{Action, Answer, Login, Question, Quirk, Session, StartTls},
+    smtp::{Action, Answer, Login, Question, Quirk, Session, StartTls, reply},
     spool::Committed,
 };
 
@@ -177,7 +177,7 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     async fn wait(&mut self) -> io::Result<Event> {
         let limits = &self.reception.shared().limits;
-        let patience = match (&self.message, self.client.device()) {
+        let patience = match (self.session.unfinished_text(), self.client.device()) {
             (Some(_), _) => limits.data_timeout,
             (None, Some(_)) => limits.command_timeout,
             (None, None) => limits.command_timeout.min(STRANGER_TIMEOUT),
@@ -250,7 +250,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             Err(broken) => {
                 self.reception.shared().metrics.receiving().session_panics.inc();
                 error!(%broken, "verifying a login ended in a panic");
-                return Answer::Refuse(trouble::LOCAL_ERROR);
+                return Answer::Refuse(reply::LOCAL_ERROR);
             }
         };
         if let Err(reply) = self.slot.pass_to(&client) {
@@ -280,7 +280,7 @@ impl<IO: Transport + 'static> Connection<IO> {
                 Ok(committed) => Answer::Accepted(committed),
                 Err(reply) => Answer::Refuse(reply),
             },
-            None => Answer::Refuse(trouble::LOCAL_ERROR),
+            None => Answer::Refuse(reply::LOCAL_ERROR),
         };
         self.answered(answer)
     }

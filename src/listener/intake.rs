@@ -12,7 +12,7 @@ use crate::{
     listener::{Receiving, trouble},
     message,
     model::{ByteSize, Envelope, Reply, ReversePath, TlsVersion, Via},
-    smtp::Transaction,
+    smtp::{Transaction, reply},
     spool::{Committed, Incoming, SpoolError},
 };
 
@@ -30,7 +30,7 @@ impl Intake {
     pub(super) async fn open(shared: &Receiving, client: &Client, via: Via, transaction: Transaction) -> Result<Self, Reply> {
         // A stranger's MAIL FROM has been refused, so this is a second lock on the same door.
         let Some(device) = client.device() else {
-            return Err(trouble::LOCAL_ERROR);
+            return Err(reply::LOCAL_ERROR);
         };
         let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size: _ } = transaction;
         let (id, received) = (shared.spool.new_id(), shared.clock.now());

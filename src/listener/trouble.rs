@@ -10,15 +10,12 @@ use crate::{
 pub(super) const TOO_BUSY: Reply = Reply::fixed(421, EnhancedCode(4, 3, 2), "Too many connections; try again later");
 /// Over a limit of this client.
 pub(super) const TOO_MANY_FROM_YOU: Reply = Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many connections from you; try again later");
-/// Something of ours broke.
-pub(super) const LOCAL_ERROR: Reply = Reply::fixed(451, EnhancedCode(4, 3, 0), "Local error; try again later");
-
 /// RFC 5321 4.5.3.1.10 and 4.2.1: our own trouble is never permanent, since devices give up on any 5xx.
 pub(super) fn told(error: &SpoolError) -> Reply {
     match error {
         SpoolError::Full => reply::STORAGE_FULL,
         SpoolError::Io { .. } | SpoolError::Index(_) | SpoolError::NotFound(_) | SpoolError::Unreadable { .. } | SpoolError::Locked(_) => {
-            LOCAL_ERROR
+            reply::LOCAL_ERROR
         }
     }
 }
