@@ -79,6 +79,10 @@ impl Reception {
         &self.0.tls
     }
 
+    pub(super) fn slots(&self) -> &Slots {
+        &self.0.slots
+    }
+
     pub(super) fn habits(&self) -> &Habits {
         &self.0.habits
     }
@@ -116,6 +120,11 @@ impl Listener {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    #[cfg(test)]
+    pub(super) fn socket(&self) -> &TcpListener {
+        &self.socket
     }
 
     /// Serves until `stop` turns true; then accepts nothing more, tells each session at its next command boundary,
@@ -206,7 +215,7 @@ impl Reception {
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let metrics = self.0.receiving.metrics.receiving();
         let client = self.0.receiving.devices.identify(peer.ip());
-        match self.0.slots.take(&client) {
+        match self.slots().take(&client) {
             Ok(slot) => {
                 metrics.connections_accepted.inc();
                 let reception = self.clone();

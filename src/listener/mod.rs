@@ -37,3 +37,6 @@ pub use accept::{Listener, Receiving, Reception};
 pub use error::ListenerError;
 pub use settings::{ListenerSettings, ListenerTls, ReceivingLimits, TlsSettings};
 pub use tls::Tls;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Who finds a place and who does not.
+
+use std::net::IpAddr;
+
+use crate::{
+    device::DeviceSettings,
+    listener::{
+        ReceivingLimits,
+        slots::Slot,
+        tests::{LIMITS, Office, printers},
+    },
+    model::Reply,
+};
+
+fn take(office: &Office, peer: &str) -> Result<Slot, Reply> {
+    office.reception.slots().take(&office.devices.identify(peer.parse::<IpAddr>().unwrap()))
+}
+
+fn refusal(taken: Result<Slot, Reply>) -> String {
+    taken.err().map_or("taken".to_owned(), |reply| reply.to_string())
+}
+
+const BUSY: &str = "421 4.3.2 Too many connections; try again later";
+const YOURS: &str = "421 4.7.0 Too many connections from you; try again later";
+
+#[tokio::test]
+async fn strangers_hold_a_small_share_and_devices_find_the_rest() {
+    let office = Office::open();
+    let strangers: Vec<Slot> = (1..=2).map(|n| take(&office, &format!("172.16.0.{n}")).unwrap()).collect();
+    assert_eq!(refusal(take(&office, "172.16.0.9")), BUSY);
+    let _device = take(&office, "192.168.10.9").unwrap();
+    assert_eq!(office.metrics.receiving().connections.get(), 3);
+    drop(strangers);
+    assert_eq!(office.metrics.receiving().connections.get(), 1);
+    assert_eq!(refusal(take(&office, "172.16.0.9")), "taken");
+}
+
+#[tokio::test]
+async fn one_client_or_one_device_does_not_take_all_places() {
+    let office = Office::open();
+    let mut held: Vec<Slot> = (0..4).map(|_| take(&office, "192.168.10.1").unwrap()).collect();
+    assert_eq!(refusal(take(&office, "192.168.10.1")), YOURS);
+    held.extend((2..8).map(|n| take(&office, &format!("192.168.10.{n}")).unwrap()));
+    assert_eq!(refusal(take(&office, "192.168.10.99")), YOURS);
+    held.clear();
+    assert_eq!(refusal(take(&office, "192.168.10.1")), "taken");
+}
+
+#[tokio::test]
+async fn nobody_gets_more_places_than_there_are() {
+    let office = Office::with(DeviceSettings { connections: 100, ..printers() }, ReceivingLimits { connections: 2, ..LIMITS });
+    let _held: Vec<Slot> = (1..=2).map(|n| take(&office, &format!("192.168.10.{n}")).unwrap()).collect();
+    assert_eq!(refusal(take(&office, "192.168.10.3")), BUSY);
+}
+
+#[tokio::test]
+async fn a_stranger_that_logs_in_frees_its_place_for_the_next() {
+    let office = Office::with(DeviceSettings { connections: 1, ..printers() }, ReceivingLimits { connections: 8, ..LIMITS });
+    let printer = office.devices.identify("192.168.10.1".parse().unwrap());
+    let mut slot = take(&office, "172.16.0.1").unwrap();
+    assert_eq!(refusal(take(&office, "172.16.0.2")), BUSY);
+    slot.pass_to(&printer).unwrap();
+    let mut next = take(&office, "172.16.0.2").unwrap();
+    // The device had one place only.
+    assert_eq!(next.pass_to(&printer).unwrap_err().to_string(), YOURS);
+    drop(slot);
+    next.pass_to(&printer).unwrap();
+}

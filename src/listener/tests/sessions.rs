@@ -1,0 +1,178 @@
+//! One connection over a pipe, where time is paused.
+
+use std::time::Duration;
+
+use crate::{
+    device::DeviceSettings,
+    listener::{
+        ListenerTls,
+        tests::{MESSAGE, Office, PRINTER, STRANGER, printers},
+    },
+    smtp::Quirk,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_stored_below_its_received_field_before_250_is_said() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    assert!(caller.hear().await.starts_with("220 postroom.contoso.lan "));
+    assert!(caller.ask("EHLO mfp1").await.starts_with("250-postroom.contoso.lan"));
+    assert!(caller.ask("MAIL FROM:<scan@contoso.com>").await.starts_with("250 "));
+    assert!(caller.ask("RCPT TO:<anna@contoso.com>").await.starts_with("250 "));
+    assert!(caller.ask("DATA").await.starts_with("354 "));
+    caller.say(MESSAGE).await;
+    let queued = caller.hear().await;
+    assert!(queued.starts_with("250 2.0.0 queued as "), "{queued}");
+    assert_eq!(office.spool.count(), 1);
+    let text = office.only_message().await;
+    assert!(text.starts_with("Received: from mfp1 ([192.168.10.9])"), "{text}");
+    assert!(text.ends_with("\r\nFrom: scan@contoso.com\r\nSubject: scan\r\n\r\n.one page\r\n"), "{text}");
+    assert_eq!(office.metrics.receiving().messages_accepted.get(), 1);
+    assert!(caller.ask("QUIT").await.starts_with("221 "));
+    assert_eq!(caller.hear_out().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_commands_of_one_read_are_answered_in_one_write() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.say("EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nRCPT TO:<bert@contoso.com>\r\nDATA\r\n").await;
+    let mut codes = Vec::new();
+    for _ in 0..5 {
+        codes.push(caller.hear().await[..3].to_owned());
+    }
+    assert_eq!(codes, ["250", "250", "250", "250", "354"]);
+    // Two messages and the end, all at once.
+    caller.say(&format!("{MESSAGE}MAIL FROM:<>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    let rest = caller.hear_out().await;
+    let codes: Vec<&str> = rest.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["250", "250", "250", "354", "250", "221"], "{rest}");
+    assert_eq!(office.spool.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_is_never_relayed_for() {
+    let mut office = Office::open();
+    let mut caller = office.call(STRANGER, ListenerTls::None);
+    caller.hear().await;
+    caller.ask("EHLO out.example.net").await;
+    let refusal = caller.ask("MAIL FROM:<scan@contoso.com>").await;
+    assert!(refusal.starts_with("550 5.7.1 172.16.0.1 is not in any device's networks"), "{refusal}");
+    assert!(caller.ask("RCPT TO:<anna@contoso.com>").await.starts_with("503 "));
+    assert!(caller.ask("DATA").await.starts_with("503 "));
+    assert_eq!(office.spool.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_that_logs_in_may_send_as_the_device_of_its_user() {
+    let mut office = Office::open();
+    let mut caller = office.call(STRANGER, ListenerTls::None);
+    caller.hear().await;
+    assert!(caller.ask("EHLO laptop").await.contains("AUTH PLAIN LOGIN"));
+    // mfp1, and a wrong password; then the right one.
+    assert!(caller.ask("AUTH PLAIN AG1mcDEAZmFsc2No").await.starts_with("535 5.7.8 "));
+    assert!(caller.ask("AUTH PLAIN AG1mcDEAZ2VoZWlt").await.starts_with("235 2.7.0 "));
+    caller.say(&format!("MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    assert!(caller.hear_out().await.contains("\r\n250 2.0.0 queued as "));
+    let entry = &office.spool.list(None, 1).unwrap()[0];
+    assert_eq!(entry.device.as_str(), "printers");
+    assert_eq!((office.metrics.receiving().logins_accepted.get(), office.metrics.receiving().logins_refused.get()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_device_gets_five_minutes_and_a_silent_stranger_one() {
+    let mut office = Office::open();
+    for (peer, patience) in [(PRINTER, 300), (STRANGER, 60)] {
+        let mut caller = office.call(peer, ListenerTls::None);
+        caller.hear().await;
+        let start = tokio::time::Instant::now();
+        assert!(caller.hear_out().await.starts_with("421 4.4.2 "));
+        assert_eq!(start.elapsed().as_secs(), patience, "{peer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scanner_may_think_for_ten_minutes_between_two_pages() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await;
+    for _ in 0..4 {
+        caller.hear().await;
+    }
+    caller.say("Subject: scan\r\n\r\nfirst page\r\n").await;
+    tokio::time::sleep(Duration::from_secs(599)).await;
+    caller.say("second page\r\n.\r\n").await;
+    assert!(caller.hear().await.starts_with("250 2.0.0 queued as "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_without_its_end_leaves_nothing_behind() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\nSubject: scan\r\n\r\nhalf a pa").await;
+    for _ in 0..4 {
+        caller.hear().await;
+    }
+    drop(caller);
+    office.connections.join_next().await.unwrap().unwrap();
+    assert_eq!(office.spool.count(), 0);
+    assert_eq!(office.metrics.receiving().messages_broken_off.get(), 1);
+    let incoming = office.folder.path().join("spool/incoming");
+    assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0);
+    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::NoQuit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_turns_out_too_large_is_swallowed_and_refused() {
+    let mut office = Office::with(DeviceSettings { max_message: crate::model::ByteSize::from_octets(1000), ..printers() }, super::LIMITS);
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await;
+    for _ in 0..4 {
+        caller.hear().await;
+    }
+    for _ in 0..100 {
+        caller.say(&"page\r\n".repeat(100)).await;
+    }
+    caller.say(".\r\n").await;
+    assert!(caller.hear().await.starts_with("552 5.3.4 "));
+    assert_eq!(office.spool.count(), 0);
+    caller.say(&format!("MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    assert!(caller.hear_out().await.contains("250 2.0.0 queued as "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_idle_sessions_at_once_and_lets_a_message_finish() {
+    let mut office = Office::open();
+    let mut idle = office.call(PRINTER, ListenerTls::None);
+    idle.hear().await;
+    let mut busy = office.call(PRINTER, ListenerTls::None);
+    busy.hear().await;
+    busy.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\nSubject: scan\r\n\r\n").await;
+    for _ in 0..4 {
+        busy.hear().await;
+    }
+    office.stop.send(true).unwrap();
+    assert!(idle.hear_out().await.starts_with("421 4.3.2 "));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    busy.say("page\r\n.\r\n").await;
+    let rest = busy.hear_out().await;
+    assert!(rest.starts_with("250 2.0.0 queued as ") && rest.contains("\r\n421 4.3.2 "), "{rest}");
+    while let Some(ended) = office.connections.join_next().await {
+        ended.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn quirks_are_remembered_of_the_device_that_has_them() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.ask("HELO").await;
+    drop(caller);
+    office.connections.join_next().await.unwrap().unwrap();
+    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::OddHelo));
+}

@@ -1,0 +1,106 @@
+//! The listener on real sockets.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinHandle,
+};
+
+use crate::listener::{
+    Listener, ListenerSettings, ListenerTls, ReceivingLimits,
+    tests::{LIMITS, MESSAGE, Office, printers, reply},
+};
+
+fn loopback() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// Binds and serves; the address, and the task that ends with the listener.
+fn serve(office: &Office, address: SocketAddr, inherited: Option<std::net::TcpListener>) -> (SocketAddr, JoinHandle<()>) {
+    let listener = Listener::bind(&ListenerSettings { address, tls: ListenerTls::Starttls }, inherited).unwrap();
+    let address = listener.address();
+    (address, tokio::spawn(listener.run(office.reception.clone(), office.stop.subscribe())))
+}
+
+async fn hand_in(stream: &mut TcpStream) -> String {
+    let dialogue = format!("EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n");
+    stream.write_all(dialogue.as_bytes()).await.unwrap();
+    let mut replies = String::new();
+    stream.read_to_string(&mut replies).await.unwrap();
+    replies
+}
+
+#[tokio::test]
+async fn a_socket_for_all_ipv6_addresses_takes_ipv4_too_and_knows_its_clients() {
+    let office = Office::open();
+    let (address, _task) = serve(&office, (Ipv6Addr::UNSPECIFIED, 0).into(), None);
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).await.unwrap();
+    let replies = hand_in(&mut stream).await;
+    assert!(replies.contains("250 2.0.0 queued as "), "{replies}");
+    assert!(office.only_message().await.contains("[127.0.0.1]"));
+}
+
+#[tokio::test]
+async fn a_socket_that_was_bound_by_somebody_else_is_served() {
+    let office = Office::open();
+    let inherited = std::net::TcpListener::bind(loopback()).unwrap();
+    let bound = inherited.local_addr().unwrap();
+    let (address, _task) = serve(&office, loopback(), Some(inherited));
+    assert_eq!(address, bound);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    assert!(hand_in(&mut stream).await.contains("250 2.0.0 queued as "));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind(loopback()).unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = Listener::bind(&ListenerSettings { address, tls: ListenerTls::None }, None).err().unwrap();
+    assert!(error.to_string().starts_with(&format!("listener {address}: Address already in use")), "{error}");
+}
+
+#[tokio::test]
+async fn accepted_sockets_have_the_options_of_the_listening_one() {
+    let listener = Listener::bind(&ListenerSettings { address: loopback(), tls: ListenerTls::None }, None).unwrap();
+    let _client = TcpStream::connect(listener.address()).await.unwrap();
+    let (accepted, _) = listener.socket().accept().await.unwrap();
+    assert!(accepted.nodelay().unwrap());
+    assert!(SockRef::from(&accepted).keepalive().unwrap());
+}
+
+#[tokio::test]
+async fn who_finds_no_place_is_told_so_and_the_rest_is_served() {
+    let office = Office::with(printers(), ReceivingLimits { connections_per_client: 1, ..LIMITS });
+    let (address, _task) = serve(&office, loopback(), None);
+    let mut first = TcpStream::connect(address).await.unwrap();
+    assert!(reply(&mut first).await.starts_with("220 "));
+    let mut second = TcpStream::connect(address).await.unwrap();
+    assert!(reply(&mut second).await.starts_with("421 4.7.0 "));
+    assert!(hand_in(&mut first).await.contains("250 2.0.0 queued as "));
+    assert_eq!(office.metrics.receiving().connections_refused.get(), 1);
+}
+
+#[tokio::test]
+async fn a_stopped_listener_accepts_no_more_and_ends_with_its_last_message() {
+    let office = Office::open();
+    let (address, task) = serve(&office, loopback(), None);
+    let mut busy = TcpStream::connect(address).await.unwrap();
+    busy.write_all(b"HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await.unwrap();
+    for _ in 0..5 {
+        reply(&mut busy).await;
+    }
+    office.stop.send(true).unwrap();
+    // Whether the acceptors have woken up yet or not: nobody is served any more.
+    if let Ok(mut late) = TcpStream::connect(address).await {
+        let said = reply(&mut late).await;
+        assert!(!said.starts_with("220 ") || reply(&mut late).await.starts_with("421 4.3.2 "), "{said}");
+    }
+    assert!(!task.is_finished());
+    busy.write_all(MESSAGE.as_bytes()).await.unwrap();
+    assert!(reply(&mut busy).await.starts_with("250 2.0.0 queued as "));
+    task.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
