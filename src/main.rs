@@ -1,3 +1,7 @@
 //! The `postroom` command. Everything is in the library; see `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    postroom::cli::main()
+}

@@ -1,6 +1,35 @@
-//! HTTP for people's tools: health, metrics, and the commands' socket.
+//! HTTP for tools: health and metrics over TCP, the commands over a Unix socket.
+//!
+//! - `status`: [`Status`], what the daemon is doing, as the command, the API and `/readyz` show it
+//! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It changes nothing, so it asks for no login
+//! - `api`: the Unix side, `/api/v1/…`: the same verbs as the commands. Who may open the socket may do everything
+//! - `server`: sockets and connections, within bounds
 
-use std::net::SocketAddr;
+mod api;
+mod health;
+mod server;
+mod status;
+
+pub use server::{AdminError, AdminServer};
+pub use status::{ListenerStatus, Status};
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Clock,
+    device::{Devices, Sighting, StrangerSighting},
+    listener::ListenerTls,
+    metrics::Metrics,
+    model::{AccountName, Address, MessageId, Timestamp},
+    queue::Queue,
+    spool::{RecoveryReport, Spool},
+};
 
 /// `[admin]` and `[metrics]`, checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,4 +38,133 @@ pub struct AdminSettings {
     pub address: SocketAddr,
     /// `metrics.address`, a second place for `/metrics`.
     pub metrics: Option<SocketAddr>,
+}
+
+/// The commands' socket of a data folder.
+#[must_use]
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("admin.sock")
+}
+
+/// What a daemon is made of, for those who look at it from outside. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin(Arc<Parts>);
+
+/// The parts of [`Admin`].
+pub struct Parts {
+    /// `hostname`.
+    pub hostname: String,
+    /// `data_dir`.
+    pub data_dir: PathBuf,
+    /// Accepted mail.
+    pub spool: Spool,
+    /// The sending half.
+    pub queue: Queue,
+    /// Who hands in mail.
+    pub devices: Devices,
+    /// Time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Metrics,
+    /// When the daemon started.
+    pub started: Timestamp,
+    /// What comes to be known after the start.
+    pub progress: Progress,
+}
+
+/// What comes to be known after the start.
+#[derive(Default)]
+pub struct Progress(Mutex<Known>);
+
+#[derive(Clone, Default)]
+struct Known {
+    listeners: Vec<(SocketAddr, ListenerTls)>,
+    admin: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    recovery: Option<RecoveryReport>,
+    stopping: bool,
+}
+
+impl Progress {
+    fn change(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn known(&self) -> Known {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Admin {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// A listener takes connections now.
+    pub fn listening(&self, address: SocketAddr, tls: ListenerTls) {
+        self.0.progress.change(|known| known.listeners.push((address, tls)));
+    }
+
+    /// The HTTP sides are bound.
+    pub fn serving(&self, admin: SocketAddr, metrics: Option<SocketAddr>) {
+        self.0.progress.change(|known| {
+            known.admin = Some(admin);
+            known.metrics = metrics;
+        });
+    }
+
+    /// Every file has been compared with the index.
+    pub fn recovered(&self, report: RecoveryReport) {
+        self.0.progress.change(|known| known.recovery = Some(report));
+    }
+
+    /// The stop has begun: not ready any more.
+    pub fn stopping(&self) {
+        self.0.progress.change(|known| known.stopping = true);
+    }
+}
+
+/// Every device and stranger seen since the start, for `postroom device list`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Sightings {
+    /// Devices of the config.
+    pub devices: Vec<Sighting>,
+    /// Clients that are none.
+    pub strangers: Vec<StrangerSighting>,
+}
+
+/// A test message to be put into the spool: `POST /api/v1/send`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SendRequest {
+    /// `MAIL FROM`.
+    pub sender: Address,
+    /// `RCPT TO`, at least one.
+    pub recipients: Vec<Address>,
+    /// Which way out.
+    pub account: AccountName,
+    /// The whole message, lines ended by CRLF.
+    pub text: String,
+}
+
+/// Its answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SendAnswer {
+    /// The message's id.
+    pub id: MessageId,
+}
+
+/// Why a person is kept from what was asked for: `POST /api/v1/queue/ID/hold`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct HoldRequest {
+    /// For whoever looks next.
+    pub reason: String,
+}
+
+/// What the API says when it cannot.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What happened, and what to do.
+    pub error: String,
 }

@@ -28,6 +28,10 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     addresses(reader, parts);
     networks(reader, parts.devices);
     references(reader, parts);
+    if reader.has_errors() {
+        // What follows would only repeat, in other words, that a part is missing.
+        return;
+    }
     for device in parts.devices {
         reachable(reader, device, parts.users);
         identity(reader, device, parts.accounts);

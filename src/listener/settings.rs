@@ -12,7 +12,7 @@ pub struct ListenerSettings {
 }
 
 /// `tls` of a listener.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListenerTls {
     /// Plaintext only.

@@ -1,0 +1,185 @@
+//! The Unix side, `/api/v1/…`: the same verbs as the commands.
+//!
+//! The socket's permissions are the login: who may open it may do everything.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use hyper::body::{Bytes, Frame};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::{Admin, HoldRequest, Refusal, SendAnswer, SendRequest, Sightings, Status};
+use crate::{
+    model::{AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    queue::{AccountStatus, Enabled, QueueError},
+    spool::{Entry, JournalLine, MessageReader, SpoolError},
+};
+
+/// Messages or lines in one answer: about a megabyte.
+const MOST_ROWS: usize = 1000;
+/// Octets of a request: a test message.
+const LARGEST_REQUEST: usize = 256 * 1024;
+/// Chunks of an exported message that wait for a slow reader.
+const EXPORT_AHEAD: usize = 4;
+
+/// Every verb.
+pub(super) fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/queue", get(list))
+        .route("/api/v1/queue/{id}", get(show).delete(delete))
+        .route("/api/v1/queue/{id}/message", get(export))
+        .route("/api/v1/queue/{id}/retry", post(retry))
+        .route("/api/v1/queue/{id}/hold", post(hold))
+        .route("/api/v1/queue/{id}/release", post(release))
+        .route("/api/v1/journal", get(journal))
+        .route("/api/v1/accounts", get(accounts))
+        .route("/api/v1/accounts/{name}/enable", post(enable))
+        .route("/api/v1/accounts/{name}/disable", post(disable))
+        .route("/api/v1/devices", get(devices))
+        .route("/api/v1/send", post(send))
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(admin)
+}
+
+impl IntoResponse for QueueError {
+    fn into_response(self) -> Response {
+        let code = match &self {
+            Self::Spool(SpoolError::NotFound(_)) | Self::NoSuchAccount(_) => StatusCode::NOT_FOUND,
+            Self::Busy(_) => StatusCode::CONFLICT,
+            Self::Spool(SpoolError::Full) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Spool(_) | Self::TrustStore { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (code, Json(Refusal { error: self.to_string() })).into_response()
+    }
+}
+
+type Answer<T> = Result<Json<T>, QueueError>;
+
+async fn status(State(admin): State<Admin>) -> Json<Status> {
+    Json(admin.status())
+}
+
+#[derive(Deserialize)]
+struct Page {
+    after: Option<MessageId>,
+    before: Option<Timestamp>,
+    limit: Option<usize>,
+}
+
+impl Page {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS)
+    }
+}
+
+async fn list(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<Entry>> {
+    Ok(Json(admin.0.spool.list(page.after, page.limit())?))
+}
+
+async fn journal(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<JournalLine>> {
+    Ok(Json(admin.0.spool.journal(page.before, page.limit())?))
+}
+
+async fn show(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<Entry> {
+    Ok(Json(admin.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?))
+}
+
+async fn retry(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
+    Ok(Json(admin.0.queue.retry(id).await?))
+}
+
+async fn hold(State(admin): State<Admin>, Path(id): Path<MessageId>, Json(request): Json<HoldRequest>) -> Answer<()> {
+    Ok(Json(admin.0.queue.hold(id, request.reason).await?))
+}
+
+async fn release(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
+    Ok(Json(admin.0.queue.release(id).await?))
+}
+
+async fn delete(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
+    Ok(Json(admin.0.queue.delete(id).await?))
+}
+
+async fn accounts(State(admin): State<Admin>) -> Json<Vec<AccountStatus>> {
+    Json(admin.0.queue.accounts())
+}
+
+async fn enable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<()> {
+    Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::On).await?))
+}
+
+async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<()> {
+    Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::Off).await?))
+}
+
+async fn devices(State(admin): State<Admin>) -> Json<Sightings> {
+    Json(Sightings { devices: admin.0.devices.sightings(), strangers: admin.0.devices.strangers() })
+}
+
+/// Puts a message of our own into the spool, as if a device had handed it in.
+async fn send(State(admin): State<Admin>, Json(request): Json<SendRequest>) -> Answer<SendAnswer> {
+    let spool = &admin.0.spool;
+    let envelope = Envelope {
+        id: spool.new_id(),
+        received: admin.0.clock.now(),
+        device: DeviceName::from("postroom"),
+        via: Via { peer: None, helo: admin.0.hostname.clone(), esmtp: true, tls: None, user: None },
+        sender: ReversePath::Mailbox(request.sender),
+        recipients: request.recipients.into_iter().map(Recipient::new).collect(),
+        body: BodyKind::EightBitMime,
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    };
+    let mut incoming = spool.receive(envelope, request.account).await?;
+    incoming.write(request.text.as_bytes()).await?;
+    let committed = incoming.commit().await?;
+    Ok(Json(SendAnswer { id: committed.id() }))
+}
+
+/// The message as it was accepted, in chunks: it may be larger than what we want in memory.
+async fn export(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Result<Response, QueueError> {
+    let reader = admin.0.spool.body(id).await?;
+    let (chunks, body) = mpsc::channel(EXPORT_AHEAD);
+    tokio::spawn(read_out(reader, chunks));
+    Ok(([(header::CONTENT_TYPE, "message/rfc822")], Body::new(Export(body))).into_response())
+}
+
+/// Ends with the message, or when nobody reads on.
+async fn read_out(mut reader: MessageReader, chunks: mpsc::Sender<Result<Bytes, SpoolError>>) {
+    loop {
+        let mut buffer = Vec::new();
+        let chunk = match reader.read(&mut buffer).await {
+            Ok(()) if buffer.is_empty() => return,
+            Ok(()) => Ok(Bytes::from(buffer)),
+            Err(error) => Err(error),
+        };
+        if chunk.is_err() | chunks.send(chunk).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A body that comes through a channel.
+struct Export(mpsc::Receiver<Result<Bytes, SpoolError>>);
+
+impl hyper::body::Body for Export {
+    type Data = Bytes;
+    type Error = SpoolError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SpoolError>>> {
+        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+}

@@ -1,0 +1,159 @@
+//! Sockets and connections, within bounds.
+//!
+//! # Failure
+//! Binding returns [`AdminError`]. What a client does wrong ends its connection and is logged at `debug`.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use axum::{Router, serve::Listener};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use thiserror::Error;
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+    task::JoinSet,
+};
+use tracing::debug;
+
+use super::{Admin, AdminSettings, api, health, socket_path};
+
+/// Connections at once, each side: some scrapers and a few people.
+const MOST_CONNECTIONS: usize = 64;
+/// Who connects and says nothing is not worth one of them for longer.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest answer is the export of a large message to a slow reader.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Why the HTTP sides cannot be served.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    /// The TCP side.
+    #[error("{key} {address}: {source}")]
+    Bind {
+        /// Which key of the config.
+        key: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The commands' socket.
+    #[error("the commands' socket {path}: {source}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// The HTTP sides, bound.
+pub struct AdminServer {
+    admin: Admin,
+    http: TcpListener,
+    metrics: Option<TcpListener>,
+    commands: UnixListener,
+}
+
+impl AdminServer {
+    /// Binds all sides. The daemon that holds the spool of a data folder owns its socket: one that is left over is replaced.
+    ///
+    /// # Errors
+    /// When an address is taken, or the socket cannot be made.
+    pub async fn bind(admin: Admin, settings: AdminSettings) -> Result<Self, AdminError> {
+        let http = bind("admin.address", settings.address).await?;
+        let metrics = match settings.metrics {
+            Some(address) => Some(bind("metrics.address", address).await?),
+            None => None,
+        };
+        let path = socket_path(&admin.0.data_dir);
+        let commands = bind_socket(&path).map_err(|source| AdminError::Socket { path, source })?;
+        admin.serving(address_of(&http, settings.address), metrics.as_ref().zip(settings.metrics).map(|(m, a)| address_of(m, a)));
+        Ok(Self { admin, http, metrics, commands })
+    }
+
+    /// Serves until `stop` turns true, then removes the socket.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let path = socket_path(&self.admin.0.data_dir);
+        let metrics = async {
+            if let Some(metrics) = self.metrics {
+                serve(metrics, health::metrics_router(self.admin.clone()), stop.clone()).await;
+            }
+        };
+        tokio::join!(
+            serve(self.http, health::router(self.admin.clone()), stop.clone()),
+            serve(self.commands, api::router(self.admin.clone()), stop.clone()),
+            metrics
+        );
+        if let Err(error) = fs::remove_file(&path) {
+            debug!(path = %path.display(), %error, "socket not removed");
+        }
+    }
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, AdminError> {
+    TcpListener::bind(address).await.map_err(|source| AdminError::Bind { key, address, source })
+}
+
+fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+/// Made beside its place and moved there: it is never open to others, and never absent while an old one is replaced.
+fn bind_socket(path: &Path) -> io::Result<UnixListener> {
+    let beside = path.with_extension("sock.new");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let socket = UnixListener::bind(&beside)?;
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&beside, path)?;
+    Ok(socket)
+}
+
+async fn serve<L: Listener>(mut listener: L, router: Router, mut stop: watch::Receiver<bool>) {
+    enum Event<Io> {
+        Accepted(Io),
+        Ended,
+        Stop,
+    }
+    let mut connections = JoinSet::new();
+    loop {
+        let event = tokio::select! {
+            (io, _) = listener.accept(), if connections.len() < MOST_CONNECTIONS => Event::Accepted(io),
+            Some(_) = connections.join_next() => Event::Ended,
+            _ = stop.wait_for(|stop| *stop) => Event::Stop,
+        };
+        match event {
+            Event::Accepted(io) => {
+                connections.spawn(connection(io, router.clone()));
+            }
+            Event::Ended => {}
+            Event::Stop => break,
+        }
+    }
+    // The rest is cut off: by now the mail is safe, and nobody waits for a scrape.
+    connections.shutdown().await;
+}
+
+async fn connection(io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static, router: Router) {
+    let service = TowerToHyperService::new(router);
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).serve_connection(TokioIo::new(io), service);
+    match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "http connection broken off"),
+        Err(_too_long) => debug!("http connection took too long"),
+    }
+}

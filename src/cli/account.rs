@@ -1,0 +1,85 @@
+//! `postroom account list | enable | disable`.
+
+use std::path::Path;
+
+use super::{
+    arguments::AccountCommand,
+    client::Client,
+    output::{print, print_json, relative, say, table},
+};
+use crate::{
+    clock::Clock,
+    model::Timestamp,
+    queue::{AccountState, AccountStatus},
+};
+
+pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<()> {
+    let client = Client::of_config(config)?;
+    match command {
+        AccountCommand::List(arguments) => {
+            let accounts: Vec<AccountStatus> = client.get("/api/v1/accounts").await?;
+            if arguments.json {
+                return print_json(&accounts);
+            }
+            Ok(print(&render(&accounts, clock.now()))?)
+        }
+        AccountCommand::Enable { name } => {
+            let () = client.post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &()).await?;
+            Ok(say(&format!("account \"{name}\" is on"))?)
+        }
+        AccountCommand::Disable { name } => {
+            let () = client.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
+            Ok(say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?)
+        }
+    }
+}
+
+/// RFC 3986 2.1: a name may hold a slash or a blank.
+fn encoded(name: &str) -> String {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+    name.bytes().map(|octet| if plain(octet) { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
+}
+
+pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
+    let row = |account: &AccountStatus| {
+        vec![
+            account.name.to_string(),
+            state(&account.state, now),
+            account.waiting.to_string(),
+            account.connections.to_string(),
+            account.messages_last_minute.to_string(),
+            account.recipients_last_day.to_string(),
+            account.last_delivery.map_or_else(|| "never".to_owned(), |at| relative(at, now)),
+        ]
+    };
+    let header = ["ACCOUNT", "STATE", "WAITING", "CONNECTIONS", "SENT/MINUTE", "RECIPIENTS/DAY", "LAST DELIVERY"];
+    let mut text = table(&header, &accounts.iter().map(row).collect::<Vec<_>>());
+    for account in accounts {
+        if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &account.state {
+            text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
+        }
+        if let Some(free) = account.budget_free_at {
+            text.push_str(&format!("\n{}: the budget is used up; next message {}\n", account.name, relative(free, now)));
+        }
+    }
+    text
+}
+
+fn state(state: &AccountState, now: Timestamp) -> String {
+    match state {
+        AccountState::Ready => "ready".to_owned(),
+        AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
+        AccountState::Stopped { probe_at, .. } => format!("stopped, next login {}", relative(*probe_at, now)),
+        AccountState::Disabled => "off".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_fit_for_a_path() {
+        assert_eq!(encoded("scan/1 é"), "scan%2F1%20%C3%A9");
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be typed.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use super::sandbox::SandboxArgs;
+use crate::{
+    config::DEFAULT_PATH,
+    daemon::LogFormat,
+    model::{Address, MessageId},
+};
+
+/// The smart host for an office's printers, scanners and old applications.
+#[derive(Parser)]
+#[command(name = "postroom", version, max_term_width = 110)]
+pub(super) struct Arguments {
+    /// The config file.
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_PATH)]
+    pub(super) config: PathBuf,
+    /// Where log lines go; RUST_LOG chooses which.
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
+    pub(super) log: LogFormat,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Runs the daemon.
+    Run,
+    /// Checks the config and explains every error with its line.
+    Check,
+    /// Asks some questions and writes a config.
+    Init(InitArguments),
+    /// Prints every key of the config, with its default and what it means.
+    Reference,
+    /// Shows what the daemon is doing.
+    Status(JsonArguments),
+    /// Looks at queued messages and changes what becomes of them.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Looks at the ways out and switches them on and off.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Shows who may hand in mail, and what was seen of them.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    // Its help is that of its arguments.
+    #[command(about = "Stands in for Exchange Online, to rehearse with")]
+    Sandbox(SandboxArgs),
+    /// Sends a test message through the whole path and waits for its outcome.
+    Send(SendArguments),
+}
+
+#[derive(Args)]
+pub(super) struct JsonArguments {
+    /// For scripts.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct InitArguments {
+    /// Where to write; the path of --config when absent. An existing file is never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum QueueCommand {
+    /// Lists what is queued, the oldest first.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: JsonArguments,
+    },
+    /// Shows one message: each recipient, each answer.
+    Show {
+        id: MessageId,
+        #[command(flatten)]
+        json: JsonArguments,
+    },
+    /// Tries messages now. Shortens the 30 minutes that lie between attempts (RFC 5321), so it asks first.
+    Retry {
+        #[arg(required = true)]
+        ids: Vec<MessageId>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Keeps messages back until they are released.
+    Hold {
+        #[arg(required = true)]
+        ids: Vec<MessageId>,
+        /// For whoever looks next.
+        #[arg(long, default_value = "held by a person")]
+        reason: String,
+    },
+    /// Lets held messages go on.
+    Release {
+        #[arg(required = true)]
+        ids: Vec<MessageId>,
+    },
+    /// Deletes messages; nobody is told but the journal.
+    Delete {
+        #[arg(required = true)]
+        ids: Vec<MessageId>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Writes one message out as it was accepted (an .eml file).
+    Export {
+        id: MessageId,
+        /// Where to; standard output when absent.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum AccountCommand {
+    /// Lists the ways out, with their state and budget.
+    List(JsonArguments),
+    /// Switches an account on.
+    Enable { name: String },
+    /// Switches an account off; its mail waits.
+    Disable { name: String },
+}
+
+#[derive(Subcommand)]
+pub(super) enum DeviceCommand {
+    /// Lists the devices of the config; with the daemon running, also what was seen of them and of strangers.
+    List(JsonArguments),
+}
+
+#[derive(Args)]
+pub(super) struct SendArguments {
+    /// To whom.
+    #[arg(long, required = true, value_name = "ADDRESS")]
+    pub(super) to: Vec<Address>,
+    /// From whom; the address of the account when absent.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) from: Option<Address>,
+    /// Which account carries it; the first when absent.
+    #[arg(long, value_name = "NAME", conflicts_with = "smtp")]
+    pub(super) account: Option<String>,
+    /// Hand it in as a device would, over plain SMTP to this address, instead of straight into the spool.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) smtp: Option<SocketAddr>,
+    /// How long to wait for the outcome.
+    #[arg(long, default_value = "60s", value_name = "SPAN", value_parser = humantime::parse_duration)]
+    pub(super) wait: Duration,
+}

@@ -1,0 +1,117 @@
+//! The way to the running daemon: HTTP over `data_dir/admin.sock`.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::{
+    Method, Request, Response,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header,
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{net::UnixStream, time::timeout};
+
+use crate::{
+    admin::{Refusal, socket_path},
+    config,
+};
+
+/// Octets of an answer that is read whole: a thousand messages of a thousand recipients do not fit, a thousand usual ones do.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// The daemon answers from memory and its index; longer means that it hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The daemon of one data folder.
+pub(super) struct Client {
+    socket: PathBuf,
+    config: PathBuf,
+}
+
+impl Client {
+    /// Finds it by the config's `data_dir`.
+    pub(super) fn of_config(config: &Path) -> anyhow::Result<Self> {
+        Ok(Self { socket: socket_path(&config::data_dir(config)?), config: config.to_owned() })
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> anyhow::Result<T> {
+        self.ask(Method::POST, path, Bytes::from(serde_json::to_vec(body)?)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.ask(Method::DELETE, path, Bytes::new()).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<T> {
+        let answer = async {
+            let response = self.request(method, path, body).await?;
+            let good = response.status().is_success();
+            let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+            let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+                Ok(_) => anyhow!("the answer is too long; ask for less with --limit"),
+                Err(error) => anyhow!(error),
+            })?;
+            decode(&body.to_bytes(), good)
+        };
+        timeout(PATIENCE, answer).await.context("the daemon does not answer; its log may say why")?
+    }
+
+    /// Copies an answer of any length, unread. Blocks while `to` does: a command has nothing else to do.
+    pub(super) async fn copy<W: io::Write>(&self, path: &str, to: &mut W) -> anyhow::Result<()> {
+        let response = self.request(Method::GET, path, Bytes::new()).await?;
+        let good = response.status().is_success();
+        let mut body = response.into_body();
+        if !good {
+            return decode::<()>(&body.collect().await?.to_bytes(), good);
+        }
+        while let Some(frame) = body.frame().await {
+            if let Ok(chunk) = frame?.into_data() {
+                to.write_all(&chunk)?;
+            }
+        }
+        Ok(to.flush()?)
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection to the daemon broken off");
+            }
+        });
+        let request =
+            Request::builder().method(method).uri(path).header(header::HOST, "postroom").header(header::CONTENT_TYPE, "application/json");
+        Ok(sender.send_request(request.body(Full::new(body))?).await?)
+    }
+
+    fn unreachable(&self, error: io::Error) -> anyhow::Error {
+        let (socket, config) = (self.socket.display(), self.config.display());
+        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+            let start = format!("Start it: systemctl start postroom   (or: postroom run --config {config})");
+            return anyhow!("the daemon is not running: nobody listens at {socket}\n{start}");
+        }
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return anyhow!("{socket} may be opened by its owner only; repeat the command with sudo");
+        }
+        anyhow!(error).context(format!("{socket}"))
+    }
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8], good: bool) -> anyhow::Result<T> {
+    if good {
+        return serde_json::from_slice(body).context("the daemon's answer cannot be understood; is it of the same version?");
+    }
+    let refusal = serde_json::from_slice(body).map(|refusal: Refusal| refusal.error);
+    Err(anyhow!(refusal.unwrap_or_else(|_plain| String::from_utf8_lossy(body).into_owned())))
+}

@@ -1,0 +1,193 @@
+//! `postroom init`: asks some questions and writes a config.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, BufRead, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+
+use super::{arguments::InitArguments, output::say};
+use crate::{
+    config::{Config, ConfigError, Disk, Severity},
+    model::Address,
+};
+
+/// One question after the other; the file is written only when all are answered.
+pub(super) fn init(arguments: &InitArguments, config: &Path) -> anyhow::Result<()> {
+    let path = arguments.output.as_deref().unwrap_or(config);
+    if path.exists() {
+        bail!("{} exists already and is not overwritten; name another with --output FILE", path.display());
+    }
+    let text = ask(&mut io::stdin().lock(), &mut io::stdout().lock())?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    }
+    // The config names networks and accounts, no secrets: the daemon's user must be able to read it.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("{}", path.display()))?;
+    say(&format!("\nWritten: {}", path.display()))?;
+    tell(path, &text)
+}
+
+/// What is still missing, as a rule the file with the password.
+fn tell(path: &Path, text: &str) -> anyhow::Result<()> {
+    let problems = match Config::parse(path, text, &[], &Disk) {
+        Ok(config) => config.warnings,
+        Err(ConfigError::Invalid(problems)) => problems,
+        Err(error @ ConfigError::Unreadable { .. }) => return Err(error.into()),
+    };
+    for problem in &problems {
+        say(&problem.to_string())?;
+    }
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let next = if errors > 0 { "Mend the errors above, then: " } else { "Next: " };
+    Ok(say(&format!("{next}postroom check; systemctl enable --now postroom; postroom send --to ADDRESS"))?)
+}
+
+/// What the questions are about.
+struct Answers {
+    hostname: String,
+    network: String,
+    preset: String,
+    host: Option<String>,
+    address: Address,
+    secret: Secret,
+    administrator: Address,
+}
+
+/// How the mailbox logs in.
+enum Secret {
+    Password(String),
+    Token(String),
+}
+
+fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> anyhow::Result<String> {
+    let mut questions = Questions { input, output };
+    let hostname = questions.ask("Full name of this machine", "postroom.example.lan", |text| {
+        if text.contains('.') { Ok(text.to_owned()) } else { Err("a name with a dot, please".to_owned()) }
+    })?;
+    let network = questions.ask("Network of the printers", "192.168.1.0/24", |text| {
+        text.parse::<ipnet::IpNet>().map(|net| net.to_string()).map_err(|_no_net| "a network as 192.168.1.0/24, please".to_owned())
+    })?;
+    let presets = ["office365", "office365-gcc-high", "office365-china", "hve", "azure-communication-services", "gmail", "custom"];
+    let preset = questions.ask(&format!("Who carries the mail on ({})", presets.join(", ")), "office365", |text| {
+        if presets.contains(&text) { Ok(text.to_owned()) } else { Err("one of these words, please".to_owned()) }
+    })?;
+    let host =
+        if preset == "custom" { Some(questions.ask("Its host name", "smtp.example.com", |text| Ok(text.to_owned()))?) } else { None };
+    let address = questions.ask("Address of the mailbox", "scanner@example.com", address)?;
+    let secret = questions.ask("Log in with a password or an OAuth token (password, token)", "password", |text| match text {
+        "password" => Ok(Secret::Password("/etc/postroom/mailbox.pass".to_owned())),
+        "token" => Ok(Secret::Token("/run/postroom/mailbox.token".to_owned())),
+        _ => Err("\"password\" or \"token\", please".to_owned()),
+    })?;
+    let administrator = questions.ask("Who is told about trouble", "it@example.com", self::address)?;
+    Ok(render(&Answers { hostname, network, preset, host, address, secret, administrator }))
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+struct Questions<'a> {
+    input: &'a mut dyn BufRead,
+    output: &'a mut dyn Write,
+}
+
+impl Questions<'_> {
+    /// Asks until the answer can be understood; an empty one is the example.
+    fn ask<T>(&mut self, question: &str, example: &str, understand: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<T> {
+        loop {
+            write!(self.output, "{question} [{example}]: ")?;
+            self.output.flush()?;
+            let mut line = String::new();
+            if self.input.read_line(&mut line)? == 0 {
+                bail!("the answers ended before the questions; nothing was written");
+            }
+            let answer = if line.trim().is_empty() { example } else { line.trim() };
+            match understand(answer) {
+                Ok(value) => return Ok(value),
+                Err(complaint) => writeln!(self.output, "{complaint}")?,
+            }
+        }
+    }
+}
+
+fn render(answers: &Answers) -> String {
+    let (method, key, file, how) = match &answers.secret {
+        Secret::Password(file) => (password_method(&answers.preset), "password_file", file, "holds the mailbox's password on one line"),
+        Secret::Token(file) => ("xoauth2", "token_file", file, "holds an OAuth access token, kept fresh by something else"),
+    };
+    let host = answers.host.as_ref().map(|host| format!("host = {host:?}\n")).unwrap_or_default();
+    format!(
+        "# Written by `postroom init`. Every key: `postroom reference`. After a change: `postroom check`, then restart.\n\
+         \n\
+         hostname = {:?}\n\
+         \n\
+         [[listener]]\n\
+         address = \"[::]:25\"\n\
+         tls = \"auto\"\n\
+         \n\
+         [[device]]\n\
+         name = \"printers\"\n\
+         networks = [{:?}]\n\
+         \n\
+         [[account]]\n\
+         name = \"mailbox\"\n\
+         route = \"submission\"\n\
+         preset = {:?}\n\
+         {host}\
+         address = {:?}\n\
+         # {file} {how}; chmod 600.\n\
+         auth = {{ method = {method:?}, {key} = {file:?} }}\n\
+         \n\
+         [report]\n\
+         administrator = {:?}\n",
+        answers.hostname,
+        answers.network,
+        answers.preset,
+        answers.address.as_str(),
+        answers.administrator.as_str(),
+    )
+}
+
+/// Gmail and most others offer PLAIN, Microsoft LOGIN alone.
+fn password_method(preset: &str) -> &'static str {
+    if matches!(preset, "gmail" | "custom") { "plain" } else { "login" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(answers: &str) -> (Config, String) {
+        let mut said = Vec::new();
+        let text = ask(&mut answers.as_bytes(), &mut said).unwrap();
+        let config = Config::parse(Path::new("init.toml"), &text, &[], &Disk).map_err(|error| format!("{error}\n{text}")).unwrap();
+        (config, String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn empty_answers_give_a_config_that_loads() {
+        let (config, _) = check("\n\n\n\n\n\n\n\n");
+        assert_eq!(config.accounts[0].destination.host, "smtp.office365.com");
+    }
+
+    #[test]
+    fn a_wrong_answer_is_asked_for_again() {
+        let (config, said) =
+            check("relay\nrelay.contoso.lan\n10.0.0.0/8\ncustom\nmx.contoso.com\nscan\nscan@contoso.com\ntoken\nit@contoso.com\n");
+        assert_eq!(config.hostname, "relay.contoso.lan");
+        assert_eq!(config.accounts[0].destination.host, "mx.contoso.com");
+        assert!(said.contains("a name with a dot, please"), "{said}");
+        assert!(said.contains("has no \"@domain\""), "{said}");
+    }
+
+    #[test]
+    fn answers_that_end_early_write_nothing() {
+        assert!(ask(&mut "relay.contoso.lan\n".as_bytes(), &mut Vec::new()).is_err());
+    }
+}

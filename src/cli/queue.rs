@@ -1,0 +1,150 @@
+//! `postroom queue list | show | retry | hold | release | delete | export`.
+
+use std::{fmt::Write as _, path::Path};
+
+use anyhow::Context as _;
+
+use super::{
+    arguments::QueueCommand,
+    client::Client,
+    output::{Answer, confirm, print, print_json, relative, say, table},
+};
+use crate::{
+    admin::HoldRequest,
+    clock::Clock,
+    model::{MessageId, Timestamp},
+    spool::{Entry, Progress, RecipientState},
+};
+
+const RETRY_QUESTION: &str = "\
+Attempts of one message are 30 minutes apart (RFC 5321 4.5.4.1), and Exchange Online blocks mailboxes that repeat what it refused.
+Has the cause been mended, and shall the next attempt begin now?";
+
+pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -> anyhow::Result<()> {
+    let client = Client::of_config(config)?;
+    match command {
+        QueueCommand::List { limit, json } => {
+            let entries: Vec<Entry> = client.get(&format!("/api/v1/queue?limit={limit}")).await?;
+            if json.json { print_json(&entries) } else { Ok(print(&list(&entries, clock.now()))?) }
+        }
+        QueueCommand::Show { id, json } => {
+            let entry: Entry = client.get(&format!("/api/v1/queue/{id}")).await?;
+            if json.json { print_json(&entry) } else { Ok(print(&show(&entry, clock.now())?)?) }
+        }
+        QueueCommand::Retry { ids, yes } => {
+            if !yes && confirm(RETRY_QUESTION)? == Answer::No {
+                return Ok(());
+            }
+            each(&client, &ids, "retry", &(), "is due now").await
+        }
+        QueueCommand::Hold { ids, reason } => each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await,
+        QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "goes on").await,
+        QueueCommand::Delete { ids, yes } => {
+            let question = format!("Delete {} for good? Neither sender nor recipients are told.", plural(ids.len(), "message"));
+            if !yes && confirm(&question)? == Answer::No {
+                return Ok(());
+            }
+            for id in ids {
+                client.delete(&format!("/api/v1/queue/{id}")).await?;
+                say(&format!("{id} is deleted"))?;
+            }
+            Ok(())
+        }
+        QueueCommand::Export { id, output } => export(&client, id, output.as_deref()).await,
+    }
+}
+
+async fn each<B: serde::Serialize>(client: &Client, ids: &[MessageId], verb: &str, body: &B, done: &str) -> anyhow::Result<()> {
+    for id in ids {
+        let () = client.post(&format!("/api/v1/queue/{id}/{verb}"), body).await?;
+        say(&format!("{id} {done}"))?;
+    }
+    Ok(())
+}
+
+async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow::Result<()> {
+    let path = format!("/api/v1/queue/{id}/message");
+    let Some(output) = output else {
+        return client.copy(&path, &mut std::io::stdout().lock()).await;
+    };
+    let file = std::fs::File::create_new(output);
+    let mut file = file.with_context(|| format!("{} cannot be made", output.display()))?;
+    client.copy(&path, &mut file).await
+}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn list(entries: &[Entry], now: Timestamp) -> String {
+    if entries.is_empty() {
+        return "The queue is empty.\n".to_owned();
+    }
+    let row = |entry: &Entry| {
+        let open = entry.recipients.iter().filter(|recipient| recipient.due().is_some()).count();
+        vec![
+            entry.id.to_string(),
+            relative(entry.received, now),
+            entry.device.to_string(),
+            entry.account.to_string(),
+            format!("<{}>", entry.sender),
+            format!("{open} of {}", entry.recipients.len()),
+            entry.size.to_string(),
+            state(entry, now),
+        ]
+    };
+    let header = ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE"];
+    table(&header, &entries.iter().map(row).collect::<Vec<_>>())
+}
+
+fn state(entry: &Entry, now: Timestamp) -> String {
+    if let Some(hold) = &entry.hold {
+        return format!("held: {}", hold.reason);
+    }
+    if entry.recipients.iter().any(|recipient| matches!(recipient.progress, Progress::Attempting(_))) {
+        return "being attempted".to_owned();
+    }
+    let attempts = entry.recipients.iter().map(|recipient| recipient.attempts).max().unwrap_or(0);
+    match entry.due() {
+        Some(due) if due <= now => format!("due, {}", plural(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt")),
+        Some(due) => format!("next attempt {}, {}", relative(due, now), plural(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt")),
+        None => "settled".to_owned(),
+    }
+}
+
+fn show(entry: &Entry, now: Timestamp) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "message   {}", entry.id)?;
+    writeln!(text, "received  {} ({})", entry.received, relative(entry.received, now))?;
+    writeln!(text, "device    {}", entry.device)?;
+    writeln!(text, "account   {}", entry.account)?;
+    writeln!(text, "sender    <{}>", entry.sender)?;
+    writeln!(text, "size      {}", entry.size)?;
+    writeln!(text, "state     {}", state(entry, now))?;
+    for recipient in &entry.recipients {
+        write!(text, "\n{}", show_recipient(recipient, now)?)?;
+    }
+    Ok(text)
+}
+
+fn show_recipient(recipient: &RecipientState, now: Timestamp) -> Result<String, std::fmt::Error> {
+    let progress = match &recipient.progress {
+        Progress::Waiting { due } => format!("waiting, due {}", relative(*due, now)),
+        Progress::Attempting(attempting) => format!("being attempted since {} by {}", relative(attempting.since, now), attempting.account),
+        Progress::Delivered(settled) => format!("delivered {}", relative(settled.at, now)),
+        Progress::Failed(settled) => format!("failed {}", relative(settled.at, now)),
+    };
+    let mut text = String::new();
+    writeln!(text, "<{}>", recipient.recipient.address)?;
+    writeln!(text, "  {progress}; {}", plural(usize::try_from(recipient.attempts).unwrap_or(usize::MAX), "attempt"))?;
+    if let Some(at) = recipient.last_attempt {
+        writeln!(text, "  last attempt {}", relative(at, now))?;
+    }
+    if let Some(reply) = &recipient.last_reply {
+        writeln!(text, "  last answer  {reply}")?;
+    }
+    for doubt in &recipient.doubts {
+        writeln!(text, "  in doubt     {}: {}", relative(doubt.attempt, now), doubt.reason)?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,310 @@
+//! Start order, stop order, and what becomes of a part that ends by itself.
+//!
+//! - `logging`: where log lines go
+//! - `sockets`: sockets that systemd has bound already
+//! - `supervise`: signals and the watchdog
+//! - [`Daemon::start`] then [`Daemon::run`]: in the `postroom run` of a machine, and in one process with others for the
+//!   demonstration and the tests
+//!
+//! # Order
+//! Start: spool, queue, listeners, admin, then READY. Each needs those before it. What lies outside (an upstream
+//! server, a token) is no reason not to start: mail is taken all the same.
+//!
+//! Stop: listeners accept nothing more and sessions end at their next command; no attempt begins, those under way
+//! finish; both within `stop_timeout`. Then the spool is synced, and the admin side closes last, so that a stop can be watched.
+//!
+//! # Failure
+//! A part that cannot start ends the start with [`DaemonError`]. A part that ends by itself ends the daemon, in good
+//! order: systemd starts it again. A panic in one connection or attempt is caught further down and ends that one alone.
+
+mod logging;
+mod sockets;
+mod supervise;
+
+pub use logging::{LogFormat, log_to};
+pub use sockets::Sockets;
+pub use supervise::{Signal, Signals};
+
+use std::{collections::HashMap, sync::Arc};
+
+use thiserror::Error;
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tracing::{error, info, warn};
+
+use crate::{
+    admin::{Admin, AdminError, AdminServer, Parts, Progress},
+    clock::Clock,
+    config::Config,
+    device::Devices,
+    listener::{Listener, ListenerError, Receiving, Reception, Tls},
+    metrics::Metrics,
+    model::{AccountName, DeviceName},
+    queue::{Queue, QueueError},
+    report::Reporter,
+    spool::{RecoveryReport, RouteMessage, Spool, SpoolError},
+};
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// The data folder.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// An account.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// A listener or its certificate.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    /// The admin side.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// Sockets handed over by systemd that no listener is for.
+    #[error("systemd has bound {0}, and no [[listener]] has that address; make postroom.socket and the config say the same")]
+    StraySocket(String),
+    /// A part ended by itself.
+    #[error("{0} has ended by itself; the log before this line says why")]
+    Ended(&'static str),
+}
+
+/// A daemon that has started.
+pub struct Daemon {
+    config: Config,
+    admin: Admin,
+    spool: Spool,
+    tls: Tls,
+    mail: JoinSet<&'static str>,
+    services: JoinSet<&'static str>,
+    stop_mail: watch::Sender<bool>,
+    stop_services: watch::Sender<bool>,
+}
+
+impl Daemon {
+    /// Starts all parts.
+    ///
+    /// # Errors
+    /// When the data folder, a certificate or an address cannot be had. Nothing is left running then.
+    pub async fn start(config: Config, sockets: Sockets, clock: Clock) -> Result<Self, DaemonError> {
+        for warning in &config.warnings {
+            warn!(place = %warning.place, key = warning.key, "{}", warning.text);
+        }
+        let metrics = Metrics::new();
+        let spool = Spool::open(config.spool.clone(), routes(&config), clock.clone(), metrics.clone())?;
+        let reporter = Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
+        let queue = Queue::new(config.accounts.clone(), config.retry.clone(), spool.clone(), reporter, clock.clone(), metrics.clone())?;
+        let devices = Devices::new(config.devices.clone(), config.users.clone(), &config.hostname, clock.clone(), metrics.clone());
+        let admin = Admin::new(Parts {
+            hostname: config.hostname.clone(),
+            data_dir: config.data_dir.clone(),
+            spool: spool.clone(),
+            queue: queue.clone(),
+            devices: devices.clone(),
+            started: clock.now(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            progress: Progress::default(),
+        });
+        let receiving = Receiving {
+            devices,
+            spool: spool.clone(),
+            default_account: default_account(&config),
+            hostname: config.hostname.clone(),
+            limits: config.receiving,
+            clock,
+            metrics,
+        };
+        let tls = Tls::load(&config.tls)?;
+        let mut daemon = Self {
+            config,
+            admin,
+            spool,
+            tls,
+            mail: JoinSet::new(),
+            services: JoinSet::new(),
+            stop_mail: watch::Sender::new(false),
+            stop_services: watch::Sender::new(false),
+        };
+        daemon.spawn_queue(queue);
+        daemon.bind_listeners(receiving, sockets)?;
+        daemon.spawn_services().await?;
+        Ok(daemon)
+    }
+
+    fn spawn_queue(&mut self, queue: Queue) {
+        let stop = self.stop_mail.subscribe();
+        self.mail.spawn(async move {
+            queue.run(stop).await;
+            "the queue"
+        });
+    }
+
+    /// Binds all, then serves: a daemon that cannot take one address takes no mail on another.
+    fn bind_listeners(&mut self, receiving: Receiving, mut sockets: Sockets) -> Result<(), DaemonError> {
+        let mut bound = Vec::new();
+        for settings in &self.config.listeners {
+            let inherited = sockets.take(settings.address);
+            bound.push((settings.tls, Listener::bind(settings, inherited)?));
+        }
+        if let Some(stray) = sockets.left_over() {
+            return Err(DaemonError::StraySocket(stray));
+        }
+        let reception = Reception::new(receiving, self.tls.clone());
+        for (tls, listener) in bound {
+            self.admin.listening(listener.address(), tls);
+            let (reception, stop) = (reception.clone(), self.stop_mail.subscribe());
+            self.mail.spawn(async move {
+                listener.run(reception, stop).await;
+                "a listener"
+            });
+        }
+        Ok(())
+    }
+
+    async fn spawn_services(&mut self) -> Result<(), DaemonError> {
+        let server = AdminServer::bind(self.admin.clone(), self.config.admin).await?;
+        let stop = self.stop_services.subscribe();
+        self.services.spawn(async move {
+            server.run(stop).await;
+            "the admin side"
+        });
+        let (spool, admin, mut stop) = (self.spool.clone(), self.admin.clone(), self.stop_services.subscribe());
+        self.services.spawn(async move {
+            tokio::select! {
+                report = spool.recovered() => {
+                    tell_recovery(&report);
+                    admin.recovered(report);
+                    // Done; it stays until the stop, as its end would mean trouble.
+                    stopped(&mut stop).await;
+                }
+                () = stopped(&mut stop) => {}
+            }
+            "recovery"
+        });
+        self.services.spawn(supervise::watchdog(self.stop_services.subscribe()));
+        Ok(())
+    }
+
+    /// What it looks like from outside.
+    #[must_use]
+    pub const fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// Runs until a signal says stop, then stops in good order.
+    ///
+    /// # Errors
+    /// When a part ended by itself, or the last sync failed.
+    pub async fn run(mut self, mut signals: Signals) -> Result<(), DaemonError> {
+        supervise::ready(&self.admin.status());
+        info!(version = env!("CARGO_PKG_VERSION"), data_dir = %self.config.data_dir.display(), "started");
+        let outcome = self.watch(&mut signals).await;
+        self.stop(signals).await?;
+        outcome
+    }
+
+    async fn watch(&mut self, signals: &mut Signals) -> Result<(), DaemonError> {
+        enum Event {
+            Ended(&'static str),
+            Signal(Signal),
+        }
+        loop {
+            let event = tokio::select! {
+                Some(ended) = self.mail.join_next() => Event::Ended(name_of(ended)),
+                Some(ended) = self.services.join_next() => Event::Ended(name_of(ended)),
+                signal = signals.next() => Event::Signal(signal),
+            };
+            match event {
+                Event::Ended(part) => return Err(DaemonError::Ended(part)),
+                Event::Signal(Signal::Stop) => return Ok(()),
+                Event::Signal(Signal::Reload) => self.reload(),
+            }
+        }
+    }
+
+    /// SIGHUP: the certificate, and nothing else: accounts and devices with mail under way are not changed beneath it.
+    fn reload(&self) {
+        match self.tls.reload() {
+            Ok(()) => info!("certificate reloaded; other changes of the config need a restart"),
+            Err(error) => error!(%error, "certificate not reloaded; the old one stays"),
+        }
+    }
+
+    async fn stop(mut self, mut signals: Signals) -> Result<(), DaemonError> {
+        info!(stop_timeout = %humantime::format_duration(self.config.stop_timeout), "stopping");
+        supervise::stopping();
+        self.admin.stopping();
+        self.stop_mail.send_replace(true);
+        tokio::select! {
+            drained = timeout(self.config.stop_timeout, self.mail.join_all_in_place()) => {
+                if drained.is_err() {
+                    warn!("stopped before all sessions and attempts had ended; what was under way is kept and attempted again");
+                }
+            }
+            () = signals.stop_again() => warn!("stopped at once, by a second signal; what was under way is kept and attempted again"),
+        }
+        self.mail.shutdown().await;
+        let synced = self.spool.sync().await;
+        self.stop_services.send_replace(true);
+        self.services.join_all_in_place().await;
+        info!("stopped");
+        Ok(synced?)
+    }
+}
+
+/// `JoinSet::join_all` takes the set and panics with its tasks; this leaves the set, to be shut down when time is up.
+trait JoinAllInPlace {
+    async fn join_all_in_place(&mut self);
+}
+
+impl JoinAllInPlace for JoinSet<&'static str> {
+    async fn join_all_in_place(&mut self) {
+        while let Some(ended) = self.join_next().await {
+            name_of(ended);
+        }
+    }
+}
+
+fn name_of(ended: Result<&'static str, tokio::task::JoinError>) -> &'static str {
+    ended.unwrap_or_else(|panic| {
+        error!(%panic, "a part has panicked");
+        "a part that panicked"
+    })
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // The daemon itself is gone: that is a stop, too.
+    }
+}
+
+fn default_account(config: &Config) -> AccountName {
+    // The config refuses a file without accounts.
+    config.accounts.first().map_or_else(|| AccountName::from(""), |account| account.name.clone())
+}
+
+/// The account of each device's mail; of our own mail, that of `[report]`.
+fn routes(config: &Config) -> RouteMessage {
+    let named = |device: &crate::device::DeviceSettings| Some((device.name.clone(), device.account.clone()?));
+    let routes: HashMap<DeviceName, AccountName> = config.devices.iter().filter_map(named).collect();
+    let (default, ours, own) = (default_account(config), DeviceName::from("postroom"), config.report.account.clone());
+    Arc::new(move |device: &DeviceName| if *device == ours { own.clone() } else { routes.get(device).unwrap_or(&default).clone() })
+}
+
+/// Nothing to say when nothing had to be put right.
+fn tell_recovery(report: &RecoveryReport) {
+    if *report == RecoveryReport::default() {
+        info!("recovered: spool and index agree");
+        return;
+    }
+    let RecoveryReport { readmitted, without_file, quarantined, rebuilt, unfinished, doubtful, index_moved_to } = report;
+    warn!(
+        readmitted,
+        without_file = without_file.len(),
+        quarantined = quarantined.len(),
+        rebuilt,
+        unfinished,
+        doubtful,
+        index_moved_to = index_moved_to.as_ref().map(|path| path.display().to_string()),
+        "recovered: put right what the last stop left"
+    );
+}

@@ -1,0 +1,100 @@
+//! Signals, and what the service manager is told.
+
+use std::{future::pending, io, time::Duration};
+
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing::{debug, warn};
+
+use crate::admin::Status;
+
+/// What a person or the service manager wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reload,
+}
+
+/// Where signals come from.
+pub struct Signals(Source);
+
+enum Source {
+    Process { term: tokio::signal::unix::Signal, int: tokio::signal::unix::Signal, hup: tokio::signal::unix::Signal },
+    Switch(watch::Receiver<bool>),
+}
+
+impl Signals {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// When the operating system has no room for the handlers.
+    pub fn of_process() -> io::Result<Self> {
+        let (term, int, hup) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        Ok(Self(Source::Process { term, int, hup }))
+    }
+
+    /// Stop when the switch turns true: for a daemon inside another process.
+    #[must_use]
+    pub const fn of_switch(switch: watch::Receiver<bool>) -> Self {
+        Self(Source::Switch(switch))
+    }
+
+    /// The next one.
+    pub async fn next(&mut self) -> Signal {
+        match &mut self.0 {
+            Source::Process { term, int, hup } => tokio::select! {
+                _ = term.recv() => Signal::Stop,
+                _ = int.recv() => Signal::Stop,
+                _ = hup.recv() => Signal::Reload,
+            },
+            Source::Switch(switch) => {
+                // A switch whose holder is gone will never say anything else.
+                debug!(gone = switch.wait_for(|stop| *stop).await.is_err(), "switched off");
+                Signal::Stop
+            }
+        }
+    }
+
+    /// Waits for a stop after the first; a switch has only one.
+    pub(super) async fn stop_again(&mut self) {
+        match &self.0 {
+            Source::Process { .. } => while self.next().await != Signal::Stop {},
+            Source::Switch(_) => pending().await,
+        }
+    }
+}
+
+/// READY: the listeners are bound.
+pub(super) fn ready(status: &Status) {
+    let words =
+        format!("{} listeners, {} accounts, {} messages queued", status.listeners.len(), status.accounts.len(), status.queue_messages);
+    tell(&[NotifyState::Ready, NotifyState::Status(&words)]);
+}
+
+pub(super) fn stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("letting sessions and attempts end")]);
+}
+
+/// Says twice in each interval that the tasks are being run, until the stop. Without a watchdog it only waits.
+pub(super) async fn watchdog(mut stop: watch::Receiver<bool>) -> &'static str {
+    let interval = sd_notify::watchdog_enabled().map(|interval| interval / 2);
+    let mut ticks = tokio::time::interval(interval.unwrap_or(Duration::MAX).max(Duration::from_millis(100)));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => tell(&[NotifyState::Watchdog]),
+            _ = stop.wait_for(|stop| *stop) => return "the watchdog",
+        }
+    }
+}
+
+/// Does nothing when there is no service manager.
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        warn!(%error, "service manager not told");
+    }
+}
