@@ -34,12 +34,12 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 const GAUGE_SPACING: Duration = Duration::from_secs(1);
 
 /// Sends until `stop` turns true, then lets attempts under way finish.
-pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<bool>) {
     let mut tasks = Tasks { workers: JoinSet::new(), accounts: HashMap::new() };
     let wakeups = core.spool.wakeups();
     let mut gauges_at = Instant::now();
     let mut catch_up_at = Instant::now() + LONGEST_SLEEP;
-    let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop));
+    let mut stopped = std::pin::pin!(told_to_stop(stop));
     loop {
         // Asked for before looking: what happens from here on wakes us.
         let (arrived, changed) = (wakeups.notified(), core.changed.notified());
@@ -56,8 +56,7 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, mut stop: watch::Recei
             catch_up_at = Instant::now() + LONGEST_SLEEP;
         }
         tokio::select! {
-            // A sender that is gone says stop as well.
-            _stop = &mut stopped => break,
+            () = &mut stopped => break,
             () = arrived => {}
             () = changed => {}
             Some(ended) = tasks.workers.join_next_with_id(), if !tasks.workers.is_empty() => tasks.ended(&core, ended).await,
@@ -75,6 +74,11 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, mut stop: watch::Recei
         tasks.ended(&core, ended).await;
     }
     publish(&core);
+}
+
+/// A sender that is gone says stop as well.
+async fn told_to_stop(mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow_and_update() && stop.changed().await.is_ok() {}
 }
 
 /// Workers, and farewells to idle connections.
