@@ -158,7 +158,7 @@ fn mail(rest: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
         None => ReversePath::Null,
         Some(address) => ReversePath::Mailbox(address),
     };
-    quirks.extend(written.quirk());
+    quirks.extend(written.quirk(sender.mailbox()));
     let mut mail = parameters::of_mail(written.parameters, quirks)?;
     // Deliberately laxer than RFC 6531 3.4: an address that needs SMTPUTF8 says so itself.
     mail.smtputf8 |= sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8);
@@ -169,7 +169,7 @@ fn mail(rest: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
 fn rcpt(rest: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Recipient, Reply> {
     let written = path::split(rest, "TO").ok_or(reply::BAD_RECIPIENT)?;
     let address = written.address().ok().flatten().ok_or(reply::BAD_RECIPIENT)?;
-    quirks.extend(written.quirk());
+    quirks.extend(written.quirk(Some(&address)));
     Ok(parameters::of_rcpt(address, written.parameters, quirks))
 }
 
@@ -206,3 +206,6 @@ fn auth(mechanism: u64, initial: Cow<'_, str>) -> Command {
     let initial = Zeroizing::new(initial.into_owned());
     Command::Auth { mechanism, initial: (!initial.is_empty()).then_some(InitialResponse(initial)) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,8 @@ pub(super) struct Written<'a> {
     path: &'a str,
     /// What follows the path.
     pub(super) parameters: &'a str,
-    tidy: Tidy,
-}
-
-/// Whether it was written as RFC 5321 has it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tidy {
-    Yes,
-    No,
+    /// What stands between the brackets, when nothing stands around them.
+    inner: Option<&'a str>,
 }
 
 /// No address, or several.
@@ -30,19 +24,13 @@ pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
     if !word.eq_ignore_ascii_case(keyword) {
         return None;
     }
-    let after = after.trim_start_matches(' ').strip_prefix(':')?;
+    let (gap, after) = after.split_once(':')?;
     let text = after.trim_matches(' ');
-    let end = end_of_path(text);
-    let (path, parameters) = text.split_at_checked(end)?;
-    let (extra, parameters) = parameters.split_at(parameters.find(|c| c != '>').unwrap_or(parameters.len()));
-    let tidy = if after.starts_with('<') && extra.is_empty() { tidiness(path) } else { Tidy::No };
-    Some(Written { path, parameters, tidy })
-}
-
-fn tidiness(path: &str) -> Tidy {
-    let inner = path.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    let odd = |inner: &str| inner.starts_with('\'') || outside_quotes(inner).any(|(_, c)| " <>()".contains(c));
-    if inner.is_some_and(|inner| !odd(inner)) { Tidy::Yes } else { Tidy::No }
+    let (path, rest) = text.split_at_checked(end_of_path(text))?;
+    let parameters = rest.trim_start_matches('>');
+    let untouched = gap.is_empty() && after.starts_with('<') && parameters.len() == rest.len();
+    let inner = path.strip_prefix('<').and_then(|inner| inner.strip_suffix('>')).filter(|_| untouched);
+    gap.trim_matches(' ').is_empty().then_some(Written { path, parameters, inner })
 }
 
 /// With brackets: up to the one that closes the first. Without: up to the first blank.
@@ -99,8 +87,9 @@ fn quoted_length(text: &str) -> Option<usize> {
 impl Written<'_> {
     /// The one address; none for the null path `<>`.
     pub(super) fn address(&self) -> Result<Option<Address>, NoAddress> {
-        if self.path.contains('\u{fffd}') {
-            // It was no UTF-8, so we do not know who is meant.
+        // The replacement character stands for what was no UTF-8: we do not know who is meant. A second address after the
+        // path is somebody who would otherwise silently get nothing.
+        if self.path.contains('\u{fffd}') || self.parameters.split(' ').any(names_someone) {
             return Err(NoAddress);
         }
         let path = without_comments(self.path);
@@ -116,10 +105,19 @@ impl Written<'_> {
         Ok(Some(address))
     }
 
-    /// [`Quirk::OddPath`] when it was not written as RFC 5321 has it.
-    pub(super) fn quirk(&self) -> Option<Quirk> {
-        (self.tidy == Tidy::No).then_some(Quirk::OddPath)
+    /// [`Quirk::OddPath`] when `address`, the one found, was not written as RFC 5321 has it.
+    pub(super) fn quirk(&self, address: Option<&Address>) -> Option<Quirk> {
+        let exact = match address {
+            None => self.inner == Some(""),
+            Some(address) => self.inner.is_some_and(|inner| without_route(inner).parse().as_ref() == Ok(address)),
+        };
+        (!exact).then_some(Quirk::OddPath)
     }
+}
+
+/// True of a word that is no `keyword=value`, but has an address in it.
+fn names_someone(word: &str) -> bool {
+    word.split('=').next().is_some_and(|keyword| keyword.contains('@'))
 }
 
 /// RFC 5322 3.2.2 comments, which RFC 5321 does not know.
@@ -165,16 +163,24 @@ fn words(path: &str) -> impl Iterator<Item = &str> {
 fn plain(word: &str) -> &str {
     let word = word.trim_matches([',', ';']);
     let word = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(word);
-    // RFC 5321 4.1.1.3 and appendix C: a source route is accepted and ignored.
-    let word = if word.starts_with('@') { word.split_once(':').map_or(word, |(_, rest)| rest) } else { word };
+    let word = without_route(word);
     match word.split_at_checked("mailto:".len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest,
         _ => word,
     }
 }
 
+/// RFC 5321 4.1.1.3 and appendix C: a source route is accepted and ignored.
+fn without_route(word: &str) -> &str {
+    if word.starts_with('@') { word.split_once(':').map_or(word, |(_, rest)| rest) } else { word }
+}
+
 fn plausible(word: &str) -> Option<Address> {
-    let (local, _) = word.rsplit_once('@')?;
+    let (local, domain) = word.rsplit_once('@')?;
+    // Devices are let through with underscores, address literals and U-labels; punctuation parts addresses.
+    if domain.contains(|c: char| c.is_ascii_punctuation() && !"-._[]:".contains(c)) {
+        return None;
+    }
     // A local part is one quoted string as a whole, or has no quote in it.
     let well_quoted = if local.starts_with('"') { quoted_length(local) == Some(local.len()) } else { !local.contains(['"', '\\', '@']) };
     if well_quoted { word.parse().ok() } else { None }
@@ -183,7 +189,7 @@ fn plausible(word: &str) -> Option<Address> {
 /// RFC 5321 4.5.1.
 fn lone_postmaster(words: &[&str]) -> Option<Address> {
     match words {
-        [word] => word.parse().ok(),
+        [word] if word.eq_ignore_ascii_case("postmaster") => word.parse().ok(),
         _ => None,
     }
 }
