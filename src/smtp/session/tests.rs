@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     model::{ByteSize, EnhancedCode, Reply, Timestamp},
@@ -80,4 +82,121 @@ fn a_message_goes_through() {
         replies.ends_with("354 End data with <CR><LF>.<CR><LF>\r\n250 2.0.0 queued as 00000000000000000000\r\n221 2.0.0 Bye\r\n"),
         "{replies}"
     );
+}
+
+#[test]
+fn replies_are_sent_before_they_pile_up() {
+    let mut session = session();
+    let input = b"EHLO x\r\n".repeat(5000);
+    let (replies, _, closed) = play(&mut session, &[&input]);
+    assert!(!closed);
+    assert_eq!(replies.matches("250-postroom.example\r\n").count(), 5000);
+}
+
+#[test]
+fn a_driver_that_answers_beside_the_question_gets_no_yes() {
+    let mut session = session();
+    session.advance(b"EHLO x\r\n");
+    session.answer(Answer::Permit);
+    assert!(matches!(session.advance(b"MAIL FROM:<a@b.example>\r\n").action, Action::Close));
+    assert!(session.replies().ends_with(b"451 4.3.0 Local error; try again later\r\n"));
+}
+
+#[test]
+fn a_question_left_open_ends_the_session() {
+    let mut session = session();
+    let step = session.advance(b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nNOOP\r\n");
+    assert!(matches!(step.action, Action::Ask(_)));
+    assert!(matches!(session.advance(b"NOOP\r\n").action, Action::Close));
+}
+
+#[test]
+fn a_permit_is_no_proof_that_a_message_is_safe() {
+    let mut session = session();
+    let mut rest: &[u8] = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n.\r\n";
+    loop {
+        let Step { consumed, action } = session.advance(rest);
+        rest = &rest[consumed..];
+        match action {
+            Action::Ask(_) | Action::OpenMessage(_) => session.answer(Answer::Permit),
+            Action::Commit => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    session.replies().clear();
+    session.answer(Answer::Permit);
+    assert_eq!(session.replies().as_slice(), b"451 4.3.0 Local error; try again later\r\n");
+}
+
+#[test]
+fn a_login_without_verification_is_none() {
+    let mut session = session();
+    session.advance(b"EHLO x\r\nAUTH DIGEST-MD5\r\n");
+    let replies = String::from_utf8(std::mem::take(session.replies())).unwrap();
+    let challenge = replies.lines().last().unwrap().strip_prefix("334 ").unwrap();
+    let challenge = String::from_utf8(base64::Engine::decode(&base64::prelude::BASE64_STANDARD, challenge).unwrap()).unwrap();
+    let nonce = challenge.split('"').nth(3).unwrap();
+    let response = format!("username=\"a\",nonce=\"{nonce}\",nc=00000001,cnonce=\"b\",digest-uri=\"smtp/x\",response=0");
+    let line = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, response) + "\r\n";
+    assert!(matches!(session.advance(line.as_bytes()).action, Action::Ask(crate::smtp::Question::Login(_))));
+    session.answer(Answer::LoggedIn { user: "a".to_owned(), settings: settings() });
+    assert_eq!(session.replies().as_slice(), b"454 4.7.0 Temporary authentication failure; try again later\r\n");
+}
+
+#[test]
+fn a_refusal_may_come_at_every_question() {
+    let mut session = session();
+    session.advance(b"EHLO x\r\nMAIL FROM:<a@b.example>\r\n");
+    session.answer(Answer::Refuse(Reply::fixed(550, EnhancedCode(5, 7, 1), "No")));
+    assert!(session.replies().ends_with(b"550 5.7.1 No\r\n"));
+    assert_eq!((session.helo(), session.is_esmtp(), session.unfinished_text()), ("x", true, None));
+}
+
+/// Lines that matter, whole or torn, in any order.
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        Just(b"EHLO mfp\r\n".to_vec()),
+        Just(b"HELO\n".to_vec()),
+        Just(b"MAIL FROM:<a@b.example>\r\n".to_vec()),
+        Just(b"MAIL FROM: a@b.example SIZE=x\r\n".to_vec()),
+        Just(b"RCPT TO:<c@d.example>\r\n".to_vec()),
+        Just(b"RCPT TO:<\"(<'@,:;>e@f.example>\r\n".to_vec()),
+        Just(b"DATA\r\n".to_vec()),
+        Just(b"\r\n.\r\n".to_vec()),
+        Just(b"\n.\n".to_vec()),
+        Just(b"AUTH LOGIN\r\n".to_vec()),
+        Just(b"AUTH DIGEST-MD5\r\n".to_vec()),
+        Just(b"AUTH PLAIN AGEAYg==\r\n".to_vec()),
+        Just(b"YQ==\r\n".to_vec()),
+        Just(b"STARTTLS\r\n".to_vec()),
+        Just(b"RSET\r\n".to_vec()),
+        Just(b"BDAT 5\r\n".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..60),
+        (any::<u8>(), 0..20_000_usize).prop_map(|(octet, times)| vec![octet; times]),
+        "[ -~]{0,80}\r\n".prop_map(String::into_bytes),
+    ];
+    proptest::collection::vec(line, 0..60).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_can_break_a_session_or_its_bounds(input in soup(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5)) {
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
+        places.extend([0, input.len()]);
+        places.sort_unstable();
+        let pieces: Vec<&[u8]> = places.windows(2).map(|pair| &input[pair[0]..pair[1]]).collect();
+        let mut session = session();
+        let (_, texts, _) = play(&mut session, &pieces);
+        prop_assert!(texts.iter().all(|text| text.len() <= 200_000));
+    }
+
+    #[test]
+    fn how_a_message_is_cut_changes_nothing(text in proptest::collection::vec(any::<u8>(), 0..300), cut in any::<prop::sample::Index>()) {
+        let head = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
+        let input = [head.as_slice(), &text, b"\r\n.\r\nQUIT\r\n"].concat();
+        let whole = play(&mut session(), &[&input]);
+        let (one, two) = input.split_at(cut.index(input.len()));
+        prop_assert_eq!(play(&mut session(), &[one, two]), whole.clone());
+        prop_assert_eq!(play(&mut session(), &input.chunks(1).collect::<Vec<_>>()), whole);
+    }
 }
