@@ -39,11 +39,8 @@ impl Office {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let inside = runtime.enter();
         let (clock, metrics) = (Clock::system(), Metrics::new());
-        let settings = SpoolSettings {
-            data_dir: folder.path().into(),
-            min_free: ByteSize::from_octets(0),
-            journal_keep: Duration::from_secs(86_400),
-        };
+        let settings =
+            SpoolSettings { data_dir: folder.path().into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
         let spool = Spool::open(settings, Arc::new(|_device: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
         let receiving = Receiving {
             devices: Devices::new(vec![printers(oldest_tls)], Vec::new(), "postroom.contoso.lan", clock.clone(), metrics.clone()),
