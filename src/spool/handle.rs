@@ -211,7 +211,7 @@ impl Spool {
         self.sync().await
     }
 
-    /// Flushes and stops. Nothing may be applied afterwards, by any clone.
+    /// Flushes and stops, unless that is done. Nothing may be applied afterwards, by any clone.
     ///
     /// # Errors
     /// When the last sync fails.
@@ -223,6 +223,9 @@ impl Spool {
 
 impl Inner {
     fn close(&self) -> Result<(), SpoolError> {
+        if self.core.is_stopping() {
+            return Ok(());
+        }
         self.core.stop();
         for thread in lock(&self.threads).drain(..) {
             // A thread survives its panics; there is nothing else to learn from its end.
@@ -236,9 +239,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if !self.core.is_stopping() {
-            // Nobody is left to be told, and all that was promised to be durable is so already.
-            drop(self.close());
-        }
+        // Nobody is left to be told, and all that was promised to be durable is so already.
+        drop(self.close());
     }
 }

@@ -2,6 +2,7 @@
 
 mod crashing;
 mod keeping;
+mod modelling;
 mod recovering;
 
 use std::{path::Path, sync::Arc, time::Duration};
