@@ -81,14 +81,14 @@ impl<T: Transport> Core<T> {
     async fn notify(&self, conclusion: &mut Conclusion, now: Timestamp) {
         let entry = &mut conclusion.entry;
         if !conclusion.failed.is_empty()
-            && let Err(problem) = self.reporter.failed(entry, &conclusion.failed).await
+            && let Err(problem) = self.on_disk(self.reporter.failed(entry, &conclusion.failed)).await
         {
             error!(id = %entry.id, %problem, "failure notice not written; the message is held");
             entry.hold = Some(Hold { since: now, reason: format!("the failure notice could not be written: {problem}") });
         }
         let waits = entry.recipients.iter().any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
         if waits && entry.delay_notice.is_none() && self.plan.is_late(entry.received, now) {
-            match self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after)).await {
+            match self.on_disk(self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after))).await {
                 Ok(()) => entry.delay_notice = Some(now),
                 Err(problem) => error!(id = %entry.id, %problem, "delay notice not written"),
             }
@@ -146,11 +146,12 @@ impl<T: Transport> Core<T> {
         let id = claim.entry.id;
         let moves = self.cancel(account, claim);
         self.store(moves);
-        if let Err(problem) = self.spool.quarantine(id, reason).await {
+        if let Err(problem) = self.on_disk(self.spool.quarantine(id, reason)).await {
             error!(%id, %problem, "message not moved to quarantine");
         }
         self.flights().remove(&id);
-        self.reporter.attention(id, reason, "It was moved to the folder quarantine, and will not be sent.").await;
+        let advice = "It was moved to the folder quarantine, and will not be sent.";
+        self.on_disk(self.reporter.attention(id, reason, advice)).await;
     }
 
     fn cancel(&self, account: &Account<T>, claim: &Claim) -> Moves {

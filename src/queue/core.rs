@@ -145,6 +145,14 @@ impl<T: Transport> Core<T> {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// Waits for the disk. Simulated time stands still meanwhile: it would otherwise leap to the next timer, since tokio cannot
+    /// see that a thread of the spool is busy.
+    pub(super) async fn on_disk<F: Future>(&self, work: F) -> F::Output {
+        #[cfg(test)]
+        let _still = crate::queue::fixture::stand_still();
+        work.await
+    }
+
     /// The desk of an account, with its clock set right.
     pub(super) fn desk<'a>(&self, account: &'a Account<T>) -> MutexGuard<'a, Desk> {
         let mut desk = account.desk();
@@ -189,7 +197,7 @@ impl<T: Transport> Core<T> {
             News::AllClear => AccountChange::Recovered,
         };
         let (reason, advice) = condition.words();
-        self.reporter.account_changed(&account.settings.name, change, reason, advice).await;
+        self.on_disk(self.reporter.account_changed(&account.settings.name, change, reason, advice)).await;
         self.changed.notify_one();
     }
 }

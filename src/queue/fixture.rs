@@ -9,6 +9,15 @@ use crate::{
     upstream::{Destination, Security, Timeouts, Verification},
 };
 
+/// Keeps simulated time from leaping ahead until dropped: a blocking task does that, says tokio's `time::pause`.
+pub(super) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    tokio::runtime::Handle::try_current().ok().map(|runtime| {
+        runtime.spawn_blocking(move || released.recv());
+        release
+    })
+}
+
 /// So many seconds after the beginning of every test.
 pub(super) fn at(secs: u64) -> Timestamp {
     Timestamp::from_millis(1_763_900_000_000).plus(Duration::from_secs(secs))

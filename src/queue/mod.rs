@@ -28,7 +28,11 @@ mod transport;
 mod worker;
 
 #[cfg(test)]
+mod double;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod tests;
 
 pub use operator::Queue;
 pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings, Split};

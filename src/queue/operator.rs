@@ -121,7 +121,7 @@ impl<T: Transport> Queue<T> {
         if entry.is_settled() {
             let failed = entry.recipients.iter().enumerate().filter(|(_, state)| matches!(state.progress, Progress::Failed(_)));
             let failures: Vec<Failure> = failed.map(|(index, _)| Failure { index, stage: "held", advice: "" }).collect();
-            self.0.reporter.failed(&entry, &failures).await?;
+            self.0.on_disk(self.0.reporter.failed(&entry, &failures)).await?;
         }
         self.amend(id, |entry| entry.hold = None).await
     }
@@ -147,7 +147,7 @@ impl<T: Transport> Queue<T> {
             }
             self.0.spool.apply(Change { remove: vec![id], journal, ..Change::default() })?;
         }
-        Ok(self.0.spool.sync().await?)
+        Ok(self.0.on_disk(self.0.spool.sync()).await?)
     }
 
     /// Switches an account on or off by a person's word; kept across restarts. Switching on ends a pause or a stop.
@@ -162,7 +162,7 @@ impl<T: Transport> Queue<T> {
             desk.condition.clone()
         };
         self.0.remember(account, &condition)?;
-        self.0.spool.sync().await?;
+        self.0.on_disk(self.0.spool.sync()).await?;
         self.0.changed.notify_one();
         Ok(())
     }
@@ -179,7 +179,7 @@ impl<T: Transport> Queue<T> {
             let (put, remove) = put_or_remove(entry);
             self.0.spool.apply(Change { put, remove, ..Change::default() })?;
         }
-        self.0.spool.sync().await?;
+        self.0.on_disk(self.0.spool.sync()).await?;
         self.0.changed.notify_one();
         Ok(())
     }

@@ -52,7 +52,7 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<
             gauges_at = Instant::now() + GAUGE_SPACING;
         }
         if Instant::now() >= catch_up_at {
-            core.reporter.catch_up().await;
+            core.on_disk(core.reporter.catch_up()).await;
             catch_up_at = Instant::now() + LONGEST_SLEEP;
         }
         tokio::select! {

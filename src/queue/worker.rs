@@ -47,7 +47,7 @@ pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<
             core.changed.notify_one();
         }
         // Also makes the outcome of the message before durable.
-        if let Err(problem) = core.spool.sync().await {
+        if let Err(problem) = core.on_disk(core.spool.sync()).await {
             core.abandon(&account, &claim, &problem);
             break;
         }
@@ -133,14 +133,14 @@ impl<T: Transport> Core<T> {
 
     /// Makes the last outcome durable when no claim does it on the way.
     async fn settle(&self) {
-        if let Err(problem) = self.spool.sync().await {
+        if let Err(problem) = self.on_disk(self.spool.sync()).await {
             error!(%problem, "outcome not stored");
         }
     }
 
     /// The text of a claimed message. One that cannot be read is put aside, and the claim given back.
     async fn open(&self, account: &Account<T>, claim: &Claim) -> Option<MessageReader> {
-        let problem = match self.spool.body(claim.entry.id).await {
+        let problem = match self.on_disk(self.spool.body(claim.entry.id)).await {
             Ok(text) => return Some(text),
             Err(problem) => problem,
         };

@@ -175,7 +175,7 @@ proptest! {
                     let charge = ledger.begin(recipients, clock).unwrap();
                     stored.apply(Moves { charge: vec![charge.clone()], refund: vec![] });
                     open.push((charge, truth.len()));
-                    truth.push(Truth { begun: now, ended: u64::MAX, recipients: recipients as u64 });
+                    truth.push(Truth { begun: now, ended: u64::MAX, recipients: u64::try_from(recipients).unwrap() });
                 },
                 Event::End(end) => if !open.is_empty() {
                     let (charge, index) = open.remove(0);
@@ -207,9 +207,9 @@ proptest! {
             let may_share = |t: &&Truth, window: u64| t.recipients > 0 && t.begun <= last.begun && t.ended.saturating_add(window) >= last.begun;
             let messages = truth.iter().filter(|t| may_share(t, 60_000)).count();
             let recipients: u64 = truth.iter().filter(|t| may_share(t, 86_400_000)).map(|t| t.recipients).sum();
-            prop_assert!(messages <= per_minute as usize, "{messages} messages in a minute");
+            prop_assert!(messages <= usize::try_from(per_minute).unwrap(), "{messages} messages in a minute");
             prop_assert!(recipients <= u64::from(per_day), "{recipients} recipients in a day");
         }
-        prop_assert!(stored.0.len() <= per_day as usize + open.len(), "stored charges do not pile up");
+        prop_assert!(stored.0.len() <= usize::try_from(per_day).unwrap() + open.len(), "stored charges do not pile up");
     }
 }

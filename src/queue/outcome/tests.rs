@@ -38,11 +38,12 @@ fn run(mut entry: Entry, split: Split, begun: u64, report: &Report) -> Conclusio
 
 /// One recipient, one verdict: where it stands afterwards, as `word due attempts`; the due time in seconds from the beginning.
 fn check(verdict: Verdict, expected: &str) {
-    let conclusion = run(entry(1), Split::OnFailure, 0, &report(vec![verdict.clone()]));
+    let name = format!("{verdict:?}");
+    let conclusion = run(entry(1), Split::OnFailure, 0, &report(vec![verdict]));
     let state = &conclusion.entry.recipients[0];
     let due = state.due().map_or("-".to_owned(), |due| due.since(at(0)).as_secs().to_string());
     let word = conclusion.lines.first().map_or("-", |line| line.word.as_str());
-    assert_eq!(format!("{word} {due} {}", state.attempts), expected, "{verdict:?}");
+    assert_eq!(format!("{word} {due} {}", state.attempts), expected, "{name}");
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! A spool, a queue and a server, for each test its own.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    model::{AccountName, ByteSize, DeviceName, MessageId, Recipient, Timestamp},
+    queue::{
+        AccountSettings, Queue, RetrySettings, SenderRewrite,
+        double::{Seen, Server},
+        fixture::{account, at, envelope, stand_still},
+    },
+    report::{ReportSettings, Reporter},
+    spool::{Entry, JournalLine, Spool, SpoolSettings},
+};
+
+pub(super) struct House {
+    dir: TempDir,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) server: Server,
+    pub(super) settings: Vec<AccountSettings>,
+    pub(super) spool: Spool,
+    pub(super) queue: Queue<Server>,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+    received: u64,
+}
+
+pub(super) fn plan() -> RetrySettings {
+    RetrySettings {
+        spacing: [30, 30, 60, 120, 240].map(|minutes| Duration::from_secs(60 * minutes)).into(),
+        give_up_after: Duration::from_secs(5 * 86_400),
+        delay_notice_after: Duration::from_secs(4 * 3600),
+    }
+}
+
+pub(super) fn scanner() -> AccountSettings {
+    account("scanner", SenderRewrite::Never)
+}
+
+impl House {
+    pub(super) fn open(settings: Vec<AccountSettings>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::simulated(at(0));
+        let server = Server::new(clock.clone());
+        let metrics = Metrics::new();
+        let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
+        let (stop, running) = run(&queue);
+        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received: 0 }
+    }
+
+    /// The process dies at once, and starts again after so long.
+    pub(super) async fn crash(self, down: Duration) -> Self {
+        let Self { dir, clock, metrics, server, settings, spool, queue, stop: _stop, running, received } = self;
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        server.cut_off();
+        drop(queue);
+        spool.close().await.unwrap();
+        drop(spool);
+        tokio::time::sleep(down).await;
+        let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
+        let (stop, running) = run(&queue);
+        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received }
+    }
+
+    pub(super) async fn stop(&mut self) {
+        self.stop.send_replace(true);
+        (&mut self.running).await.unwrap();
+    }
+
+    /// A device hands in a message, called by its number, for `r0` to `r<n-1>`.
+    pub(super) async fn receive(&mut self, recipients: usize) -> MessageId {
+        self.receive_from("printers", recipients).await
+    }
+
+    pub(super) async fn receive_from(&mut self, device: &str, recipients: usize) -> MessageId {
+        let names: Vec<String> = (0..recipients).map(|n| format!("r{n}@contoso.com")).collect();
+        self.receive_for(device, &names.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    pub(super) async fn receive_for(&mut self, device: &str, recipients: &[&str]) -> MessageId {
+        let _still = stand_still();
+        let mut envelope = envelope(self.spool.new_id(), 0);
+        envelope.received = self.clock.now();
+        envelope.device = DeviceName::from(device);
+        envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
+        let text = format!("Subject: {}\r\n\r\nA page.\r\n", self.received);
+        self.received += 1;
+        let account = self.settings[0].name.clone();
+        let mut incoming = self.spool.receive(envelope, account).await.unwrap();
+        incoming.write(text.as_bytes()).await.unwrap();
+        incoming.commit().await.unwrap().id()
+    }
+
+    pub(super) async fn pass(&self, secs: u64) {
+        tokio::time::sleep(Duration::from_secs(secs)).await;
+    }
+
+    pub(super) fn seconds(&self) -> u64 {
+        self.clock.now().since(at(0)).as_secs()
+    }
+
+    pub(super) fn entry(&self, id: MessageId) -> Option<Entry> {
+        self.spool.entry(id).unwrap()
+    }
+
+    /// Transactions of devices' mail, leaving out our own notices.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.server.seen().into_iter().filter(|seen| seen.subject.parse::<u64>().is_ok()).collect()
+    }
+
+    /// The subjects of our notices that the server has got.
+    pub(super) fn notices(&self) -> Vec<String> {
+        let notices = self.server.seen().into_iter().filter(|seen| seen.subject.parse::<u64>().is_err() && !seen.taken.is_empty());
+        notices.map(|seen| seen.subject).collect()
+    }
+
+    pub(super) fn journal(&self) -> Vec<JournalLine> {
+        let own = |line: &JournalLine| line.device.as_str() == Reporter::OWN_DEVICE;
+        self.spool.journal(None, 100_000).unwrap().into_iter().filter(|line| !own(line)).collect()
+    }
+
+    /// Nobody has ever been asked twice for the same recipient within thirty minutes of the end of an attempt that was counted.
+    pub(super) fn assert_spacing(&self) {
+        let mut last: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
+        for seen in self.seen() {
+            for recipient in &seen.recipients {
+                let key = (seen.subject.clone(), recipient.clone());
+                if let Some(ended) = last.get(&key) {
+                    let gap = seen.begun.since(*ended);
+                    assert!(gap >= RetrySettings::FLOOR, "message {} to {recipient} again after {gap:?}", seen.subject);
+                }
+                if seen.counted {
+                    last.insert(key, seen.ended.unwrap_or(seen.begun));
+                }
+            }
+        }
+    }
+
+    /// The server cannot have counted more than the account's limits in any window, at whatever moment it counts.
+    pub(super) fn assert_limits(&self) {
+        let limits = &self.settings[0].limits;
+        let log: Vec<Seen> = self.server.seen().into_iter().filter(|seen| seen.counted).collect();
+        for last in &log {
+            let shares = |seen: &&Seen, window: u64| {
+                seen.begun <= last.begun && seen.ended.is_none_or(|ended| ended.plus(Duration::from_secs(window)) >= last.begun)
+            };
+            let messages = log.iter().filter(|seen| shares(seen, 60)).count();
+            let recipients: usize = log.iter().filter(|seen| shares(seen, 86_400)).map(|seen| seen.recipients.len()).sum();
+            assert!(limits.messages_per_minute.is_none_or(|limit| messages <= usize::try_from(limit).unwrap()), "{messages} in a minute");
+            assert!(limits.recipients_per_day.is_none_or(|limit| recipients <= usize::try_from(limit).unwrap()), "{recipients} in a day");
+            assert!(last.at_once <= limits.connections, "{} at once", last.at_once);
+        }
+    }
+}
+
+fn start(dir: &TempDir, clock: &Clock, metrics: &Metrics, server: &Server, settings: &[AccountSettings]) -> (Spool, Queue<Server>) {
+    let first = settings[0].name.clone();
+    let route = {
+        let first = first.clone();
+        Arc::new(move |_: &DeviceName| first.clone())
+    };
+    let disk = SpoolSettings {
+        data_dir: dir.path().to_owned(),
+        min_free: ByteSize::from_octets(0),
+        journal_keep: Duration::from_secs(400 * 86_400),
+    };
+    let spool = Spool::open(disk, route, clock.clone(), metrics.clone()).unwrap();
+    let report = ReportSettings {
+        administrator: Some("it@contoso.com".parse().unwrap()),
+        from: Some("scanner@contoso.com".parse().unwrap()),
+        hostname: "postroom.contoso.lan".into(),
+        account: settings.last().map_or(AccountName::from("scanner"), |last| last.name.clone()),
+    };
+    let reporter = Reporter::new(report, spool.clone(), clock.clone(), metrics.clone());
+    let accounts = settings.iter().map(|settings| (settings.clone(), server.clone())).collect();
+    let queue = Queue::over(accounts, plan(), spool.clone(), reporter, clock.clone(), metrics.clone()).unwrap();
+    (spool, queue)
+}
+
+fn run(queue: &Queue<Server>) -> (watch::Sender<bool>, JoinHandle<()>) {
+    let (stop, stopped) = watch::channel(false);
+    let queue = queue.clone();
+    (stop, tokio::spawn(async move { queue.run(stopped).await }))
+}
