@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use postroom::sandbox::{RunningSandbox, Sandbox, SandboxSettings};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -243,6 +244,32 @@ async fn the_control_api_switches_faults_shows_what_was_seen_and_forgets() {
     let reset = http(control, "POST", "/reset", "").await;
     assert!(reset.contains("\"begun\":0,\"accepted\":0"), "{reset}");
     assert!(sandbox.messages().is_empty());
+    sandbox.stop().await;
+}
+
+/// `answer` up to the quote that ends the access token in it.
+fn access_token(answer: &str) -> &str {
+    let (_, rest) = answer.split_once("\"access_token\":\"").unwrap();
+    rest.split_once('"').unwrap().0
+}
+
+#[tokio::test]
+async fn a_token_of_the_directory_logs_in_and_a_made_up_one_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = start(&dir).await;
+    let form = "client_id=66666666-7777-8888-9999-000000000000&client_secret=sandbox&grant_type=client_credentials&scope=https%3A%2F%2Foutlook.office365.com%2F.default";
+    let answer = http(sandbox.token(), "POST", "/contoso.com/oauth2/v2.0/token", form).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let login = |token: &str| STANDARD.encode(format!("user=scanner@contoso.com\x01auth=Bearer {token}\x01\x01"));
+    for (token, expected) in [("made-up", "535 5.7.3"), (access_token(&answer), "235 2.7.0")] {
+        let mut client = Client::secured(&sandbox, sandbox.submission(), "localhost").await.unwrap();
+        assert_eq!(client.say("AUTH XOAUTH2").await.unwrap(), "334");
+        assert!(client.say(&login(token)).await.unwrap().starts_with(expected), "{expected}");
+    }
+    sandbox.switch_faults(&["token-429"]).unwrap();
+    let throttled = http(sandbox.token(), "POST", "/contoso.com/oauth2/v2.0/token", form).await;
+    assert!(throttled.starts_with("HTTP/1.1 429") && throttled.contains("retry-after: 5"), "{throttled}");
+    assert_eq!(sandbox.state().tokens, 1);
     sandbox.stop().await;
 }
 

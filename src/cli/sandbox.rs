@@ -1,6 +1,7 @@
 //! `postroom sandbox`: Exchange Online's stand-in, to rehearse with before going live.
 
 use std::{
+    fs,
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
@@ -8,10 +9,11 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::json;
 
 use crate::{
-    model::{Address, ByteSize},
+    model::{Address, ByteSize, Secret},
     sandbox::{Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted, markdown_table, plain_table},
 };
 
@@ -34,6 +36,24 @@ pub struct SandboxArgs {
     /// Where the control API is served; a loopback address.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1580")]
     control: SocketAddr,
+    /// Where tokens are fetched, by plain HTTP: http://ADDRESS/<directory>/oauth2/v2.0/token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1588")]
+    token: SocketAddr,
+    /// The directory (tenant) id. The accepted domains name it, too. [default: a made-up one]
+    #[arg(long, value_name = "ID")]
+    directory: Option<String>,
+    /// The application (client) id. [default: a made-up one]
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// File with the application's secret. [default: the secret is "sandbox"]
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+    /// The application's certificate, PEM; its key stays with the client.
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
+    /// How long access tokens hold.
+    #[arg(long, value_name = "TIME", default_value = "3599s", value_parser = humantime::parse_duration)]
+    token_lifetime: Duration,
     /// A mailbox that can log in, with its password after a colon. Rehearsal passwords only: a command line is no secret.
     /// [default: scanner@contoso.com:sandbox]
     #[arg(long = "mailbox", value_name = "ADDRESS[:PASSWORD]")]
@@ -109,12 +129,23 @@ pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::R
     }
     let form = if args.json { Form::Json } else { Form::Lines };
     let settings = settings(args)?;
-    let mailboxes: Vec<String> = settings.tenant.mailboxes.iter().map(|mailbox| mailbox.address.to_string()).collect();
+    let tenant = Announced {
+        mailboxes: settings.tenant.mailboxes.iter().map(|mailbox| mailbox.address.to_string()).collect(),
+        directory: settings.tenant.application.directory.clone(),
+        client_id: settings.tenant.application.client_id.clone(),
+    };
     let running = Sandbox::start(settings).await.context("the sandbox cannot start")?;
-    write_out(&announcement(&running, &mailboxes, form))?;
+    write_out(&announcement(&running, &tenant, form))?;
     stop.await;
     running.stop().await;
     Ok(())
+}
+
+/// What a client has to know of the tenant.
+struct Announced {
+    mailboxes: Vec<String>,
+    directory: String,
+    client_id: String,
 }
 
 /// How the start is announced.
@@ -133,7 +164,20 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     settings.keep = if args.discard { Keep::Discard } else { Keep::Newest(args.keep) };
     settings.timing.tarpit = args.tarpit;
     settings.timing.slow_dot = args.slow_dot;
+    settings.token = args.token;
     let tenant = &mut settings.tenant;
+    let application = &mut tenant.application;
+    application.directory = args.directory.unwrap_or_else(|| application.directory.clone());
+    application.client_id = args.client_id.unwrap_or_else(|| application.client_id.clone());
+    application.token_lifetime = args.token_lifetime;
+    if let Some(file) = args.client_secret_file {
+        let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        application.secret = Secret::new(text.trim_end().to_owned());
+    }
+    if let Some(file) = args.client_certificate {
+        let certificate = CertificateDer::from_pem_file(&file).with_context(|| format!("{} holds no certificate", file.display()))?;
+        application.certificate = Some(certificate.to_vec());
+    }
     if !args.mailboxes.is_empty() {
         tenant.mailboxes = args.mailboxes.iter().map(|text| mailbox(text)).collect::<anyhow::Result<_>>()?;
         tenant.domains = tenant.mailboxes.iter().map(|mailbox| mailbox.address.domain().to_owned()).collect();
@@ -162,7 +206,7 @@ fn mailbox(text: &str) -> anyhow::Result<MailboxSettings> {
     }
 }
 
-fn announcement(running: &RunningSandbox, mailboxes: &[String], form: Form) -> String {
+fn announcement(running: &RunningSandbox, tenant: &Announced, form: Form) -> String {
     let (dir, ca) = (running.dir().to_owned(), running.dir().join("ca.pem"));
     match form {
         Form::Json => {
@@ -170,10 +214,13 @@ fn announcement(running: &RunningSandbox, mailboxes: &[String], form: Form) -> S
                 "submission": running.submission(),
                 "mx": running.mx(),
                 "control": format!("http://{}", running.control()),
+                "token": format!("http://{}", running.token()),
+                "directory": tenant.directory,
+                "client_id": tenant.client_id,
                 "dir": dir,
                 "messages": dir.join("messages"),
                 "ca": ca,
-                "mailboxes": mailboxes,
+                "mailboxes": tenant.mailboxes,
             });
             format!("{line}\n")
         }
@@ -182,13 +229,17 @@ fn announcement(running: &RunningSandbox, mailboxes: &[String], form: Form) -> S
              client submission  {}  (STARTTLS, AUTH LOGIN and XOAUTH2)\n\
              MX host            {}\n\
              control            http://{}  (GET /state, /messages, /faults; POST /faults, /reset)\n\
+             tokens             http://{}/{}/oauth2/v2.0/token  (client {})\n\
              mailboxes          {}\n\
              messages           {}\n\
              trust              {}\n",
             running.submission(),
             running.mx(),
             running.control(),
-            mailboxes.join(", "),
+            running.token(),
+            tenant.directory,
+            tenant.client_id,
+            tenant.mailboxes.join(", "),
             dir.join("messages").display(),
             ca.display(),
         ),

@@ -8,6 +8,7 @@
 //! - `dialect`: Exchange Online's half of the conversation, as a machine without sockets and clock
 //! - `tenant`: what Exchange Online remembers: mailboxes, windows, throttles; and the judge of the limits
 //! - `text`: the text after `DATA`: end, unstuffing, and what is noticed in passing
+//! - `token`: the token endpoint of the directory
 //! - `certificate`, `keep`, `connection`, `server`, `control`: TLS, files, sockets, HTTP
 //! - [`Sandbox::start`] yields a [`RunningSandbox`]
 
@@ -21,11 +22,13 @@ mod server;
 mod settings;
 mod tenant;
 mod text;
+mod token;
 
 pub use fault::{Effect, Fault, Stage, markdown_table, plain_table};
 pub use keep::KeptMessage;
 pub use server::{RunningSandbox, Sandbox};
 pub use settings::{
-    Basic, Connector, Keep, Limits, MailboxSettings, OverRate, SandboxSettings, SmtpAuth, Switches, TenantSettings, Timing, Unlisted,
+    Application, Basic, Connector, Keep, Limits, MailboxSettings, OverRate, SandboxSettings, SignIn, SmtpAuth, Switches, TenantSettings,
+    Timing, Unlisted,
 };
 pub use tenant::{Gauge, Limit, MailboxReport, SandboxState, Violation};

@@ -28,6 +28,7 @@ use crate::sandbox::{
     fault::Switched,
     keep::{Keeper, KeptMessage},
     tenant::{SandboxState, Tenant},
+    token,
 };
 
 /// Connections at once on each listener: as many as any test opens, far fewer than the descriptors of a process.
@@ -44,6 +45,7 @@ pub struct RunningSandbox {
     submission: SocketAddr,
     mx: SocketAddr,
     control: SocketAddr,
+    token: SocketAddr,
     shared: Arc<Shared>,
     stop: watch::Sender<Stop>,
     tasks: JoinSet<()>,
@@ -65,6 +67,7 @@ impl Sandbox {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the control API has no login: its address must be a loopback one"));
         }
         let control = TcpListener::bind(settings.control).await?;
+        let token = TcpListener::bind(settings.token).await?;
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let shared = Arc::new(Shared {
             tenant: Mutex::new(Tenant::new(settings.tenant)),
@@ -75,16 +78,19 @@ impl Sandbox {
             sessions: AtomicU64::new(0),
             stop: stopped,
         });
-        let (submission_address, mx_address, control_address) = (submission.local_addr()?, mx.local_addr()?, control.local_addr()?);
+        let (submission_address, mx_address) = (submission.local_addr()?, mx.local_addr()?);
+        let (control_address, token_address) = (control.local_addr()?, token.local_addr()?);
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(submission, Role::Submission, shared.clone()));
         tasks.spawn(accept(mx, Role::Mx, shared.clone()));
         tasks.spawn(serve_http(control, control::router(shared.clone()), shared.stop.clone()));
+        tasks.spawn(serve_http(token, token::router(shared.clone()), shared.stop.clone()));
         Ok(RunningSandbox {
             dir: settings.dir,
             submission: submission_address,
             mx: mx_address,
             control: control_address,
+            token: token_address,
             shared,
             stop,
             tasks,
@@ -109,6 +115,12 @@ impl RunningSandbox {
     #[must_use]
     pub const fn control(&self) -> SocketAddr {
         self.control
+    }
+
+    /// Where tokens are fetched: `http://<this>/<directory>/oauth2/v2.0/token`.
+    #[must_use]
+    pub const fn token(&self) -> SocketAddr {
+        self.token
     }
 
     /// The folder of `ca.pem` and `messages/`.

@@ -114,6 +114,50 @@ pub struct TenantSettings {
     pub limits: Limits,
     /// What can be changed while it runs.
     pub switches: Switches,
+    /// The application registered in the directory.
+    pub application: Application,
+}
+
+/// An application that may fetch tokens.
+#[derive(Clone)]
+pub struct Application {
+    /// The directory (tenant) id. The accepted domains name it, too.
+    pub directory: String,
+    /// The application (client) id.
+    pub client_id: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// Its certificate, DER.
+    pub certificate: Option<Vec<u8>>,
+    /// How long access tokens hold. Microsoft's hold 60 to 90 minutes.
+    pub token_lifetime: Duration,
+    /// How a device code is answered by its user, who is the first mailbox.
+    pub sign_in: SignIn,
+    /// How often a device code may be polled.
+    pub poll_interval: Duration,
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        Self {
+            directory: "11111111-2222-3333-4444-555555555555".to_owned(),
+            client_id: "66666666-7777-8888-9999-000000000000".to_owned(),
+            secret: Secret::new("sandbox".to_owned()),
+            certificate: None,
+            token_lifetime: Duration::from_secs(3599),
+            sign_in: SignIn::AfterPolls(1),
+            poll_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How a device code is answered by its user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignIn {
+    /// So many polls are told to wait, then the user has signed in.
+    AfterPolls(u32),
+    /// The user declines.
+    Declined,
 }
 
 impl Default for TenantSettings {
@@ -125,6 +169,7 @@ impl Default for TenantSettings {
             unlisted: Unlisted::Refused,
             limits: Limits::default(),
             switches: Switches::default(),
+            application: Application::default(),
         }
     }
 }

@@ -22,6 +22,8 @@ use rows::NAMED;
 /// Where in the conversation a fault strikes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Stage {
+    /// The answer of the token endpoint.
+    Token,
     /// The banner.
     Greeting,
     /// The answer to EHLO.
@@ -48,7 +50,8 @@ pub enum Stage {
 
 impl Stage {
     /// All, in the order of a session.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
+        Self::Token,
         Self::Greeting,
         Self::Ehlo,
         Self::StartTls,
@@ -66,6 +69,7 @@ impl Stage {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Token => "token",
             Self::Greeting => "greeting",
             Self::Ehlo => "ehlo",
             Self::StartTls => "starttls",
@@ -84,7 +88,7 @@ impl Stage {
     #[must_use]
     pub const fn chosen_by(self) -> &'static str {
         match self {
-            Self::Greeting | Self::Ehlo | Self::StartTls | Self::Tls | Self::Quit => "control API",
+            Self::Token | Self::Greeting | Self::Ehlo | Self::StartTls | Self::Tls | Self::Quit => "control API",
             Self::Auth => "user name",
             Self::Mail => "sender",
             Self::Rcpt => "recipient",
@@ -95,7 +99,9 @@ impl Stage {
     /// Whether a plain `<stage>-<effect>` name makes sense.
     const fn takes(self, plain: Plain) -> bool {
         match (self, plain) {
-            (Self::Tls, Plain::Code | Plain::Slow) | (Self::Body, Plain::Slow | Plain::Garbage) => false,
+            (Self::Token, Plain::Drop | Plain::Reset | Plain::Slow)
+            | (Self::Tls, Plain::Code | Plain::Slow)
+            | (Self::Body, Plain::Slow | Plain::Garbage) => false,
             (_, Plain::Code | Plain::Drop | Plain::Reset | Plain::Silence | Plain::Slow | Plain::Garbage) => true,
         }
     }
@@ -183,7 +189,7 @@ impl Fault {
         }
         let (stage, rest) = Stage::ALL.iter().find_map(|stage| Some((*stage, name.strip_prefix(stage.as_str())?.strip_prefix('-')?)))?;
         let effect = match REPLIES.iter().find(|row| row.name == rest) {
-            Some(row) if stage.takes(Plain::Code) => row.effect.clone(),
+            Some(row) if stage.takes(Plain::Code) && stage != Stage::Token => row.effect.clone(),
             Some(_) => return None,
             None => plain_effect(stage, rest)?,
         };

@@ -58,7 +58,7 @@ impl Tenant {
         }
         let minted = match credential {
             Credential::Password(_) => false,
-            Credential::Token(token) => self.is_minted(token, &address, now),
+            Credential::Token(token) => self.tokens.is_good(token, &key, now),
         };
         let connections = self.settings.limits.connections;
         let mailbox = self.mailboxes.get_mut(&key).ok_or(wrong)?;
@@ -113,12 +113,6 @@ impl Tenant {
                 if own_sender && self.settings.switches.reject_direct_send { Err(cited::DIRECT_SEND_OFF) } else { Ok(()) }
             }
         }
-    }
-
-    /// Whether the token endpoint gave this token for this mailbox.
-    #[expect(clippy::unused_self, reason = "the token endpoint fills the book")]
-    fn is_minted(&self, _token: &Secret, _address: &Address, _now: Timestamp) -> bool {
-        false
     }
 }
 

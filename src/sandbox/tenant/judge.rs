@@ -114,6 +114,8 @@ pub struct SandboxState {
     pub mx_connections: Gauge,
     /// Messages accepted, both listeners.
     pub accepted: u64,
+    /// Access tokens handed out.
+    pub tokens: u64,
     /// Refused logins.
     pub refused_logins: u64,
     /// Messages accepted whose answer was withheld: each repetition is a duplicate.

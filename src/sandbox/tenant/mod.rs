@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 pub(crate) use access::Credential;
 pub use judge::{Gauge, Limit, MailboxReport, SandboxState, Violation};
+pub(crate) use mailbox::without_tag;
 pub(crate) use submit::{Submission, Verdict};
 
 use crate::{
@@ -23,8 +24,9 @@ use crate::{
     sandbox::{
         Limits, MailboxSettings, Switches, TenantSettings,
         dialect::Role,
-        fault::{Fault, FaultPlan, Occasion, Switched},
-        tenant::mailbox::{Mailbox, without_tag},
+        fault::{Fault, FaultPlan, Occasion, Stage, Switched},
+        tenant::mailbox::Mailbox,
+        token::{Answer, Directory, Form, TokenBook},
     },
 };
 
@@ -36,6 +38,7 @@ pub(crate) struct Tenant {
     settings: TenantSettings,
     mailboxes: HashMap<String, Mailbox>,
     faults: FaultPlan,
+    tokens: TokenBook,
     state: SandboxState,
 }
 
@@ -43,7 +46,7 @@ impl Tenant {
     pub(crate) fn new(settings: TenantSettings) -> Self {
         let keyed = |mailbox: &MailboxSettings| (without_tag(&mailbox.address), Mailbox::new(mailbox.clone()));
         let mailboxes = settings.mailboxes.iter().map(keyed).collect();
-        Self { settings, mailboxes, faults: FaultPlan::default(), state: SandboxState::default() }
+        Self { settings, mailboxes, faults: FaultPlan::default(), tokens: TokenBook::default(), state: SandboxState::default() }
     }
 
     pub(crate) const fn limits(&self) -> &Limits {
@@ -98,6 +101,35 @@ impl Tenant {
 
     pub(crate) fn disconnected(&mut self, role: Role) {
         self.connections(role).fall();
+    }
+
+    /// A request for a token; `random` makes what it hands out.
+    pub(crate) fn token(&mut self, directory: &str, form: &Form, now: Timestamp, random: [u8; 32]) -> Answer {
+        let (tokens, known) = self.directory();
+        let answer = tokens.token(&known, directory, form, now, random);
+        self.state.tokens += u64::from(answer.is_granted());
+        answer
+    }
+
+    /// A request for a device code.
+    pub(crate) fn device_code(&mut self, directory: &str, form: &Form, now: Timestamp, random: [u8; 32]) -> Answer {
+        let (tokens, known) = self.directory();
+        tokens.device_code(&known, directory, form, now, random)
+    }
+
+    fn directory(&mut self) -> (&mut TokenBook, Directory<'_>) {
+        let known = Directory {
+            application: &self.settings.application,
+            domains: &self.settings.domains,
+            unlisted: self.settings.unlisted,
+            user: self.settings.mailboxes.first().map(|mailbox| &mailbox.address),
+        };
+        (&mut self.tokens, known)
+    }
+
+    /// The fault of the token endpoint that strikes now, if any.
+    pub(crate) fn strike_token(&mut self) -> Option<Fault> {
+        self.strike(&Occasion { role: Role::Submission, stage: Stage::Token, addresses: &[], message: "" })
     }
 
     fn connections(&mut self, role: Role) -> &mut Gauge {
