@@ -18,7 +18,7 @@ const MOMENT: Outcome = Pause(Duration::from_secs(20));
 /// What counts in hours is asked about in hours.
 const HOUR: Outcome = pause(60);
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) static ROWS: &[Row] = &[
     // --- the session has lasted, or idled, too long ---
     Row::new(
         "421 4.4.1",

@@ -8,7 +8,7 @@ use crate::upstream::{
     Stage::{Body, Data, EndOfData, MailFrom, RcptTo},
 };
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) static ROWS: &[Row] = &[
     Row::new("2xx", &[], Deliver, "The server has the message.").at(&[EndOfData]),
     // RFC 4954 6; RFC 3207 4.
     Row::new(
@@ -93,5 +93,5 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// 2yz or 3yz where it makes no sense.
-pub(super) const OTHERWISE: Row =
+pub(super) static OTHERWISE: Row =
     Row::new("xxx", &[], Retry, "The server answered out of turn. Nothing was handed over; it is tried again.");

@@ -2,9 +2,9 @@
 //!
 //! Code *and* text decide: Exchange Online says 5.2.0 of a used-up quota, of a blocked account and of a wrong sender alike. The first row
 //! that fits wins, in this order:
-//! - `opening`: what is said before `MAIL FROM`. It concerns the account, always
-//! - `exchange`: what Exchange Online says of mail
-//! - `generic`: what any server says of mail, down to the bare classes of RFC 5321 4.2.1
+//! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange` that concern the account anyway, then the bare
+//!   classes of RFC 5321 4.2.1
+//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any server says, down to the bare classes
 //! - `faults`: what goes wrong without a reply
 //!
 //! A row's code is a pattern (`row`); its concern follows from its outcome and the stage (`concern`).
@@ -46,7 +46,7 @@ fn find(stage: Stage, reply: &Reply) -> &'static Row {
         Stage::Connect | Stage::Tls | Stage::Greeting | Stage::Ehlo | Stage::Token | Stage::Auth => {
             // What is said of a mailbox, a tenant or an address of ours may be said at the door, too.
             let of_account = exchange::ROWS.iter().filter(|row| row.concerns_account());
-            opening::ROWS.iter().chain(of_account).find(fits).unwrap_or(&opening::OTHERWISE)
+            opening::ROWS.iter().chain(of_account).chain(opening::CLASSES).find(fits).unwrap_or(&opening::OTHERWISE)
         }
         Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => {
             exchange::ROWS.iter().chain(generic::ROWS).find(fits).unwrap_or(&generic::OTHERWISE)

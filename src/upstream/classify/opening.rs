@@ -11,15 +11,7 @@ use crate::upstream::{
 const MINUTE: Outcome = Pause(Duration::from_secs(60));
 const FIVE_MINUTES: Outcome = Pause(Duration::from_secs(5 * 60));
 
-pub(super) const ROWS: &[Row] = &[
-    // --- TLS ---
-    Row::new(
-        "xxx",
-        &["TLS 1.0 and 1.1 are not supported"],
-        Stop,
-        "The server says that the connection uses TLS 1.0 or 1.1. Postroom speaks 1.2 and 1.3 only, so something in between opens the connection: \
-         exempt this machine from the firewall's TLS inspection.",
-    ),
+pub(super) static ROWS: &[Row] = &[
     Row::new("530", &["STARTTLS"], Stop, "The server wants TLS before anything else. Set tls = \"starttls\" in the account."),
     // --- the login is refused: Exchange Online ---
     Row::new(
@@ -155,6 +147,10 @@ pub(super) const ROWS: &[Row] = &[
         FIVE_MINUTES,
         "The server has ended the connection after too many errors, most likely refused logins. It is left alone for a while.",
     ),
+];
+
+/// RFC 5321 4.2.1: the bare classes, after everything that says more.
+pub(super) static CLASSES: &[Row] = &[
     Row::new("4xx", &[], MINUTE, "The server is busy or being restarted. It is tried again.").at(&[
         Stage::Connect,
         Stage::Greeting,
@@ -177,7 +173,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// 2yz or 3yz where it makes no sense.
-pub(super) const OTHERWISE: Row = Row::new(
+pub(super) static OTHERWISE: Row = Row::new(
     "xxx",
     &[],
     MINUTE,
