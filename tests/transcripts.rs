@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 use postroom::{
     model::{ByteSize, MessageId, Recipient, Reply, Secret, Timestamp, TlsVersion},
     smtp::{
-        Action, Answer, EndOfData, Login, Mechanism, Question, Quirk, Session, SessionSettings, StartTls, Step, Transaction,
+        Action, Answer, EndOfData, Login, Mechanism, Question, Session, SessionSettings, StartTls, Step, Transaction,
         auth::verify_cram_md5, reply,
     },
 };
@@ -318,8 +318,7 @@ impl<'a> Stage<'a> {
                 Event::Pause => {}
             }
         }
-        let named = |quirk: &Quirk| serde_json::to_value(quirk).unwrap().as_str().unwrap().to_owned();
-        stage.outcome.quirks = stage.session.quirks().iter().map(named).collect();
+        stage.outcome.quirks = stage.session.quirks().iter().map(|quirk| quirk.name().to_owned()).collect();
         stage.outcome.replies = String::from_utf8(stage.replies).unwrap().lines().map(str::to_owned).collect();
         stage.outcome
     }

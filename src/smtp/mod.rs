@@ -11,14 +11,17 @@
 //! - `auth`: the SASL mechanisms
 //! - `body`: the text after `DATA`, with the rules for its end
 //! - `session`: the states and their transitions
+//! - [`Quirk`]: what devices do against the standards, and we put up with
 
 pub mod auth;
 pub mod body;
 pub mod command;
 pub mod line;
+mod quirk;
 pub mod reply;
 mod session;
 
+pub use quirk::Quirk;
 pub use session::{Session, Step};
 
 use std::sync::Arc;
@@ -38,7 +41,7 @@ pub struct SessionSettings {
     pub starttls: StartTls,
     /// The mechanisms offered, in this order. Empty: AUTH is not announced. Never one that cannot be verified.
     pub mechanisms: Vec<Mechanism>,
-    /// EHLO keywords hidden from this device, in upper case (`SIZE`, `PIPELINING`, `8BITMIME`, …).
+    /// EHLO keywords hidden from this device (`SIZE`, `PIPELINING`, `8BITMIME`, …). `AUTH=` hides the old form of `AUTH` alone.
     pub hide_extensions: Vec<String>,
     /// What ends the text of a message.
     pub end_of_data: EndOfData,
@@ -185,38 +188,4 @@ pub struct Transaction {
     pub envid: Option<String>,
     /// `SIZE=`, a hint only.
     pub declared_size: Option<ByteSize>,
-}
-
-/// Something a device does against the standards that we put up with. Shown to the administrator by its name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quirk {
-    /// `HELO` or `EHLO` without a name, or with one that RFC 5321 does not allow.
-    OddHelo,
-    /// A path without angle brackets, or with blanks or comments around the address.
-    OddPath,
-    /// A parameter that we do not know, or a `SIZE` that is no number.
-    OddParameter,
-    /// A command line ended by a bare LF.
-    BareLfCommand,
-    /// Text with a bare LF or a bare CR; each became CRLF.
-    BareLineEnd,
-    /// A NUL in the text; dropped.
-    NulInText,
-    /// Text lines over 998 octets (RFC 5321 4.5.3.1.6).
-    LongLine,
-    /// `<LF>.<LF>` taken as end of data.
-    LoneLfEndOfData,
-    /// Commands sent ahead without `PIPELINING` having been offered (RFC 2920 3.1).
-    UnannouncedPipelining,
-    /// No second `EHLO` after STARTTLS (RFC 3207 4.2).
-    NoEhloAfterTls,
-    /// AUTH after `HELO` (RFC 4954 4).
-    AuthAfterHelo,
-    /// The connection ended without `QUIT`.
-    NoQuit,
-    /// A ClientHello before the banner on a port that is not for implicit TLS.
-    EarlyTls,
-    /// Something sent before the banner.
-    EarlyTalker,
 }

@@ -43,7 +43,9 @@ impl Conversation {
             let names: Vec<&str> = self.settings.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
             extensions.push(format!("AUTH {}", names.join(" ")));
             // The form before RFC 2554. Exchange 2000 and 2003 sent both, and devices of that age look for it.
-            extensions.push(format!("AUTH={}", names.join(" ")));
+            if self.offers("AUTH=") {
+                extensions.push(format!("AUTH={}", names.join(" ")));
+            }
         }
         extensions.retain(|line| self.offers(line.split([' ', '=']).next().unwrap_or_default()));
         std::iter::once(self.settings.hostname.clone()).chain(extensions).collect()

@@ -25,6 +25,7 @@
 //!   Ended              the last text is written              CommitAsked
 //!   Ended              the spool cannot write                Idle | Closed (lone LF)
 //!   Swallowing         end of data                           Idle | Closed (lone LF)
+//!   Swallowing         far too much of it                    Closed
 //!   CommitAsked        accepted, refused                     Idle | Closed (lone LF)
 //!   any                a refusal with 421, a timeout         Closed
 //! ```

@@ -120,7 +120,7 @@ fn a_permit_is_no_proof_that_a_message_is_safe() {
         match action {
             Action::Ask(_) | Action::OpenMessage(_) => session.answer(Answer::Permit),
             Action::Commit => break,
-            other => panic!("{other:?}"),
+            Action::Read | Action::StartTls | Action::WriteBody | Action::Discard | Action::Close => panic!("{action:?}"),
         }
     }
     session.replies().clear();
@@ -150,6 +150,17 @@ fn a_refusal_may_come_at_every_question() {
     session.answer(Answer::Refuse(Reply::fixed(550, EnhancedCode(5, 7, 1), "No")));
     assert!(session.replies().ends_with(b"550 5.7.1 No\r\n"));
     assert_eq!((session.helo(), session.is_esmtp(), session.unfinished_text()), ("x", true, None));
+}
+
+#[test]
+fn a_text_that_never_ends_is_not_swallowed_for_ever() {
+    let mut session = session();
+    play(&mut session, &[b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"]);
+    let piece = vec![b'A'; 16 * 1024 * 1024];
+    let pieces = usize::try_from(text::SWALLOW_LIMIT).unwrap() / piece.len() + 1;
+    let (replies, texts, closed) = play(&mut session, &vec![piece.as_slice(); pieces]);
+    assert!(closed && texts.is_empty());
+    assert_eq!(replies, format!("{}\r\n", reply::TOO_LARGE));
 }
 
 /// Lines that matter, whole or torn, in any order.

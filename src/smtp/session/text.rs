@@ -13,6 +13,10 @@ use crate::{
     },
 };
 
+/// Octets beyond `max_message` that are swallowed for the sake of a device that hears a refusal only at the end of its
+/// text. No scan is this large; without a bound a client could keep a connection busy for ever.
+pub(super) const SWALLOW_LIMIT: u64 = 256 * 1024 * 1024;
+
 /// The driver opens a spool file.
 pub(super) struct SpoolAsked {
     ahead: Ahead,
@@ -108,6 +112,9 @@ impl Swallowing {
 
     pub(super) fn take(mut self, input: &[u8], talk: &mut Conversation) -> (usize, Moved) {
         let (used, progress) = self.decoder.decode(input, &mut Vec::new());
+        if self.decoder.octets().saturating_sub(SWALLOW_LIMIT) > talk.settings.max_message.octets() {
+            return (used, talk.close_with(&self.refusal));
+        }
         let state = self.follow(progress, Ahead::after(used, input), talk);
         let moved =
             if matches!(state, State::Swallowing(_)) && used == input.len() { Moved::with(state, Action::Read) } else { Moved::to(state) };
