@@ -19,6 +19,7 @@ use crate::{
     support::{
         Pace,
         device::Device,
+        process,
         relay::{self, LISTENERS, Relay, SCANNERS},
         sandbox::{Limits, Sandbox},
         scan::{Kind, Scan},
@@ -130,9 +131,9 @@ fn settle(relay: &Relay, rounds: usize) -> HashMap<String, usize> {
     // Only an attempt under way can be in doubt, and a crash meets no more of them than there are connections.
     let sum: usize = doubtful.values().sum();
     assert!(sum <= rounds * CONNECTIONS, "{sum} doubts after {rounds} crashes with {CONNECTIONS} connections");
-    for entry in &waiting {
-        let id = entry["id"].as_str().unwrap();
-        crate::support::process::run(&mut relay.command(&["queue", "retry", id]));
+    if !waiting.is_empty() {
+        let ids: Vec<&str> = waiting.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
+        process::run(relay.command(&["queue", "retry", "--yes"]).args(ids));
     }
     relay.wait_until_empty(Duration::from_secs(120));
     doubtful

@@ -130,7 +130,7 @@ impl Relay {
 
     /// Messages in the queue, as `postroom queue list` has them.
     pub(crate) fn queue(&self) -> Vec<Value> {
-        let list = self.json(&["queue", "list"]);
+        let list = self.json(&["queue", "list", "--limit", "1000"]);
         list.as_array().unwrap_or_else(|| panic!("no list: {list}")).clone()
     }
 
