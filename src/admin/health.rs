@@ -10,8 +10,8 @@ use axum::{
 
 use super::Admin;
 
-/// What `prometheus-client` writes; Prometheus refuses a scrape whose type it does not know.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The format of [`Metrics::render`](crate::metrics::Metrics::render); Prometheus refuses a scrape whose type it does not know.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Health, readiness, metrics, and a page that says where the rest is.
 pub(super) fn router(admin: Admin) -> Router {
@@ -51,5 +51,5 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, OPENMETRICS)], admin.0.metrics.render())
+    ([(header::CONTENT_TYPE, TEXT_FORMAT)], admin.0.metrics.render())
 }

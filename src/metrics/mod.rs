@@ -4,6 +4,7 @@
 //! Labels are enums, so their number is bounded by the type; never an address as a label.
 //! Each file holds the metrics of one half of the way of a message; `docs/metrics.md` lists them, checked by a test.
 
+mod classic;
 mod receiving;
 mod sending;
 mod storage;
@@ -72,13 +73,13 @@ impl Metrics {
         &self.0.upstream
     }
 
-    /// All of them in the OpenMetrics text format, as a scrape has it.
+    /// All of them in Prometheus' text format 0.0.4, as a scrape has it.
     #[must_use]
     pub fn render(&self) -> String {
         let registry = self.0.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         match encode(&mut text, &registry) {
-            Ok(()) => text,
+            Ok(()) => classic::from_open_metrics(&text),
             // Writing to a String cannot fail.
             Err(std::fmt::Error) => String::new(),
         }
