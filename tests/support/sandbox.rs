@@ -40,7 +40,21 @@ impl Sandbox {
     /// Starts one that keeps its messages in `dir`.
     pub(crate) fn start(dir: &Path, limits: Limits) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
-        command.args(["sandbox", "--json", "--submission", "127.0.0.1:0", "--mx", "127.0.0.1:0", "--control", "127.0.0.1:0", "--dir"]).arg(dir.join("sandbox"));
+        command
+            .args([
+                "sandbox",
+                "--json",
+                "--submission",
+                "127.0.0.1:0",
+                "--mx",
+                "127.0.0.1:0",
+                "--control",
+                "127.0.0.1:0",
+                "--token",
+                "127.0.0.1:0",
+                "--dir",
+            ])
+            .arg(dir.join("sandbox"));
         command.args(["--mailbox", &format!("{MAILBOX}:{PASSWORD}"), "--sender", "*@contoso.com"]);
         match limits {
             Limits::Out => {
