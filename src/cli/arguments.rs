@@ -49,6 +49,8 @@ pub(super) enum Command {
     // Its help is that of its arguments.
     #[command(about = "Stands in for Exchange Online, to rehearse with")]
     Sandbox(SandboxArgs),
+    /// Runs relay and sandbox in one process and shows a scan going through both.
+    Demo(DemoArguments),
     /// Sends a test message through the whole path and waits for its outcome.
     Send(SendArguments),
 }
@@ -65,6 +67,16 @@ pub(super) struct InitArguments {
     /// Where to write; the path of --config when absent. An existing file is never overwritten.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct DemoArguments {
+    /// Stop after the scan has arrived, instead of staying up until Ctrl-C.
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Keep everything in this folder; a temporary one, removed at the end, when absent.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

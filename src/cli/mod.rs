@@ -12,9 +12,11 @@ mod account;
 mod arguments;
 mod check;
 mod client;
+mod demo;
 mod device;
 mod init;
 mod output;
+mod pdf;
 mod queue;
 mod run;
 pub mod sandbox;
@@ -81,6 +83,11 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 let mut signals = Signals::of_process()?;
                 sandbox::run(sandbox, async move { while signals.next().await != Signal::Stop {} }).await
             })?;
+        }
+        Command::Demo(demo) => {
+            // The steps are the story; of the log, only what went wrong.
+            log_to(log, "warn");
+            daemons()?.block_on(demo::demo(demo, clock))?;
         }
         Command::Send(send) => return commands()?.block_on(send::send(&config, send, &clock)),
     }

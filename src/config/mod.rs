@@ -152,6 +152,9 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     check::check(reader, &parts);
     missing(&root);
     let account = report.account.or_else(|| accounts.first().map(|account| account.value.name.clone()))?;
+    let carrier = accounts.iter().find(|placed| placed.value.name == account);
+    // Exchange Online lets the account send as itself, and as nobody else unless told so.
+    let from = report.from.or_else(|| carrier.and_then(|placed| placed.value.address.clone()));
     Some(Config {
         hostname: general.hostname?,
         data_dir: general.data_dir,
@@ -163,7 +166,7 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
         users: values(users),
         accounts: values(accounts),
         retry,
-        report: ReportSettings { administrator: report.administrator, from: report.from, hostname, account },
+        report: ReportSettings { administrator: report.administrator, from, hostname, account },
         spool,
         admin,
         warnings: Vec::new(),

@@ -113,7 +113,7 @@ impl Daemon {
             clock,
             metrics,
         };
-        let tls = Tls::load(&config.tls)?;
+        let tls = load_tls(&config).await?;
         let mut daemon = Self {
             config,
             admin,
@@ -174,9 +174,9 @@ impl Daemon {
                     tell_recovery(&report);
                     admin.recovered(report);
                     // Done; it stays until the stop, as its end would mean trouble.
-                    stopped(&mut stop).await;
+                    supervise::stopped(&mut stop).await;
                 }
-                () = stopped(&mut stop) => {}
+                () = supervise::stopped(&mut stop) => {}
             }
             "recovery"
         });
@@ -251,6 +251,18 @@ impl Daemon {
     }
 }
 
+/// Off the async threads: the keys of a first start take seconds on a small machine.
+async fn load_tls(config: &Config) -> Result<Tls, DaemonError> {
+    let settings = config.tls.clone();
+    match tokio::task::spawn_blocking(move || Tls::load(&settings)).await {
+        Ok(tls) => Ok(tls?),
+        Err(panic) => {
+            error!(%panic, "the certificate was not loaded");
+            Err(DaemonError::Ended("the loading of the certificate"))
+        }
+    }
+}
+
 /// `JoinSet::join_all` takes the set and panics with its tasks; this leaves the set, to be shut down when time is up.
 trait JoinAllInPlace {
     async fn join_all_in_place(&mut self);
@@ -269,12 +281,6 @@ fn name_of(ended: Result<&'static str, tokio::task::JoinError>) -> &'static str 
         error!(%panic, "a part has panicked");
         "a part that panicked"
     })
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        // The daemon itself is gone: that is a stop, too.
-    }
 }
 
 fn default_account(config: &Config) -> AccountName {

@@ -7,7 +7,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::admin::Status;
 
@@ -53,8 +53,7 @@ impl Signals {
                 _ = hup.recv() => Signal::Reload,
             },
             Source::Switch(switch) => {
-                // A switch whose holder is gone will never say anything else.
-                debug!(gone = switch.wait_for(|stop| *stop).await.is_err(), "switched off");
+                stopped(switch).await;
                 Signal::Stop
             }
         }
@@ -67,6 +66,11 @@ impl Signals {
             Source::Switch(_) => pending().await,
         }
     }
+}
+
+/// Waits until the switch turns true; one whose holder is gone has done so.
+pub(super) async fn stopped(switch: &mut watch::Receiver<bool>) {
+    while !*switch.borrow_and_update() && switch.changed().await.is_ok() {}
 }
 
 /// READY: the listeners are bound.
@@ -87,7 +91,7 @@ pub(super) async fn watchdog(mut stop: watch::Receiver<bool>) -> &'static str {
     loop {
         tokio::select! {
             _ = ticks.tick() => tell(&[NotifyState::Watchdog]),
-            _ = stop.wait_for(|stop| *stop) => return "the watchdog",
+            () = stopped(&mut stop) => return "the watchdog",
         }
     }
 }

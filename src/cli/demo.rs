@@ -1,0 +1,256 @@
+//! `postroom demo`: relay and sandbox in one process, a scan handed in and shown arriving.
+//!
+//! # Failure
+//! Any step that fails ends the demonstration with exit code 1. Its folder is removed at the end, unless it was named.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use mail_builder::MessageBuilder;
+use mail_parser::{MessageParser, MimeHeaders as _};
+use rand::{SeedableRng as _, rngs::StdRng};
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{arguments::DemoArguments, output::say, pdf, smtp};
+use crate::{
+    admin::{Admin, Status},
+    clock::Clock,
+    config::Config,
+    daemon::{Daemon, DaemonError, Signal, Signals, Sockets},
+    model::Address,
+    sandbox::{RunningSandbox, Sandbox, SandboxSettings},
+};
+
+/// Pages of the scan: some megabytes.
+const PAGES: usize = 3;
+/// The whole takes a second; a machine that needs longer is in trouble.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(10);
+/// The sandbox's mailbox and its password.
+const MAILBOX: &str = "scanner@contoso.com";
+const PASSWORD: &str = "sandbox";
+
+/// Shows the way of a scan, then stays until a signal says stop.
+pub(super) async fn demo(arguments: DemoArguments, clock: Clock) -> anyhow::Result<()> {
+    let mut signals = Signals::of_process()?;
+    let folder = Folder::make(arguments.dir)?;
+    let shown = async {
+        let began = Instant::now();
+        let stage = Stage::build(&folder.path, clock, began).await?;
+        stage.show(began).await?;
+        anyhow::Ok(stage)
+    };
+    let stage = tokio::select! {
+        stage = shown => stage?,
+        () = stop(&mut signals) => return Ok(()),
+    };
+    if !arguments.once {
+        stage.invite(&folder.path)?;
+        stop(&mut signals).await;
+    }
+    stage.strike().await
+}
+
+async fn stop(signals: &mut Signals) {
+    while signals.next().await != Signal::Stop {}
+}
+
+/// Where the demonstration keeps its data.
+struct Folder {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Folder {
+    fn make(named: Option<PathBuf>) -> anyhow::Result<Self> {
+        let keep = named.is_some();
+        let path = named.unwrap_or_else(|| std::env::temp_dir().join(format!("postroom-demo-{}", std::process::id())));
+        fs::DirBuilder::new().mode(0o700).recursive(keep).create(&path).with_context(|| format!("{}", path.display()))?;
+        Ok(Self { path: path.canonicalize()?, keep })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.keep
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "folder of the demonstration not removed");
+        }
+    }
+}
+
+/// Relay and sandbox, running.
+struct Stage {
+    sandbox: RunningSandbox,
+    admin: Admin,
+    relay: JoinHandle<Result<(), DaemonError>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Stage {
+    async fn build(folder: &Path, clock: Clock, began: Instant) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::start(SandboxSettings::new(folder.join("sandbox"))).await.context("the sandbox cannot start")?;
+        step(began, &format!("Exchange Online's stand-in takes mail on {} (STARTTLS, login)", sandbox.submission()))?;
+        let config = write_config(folder, &sandbox)?;
+        let daemon = Daemon::start(Config::load(&config)?, Sockets::none(), clock).await?;
+        let admin = daemon.admin().clone();
+        let stop = watch::Sender::new(false);
+        let signals = Signals::of_switch(stop.subscribe());
+        let stage = Self { sandbox, admin, relay: tokio::spawn(daemon.run(signals)), stop };
+        step(began, &format!("Postroom takes mail on {} (any SMTP, with or without TLS)", stage.listener()?))?;
+        Ok(stage)
+    }
+
+    fn listener(&self) -> anyhow::Result<SocketAddr> {
+        self.admin.status().listeners.first().map(|listener| listener.address).context("there is no listener")
+    }
+
+    /// Hands in a scan, waits for it in the sandbox, and compares.
+    async fn show(&self, began: Instant) -> anyhow::Result<()> {
+        let scan = pdf::scan(PAGES, &mut StdRng::from_os_rng());
+        let digest = sha256(&scan);
+        step(began, &format!("Scanned {PAGES} pages: scan.pdf, {:.1} MB, SHA-256 {}", megabytes(scan.len()), short(&digest)))?;
+        let message = compose(scan)?;
+        let sender: Address = MAILBOX.parse()?;
+        let recipient: Address = "megan@contoso.com".parse()?;
+        let handed_in = smtp::hand_in(self.listener()?, &sender, &[recipient], &message).await?;
+        step(began, &format!("The printer handed it in, {:.1} MB in plain SMTP, as <{sender}>: {}", megabytes(message.len()), handed_in.accepted))?;
+        let arrived = timeout(PATIENCE, self.arrival()).await.context("it has not arrived in a minute")??;
+        step(began, &format!("It arrived at Exchange Online's stand-in: {}", arrived.file.display()))?;
+        ensure!(arrived.attachment == digest, "the attachment has changed on its way: {} is not {digest}", arrived.attachment);
+        step(began, &format!("Its attachment is the one that was scanned: SHA-256 {}", short(&arrived.attachment)))?;
+        Ok(())
+    }
+
+    async fn arrival(&self) -> anyhow::Result<Arrival> {
+        loop {
+            if let Some(kept) = self.sandbox.messages().into_iter().next() {
+                let file = kept.file.clone().context("the sandbox has discarded it")?;
+                return Arrival::read(file);
+            }
+            if self.relay.is_finished() {
+                bail!("the relay has ended; its log says why");
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// What can be tried by hand.
+    fn invite(&self, folder: &Path) -> anyhow::Result<()> {
+        let Status { admin, .. } = self.admin.status();
+        let admin = admin.context("the admin side is not bound")?;
+        let (listener, config) = (self.listener()?, folder.join("postroom.toml"));
+        let config = config.display();
+        say(&format!("\nhealth   http://{admin}/readyz\nmetrics  http://{admin}/metrics"))?;
+        say(&format!("try      swaks --server {listener} --from {MAILBOX} --to megan@contoso.com"))?;
+        say(&format!("         postroom status --config {config}"))?;
+        say(&format!("         postroom send --to megan+once-eod-432@contoso.com --config {config}    (a refusal, then a retry)"))?;
+        say(&format!("arrived  {}/messages", self.sandbox.dir().display()))?;
+        Ok(say("\nRunning until Ctrl-C.")?)
+    }
+
+    /// Relay first: its last attempts still find the sandbox.
+    async fn strike(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        self.relay.await??;
+        self.sandbox.stop().await;
+        Ok(())
+    }
+}
+
+/// What the sandbox has received.
+struct Arrival {
+    file: PathBuf,
+    attachment: String,
+}
+
+impl Arrival {
+    fn read(file: PathBuf) -> anyhow::Result<Self> {
+        let text = fs::read(&file).with_context(|| format!("{}", file.display()))?;
+        let message = MessageParser::new().parse(&text).context("what arrived is no message")?;
+        let is_scan = |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some("scan.pdf");
+        let attachment = message.attachments().find(is_scan).context("what arrived has no scan.pdf")?;
+        Ok(Self { attachment: sha256(attachment.contents()), file })
+    }
+}
+
+fn write_config(folder: &Path, sandbox: &RunningSandbox) -> anyhow::Result<PathBuf> {
+    let password = folder.join("mailbox.pass");
+    fs::write(&password, PASSWORD)?;
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
+    let text = format!(
+        "# The config of the demonstration.\n\
+         hostname = \"postroom.contoso.lan\"\n\
+         data_dir = {:?}\n\
+         stop_timeout = \"5s\"\n\
+         [[listener]]\n\
+         address = \"127.0.0.1:0\"\n\
+         tls = \"auto\"\n\
+         [[device]]\n\
+         name = \"printers\"\n\
+         networks = [\"127.0.0.0/8\"]\n\
+         [[account]]\n\
+         name = \"scanner\"\n\
+         route = \"submission\"\n\
+         host = \"{}\"\n\
+         port = {}\n\
+         ca_file = {:?}\n\
+         address = \"{MAILBOX}\"\n\
+         auth = {{ method = \"login\", password_file = {:?} }}\n\
+         limits = {{ messages_per_minute = 30, recipients_per_day = 10000, connections = 3 }}\n\
+         [report]\n\
+         administrator = \"it@contoso.com\"\n\
+         [admin]\n\
+         address = \"127.0.0.1:0\"\n",
+        folder.join("data"),
+        sandbox.submission().ip(),
+        sandbox.submission().port(),
+        folder.join("sandbox").join("ca.pem"),
+        password,
+    );
+    let path = folder.join("postroom.toml");
+    fs::write(&path, text)?;
+    Ok(path)
+}
+
+/// As a copier composes it.
+fn compose(scan: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let message = MessageBuilder::new()
+        .from(("Copier, 2nd floor", MAILBOX))
+        .to("megan@contoso.com")
+        .subject("Scan from the 2nd floor")
+        .text_body("Your scan is attached.\r\n")
+        .attachment("application/pdf", "scan.pdf", scan);
+    Ok(message.write_to_vec()?)
+}
+
+fn step(began: Instant, what: &str) -> anyhow::Result<()> {
+    Ok(say(&format!("{:6.3} s  {what}", began.elapsed().as_secs_f64()))?)
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "shown with one digit after the point")]
+fn megabytes(octets: usize) -> f64 {
+    octets as f64 / f64::from(1 << 20)
+}
+
+fn sha256(octets: &[u8]) -> String {
+    Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The first characters are enough for the eye.
+fn short(digest: &str) -> &str {
+    digest.get(..16).unwrap_or(digest)
+}
