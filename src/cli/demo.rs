@@ -127,7 +127,10 @@ impl Stage {
         let sender: Address = MAILBOX.parse()?;
         let recipient: Address = "megan@contoso.com".parse()?;
         let handed_in = smtp::hand_in(self.listener()?, &sender, &[recipient], &message).await?;
-        step(began, &format!("The printer handed it in, {:.1} MB in plain SMTP, as <{sender}>: {}", megabytes(message.len()), handed_in.accepted))?;
+        step(
+            began,
+            &format!("The printer handed it in, {:.1} MB in plain SMTP, as <{sender}>: {}", megabytes(message.len()), handed_in.accepted),
+        )?;
         let arrived = timeout(PATIENCE, self.arrival()).await.context("it has not arrived in a minute")??;
         step(began, &format!("It arrived at Exchange Online's stand-in: {}", arrived.file.display()))?;
         ensure!(arrived.attachment == digest, "the attachment has changed on its way: {} is not {digest}", arrived.attachment);
