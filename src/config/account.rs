@@ -1,6 +1,6 @@
 //! `[[account]]`: one way out. Where it leads is in `destination.rs`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     destination,
@@ -235,5 +235,5 @@ fn sender(table: &Table<'_>, address: Option<&Address>) -> SenderSettings {
         }
         Some(_) | None => {}
     }
-    SenderSettings { rewrite, allowed }
+    SenderSettings { rewrite, allowed, identities: Arc::default() }
 }

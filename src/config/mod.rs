@@ -32,7 +32,9 @@ pub use problem::{ConfigError, Place, Problem, Severity};
 pub use reference::reference;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -162,15 +164,25 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
         listeners: values(listeners),
         receiving,
         tls,
+        accounts: with_identities(values(accounts), &devices),
         devices: values(devices),
         users: values(users),
-        accounts: values(accounts),
         retry,
         report: ReportSettings { administrator: report.administrator, from, hostname, account },
         spool,
         admin,
         warnings: Vec::new(),
     })
+}
+
+/// Each account knows whom the devices' mail is to be from, since it decides whether it may be.
+fn with_identities(mut accounts: Vec<AccountSettings>, devices: &[Placed<DeviceSettings>]) -> Vec<AccountSettings> {
+    let identities = devices.iter().filter_map(|device| Some((device.value.name.clone(), device.value.from.clone()?)));
+    let identities: Arc<HashMap<_, _>> = Arc::new(identities.collect());
+    for account in &mut accounts {
+        account.sender.identities = Arc::clone(&identities);
+    }
+    accounts
 }
 
 /// The tables without which nothing works.

@@ -23,6 +23,8 @@ pub struct Edits {
     pub fallback: Option<Address>,
     /// Whom it must be from, whatever the header tells.
     pub identity: Option<Identity>,
+    /// How the whole body will be encoded, when that is changed on the way.
+    pub transfer_encoding: Option<&'static str>,
 }
 
 /// Whom a message must be from.
@@ -56,9 +58,20 @@ pub enum Repair {
     MissingMimeVersion,
 }
 
-/// Edits a header block. Returns it with its empty line, and what was repaired.
+/// A header block after the edits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Edited {
+    /// The new block, with its empty line.
+    pub header: Vec<u8>,
+    /// Octets of the text that the old one took up.
+    pub replaces: usize,
+    /// What was repaired.
+    pub repairs: Vec<Repair>,
+}
+
+/// Edits the header block at the start of `text`.
 #[must_use]
-pub fn edit(text: &[u8], edits: &Edits) -> (Vec<u8>, usize, Vec<Repair>) {
+pub fn edit(text: &[u8], edits: &Edits) -> Edited {
     let mut header = HeaderBlock::read(text);
     let mut repairs = Vec::new();
     let ended = text.get(..header.length()).is_some_and(|block| block.ends_with(b"\r\n\r\n") || block == b"\r\n");
@@ -70,7 +83,17 @@ pub fn edit(text: &[u8], edits: &Edits) -> (Vec<u8>, usize, Vec<Repair>) {
     if let Some(identity) = &edits.identity {
         assume(&mut header, identity);
     }
-    (header.render(), header.length(), repairs)
+    if let Some(encoding) = edits.transfer_encoding {
+        header.replace("Content-Transfer-Encoding", format!("Content-Transfer-Encoding: {encoding}\r\n"));
+    }
+    Edited { header: header.render(), replaces: header.length(), repairs }
+}
+
+/// The address in `From:`, when it has one.
+#[must_use]
+pub fn author(text: &[u8]) -> Option<Address> {
+    let header = HeaderBlock::read(text);
+    header.find("From").and_then(|field| mailbox::read(&field.value())).map(|mailbox| mailbox.address)
 }
 
 fn repair_from(header: &mut HeaderBlock<'_>, edits: &Edits, repairs: &mut Vec<Repair>) {
@@ -145,6 +168,7 @@ mod tests {
             hostname: "postroom.contoso.lan".into(),
             fallback: Some("scan@contoso.com".parse().unwrap()),
             identity,
+            transfer_encoding: None,
         }
     }
 
@@ -160,10 +184,10 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, identity: Option<Identity>, expected: &str, repairs: &[Repair]) {
-        let (header, length, seen) = edit(text.as_bytes(), &edits(identity));
-        let whole = format!("{}{}", String::from_utf8(header).unwrap(), &text[length..]);
+        let edited = edit(text.as_bytes(), &edits(identity));
+        let whole = format!("{}{}", String::from_utf8(edited.header).unwrap(), &text[edited.replaces..]);
         assert_eq!(whole, expected);
-        assert_eq!(seen, repairs);
+        assert_eq!(edited.repairs, repairs);
     }
 
     #[test]

@@ -5,8 +5,13 @@
 
 use std::borrow::Cow;
 
+use crate::message::long_lines::LINE_LIMIT;
+
 /// Octets of a message in which the header must end. A longer one goes out unedited: nothing a device means to send needs more.
 pub const HEADER_LIMIT: usize = 256 * 1024;
+
+/// After how many octets a line that is too long is folded. Leaves room for a long word before the limit.
+const FOLD_AT: usize = 200;
 
 /// A header block, and where it ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +61,13 @@ impl<'a> HeaderBlock<'a> {
         self.length
     }
 
+    /// True when `text` shows where the block ends: an empty line, or a whole line that is no field. Else more of it is needed.
+    #[must_use]
+    pub fn is_whole(&self, text: &[u8]) -> bool {
+        let (block, rest) = text.split_at_checked(self.length).unwrap_or((text, &[]));
+        block.ends_with(b"\r\n\r\n") || block == b"\r\n" || rest.contains(&b'\n')
+    }
+
     /// The first field of that name, in any letter case.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Field<'a>> {
@@ -79,12 +91,16 @@ impl<'a> HeaderBlock<'a> {
         }
     }
 
-    /// The fields, then the empty line.
+    /// The fields, then the empty line. Lines over 998 octets are folded where they have blanks (RFC 5322 2.2.3).
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
         let mut text: Vec<u8> = Vec::with_capacity(self.length + 256);
         for field in &self.fields {
-            text.extend_from_slice(&field.raw);
+            if field.raw.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE_LIMIT + 1) {
+                text.extend_from_slice(&field.raw);
+            } else {
+                fold(&field.raw, &mut text);
+            }
             if !field.raw.ends_with(b"\r\n") {
                 text.extend_from_slice(b"\r\n");
             }
@@ -112,6 +128,28 @@ impl Field<'_> {
             Err(_latin) => after.iter().copied().map(char::from).collect(),
         };
         text.replace("\r\n", "").trim().to_owned()
+    }
+}
+
+/// Breaks lines before blanks so that none is longer than it may be. A line without blanks stays: there is no legal way.
+fn fold(raw: &[u8], text: &mut Vec<u8>) {
+    let mut column = 0;
+    for word in raw.split_inclusive(|octet| matches!(octet, b' ' | b'\t' | b'\n')) {
+        // A word ends with its blank: the break goes before that blank, which then begins the next line.
+        let (blank, word) = match word {
+            [start @ .., last @ (b' ' | b'\t')] => (Some(*last), start),
+            _ => (None, word),
+        };
+        text.extend_from_slice(word);
+        column = if word.ends_with(b"\n") { 0 } else { column + word.len() };
+        if let Some(blank) = blank {
+            if column > FOLD_AT {
+                text.extend_from_slice(b"\r\n");
+                column = 0;
+            }
+            text.push(blank);
+            column += 1;
+        }
     }
 }
 
@@ -153,6 +191,15 @@ mod tests {
     }
 
     #[test]
+    fn half_a_header_is_known_to_be_half() {
+        let text = b"From: a@b\r\nSubject: s\r\n\r\nbody\r\n";
+        for length in 0..text.len() {
+            let seen = &text[..length];
+            assert_eq!(HeaderBlock::read(seen).is_whole(seen), length >= 25, "{length}");
+        }
+    }
+
+    #[test]
     fn a_line_that_is_no_field_ends_the_block_and_belongs_to_the_body() {
         let text = b"Subject: a\r\nHello there\r\n";
         let block = HeaderBlock::read(text);
@@ -166,6 +213,15 @@ mod tests {
         block.replace("From", "From: e@f\r\n".into());
         block.replace("Date", "Date: today\r\n".into());
         assert_eq!(block.render(), b"From: e@f\r\nSubject: s\r\nDate: today\r\n\r\n");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_folded_at_its_blanks() {
+        let text = format!("To: {}\r\n\r\n", "someone@contoso.com, ".repeat(100));
+        let rendered = HeaderBlock::read(text.as_bytes()).render();
+        assert!(rendered.split(|octet| *octet == b'\n').all(|line| line.len() <= 300));
+        let value = |text: &[u8]| HeaderBlock::read(text).find("To").unwrap().value();
+        assert_eq!(value(&rendered), value(text.as_bytes()));
     }
 
     #[test]

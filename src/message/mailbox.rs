@@ -19,7 +19,7 @@ const ENCODED_WORD_TEXT: usize = 42;
 /// True when a field's value is exactly one mailbox that every server reads in the same way.
 #[must_use]
 pub fn is_well_formed(value: &str) -> bool {
-    let Some((name, rest)) = value.split_once('<') else {
+    let Some((name, rest)) = value.rsplit_once('<') else {
         return value.is_ascii() && value.parse::<Address>().is_ok() && !value.contains([',', ';', '"', '(', ')']);
     };
     let Some(address) = rest.strip_suffix('>') else {

@@ -14,6 +14,6 @@ pub mod mailbox;
 mod text;
 mod trace;
 
-pub use edit::{Edits, Identity, Repair, edit};
+pub use edit::{Edited, Edits, Identity, Repair, author, edit};
 pub use text::Text;
 pub use trace::received;

@@ -1,6 +1,6 @@
 //! What the tests of this module share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
@@ -66,7 +66,7 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
             connections: 3,
         },
         batch: BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure },
-        sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()] },
+        sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()], identities: Arc::default() },
         spill_to: Vec::new(),
     }
 }

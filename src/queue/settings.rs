@@ -1,10 +1,10 @@
 //! What the config says of accounts and retries, checked.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
-    device::Pattern,
-    model::{AccountName, Address},
+    device::{FromIdentity, Pattern},
+    model::{AccountName, Address, DeviceName},
     upstream::Destination,
 };
 
@@ -69,6 +69,8 @@ pub struct SenderSettings {
     pub rewrite: SenderRewrite,
     /// `allowed`: what the mailbox may send as.
     pub allowed: Vec<Pattern>,
+    /// `from` of the devices that have one.
+    pub identities: Arc<HashMap<DeviceName, FromIdentity>>,
 }
 
 /// `rewrite = "never" | "when_not_allowed" | "always"`.

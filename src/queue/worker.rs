@@ -4,20 +4,25 @@
 //! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk ends it too, before
 //! anything is sent whose attempt is not stored.
 
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout};
 use tracing::error;
 
 use crate::{
+    model::Address,
     queue::{
         AccountState,
         claim::{Claim, Outlook},
         core::{Account, Core, Idle, Live},
-        outgoing,
+        outgoing::{self, Outgoing},
         transport::{Link, Transport},
     },
-    spool::{MessageReader, SpoolError},
+    spool::{Entry, MessageReader, SpoolError},
 };
 
 /// How long the disk is left in peace after it refused.
@@ -138,9 +143,9 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// The text of a claimed message. One that cannot be read is put aside, and the claim given back.
-    async fn open(&self, account: &Account<T>, claim: &Claim) -> Option<MessageReader> {
-        let problem = match self.on_disk(self.spool.body(claim.entry.id)).await {
+    /// The text of a claimed message, edited. One that cannot be read is put aside, and the claim given back.
+    async fn open(&self, account: &Account<T>, claim: &Claim) -> Option<Outgoing<MessageReader>> {
+        let problem = match self.on_disk(self.prepare(account, &claim.entry)).await {
             Ok(text) => return Some(text),
             Err(problem) => problem,
         };
@@ -157,6 +162,15 @@ impl<T: Transport> Core<T> {
             self.give_back(account, claim, self.clock.now().plus(READ_AGAIN));
         }
         None
+    }
+
+    async fn prepare(&self, account: &Account<T>, entry: &Entry) -> Result<Outgoing<MessageReader>, SpoolError> {
+        let settings = &account.settings;
+        let text = self.spool.body(entry.id).await?;
+        let whom = |author: Option<&Address>| outgoing::author(entry, author, settings);
+        let again = async || self.spool.body(entry.id).await.map_err(io::Error::other);
+        let prepared = Outgoing::prepare(text, outgoing::edits(entry, settings), whom, again).await;
+        prepared.map_err(|source| SpoolError::Io { what: "read message", path: entry.id.as_str().into(), source })
     }
 
     /// The disk refused to store a claim: nothing was sent.

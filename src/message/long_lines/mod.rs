@@ -50,6 +50,12 @@ impl Plan {
         self.parts.is_empty()
     }
 
+    /// True when the plan was made for a message whose own header has this many octets, empty line included.
+    #[must_use]
+    pub fn fits(&self, own_header: u64) -> bool {
+        self.parts.first().is_none_or(|part| part.header.start > 0 || part.header.end == own_header)
+    }
+
     /// True when the message's own header must say `Content-Transfer-Encoding: quoted-printable`.
     #[must_use]
     pub fn reencodes_whole_body(&self) -> bool {
