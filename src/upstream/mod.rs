@@ -21,6 +21,9 @@ mod tls;
 mod transaction;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use classify::{Concern, Fault, Outcome, Stage, Verdict, classify};
 pub use connection::Connection;
 pub use destination::{Auth, AuthMethod, Destination, Security, Timeouts, Verification};

@@ -114,11 +114,17 @@ fn describe(reason: &CertificateError) -> String {
         CertificateError::NotValidYetContext { not_before, .. } => format!("{}: it begins at {}", words::NOT_YET, on(not_before)),
         CertificateError::NotValidForName => words::WRONG_NAME.to_owned(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            format!("{}: \"{}\" was asked for, it is for {}", words::WRONG_NAME, expected.to_str(), presented.join(", "))
+            format!("{}: \"{}\" was asked for, it is for {}", words::WRONG_NAME, expected.to_str(), names(presented))
         }
         CertificateError::UnknownIssuer => words::UNKNOWN_ISSUER.to_owned(),
         other => format!("{}: {other}", words::BAD_CERTIFICATE),
     }
+}
+
+/// rustls gives each as `DnsName("mail.example.com")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+    if presented.is_empty() { "no name at all".to_owned() } else { presented.iter().map(bare).collect::<Vec<_>>().join(", ") }
 }
 
 /// Certificates are judged by the same clock as everything else.

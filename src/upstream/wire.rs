@@ -92,8 +92,11 @@ impl Wire {
     async fn line(&mut self, taken: &mut usize) -> Result<BytesMut, Fault> {
         let mut searched = 0;
         loop {
-            if let Some(at) = self.input.iter().skip(searched).position(|&octet| octet == b'\n') {
-                let end = searched + at + 1;
+            let found = self.input.iter().skip(searched).position(|&octet| octet == b'\n').map(|at| searched + at + 1);
+            if *taken + found.unwrap_or(self.input.len()) > REPLY_LIMIT {
+                return Err(Fault::Failed(format!("the server's reply is longer than {REPLY_LIMIT} octets")));
+            }
+            if let Some(end) = found {
                 *taken += end;
                 let mut line = self.input.split_to(end);
                 let length = line.trim_ascii_end().len();
@@ -101,9 +104,6 @@ impl Wire {
                 return Ok(line);
             }
             searched = self.input.len();
-            if *taken + searched > REPLY_LIMIT {
-                return Err(Fault::Failed(format!("the server's reply is longer than {REPLY_LIMIT} octets")));
-            }
             self.input.reserve(READ_SIZE);
             match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err(Fault::Closed),

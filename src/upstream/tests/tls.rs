@@ -1,0 +1,187 @@
+//! Certificates, right and wrong, over STARTTLS and from the first byte.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::{ServerConfig, crypto::ring};
+use rustls_pki_types::PrivateKeyDer;
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+use super::{Act, Destination, Point, Script, Security, Verification, connect, destination, letter, outcomes, pipe, upstream};
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    upstream::{Concern, Fault, Outcome, Stage, Trouble, Upstream},
+};
+
+/// Issues certificates; its own is in the file.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    file: NamedTempFile,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), params.self_signed(&key).unwrap().pem()).unwrap();
+        Self { issuer: Issuer::new(params, key), file }
+    }
+
+    /// A server with a certificate for this name, which ends in this year.
+    fn server(&self, name: &str, end: i32) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(end, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn destination(&self, security: Security) -> Destination {
+        Destination { security, ca_file: Some(self.file.path().to_owned()), ..destination() }
+    }
+}
+
+fn script() -> Script {
+    Script::new().offers(&["PIPELINING", "STARTTLS"])
+}
+
+/// Sends a letter, or not.
+async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), Trouble> {
+    let (ours, theirs) = pipe();
+    match destination.security {
+        Security::None | Security::StartTls => drop(script().tls(acceptor).serve(theirs)),
+        Security::Implicit => drop(tokio::spawn(async move {
+            if let Ok(stream) = acceptor.accept(theirs).await {
+                drop(script().serve(stream).await);
+            }
+        })),
+    }
+    let mut connection = upstream(destination).connect_over(ours).await?;
+    assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Outcome::Deliver]);
+    connection.quit().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_good_certificate_lets_mail_through() {
+    let authority = Authority::new("Contoso CA");
+    for security in [Security::StartTls, Security::Implicit] {
+        attempt(authority.destination(security), authority.server("fake.example.com", 2999)).await.unwrap();
+        attempt(authority.destination(security), authority.server("*.example.com", 2999)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_bad_certificate_stops_the_account_and_says_why() {
+    let (authority, stranger) = (Authority::new("Contoso CA"), Authority::new("Another CA"));
+    for security in [Security::StartTls, Security::Implicit] {
+        for (server, words, advice) in [
+            (authority.server("other.example.org", 2999), "\"fake.example.com\" was asked for, it is for other.example.org", "host"),
+            (authority.server("fake.example.com", 2020), "has expired: it ended at 2020-01-01T00:00:00.000Z", "renew"),
+            (stranger.server("fake.example.com", 2999), "issuer that is not trusted", "ca_file"),
+        ] {
+            let trouble = attempt(authority.destination(security), server).await.unwrap_err();
+            assert_eq!((trouble.stage, trouble.verdict.concern, trouble.verdict.outcome), (Stage::Tls, Concern::Account, Outcome::Stop));
+            assert!(matches!(&trouble.fault, Fault::Failed(said) if said.contains(words)), "{words}: {:?}", trouble.fault);
+            assert!(trouble.verdict.advice.contains(advice), "{}", trouble.verdict.advice);
+        }
+    }
+}
+
+#[tokio::test]
+async fn verification_off_takes_any_certificate() {
+    let (authority, stranger) = (Authority::new("Contoso CA"), Authority::new("Another CA"));
+    let destination = Destination { verify: Verification::Off, ..authority.destination(Security::StartTls) };
+    attempt(destination, stranger.server("other.example.org", 2020)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_platforms_store_does_not_trust_a_stranger() {
+    let destination = Destination { security: Security::Implicit, ..destination() };
+    let trouble = attempt(destination, Authority::new("Contoso CA").server("fake.example.com", 2999)).await.unwrap_err();
+    assert!(matches!(&trouble.fault, Fault::Failed(said) if said.contains("issuer that is not trusted")), "{:?}", trouble.fault);
+}
+
+#[tokio::test]
+async fn without_starttls_nothing_is_sent() {
+    let destination = Destination { security: Security::StartTls, ..destination() };
+    let (ours, theirs) = pipe();
+    let server = Script::new().serve(theirs);
+    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Ehlo, Outcome::Stop));
+    assert_eq!(server.await.unwrap(), "EHLO postroom.example.com\r\n");
+}
+
+#[tokio::test]
+async fn what_is_slipped_in_before_the_handshake_is_not_believed() {
+    // CVE-2011-0411 and its kin: an answer sent ahead in the clear must not count as one sent under TLS.
+    let authority = Authority::new("Contoso CA");
+    let injected =
+        script().tls(authority.server("fake.example.com", 2999)).on(Point::StartTls, Act::say("220 go\r\n250-evil\r\n250 AUTH PLAIN"));
+    let (ours, theirs) = pipe();
+    let _server = injected.serve(theirs);
+    let trouble = upstream(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
+    assert_eq!((trouble.stage, trouble.verdict.concern), (Stage::Ehlo, Concern::Account));
+}
+
+#[tokio::test]
+async fn a_refusal_of_starttls_is_the_accounts_trouble() {
+    let refusing = script()
+        .tls(Authority::new("Contoso CA").server("fake.example.com", 2999))
+        .on(Point::StartTls, Act::say("454 4.7.0 TLS not available"));
+    let (ours, theirs) = pipe();
+    let _server = refusing.serve(theirs);
+    let destination = Destination { security: Security::StartTls, ..destination() };
+    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    assert_eq!((trouble.stage, trouble.verdict.concern), (Stage::Ehlo, Concern::Account));
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_on_a_tls_port_is_named() {
+    let destination = Destination { security: Security::Implicit, ..destination() };
+    let (ours, mut theirs) = pipe();
+    let server = tokio::spawn(async move {
+        theirs.write_all(b"220 fake.example.com ESMTP\r\n").await.unwrap();
+        drop(theirs.read_to_end(&mut Vec::new()).await);
+    });
+    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    server.await.unwrap();
+    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
+    assert!(trouble.verdict.advice.contains("587"), "{:?}", trouble);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_is_never_answered_ends() {
+    let destination = Destination { security: Security::Implicit, ..destination() };
+    let (ours, _theirs) = pipe();
+    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    assert_eq!((trouble.stage, trouble.fault), (Stage::Tls, Fault::TimedOut));
+}
+
+#[tokio::test]
+async fn a_ca_file_without_certificates_is_refused_at_start() {
+    let empty = NamedTempFile::new().unwrap();
+    for path in [empty.path().to_owned(), "/nonexistent/ca.pem".into()] {
+        let destination = Destination { ca_file: Some(path.clone()), ..destination() };
+        let error = Upstream::new(destination, Clock::system(), Metrics::new()).err().unwrap();
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn plaintext_is_possible_where_the_config_says_so() {
+    let (connection, _server) = connect(script()).await;
+    assert_eq!(outcomes(&connection.unwrap().send(letter(&["ann@contoso.com"])).await), [Outcome::Deliver]);
+}
