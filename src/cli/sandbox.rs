@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -27,18 +27,19 @@ pub struct SandboxArgs {
     /// Folder for ca.pem and the messages; made when missing.
     #[arg(long, value_name = "DIR", default_value = "postroom-sandbox")]
     dir: PathBuf,
-    /// Where client submission is served (port 0: any free one).
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1587")]
-    submission: SocketAddr,
-    /// Where the tenant's MX host is served.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1525")]
-    mx: SocketAddr,
-    /// Where the control API is served; a loopback address.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1580")]
-    control: SocketAddr,
+    /// Where client submission is served. [default: 127.0.0.1:1587; with --json a free port, as for all addresses]
+    #[arg(long, value_name = "ADDRESS")]
+    submission: Option<SocketAddr>,
+    /// Where the tenant's MX host is served. [default: 127.0.0.1:1525]
+    #[arg(long, value_name = "ADDRESS")]
+    mx: Option<SocketAddr>,
+    /// Where the control API is served; a loopback address. [default: 127.0.0.1:1580]
+    #[arg(long, value_name = "ADDRESS")]
+    control: Option<SocketAddr>,
     /// Where tokens are fetched, by plain HTTP: http://ADDRESS/<directory>/oauth2/v2.0/token.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1588")]
-    token: SocketAddr,
+    /// [default: 127.0.0.1:1588]
+    #[arg(long, value_name = "ADDRESS")]
+    token: Option<SocketAddr>,
     /// The directory (tenant) id. The accepted domains name it, too. [default: a made-up one]
     #[arg(long, value_name = "ID")]
     directory: Option<String>,
@@ -97,6 +98,12 @@ pub struct SandboxArgs {
     /// Delay before the answer to a failed login.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     tarpit: Duration,
+    /// Silence after which a client is closed.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    idle: Duration,
+    /// Time after which a session is closed, between commands.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    session: Duration,
     /// Delay of `slow-dot`.
     #[arg(long, value_name = "TIME", default_value = "65s", value_parser = humantime::parse_duration)]
     slow_dot: Duration,
@@ -157,14 +164,18 @@ enum Form {
 
 fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     let mut settings = SandboxSettings::new(args.dir);
-    settings.submission = args.submission;
-    settings.mx = args.mx;
-    settings.control = args.control;
+    // Whoever reads the addresses from a line of JSON needs none in particular, and may run several at once.
+    let default = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, if args.json { 0 } else { port }));
+    settings.submission = args.submission.unwrap_or_else(|| default(1587));
+    settings.mx = args.mx.unwrap_or_else(|| default(1525));
+    settings.control = args.control.unwrap_or_else(|| default(1580));
+    settings.token = args.token.unwrap_or_else(|| default(1588));
     settings.names = args.names;
     settings.keep = if args.discard { Keep::Discard } else { Keep::Newest(args.keep) };
     settings.timing.tarpit = args.tarpit;
     settings.timing.slow_dot = args.slow_dot;
-    settings.token = args.token;
+    settings.timing.idle = args.idle;
+    settings.timing.session = args.session;
     let tenant = &mut settings.tenant;
     let application = &mut tenant.application;
     application.directory = args.directory.unwrap_or_else(|| application.directory.clone());

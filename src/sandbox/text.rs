@@ -43,8 +43,11 @@ impl Watch {
         }
         if !self.header_ended {
             let room = HEADER_LIMIT.saturating_sub(self.header.len()).min(text.len());
+            // The end may straddle two pieces; what lies before was searched.
+            let searched = self.header.len().saturating_sub(3);
             self.header.extend_from_slice(text.get(..room).unwrap_or_default());
-            let end = self.header.windows(4).position(|four| four == b"\r\n\r\n");
+            let unsearched = self.header.get(searched..).unwrap_or_default();
+            let end = unsearched.windows(4).position(|four| four == b"\r\n\r\n").map(|end| searched + end);
             if let Some(end) = end {
                 self.header.truncate(end + 4);
             }

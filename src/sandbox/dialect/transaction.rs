@@ -10,7 +10,7 @@ use crate::{
         Effect, Fault, Stage,
         dialect::{About, Act, CUT_AFTER, Cut, Dialogue, GARBAGE, Leave, Pace, Played, Receive, Role, Wording, say},
         fault::cited,
-        tenant::{Submission, Tenant, Verdict, count},
+        tenant::{Ending, Submission, Tenant, Verdict, count},
         text::TextFacts,
     },
 };
@@ -208,6 +208,11 @@ impl Dialogue {
             }
             fault => self.decide(&sender, facts, fault.as_ref(), tenant, now),
         };
+        let kept = acts.iter().any(|act| matches!(act, Act::Keep(_)));
+        if let (Some(message_id), Some(mail)) = (&facts.message_id, &self.mail) {
+            let recipients = mail.recipients.iter().map(|recipient| recipient.address.as_str());
+            tenant.tried(message_id, recipients, if kept { Ending::Accepted } else { Ending::Refused }, now);
+        }
         // Settled after any delay, and before the client can know: its next message may begin at once.
         let end = acts.iter().position(|act| matches!(act, Act::Say(_) | Act::Drip(_) | Act::Leave(_))).unwrap_or(acts.len());
         acts.insert(end, Act::Settle);

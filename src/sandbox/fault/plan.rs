@@ -8,7 +8,7 @@ use crate::{
     model::Address,
     sandbox::{
         dialect::Role,
-        fault::{Fault, Repeat, Stage},
+        fault::{Fault, Repeat, Stage, split_repeat},
     },
 };
 
@@ -64,9 +64,15 @@ impl FaultPlan {
         if wanted.len() > SWITCHED_LIMIT {
             return Err(format!("more than {SWITCHED_LIMIT} faults"));
         }
-        let resolve = |switched: Switched| match Fault::named(&switched.fault) {
-            Some(fault) => Ok(Active { switched, fault, occasions: 0 }),
-            None => Err(format!("no fault is called \"{}\"", switched.fault)),
+        let resolve = |mut switched: Switched| {
+            let (repeat, name) = split_repeat(&switched.fault);
+            let fault = Fault::named(name).ok_or_else(|| format!("no fault is called \"{}\"", switched.fault))?;
+            match repeat {
+                Repeat::Always => {}
+                Repeat::First(times) => switched.times = Some(times),
+            }
+            switched.fault.clone_from(&fault.name);
+            Ok::<Active, String>(Active { switched, fault, occasions: 0 })
         };
         self.active = wanted.into_iter().map(resolve).collect::<Result<_, _>>()?;
         Ok(())
@@ -160,6 +166,15 @@ mod tests {
         let seen: Vec<bool> = (0..6).map(|_| strikes(&mut plan, Stage::Auth, "a@c.de", "").is_some()).collect();
         assert_eq!(seen, [false, true, false, true, false, false]);
         assert!(plan.switched().is_empty());
+    }
+
+    #[test]
+    fn a_switched_fault_can_say_how_often_by_its_name() {
+        let mut plan = FaultPlan::default();
+        let switched = Switched { fault: "once-auth-535".to_owned(), times: None, every: None, listener: None };
+        plan.switch(vec![switched]).unwrap();
+        let seen: Vec<bool> = (0..2).map(|_| strikes(&mut plan, Stage::Auth, "a@c.de", "").is_some()).collect();
+        assert_eq!(seen, [true, false]);
     }
 
     #[test]

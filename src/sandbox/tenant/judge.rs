@@ -120,6 +120,13 @@ pub struct SandboxState {
     pub refused_logins: u64,
     /// Messages accepted whose answer was withheld: each repetition is a duplicate.
     pub unanswered: u64,
+    /// Recipients of a message that were tried again.
+    pub repeated: u64,
+    /// The least time between two such tries, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortest_repeat_ms: Option<u64>,
+    /// Recipients that were given the same message again.
+    pub duplicates: u64,
     /// Faults played.
     pub faults_played: u64,
     /// All violations.

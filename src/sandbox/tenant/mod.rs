@@ -4,9 +4,11 @@
 //! - `mailbox`: one mailbox's windows, throttle and room
 //! - `access`: who may log in, send, relay
 //! - `submit`: the decision at end of data
+//! - `attempts`: what was tried before
 //! - `judge`: what was seen, and which limits were exceeded
 
 mod access;
+mod attempts;
 mod judge;
 mod mailbox;
 mod submit;
@@ -15,6 +17,7 @@ mod window;
 use std::collections::HashMap;
 
 pub(crate) use access::Credential;
+pub(crate) use attempts::Ending;
 pub use judge::{Gauge, Limit, MailboxReport, SandboxState, Violation};
 pub(crate) use mailbox::without_tag;
 pub(crate) use submit::{Submission, Verdict};
@@ -25,7 +28,7 @@ use crate::{
         Limits, MailboxSettings, Switches, TenantSettings,
         dialect::Role,
         fault::{Fault, FaultPlan, Occasion, Stage, Switched},
-        tenant::mailbox::Mailbox,
+        tenant::{attempts::Attempts, mailbox::Mailbox},
         token::{Answer, Directory, Form, TokenBook},
     },
 };
@@ -39,6 +42,7 @@ pub(crate) struct Tenant {
     mailboxes: HashMap<String, Mailbox>,
     faults: FaultPlan,
     tokens: TokenBook,
+    attempts: Attempts,
     state: SandboxState,
 }
 
@@ -46,7 +50,14 @@ impl Tenant {
     pub(crate) fn new(settings: TenantSettings) -> Self {
         let keyed = |mailbox: &MailboxSettings| (without_tag(&mailbox.address), Mailbox::new(mailbox.clone()));
         let mailboxes = settings.mailboxes.iter().map(keyed).collect();
-        Self { settings, mailboxes, faults: FaultPlan::default(), tokens: TokenBook::default(), state: SandboxState::default() }
+        Self {
+            settings,
+            mailboxes,
+            faults: FaultPlan::default(),
+            tokens: TokenBook::default(),
+            attempts: Attempts::default(),
+            state: SandboxState::default(),
+        }
     }
 
     pub(crate) const fn limits(&self) -> &Limits {
@@ -82,6 +93,7 @@ impl Tenant {
     /// Forgets everything seen and every fault; settings, switches and connections stay.
     pub(crate) fn reset(&mut self) {
         self.faults = FaultPlan::default();
+        self.attempts = Attempts::default();
         self.mailboxes.values_mut().for_each(Mailbox::reset);
         let (mut connections, mut mx_connections) = (self.state.connections, self.state.mx_connections);
         connections.reset();
