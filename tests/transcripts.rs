@@ -8,15 +8,16 @@
     reason = "a broken helper should stop the test"
 )]
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+#[path = "support/script.rs"]
+mod script;
+
+use std::{fs, path::Path, sync::Arc};
 
 use postroom::{
-    model::{ByteSize, MessageId, Recipient, Reply, Secret, Timestamp, TlsVersion},
-    smtp::{
-        Action, Answer, EndOfData, Login, Mechanism, Question, Session, SessionSettings, StartTls, Step, Transaction,
-        auth::verify_cram_md5, reply,
-    },
+    model::{BodyKind, MessageId, Recipient, Reply, Secret, Timestamp, TlsVersion},
+    smtp::{Action, Answer, Login, Question, Session, Step, Transaction, auth::verify_cram_md5},
 };
+use crate::script::{Event, Outcome, Pieces, Script};
 
 #[test]
 fn every_transcript_plays_as_written_whatever_the_pieces() {
@@ -48,236 +49,6 @@ fn plays(path: &Path) -> bool {
         }
     }
     good
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Pieces {
-    AsWritten,
-    Octets,
-    AllAtOnce,
-}
-
-/// What a session comes to.
-#[derive(Clone, PartialEq, Eq, Default)]
-struct Outcome {
-    replies: Vec<String>,
-    envelopes: Vec<String>,
-    messages: Vec<Vec<String>>,
-    quirks: BTreeSet<String>,
-    closed: bool,
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.replies.iter().try_for_each(|line| writeln!(f, "S: {line}"))?;
-        self.envelopes.iter().try_for_each(|line| writeln!(f, "> {line}"))?;
-        for message in &self.messages {
-            writeln!(f, "=-")?;
-            message.iter().try_for_each(|line| writeln!(f, "= {}", line.escape_debug()))?;
-        }
-        self.quirks.iter().try_for_each(|quirk| writeln!(f, "? {quirk}"))?;
-        writeln!(f, "closed: {}", self.closed)
-    }
-}
-
-/// One transcript, read.
-struct Script {
-    events: Vec<Event>,
-    expected: Outcome,
-    settings: SessionSettings,
-    tls: Option<TlsVersion>,
-    rules: Rules,
-    cuts: Cuts,
-}
-
-/// Which pieces a transcript is played in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cuts {
-    Every,
-    NotAllAtOnce,
-    OnlyAsWritten,
-}
-
-/// What the driver will say.
-#[derive(Default)]
-struct Rules {
-    senders: Vec<(String, Reply)>,
-    recipients: Vec<(String, Reply)>,
-    users: Vec<(String, String)>,
-    on_open: Option<Reply>,
-    on_write: Option<Reply>,
-    on_commit: Option<Reply>,
-}
-
-/// What happens to the session, in order.
-enum Event {
-    Octets(Vec<u8>),
-    /// The server speaks: what the client sends next comes in another read.
-    Pause,
-    Silence,
-    Stop,
-    HangUp,
-}
-
-impl Script {
-    fn read(path: &Path) -> Self {
-        let mut script = Self {
-            events: Vec::new(),
-            expected: Outcome::default(),
-            settings: SessionSettings {
-                hostname: "postroom.example".to_owned(),
-                max_message: ByteSize::from_mebibytes(50),
-                max_recipients: 100,
-                starttls: StartTls::Absent,
-                mechanisms: Vec::new(),
-                hide_extensions: Vec::new(),
-                end_of_data: EndOfData::Strict,
-            },
-            tls: None,
-            rules: Rules::default(),
-            cuts: Cuts::Every,
-        };
-        let mut in_message = false;
-        for line in fs::read_to_string(path).unwrap().lines() {
-            let (mark, text) = line.split_at_checked(2).unwrap_or((line, ""));
-            let text = text.strip_prefix(' ').unwrap_or(text);
-            if !mark.starts_with('=') {
-                in_message = false;
-            }
-            match mark {
-                "" | "# " | "#" => {}
-                "S:" => {
-                    script.events.push(Event::Pause);
-                    script.expected.replies.push(text.to_owned());
-                }
-                "C:" => script.events.push(Event::Octets([unescape(text), b"\r\n".to_vec()].concat())),
-                "C~" => script.events.extend([Event::Octets(unescape(text)), Event::Pause]),
-                "=-" => script.expected.messages.push(Vec::new()),
-                "= " | "=" => {
-                    if !in_message {
-                        script.expected.messages.push(Vec::new());
-                    }
-                    in_message = true;
-                    let line = String::from_utf8_lossy(&unescape(line.get(2..).unwrap_or_default())).into_owned();
-                    script.expected.messages.last_mut().unwrap().push(line);
-                }
-                "> " => script.expected.envelopes.push(line[2..].to_owned()),
-                "? " => drop(script.expected.quirks.insert(line[2..].to_owned())),
-                "! " => script.direct(&line[2..]),
-                _ => panic!("{}: what is {line:?}?", path.display()),
-            }
-        }
-        script
-    }
-
-    fn direct(&mut self, directive: &str) {
-        let words: Vec<&str> = directive.split(' ').collect();
-        match words.as_slice() {
-            ["starttls"] => self.settings.starttls = StartTls::Offered,
-            ["tls"] => self.tls = Some(TlsVersion::Tls12),
-            ["mechanisms", names @ ..] => self.settings.mechanisms = names.iter().map(|name| mechanism(name)).collect(),
-            ["user", user, password] => self.rules.users.push(((*user).to_owned(), (*password).to_owned())),
-            ["hide", keyword] => self.settings.hide_extensions.push((*keyword).to_owned()),
-            ["max_message", octets] => self.settings.max_message = ByteSize::from_octets(octets.parse().unwrap()),
-            ["max_recipients", number] => self.settings.max_recipients = number.parse().unwrap(),
-            ["end_of_data", "lone_lf"] => self.settings.end_of_data = EndOfData::LoneLfThenClose,
-            ["refuse", "sender", address, code, rest @ ..] => self.rules.senders.push(((*address).to_owned(), refusal(code, rest))),
-            ["refuse", "recipient", address, code, rest @ ..] => self.rules.recipients.push(((*address).to_owned(), refusal(code, rest))),
-            ["spool", "is", "full"] => self.rules.on_open = Some(reply::STORAGE_FULL),
-            ["spool", "fails"] => self.rules.on_write = Some(reply::STORAGE_FULL),
-            ["commit", "fails"] => self.rules.on_commit = Some(reply::STORAGE_FULL),
-            ["silence"] => self.events.push(Event::Silence),
-            ["stop"] => self.events.push(Event::Stop),
-            ["hang", "up"] => self.events.push(Event::HangUp),
-            ["closed"] => self.expected.closed = true,
-            ["not", "all", "at", "once"] => self.cuts = Cuts::NotAllAtOnce,
-            ["only", "as", "written"] => self.cuts = Cuts::OnlyAsWritten,
-            _ => panic!("no directive: {directive:?}"),
-        }
-    }
-
-    fn allows(&self, pieces: Pieces) -> bool {
-        // Whatever is sent ahead of STARTTLS is thrown away, and an event has its place.
-        let can_be_joined =
-            self.settings.starttls == StartTls::Absent && self.events.iter().all(|event| matches!(event, Event::Octets(_) | Event::Pause));
-        match pieces {
-            Pieces::AsWritten => true,
-            Pieces::Octets => self.cuts != Cuts::OnlyAsWritten,
-            Pieces::AllAtOnce => self.cuts == Cuts::Every && can_be_joined,
-        }
-    }
-
-    /// The events with their octets cut as asked for.
-    fn cut(&self, pieces: Pieces) -> Vec<Event> {
-        let mut cut = Vec::new();
-        let mut pending = Vec::new();
-        let flush = |pending: &mut Vec<u8>, cut: &mut Vec<Event>| {
-            if !pending.is_empty() {
-                cut.push(Event::Octets(std::mem::take(pending)));
-            }
-        };
-        for event in &self.events {
-            match event {
-                Event::Octets(octets) if pieces == Pieces::Octets => cut.extend(octets.iter().map(|octet| Event::Octets(vec![*octet]))),
-                Event::Octets(octets) => pending.extend_from_slice(octets),
-                Event::Pause if pieces == Pieces::AsWritten => flush(&mut pending, &mut cut),
-                Event::Pause => {}
-                Event::Silence | Event::Stop | Event::HangUp => {
-                    flush(&mut pending, &mut cut);
-                    cut.push(match event {
-                        Event::Silence => Event::Silence,
-                        Event::Stop => Event::Stop,
-                        Event::Octets(_) | Event::Pause | Event::HangUp => Event::HangUp,
-                    });
-                }
-            }
-        }
-        flush(&mut pending, &mut cut);
-        cut
-    }
-}
-
-fn mechanism(name: &str) -> Mechanism {
-    let all = [Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5, Mechanism::DigestMd5];
-    all.into_iter().find(|mechanism| mechanism.name() == name).unwrap()
-}
-
-fn refusal(code: &str, rest: &[&str]) -> Reply {
-    Reply::new(code.parse().unwrap(), &rest.join(" "))
-}
-
-/// `\r`, `\n`, `\t`, `\0`, `\\`, `\xNN`, and `{A*1000}` for a thousand times `A`.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut octets = Vec::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '\\' => {
-                let escape = rest.chars().next().unwrap();
-                rest = &rest[1..];
-                match escape {
-                    'r' => octets.push(b'\r'),
-                    'n' => octets.push(b'\n'),
-                    't' => octets.push(b'\t'),
-                    '0' => octets.push(0),
-                    'x' => {
-                        octets.push(u8::from_str_radix(&rest[..2], 16).unwrap());
-                        rest = &rest[2..];
-                    }
-                    _ => octets.push(b'\\'),
-                }
-            }
-            '{' if rest.contains('*') => {
-                let (repeat, after) = rest.split_once('}').unwrap();
-                let (what, times) = repeat.split_once('*').unwrap();
-                octets.extend(what.repeat(times.parse().unwrap()).into_bytes());
-                rest = after;
-            }
-            _ => octets.extend(c.to_string().into_bytes()),
-        }
-    }
-    octets
 }
 
 /// Only here can a message be called safe without a disk.
@@ -414,7 +185,7 @@ fn is_right(login: &Login, user: &str, password: &str) -> bool {
 fn envelope(transaction: &Transaction) -> String {
     let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size } = transaction;
     let mut words = vec![format!("<{sender}>")];
-    words.extend((*body != postroom::model::BodyKind::SevenBit).then(|| "8bit".to_owned()));
+    words.extend((*body != BodyKind::SevenBit).then(|| "8bit".to_owned()));
     words.extend(smtputf8.then(|| "utf8".to_owned()));
     words.extend(ret.map(|ret| format!("{ret:?}").to_lowercase()));
     words.extend(envid.clone());

@@ -99,7 +99,7 @@ impl Conversation {
             return self.close_with(&reply::TOO_MANY_LOGINS).state;
         }
         self.say(reply);
-        State::Idle
+        State::IDLE
     }
 
     /// A message got through, so the client knows the protocol.

@@ -8,7 +8,7 @@ use crate::{
         reply,
         session::{
             conversation::{Conversation, Greeting, LoginState},
-            state::{Moved, State, Verdict},
+            state::{Asked, Moved, State, Verdict},
             transaction::Place,
         },
     },
@@ -23,7 +23,7 @@ impl Conversation {
         };
         reply::write_lines(250, &lines, &mut self.replies);
         self.greeting = Greeting::Given(hello);
-        Moved::to(State::Idle)
+        Moved::to(State::IDLE)
     }
 
     fn ehlo_lines(&self) -> Vec<String> {
@@ -72,7 +72,7 @@ impl Conversation {
             StartTls::Absent => self.fault(place.into(), &reply::NO_TLS_HERE),
             StartTls::Offered => {
                 self.say(&reply::READY_FOR_TLS);
-                Moved::with(State::HandshakeAsked, Action::StartTls)
+                Moved::with(Asked::Handshake, Action::StartTls)
             }
         }
     }
@@ -88,7 +88,7 @@ impl Conversation {
                     Greeting::Missing => Greeting::Missing,
                     Greeting::Given(hello) | Greeting::BeforeTls(hello) => Greeting::BeforeTls(hello),
                 };
-                State::Idle
+                State::IDLE
             }
             // There is no way to say anything to a client whose handshake has failed.
             Verdict::Permit | Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::Accepted(_) => State::Closed,

@@ -11,7 +11,7 @@ use crate::{
         reply,
         session::{
             conversation::{Conversation, LoginState},
-            state::{Moved, State, Verdict},
+            state::{Asked, Moved, State, Verdict, Waiting},
         },
     },
 };
@@ -39,7 +39,7 @@ impl Conversation {
                 let next = auth::begin(mechanism, initial, &self.settings.hostname, &mut self.nonces);
                 self.follow(next)
             }
-            Err(refusal) => self.fault(State::Idle, &refusal),
+            Err(refusal) => self.fault(State::IDLE, &refusal),
         }
     }
 
@@ -63,16 +63,16 @@ impl Conversation {
         match next {
             Ok(Next::Challenge(challenge, exchange)) => {
                 reply::write_challenge(&challenge, &mut self.replies);
-                Moved::to(State::Responding(Responding(exchange)))
+                Moved::to(Waiting::Responding(Responding(exchange)))
             }
             Ok(Next::Verify(login)) => {
                 let rspauth = match &login {
                     Login::DigestMd5(response) => Some(response.rspauth()),
                     Login::Password { .. } | Login::CramMd5 { .. } => None,
                 };
-                Moved::with(State::LoginAsked(LoginAsked { rspauth }), Action::Ask(Question::Login(login)))
+                Moved::with(Asked::Login(LoginAsked { rspauth }), Action::Ask(Question::Login(login)))
             }
-            Err(refusal) => self.fault(State::Idle, &refusal),
+            Err(refusal) => self.fault(State::IDLE, &refusal),
         }
     }
 
@@ -80,7 +80,7 @@ impl Conversation {
         self.settings = settings;
         self.login = LoginState::LoggedIn;
         self.say(&reply::LOGGED_IN);
-        State::Idle
+        State::IDLE
     }
 }
 
@@ -100,7 +100,7 @@ impl LoginAsked {
                 None => talk.log_in(settings),
                 Some(Some(rspauth)) => {
                     reply::write_challenge(&auth::encode_rspauth(rspauth), &mut talk.replies);
-                    State::Confirming(Confirming { settings })
+                    Waiting::Confirming(Confirming { settings }).into()
                 }
                 // Let in without having verified: there is no proof, so there is no login.
                 Some(None) => talk.login_failed(&reply::LOGIN_UNAVAILABLE),
@@ -114,7 +114,7 @@ impl Confirming {
     pub(super) fn take_response(self, line: &[u8], talk: &mut Conversation) -> Moved {
         if line.trim_ascii() == b"*" {
             // The client did not believe our proof.
-            return talk.fault(State::Idle, &reply::LOGIN_CANCELLED);
+            return talk.fault(State::IDLE, &reply::LOGIN_CANCELLED);
         }
         Moved::to(talk.log_in(self.settings))
     }

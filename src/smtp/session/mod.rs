@@ -20,11 +20,11 @@ use crate::{
     model::{ByteSize, MessageId, TlsVersion},
     smtp::{
         Action, Answer, Quirk, SessionSettings,
-        line::{Ending, Expected, Line, LineBuffer, TooLong},
+        line::{Ending, Line, LineBuffer, TooLong},
         reply,
         session::{
             conversation::Conversation,
-            state::{Ahead, Moved, State},
+            state::{Ahead, Moved, State, Verdict, Waiting},
         },
     },
 };
@@ -64,7 +64,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     #[must_use]
     pub fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
         let talk = Conversation::new(settings, tls, entropy);
-        Self { state: State::Idle, line: LineBuffer::default(), talk, body: Vec::new(), body_use: BodyUse::Collecting, proof: PhantomData }
+        Self { state: State::IDLE, line: LineBuffer::default(), talk, body: Vec::new(), body_use: BodyUse::Collecting, proof: PhantomData }
     }
 
     /// Takes bytes from the client. Never blocks, never allocates more than its bounds.
@@ -76,11 +76,14 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             let state = std::mem::replace(&mut self.state, State::Closed);
-            let (used, moved) = match state.expects() {
-                Some(_) if self.talk.is_shutting_down() => (0, self.talk.close_with(&reply::SHUTTING_DOWN)),
-                Some(_) if self.talk.replies.len() > REPLIES_LIMIT => (0, Moved::with(state, Action::Read)),
-                Some(expected) => self.take_line(state, expected, rest),
-                None => state.continue_text(rest, &mut self.body, &mut self.talk),
+            let (used, moved) = match state {
+                State::Waiting(_) if self.talk.is_shutting_down() => (0, self.talk.close_with(&reply::SHUTTING_DOWN)),
+                State::Waiting(_) if self.talk.replies.len() > REPLIES_LIMIT => (0, Moved::with(state, Action::Read)),
+                State::Waiting(waiting) => self.take_line(waiting, rest),
+                State::Text(text) => text.take(rest, &mut self.body, &mut self.talk),
+                // The driver owes an answer: better no session than a wrong one.
+                State::Asked(_) => (0, self.talk.close_with(&reply::LOCAL_ERROR)),
+                State::Closed => (0, Moved::with(State::Closed, Action::Close)),
             };
             self.state = moved.state;
             consumed += used;
@@ -102,18 +105,18 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         Step { consumed, action }
     }
 
-    fn take_line(&mut self, state: State, expected: Expected, input: &[u8]) -> (usize, Moved) {
-        let (used, line) = self.line.fill(input, expected);
+    fn take_line(&mut self, waiting: Waiting, input: &[u8]) -> (usize, Moved) {
+        let (used, line) = self.line.fill(input, waiting.expects());
         let ahead = Ahead::after(used, input);
         let moved = match line {
-            None => Moved::with(state, Action::Read),
-            Some(Err(TooLong)) => self.talk.fault(state.after_fault(), &reply::LINE_TOO_LONG),
+            None => Moved::with(waiting, Action::Read),
+            Some(Err(TooLong)) => self.talk.fault(waiting.after_fault(), &reply::LINE_TOO_LONG),
             Some(Ok(Line { text, ending })) => {
                 if ending == Ending::BareLf {
                     self.talk.quirks.insert(Quirk::BareLfCommand);
                 }
                 self.talk.note_pipelining(ahead);
-                state.take_line(&text, ahead, &mut self.talk)
+                waiting.take_line(&text, ahead, &mut self.talk)
             }
         };
         (used, moved)
@@ -122,14 +125,14 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     /// Gives the driver's answer to the last action.
     pub fn answer(&mut self, answer: Answer<Proof>) {
         let state = std::mem::replace(&mut self.state, State::Closed);
-        let answer = match answer {
-            Answer::Permit => state::Verdict::Permit,
-            Answer::Refuse(reply) => state::Verdict::Refuse(reply),
-            Answer::LoggedIn { user: _, settings } => state::Verdict::LoggedIn(settings),
-            Answer::TlsStarted { version, settings } => state::Verdict::TlsStarted(version, settings),
-            Answer::Accepted(proof) => state::Verdict::Accepted(*proof.as_ref()),
+        let verdict = match answer {
+            Answer::Permit => Verdict::Permit,
+            Answer::Refuse(reply) => Verdict::Refuse(reply),
+            Answer::LoggedIn { user: _, settings } => Verdict::LoggedIn(settings),
+            Answer::TlsStarted { version, settings } => Verdict::TlsStarted(version, settings),
+            Answer::Accepted(proof) => Verdict::Accepted(*proof.as_ref()),
         };
-        self.state = state.take_verdict(answer, &mut self.talk);
+        self.state = state.take_verdict(verdict, &mut self.talk);
     }
 
     /// Decoded text to append to the spool file; valid after [`Action::WriteBody`].

@@ -1,33 +1,34 @@
 //! The states of a session. Each step consumes the state that it leaves.
 //!
 //! ```text
-//!   from               on                                    to
-//!   Idle               MAIL                                  SenderAsked
-//!   Idle               AUTH                                  Responding | LoginAsked
-//!   Idle, Addressing   STARTTLS                              HandshakeAsked
-//!   Idle, Addressing   HELO, EHLO, RSET                      Idle
-//!   Idle, Addressing   QUIT, too many faults, shutdown       Closed
-//!   Responding         response                              Responding | LoginAsked
-//!   Responding         "*", no base64                        Idle
-//!   LoginAsked         logged in                             Idle | Confirming
-//!   LoginAsked         refused                               Idle, after the third time Closed
-//!   Confirming         any line                              Idle
-//!   HandshakeAsked     TLS is on                             Idle
-//!   SenderAsked        permitted                             Addressing
-//!   SenderAsked        refused                               Idle
-//!   Addressing         RCPT                                  RecipientAsked | Addressing (a double, too many)
-//!   Addressing         DATA                                  SpoolAsked | Idle (no recipients)
-//!   RecipientAsked     permitted, refused                    Addressing
-//!   SpoolAsked         permitted                             Receiving
-//!   SpoolAsked         refused                               Idle, Closed if text came ahead
-//!   Receiving          end of data                           Ended
-//!   Receiving          too large, the spool cannot write     Swallowing
-//!   Ended              the last text is written              CommitAsked
-//!   Ended              the spool cannot write                Idle | Closed (lone LF)
-//!   Swallowing         end of data                           Idle | Closed (lone LF)
-//!   Swallowing         far too much of it                    Closed
-//!   CommitAsked        accepted, refused                     Idle | Closed (lone LF)
-//!   any                a refusal with 421, a timeout         Closed
+//!   from                    on                                    to
+//!   Waiting::Idle           MAIL                                  Asked::Sender
+//!                           AUTH                                  Waiting::Responding | Asked::Login
+//!   Waiting::Idle,          STARTTLS                              Asked::Handshake
+//!           Addressing      HELO, EHLO, RSET                      Waiting::Idle
+//!   Waiting::Responding     a response                            Waiting::Responding | Asked::Login
+//!                           "*", no base64                        Waiting::Idle
+//!   Waiting::Confirming     any line                              Waiting::Idle
+//!   Waiting::Addressing     RCPT                                  Asked::Recipient | Waiting::Addressing (a double, too many)
+//!                           DATA                                  Asked::Spool | Waiting::Addressing (no recipients)
+//!   Waiting (all)           QUIT, too many faults, shutdown       Closed
+//!   Asked::Login            logged in                             Waiting::Idle | Waiting::Confirming (DIGEST-MD5)
+//!                           refused                               Waiting::Idle, after the third time Closed
+//!   Asked::Handshake        TLS is on                             Waiting::Idle
+//!                           failed                                Closed
+//!   Asked::Sender           permitted                             Waiting::Addressing
+//!                           refused                               Waiting::Idle
+//!   Asked::Recipient        permitted, refused                    Waiting::Addressing
+//!   Asked::Spool            permitted                             Text::Receiving
+//!                           refused                               Waiting::Idle | Closed (text came ahead)
+//!   Text::Receiving         end of data                           Text::Ended | Asked::Commit (all is written)
+//!                           too large, the spool cannot write     Text::Swallowing
+//!   Text::Ended             the last text is written              Asked::Commit
+//!                           the spool cannot write                Waiting::Idle | Closed (lone LF)
+//!   Text::Swallowing        end of data                           Waiting::Idle | Closed (lone LF)
+//!                           far too much of it                    Closed
+//!   Asked::Commit           accepted, refused                     Waiting::Idle | Closed (lone LF)
+//!   all                     a refusal with 421, a timeout         Closed
 //! ```
 
 use std::sync::Arc;
@@ -49,34 +50,49 @@ use crate::{
 
 /// Where a session stands.
 pub(super) enum State {
-    /// Between messages; expects a command.
+    Waiting(Waiting),
+    Asked(Asked),
+    Text(Text),
+    /// Nothing more is taken.
+    Closed,
+}
+
+/// A line is to come from the client.
+pub(super) enum Waiting {
+    /// Between messages; a command.
     Idle,
-    /// In an AUTH exchange; expects a response.
+    /// In an AUTH exchange; a response.
     Responding(Responding),
-    /// The driver verifies a login.
-    LoginAsked(LoginAsked),
     /// DIGEST-MD5 is won; the client has yet to confirm our proof.
     Confirming(Confirming),
-    /// The driver does the TLS handshake.
-    HandshakeAsked,
-    /// The driver judges the sender.
-    SenderAsked(SenderAsked),
-    /// The sender stands; expects recipients or `DATA`.
+    /// The sender stands; recipients or `DATA`.
     Addressing(Addressing),
-    /// The driver judges a recipient.
-    RecipientAsked(RecipientAsked),
-    /// The driver opens a spool file.
-    SpoolAsked(SpoolAsked),
+}
+
+/// An answer is to come from the driver.
+pub(super) enum Asked {
+    /// It verifies a login.
+    Login(LoginAsked),
+    /// It does the TLS handshake.
+    Handshake,
+    /// It judges the sender.
+    Sender(SenderAsked),
+    /// It judges a recipient.
+    Recipient(RecipientAsked),
+    /// It opens a spool file.
+    Spool(SpoolAsked),
+    /// It makes the message safe.
+    Commit(CommitAsked),
+}
+
+/// A message is being received.
+pub(super) enum Text {
     /// Text comes in.
     Receiving(Receiving),
     /// Text comes in that nobody wants.
     Swallowing(Swallowing),
     /// All text is in; the driver writes the last of it.
     Ended(Ended),
-    /// The driver makes the message safe.
-    CommitAsked(CommitAsked),
-    /// Nothing more is taken.
-    Closed,
 }
 
 /// What the driver answered, without the type of its proof.
@@ -109,95 +125,17 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    pub(super) const fn to(state: State) -> Self {
-        Self { state, action: None }
+    pub(super) fn to(state: impl Into<State>) -> Self {
+        Self { state: state.into(), action: None }
     }
 
-    pub(super) const fn with(state: State, action: Action) -> Self {
-        Self { state, action: Some(action) }
+    pub(super) fn with(state: impl Into<State>, action: Action) -> Self {
+        Self { state: state.into(), action: Some(action) }
     }
 }
 
 impl State {
-    /// The kind of line that is expected; none where no line is.
-    pub(super) const fn expects(&self) -> Option<Expected> {
-        match self {
-            Self::Idle | Self::Addressing(_) => Some(Expected::Command),
-            Self::Responding(_) | Self::Confirming(_) => Some(Expected::AuthResponse),
-            Self::LoginAsked(_)
-            | Self::HandshakeAsked
-            | Self::SenderAsked(_)
-            | Self::RecipientAsked(_)
-            | Self::SpoolAsked(_)
-            | Self::Receiving(_)
-            | Self::Swallowing(_)
-            | Self::Ended(_)
-            | Self::CommitAsked(_)
-            | Self::Closed => None,
-        }
-    }
-
-    /// Takes a line where one is expected.
-    pub(super) fn take_line(self, line: &[u8], ahead: Ahead, talk: &mut Conversation) -> Moved {
-        match self {
-            Self::Idle => Place::Idle.take_command(line, ahead, talk),
-            Self::Addressing(addressing) => Place::Addressing(addressing).take_command(line, ahead, talk),
-            Self::Responding(responding) => responding.take_response(line, talk),
-            Self::Confirming(confirming) => confirming.take_response(line, talk),
-            Self::LoginAsked(_)
-            | Self::HandshakeAsked
-            | Self::SenderAsked(_)
-            | Self::RecipientAsked(_)
-            | Self::SpoolAsked(_)
-            | Self::Receiving(_)
-            | Self::Swallowing(_)
-            | Self::Ended(_)
-            | Self::CommitAsked(_)
-            | Self::Closed => talk.close_with(&reply::LOCAL_ERROR),
-        }
-    }
-
-    /// Where a line that was too long leaves us: an AUTH exchange is over, a transaction stands.
-    pub(super) fn after_fault(self) -> Self {
-        match self {
-            Self::Responding(_) | Self::Confirming(_) => Self::Idle,
-            other @ (Self::Idle
-            | Self::Addressing(_)
-            | Self::LoginAsked(_)
-            | Self::HandshakeAsked
-            | Self::SenderAsked(_)
-            | Self::RecipientAsked(_)
-            | Self::SpoolAsked(_)
-            | Self::Receiving(_)
-            | Self::Swallowing(_)
-            | Self::Ended(_)
-            | Self::CommitAsked(_)
-            | Self::Closed) => other,
-        }
-    }
-
-    /// Goes on where no line is expected.
-    pub(super) fn continue_text(self, input: &[u8], body: &mut Vec<u8>, talk: &mut Conversation) -> (usize, Moved) {
-        match self {
-            Self::Receiving(receiving) => receiving.take(input, body, talk),
-            Self::Swallowing(swallowing) => swallowing.take(input, talk),
-            Self::Ended(ended) => (0, ended.commit()),
-            Self::Closed => (0, Moved::with(Self::Closed, Action::Close)),
-            Self::LoginAsked(_)
-            | Self::HandshakeAsked
-            | Self::SenderAsked(_)
-            | Self::RecipientAsked(_)
-            | Self::SpoolAsked(_)
-            | Self::CommitAsked(_)
-            | Self::Idle
-            | Self::Addressing(_)
-            | Self::Responding(_)
-            | Self::Confirming(_) => {
-                // A driver that owes an answer, or one that has none for us: better no session than a wrong one.
-                (0, talk.close_with(&reply::LOCAL_ERROR))
-            }
-        }
-    }
+    pub(super) const IDLE: Self = Self::Waiting(Waiting::Idle);
 
     /// Takes the driver's answer. One that does not fit the question is a fault of ours, never a yes.
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> Self {
@@ -207,38 +145,79 @@ impl State {
             return talk.close_with(refusal).state;
         }
         match self {
-            Self::LoginAsked(asked) => asked.take_verdict(verdict, talk),
-            Self::HandshakeAsked => talk.take_handshake(verdict),
-            Self::SenderAsked(asked) => asked.take_verdict(verdict, talk),
-            Self::RecipientAsked(asked) => asked.take_verdict(verdict, talk),
-            Self::SpoolAsked(asked) => asked.take_verdict(verdict, talk),
-            Self::Receiving(receiving) => receiving.take_verdict(verdict),
-            Self::Ended(ended) => ended.take_verdict(verdict, talk),
-            Self::CommitAsked(asked) => asked.take_verdict(verdict, talk),
-            Self::Idle | Self::Addressing(_) | Self::Responding(_) | Self::Confirming(_) | Self::Swallowing(_) | Self::Closed => {
-                talk.close_with(&reply::LOCAL_ERROR).state
-            }
+            Self::Asked(Asked::Login(asked)) => asked.take_verdict(verdict, talk),
+            Self::Asked(Asked::Handshake) => talk.take_handshake(verdict),
+            Self::Asked(Asked::Sender(asked)) => asked.take_verdict(verdict, talk),
+            Self::Asked(Asked::Recipient(asked)) => asked.take_verdict(verdict, talk),
+            Self::Asked(Asked::Spool(asked)) => asked.take_verdict(verdict, talk),
+            Self::Asked(Asked::Commit(asked)) => asked.take_verdict(verdict, talk),
+            Self::Text(Text::Receiving(receiving)) => receiving.take_verdict(verdict),
+            Self::Text(Text::Ended(ended)) => ended.take_verdict(verdict, talk),
+            Self::Text(Text::Swallowing(_)) | Self::Waiting(_) | Self::Closed => talk.close_with(&reply::LOCAL_ERROR).state,
         }
     }
 
     /// See [`super::Session::unfinished_text`].
     pub(super) const fn unfinished_text(&self) -> Option<u64> {
         match self {
-            Self::Receiving(receiving) => Some(receiving.octets()),
-            Self::Swallowing(swallowing) => Some(swallowing.octets()),
-            Self::Idle
-            | Self::Responding(_)
-            | Self::LoginAsked(_)
-            | Self::Confirming(_)
-            | Self::HandshakeAsked
-            | Self::SenderAsked(_)
-            | Self::Addressing(_)
-            | Self::RecipientAsked(_)
-            | Self::SpoolAsked(_)
-            | Self::Ended(_)
-            | Self::CommitAsked(_)
-            | Self::Closed => None,
+            Self::Text(Text::Receiving(receiving)) => Some(receiving.octets()),
+            Self::Text(Text::Swallowing(swallowing)) => Some(swallowing.octets()),
+            Self::Text(Text::Ended(_)) | Self::Waiting(_) | Self::Asked(_) | Self::Closed => None,
         }
+    }
+}
+
+impl Waiting {
+    pub(super) const fn expects(&self) -> Expected {
+        match self {
+            Self::Idle | Self::Addressing(_) => Expected::Command,
+            Self::Responding(_) | Self::Confirming(_) => Expected::AuthResponse,
+        }
+    }
+
+    pub(super) fn take_line(self, line: &[u8], ahead: Ahead, talk: &mut Conversation) -> Moved {
+        match self {
+            Self::Idle => Place::Idle.take_command(line, ahead, talk),
+            Self::Addressing(addressing) => Place::Addressing(addressing).take_command(line, ahead, talk),
+            Self::Responding(responding) => responding.take_response(line, talk),
+            Self::Confirming(confirming) => confirming.take_response(line, talk),
+        }
+    }
+
+    /// Where a line that was too long leaves us: an AUTH exchange is over, a transaction stands.
+    pub(super) fn after_fault(self) -> State {
+        match self {
+            Self::Idle | Self::Responding(_) | Self::Confirming(_) => State::IDLE,
+            Self::Addressing(_) => self.into(),
+        }
+    }
+}
+
+impl Text {
+    pub(super) fn take(self, input: &[u8], body: &mut Vec<u8>, talk: &mut Conversation) -> (usize, Moved) {
+        match self {
+            Self::Receiving(receiving) => receiving.take(input, body, talk),
+            Self::Swallowing(swallowing) => swallowing.take(input, talk),
+            Self::Ended(ended) => (0, ended.commit()),
+        }
+    }
+}
+
+impl From<Waiting> for State {
+    fn from(waiting: Waiting) -> Self {
+        Self::Waiting(waiting)
+    }
+}
+
+impl From<Asked> for State {
+    fn from(asked: Asked) -> Self {
+        Self::Asked(asked)
+    }
+}
+
+impl From<Text> for State {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         reply,
         session::{
             conversation::Conversation,
-            state::{Ahead, Moved, State, Verdict},
+            state::{Ahead, Asked, Moved, State, Text, Verdict},
         },
     },
 };
@@ -52,14 +52,14 @@ impl SpoolAsked {
         match verdict {
             Verdict::Permit => {
                 talk.replies.extend_from_slice(reply::START_TEXT.as_bytes());
-                State::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) })
+                Text::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) }).into()
             }
             Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
                 let refusal = verdict.refusal();
                 match self.ahead {
                     Ahead::Nothing => {
                         talk.say(&refusal);
-                        State::Idle
+                        State::IDLE
                     }
                     // Text came without waiting for 354; it must not be taken for commands.
                     Ahead::More => talk.close_with(&refusal).state,
@@ -86,20 +86,20 @@ impl Receiving {
             Progress::Ended(by) => {
                 talk.note_pipelining(Ahead::after(used, input));
                 let ended = Ended { by };
-                if body.is_empty() { ended.commit() } else { Moved::with(State::Ended(ended), Action::WriteBody) }
+                if body.is_empty() { ended.commit() } else { Moved::with(Text::Ended(ended), Action::WriteBody) }
             }
             // The chunk is full. A part of one waits for more, so that the disk is asked seldom.
-            Progress::More if used < input.len() => Moved::with(State::Receiving(self), Action::WriteBody),
-            Progress::More => Moved::with(State::Receiving(self), Action::Read),
+            Progress::More if used < input.len() => Moved::with(Text::Receiving(self), Action::WriteBody),
+            Progress::More => Moved::with(Text::Receiving(self), Action::Read),
         };
         (used, moved)
     }
 
     pub(super) fn take_verdict(self, verdict: Verdict) -> State {
         match verdict {
-            Verdict::Permit => State::Receiving(self),
+            Verdict::Permit => Text::Receiving(self).into(),
             Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
-                State::Swallowing(Swallowing { decoder: self.decoder, refusal: verdict.refusal() })
+                Text::Swallowing(Swallowing { decoder: self.decoder, refusal: verdict.refusal() }).into()
             }
         }
     }
@@ -117,14 +117,14 @@ impl Swallowing {
         }
         let state = self.follow(progress, Ahead::after(used, input), talk);
         let moved =
-            if matches!(state, State::Swallowing(_)) && used == input.len() { Moved::with(state, Action::Read) } else { Moved::to(state) };
+            if matches!(state, State::Text(_)) && used == input.len() { Moved::with(state, Action::Read) } else { Moved::to(state) };
         (used, moved)
     }
 
     fn follow(self, progress: Progress, ahead: Ahead, talk: &mut Conversation) -> State {
         talk.quirks.extend(self.decoder.quirks());
         match progress {
-            Progress::More => State::Swallowing(self),
+            Progress::More => Text::Swallowing(self).into(),
             Progress::Ended(by) => {
                 talk.note_pipelining(ahead);
                 talk.say(&self.refusal);
@@ -135,13 +135,13 @@ impl Swallowing {
 }
 
 impl Ended {
-    pub(super) const fn commit(self) -> Moved {
-        Moved::with(State::CommitAsked(CommitAsked { by: self.by }), Action::Commit)
+    pub(super) fn commit(self) -> Moved {
+        Moved::with(Asked::Commit(CommitAsked { by: self.by }), Action::Commit)
     }
 
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
         match verdict {
-            Verdict::Permit => State::Ended(self),
+            Verdict::Permit => Text::Ended(self).into(),
             Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
                 talk.say(&verdict.refusal());
                 after(self.by)
@@ -166,7 +166,7 @@ impl CommitAsked {
 /// After `<LF>.<LF>` nothing is ever taken for a command: it might have been text.
 const fn after(by: TextEnd) -> State {
     match by {
-        TextEnd::Properly => State::Idle,
+        TextEnd::Properly => State::IDLE,
         TextEnd::ByLoneLf => State::Closed,
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         reply,
         session::{
             conversation::Conversation,
-            state::{Ahead, Moved, State, Verdict},
+            state::{Ahead, Asked, Moved, State, Verdict, Waiting},
             text::SpoolAsked,
         },
     },
@@ -35,8 +35,8 @@ pub(super) enum Place {
 impl From<Place> for State {
     fn from(place: Place) -> Self {
         match place {
-            Place::Idle => Self::Idle,
-            Place::Addressing(addressing) => Self::Addressing(addressing),
+            Place::Idle => Self::IDLE,
+            Place::Addressing(addressing) => Waiting::Addressing(addressing).into(),
         }
     }
 }
@@ -59,7 +59,7 @@ impl Place {
             Command::StartTls => talk.start_tls(self),
             Command::Rset => {
                 talk.say(&reply::OK);
-                Moved::to(State::Idle)
+                Moved::to(State::IDLE)
             }
             Command::Noop => self.stay(&reply::OK, talk),
             Command::Vrfy => self.stay(&reply::CANNOT_VERIFY, talk),
@@ -74,7 +74,7 @@ impl Place {
 
     fn stay(self, reply: &crate::model::Reply, talk: &mut Conversation) -> Moved {
         talk.say(reply);
-        Moved::to(self.into())
+        Moved::to(State::from(self))
     }
 
     fn take_mail(self, mail: Mail, talk: &mut Conversation) -> Moved {
@@ -82,17 +82,17 @@ impl Place {
             return talk.fault(self.into(), &reply::SENDER_GIVEN);
         }
         if let Err(refusal) = talk.require_greeting() {
-            return talk.fault(State::Idle, &refusal);
+            return talk.fault(State::IDLE, &refusal);
         }
         let Mail { sender, size, body, smtputf8, ret, envid } = mail;
         let question = Question::Sender { sender: sender.clone(), size };
         let transaction = Transaction { sender, recipients: Vec::new(), body, smtputf8, ret, envid, declared_size: size };
-        Moved::with(State::SenderAsked(SenderAsked(transaction)), Action::Ask(question))
+        Moved::with(Asked::Sender(SenderAsked(transaction)), Action::Ask(question))
     }
 
     fn take_rcpt(self, recipient: Recipient, talk: &mut Conversation) -> Moved {
         match self {
-            Self::Idle => talk.fault(State::Idle, &reply::MAIL_FIRST),
+            Self::Idle => talk.fault(State::IDLE, &reply::MAIL_FIRST),
             Self::Addressing(addressing) => addressing.add(recipient, talk),
         }
     }
@@ -104,7 +104,7 @@ impl Place {
                 talk.refuse_text(&reply::NO_RECIPIENTS, ahead, Self::Addressing(Addressing(transaction)))
             }
             Self::Addressing(Addressing(transaction)) => {
-                Moved::with(State::SpoolAsked(SpoolAsked::new(ahead)), Action::OpenMessage(Box::new(transaction)))
+                Moved::with(Asked::Spool(SpoolAsked::new(ahead)), Action::OpenMessage(Box::new(transaction)))
             }
         }
     }
@@ -127,11 +127,11 @@ impl SenderAsked {
         match verdict {
             Verdict::Permit => {
                 talk.say(&reply::SENDER_OK);
-                State::Addressing(Addressing(transaction))
+                Waiting::Addressing(Addressing(transaction)).into()
             }
             Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
                 talk.say(&verdict.refusal());
-                State::Idle
+                State::IDLE
             }
         }
     }
@@ -143,14 +143,14 @@ impl Addressing {
         if transaction.recipients.iter().any(|known| known.address.same_mailbox(&recipient.address)) {
             // Judged already, and delivered once.
             talk.say(&reply::RECIPIENT_OK);
-            return Moved::to(State::Addressing(self));
+            return Moved::to(Waiting::Addressing(self));
         }
         if transaction.recipients.len() >= talk.settings.max_recipients {
             talk.say(&reply::TOO_MANY_RECIPIENTS);
-            return Moved::to(State::Addressing(self));
+            return Moved::to(Waiting::Addressing(self));
         }
         let question = Question::Recipient(recipient.address.clone());
-        Moved::with(State::RecipientAsked(RecipientAsked { addressing: self, recipient }), Action::Ask(question))
+        Moved::with(Asked::Recipient(RecipientAsked { addressing: self, recipient }), Action::Ask(question))
     }
 }
 
@@ -166,6 +166,6 @@ impl RecipientAsked {
             }
             Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => talk.say(&verdict.refusal()),
         }
-        State::Addressing(Addressing(transaction))
+        Waiting::Addressing(Addressing(transaction)).into()
     }
 }
