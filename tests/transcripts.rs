@@ -13,11 +13,11 @@ mod script;
 
 use std::{fs, path::Path, sync::Arc};
 
+use crate::script::{Event, Outcome, Pieces, Script};
 use postroom::{
     model::{BodyKind, MessageId, Recipient, Reply, Secret, Timestamp, TlsVersion},
     smtp::{Action, Answer, Login, Question, Session, Step, Transaction, auth::verify_cram_md5},
 };
-use crate::script::{Event, Outcome, Pieces, Script};
 
 #[test]
 fn every_transcript_plays_as_written_whatever_the_pieces() {
