@@ -6,7 +6,7 @@ use super::{
     destination,
     device::patterns,
     name,
-    preset::{PRESETS, Preset},
+    preset::{CUSTOM, MISSPELT, PRESETS, Preset},
     reference::{Key, Shown},
     table::{Table, quoted},
 };
@@ -152,18 +152,13 @@ fn route(table: &Table<'_>) -> Option<Route> {
     }
 }
 
-/// The named one; "custom" when absent or wrong.
 fn preset(table: &Table<'_>) -> &'static Preset {
-    const CUSTOM: &Preset = match PRESETS {
-        [.., custom] => custom,
-        [] => panic!("the table has rows"),
-    };
     let Some(text) = table.text("preset") else {
-        return CUSTOM;
+        return &CUSTOM;
     };
     PRESETS.iter().find(|preset| preset.name == text).unwrap_or_else(|| {
         table.error("preset", format!("\"{text}\" is none of {}", quoted(PRESETS.iter().map(|preset| preset.name))));
-        CUSTOM
+        &MISSPELT
     })
 }
 

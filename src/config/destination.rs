@@ -100,7 +100,7 @@ fn verify(table: &Table<'_>, security: Security) -> Verification {
 
 /// None is an error, noted; `Some(None)` does not log in.
 fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, address: Option<&Address>, security: Security) -> Option<Option<Auth>> {
-    let Some(auth) = table.table("auth", AUTH_KEYS) else {
+    let Some(keys) = table.table("auth", AUTH_KEYS) else {
         if route == Some(Route::Submission) {
             table.error(
                 "auth",
@@ -109,7 +109,10 @@ fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, address: Optio
         }
         return Some(None);
     };
-    let auth = login(&auth, preset, address)?;
+    if address.is_none() && !table.has("address") && !keys.has("user") {
+        keys.error("user", "is missing; write it, or the account's `address`");
+    }
+    let auth = login(&keys, preset, address)?;
     if security == Security::None {
         table.warning("auth", "the password goes over the network in clear, since tls is \"none\"");
     }
@@ -124,7 +127,6 @@ fn login(table: &Table<'_>, preset: &Preset, address: Option<&Address>) -> Optio
     let usual = if table.has("token_file") { AuthMethod::Xoauth2 } else { preset.password_method };
     let method = table.choice("method", &words).unwrap_or(usual);
     let user = table.text("user").or_else(|| address.map(|address| address.as_str().to_owned()));
-    let user = table.required("user", user, "write it, or the account's `address`");
     if table.has("password_file") && table.has("token_file") {
         table.error("token_file", "stands beside password_file; write one of them");
         return None;

@@ -84,8 +84,14 @@ const MECHANISMS: &[(&str, Mechanism)] =
 const OLDEST: &[(&str, TlsVersion)] =
     &[("ssl3", TlsVersion::Ssl3), ("tls1.0", TlsVersion::Tls10), ("tls1.1", TlsVersion::Tls11), ("tls1.2", TlsVersion::Tls12)];
 
+/// The device of mail that the daemon makes itself.
+const OURS: &str = "postroom";
+
 pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
     let name = name(table, "name");
+    if name.as_deref() == Some(OURS) {
+        table.error("name", format!("\"{OURS}\" is the name under which our own mail goes; write another"));
+    }
     let networks = table.list("networks", network);
     let auth_words = [("none", DeviceAuth::None), ("optional", DeviceAuth::Optional), ("required", DeviceAuth::Required)];
     let by_network = networks.as_ref().is_some_and(|networks| !networks.is_empty());

@@ -64,6 +64,22 @@ const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
     }
 }
 
+/// A service of which nothing is known.
+pub(super) const CUSTOM: Preset = Preset {
+    name: "custom",
+    host: None,
+    ports: &[],
+    port_reason: "",
+    encryption: Encryption::AsConfigured,
+    password_method: AuthMethod::Plain,
+    // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
+    limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 100, connections: 10 },
+    service: Service::Other,
+};
+
+/// In place of a misspelt preset, which has been complained about: complains about nothing that would follow from it.
+pub(super) const MISSPELT: Preset = Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };
+
 pub(super) const PRESETS: &[Preset] = &[
     exchange_online("office365", "smtp.office365.com"),
     exchange_online("office365-gcc-high", "smtp.office365.us"),
@@ -101,15 +117,5 @@ pub(super) const PRESETS: &[Preset] = &[
         limits: LimitSettings { messages_per_minute: None, recipients_per_day: Some(500), recipients_per_message: 100, connections: 3 },
         service: Service::Other,
     },
-    Preset {
-        name: "custom",
-        host: None,
-        ports: &[],
-        port_reason: "",
-        encryption: Encryption::AsConfigured,
-        password_method: AuthMethod::Plain,
-        // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
-        limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 100, connections: 10 },
-        service: Service::Other,
-    },
+    CUSTOM,
 ];

@@ -312,7 +312,19 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 fn from_environment_alone(value: &Value) -> bool {
-    if let ValueKind::Table(values) = &value.kind { values.values().all(from_environment_alone) } else { is_variable(value) }
+    match &value.kind {
+        ValueKind::Table(values) if values.is_empty() => false,
+        ValueKind::Table(values) => values.values().all(from_environment_alone),
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::String(_)
+        | ValueKind::Array(_) => is_variable(value),
+    }
 }
 
 /// Words, each in quotes, for a person.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use argon2::{Algorithm, Params, password_hash::PasswordHash};
+
 use super::{
     name,
     reference::{Key, Shown},
@@ -60,11 +62,20 @@ fn password(table: &Table<'_>, path: &Path) -> Option<PasswordSource> {
     if !text.starts_with("$argon2") {
         return Some(PasswordSource::Clear { file: path.to_owned(), secret: Secret::new(text.to_owned()) });
     }
-    if let Err(error) = argon2::password_hash::PasswordHash::new(text) {
-        table.error("password_file", format!("{} begins like an argon2 hash, but is none ({error})", path.display()));
+    if !is_usable(text) {
+        table.error(
+            "password_file",
+            format!("{} begins like an argon2 hash, but is none; make one with: argon2 SALT -id -e", path.display()),
+        );
         return None;
     }
     Some(PasswordSource::Argon2(text.to_owned()))
+}
+
+/// Algorithm, parameters and hash are all there: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+fn is_usable(text: &str) -> bool {
+    PasswordHash::new(text)
+        .is_ok_and(|hash| hash.hash.is_some() && Algorithm::try_from(hash.algorithm).is_ok() && Params::try_from(&hash).is_ok())
 }
 
 /// Any user of the machine could read it.

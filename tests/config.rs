@@ -1,0 +1,421 @@
+//! What the config takes, what it refuses, and what it says then.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
+
+use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
+
+use postroom::{
+    config::{Config, ConfigError, Files, Place, Problem, SecretFile, Severity, reference},
+    device::{DeviceAuth, PasswordSource},
+    model::{Address, ByteSize, Secret, TlsVersion},
+    queue::{SenderRewrite, Split},
+    upstream::{AuthMethod, Security, Verification},
+};
+use proptest::prelude::*;
+
+/// A config with nothing to complain about.
+const GOOD: &str = r#"hostname = "relay.contoso.lan"
+[[listener]]
+address = "[::]:25"
+[[device]]
+name = "printers"
+networks = ["192.168.10.0/24"]
+[[user]]
+name = "erp"
+password_file = "/etc/postroom/erp.pass"
+device = "printers"
+[[account]]
+name = "scanner"
+route = "submission"
+preset = "office365"
+address = "scanner@contoso.com"
+auth = { method = "xoauth2", token_file = "/run/postroom/token" }
+[report]
+administrator = "it@contoso.com"
+"#;
+
+/// A disk that has every file, all with this content and these permissions.
+struct Disk {
+    content: &'static str,
+    mode: u32,
+}
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<SecretFile> {
+        if path.ends_with("absent") {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(SecretFile { text: Secret::new(self.content.to_owned()), mode: self.mode })
+    }
+}
+
+const PASSWORDS: Disk = Disk { content: "geheim\n", mode: 0o600 };
+
+fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    parse_on(text, environment, &PASSWORDS)
+}
+
+fn parse_on(text: &str, environment: &[(&str, &str)], disk: &Disk) -> Result<Config, Vec<Problem>> {
+    let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    match Config::parse(Path::new("postroom.toml"), text, &environment, disk) {
+        Ok(config) => Ok(config),
+        Err(ConfigError::Invalid(problems)) => Err(problems),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn good(text: &str) -> Config {
+    parse(text, &[]).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
+}
+
+/// The good config with one piece replaced.
+fn with(old: &str, new: &str) -> String {
+    assert_eq!(GOOD.matches(old).count(), 1, "{old:?} does not stand exactly once in the good config");
+    GOOD.replace(old, new)
+}
+
+/// One error, of this key, that says this, and what to write instead.
+fn refused(text: &str, key: &str, says: &str) {
+    let problems = parse(text, &[]).map(|_| ()).unwrap_err();
+    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    let [error] = errors.as_slice() else { panic!("not one error, but {errors:#?}\n{text}") };
+    assert_eq!(error.key, key, "{error}");
+    assert!(error.text.contains(says), "{says:?} is not in: {error}");
+}
+
+/// It loads, with one warning more than the good config has: none.
+fn warned(text: &str, key: &str, says: &str) {
+    let warnings = good(text).warnings;
+    let [warning] = warnings.as_slice() else { panic!("not one warning, but {warnings:#?}\n{text}") };
+    assert_eq!((warning.severity, warning.key.as_str()), (Severity::Warning, key), "{warning}");
+    assert!(warning.text.contains(says), "{says:?} is not in: {warning}");
+}
+
+#[test]
+fn a_good_config_loads_without_a_word() {
+    let config = good(GOOD);
+    assert_eq!(config.warnings, []);
+    let [account] = config.accounts.as_slice() else { panic!("not one account") };
+    let destination = &account.destination;
+    assert_eq!((destination.host.as_str(), destination.port), ("smtp.office365.com", 587));
+    assert_eq!((destination.security, destination.verify), (Security::StartTls, Verification::Required));
+    assert_eq!(destination.helo, "relay.contoso.lan");
+    assert_eq!(destination.auth.as_ref().unwrap().user, "scanner@contoso.com");
+    assert_eq!(account.limits.messages_per_minute, Some(30));
+    assert_eq!((account.limits.recipients_per_day, account.limits.connections), (Some(10_000), 3));
+    assert_eq!((account.batch.split, account.sender.rewrite), (Split::OnFailure, SenderRewrite::WhenNotAllowed));
+    let [device] = config.devices.as_slice() else { panic!("not one device") };
+    assert_eq!((device.auth, device.oldest_tls), (DeviceAuth::None, TlsVersion::Tls12));
+    assert_eq!(device.max_message, ByteSize::from_mebibytes(35));
+    assert!(matches!(&config.users.first().unwrap().password, PasswordSource::Clear { secret, .. } if secret.expose() == "geheim"));
+    assert_eq!(config.retry.spacing.first(), Some(&Duration::from_secs(1800)));
+    assert_eq!(config.report.from, Some("scanner@contoso.com".parse::<Address>().unwrap()));
+    assert_eq!(config.admin.address, "127.0.0.1:8025".parse::<SocketAddr>().unwrap());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    refused(&with("hostname =", "host_name = \"x\"\nhostname ="), "host_name", "do you mean `hostname`?");
+    refused(&with("networks =", "max_mesage = \"1MB\"\nnetworks ="), "device[0].max_mesage", "do you mean `max_message`?");
+    refused(&with("token_file =", "tokenfile = \"/x\", token_file ="), "account[0].auth.tokenfile", "do you mean `token_file`?");
+    refused(&with("[report]", "[reports]\n[report]"), "reports", "do you mean `report`?");
+    refused(&with("[report]", "[zebra]\n[report]"), "zebra", "known are: hostname, data_dir");
+}
+
+#[test]
+fn every_error_is_found_in_one_look_and_knows_its_line() {
+    let text = with("\"[::]:25\"", "\"[::]\"").replace("192.168.10.0/24", "192.168.10").replace("office365", "office356");
+    let problems = parse(&text, &[]).map(|_| ()).unwrap_err();
+    let places: Vec<(&Place, &str)> = problems.iter().map(|problem| (&problem.place, problem.key.as_str())).collect();
+    let line = |line| Place::Line { file: "postroom.toml".into(), line };
+    let (listener, networks, preset) = (line(3), line(6), line(14));
+    let expected = [(&listener, "listener[0].address"), (&networks, "device[0].networks"), (&preset, "account[0].preset")];
+    assert_eq!(places, expected, "{problems:#?}");
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_line() {
+    let problems = parse("hostname = \"a.b\"\n[[listener]\n", &[]).map(|_| ()).unwrap_err();
+    assert_eq!(problems.first().unwrap().place, Place::Line { file: "postroom.toml".into(), line: 2 });
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_to_write() {
+    refused(&with("hostname = \"relay.contoso.lan\"\n", ""), "hostname", "is missing; write the full name of this machine");
+    refused(&with("[[listener]]\naddress = \"[::]:25\"\n", ""), "listener", "write [[listener]] with address");
+    refused(&with("address = \"[::]:25\"\n", ""), "listener[0].address", "is missing; write for example");
+    refused(&with("route = \"submission\"\n", ""), "account[0].route", "write \"submission\"");
+    refused(&with("auth = { method = \"xoauth2\", token_file = \"/run/postroom/token\" }\n", ""), "account[0].auth", "is missing");
+    refused(&with("address = \"scanner@contoso.com\"\n", ""), "account[0].auth.user", "write it, or the account's `address`");
+    refused(&with(", token_file = \"/run/postroom/token\"", ""), "account[0].auth.token_file", "is missing; write the path");
+    refused(&with("password_file = \"/etc/postroom/erp.pass\"\n", ""), "user[0].password_file", "is missing");
+}
+
+#[test]
+fn values_of_the_wrong_form_say_which_is_right() {
+    refused(&with("\"[::]:25\"", "\"mail.contoso.com:25\""), "listener[0].address", "write for example \"[::]:25\"");
+    refused(&with("address = \"[::]:25\"", "address = \"[::]:25\"\ntls = \"always\""), "listener[0].tls", "none of \"none\", \"starttls\"");
+    refused(&with("networks =", "oldest_tls = \"ssl2\"\nnetworks ="), "device[0].oldest_tls", "none of \"ssl3\", \"tls1.0\"");
+    refused(&with("networks =", "senders = [\"contoso.com\"]\nnetworks ="), "device[0].senders", "write for example \"*@contoso.com\"");
+    refused(&with("networks =", "max_message = \"big\"\nnetworks ="), "device[0].max_message", "for example \"35MB\"");
+    refused(&with("networks =", "max_message = \"1KB\"\nnetworks ="), "device[0].max_message", "carries no scan");
+    refused(&with("networks =", "mechanisms = [\"ntlm\"]\nnetworks ="), "device[0].mechanisms", "none of \"plain\", \"login\"");
+    refused(&with("networks =", "messages_per_minute = 0\nnetworks ="), "device[0].messages_per_minute", "no whole number from 1");
+    refused(&with("address = \"scanner@contoso.com\"", "address = \"scanner\""), "account[0].address", "has no \"@domain\"");
+    refused(&with("[report]", "[retry]\ngive_up_after = \"5 apples\"\n[report]"), "retry.give_up_after", "for example \"30m\" or \"5d\"");
+    refused(&with("hostname =", "data_dir = \"data\"\nhostname ="), "data_dir", "write the whole path");
+    refused(&with("[[listener]]", "[listener]"), "listener", "write [[listener]], in two pairs of brackets");
+    refused(&with("hostname = \"relay.contoso.lan\"", "hostname = \"relay contoso\""), "hostname", "is no host name");
+}
+
+#[test]
+fn retries_are_never_closer_than_half_an_hour() {
+    let retry = |spacing: &str| with("[report]", &format!("[retry]\nspacing = {spacing}\n[report]"));
+    refused(&retry("[\"30m\", \"29m 59s\"]"), "retry.spacing", "RFC 5321 4.5.4.1");
+    refused(&retry("[]"), "retry.spacing", "needs 1 to 100 entries");
+    assert_eq!(good(&retry("[\"30m\"]")).retry.spacing, [Duration::from_secs(1800)]);
+    warned(&with("[report]", "[retry]\ngive_up_after = \"1d\"\n[report]"), "retry.give_up_after", "shorter than a weekend");
+    refused(&with("[report]", "[retry]\ngive_up_after = \"10m\"\n[report]"), "retry.give_up_after", "nothing would ever be tried twice");
+}
+
+#[test]
+fn names_that_are_referred_to_exist() {
+    refused(&with("networks =", "account = \"skanner\"\nnetworks ="), "device[0].account", "there is no \"skanner\"; there is \"scanner\"");
+    refused(&with("device = \"printers\"", "device = \"printer\""), "user[0].device", "there is no \"printer\"");
+    refused(&with("preset =", "spill_to = [\"other\"]\npreset ="), "account[0].spill_to", "there is no \"other\"");
+    refused(&with("preset =", "spill_to = [\"scanner\"]\npreset ="), "account[0].spill_to", "names the account itself");
+    refused(&with("administrator =", "account = \"other\"\nadministrator ="), "report.account", "there is no \"other\"");
+}
+
+#[test]
+fn names_are_unique_and_printable() {
+    let device = "[[device]]\nname = \"printers\"\nnetworks = [\"10.0.0.1\"]\n[[user]]";
+    refused(&with("[[user]]", device), "device[1].name", "\"printers\" is taken already by device[0]");
+    let user = "[[user]]\nname = \"ERP\"\npassword_file = \"/x\"\ndevice = \"printers\"\n[[account]]";
+    refused(&with("[[account]]", user), "user[1].name", "is taken already");
+    refused(&with("name = \"scanner\"", "name = \"scan\\nner\""), "account[0].name", "without control characters");
+    refused(&with("name = \"scanner\"", "name = \" scanner\""), "account[0].name", "blanks at its ends");
+    refused(&with("[[user]]", "[[device]]\nname = \"postroom\"\n[[user]]"), "device[1].name", "our own mail");
+    refused(&with("name = \"erp\"", "name = \"erp@contoso.com\""), "user[0].name", "without \"@\"");
+}
+
+#[test]
+fn a_client_is_one_device() {
+    let other = |network: &str| with("[[user]]", &format!("[[device]]\nname = \"other\"\nnetworks = [\"{network}\"]\n[[user]]"));
+    refused(&other("192.168.10.0/24"), "device[1].networks", "belongs to device[0] already");
+    // The same network, written with another address of it.
+    refused(&other("192.168.10.77/24"), "device[1].networks", "belongs to device[0] already");
+    assert_eq!(good(&other("192.168.10.7")).warnings, []);
+    warned(&with("192.168.10.0/24", "0.0.0.0/0"), "device[0].networks", "open relay");
+    warned(&with("192.168.10.0/24", "::/0"), "device[0].networks", "open relay");
+    warned(
+        &with("networks = [\"192.168.10.0/24\"]\n", "networks = [\"192.168.10.0/24\", \"192.168.10.9/24\"]\n"),
+        "device[0].networks",
+        "twice",
+    );
+}
+
+#[test]
+fn devices_that_nobody_can_be_are_pointed_out() {
+    let lonely = with("[[user]]", "[[device]]\nname = \"lonely\"\n[[user]]");
+    warned(&lonely, "device[1]", "nobody can be \"lonely\"");
+    let mute = with("[[user]]", "[[device]]\nname = \"mute\"\nnetworks = [\"10.0.0.1\"]\nauth = \"required\"\n[[user]]");
+    warned(&mute, "device[1].auth", "no [[user]] names \"mute\"");
+    warned(&with("networks =", "oldest_tls = \"ssl3\"\nnetworks ="), "device[0].oldest_tls", "ssl3 can be read");
+}
+
+#[test]
+fn exchange_online_is_used_as_it_can_be() {
+    let account = |keys: &str| with("preset = \"office365\"", &format!("preset = \"office365\"\n{keys}"));
+    refused(&account("port = 465"), "account[0].port", "on 465 nobody answers; write 587");
+    refused(&account("tls = \"implicit\""), "account[0].tls", "\"starttls\" only");
+    assert_eq!(good(&account("port = 25")).accounts.first().unwrap().destination.port, 25);
+    let password = with("method = \"xoauth2\", token_file", "method = \"login\", password_file");
+    warned(&password, "account[0].auth.method", "end of December 2026");
+    warned(&account("limits = { messages_per_minute = 60 }"), "account[0].limits.messages_per_minute", "above what office365 allows");
+    warned(&account("limits = { recipients_per_day = \"none\" }"), "account[0].limits.recipients_per_day", "above what office365 allows");
+    warned(&account("limits = { connections = 4 }"), "account[0].limits.connections", "above what office365 serves at once (3)");
+    assert_eq!(good(&account("limits = { connections = 1 }")).accounts.first().unwrap().limits.connections, 1);
+}
+
+#[test]
+fn presets_know_the_usual_services() {
+    let check = |preset: &str, host: &str, port: u16, recipients_per_message: usize| {
+        let config = good(&with("preset = \"office365\"", &format!("preset = \"{preset}\"")));
+        let account = config.accounts.first().unwrap();
+        let seen = (account.destination.host.as_str(), account.destination.port, account.limits.recipients_per_message);
+        assert_eq!(seen, (host, port, recipients_per_message), "{preset}");
+        assert_eq!(account.destination.security, Security::StartTls, "{preset}");
+    };
+    check("office365", "smtp.office365.com", 587, 500);
+    check("office365-gcc-high", "smtp.office365.us", 587, 500);
+    check("office365-china", "smtp.partner.outlook.cn", 587, 500);
+    check("hve", "smtp.hve.mx.microsoft", 587, 50);
+    check("azure-communication-services", "smtp.azurecomm.net", 587, 50);
+    check("gmail", "smtp.gmail.com", 587, 100);
+    refused(&with("preset = \"office365\"\n", ""), "account[0].host", "write the server's name, or a `preset`");
+}
+
+#[test]
+fn a_login_has_one_secret_that_fits_its_method() {
+    let auth = |auth: &str| with("auth = { method = \"xoauth2\", token_file = \"/run/postroom/token\" }", &format!("auth = {{ {auth} }}"));
+    let method = |text: &str| good(text).accounts.first().unwrap().destination.auth.as_ref().unwrap().method;
+    assert_eq!(method(&auth("token_file = \"/t\"")), AuthMethod::Xoauth2);
+    assert_eq!(method(&auth("password_file = \"/p\"")), AuthMethod::Login);
+    let gmail = auth("password_file = \"/p\"").replace("office365", "gmail");
+    assert_eq!(method(&gmail), AuthMethod::Plain);
+    refused(&auth("password_file = \"/p\", token_file = \"/t\""), "account[0].auth.token_file", "write one of them");
+    refused(&auth("method = \"xoauth2\", password_file = \"/p\""), "account[0].auth.token_file", "is missing");
+    refused(&auth("method = \"ntlm\", password_file = \"/p\""), "account[0].auth.method", "none of \"login\"");
+    // A secret that is not there yet stops the account, not the daemon.
+    warned(&auth("token_file = \"/run/absent\""), "account[0].auth.token_file", "the account will not send until it can be");
+}
+
+const SMARTHOST: &str = "[[account]]\nname = \"lan\"\nroute = \"smarthost\"\nhost = \"mx.contoso.lan\"\n";
+
+#[test]
+fn another_server_needs_no_login_and_no_limits() {
+    let config = good(&with("[report]", &format!("{SMARTHOST}[report]")));
+    let account = config.accounts.last().unwrap();
+    assert_eq!((account.destination.port, account.destination.security), (25, Security::StartTls));
+    assert!(account.destination.auth.is_none());
+    assert_eq!((account.limits.messages_per_minute, account.limits.recipients_per_day, account.limits.connections), (None, None, 10));
+    assert_eq!(account.sender.rewrite, SenderRewrite::Never);
+}
+
+#[test]
+fn unsafe_ways_out_are_pointed_out() {
+    let lan = |keys: &str| with("[report]", &format!("{SMARTHOST}{keys}\n[report]"));
+    warned(&lan("verify = false"), "account[1].verify", "anyone between us and the server");
+    let clear = "tls = \"none\"\nauth = { method = \"plain\", user = \"x\", password_file = \"/p\" }";
+    warned(&lan(clear), "account[1].auth", "in clear");
+    refused(&lan("sender = { rewrite = \"always\" }"), "account[1].sender.rewrite", "needs the account's `address`");
+    refused(&lan("").replace("mx.contoso.lan", "Relay.contoso.lan"), "account[1].host", "round in circles");
+    refused(&lan("").replace("mx.contoso.lan", "smtp://mx"), "account[1].host", "without \"smtp://\"");
+    let none = with("preset = \"office365\"", "host = \"mx.contoso.lan\"\ntls = \"none\"");
+    refused(&none, "account[0].tls", "would send the password in clear");
+    let implicit = good(&lan("port = 465")).accounts.last().unwrap().destination.security;
+    assert_eq!(implicit, Security::Implicit);
+}
+
+#[test]
+fn routes_of_later_versions_name_what_can_be_used_today() {
+    refused(&with("\"submission\"", "\"connector\""), "account[0].route", "is not available in this version; write route = \"smarthost\"");
+    refused(&with("\"submission\"", "\"direct\""), "account[0].route", "only recipients of the own tenant");
+    refused(&with("\"submission\"", "\"pigeon\""), "account[0].route", "none of \"submission\", \"smarthost\"");
+}
+
+#[test]
+fn senders_that_would_be_refused_are_pointed_out() {
+    let sender = |sender: &str| with("preset =", &format!("sender = {{ {sender} }}\npreset ="));
+    warned(&sender("allowed = [\"*@fabrikam.com\"]"), "account[0].sender.allowed", "does not allow the account's own address");
+    let from = |rewrite: &str| {
+        let text = sender(&format!("rewrite = \"{rewrite}\""));
+        text.replace("[[user]]", "[device.from]\naddress = \"copier@contoso.com\"\n[[user]]")
+    };
+    warned(&from("never"), "device[0].from.address", "the server will probably refuse it");
+    warned(&from("when_not_allowed"), "device[0].from.address", "replaced by the account's address");
+    assert_eq!(good(&from("always")).warnings, []);
+}
+
+#[test]
+fn addresses_are_bound_once() {
+    let second = |address: &str| with("[[device]]", &format!("[[listener]]\naddress = \"{address}\"\n[[device]]"));
+    refused(&second("[::]:25"), "listener[1].address", "is taken already by listener[0]");
+    refused(&second("127.0.0.1:8025"), "admin.address", "is taken already by listener[1]");
+    let free = second("127.0.0.1:0").replace("[::]:25", "127.0.0.1:0");
+    assert_eq!(good(&free).listeners.len(), 2);
+}
+
+#[test]
+fn password_files_are_for_the_daemon_alone() {
+    let open = parse_on(GOOD, &[], &Disk { content: "geheim\n", mode: 0o644 }).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let keys: Vec<&str> = open.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(keys, ["user[0].password_file", "account[0].auth.token_file"]);
+    assert!(open.warnings.iter().all(|warning| warning.text.contains("chmod 600")));
+    let refused_content = |content: &'static str, says: &str| {
+        let problems = parse_on(GOOD, &[], &Disk { content, mode: 0o600 }).map(|_| ()).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.key == "user[0].password_file" && problem.text.contains(says)), "{problems:#?}");
+    };
+    refused_content("", "is empty");
+    refused_content("a\nb\n", "several lines");
+    refused_content("$argon2id$rubbish\n", "is none");
+    refused(&with("/etc/postroom/erp.pass", "/etc/postroom/absent"), "user[0].password_file", "cannot be read");
+}
+
+#[test]
+fn a_hash_is_taken_for_a_hash() {
+    let hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$Tz8mZ3hNy0pDi8OSVYZ8tV0V6o0nTfEoQXqEo7mDcvU\n";
+    let config = parse_on(GOOD, &[], &Disk { content: hash, mode: 0o600 }).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert!(matches!(&config.users.first().unwrap().password, PasswordSource::Argon2(text) if text == hash.trim_end()));
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let variables = [
+        ("POSTROOM_ADMIN__ADDRESS", "127.0.0.1:9"),
+        ("POSTROOM_ACCOUNT__0__ADDRESS", "other@contoso.com"),
+        ("POSTROOM_ACCOUNT__0__LIMITS__CONNECTIONS", "2"),
+        ("POSTROOM_RETRY__SPACING", "1h, 2h"),
+        ("PATH", "/bin"),
+    ];
+    let config = parse(GOOD, &variables).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(config.admin.address, "127.0.0.1:9".parse::<SocketAddr>().unwrap());
+    let account = config.accounts.first().unwrap();
+    assert_eq!(account.address, Some("other@contoso.com".parse().unwrap()));
+    assert_eq!(account.limits.connections, 2);
+    assert_eq!(config.retry.spacing, [Duration::from_secs(3600), Duration::from_secs(7200)]);
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let problems = parse(GOOD, &[("POSTROOM_ACCOUNT__0__PORT", "465")]).map(|_| ()).unwrap_err();
+    assert_eq!(problems.first().unwrap().place, Place::Variable("POSTROOM_ACCOUNT__0__PORT".to_owned()));
+}
+
+#[test]
+fn variables_that_others_set_do_not_stop_the_daemon() {
+    // Kubernetes sets these for a service of this name.
+    let config = parse(GOOD, &[("POSTROOM_PORT", "tcp://10.0.0.1:25"), ("POSTROOM_SERVICE_HOST", "10.0.0.1")]);
+    let warnings = config.unwrap_or_else(|problems| panic!("{problems:#?}")).warnings;
+    assert_eq!(warnings.len(), 2);
+    assert!(warnings.iter().all(|warning| warning.text.starts_with("there is no such key")));
+}
+
+#[test]
+fn the_reference_in_the_repository_is_the_one_that_is_printed_and_it_loads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/reference.toml");
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text == reference(), "config/reference.toml is stale: postroom reference > config/reference.toml");
+    let config = good(&text);
+    // A mailbox with a password is what the reference shows; of nothing else is there a warning.
+    let warned: Vec<&str> = config.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(warned, ["account[0].auth.method"]);
+}
+
+#[test]
+fn the_short_config_in_the_repository_loads() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/postroom.toml")).unwrap();
+    let warned: Vec<String> = good(&text).warnings.into_iter().map(|warning| warning.key).collect();
+    assert_eq!(warned, ["device[0].oldest_tls"]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(cut in 0usize..8000, insert in "[\\[\\]{}=\".,a-z0-9\n-]{0,12}", variable in "[A-Z_0-9]{0,20}", value in ".{0,12}") {
+        let mut text = reference();
+        let cut = text.floor_char_boundary(cut.min(text.len()));
+        text.insert_str(cut, &insert);
+        let name = format!("POSTROOM_{variable}");
+        drop(parse(&text, &[(&name, &value)]));
+    }
+
+    #[test]
+    fn every_problem_says_something(key in "[a-z_]{1,12}", value in "[a-z0-9]{0,8}") {
+        let text = format!("{key} = \"{value}\"\n{GOOD}");
+        if let Err(problems) = parse(&text, &[]) {
+            prop_assert!(!problems.is_empty());
+            prop_assert!(problems.iter().all(|problem| !problem.text.is_empty()));
+        }
+    }
+}
