@@ -16,6 +16,9 @@ use postroom::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
+/// What a session reads from its socket at once.
+static TEXT: [u8; 16 * 1024] = [b'x'; 16 * 1024];
+
 const LASTING: Duration = Duration::from_secs(3);
 
 #[tokio::main]
@@ -41,7 +44,7 @@ fn account() -> AccountName {
     "scanner".into()
 }
 
-async fn hand_in(spool: &Spool, device: usize, text: &[u8]) {
+async fn hand_in(spool: &Spool, device: usize, size: usize) {
     let envelope = Envelope {
         id: spool.new_id(),
         received: Clock::system().now(),
@@ -55,8 +58,11 @@ async fn hand_in(spool: &Spool, device: usize, text: &[u8]) {
         envid: None,
     };
     let mut incoming = spool.receive(envelope, account()).await.unwrap();
-    for chunk in text.chunks(16 * 1024) {
+    let mut left = size;
+    while left > 0 {
+        let chunk = TEXT.get(..left).unwrap_or(&TEXT);
         incoming.write(chunk).await.unwrap();
+        left -= chunk.len();
     }
     incoming.commit().await.unwrap();
 }
@@ -69,9 +75,8 @@ async fn measure(data: &Path, size: usize, tasks: usize) {
     for device in 0..tasks {
         let spool = spool.clone();
         sessions.spawn(async move {
-            let text = vec![b'x'; size];
             while begun.elapsed() < LASTING {
-                hand_in(&spool, device, &text).await;
+                hand_in(&spool, device, size).await;
             }
         });
     }
@@ -91,7 +96,7 @@ async fn settle(data: &Path) {
         let spool = spool.clone();
         sessions.spawn(async move {
             for _message in 0..500 {
-                hand_in(&spool, device, b"Subject: x\r\n\r\n").await;
+                hand_in(&spool, device, 20).await;
             }
         });
     }

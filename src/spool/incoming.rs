@@ -7,7 +7,10 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{sync::oneshot, time::Instant};
@@ -198,13 +201,14 @@ struct Unfinished {
     id: MessageId,
     path: PathBuf,
     file: File,
+    placed: AtomicBool,
 }
 
 impl Unfinished {
     fn create(core: &Arc<Core>, id: MessageId) -> Result<Self, SpoolError> {
         let path = core.folders.incoming_file(id);
         let file = core.disk.create(&path)?;
-        Ok(Self { core: Arc::clone(core), id, path, file })
+        Ok(Self { core: Arc::clone(core), id, path, file, placed: AtomicBool::new(false) })
     }
 
     fn append(&self, octets: &[u8]) -> Result<(), SpoolError> {
@@ -231,6 +235,7 @@ impl Unfinished {
             lock(&self.core.arriving).remove(&self.id);
             return Err(error);
         }
+        self.placed.store(true, Ordering::Relaxed);
         self.core.admissions.join(ticket).map_err(|ticket| {
             ticket.withdraw(&self.core);
             SpoolError::closed()
@@ -251,9 +256,10 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After the rename there is no such file any more, and this does nothing. Should the deletion fail, the next
-        // start deletes what is left in incoming/.
-        drop(self.core.disk.remove(&self.path));
+        if !self.placed.load(Ordering::Relaxed) {
+            // Should the deletion fail, the next start deletes what is left in incoming/.
+            drop(self.core.disk.remove(&self.path));
+        }
     }
 }
 

@@ -119,7 +119,9 @@ async fn whatever_happens_to_the_files_of_the_index_the_message_is_kept() {
                     "half" => content.truncate(content.len() / 2),
                     "zeroes" => content.fill(0),
                     "noise" => {
-                        content.iter_mut().zip(0_u32..).for_each(|(octet, n)| *octet ^= n.wrapping_mul(2_654_435_761).to_be_bytes()[0])
+                        for (octet, n) in content.iter_mut().zip(0_u32..) {
+                            *octet ^= n.wrapping_mul(2_654_435_761).to_be_bytes()[0];
+                        }
                     }
                     _gone => {
                         fs::remove_file(&path).unwrap();
