@@ -114,7 +114,8 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Whose mail the account may send, sorted: its own, and that of accounts that are out and name it in `spill_to`.
+    /// Whose mail the account may send, sorted: its own, that of accounts that are out and name it in `spill_to`, and the first
+    /// account also that of accounts which the config no longer knows.
     fn lines(&self, account: &Account<T>) -> Vec<Line> {
         let now = self.clock.now();
         let own = &account.settings.name;
@@ -125,9 +126,12 @@ impl<T: Transport> Core<T> {
                 lines.extend(self.spool.devices_waiting(name).into_iter().map(|device| (device, name.clone())));
             }
         }
-        if !account.feeders.is_empty() {
-            lines.sort();
+        let is_first = self.accounts.first().is_some_and(|first| first.settings.name == *own);
+        let waiting = if is_first { self.spool.accounts_waiting() } else { Vec::new() };
+        for (name, _) in waiting.into_iter().filter(|(name, _)| self.account(name).is_none()) {
+            lines.extend(self.spool.devices_waiting(&name).into_iter().map(|device| (device, name.clone())));
         }
+        lines.sort();
         lines
     }
 
@@ -146,7 +150,8 @@ impl<T: Transport> Core<T> {
         let Some(entry) = self.spool.entry(id)?.filter(|entry| entry.hold.is_none()) else {
             return Ok(None);
         };
-        if line.1 != account.settings.name && !outgoing::may_carry(&entry.sender, &account.settings) {
+        let spilled = line.1 != account.settings.name && self.account(&line.1).is_some();
+        if spilled && !outgoing::may_carry(&entry.sender, &account.settings) {
             return Ok(None);
         }
         let indexes = split::choose(&entry, account.settings.batch.split, most, now);

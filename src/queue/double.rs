@@ -48,6 +48,7 @@ pub(super) struct Seen {
     pub(super) recipients: Vec<String>,
     /// The message, by its `Subject`.
     pub(super) subject: String,
+    pub(super) text: String,
     /// The server may have counted it.
     pub(super) counted: bool,
     /// Recipients that the server has the message for.
@@ -159,6 +160,7 @@ impl Link for Line {
             sender: handover.sender.to_string(),
             recipients: recipients.clone(),
             subject: text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default().to_owned(),
+            text,
             counted: true,
             taken: Vec::new(),
             at_once: 0,

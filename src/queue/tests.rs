@@ -5,3 +5,4 @@ mod days;
 mod faults;
 mod house;
 mod people;
+mod texts;

@@ -85,13 +85,17 @@ impl House {
     }
 
     pub(super) async fn receive_for(&mut self, device: &str, recipients: &[&str]) -> MessageId {
+        let text = format!("Subject: {}\r\n\r\nA page.\r\n", self.received);
+        self.received += 1;
+        self.receive_text(device, recipients, &text).await
+    }
+
+    pub(super) async fn receive_text(&mut self, device: &str, recipients: &[&str], text: &str) -> MessageId {
         let _still = stand_still();
         let mut envelope = envelope(self.spool.new_id(), 0);
         envelope.received = self.clock.now();
         envelope.device = DeviceName::from(device);
         envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
-        let text = format!("Subject: {}\r\n\r\nA page.\r\n", self.received);
-        self.received += 1;
         let account = self.settings[0].name.clone();
         let mut incoming = self.spool.receive(envelope, account).await.unwrap();
         incoming.write(text.as_bytes()).await.unwrap();
