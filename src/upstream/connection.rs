@@ -70,30 +70,30 @@ impl Connection {
     /// One transaction.
     pub async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
         let (envelope, mut text) = handover.into_parts();
-        let connection = match self.state {
+        // Should this future be dropped half way, nobody knows where the conversation stands: the connection must not be used again.
+        let before = std::mem::replace(&mut self.state, State::Unusable);
+        let connection = match before {
             State::New => Use::First,
             State::Used | State::OwesReset | State::Unusable => Use::Again,
         };
         let mut transaction = Transaction::new(&envelope.sender, &envelope.recipients, &self.offers, connection);
-        let ended = self.transact(&envelope, &mut text, &mut transaction).await;
+        let ended = self.transact(before, &envelope, &mut text, &mut transaction).await;
         self.idle_since = Instant::now();
         match ended {
             Ok(end_of_data) => transaction.conclude(end_of_data),
-            Err(broken) => {
-                self.state = State::Unusable;
-                transaction.broken(broken)
-            }
+            Err(broken) => transaction.broken(broken),
         }
     }
 
     /// The answer to end of data, if it came to that.
     async fn transact<T: Text>(
         &mut self,
+        before: State,
         envelope: &Handover<()>,
         text: &mut T,
         transaction: &mut Transaction,
     ) -> Result<Option<Reply>, Broken> {
-        self.tell_envelope(envelope, transaction).await?;
+        self.tell_envelope(before, envelope, transaction).await?;
         match transaction.next() {
             Next::Text => {
                 let reply = self.tell_text(text).await?;
@@ -106,21 +106,24 @@ impl Connection {
                 self.state = if self.take_back().await.is_ok() { State::Used } else { State::Unusable };
                 Ok(None)
             }
-            Next::Nothing(Left::Open) => {
-                self.state = State::OwesReset;
-                Ok(None)
-            }
-            Next::Nothing(Left::Clean) => {
-                self.state = State::Used;
+            Next::Nothing(left) => {
+                self.state = match left {
+                    Left::Open => State::OwesReset,
+                    Left::Clean => State::Used,
+                    Left::AsBefore => before,
+                };
                 Ok(None)
             }
         }
     }
 
     /// MAIL, RCPT and DATA, in one write if the server takes pipelined commands, else one by one.
-    async fn tell_envelope(&mut self, envelope: &Handover<()>, transaction: &mut Transaction) -> Result<(), Broken> {
+    async fn tell_envelope(&mut self, before: State, envelope: &Handover<()>, transaction: &mut Transaction) -> Result<(), Broken> {
         let mut commands = transaction.commands();
-        match self.state {
+        if commands.is_empty() {
+            return Ok(());
+        }
+        match before {
             State::New => {}
             State::Used => self.check_alive().await?,
             State::OwesReset => {

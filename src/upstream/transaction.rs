@@ -52,8 +52,12 @@ pub(super) enum Next {
 /// What a transaction without end of data leaves behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Left {
+    /// MAIL was accepted.
     Open,
+    /// MAIL was refused.
     Clean,
+    /// Nothing was said.
+    AsBefore,
 }
 
 /// One transaction in progress.
@@ -164,7 +168,8 @@ impl Transaction {
             // RFC 2920 3.1: DATA sent ahead may be answered with 354 although nobody was accepted; a lone dot takes it back.
             (Answer::Positive, _) => Next::LoneDot,
             (Answer::Awaited | Answer::Negative(_), Answer::Positive) => Next::Nothing(Left::Open),
-            (Answer::Awaited | Answer::Negative(_), Answer::Awaited | Answer::Negative(_)) => Next::Nothing(Left::Clean),
+            (Answer::Awaited | Answer::Negative(_), Answer::Negative(_)) => Next::Nothing(Left::Clean),
+            (Answer::Awaited | Answer::Negative(_), Answer::Awaited) => Next::Nothing(Left::AsBefore),
         }
     }
 

@@ -272,9 +272,10 @@ pub(super) static ROWS: &[Row] = &[
     ),
     Row::new(
         "5xx",
-        &["blocked using Spamhaus", "blocked using spamhaus"],
+        &["blocked using"],
         Stop,
-        "This address is on the block list of Spamhaus. Look it up and ask for its removal: check.spamhaus.org; or send with a login on port 587.",
+        "This address is on a block list, which the server's words name. Look it up there and ask for its removal (Spamhaus: check.spamhaus.org); or \
+         send with a login on port 587.",
     ),
     Row::new(
         "5xx 5.7.705",

@@ -50,9 +50,9 @@ fn contains(text: &str, words: &str) -> bool {
 
 fn fits_codes(pattern: &str, code: u16, enhanced: Option<EnhancedCode>) -> bool {
     let (basic, status) = pattern.split_once(' ').map_or((pattern, None), |(basic, status)| (basic, Some(status)));
-    let digits = code.to_string();
-    let fits_basic =
-        basic.len() == digits.len() && basic.bytes().zip(digits.bytes()).all(|(wanted, given)| wanted == b'x' || wanted == given);
+    let digits = [code / 100, code / 10 % 10, code % 10];
+    let fits = |(wanted, given): (u8, &u16)| wanted == b'x' || u16::from(wanted.wrapping_sub(b'0')) == *given;
+    let fits_basic = basic.len() == digits.len() && basic.bytes().zip(&digits).all(fits);
     fits_basic && status.is_none_or(|status| enhanced.is_some_and(|enhanced| fits_status(status, enhanced)))
 }
 

@@ -144,3 +144,12 @@ async fn a_message_that_cannot_be_read_is_broken_off_before_its_end() {
     let said = server.await.unwrap();
     assert!(said.ends_with("DATA\r\n"), "{said}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_given_up_leaves_no_usable_connection() {
+    let (connection, _server) = connect(Script::new().on(Point::EndOfData, Act::Silence)).await;
+    let mut connection = connection.unwrap();
+    let attempt = tokio::time::timeout(Duration::from_secs(1), connection.send(letter(&["ann@contoso.com"]))).await;
+    assert!(attempt.is_err());
+    assert!(!connection.is_reusable());
+}

@@ -169,14 +169,17 @@ async fn a_small_message_takes_two_writes_of_ours_and_two_of_the_server() {
 
 #[tokio::test(start_paused = true)]
 async fn an_address_that_cannot_be_told_fails_alone() {
-    let (connection, server) = connect(Script::new().offers(NO_PIPELINING)).await;
+    let script = Script::new().offers(NO_PIPELINING).on(Point::Data, Act::say("451 no")).on(Point::Data, Act::say("354 go"));
+    let (connection, server) = connect(script).await;
     let mut connection = connection.unwrap();
-    assert_eq!(outcomes(&connection.send(letter(&["jörg@contoso.com", "ann@contoso.com"])).await), [Fail, Deliver]);
+    assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Retry]);
     assert_eq!(outcomes(&connection.send(letter(&["jörg@contoso.com"])).await), [Fail]);
+    assert_eq!(outcomes(&connection.send(letter(&["jörg@contoso.com", "ann@contoso.com"])).await), [Fail, Deliver]);
     connection.quit().await;
     let said = server.await.unwrap();
     assert!(!said.contains('ö'), "{said}");
-    assert_eq!(said.matches("MAIL FROM").count(), 1, "{said}");
+    assert_eq!(said.matches("MAIL FROM").count(), 2, "{said}");
+    assert_eq!(said.matches("RSET").count(), 1, "what was owed before the message that was not told of is still owed: {said}");
 }
 
 #[tokio::test]
