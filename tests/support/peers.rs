@@ -67,7 +67,8 @@ pub(crate) fn swaks_command(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) 
     command
 }
 
-/// Hands a file in with Postfix's smtp-source, which knows neither TLS nor logins; lines must end in LF.
+/// Hands a file in with Postfix's smtp-source, which knows neither TLS nor logins; a file as
+/// [`Scan::for_smtp_source`](super::scan::Scan::for_smtp_source) makes it.
 pub(crate) fn smtp_source(hand_in: &HandIn<'_>, file: &Path) {
     assert_eq!(hand_in.transport, Transport::Plain, "smtp-source speaks plaintext only");
     let mut command = smtp_source_command();

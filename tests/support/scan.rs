@@ -107,15 +107,24 @@ impl Scan {
         Self { mark, text, proof }
     }
 
-    /// The text as a Unix file holds it, for programs that end lines themselves.
-    pub(crate) fn text_with_lf(&self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(self.text.len());
-        for (at, octet) in self.text.iter().enumerate() {
-            if *octet != b'\r' || self.text.get(at + 1) != Some(&b'\n') {
-                text.push(*octet);
+    /// The message with one more empty line at its end, which smtp-source adds to whatever it sends.
+    pub(crate) fn with_empty_line(mut self) -> Self {
+        self.text.extend_from_slice(b"\r\n");
+        let body = self.text.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        self.proof.body = hex(&digest(&self.text[body..]));
+        self
+    }
+
+    /// The text as smtp-source takes it: lines ended by LF, without the empty line that it adds.
+    pub(crate) fn for_smtp_source(&self) -> Vec<u8> {
+        let text = self.text.strip_suffix(b"\r\n").unwrap();
+        let mut file = Vec::with_capacity(text.len());
+        for (at, octet) in text.iter().enumerate() {
+            if *octet != b'\r' || text.get(at + 1) != Some(&b'\n') {
+                file.push(*octet);
             }
         }
-        text
+        file
     }
 
     /// The text as swaks takes it when it is told to change nothing: it adds the last line end by itself.

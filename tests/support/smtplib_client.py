@@ -21,6 +21,7 @@ with client:
     if user != "-":
         with open(password_file, encoding="utf-8") as file:
             client.login(user, file.read().strip())
+    client.ehlo_or_helo_if_needed()
     for name in files:
         with open(name, "rb") as file:
             message = file.read()
