@@ -143,7 +143,7 @@ fn what_is_missing_is_named_with_what_to_write() {
     refused(&with("hostname = \"relay.contoso.lan\"\n", ""), "hostname", "is missing; write the full name of this machine");
     refused(&with("[[listener]]\naddress = \"[::]:25\"\n", ""), "listener", "write [[listener]] with address");
     refused(&with("address = \"[::]:25\"\n", ""), "listener[0].address", "is missing; write for example");
-    refused(&with("route = \"submission\"\n", ""), "account[0].route", "write \"submission\"");
+    refused(&with("route = \"submission\"\npreset = \"office365\"\n", "host = \"mx\"\n"), "account[0].route", "write \"submission\"");
     refused(&with("auth = { method = \"xoauth2\", token_file = \"/run/postroom/token\" }\n", ""), "account[0].auth", "is missing");
     refused(&with("address = \"scanner@contoso.com\"\n", ""), "account[0].auth.user", "write it, or the account's `address`");
     refused(&with(", token_file = \"/run/postroom/token\"", ""), "account[0].auth.token_file", "is missing; write the path");
@@ -252,6 +252,7 @@ fn presets_know_the_usual_services() {
     check("hve", "smtp.hve.mx.microsoft", 587, 50);
     check("azure-communication-services", "smtp.azurecomm.net", 587, 50);
     check("gmail", "smtp.gmail.com", 587, 100);
+    assert_eq!(good(&with("route = \"submission\"\n", "")).warnings, []);
     refused(&with("preset = \"office365\"\n", ""), "account[0].host", "write the server's name, or a `preset`");
 }
 

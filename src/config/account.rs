@@ -21,7 +21,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "route",
         shown: Shown::As("\"submission\""),
-        about: "\"submission\": a mailbox logs in, over TLS (Office 365, Gmail, …).\n\"smarthost\": any other server, with or without a login; also the MX host of a tenant whose connector knows our address.",
+        about: "\"submission\": a mailbox logs in, over TLS (Office 365, Gmail, …).\n\"smarthost\": any other server, with or without a login; also the MX host of a tenant whose connector knows our address.\nDefault: \"submission\" with a preset that knows its host.",
     },
     Key {
         name: "preset",
@@ -118,8 +118,8 @@ pub(super) enum Route {
 
 pub(super) fn read(table: &Table<'_>, hostname: &str) -> Option<AccountSettings> {
     let name = name(table, "name");
-    let route = route(table);
     let preset = preset(table);
+    let route = route(table, preset);
     let address = table.parse::<Address>("address", "\"scanner@contoso.com\"");
     let destination = destination::read(table, route, preset, address.as_ref(), hostname);
     let limits = limits(&table.table_or_empty("limits", LIMIT_KEYS), preset);
@@ -129,8 +129,12 @@ pub(super) fn read(table: &Table<'_>, hostname: &str) -> Option<AccountSettings>
     Some(AccountSettings { name: AccountName::from(name?), destination: destination?, address, limits, batch, sender, spill_to })
 }
 
-fn route(table: &Table<'_>) -> Option<Route> {
+/// A service that is known is one that logs in.
+fn route(table: &Table<'_>, preset: &Preset) -> Option<Route> {
     let text = table.text("route");
+    if preset.host.is_some() && !table.has("route") {
+        return Some(Route::Submission);
+    }
     let text = table.required("route", text, "write \"submission\" (a mailbox that logs in) or \"smarthost\" (any other server)")?;
     match text.as_str() {
         "submission" => Some(Route::Submission),

@@ -41,7 +41,7 @@ use crate::{
     model::{AccountName, DeviceName},
     queue::{Queue, QueueError},
     report::Reporter,
-    spool::{RecoveryReport, RouteMessage, Spool, SpoolError},
+    spool::{RouteMessage, Spool, SpoolError},
 };
 
 /// Why the daemon did not start, or ended.
@@ -86,7 +86,7 @@ impl Daemon {
     /// When the data folder, a certificate or an address cannot be had. Nothing is left running then.
     pub async fn start(config: Config, sockets: Sockets, clock: Clock) -> Result<Self, DaemonError> {
         for warning in &config.warnings {
-            warn!(place = %warning.place, key = warning.key, "{}", warning.text);
+            warn!(place = %warning.place, key = warning.key, text = warning.text, "config warning");
         }
         let metrics = Metrics::new();
         let spool = Spool::open(config.spool.clone(), routes(&config), clock.clone(), metrics.clone())?;
@@ -171,7 +171,6 @@ impl Daemon {
         self.services.spawn(async move {
             tokio::select! {
                 report = spool.recovered() => {
-                    tell_recovery(&report);
                     admin.recovered(report);
                     // Done; it stays until the stop, as its end would mean trouble.
                     supervise::stopped(&mut stop).await;
@@ -294,23 +293,4 @@ fn routes(config: &Config) -> RouteMessage {
     let routes: HashMap<DeviceName, AccountName> = config.devices.iter().filter_map(named).collect();
     let (default, ours, own) = (default_account(config), DeviceName::from("postroom"), config.report.account.clone());
     Arc::new(move |device: &DeviceName| if *device == ours { own.clone() } else { routes.get(device).unwrap_or(&default).clone() })
-}
-
-/// Nothing to say when nothing had to be put right.
-fn tell_recovery(report: &RecoveryReport) {
-    if *report == RecoveryReport::default() {
-        info!("recovered: spool and index agree");
-        return;
-    }
-    let RecoveryReport { readmitted, without_file, quarantined, rebuilt, unfinished, doubtful, index_moved_to } = report;
-    warn!(
-        readmitted,
-        without_file = without_file.len(),
-        quarantined = quarantined.len(),
-        rebuilt,
-        unfinished,
-        doubtful,
-        index_moved_to = index_moved_to.as_ref().map(|path| path.display().to_string()),
-        "recovered: put right what the last stop left"
-    );
 }
