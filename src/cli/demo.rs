@@ -41,6 +41,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// The sandbox's mailbox and its password.
 const MAILBOX: &str = "scanner@contoso.com";
 const PASSWORD: &str = "sandbox";
+/// What the copier calls itself: no mailbox may send as this.
+const COPIER: &str = "copier@contoso.com";
 
 /// Shows the way of a scan, then stays until a signal says stop.
 pub(super) async fn demo(arguments: DemoArguments, clock: Clock) -> anyhow::Result<()> {
@@ -124,7 +126,7 @@ impl Stage {
         let digest = sha256(&scan);
         step(began, &format!("Scanned {PAGES} pages: scan.pdf, {:.1} MB, SHA-256 {}", megabytes(scan.len()), short(&digest)))?;
         let message = compose(scan)?;
-        let sender: Address = MAILBOX.parse()?;
+        let sender: Address = COPIER.parse()?;
         let recipient: Address = "megan@contoso.com".parse()?;
         let handed_in = smtp::hand_in(self.listener()?, &sender, &[recipient], &message).await?;
         step(
@@ -135,7 +137,14 @@ impl Stage {
         step(began, &format!("It arrived at Exchange Online's stand-in: {}", arrived.file.display()))?;
         ensure!(arrived.attachment == digest, "the attachment has changed on its way: {} is not {digest}", arrived.attachment);
         step(began, &format!("Its attachment is the one that was scanned: SHA-256 {}", short(&arrived.attachment)))?;
-        Ok(())
+        ensure!(arrived.from == MAILBOX, "it came from <{}>, which the mailbox may not use", arrived.from);
+        step(
+            began,
+            &format!(
+                "Its sender is the mailbox, <{}>, since Exchange Online refuses others; answers go to <{}>",
+                arrived.from, arrived.reply_to
+            ),
+        )
     }
 
     async fn arrival(&self) -> anyhow::Result<Arrival> {
@@ -158,7 +167,7 @@ impl Stage {
         let (listener, config) = (self.listener()?, folder.join("postroom.toml"));
         let config = config.display();
         say(&format!("\nhealth   http://{admin}/readyz\nmetrics  http://{admin}/metrics"))?;
-        say(&format!("try      swaks --server {listener} --from {MAILBOX} --to megan@contoso.com"))?;
+        say(&format!("try      swaks --server {listener} --from {COPIER} --to megan@contoso.com"))?;
         say(&format!("         postroom status --config {config}"))?;
         say(&format!("         postroom send --to megan+once-eod-432@contoso.com --config {config}    (a refusal, then a retry)"))?;
         say(&format!("arrived  {}/messages", self.sandbox.dir().display()))?;
@@ -178,6 +187,8 @@ impl Stage {
 struct Arrival {
     file: PathBuf,
     attachment: String,
+    from: String,
+    reply_to: String,
 }
 
 impl Arrival {
@@ -186,7 +197,11 @@ impl Arrival {
         let message = MessageParser::new().parse(&text).context("what arrived is no message")?;
         let is_scan = |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some("scan.pdf");
         let attachment = message.attachments().find(is_scan).context("what arrived has no scan.pdf")?;
-        Ok(Self { attachment: sha256(attachment.contents()), file })
+        let first = |addresses: Option<&mail_parser::Address<'_>>| {
+            addresses.and_then(|addresses| addresses.first()?.address.as_deref().map(str::to_owned)).unwrap_or_default()
+        };
+        let (from, reply_to) = (first(message.from()), first(message.reply_to()));
+        Ok(Self { attachment: sha256(attachment.contents()), from, reply_to, file })
     }
 }
 
@@ -229,10 +244,10 @@ fn write_config(folder: &Path, sandbox: &RunningSandbox) -> anyhow::Result<PathB
     Ok(path)
 }
 
-/// As a copier composes it.
+/// As a copier composes it, with a sender of its own that Exchange Online would refuse.
 fn compose(scan: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     let message = MessageBuilder::new()
-        .from(("Copier, 2nd floor", MAILBOX))
+        .from(("Copier, 2nd floor", COPIER))
         .to("megan@contoso.com")
         .subject("Scan from the 2nd floor")
         .text_body("Your scan is attached.\r\n")
