@@ -113,7 +113,7 @@ impl Listener {
             let address = socket.local_addr()?;
             Ok(Self { socket: Arc::new(TcpListener::from_std(socket)?), address, mode: settings.tls })
         };
-        listen().map_err(|source| ListenerError::Bind { address: settings.address, source })
+        listen().map_err(|reason| ListenerError::Bind { address: settings.address, reason })
     }
 
     /// Where it listens, with the port that was really taken.
@@ -237,7 +237,7 @@ impl Reception {
         }
     }
 
-    fn note_end(&self, ended: Result<(), JoinError>) {
+    pub(super) fn note_end(&self, ended: Result<(), JoinError>) {
         if let Err(broken) = ended
             && broken.is_panic()
         {

@@ -12,12 +12,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ListenerError {
     /// The socket.
-    #[error("listener {address}: {source}")]
+    #[error("listener {address}: {reason}")]
     Bind {
         /// Which.
         address: SocketAddr,
-        /// Why not.
-        source: io::Error,
+        /// Why not. In the text already, so not named as a source, which would print it twice.
+        reason: io::Error,
     },
     /// The certificate or its key.
     #[error("{what} {path}: {reason}")]

@@ -104,3 +104,14 @@ async fn a_stopped_listener_accepts_no_more_and_ends_with_its_last_message() {
     task.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn a_panic_in_one_connection_is_counted_and_ends_that_one_alone() {
+    let office = Office::open();
+    let (address, _task) = serve(&office, loopback(), None);
+    let broken = tokio::spawn(async { panic!("a bug") }).await;
+    office.reception.note_end(broken);
+    assert_eq!(office.metrics.receiving().session_panics.get(), 1);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    assert!(hand_in(&mut stream).await.contains("250 2.0.0 queued as "));
+}
