@@ -14,7 +14,7 @@ use std::{
 use postroom::{
     clock::Clock,
     device::{DeviceAuth, DeviceSettings, Devices},
-    listener::{Listener, ListenerSettings, ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings},
+    listener::{Listener, ListenerSettings, ListenerTls, Protocol, Receiving, ReceivingLimits, Reception, Tls, TlsSettings},
     metrics::Metrics,
     model::{ByteSize, TlsVersion},
     smtp::EndOfData,
@@ -59,7 +59,9 @@ impl Office {
         let reception = Reception::new(receiving, tls());
         let (stop, stopping) = watch::channel(false);
         let serve = |tls| {
-            let listener = Listener::bind(&ListenerSettings { address: (Ipv4Addr::LOCALHOST, 0).into(), tls }, None).unwrap();
+            let listener =
+                Listener::bind(&ListenerSettings { address: (Ipv4Addr::LOCALHOST, 0).into(), tls, protocol: Protocol::Smtp }, None)
+                    .unwrap();
             let address = listener.address();
             runtime.spawn(listener.run(reception.clone(), stopping.clone()));
             address

@@ -9,7 +9,7 @@ use super::{
     reference::{Key, Shown},
     table::Table,
 };
-use crate::listener::{ListenerSettings, ListenerTls, ReceivingLimits, TlsSettings};
+use crate::listener::{ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -21,6 +21,11 @@ pub(super) const KEYS: &[Key] = &[
         name: "tls",
         shown: Shown::As("\"auto\""),
         about: "\"none\", \"starttls\" (usual on 25 and 587), \"implicit\" (usual on 465), or \"auto\": whatever the device begins with.",
+    },
+    Key {
+        name: "protocol",
+        shown: Shown::As("\"smtp\""),
+        about: "\"smtp\", or \"pop3\" (usual on 110 and 995) for old devices that log in by POP before they send.",
     },
 ];
 
@@ -72,7 +77,8 @@ pub(super) fn read(table: &Table<'_>) -> Option<ListenerSettings> {
         ("auto", ListenerTls::Auto),
     ];
     let tls = table.choice("tls", &words).unwrap_or(ListenerTls::Auto);
-    Some(ListenerSettings { address: table.required("address", address, "write for example \"[::]:25\"")?, tls })
+    let protocol = table.choice("protocol", &[("smtp", Protocol::Smtp), ("pop3", Protocol::Pop3)]).unwrap_or(Protocol::Smtp);
+    Some(ListenerSettings { address: table.required("address", address, "write for example \"[::]:25\"")?, tls, protocol })
 }
 
 pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {

@@ -12,6 +12,7 @@ use crate::{
     },
     metrics::Refusal,
     model::{Address, ByteSize, EnhancedCode, MessageId, Reply, ReversePath, TlsVersion},
+    pop::{PopAnswer, PopLogin},
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
 
@@ -65,24 +66,52 @@ impl Client {
     /// # Errors
     /// 535 5.7.8 for a wrong one, 454 4.7.0 after too many.
     pub fn log_in(&self, login: &Login) -> Result<(Client, String), Reply> {
-        match self.registry.users.verify(self.peer, login) {
-            Ok(LoggedIn { user, device }) => {
-                self.registry.metrics.receiving().logins_accepted.inc();
-                let name = user.as_ref().to_owned();
-                let client = Self { registry: Arc::clone(&self.registry), peer: self.peer, device: Some(device), user: Some(user) };
-                client.note_connection();
-                Ok((client, name))
+        let user = match login {
+            Login::Password { user, .. } | Login::CramMd5 { user, .. } => user,
+            Login::DigestMd5(response) => response.user(),
+        };
+        let verdict = self.registry.users.verify(self.peer, user, |stored| stored.matches(login));
+        let login = self.counted(verdict).map_err(|refusal| self.remembered(login_refused(refusal)))?;
+        let name = login.user.as_ref().to_owned();
+        let client = self.clone().logged_in(login);
+        client.note_connection();
+        Ok((client, name))
+    }
+
+    /// Verifies a login by POP; when it is right, the address counts as logged in for ten minutes. May take long, as
+    /// [`Client::log_in`].
+    #[must_use]
+    pub fn log_in_by_pop(&self, login: &PopLogin) -> PopAnswer {
+        let verdict = self.registry.users.verify(self.peer, login.user(), |stored| stored.matches_pop(login));
+        match self.counted(verdict) {
+            Ok(login) => {
+                self.registry.windows.open(self.peer, login);
+                PopAnswer::Right
             }
-            Err(refusal) => {
-                self.registry.metrics.receiving().logins_refused.inc();
-                // The name is not logged: people do type their password there.
-                match self.device() {
-                    Some(device) => info!(device = %device.name, peer = %self.peer, "login refused"),
-                    None => debug!(peer = %self.peer, "login refused"),
-                }
-                Err(self.remembered(login_refused(refusal)))
-            }
+            Err(LoginRefusal::Wrong) => PopAnswer::Wrong,
+            Err(LoginRefusal::TooMany) => PopAnswer::TooMany,
         }
+    }
+
+    pub(super) fn logged_in(mut self, login: LoggedIn) -> Self {
+        self.device = Some(login.device);
+        self.user = Some(login.user);
+        self
+    }
+
+    fn counted(&self, verdict: Result<LoggedIn, LoginRefusal>) -> Result<LoggedIn, LoginRefusal> {
+        let metrics = self.registry.metrics.receiving();
+        if verdict.is_ok() {
+            metrics.logins_accepted.inc();
+            return verdict;
+        }
+        metrics.logins_refused.inc();
+        // The name is not logged: people do type their password there.
+        match self.device() {
+            Some(device) => info!(device = %device.name, peer = %self.peer, "login refused"),
+            None => debug!(peer = %self.peer, "login refused"),
+        }
+        verdict
     }
 
     /// May it send from this address now? Counts against `messages_per_minute`.
@@ -291,6 +320,34 @@ mod tests {
         let (client, user) = client.log_in(&plain("CONTOSO\\MFP1", "geheim")).unwrap();
         assert_eq!(user, "mfp1");
         check(client.permit_sender(&from("a@contoso.com"), None), "ok");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_login_by_pop_its_address_may_send_for_ten_minutes() {
+        let devices = fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
+        let identify = |peer: &str| devices.identify(peer.parse().unwrap());
+        let pop = |password: &str| PopLogin::Password { user: "mfp1".into(), password: Secret::new(password.into()) };
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch")), PopAnswer::Wrong);
+        assert!(identify("172.16.0.1").device().is_none());
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim")), PopAnswer::Right);
+        assert_eq!(identify("172.16.0.1").user(), Some("mfp1"));
+        check(identify("172.16.0.1").permit_sender(&from("a@contoso.com"), None), "ok");
+        assert!(identify("172.16.0.2").device().is_none());
+        tokio::time::advance(Duration::from_secs(601)).await;
+        assert!(identify("172.16.0.1").device().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_apop_digest_opens_the_window_too() {
+        let devices = fixture::devices(vec![restricted()], vec![fixture::user("mrose", "printers", "tanstaaf")]);
+        let client = devices.identify("172.16.0.1".parse().unwrap());
+        // RFC 1939 7, the example of APOP.
+        let apop = PopLogin::Apop {
+            user: "mrose".into(),
+            timestamp: "<1896.697170952@dbc.mtview.ca.us>".into(),
+            digest: "c4c9334bac560ecc979e58001b3e22fb".into(),
+        };
+        assert_eq!(client.log_in_by_pop(&apop), PopAnswer::Right);
     }
 
     #[test]

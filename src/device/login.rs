@@ -16,7 +16,6 @@ use crate::{
         registry::Device,
     },
     model::Secret,
-    smtp::Login,
 };
 
 /// Ten tries to get a password right at the device's panel, then one in 30 s.
@@ -89,9 +88,9 @@ impl Users {
         !self.users.is_empty()
     }
 
-    pub(super) fn verify(&self, peer: IpAddr, login: &Login) -> Result<LoggedIn, LoginRefusal> {
+    /// Whether a user of this name has a password that `matches`.
+    pub(super) fn verify(&self, peer: IpAddr, name: &str, matches: impl Fn(&PasswordSource) -> bool) -> Result<LoggedIn, LoginRefusal> {
         let network = network(peer);
-        let name = name_of(login);
         let name_hash = self.hasher.hash_one(bare(name).to_lowercase());
         let (address, pair) = (Culprit::Address(network), Culprit::NameAtAddress(network, name_hash));
         let user = self.find(name);
@@ -100,13 +99,13 @@ impl Users {
         if self.failures.is_locked(&pair) || (locked_by_others && !at_home) {
             return Err(LoginRefusal::TooMany);
         }
-        if let Some(user) = user.filter(|user| user.settings.password.matches(login)) {
+        if let Some(user) = user.filter(|user| matches(&user.settings.password)) {
             *user.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
             return Ok(LoggedIn { user: user.settings.name.as_str().into(), device: Arc::clone(&user.device) });
         }
         if !user.is_some_and(|user| matches!(user.settings.password, PasswordSource::Argon2(_))) {
             // The result does not count: a user without a hash, or no user, must not be known by a quicker answer.
-            let _irrelevant = self.decoy.matches(login);
+            let _irrelevant = matches(&self.decoy);
         }
         self.failures.record(&address);
         self.failures.record(&pair);
@@ -124,13 +123,6 @@ impl Users {
 fn bare(name: &str) -> &str {
     let name = name.rsplit_once('\\').map_or(name, |(_, user)| user);
     name.split_once('@').map_or(name, |(user, _)| user)
-}
-
-fn name_of(login: &Login) -> &str {
-    match login {
-        Login::Password { user, .. } | Login::CramMd5 { user, .. } => user,
-        Login::DigestMd5(response) => response.user(),
-    }
 }
 
 /// One IPv6 client has a whole /64 to come from (RFC 8981).

@@ -9,6 +9,7 @@
 //! - `login`: whether a login is right, without telling who exists
 //! - `password`: one password against one stored secret
 //! - `rate`: governor on tokio's time; failed logins counted within bounds
+//! - `window`: POP before SMTP
 //! - `sightings`: what was last seen of each device, and of strangers, for the administrator
 
 mod client;
@@ -18,6 +19,7 @@ mod rate;
 mod registry;
 mod settings;
 mod sightings;
+mod window;
 
 pub use client::Client;
 pub use registry::Devices;

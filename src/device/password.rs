@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     device::settings::PasswordSource,
     model::Secret,
+    pop::PopLogin,
     smtp::{Login, Mechanism, auth::verify_cram_md5},
 };
 
@@ -28,6 +29,17 @@ impl PasswordSource {
             (Self::Clear { secret, .. }, Login::DigestMd5(response)) => response.verify(secret),
             (Self::Argon2(hash), Login::Password { password, .. }) => argon2(hash, password),
             (Self::Argon2(_), Login::CramMd5 { .. } | Login::DigestMd5(_)) => false,
+        }
+    }
+}
+
+impl PasswordSource {
+    pub(super) fn matches_pop(&self, login: &PopLogin) -> bool {
+        match (self, login) {
+            (Self::Clear { secret, .. }, PopLogin::Password { password, .. }) => same(secret, password),
+            (Self::Clear { secret, .. }, PopLogin::Apop { timestamp, digest, .. }) => PopLogin::apop_matches(timestamp, digest, secret),
+            (Self::Argon2(hash), PopLogin::Password { password, .. }) => argon2(hash, password),
+            (Self::Argon2(_), PopLogin::Apop { .. }) => false,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 use crate::{
     clock::Clock,
     device::{
-        Client, DeviceAuth, DeviceSettings, Sighting, StrangerSighting, UserSettings, login::Users, rate::MessageRate, sightings::Sightings,
+        Client, DeviceAuth, DeviceSettings, Sighting, StrangerSighting, UserSettings, login::Users, rate::MessageRate,
+        sightings::Sightings, window::Windows,
     },
     metrics::Metrics,
     model::{ByteSize, TlsVersion},
@@ -19,6 +20,7 @@ pub struct Devices(Arc<Registry>);
 pub(super) struct Registry {
     devices: Vec<Arc<Device>>,
     pub(super) users: Users,
+    pub(super) windows: Windows,
     pub(super) stranger: Offer,
     pub(super) oldest_tls_of_strangers: TlsVersion,
     pub(super) sightings: Sightings,
@@ -62,7 +64,16 @@ impl Devices {
         let oldest_tls_of_strangers = roaming.map(|device| device.oldest_tls).min().unwrap_or(TlsVersion::Tls12);
         let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname))).collect();
         let users = Users::new(users, &devices);
-        Self(Arc::new(Registry { devices, users, stranger, oldest_tls_of_strangers, sightings: Sightings::default(), clock, metrics }))
+        Self(Arc::new(Registry {
+            devices,
+            users,
+            windows: Windows::new(),
+            stranger,
+            oldest_tls_of_strangers,
+            sightings: Sightings::default(),
+            clock,
+            metrics,
+        }))
     }
 
     /// The device of a network address: the longest prefix wins, among equals the first in the file. Unknown clients
@@ -80,7 +91,15 @@ impl Devices {
                 best = Some((prefix, device));
             }
         }
-        Client::new(Arc::clone(&self.0), peer, best.map(|(_, device)| Arc::clone(device)))
+        let client = Client::new(Arc::clone(&self.0), peer, best.map(|(_, device)| Arc::clone(device)));
+        // A device that is not to log in gains nothing by a login.
+        match client.device().map(|device| device.auth) {
+            Some(DeviceAuth::None) => client,
+            Some(DeviceAuth::Optional | DeviceAuth::Required) | None => match self.0.windows.of(peer) {
+                Some(login) => client.logged_in(login),
+                None => client,
+            },
+        }
     }
 
     /// What was last seen of each device that was seen since the start.

@@ -6,22 +6,15 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::watch,
     task::{JoinError, JoinSet},
 };
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
-use crate::{
-    clock::Clock,
-    device::Devices,
-    listener::{ListenerError, ListenerSettings, ListenerTls, ReceivingLimits, Tls, connection::Connection, opening::Habits, slots::Slots},
-    metrics::Metrics,
-    model::{AccountName, Reply},
-    spool::Spool,
-};
+use crate::listener::{ListenerError, ListenerSettings, Reception};
 
 /// Tasks that accept from one socket, so that a burst of connections is not taken in by one core alone.
 const ACCEPTORS: usize = 2;
@@ -29,75 +22,10 @@ const ACCEPTORS: usize = 2;
 const BACKLOG: i32 = 1024;
 /// When accepting fails (out of file descriptors, most likely), trying again at once would only burn the processor.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// Logins verified at once. Argon2 takes 19 MiB each by default.
-const LOGINS_AT_ONCE: usize = 2;
-
-/// What every connection shares.
-#[derive(Clone)]
-pub struct Receiving {
-    /// Who may do what.
-    pub devices: Devices,
-    /// Where messages go.
-    pub spool: Spool,
-    /// The account of devices without their own.
-    pub default_account: AccountName,
-    /// `hostname`.
-    pub hostname: String,
-    /// Bounds.
-    pub limits: ReceivingLimits,
-    /// Time.
-    pub clock: Clock,
-    /// Counters.
-    pub metrics: Metrics,
-}
-
-/// [`Receiving`] with the certificate and the counted places: one for all listeners. Cheap to clone.
-#[derive(Clone)]
-pub struct Reception(Arc<Inner>);
-
-struct Inner {
-    receiving: Receiving,
-    tls: Tls,
-    slots: Slots,
-    habits: Habits,
-    logins: Semaphore,
-}
-
-impl Reception {
-    /// Opens for business.
-    #[must_use]
-    pub fn new(receiving: Receiving, tls: Tls) -> Self {
-        let slots = Slots::new(receiving.limits, receiving.metrics.clone());
-        Self(Arc::new(Inner { receiving, tls, slots, habits: Habits::default(), logins: Semaphore::new(LOGINS_AT_ONCE) }))
-    }
-
-    pub(super) fn shared(&self) -> &Receiving {
-        &self.0.receiving
-    }
-
-    pub(super) fn tls(&self) -> &Tls {
-        &self.0.tls
-    }
-
-    pub(super) fn slots(&self) -> &Slots {
-        &self.0.slots
-    }
-
-    pub(super) fn habits(&self) -> &Habits {
-        &self.0.habits
-    }
-
-    /// Waits for its turn to verify a login. The semaphore is never closed, so there is always a permit.
-    pub(super) async fn login_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.logins.acquire().await.ok()
-    }
-}
-
 /// One bound socket.
 pub struct Listener {
     socket: Arc<TcpListener>,
-    address: SocketAddr,
-    mode: ListenerTls,
+    settings: ListenerSettings,
 }
 
 impl Listener {
@@ -110,8 +38,8 @@ impl Listener {
         let listen = || {
             let socket = inherited.map_or_else(|| bind(settings.address), Ok)?;
             prepare(&socket)?;
-            let address = socket.local_addr()?;
-            Ok(Self { socket: Arc::new(TcpListener::from_std(socket)?), address, mode: settings.tls })
+            let settings = ListenerSettings { address: socket.local_addr()?, ..*settings };
+            Ok(Self { socket: Arc::new(TcpListener::from_std(socket)?), settings })
         };
         listen().map_err(|reason| ListenerError::Bind { address: settings.address, reason })
     }
@@ -119,7 +47,7 @@ impl Listener {
     /// Where it listens, with the port that was really taken.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.settings.address
     }
 
     #[cfg(test)]
@@ -130,23 +58,24 @@ impl Listener {
     /// Serves until `stop` turns true; then accepts nothing more, tells each session at its next command boundary,
     /// and returns when the last has ended. The daemon bounds how long it waits for that: dropped, it cuts them off.
     pub async fn run(self, reception: Reception, stop: watch::Receiver<bool>) {
-        info!(address = %self.address, tls = ?self.mode, "listening");
+        let ListenerSettings { address, tls, protocol } = self.settings;
+        info!(%address, ?tls, ?protocol, "listening");
         let mut acceptors = JoinSet::new();
         for _ in 0..ACCEPTORS {
-            acceptors.spawn(accept(Arc::clone(&self.socket), self.mode, reception.clone(), stop.clone()));
+            acceptors.spawn(accept(Arc::clone(&self.socket), self.settings, reception.clone(), stop.clone()));
         }
         // The acceptors hold the socket from here on: it closes with the last of them.
         drop(self.socket);
         while let Some(ended) = acceptors.join_next().await {
             if let Err(error) = ended {
-                error!(%error, address = %self.address, "an acceptor ended in a panic");
+                error!(%error, %address, "an acceptor ended in a panic");
             }
         }
     }
 }
 
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(socket2::Protocol::TCP))?;
     if address.is_ipv6() {
         // The system's default may say otherwise (net.ipv6.bindv6only).
         socket.set_only_v6(false)?;
@@ -174,7 +103,7 @@ enum Event {
     Ended(Result<(), JoinError>),
 }
 
-async fn accept(socket: Arc<TcpListener>, mode: ListenerTls, reception: Reception, mut stop: watch::Receiver<bool>) {
+async fn accept(socket: Arc<TcpListener>, settings: ListenerSettings, reception: Reception, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         let event = tokio::select! {
@@ -187,7 +116,7 @@ async fn accept(socket: Arc<TcpListener>, mode: ListenerTls, reception: Receptio
             Event::Stop => break,
             Event::Ended(ended) => reception.note_end(ended),
             Event::Connected(Ok((stream, peer))) => {
-                if let Some(connection) = reception.admit(stream, peer, mode, stop.clone()) {
+                if let Some(connection) = reception.admit(stream, peer, settings, stop.clone()) {
                     connections.spawn(connection);
                 }
             }
@@ -201,59 +130,5 @@ async fn accept(socket: Arc<TcpListener>, mode: ListenerTls, reception: Receptio
     drop(socket);
     while let Some(ended) = connections.join_next().await {
         reception.note_end(ended);
-    }
-}
-
-impl Reception {
-    /// Finds a place for a new connection, or turns it away.
-    fn admit(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        mode: ListenerTls,
-        stop: watch::Receiver<bool>,
-    ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let metrics = self.0.receiving.metrics.receiving();
-        let client = self.0.receiving.devices.identify(peer.ip());
-        match self.slots().take(&client) {
-            Ok(slot) => {
-                metrics.connections_accepted.inc();
-                let reception = self.clone();
-                Some(async move {
-                    if let Some(connection) = Connection::open(reception, client, slot, mode, stream, stop).await {
-                        connection.serve().await;
-                    }
-                })
-            }
-            Err(reply) => {
-                metrics.connections_refused.inc();
-                match client.device() {
-                    Some(device) => warn!(device = %device.name, peer = %client.peer(), %reply, "connection refused"),
-                    None => debug!(peer = %client.peer(), %reply, "connection refused"),
-                }
-                turn_away(&stream, &reply, mode);
-                None
-            }
-        }
-    }
-
-    pub(super) fn note_end(&self, ended: Result<(), JoinError>) {
-        if let Err(broken) = ended
-            && broken.is_panic()
-        {
-            self.0.receiving.metrics.receiving().session_panics.inc();
-            error!(%broken, "a connection ended in a panic");
-        }
-    }
-}
-
-/// Says why, if that can be said in plaintext and without waiting, and closes.
-fn turn_away(stream: &TcpStream, reply: &Reply, mode: ListenerTls) {
-    match mode {
-        ListenerTls::Implicit => {}
-        ListenerTls::None | ListenerTls::Starttls | ListenerTls::Auto => {
-            // A client that does not take it gets none.
-            let _unsent = stream.try_write(format!("{reply}\r\n").as_bytes());
-        }
     }
 }

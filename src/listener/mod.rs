@@ -1,10 +1,12 @@
 //! Sockets, TLS and timers around the pure session machine.
 //!
 //! - `settings`: what the config says
-//! - `accept`: [`Listener`], one bound socket; [`Reception`], what all of them share
+//! - `accept`: [`Listener`], one bound socket
+//! - `reception`: [`Reception`], what all of them share
 //! - `slots`: how many connections, and for whom
 //! - `connection`: one device's connection: reads, feeds the machine, does what it says
 //! - `intake`: the message that a connection is handing in
+//! - `pop_connection`: one device's login by POP
 //! - `begin`: from an accepted socket to a stream that is ready for the banner
 //! - `opening`: TLS or the wait for our banner, where the port leaves it open
 //! - `hello`: what a ClientHello offers, from its bytes alone
@@ -27,15 +29,18 @@ mod legacy;
 #[path = "legacy_absent.rs"]
 mod legacy;
 mod opening;
+mod pop_connection;
+mod reception;
 mod settings;
 mod slots;
 mod tls;
 mod trouble;
 mod wire;
 
-pub use accept::{Listener, Receiving, Reception};
+pub use accept::Listener;
 pub use error::ListenerError;
-pub use settings::{ListenerSettings, ListenerTls, ReceivingLimits, TlsSettings};
+pub use reception::{Receiving, Reception};
+pub use settings::{ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
 pub use tls::Tls;
 
 #[cfg(test)]

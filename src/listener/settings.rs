@@ -3,12 +3,24 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// One `[[listener]]`, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ListenerSettings {
     /// `address`; port 0 takes a free one.
     pub address: SocketAddr,
     /// `tls`.
     pub tls: ListenerTls,
+    /// `protocol`.
+    pub protocol: Protocol,
+}
+
+/// `protocol` of a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// Takes mail.
+    Smtp,
+    /// Takes logins of devices that know POP before SMTP and no AUTH. Without STLS (RFC 2595).
+    Pop3,
 }
 
 /// `tls` of a listener.

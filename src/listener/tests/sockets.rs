@@ -9,9 +9,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::listener::{
-    Listener, ListenerSettings, ListenerTls, ReceivingLimits,
-    tests::{LIMITS, MESSAGE, Office, printers, reply},
+use crate::{
+    device::DeviceSettings,
+    listener::{
+        Listener, ListenerSettings, ListenerTls, Protocol, ReceivingLimits,
+        tests::{LIMITS, MESSAGE, Office, printers, reply},
+    },
 };
 
 fn loopback() -> SocketAddr {
@@ -20,7 +23,7 @@ fn loopback() -> SocketAddr {
 
 /// Binds and serves; the address, and the task that ends with the listener.
 fn serve(office: &Office, address: SocketAddr, inherited: Option<std::net::TcpListener>) -> (SocketAddr, JoinHandle<()>) {
-    let listener = Listener::bind(&ListenerSettings { address, tls: ListenerTls::Starttls }, inherited).unwrap();
+    let listener = Listener::bind(&ListenerSettings { address, tls: ListenerTls::Starttls, protocol: Protocol::Smtp }, inherited).unwrap();
     let address = listener.address();
     (address, tokio::spawn(listener.run(office.reception.clone(), office.stop.subscribe())))
 }
@@ -55,16 +58,38 @@ async fn a_socket_that_was_bound_by_somebody_else_is_served() {
 }
 
 #[tokio::test]
+async fn a_device_that_logs_in_by_pop_may_send_afterwards() {
+    let office = Office::with(DeviceSettings { networks: Vec::new(), ..printers() }, LIMITS);
+    let (smtp, _task) = serve(&office, loopback(), None);
+    let pop = ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Pop3 };
+    let pop = Listener::bind(&pop, None).unwrap();
+    let mut before = TcpStream::connect(smtp).await.unwrap();
+    assert!(hand_in(&mut before).await.contains("\r\n550 5.7.1 127.0.0.1 is not in any device's networks"));
+
+    let mut login = TcpStream::connect(pop.address()).await.unwrap();
+    let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
+    login.write_all(b"USER mfp1\r\nPASS geheim\r\nSTAT\r\nQUIT\r\n").await.unwrap();
+    let mut said = String::new();
+    login.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("+OK POP before SMTP ready <") && said.contains("\r\n+OK 0 0\r\n"), "{said}");
+
+    let mut after = TcpStream::connect(smtp).await.unwrap();
+    assert!(hand_in(&mut after).await.contains("250 2.0.0 queued as "));
+    assert_eq!(office.spool.list(None, 1).unwrap()[0].device.as_str(), "printers");
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind(loopback()).unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Listener::bind(&ListenerSettings { address, tls: ListenerTls::None }, None).err().unwrap();
+    let error = Listener::bind(&ListenerSettings { address, tls: ListenerTls::None, protocol: Protocol::Smtp }, None).err().unwrap();
     assert!(error.to_string().starts_with(&format!("listener {address}: Address already in use")), "{error}");
 }
 
 #[tokio::test]
 async fn accepted_sockets_have_the_options_of_the_listening_one() {
-    let listener = Listener::bind(&ListenerSettings { address: loopback(), tls: ListenerTls::None }, None).unwrap();
+    let listener =
+        Listener::bind(&ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Smtp }, None).unwrap();
     let _client = TcpStream::connect(listener.address()).await.unwrap();
     let (accepted, _) = listener.socket().accept().await.unwrap();
     assert!(accepted.nodelay().unwrap());

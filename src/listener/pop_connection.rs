@@ -1,0 +1,107 @@
+//! One device's login by POP, before it sends by SMTP: nothing else happens here.
+//!
+//! # Failure
+//! As `connection`: it ends by itself and reports to nobody.
+
+use std::{io, time::Duration};
+
+use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
+use tracing::{debug, error};
+
+use crate::{
+    device::Client,
+    listener::{
+        ListenerTls, Reception,
+        begin::begin,
+        input::Input,
+        slots::Slot,
+        wire::{Transport, Wire},
+    },
+    pop::{PopAction, PopAnswer, PopLogin, PopSession},
+};
+
+/// RFC 1939 3 asks for ten minutes, for people who read their mail. A device logs in and is done.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Serves a client from its first byte to its last; its place is held as long.
+pub(super) async fn serve_pop<IO: Transport + 'static>(
+    reception: &Reception,
+    client: &Client,
+    slot: Slot,
+    mode: ListenerTls,
+    io: IO,
+    mut stop: watch::Receiver<bool>,
+) {
+    let Some(begun) = begin(reception, client, mode, io).await else {
+        return;
+    };
+    let session = PopSession::new(&reception.shared().hostname, rand::random());
+    let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early) };
+    let ended = tokio::select! {
+        ended = connection.serve() => ended,
+        // A login that is cut off is tried again.
+        _ = stop.wait_for(|stopping| *stopping) => Ok(()),
+    };
+    match ended {
+        Ok(()) => debug!(peer = %client.peer(), "POP closed"),
+        Err(error) => debug!(peer = %client.peer(), %error, "POP cut off"),
+    }
+    drop(slot);
+}
+
+struct PopConnection<'a, IO> {
+    reception: &'a Reception,
+    client: &'a Client,
+    session: PopSession,
+    wire: Wire<IO>,
+    input: Input,
+}
+
+impl<IO: Transport> PopConnection<'_, IO> {
+    async fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let step = self.session.advance(self.input.unused());
+            self.input.use_up(step.consumed);
+            match step.action {
+                PopAction::Read => {
+                    self.send_replies().await?;
+                    let read = timeout(SILENCE, self.input.read(&mut self.wire)).await;
+                    if read.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
+                        return Ok(());
+                    }
+                }
+                PopAction::Verify(login) => {
+                    let answer = self.verify(login).await;
+                    self.session.answer(answer);
+                }
+                PopAction::Close => {
+                    self.send_replies().await?;
+                    return self.wire.shutdown().await;
+                }
+            }
+        }
+    }
+
+    async fn send_replies(&mut self) -> io::Result<()> {
+        let replies = self.session.replies();
+        let written = async {
+            self.wire.write_all(replies).await?;
+            self.wire.flush().await
+        };
+        let written = timeout(SILENCE, written).await;
+        replies.clear();
+        written.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn verify(&mut self, login: PopLogin) -> PopAnswer {
+        let permit = self.reception.login_permit().await;
+        let client = self.client.clone();
+        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login)).await;
+        drop(permit);
+        verified.unwrap_or_else(|broken| {
+            self.reception.shared().metrics.receiving().session_panics.inc();
+            error!(%broken, "verifying a login ended in a panic");
+            PopAnswer::TooMany
+        })
+    }
+}
