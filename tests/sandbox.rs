@@ -186,7 +186,7 @@ async fn a_bad_certificate_is_one_that_a_careful_client_refuses() {
         sandbox.switch_faults(&[fault]).unwrap();
         assert!(Client::secured(&sandbox, sandbox.submission(), "smtp.office365.com").await.is_err(), "{fault}");
     }
-    sandbox.switch_faults(&[]).unwrap();
+    sandbox.switch_faults::<&str>(&[]).unwrap();
     for name in ["smtp.office365.com", "localhost", "127.0.0.1", "contoso-com.mail.protection.outlook.com"] {
         Client::secured(&sandbox, sandbox.mx(), name).await.unwrap();
     }
@@ -298,6 +298,39 @@ async fn stopping_says_goodbye_and_frees_the_ports() {
     stopped.unwrap();
     assert_eq!(goodbye.unwrap(), "421 4.3.2 Service not available");
     TcpStream::connect(submission).await.unwrap_err();
+}
+
+#[test]
+fn the_command_tells_scripts_where_everything_is_in_its_first_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postroom"));
+    command.args(["sandbox", "--json", "--switch", "basic=retired", "--fault", "once-rcpt-550", "--dir"]).arg(dir.path());
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let facts: serde_json::Value = serde_json::from_str(&line).unwrap();
+    for address in ["submission", "mx"] {
+        assert!(facts[address].as_str().unwrap().parse::<SocketAddr>().is_ok(), "{line}");
+    }
+    for path in ["ca", "messages", "dir"] {
+        assert!(PathBuf::from(facts[path].as_str().unwrap()).exists(), "{line}");
+    }
+    assert!(facts["control"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{line}");
+}
+
+#[test]
+fn a_wrong_switch_or_fault_is_named() {
+    for (arguments, reason) in
+        [(["--switch", "basics=retired"], "basics"), (["--switch", "basic=off"], "off"), (["--fault", "rcpt-250"], "rcpt-250")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postroom"));
+        let output = command.args(["sandbox", "--json", "--dir"]).arg(dir.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(reason), "{output:?}");
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) enum Command {
     Device(DeviceCommand),
     // Its help is that of its arguments.
     #[command(about = "Stands in for Exchange Online, to rehearse with")]
-    Sandbox(SandboxArgs),
+    Sandbox(Box<SandboxArgs>),
     /// Runs relay and sandbox in one process and shows a scan going through both.
     Demo(DemoArguments),
     /// Sends a test message through the whole path and waits for its outcome.

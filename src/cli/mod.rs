@@ -81,7 +81,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log_to(log, "info");
             daemons()?.block_on(async {
                 let mut signals = Signals::of_process()?;
-                sandbox::run(sandbox, async move { while signals.next().await != Signal::Stop {} }).await
+                sandbox::run(*sandbox, async move { while signals.next().await != Signal::Stop {} }).await
             })?;
         }
         Command::Demo(demo) => {

@@ -2,17 +2,17 @@
 
 use std::{
     fs,
-    io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::json;
 
 use crate::{
+    cli::output,
     model::{Address, ByteSize, Secret},
     sandbox::{Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted, markdown_table, plain_table},
 };
@@ -89,6 +89,13 @@ pub struct SandboxArgs {
     /// Room for Sent Items; a full mailbox refuses to send.
     #[arg(long, value_name = "SIZE")]
     quota: Option<ByteSize>,
+    /// A switch and its value, as `basic=retired`: smtp_auth, basic, over_rate, reject_direct_send, connector, blocked,
+    /// no_full_access. The control API changes them, too.
+    #[arg(long = "switch", value_name = "NAME=VALUE")]
+    switches: Vec<String>,
+    /// A fault that strikes everybody, as `once-auth-535`.
+    #[arg(long = "fault", value_name = "NAME")]
+    faults: Vec<String>,
     /// Keep so many of the newest messages.
     #[arg(long, value_name = "N", default_value_t = 10_000, conflicts_with = "discard")]
     keep: usize,
@@ -130,11 +137,12 @@ enum FaultList {
 /// When the arguments make no sense, an address cannot be bound, or the folder cannot be written.
 pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     match args.list_faults {
-        Some(FaultList::Text) => return write_out(&plain_table()),
-        Some(FaultList::Markdown) => return write_out(&markdown_table()),
+        Some(FaultList::Text) => return Ok(output::print(&plain_table())?),
+        Some(FaultList::Markdown) => return Ok(output::print(&markdown_table())?),
         None => {}
     }
     let form = if args.json { Form::Json } else { Form::Lines };
+    let faults = args.faults.clone();
     let settings = settings(args)?;
     let tenant = Announced {
         mailboxes: settings.tenant.mailboxes.iter().map(|mailbox| mailbox.address.to_string()).collect(),
@@ -142,7 +150,8 @@ pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::R
         client_id: settings.tenant.application.client_id.clone(),
     };
     let running = Sandbox::start(settings).await.context("the sandbox cannot start")?;
-    write_out(&announcement(&running, &tenant, form))?;
+    running.switch_faults(&faults).map_err(|reason| anyhow!("--fault: {reason}; `--list-faults` shows all"))?;
+    output::print(&announcement(&running, &tenant, form))?;
     stop.await;
     running.stop().await;
     Ok(())
@@ -206,6 +215,10 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     tenant.limits.max_send_size = args.max_send_size;
     tenant.limits.quota = args.quota;
     tenant.switches.over_rate = if args.reject_over_rate { OverRate::Reject } else { OverRate::Delay };
+    for switch in &args.switches {
+        let (name, value) = switch.split_once('=').with_context(|| format!("--switch {switch}: write NAME=VALUE"))?;
+        tenant.switches = tenant.switches.with(name, value).map_err(|reason| anyhow!("--switch {switch}: {reason}"))?;
+    }
     Ok(settings)
 }
 
@@ -255,9 +268,4 @@ fn announcement(running: &RunningSandbox, tenant: &Announced, form: Form) -> Str
             ca.display(),
         ),
     }
-}
-
-fn write_out(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output cannot be written")
 }

@@ -13,10 +13,10 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, tenant::SandboxState};
+use crate::sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, settings::overlaid, tenant::SandboxState};
 
 /// What holds now, and what `POST /faults` changes. What is absent stays.
 #[derive(Serialize)]
@@ -108,15 +108,6 @@ impl Wanted {
             Self::Switched(switched) => switched,
         }
     }
-}
-
-/// `current` with the fields of `changes` in place of its own.
-fn overlaid<T: Serialize + DeserializeOwned>(current: T, changes: Map<String, Value>) -> Result<T, String> {
-    let mut value = serde_json::to_value(current).map_err(|error| error.to_string())?;
-    if let Value::Object(fields) = &mut value {
-        fields.extend(changes);
-    }
-    serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -147,12 +147,12 @@ impl RunningSandbox {
         self.shared.keeper().messages()
     }
 
-    /// Switches faults on for everybody, in place of those switched on before.
+    /// Switches faults on for everybody, in place of those switched on before. `once-` and the like end them.
     ///
     /// # Errors
     /// The name that no fault has.
-    pub fn switch_faults(&self, names: &[&str]) -> Result<(), String> {
-        let switched = |name: &&str| Switched { fault: (*name).to_owned(), times: None, every: None, listener: None };
+    pub fn switch_faults<S: AsRef<str>>(&self, names: &[S]) -> Result<(), String> {
+        let switched = |name: &S| Switched { fault: name.as_ref().to_owned(), times: None, every: None, listener: None };
         self.shared.tenant().switch_faults(names.iter().map(switched).collect())
     }
 

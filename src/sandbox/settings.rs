@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use crate::{
     clock::Clock,
@@ -264,6 +265,26 @@ pub struct Switches {
     pub blocked: bool,
     /// The application has no FullAccess on the mailbox (yet): 430 at end of data.
     pub no_full_access: bool,
+}
+
+impl Switches {
+    /// The same with one switch set, from its name and value as the control API writes them.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the value.
+    pub fn with(self, name: &str, value: &str) -> Result<Self, String> {
+        let value = value.parse().map_or_else(|_no_bool| Value::from(value), Value::Bool);
+        overlaid(self, [(name.to_owned(), value)].into_iter().collect())
+    }
+}
+
+/// `current` with the fields of `changes` in place of its own.
+pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(current: T, changes: Map<String, Value>) -> Result<T, String> {
+    let mut value = serde_json::to_value(current).map_err(|error| error.to_string())?;
+    if let Value::Object(fields) = &mut value {
+        fields.extend(changes);
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
 }
 
 /// `SmtpClientAuthenticationDisabled`.

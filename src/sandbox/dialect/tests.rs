@@ -376,3 +376,31 @@ fn the_judge_tells_a_minute_with_too_many_even_when_answers_are_only_delayed() {
     assert_eq!((state.violations[0].limit, state.violations[0].seen), (Limit::MessagesPerMinute, 31));
     assert_eq!(state.mailboxes["scanner@contoso.com"].begun_per_minute_peak, 31);
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_client_says_is_answered_and_counted_out_at_the_end(
+        lines in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "EHLO relay", "HELO x", "STARTTLS", "AUTH LOGIN", SCANNER, "c2FuZGJveA==", "*", "MAIL FROM:<scanner@contoso.com>", "MAIL FROM:<>",
+                "RCPT TO:<a@example.com>", "RCPT TO:<a+rcpt-550@example.com>", "DATA", "BDAT 3", "BDAT 0 LAST", "RSET", "NOOP", "", "{fe}", "\u{fffd}",
+            ]),
+            0..40,
+        ),
+    ) {
+        let mut rehearsal = Rehearsal::begin(Role::Submission);
+        for line in lines {
+            rehearsal.out.clear();
+            if rehearsal.waiting {
+                rehearsal.text("From: <scanner@contoso.com>\r\n\r\n.\r\n");
+            } else {
+                rehearsal.client(line);
+            }
+            proptest::prop_assert!(!rehearsal.out.is_empty(), "{line:?} was not answered");
+        }
+        rehearsal.dialogue.closed(&mut rehearsal.tenant);
+        let state = rehearsal.tenant.state();
+        let mailbox = &state.mailboxes["scanner@contoso.com"];
+        proptest::prop_assert_eq!((state.connections.now, mailbox.sessions.now, mailbox.submissions.now), (0, 0, 0));
+    }
+}

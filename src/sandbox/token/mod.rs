@@ -172,7 +172,7 @@ impl TokenBook {
         });
         match resource {
             Resource::Exchange => {
-                remember(&mut self.access, Minted { token: Secret::new(token), subject: subject.clone(), ends: now.plus(lifetime) })
+                remember(&mut self.access, Minted { token: Secret::new(token), subject: subject.clone(), ends: now.plus(lifetime) });
             }
             Resource::Other => {}
         }
