@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::Instant,
 };
 
@@ -33,6 +33,9 @@ use crate::{
 /// The disk is asked for its free space at most this often; `min_free` must cover what arrives in between.
 const SPACE_ASKED_EVERY: Duration = Duration::from_secs(1);
 
+/// Messages written to the disk at once. The kernel merges that many syncs with profit; more would only cost threads.
+const WRITERS: usize = 64;
+
 /// What is shared.
 pub(super) struct Core {
     pub(super) settings: SpoolSettings,
@@ -51,6 +54,8 @@ pub(super) struct Core {
     pub(super) stopping: AtomicBool,
     /// Octets of text that all messages being received hold in memory.
     pub(super) buffered: AtomicUsize,
+    /// Who may write to the disk now.
+    pub(super) turns: Arc<Semaphore>,
     space: Mutex<Option<(Instant, u64)>>,
     lock_file: Mutex<Option<File>>,
 }
@@ -85,6 +90,7 @@ impl Core {
             recovered: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             buffered: AtomicUsize::new(0),
+            turns: Arc::new(Semaphore::new(WRITERS)),
             space: Mutex::new(None),
             lock_file: Mutex::new(Some(lock_file)),
         }

@@ -231,7 +231,7 @@ pub struct JournalLine {
     pub sender: ReversePath,
     /// To whom.
     pub recipient: Recipient,
-    /// `delivered`, `failed` or `deleted`.
+    /// `delivered`, `failed` or `deleted`; `quarantined` or `lost` when nobody served the recipient.
     pub outcome: String,
     /// Attempts it took.
     pub attempts: u32,

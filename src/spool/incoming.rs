@@ -13,11 +13,20 @@ use std::{
     },
 };
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
 
 use crate::{
     model::{AccountName, ByteSize, Envelope, MessageId},
-    spool::{Entry, SpoolError, core::Core, file, index::lock, keeper::Ticket},
+    spool::{
+        Entry, SpoolError,
+        core::Core,
+        file,
+        index::lock,
+        keeper::{Ticket, withdraw},
+    },
 };
 
 /// Up to here a message waits in memory and is written by one call; beyond it goes to the disk in pieces of this size.
@@ -64,6 +73,8 @@ pub struct Incoming {
     buffer: Buffer,
     /// Once something has been written to the disk.
     file: Option<Arc<Unfinished>>,
+    /// Every piece handed to the disk was written, as far as we know.
+    whole: bool,
 }
 
 impl Incoming {
@@ -73,7 +84,7 @@ impl Incoming {
         let head = file::render(&envelope).map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
         let mut buffer = Buffer { core: Arc::clone(&core), octets: Vec::new() };
         buffer.extend(&head);
-        Ok(Self { core, envelope, account, size: 0, buffer, file: None })
+        Ok(Self { core, envelope, account, size: 0, buffer, file: None, whole: true })
     }
 
     /// The message's id.
@@ -107,11 +118,12 @@ impl Incoming {
     /// When the disk refuses; the device then still owns the message, and nothing is left behind.
     pub async fn commit(self) -> Result<Committed, SpoolError> {
         let begun = Instant::now();
-        let Self { core, envelope, account, size, mut buffer, file } = self;
+        self.must_be_whole()?;
+        let Self { core, envelope, account, size, mut buffer, file, whole: _ } = self;
         let committed = Committed { id: envelope.id, size: ByteSize::from_octets(size) };
         let entry = Entry::new(&envelope, account, committed.size);
         let (reply, outcome) = oneshot::channel();
-        let metrics = core.metrics.clone();
+        let (metrics, turns) = (core.metrics.clone(), Arc::clone(&core.turns));
         let finish = move || {
             let file = match file {
                 Some(file) => {
@@ -129,7 +141,7 @@ impl Incoming {
             file.sync()?;
             file.put_in_place(Ticket { entry, reply })
         };
-        blocking(finish).await?;
+        in_turn(turns, finish).await?;
         outcome.await.map_err(|_ended| SpoolError::closed())??;
         metrics.storage().commit_seconds.observe(begun.elapsed().as_secs_f64());
         Ok(committed)
@@ -137,9 +149,11 @@ impl Incoming {
 
     /// Hands what is in memory to the disk.
     async fn spill(&mut self) -> Result<(), SpoolError> {
+        self.must_be_whole()?;
+        self.whole = false;
         let octets = self.buffer.take();
         let (core, id, file) = (Arc::clone(&self.core), self.envelope.id, self.file.clone());
-        let (file, octets) = blocking(move || {
+        let (file, octets) = in_turn(Arc::clone(&core.turns), move || {
             let file = match file {
                 Some(file) => file,
                 None => Arc::new(Unfinished::create(&core, id)?),
@@ -150,7 +164,14 @@ impl Incoming {
         .await?;
         self.file = Some(file);
         self.buffer.give_back(octets);
+        self.whole = true;
         Ok(())
+    }
+
+    /// Once a piece was not written, what follows must not be taken for the message.
+    fn must_be_whole(&self) -> Result<(), SpoolError> {
+        let path = || self.core.folders.incoming_file(self.envelope.id);
+        if self.whole { Ok(()) } else { Err(SpoolError::io("write", &path(), std::io::Error::other("an earlier part was not written"))) }
     }
 }
 
@@ -236,8 +257,8 @@ impl Unfinished {
             return Err(error);
         }
         self.placed.store(true, Ordering::Relaxed);
-        self.core.admissions.join(ticket).map_err(|ticket| {
-            ticket.withdraw(&self.core);
+        self.core.admissions.join(ticket).map_err(|_ticket| {
+            withdraw(&self.core, self.id);
             SpoolError::closed()
         })
     }
@@ -261,6 +282,21 @@ impl Drop for Unfinished {
             drop(self.core.disk.remove(&self.path));
         }
     }
+}
+
+/// Like [`blocking`], when it is this message's turn.
+async fn in_turn<T: Send + 'static>(
+    turns: Arc<Semaphore>,
+    act: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
+) -> Result<T, SpoolError> {
+    let turn = turns.acquire_owned().await.map_err(|_closed| SpoolError::closed())?;
+    let act = move || {
+        let done = act();
+        // Not earlier, even if the session has ended: the disk is still at work for it.
+        drop(turn);
+        done
+    };
+    blocking(act).await
 }
 
 /// Runs what may wait for the disk where it holds up nobody else.

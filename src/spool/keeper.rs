@@ -24,13 +24,25 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// The message is not accepted after all.
-    pub(super) fn withdraw(&self, core: &Core) {
-        // Should the deletion fail as well, the next start admits the message, and the device's repetition is a double:
-        // docs/adr/0004-duplicates-over-loss.md.
-        drop(core.disk.remove(&core.folders.mail_file(self.entry.id)));
-        lock(&core.arriving).remove(&self.entry.id);
+    /// The entry goes to the index; the session goes on waiting.
+    fn part(self) -> (Entry, Waiting) {
+        let id = self.entry.id;
+        (self.entry, Waiting { id, reply: self.reply })
     }
+}
+
+/// A session that waits to say `250`.
+struct Waiting {
+    id: MessageId,
+    reply: oneshot::Sender<Result<(), SpoolError>>,
+}
+
+/// The message is not accepted after all.
+pub(super) fn withdraw(core: &Core, id: MessageId) {
+    // Should the deletion fail as well, the next start admits the message, and the device's repetition is a double:
+    // docs/adr/0004-duplicates-over-loss.md.
+    drop(core.disk.remove(&core.folders.mail_file(id)));
+    lock(&core.arriving).remove(&id);
 }
 
 /// Serves until the admissions are closed.
@@ -55,12 +67,13 @@ fn admit(core: &Core, durable: &mut HashSet<String>, tickets: Vec<Ticket>) {
     for (shard, tickets) in shards {
         match sync_shard(core, durable, &shard) {
             Ok(()) => placed.extend(tickets),
-            Err(error) => refuse(core, tickets, &error),
+            Err(error) => refuse(core, tickets.into_iter().map(|ticket| ticket.part().1).collect(), &error),
         }
     }
-    match core.index.admit(placed.iter().map(|ticket| ticket.entry.clone()).collect()) {
-        Ok(()) => accept(core, placed),
-        Err(error) => refuse(core, placed, &error),
+    let (entries, waiting) = placed.into_iter().map(Ticket::part).unzip();
+    match core.index.admit(entries) {
+        Ok(()) => accept(core, waiting),
+        Err(error) => refuse(core, waiting, &error),
     }
 }
 
@@ -73,29 +86,27 @@ fn sync_shard(core: &Core, durable: &mut HashSet<String>, shard: &str) -> Result
     Ok(())
 }
 
-fn accept(core: &Core, tickets: Vec<Ticket>) {
-    if tickets.is_empty() {
+fn accept(core: &Core, waiting: Vec<Waiting>) {
+    if waiting.is_empty() {
         return;
     }
-    forget(core, tickets.iter().map(|ticket| ticket.entry.id));
+    {
+        let mut arriving = lock(&core.arriving);
+        for one in &waiting {
+            arriving.remove(&one.id);
+        }
+    }
     core.metrics.storage().admission_rounds.inc();
     core.wake();
-    for ticket in tickets {
+    for one in waiting {
         // A session that is gone does not hear it; its device will hand the message in again.
-        drop(ticket.reply.send(Ok(())));
+        drop(one.reply.send(Ok(())));
     }
 }
 
-fn refuse(core: &Core, tickets: Vec<Ticket>, error: &SpoolError) {
-    for ticket in tickets {
-        ticket.withdraw(core);
-        drop(ticket.reply.send(Err(error.again())));
-    }
-}
-
-fn forget(core: &Core, ids: impl Iterator<Item = MessageId>) {
-    let mut arriving = lock(&core.arriving);
-    for id in ids {
-        arriving.remove(&id);
+fn refuse(core: &Core, waiting: Vec<Waiting>, error: &SpoolError) {
+    for one in waiting {
+        withdraw(core, one.id);
+        drop(one.reply.send(Err(error.again())));
     }
 }

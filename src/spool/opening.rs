@@ -24,7 +24,7 @@ use crate::{
         disk::{Disk, Folders},
         index::Index,
         keeper, recovery,
-        store::{Store, Unopened},
+        store::{Store, Trouble},
         syncer,
     },
 };
@@ -98,8 +98,8 @@ fn delete_unfinished(folders: &Folders, disk: &Disk) -> Result<u64, SpoolError> 
 fn open_index(folders: &Folders, disk: &Disk, clock: &Clock) -> Result<(Index, Option<PathBuf>), SpoolError> {
     let reason = match try_index(folders, disk) {
         Ok(index) => return Ok((index, None)),
-        Err(Unopened::Refused(error)) => return Err(SpoolError::io("open", &folders.index, error)),
-        Err(Unopened::Broken(reason)) => reason,
+        Err(Trouble::Refused(error)) => return Err(SpoolError::io("open", &folders.index, error)),
+        Err(Trouble::Broken(reason)) => reason,
     };
     let aside = folders.data.join(format!("index.broken-{}", clock.now().as_millis()));
     warn!(%reason, moved_to = %aside.display(), "the index is broken; it is rebuilt from the files");
@@ -107,16 +107,19 @@ fn open_index(folders: &Folders, disk: &Disk, clock: &Clock) -> Result<(Index, O
     disk.sync_folder(&folders.data)?;
     match try_index(folders, disk) {
         Ok(index) => Ok((index, Some(aside))),
-        Err(Unopened::Refused(error)) => Err(SpoolError::io("create", &folders.index, error)),
-        Err(Unopened::Broken(reason)) => Err(SpoolError::Index(reason)),
+        Err(Trouble::Refused(error)) => Err(SpoolError::io("create", &folders.index, error)),
+        Err(Trouble::Broken(reason)) => Err(SpoolError::Index(reason)),
     }
 }
 
 /// An index counts as open when it could be walked through: damage shows itself only where it is read.
-fn try_index(folders: &Folders, disk: &Disk) -> Result<Index, Unopened> {
+fn try_index(folders: &Folders, disk: &Disk) -> Result<Index, Trouble> {
     let store = Store::open(&folders.index)?;
-    disk.sync_folder(&folders.data).map_err(|e| Unopened::Refused(std::io::Error::other(e.to_string())))?;
-    Index::new(store, disk.clone()).map_err(|e| Unopened::Broken(e.to_string()))
+    disk.sync_folder(&folders.data).map_err(|e| Trouble::Refused(std::io::Error::other(e.to_string())))?;
+    match Index::new(store, disk.clone()) {
+        Err(SpoolError::Io { source, .. }) => Err(Trouble::Refused(source)),
+        walked => walked.map_err(|e| Trouble::Broken(e.to_string())),
+    }
 }
 
 /// Recipients under attempt when the last process ended: whether the server took the message, nobody knows. They wait for

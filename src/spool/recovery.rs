@@ -120,7 +120,8 @@ impl Recovery<'_> {
             start = keys::end_of(&last.key);
             for Pair { key, value } in &portion {
                 if let Some(id) = keys::id_of(key) {
-                    self.check_entry(id, value)?;
+                    let checked = self.check_entry(id, value);
+                    go_on(checked, &self.core.folders.mail_file(id))?;
                 }
             }
         }
@@ -166,7 +167,8 @@ impl Recovery<'_> {
                 if self.core.is_stopping() {
                     return Ok(());
                 }
-                found.extend(self.check_file(&path)?);
+                let checked = self.check_file(&path);
+                found.extend(go_on(checked, &path)?.flatten());
                 if found.len() >= PORTION {
                     self.readmit(std::mem::take(&mut found))?;
                 }
@@ -222,6 +224,17 @@ impl Recovery<'_> {
         warn!(file = %path.display(), %reason, "a file that is no message was moved to quarantine");
         self.report.quarantined.push(moved_to);
         Ok(())
+    }
+}
+
+/// One file that the disk does not give must not keep us from looking at the others.
+fn go_on<T>(checked: Result<T, SpoolError>, path: &Path) -> Result<Option<T>, SpoolError> {
+    match checked {
+        Err(SpoolError::Io { what, source, .. }) => {
+            error!(file = %path.display(), what, error = %source, "recovery could not look at a file");
+            Ok(None)
+        }
+        checked => checked.map(Some),
     }
 }
 

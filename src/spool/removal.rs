@@ -39,9 +39,10 @@ pub(super) fn quarantine(core: &Arc<Core>, id: MessageId, reason: &str) -> Resul
     let entry = core.index.entry(id)?.ok_or(SpoolError::NotFound(id))?;
     core.quarantine_file(&core.folders.mail_file(id), reason)?;
     let journal = farewell(&entry, core.clock.now(), QUARANTINED);
-    core.index.write(|store, staging| {
-        staging.remove(store, id)?;
-        staging.change(store, Change { journal, ..Change::default() })
+    core.index.write(|store, staging| match staging.remove(store, id) {
+        // Recovery found the entry without its file, and was quicker.
+        Err(SpoolError::NotFound(_)) => Ok(()),
+        removed => removed.and_then(|()| staging.change(store, Change { journal, ..Change::default() })),
     })?;
     core.wake();
     Ok(())

@@ -41,8 +41,8 @@ pub(super) struct Store {
     blobs_synced: Mutex<BTreeSet<OsString>>,
 }
 
-/// Why a store was not opened.
-pub(super) enum Unopened {
+/// Why a store was not opened, or no longer works.
+pub(super) enum Trouble {
     /// What is there makes no sense: move it aside and begin anew.
     Broken(String),
     /// The operating system refused; what is there may be whole.
@@ -65,11 +65,11 @@ impl Batch {
 
 impl Store {
     /// Opens or creates.
-    pub(super) fn open(folder: &Path) -> Result<Self, Unopened> {
+    pub(super) fn open(folder: &Path) -> Result<Self, Trouble> {
         let db = open_patiently(folder)?;
-        let file = File::open(folder.join("db")).map_err(Unopened::Refused)?;
+        let file = File::open(folder.join("db")).map_err(Trouble::Refused)?;
         let store = Self { db, folder: folder.to_owned(), file, blobs_synced: Mutex::default() };
-        store.sync_creation().map_err(Unopened::Refused)?;
+        store.sync_creation().map_err(Trouble::Refused)?;
         Ok(store)
     }
 
@@ -173,37 +173,37 @@ impl DoubleEndedIterator for Pairs {
     }
 }
 
-fn open_patiently(folder: &Path) -> Result<sled::Db, Unopened> {
+fn open_patiently(folder: &Path) -> Result<sled::Db, Trouble> {
     let config = sled::Config::new().path(folder).cache_capacity(CACHE_OCTETS).flush_every_ms(Some(HOUSEKEEPING_MILLIS));
     for _try in 1..LOCK_TRIES {
         match open_once(&config) {
             // Our own lock on the data folder is held already: this can only be a store of this very process on its way out.
-            Err(Unopened::Refused(error)) if error.to_string().contains("could not acquire lock") => thread::sleep(LOCK_PATIENCE),
+            Err(Trouble::Refused(error)) if error.to_string().contains("could not acquire lock") => thread::sleep(LOCK_PATIENCE),
             settled => return settled,
         }
     }
     open_once(&config)
 }
 
-fn open_once(config: &sled::Config) -> Result<sled::Db, Unopened> {
+fn open_once(config: &sled::Config) -> Result<sled::Db, Trouble> {
     match catch_unwind(AssertUnwindSafe(|| config.open())) {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(error)) => Err(sort(error)),
-        Err(panic) => Err(Unopened::Broken(words_of(panic.as_ref()))),
+        Err(panic) => Err(Trouble::Broken(words_of(panic.as_ref()))),
     }
 }
 
-fn sort(error: sled::Error) -> Unopened {
+fn sort(error: sled::Error) -> Trouble {
     match error {
         // What sled says of files that end early or hold nonsense.
         sled::Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput) => {
-            Unopened::Broken(error.to_string())
+            Trouble::Broken(error.to_string())
         }
-        sled::Error::Io(error) => Unopened::Refused(error),
+        sled::Error::Io(error) => Trouble::Refused(error),
         broken @ (sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)
         | sled::Error::ReportableBug(_)
-        | sled::Error::Corruption { .. }) => Unopened::Broken(broken.to_string()),
+        | sled::Error::Corruption { .. }) => Trouble::Broken(broken.to_string()),
     }
 }
 
@@ -211,8 +211,10 @@ fn sort(error: sled::Error) -> Unopened {
 fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, SpoolError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) if error.kind() == ErrorKind::StorageFull => Err(SpoolError::Full),
-        Ok(Err(error)) => Err(SpoolError::Index(error.to_string())),
+        Ok(Err(error)) => match sort(error) {
+            Trouble::Broken(reason) => Err(SpoolError::Index(reason)),
+            Trouble::Refused(error) => Err(SpoolError::io("use", Path::new("index"), error)),
+        },
         Err(panic) => Err(SpoolError::Index(words_of(panic.as_ref()))),
     }
 }

@@ -340,3 +340,19 @@ async fn a_full_disk_is_told_apart_from_a_broken_one_and_leaves_nothing_behind()
         assert!(hand_in(&spool, "printers", b"1").await.is_ok(), "the next message is taken");
     }
 }
+
+#[tokio::test]
+async fn a_message_with_a_gap_can_no_longer_be_committed() {
+    let data = tempfile::tempdir().unwrap();
+    let refuse = Strike::Refuse(io::ErrorKind::Other);
+    let state = Mutex::default();
+    let saboteur = Arc::new(Saboteur { data: data.path().to_owned(), frozen: PathBuf::new(), strike: refuse, state });
+    let spool = open_on(Disk::watched(saboteur.clone()), data.path()).unwrap();
+    spool.recovered().await;
+    let mut incoming = spool.receive(envelope(spool.new_id(), "printers"), account()).await.unwrap();
+    saboteur.arm(1);
+    assert!(incoming.write(&[b'x'; 100_000]).await.is_err());
+    assert!(incoming.write(b"the rest\r\n").await.is_ok(), "what fits into memory is not yet the disk's concern");
+    assert!(incoming.commit().await.is_err());
+    assert!(files(&data.path().join("spool")).is_empty());
+}
