@@ -1,7 +1,7 @@
 //! Devices of their time: SSL 3.0 to TLS 1.2 with the ciphers of then, from a client that shares no code with us
 //! (tlslite-ng), each handing in a whole message; and refused where `oldest_tls` forbids.
 #![cfg(feature = "legacy-tls")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a broken helper should stop the test")]
+#![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use std::{
     io::{Read, Write},
