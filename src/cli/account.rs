@@ -1,6 +1,8 @@
-//! `postroom account list | enable | disable`.
+//! `postroom account list | enable | disable | login`.
 
 use std::path::Path;
+
+use anyhow::{Context, bail};
 
 use super::{
     arguments::AccountCommand,
@@ -9,11 +11,17 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    config::Config,
     model::Timestamp,
+    oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn, TokenTrouble},
     queue::{AccountState, AccountStatus},
+    upstream::{self, SecretSource},
 };
 
 pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<()> {
+    if let AccountCommand::Login { name } = &command {
+        return sign_in(config, name, clock).await;
+    }
     let client = Client::of_config(config)?;
     match command {
         AccountCommand::List(arguments) => {
@@ -31,7 +39,30 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
             let () = client.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
             Ok(say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?)
         }
+        AccountCommand::Login { .. } => Ok(()),
     }
+}
+
+/// Works without the daemon, which finds the sign-in when it next needs a token. Run it as the daemon's user: it writes into its folder.
+async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let account = config.accounts.iter().find(|account| account.name.as_str() == name);
+    let account = account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
+    let (settings, secrets) = match account.destination.auth.as_ref().map(|auth| &auth.secret) {
+        Some(SecretSource::OAuth { settings, secrets, .. }) if settings.grant == Grant::RefreshToken => (settings.clone(), secrets.clone()),
+        Some(_) | None => bail!("account \"{name}\" needs no sign-in: it logs in by itself, with the secret its config names"),
+    };
+    let http = upstream::https_client(clock.clone())?;
+    let login = DeviceLogin::begin(settings, http).await.map_err(explained)?;
+    let SignIn { address, code, minutes } = login.sign_in();
+    say(&format!("Open {address} in a browser, type the code {code}, and sign in as the mailbox of \"{name}\". The code is good for {minutes} minutes."))?;
+    login.finish(&account.name, &RefreshTokenStore::new(secrets)).await.map_err(explained)?;
+    Ok(say(&format!("Signed in. If the account was stopped: postroom account enable {name}"))?)
+}
+
+fn explained(trouble: TokenTrouble) -> anyhow::Error {
+    let advice = trouble.advice;
+    anyhow::Error::new(trouble).context(advice)
 }
 
 /// RFC 3986 2.1: a name may hold a slash or a blank.

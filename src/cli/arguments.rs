@@ -141,6 +141,8 @@ pub(super) enum AccountCommand {
     Enable { name: String },
     /// Switches an account off; its mail waits.
     Disable { name: String },
+    /// Signs in to an account that uses OAuth without a secret: shows a code to type into a browser, waits, keeps the sign-in.
+    Login { name: String },
 }
 
 #[derive(Subcommand)]

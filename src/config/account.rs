@@ -1,6 +1,6 @@
 //! `[[account]]`: one way out. Where it leads is in `destination.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
     destination,
@@ -70,6 +70,30 @@ pub(super) const AUTH_KEYS: &[Key] = &[
         shown: Shown::Off("\"/run/postroom/scanner.token\""),
         about: "Instead of a password: a file with an OAuth access token, kept fresh by something else.",
     },
+    Key {
+        name: "tenant",
+        shown: Shown::Off("\"contoso.com\""),
+        about: "OAuth at Microsoft: the tenant's ID or one of its domains. Tokens are then asked for and renewed by Postroom.",
+    },
+    Key { name: "client_id", shown: Shown::Off("\"11111111-2222-3333-4444-555555555555\""), about: "OAuth: the application's ID." },
+    Key {
+        name: "client_secret_file",
+        shown: Shown::Off("\"/run/credentials/postroom.service/client-secret\""),
+        about: "OAuth as an application: a file with the secret's Value. Without secret and certificate a person signs in once: postroom account login NAME.",
+    },
+    Key {
+        name: "client_certificate",
+        shown: Shown::Off("\"/etc/postroom/app.pem\""),
+        about: "OAuth as an application, with a certificate instead of a secret (PEM).",
+    },
+    Key { name: "client_key", shown: Shown::Off("\"/run/credentials/postroom.service/app-key\""), about: "Its RSA key (PEM)." },
+    Key {
+        name: "token_url",
+        shown: Shown::Off("\"https://login.example.com/oauth2/token\""),
+        about: "OAuth: another server than Microsoft's, or the sandbox's.",
+    },
+    Key { name: "device_url", shown: Shown::Off("\"https://login.example.com/oauth2/devicecode\""), about: "Where device codes come from, beside token_url." },
+    Key { name: "scope", shown: Shown::Off("\"https://outlook.office365.com/.default\""), about: "OAuth: what the token is for. The preset knows it." },
 ];
 
 pub(super) const LIMIT_KEYS: &[Key] = &[
@@ -116,17 +140,23 @@ pub(super) enum Route {
     Smarthost,
 }
 
-pub(super) fn read(table: &Table<'_>, hostname: &str) -> Option<AccountSettings> {
-    let name = name(table, "name");
+/// What an account has to know of the machine it is on.
+pub(super) struct Here<'a> {
+    pub(super) hostname: &'a str,
+    pub(super) data_dir: &'a Path,
+}
+
+pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings> {
+    let name = name(table, "name").map(AccountName::from);
     let preset = preset(table);
     let route = route(table, preset);
     let address = table.parse::<Address>("address", "\"scanner@contoso.com\"");
-    let destination = destination::read(table, route, preset, address.as_ref(), hostname);
+    let destination = destination::read(table, route, preset, address.as_ref(), name.as_ref(), here);
     let limits = limits(&table.table_or_empty("limits", LIMIT_KEYS), preset);
     let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
     let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
     let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
-    Some(AccountSettings { name: AccountName::from(name?), destination: destination?, address, limits, batch, sender, spill_to })
+    Some(AccountSettings { name: name?, destination: destination?, address, limits, batch, sender, spill_to })
 }
 
 /// A service that is known is one that logs in.

@@ -1,14 +1,17 @@
 //! Where an account leads: host, port, encryption, login.
 
+use std::path::Path;
+
 use super::{
-    account::{AUTH_KEYS, Route},
+    account::{AUTH_KEYS, Here, Route},
+    oauth,
     preset::{Encryption, Preset, Service},
     table::Table,
     user::warn_if_open_to_all,
 };
 use crate::{
-    model::Address,
-    upstream::{Auth, AuthMethod, Destination, Security, Timeouts, Verification},
+    model::{AccountName, Address},
+    upstream::{Auth, AuthMethod, Destination, SecretSource, Security, Timeouts, Verification},
 };
 
 /// RFC 6409 3.1.
@@ -23,15 +26,18 @@ pub(super) fn read(
     route: Option<Route>,
     preset: &Preset,
     address: Option<&Address>,
-    hostname: &str,
+    name: Option<&AccountName>,
+    here: &Here<'_>,
 ) -> Option<Destination> {
+    let hostname = here.hostname;
     let host = table.text("host").or_else(|| preset.host.map(str::to_owned));
     let host = table.required("host", host, "write the server's name, or a `preset` that knows it");
     let port = port(table, route, preset);
     let security = security(table, route, preset, port);
     let verify = verify(table, security);
     let ca_file = table.path("ca_file");
-    let auth = auth(table, route, preset, address, security);
+    let owner = Owner { name, address, data_dir: here.data_dir };
+    let auth = auth(table, route, preset, &owner, security);
     let host = host.and_then(|host| check_host(table, host, hostname));
     route?;
     Some(Destination {
@@ -99,7 +105,7 @@ fn verify(table: &Table<'_>, security: Security) -> Verification {
 }
 
 /// None is an error, noted; `Some(None)` does not log in.
-fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, address: Option<&Address>, security: Security) -> Option<Option<Auth>> {
+fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, owner: &Owner<'_>, security: Security) -> Option<Option<Auth>> {
     let Some(keys) = table.table("auth", AUTH_KEYS) else {
         if route == Some(Route::Submission) {
             table.error(
@@ -109,27 +115,42 @@ fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, address: Optio
         }
         return Some(None);
     };
-    if address.is_none() && !table.has("address") && !keys.has("user") {
+    if owner.address.is_none() && !table.has("address") && !keys.has("user") {
         keys.error("user", "is missing; write it, or the account's `address`");
     }
-    let auth = login(&keys, preset, address)?;
+    let auth = login(&keys, preset, owner)?;
     if security == Security::None {
         table.warning("auth", "the password goes over the network in clear, since tls is \"none\"");
     }
     Some(Some(auth))
 }
 
-fn login(table: &Table<'_>, preset: &Preset, address: Option<&Address>) -> Option<Auth> {
+/// Whose login it is.
+struct Owner<'a> {
+    name: Option<&'a AccountName>,
+    address: Option<&'a Address>,
+    data_dir: &'a Path,
+}
+
+fn login(table: &Table<'_>, preset: &Preset, owner: &Owner<'_>) -> Option<Auth> {
     let password = table.path("password_file");
     let token = table.path("token_file");
     let words =
         [("login", AuthMethod::Login), ("plain", AuthMethod::Plain), ("cram-md5", AuthMethod::CramMd5), ("xoauth2", AuthMethod::Xoauth2)];
-    let usual = if table.has("token_file") { AuthMethod::Xoauth2 } else { preset.password_method };
+    let usual = if table.has("token_file") || oauth::is_meant(table) { AuthMethod::Xoauth2 } else { preset.password_method };
     let method = table.choice("method", &words).unwrap_or(usual);
-    let user = table.text("user").or_else(|| address.map(|address| address.as_str().to_owned()));
+    let user = table.text("user").or_else(|| owner.address.map(|address| address.as_str().to_owned()));
     if table.has("password_file") && table.has("token_file") {
         table.error("token_file", "stands beside password_file; write one of them");
         return None;
+    }
+    if oauth::is_meant(table) {
+        if method != AuthMethod::Xoauth2 {
+            table.error("method", "must be \"xoauth2\" when tokens come from OAuth (tenant, client_id); or leave the key out");
+        }
+        let settings = oauth::read(table, preset)?;
+        let secret = SecretSource::OAuth { settings, account: owner.name?.clone(), secrets: owner.data_dir.join("secrets") };
+        return Some(Auth { method: AuthMethod::Xoauth2, user: user?, secret });
     }
     let (name, file) = match method {
         AuthMethod::Xoauth2 => ("token_file", token),
@@ -138,7 +159,7 @@ fn login(table: &Table<'_>, preset: &Preset, address: Option<&Address>) -> Optio
     let file = table.required(name, file, "write the path of a file with the secret on one line")?;
     if preset.service == Service::ExchangeOnline && method != AuthMethod::Xoauth2 {
         // Microsoft, January 2026: off by default for existing tenants from the end of December 2026; new tenants: OAuth only.
-        table.warning("method", "Microsoft switches passwords off by default at the end of December 2026; then either an administrator switches them on again, or write method = \"xoauth2\" with token_file");
+        table.warning("method", "Microsoft switches passwords off by default at the end of December 2026; then either an administrator switches them on again, or write auth = { tenant, client_id, client_secret_file } (OAuth)");
     }
     // The file is read at each login, and may be a systemd credential that exists only while the service runs: its
     // absence stops the account, not the daemon.
@@ -148,5 +169,5 @@ fn login(table: &Table<'_>, preset: &Preset, address: Option<&Address>) -> Optio
             table.warning(name, format!("{} cannot be read now ({error}); the account will not send until it can be", file.display()));
         }
     }
-    Some(Auth { method, user: user?, secret_file: file })
+    Some(Auth { method, user: user?, secret: SecretSource::File(file) })
 }

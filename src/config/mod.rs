@@ -2,7 +2,7 @@
 //!
 //! - `source`: file and environment, merged by the `config` crate, and the line of each value
 //! - `table`: reads one table, noting everything that is wrong with it
-//! - `general`, `listener`, `device`, `user`, `account` (with `destination` and `preset`), `retry`, `report`, `spool`,
+//! - `general`, `listener`, `device`, `user`, `account` (with `destination`, `oauth` and `preset`), `retry`, `report`, `spool`,
 //!   `admin`: one section each, its keys documented beside the code that reads them
 //! - `check`: what only the whole can show
 //! - [`reference()`]: the complete commented config, made of the keys' documentation
@@ -17,6 +17,7 @@ mod device;
 mod files;
 mod general;
 mod listener;
+mod oauth;
 mod preset;
 mod problem;
 mod reference;
@@ -133,10 +134,11 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     let root = reader.root(general::KEYS);
     let general = general::read(&root);
     let hostname = general.hostname.clone().unwrap_or_default();
+    let here = account::Here { hostname: &hostname, data_dir: &general.data_dir };
     let listeners = several(&root, "listener", listener::KEYS, listener::read);
     let devices = several(&root, "device", device::KEYS, device::read);
     let users = several(&root, "user", user::KEYS, user::read);
-    let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &hostname));
+    let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &here));
     let receiving = listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
     let tls = listener::tls(&root.table_or_empty("tls", listener::TLS_KEYS), &general.data_dir, &hostname);
     let retry = retry::read(&root.table_or_empty("retry", retry::KEYS));

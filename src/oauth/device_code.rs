@@ -38,9 +38,8 @@ impl DeviceLogin {
         let client = BasicClient::new(ClientId::new(settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_device_authorization_url(url);
-        let send = |request| http.send(request);
         let request = client.exchange_device_code().add_scope(Scope::new(settings.scope.clone()));
-        let response: StandardDeviceAuthorizationResponse = request.request_async(&send).await.map_err(decode)?;
+        let response: StandardDeviceAuthorizationResponse = request.request_async(&http).await.map_err(decode)?;
         Ok(Self { settings, http, response })
     }
 
@@ -62,9 +61,8 @@ impl DeviceLogin {
         let url = TokenUrl::new(self.settings.token_url.clone()).map_err(|error| wrong_url(&self.settings.token_url, &error))?;
         let client =
             BasicClient::new(ClientId::new(self.settings.client_id.clone())).set_auth_type(AuthType::RequestBody).set_token_uri(url);
-        let send = |request| self.http.send(request);
         let request = client.exchange_device_access_token(&self.response);
-        let response = request.request_async(&send, tokio::time::sleep, None).await.map_err(decode_poll)?;
+        let response = request.request_async(&self.http, tokio::time::sleep, None).await.map_err(decode_poll)?;
         let Some(token) = response.refresh_token() else {
             return Err(TokenTrouble::ours(
                 "the server gave no refresh token".to_owned(),

@@ -3,11 +3,12 @@
 //! # Failure
 //! [`HttpError`] tells an answer that asks for patience (429, 5yz) from a server that cannot be reached.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Response, Uri, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
+use oauth2::AsyncHttpClient;
 use rustls_pki_types::ServerName;
 use thiserror::Error;
 use tokio::{
@@ -51,6 +52,15 @@ impl From<HttpError> for TokenTrouble {
             HttpError::Busy { status, retry_after } => Self::busy(status, retry_after),
             HttpError::Unreachable(what) => Self::unreachable(what),
         }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for HttpClient {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 

@@ -137,9 +137,8 @@ impl Tokens {
             .set_client_secret(ClientSecret::new(secret.trim_end().to_owned()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
-        let http = |request| self.http.send(request);
         let request = client.exchange_client_credentials().add_scope(Scope::new(self.settings.scope.clone()));
-        request.request_async(&http).await.map_err(decode)
+        request.request_async(&self.http).await.map_err(decode)
     }
 
     async fn by_certificate(&self, certificate: &std::path::Path, key: &std::path::Path, now: Timestamp) -> Result<Response, TokenTrouble> {
@@ -152,13 +151,12 @@ impl Tokens {
         let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
-        let http = |request| self.http.send(request);
         let request = client
             .exchange_client_credentials()
             .add_scope(Scope::new(self.settings.scope.clone()))
             .add_extra_param("client_assertion_type", ASSERTION_TYPE)
             .add_extra_param("client_assertion", assertion);
-        request.request_async(&http).await.map_err(decode)
+        request.request_async(&self.http).await.map_err(decode)
     }
 
     async fn by_refresh_token(&self) -> Result<Response, TokenTrouble> {
@@ -171,10 +169,9 @@ impl Tokens {
         let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
-        let http = |request| self.http.send(request);
         let refresh = RefreshToken::new(old.expose().to_owned());
         let request = client.exchange_refresh_token(&refresh).add_scope(Scope::new(self.settings.scope.clone()));
-        let response = request.request_async(&http).await.map_err(decode)?;
+        let response = request.request_async(&self.http).await.map_err(decode)?;
         // Entra hands out a new one at each use; it is on disk before the access token is used.
         if let Some(fresh) = response.refresh_token() {
             let (store, account) = (self.store.clone(), self.account.clone());

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::{model::AccountName, oauth::OAuthSettings};
+
 /// One way out, checked.
 #[derive(Clone, Debug)]
 pub struct Destination {
@@ -43,15 +45,31 @@ pub enum Verification {
     Off,
 }
 
-/// `auth = { method, user, password_file | token_file }`. Files are read again at each login, so that a rotated secret is picked up.
+/// `auth = { method, user, … }`.
 #[derive(Clone, Debug)]
 pub struct Auth {
     /// `method`.
     pub method: AuthMethod,
     /// `user`; the account's `address` when absent.
     pub user: String,
-    /// `password_file` or `token_file`.
-    pub secret_file: PathBuf,
+    /// Where the password or token comes from.
+    pub secret: SecretSource,
+}
+
+/// Where the secret of a login comes from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// `password_file` or `token_file`: read again at each login, so that a rotated secret is picked up.
+    File(PathBuf),
+    /// OAuth 2.0: asked for and renewed by ourselves.
+    OAuth {
+        /// From whom, for what.
+        settings: OAuthSettings,
+        /// Whose.
+        account: AccountName,
+        /// Where refresh tokens are kept: `data_dir/secrets`.
+        secrets: PathBuf,
+    },
 }
 
 /// `method` of an account's login.

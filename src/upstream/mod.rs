@@ -26,8 +26,9 @@ mod tests;
 
 pub use classify::{Concern, Fault, Outcome, Stage, Verdict, classify};
 pub use connection::Connection;
-pub use destination::{Auth, AuthMethod, Destination, Security, Timeouts, Verification};
+pub use destination::{Auth, AuthMethod, Destination, SecretSource, Security, Timeouts, Verification};
 pub use session::Upstream;
+pub use tls::https_client;
 pub use wire::Stream;
 
 use crate::model::{Address, BodyKind, Recipient, ReturnContent, ReversePath};

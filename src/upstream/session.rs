@@ -6,7 +6,7 @@
 //! # Failure
 //! Everything here is the account's [`Trouble`], never a message's.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::Path};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, Mac};
@@ -24,10 +24,11 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{Reply, Secret},
+    oauth::{RefreshTokenStore, Remedy, TokenTrouble, Tokens},
     upstream::{
-        Auth, AuthMethod, Connection, Destination, Fault, Security, Stage, Trouble, classify,
+        Auth, AuthMethod, Concern, Connection, Destination, Fault, Outcome, SecretSource, Security, Stage, Trouble, Verdict, classify,
         offers::Offers,
-        tls::Tls,
+        tls::{Tls, https_client},
         wire::{self, Stream, Wire},
     },
 };
@@ -55,6 +56,7 @@ pub(super) mod words {
 pub struct Upstream {
     destination: Destination,
     tls: Tls,
+    tokens: Option<Tokens>,
     metrics: Metrics,
 }
 
@@ -66,8 +68,15 @@ impl Upstream {
     /// # Errors
     /// When `ca_file` cannot be read or has no certificate.
     pub fn new(destination: Destination, clock: Clock, metrics: Metrics) -> Result<Self, io::Error> {
-        let tls = Tls::new(&destination, clock)?;
-        Ok(Self { destination, tls, metrics })
+        let tls = Tls::new(&destination, clock.clone())?;
+        let tokens = match destination.auth.as_ref().map(|auth| &auth.secret) {
+            Some(SecretSource::OAuth { settings, account, secrets }) => {
+                let store = RefreshTokenStore::new(secrets.clone());
+                Some(Tokens::new(account.clone(), settings.clone(), store, https_client(clock.clone())?, clock))
+            }
+            Some(SecretSource::File(_)) | None => None,
+        };
+        Ok(Self { destination, tls, tokens, metrics })
     }
 
     /// Connects, negotiates TLS, says EHLO, logs in.
@@ -75,8 +84,10 @@ impl Upstream {
     /// # Errors
     /// The account's trouble; never a message's.
     pub async fn connect(&self) -> Result<Connection, Trouble> {
+        // The secret comes first: without one there is no reason to knock.
+        let secret = self.secret().await?;
         match self.dial().await {
-            Ok(stream) => self.connect_over(stream).await,
+            Ok(stream) => self.open(stream, secret).await,
             Err(fault) => Err(self.trouble(Stage::Connect, fault)),
         }
     }
@@ -86,13 +97,46 @@ impl Upstream {
     /// # Errors
     /// The account's trouble; never a message's.
     pub async fn connect_over(&self, stream: Box<dyn Stream>) -> Result<Connection, Trouble> {
-        match self.open(stream).await {
+        let secret = self.secret().await?;
+        self.open(stream, secret).await
+    }
+
+    async fn open(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Result<Connection, Trouble> {
+        match self.negotiate(stream, secret).await {
             Ok((wire, offers)) => {
                 self.metrics.upstream().connections.inc();
                 Ok(Connection::new(wire, offers, self.destination.timeouts, self.metrics.clone()))
             }
-            Err((stage, fault)) => Err(self.trouble(stage, fault)),
+            Err((stage, fault)) => {
+                if let (Some(tokens), Stage::Auth) = (&self.tokens, stage) {
+                    tokens.refused().await;
+                }
+                Err(self.trouble(stage, fault))
+            }
         }
+    }
+
+    /// The password or token, when there is a login.
+    async fn secret(&self) -> Result<Option<Secret>, Trouble> {
+        let Some(auth) = &self.destination.auth else {
+            return Ok(None);
+        };
+        match (&auth.secret, &self.tokens) {
+            (SecretSource::File(path), _) => read_secret(path).await.map(Some).map_err(|fault| self.trouble(Stage::Token, fault)),
+            (SecretSource::OAuth { .. }, Some(tokens)) => tokens.token().await.map(Some).map_err(|trouble| self.no_token(trouble)),
+            // Upstream::new makes tokens for every OAuth login.
+            (SecretSource::OAuth { .. }, None) => Ok(None),
+        }
+    }
+
+    fn no_token(&self, trouble: TokenTrouble) -> Trouble {
+        self.metrics.upstream().troubles.inc();
+        let outcome = match trouble.remedy {
+            Remedy::Wait(pause) => Outcome::Pause(pause),
+            Remedy::Person => Outcome::Stop,
+        };
+        let verdict = Verdict { stage: Stage::Token, concern: Concern::Account, outcome, reply: None, advice: trouble.advice };
+        Trouble { stage: Stage::Token, fault: Fault::Failed(trouble.what), verdict }
     }
 
     fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
@@ -130,12 +174,12 @@ impl Upstream {
     }
 
     /// From the first octet to the end of the login.
-    async fn open(&self, stream: Box<dyn Stream>) -> Step<(Wire, Offers)> {
+    async fn negotiate(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Step<(Wire, Offers)> {
         let Destination { security, timeouts, auth, .. } = &self.destination;
-        let tls = |fault| (Stage::Tls, fault);
+        let broken = |fault| (Stage::Tls, fault);
         let mut wire = match security {
             Security::None | Security::StartTls => Wire::new(stream),
-            Security::Implicit => Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(tls)?),
+            Security::Implicit => Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(broken)?),
         };
         positive(wire.reply(timeouts.greeting).await).map_err(|fault| (Stage::Greeting, fault))?;
         let mut offers = self.ehlo(&mut wire).await?;
@@ -143,13 +187,12 @@ impl Upstream {
             Security::None | Security::Implicit => {}
             Security::StartTls => {
                 let stream = self.start_tls(wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
-                wire = Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(tls)?);
+                wire = Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(broken)?);
                 // RFC 3207 4.2: what was said before the handshake is forgotten.
                 offers = self.ehlo(&mut wire).await?;
             }
         }
-        if let Some(auth) = auth {
-            let secret = read_secret(auth).await.map_err(|fault| (Stage::Token, fault))?;
+        if let (Some(auth), Some(secret)) = (auth, secret) {
             self.login(&mut wire, &offers, auth, &secret).await.map_err(|fault| (Stage::Auth, fault))?;
         }
         Ok((wire, offers))
@@ -284,11 +327,10 @@ fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<St
 }
 
 /// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the editor, not to the secret.
-async fn read_secret(auth: &Auth) -> Result<Secret, Fault> {
-    let path = auth.secret_file.clone();
-    let unusable =
-        |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{}\": {reason}", words::NO_SECRET, auth.secret_file.display()));
-    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await.map_err(|error| unusable(&error))?;
+async fn read_secret(path: &Path) -> Result<Secret, Fault> {
+    let unusable = |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{}\": {reason}", words::NO_SECRET, path.display()));
+    let file = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await.map_err(|error| unusable(&error))?;
     let text = Zeroizing::new(read.map_err(|error| unusable(&error))?);
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() || secret.len() > SECRET_LIMIT {

@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use crate::{
     clock::Clock,
     model::Timestamp,
+    oauth::HttpClient,
     upstream::{Destination, Fault, Verification, wire, wire::Stream},
 };
 
@@ -64,6 +65,17 @@ impl Tls {
             Err(_elapsed) => Err(Fault::TimedOut),
         }
     }
+}
+
+/// For requests over HTTPS to an authorization server: the machine's trust, never `ca_file`, which is for the mail server.
+///
+/// # Errors
+/// When the provider of cryptography has no version of TLS in common with us: never, as it is built.
+pub fn https_client(clock: Clock) -> io::Result<HttpClient> {
+    let builder = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(WallClock(clock)))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    Ok(HttpClient::new(Arc::new(builder.with_root_certificates(trusted(None)?).with_no_client_auth())))
 }
 
 /// `ca_file` alone, else the platform's store, else Mozilla's list (a container without certificates has no store).

@@ -13,7 +13,7 @@ async fn login(method: AuthMethod, user: &str, secret: &str, script: Script) -> 
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), secret).unwrap();
     let mut destination = destination();
-    destination.auth = Some(Auth { method, user: user.to_owned(), secret_file: file.path().to_owned() });
+    destination.auth = Some(Auth { method, user: user.to_owned(), secret: crate::upstream::SecretSource::File(file.path().to_owned()) });
     let (ours, theirs) = pipe();
     let server = script.serve(theirs);
     let trouble = match upstream(destination).connect_over(ours).await {
@@ -123,7 +123,7 @@ async fn a_secret_that_is_missing_or_empty_is_the_accounts_trouble() {
     assert_eq!(said, "");
     assert_eq!(trouble.unwrap().stage, Stage::Token);
     let mut destination = destination();
-    destination.auth = Some(Auth { method: AuthMethod::Login, user: "scan".to_owned(), secret_file: "/nonexistent/secret".into() });
+    destination.auth = Some(Auth { method: AuthMethod::Login, user: "scan".to_owned(), secret: crate::upstream::SecretSource::File("/nonexistent/secret".into()) });
     let (ours, theirs) = pipe();
     let _server = Script::new().serve(theirs);
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();

@@ -1,0 +1,88 @@
+//! The OAuth keys of an account's `auth`: which server, which application, which grant.
+
+use super::{
+    preset::{Preset, Service},
+    table::Table,
+    user::warn_if_open_to_all,
+};
+use crate::oauth::{Cloud, Grant, OAuthSettings};
+
+/// Whether tokens are to be asked for, rather than read from a file.
+pub(super) fn is_meant(table: &Table<'_>) -> bool {
+    ["tenant", "client_id", "client_secret_file", "client_certificate", "token_url"].iter().any(|name| table.has(name))
+}
+
+pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> {
+    for name in ["password_file", "token_file"] {
+        if table.has(name) {
+            table.error(name, "stands beside the keys of OAuth (tenant, client_id); write the one or the other");
+        }
+    }
+    let client_id = table.required("client_id", table.text("client_id"), "write the application's ID");
+    let grant = grant(table)?;
+    let token_url = table.text("token_url");
+    let (device_url, scope) = (table.text("device_url"), table.text("scope"));
+    let mut settings = match (token_url, table.text("tenant"), cloud(preset)) {
+        (Some(token_url), _, cloud) => {
+            let known = cloud.unwrap_or(Cloud::Global).settings("", "", grant);
+            OAuthSettings { device_url: token_url.clone(), token_url, ..known }
+        }
+        (None, Some(tenant), Some(cloud)) => cloud.settings(&tenant, "", grant),
+        (None, Some(_), None) => {
+            table.error("tenant", format!("belongs to Microsoft's clouds, and preset \"{}\" is none; write token_url and scope", preset.name));
+            return None;
+        }
+        (None, None, _) => {
+            table.error("tenant", "is missing: write the tenant's ID or one of its domains, or token_url for another server");
+            return None;
+        }
+    };
+    settings.client_id = client_id?;
+    settings.device_url = device_url.unwrap_or(settings.device_url);
+    settings.scope = scope.unwrap_or(settings.scope);
+    for (name, url) in [("token_url", &settings.token_url), ("device_url", &settings.device_url)] {
+        if !(url.starts_with("https://") || url.starts_with("http://127.0.0.1") || url.starts_with("http://localhost")) {
+            table.error(name, format!("\"{url}\" would send secrets in clear; write a URL that begins with https://"));
+        }
+    }
+    Some(settings)
+}
+
+fn grant(table: &Table<'_>) -> Option<Grant> {
+    let secret = table.path("client_secret_file");
+    let (certificate, key) = (table.path("client_certificate"), table.path("client_key"));
+    match (secret, certificate, key) {
+        (Some(_), Some(_), _) => {
+            table.error("client_certificate", "stands beside client_secret_file; write one of them");
+            None
+        }
+        (Some(file), None, _) => {
+            match table.reader.files.read(&file) {
+                Ok(found) => warn_if_open_to_all(table, "client_secret_file", &file, found.mode),
+                Err(error) => table.warning(
+                    "client_secret_file",
+                    format!("{} cannot be read now ({error}); the account will not send until it can be", file.display()),
+                ),
+            }
+            Some(Grant::ClientSecret { file })
+        }
+        (None, Some(certificate), key) => {
+            let key = table.required("client_key", key, "write the file with the certificate's RSA key")?;
+            Some(Grant::ClientCertificate { certificate, key })
+        }
+        (None, None, Some(_)) => {
+            table.error("client_key", "needs client_certificate beside it");
+            None
+        }
+        (None, None, None) => Some(Grant::RefreshToken),
+    }
+}
+
+fn cloud(preset: &Preset) -> Option<Cloud> {
+    match (preset.service, preset.name) {
+        (Service::ExchangeOnline, "office365-gcc-high") => Some(Cloud::GccHigh),
+        (Service::ExchangeOnline, "office365-china") => Some(Cloud::China),
+        (Service::ExchangeOnline | Service::Microsoft, _) => Some(Cloud::Global),
+        (Service::Other, _) => None,
+    }
+}
