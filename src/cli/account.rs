@@ -55,7 +55,9 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
     let http = upstream::https_client(clock.clone())?;
     let login = DeviceLogin::begin(settings, http).await.map_err(explained)?;
     let SignIn { address, code, minutes } = login.sign_in();
-    say(&format!("Open {address} in a browser, type the code {code}, and sign in as the mailbox of \"{name}\". The code is good for {minutes} minutes."))?;
+    say(&format!(
+        "Open {address} in a browser, type the code {code}, and sign in as the mailbox of \"{name}\". The code is good for {minutes} minutes."
+    ))?;
     login.finish(&account.name, &RefreshTokenStore::new(secrets)).await.map_err(explained)?;
     Ok(say(&format!("Signed in. If the account was stopped: postroom account enable {name}"))?)
 }

@@ -92,8 +92,16 @@ pub(super) const AUTH_KEYS: &[Key] = &[
         shown: Shown::Off("\"https://login.example.com/oauth2/token\""),
         about: "OAuth: another server than Microsoft's, or the sandbox's.",
     },
-    Key { name: "device_url", shown: Shown::Off("\"https://login.example.com/oauth2/devicecode\""), about: "Where device codes come from, beside token_url." },
-    Key { name: "scope", shown: Shown::Off("\"https://outlook.office365.com/.default\""), about: "OAuth: what the token is for. The preset knows it." },
+    Key {
+        name: "device_url",
+        shown: Shown::Off("\"https://login.example.com/oauth2/devicecode\""),
+        about: "Where device codes come from, beside token_url.",
+    },
+    Key {
+        name: "scope",
+        shown: Shown::Off("\"https://outlook.office365.com/.default\""),
+        about: "OAuth: what the token is for. The preset knows it.",
+    },
 ];
 
 pub(super) const LIMIT_KEYS: &[Key] = &[

@@ -7,9 +7,14 @@ use super::{
 };
 use crate::oauth::{Cloud, Grant, OAuthSettings};
 
+/// What makes a login one by OAuth.
+const KEYS: [&str; 8] =
+    ["tenant", "client_id", "client_secret_file", "client_certificate", "client_key", "token_url", "device_url", "scope"];
+
 /// Whether tokens are to be asked for, rather than read from a file.
 pub(super) fn is_meant(table: &Table<'_>) -> bool {
-    ["tenant", "client_id", "client_secret_file", "client_certificate", "token_url"].iter().any(|name| table.has(name))
+    // Every key is asked for, whichever decides: one that stands alone is then complained about for what it lacks.
+    KEYS.map(|name| table.has(name)).contains(&true)
 }
 
 pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> {
@@ -29,7 +34,10 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         }
         (None, Some(tenant), Some(cloud)) => cloud.settings(&tenant, "", grant),
         (None, Some(_), None) => {
-            table.error("tenant", format!("belongs to Microsoft's clouds, and preset \"{}\" is none; write token_url and scope", preset.name));
+            table.error(
+                "tenant",
+                format!("belongs to Microsoft's clouds, and preset \"{}\" is none; write token_url and scope", preset.name),
+            );
             return None;
         }
         (None, None, _) => {

@@ -123,7 +123,11 @@ async fn a_secret_that_is_missing_or_empty_is_the_accounts_trouble() {
     assert_eq!(said, "");
     assert_eq!(trouble.unwrap().stage, Stage::Token);
     let mut destination = destination();
-    destination.auth = Some(Auth { method: AuthMethod::Login, user: "scan".to_owned(), secret: crate::upstream::SecretSource::File("/nonexistent/secret".into()) });
+    destination.auth = Some(Auth {
+        method: AuthMethod::Login,
+        user: "scan".to_owned(),
+        secret: crate::upstream::SecretSource::File("/nonexistent/secret".into()),
+    });
     let (ours, theirs) = pipe();
     let _server = Script::new().serve(theirs);
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();

@@ -32,7 +32,11 @@ async fn whatever_happens_before_mail_concerns_the_account() {
         for (name, act) in mishaps() {
             let secret = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(secret.path(), "secret\n").unwrap();
-            let auth = Auth { method: AuthMethod::Plain, user: "scan".to_owned(), secret: crate::upstream::SecretSource::File(secret.path().to_owned()) };
+            let auth = Auth {
+                method: AuthMethod::Plain,
+                user: "scan".to_owned(),
+                secret: crate::upstream::SecretSource::File(secret.path().to_owned()),
+            };
             let (ours, theirs) = pipe();
             let _server = Script::new().on(point, act).serve(theirs);
             let mut destination = destination();
