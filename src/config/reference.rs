@@ -163,8 +163,17 @@ mod tests {
     fn every_key_that_is_switched_off_in_the_reference_can_be_switched_on() {
         let text = reference();
         // A login has one secret, of one kind.
-        let exclusive =
-            ["token_file", "tenant", "client_id", "client_secret_file", "client_certificate", "client_key", "token_url", "device_url", "scope"];
+        let exclusive = [
+            "token_file",
+            "tenant",
+            "client_id",
+            "client_secret_file",
+            "client_certificate",
+            "client_key",
+            "token_url",
+            "device_url",
+            "scope",
+        ];
         for line in text.lines().filter(|line| line.starts_with("# ") && line.contains(" = ")) {
             let known = SECTIONS.iter().flat_map(|s| s.keys).any(|key| line.starts_with(&format!("# {} = ", key.name)));
             if !known || exclusive.iter().any(|name| line.starts_with(&format!("# {name} = "))) {
