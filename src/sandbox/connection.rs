@@ -14,7 +14,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
     time::timeout,
@@ -31,13 +31,10 @@ use crate::{
         keep::{Incoming, Keeper},
         tenant::Tenant,
         text::TextReader,
+        wire::{Filled, Line, Wire},
     },
 };
 
-/// RFC 4954 4.5.3.1: lines of an AUTH exchange may have 12,288 octets; tokens are long.
-const LINE_LIMIT: usize = 12_288;
-/// One read, and one write to a file.
-const READ_SIZE: usize = 64 * 1024;
 const NOT_KEPT: &str = "451 4.3.0 The sandbox cannot write its files\r\n";
 
 /// What all connections share.
@@ -76,34 +73,11 @@ enum After {
     Handshake(Handshake),
 }
 
-/// What a read brought.
-enum Filled {
-    Octets,
-    End,
-    Idle,
-    Stop,
-}
-
-enum Line {
-    Whole(Vec<u8>),
-    TooLong,
-}
-
 struct Connection {
     shared: Arc<Shared>,
-    stop: watch::Receiver<Stop>,
+    wire: Wire,
     dialogue: Dialogue,
-    input: Vec<u8>,
-    skipping: Skipping,
-    output: Vec<u8>,
     text: Option<Text>,
-}
-
-/// Whether the rest of an over-long line is being thrown away.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Skipping {
-    No,
-    ToLineEnd,
 }
 
 /// A text being received.
@@ -130,8 +104,8 @@ pub(crate) async fn serve(mut tcp: TcpStream, peer: SocketAddr, role: Role, shar
     let now = shared.clock.now();
     let id = session_id(now, shared.sessions.fetch_add(1, Ordering::Relaxed));
     let (dialogue, acts) = Dialogue::open(role, peer.ip(), id, shared.timing, &mut shared.tenant(), now);
-    let stop = shared.stop.clone();
-    let mut connection = Connection { shared, stop, dialogue, input: Vec::new(), skipping: Skipping::No, output: Vec::new(), text: None };
+    let wire = Wire::new(shared.timing, shared.stop.clone());
+    let mut connection = Connection { shared, wire, dialogue, text: None };
     let after = connection.talk(&mut tcp, acts).await;
     let after = match after {
         Ok(After::Handshake(handshake)) => connection.secure(&mut tcp, handshake).await,
@@ -155,7 +129,7 @@ impl Connection {
             return Ok(After::Gone);
         };
         // RFC 3207 4.2: what came before TLS and was not asked for is thrown away.
-        self.input.clear();
+        self.wire.input.clear();
         let mut tls = timeout(shared.timing.idle, acceptor.accept(tcp)).await??;
         let (_, state) = tls.get_ref();
         let version = match state.protocol_version() {
@@ -177,9 +151,9 @@ impl Connection {
             return Ok(after);
         }
         loop {
-            let acts = match self.take_line() {
+            let acts = match self.wire.take_line() {
                 Some(line) => self.answer(&line),
-                None => match self.fill(stream).await? {
+                None => match self.wire.fill(stream).await? {
                     Filled::Octets => continue,
                     Filled::End => return Ok(After::Gone),
                     Filled::Idle => Dialogue::idle(),
@@ -205,16 +179,16 @@ impl Connection {
         let mut queue = VecDeque::from(acts);
         while let Some(act) = queue.pop_front() {
             match act {
-                Act::Say(text) => self.output.extend_from_slice(text.as_bytes()),
-                Act::Drip(text) => self.drip(stream, &text).await?,
+                Act::Say(text) => self.wire.output.extend_from_slice(text.as_bytes()),
+                Act::Drip(text) => self.wire.drip(stream, &text).await?,
                 Act::Pause(pause) => {
                     if !pause.is_zero() {
-                        self.flush(stream).await?;
-                        self.wait(pause).await;
+                        self.wire.flush(stream).await?;
+                        self.wire.wait(pause).await;
                     }
                 }
                 Act::Handshake(handshake) => {
-                    self.flush(stream).await?;
+                    self.wire.flush(stream).await?;
                     return Ok(Some(After::Handshake(handshake)));
                 }
                 Act::Receive(receive) => match self.receive(stream, receive).await? {
@@ -239,16 +213,16 @@ impl Connection {
             Leave::Close => {
                 // Counted out before the client can know: its next connection may come at once.
                 self.close();
-                self.flush(stream).await?;
+                self.wire.flush(stream).await?;
                 Ok(After::Gone)
             }
             Leave::Cut => Ok(After::Gone),
             Leave::Reset => Ok(After::Reset),
             Leave::Silence => {
-                self.flush(stream).await?;
+                self.wire.flush(stream).await?;
                 loop {
-                    self.input.clear();
-                    match self.fill(stream).await? {
+                    self.wire.input.clear();
+                    match self.wire.fill(stream).await? {
                         Filled::Octets | Filled::Idle => {}
                         Filled::End | Filled::Stop => return Ok(After::Gone),
                     }
@@ -283,7 +257,7 @@ impl Connection {
             if ended {
                 break;
             }
-            match self.fill(stream).await? {
+            match self.wire.fill(stream).await? {
                 Filled::Octets => {}
                 Filled::End | Filled::Stop => return Ok(None),
                 Filled::Idle => return Ok(Some(Dialogue::idle())),
@@ -300,16 +274,16 @@ impl Connection {
     }
 
     fn take_dotted(&mut self, text: &mut Text) -> bool {
-        let mut decoded = Vec::with_capacity(self.input.len());
-        let taken = text.reader.dotted(&self.input, &mut decoded);
+        let mut decoded = Vec::with_capacity(self.wire.input.len());
+        let taken = text.reader.dotted(&self.wire.input, &mut decoded);
         text.write(&decoded);
-        self.input.drain(..taken.consumed);
+        self.wire.input.drain(..taken.consumed);
         taken.ended
     }
 
     fn take_chunk(&mut self, text: &mut Text, left: &mut u64) -> bool {
-        let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.len());
-        let octets: Vec<u8> = self.input.drain(..here).collect();
+        let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.wire.input.len());
+        let octets: Vec<u8> = self.wire.input.drain(..here).collect();
         text.reader.raw(&octets);
         text.write(&octets);
         *left -= u64::try_from(here).unwrap_or(*left);
@@ -318,13 +292,13 @@ impl Connection {
 
     async fn swallow<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, mut left: u64) -> io::Result<Option<Vec<Act>>> {
         loop {
-            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.input.len());
-            self.input.drain(..here);
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.wire.input.len());
+            self.wire.input.drain(..here);
             left -= u64::try_from(here).unwrap_or(left);
             if left == 0 {
                 return Ok(Some(Vec::new()));
             }
-            match self.fill(stream).await? {
+            match self.wire.fill(stream).await? {
                 Filled::Octets => {}
                 Filled::End | Filled::Stop => return Ok(None),
                 Filled::Idle => return Ok(Some(Dialogue::idle())),
@@ -340,75 +314,6 @@ impl Connection {
             None => Err(io::ErrorKind::NotFound.into()),
         };
         kept.inspect_err(|error| debug!(%error, "message not kept")).is_ok()
-    }
-
-    fn take_line(&mut self) -> Option<Line> {
-        let end = self.input.iter().position(|octet| *octet == b'\n');
-        match (end, self.skipping) {
-            (Some(end), Skipping::ToLineEnd) => {
-                self.input.drain(..=end);
-                self.skipping = Skipping::No;
-                Some(Line::TooLong)
-            }
-            (Some(end), Skipping::No) => {
-                let mut line: Vec<u8> = self.input.drain(..=end).collect();
-                line.pop();
-                if line.last() == Some(&b'\r') {
-                    line.pop();
-                }
-                Some(if line.len() > LINE_LIMIT { Line::TooLong } else { Line::Whole(line) })
-            }
-            (None, skipping) => {
-                if skipping == Skipping::ToLineEnd || self.input.len() > LINE_LIMIT {
-                    self.input.clear();
-                    self.skipping = Skipping::ToLineEnd;
-                }
-                None
-            }
-        }
-    }
-
-    async fn fill<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Filled> {
-        self.flush(stream).await?;
-        self.input.reserve(READ_SIZE);
-        let idle = self.shared.timing.idle;
-        tokio::select! {
-            read = timeout(idle, stream.read_buf(&mut self.input)) => match read {
-                Ok(Ok(0)) => Ok(Filled::End),
-                Ok(Ok(_)) => Ok(Filled::Octets),
-                Ok(Err(error)) => Err(error),
-                Err(_elapsed) => Ok(Filled::Idle),
-            },
-            _ = self.stop.wait_for(|stop| *stop == Stop::Now) => Ok(Filled::Stop),
-        }
-    }
-
-    async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
-        let output = std::mem::take(&mut self.output);
-        let written = async {
-            stream.write_all(&output).await?;
-            stream.flush().await
-        };
-        timeout(self.shared.timing.idle, written).await?
-    }
-
-    async fn drip<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, text: &str) -> io::Result<()> {
-        for octet in text.as_bytes() {
-            self.output.push(*octet);
-            self.flush(stream).await?;
-            self.wait(self.shared.timing.drip).await;
-        }
-        Ok(())
-    }
-
-    async fn wait(&mut self, pause: std::time::Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = self.stop.wait_for(|stop| *stop == Stop::Now) => {}
-        }
     }
 
     /// Counted out; twice does no harm.

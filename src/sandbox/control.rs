@@ -16,7 +16,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, settings::overlaid, tenant::SandboxState};
+use crate::sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, switches::overlaid, tenant::SandboxState};
 
 /// What holds now, and what `POST /faults` changes. What is absent stays.
 #[derive(Serialize)]
