@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Clock,
     device::{Devices, Sighting, StrangerSighting},
-    listener::ListenerTls,
+    listener::ListenerSettings,
     metrics::Metrics,
     model::{AccountName, Address, MessageId, Timestamp},
     queue::Queue,
@@ -78,7 +78,7 @@ pub struct Progress(Mutex<Known>);
 
 #[derive(Clone, Default)]
 struct Known {
-    listeners: Vec<(SocketAddr, ListenerTls)>,
+    listeners: Vec<ListenerStatus>,
     admin: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     recovery: Option<RecoveryReport>,
@@ -102,9 +102,10 @@ impl Admin {
         Self(Arc::new(parts))
     }
 
-    /// A listener takes connections now.
-    pub fn listening(&self, address: SocketAddr, tls: ListenerTls) {
-        self.0.progress.change(|known| known.listeners.push((address, tls)));
+    /// A listener takes connections now, on this address.
+    pub fn listening(&self, address: SocketAddr, settings: &ListenerSettings) {
+        let listener = ListenerStatus { address, tls: settings.tls, protocol: settings.protocol };
+        self.0.progress.change(|known| known.listeners.push(listener));
     }
 
     /// The HTTP sides are bound.

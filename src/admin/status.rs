@@ -5,7 +5,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Admin;
-use crate::{listener::ListenerTls, model::Timestamp, queue::AccountStatus, spool::RecoveryReport};
+use crate::{
+    listener::{ListenerTls, Protocol},
+    model::Timestamp,
+    queue::AccountStatus,
+    spool::RecoveryReport,
+};
 
 /// What the daemon is doing: `GET /api/v1/status`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -45,6 +50,8 @@ pub struct ListenerStatus {
     pub address: SocketAddr,
     /// `tls`.
     pub tls: ListenerTls,
+    /// `protocol`.
+    pub protocol: Protocol,
 }
 
 impl Admin {
@@ -62,7 +69,7 @@ impl Admin {
             uptime_seconds: parts.clock.now().since(parts.started).as_secs(),
             ready: missing.is_empty(),
             missing,
-            listeners: known.listeners.into_iter().map(|(address, tls)| ListenerStatus { address, tls }).collect(),
+            listeners: known.listeners,
             admin: known.admin,
             metrics: known.metrics,
             queue_messages: parts.spool.count(),

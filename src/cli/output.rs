@@ -49,6 +49,11 @@ pub(super) enum Answer {
     No,
 }
 
+/// `1 message`, `2 messages`.
+pub(super) fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Columns as wide as their widest cell; the last is not padded.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::{
     arguments::QueueCommand,
     client::Client,
-    output::{Answer, confirm, print, print_json, relative, say, table},
+    output::{Answer, confirm, plural, print, print_json, relative, say, table},
 };
 use crate::{
     admin::HoldRequest,
@@ -40,7 +40,8 @@ pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -
         QueueCommand::Hold { ids, reason } => each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await,
         QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "goes on").await,
         QueueCommand::Delete { ids, yes } => {
-            let question = format!("Delete {} for good? Neither sender nor recipients are told.", plural(ids.len(), "message"));
+            let question =
+                format!("Delete {} for good? Neither sender nor recipients are told.", plural(u64::try_from(ids.len())?, "message"));
             if !yes && confirm(&question)? == Answer::No {
                 return Ok(());
             }
@@ -70,10 +71,6 @@ async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow
     let file = std::fs::File::create_new(output);
     let mut file = file.with_context(|| format!("{} cannot be made", output.display()))?;
     client.copy(&path, &mut file).await
-}
-
-fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn list(entries: &[Entry], now: Timestamp) -> String {
@@ -106,8 +103,8 @@ fn state(entry: &Entry, now: Timestamp) -> String {
     }
     let attempts = entry.recipients.iter().map(|recipient| recipient.attempts).max().unwrap_or(0);
     match entry.due() {
-        Some(due) if due <= now => format!("due, {}", plural(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt")),
-        Some(due) => format!("next attempt {}, {}", relative(due, now), plural(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt")),
+        Some(due) if due <= now => format!("due, {}", plural(u64::from(attempts), "attempt")),
+        Some(due) => format!("next attempt {}, {}", relative(due, now), plural(u64::from(attempts), "attempt")),
         None => "settled".to_owned(),
     }
 }
@@ -136,7 +133,7 @@ fn show_recipient(recipient: &RecipientState, now: Timestamp) -> Result<String, 
     };
     let mut text = String::new();
     writeln!(text, "<{}>", recipient.recipient.address)?;
-    writeln!(text, "  {progress}; {}", plural(usize::try_from(recipient.attempts).unwrap_or(usize::MAX), "attempt"))?;
+    writeln!(text, "  {progress}; {}", plural(u64::from(recipient.attempts), "attempt"))?;
     if let Some(at) = recipient.last_attempt {
         writeln!(text, "  last attempt {}", relative(at, now))?;
     }

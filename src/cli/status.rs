@@ -6,7 +6,7 @@ use super::{
     account,
     arguments::JsonArguments,
     client::Client,
-    output::{print, print_json, span},
+    output::{plural, print, print_json, span},
 };
 use crate::{admin::Status, clock::Clock, model::Timestamp};
 
@@ -24,7 +24,7 @@ fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
     let uptime = span(std::time::Duration::from_secs(status.uptime_seconds));
     writeln!(text, "postroom {} on {}: {ready}; up {uptime}", status.version, status.hostname)?;
     for listener in &status.listeners {
-        writeln!(text, "listening  {} ({:?})", listener.address, listener.tls)?;
+        writeln!(text, "listening  {} ({:?}, tls {:?})", listener.address, listener.protocol, listener.tls)?;
     }
     if let Some(admin) = status.admin {
         writeln!(text, "health     http://{admin}/readyz")?;
@@ -33,7 +33,7 @@ fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
         writeln!(text, "metrics    http://{metrics}/metrics")?;
     }
     writeln!(text, "data       {}", status.data_dir.display())?;
-    writeln!(text, "queue      {} messages", status.queue_messages)?;
+    writeln!(text, "queue      {}", plural(status.queue_messages, "message"))?;
     if let Some(recovery) = &status.recovery {
         let put_right = recovery.readmitted + recovery.rebuilt + recovery.doubtful;
         if put_right > 0 || !recovery.quarantined.is_empty() || !recovery.without_file.is_empty() {

@@ -141,16 +141,17 @@ impl Daemon {
     /// Binds all, then serves: a daemon that cannot take one address takes no mail on another.
     fn bind_listeners(&mut self, receiving: Receiving, mut sockets: Sockets) -> Result<(), DaemonError> {
         let mut bound = Vec::new();
-        for settings in &self.config.listeners {
+        for settings in self.config.listeners.clone() {
             let inherited = sockets.take(settings.address);
-            bound.push((settings.tls, Listener::bind(settings, inherited)?));
+            let listener = Listener::bind(&settings, inherited)?;
+            bound.push((settings, listener));
         }
         if let Some(stray) = sockets.left_over() {
             return Err(DaemonError::StraySocket(stray));
         }
         let reception = Reception::new(receiving, self.tls.clone());
-        for (tls, listener) in bound {
-            self.admin.listening(listener.address(), tls);
+        for (settings, listener) in bound {
+            self.admin.listening(listener.address(), &settings);
             let (reception, stop) = (reception.clone(), self.stop_mail.subscribe());
             self.mail.spawn(async move {
                 listener.run(reception, stop).await;

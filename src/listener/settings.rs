@@ -14,7 +14,7 @@ pub struct ListenerSettings {
 }
 
 /// `protocol` of a listener.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// Takes mail.
