@@ -1,6 +1,6 @@
-//! The way out against a server of another make: Postfix's smtp-sink, over real sockets.
+//! The way out against servers of another make, over real sockets: Postfix's smtp-sink, and the sandbox with its faults.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a broken helper should stop the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a broken helper should stop the test")]
 
 use std::{
     io,
@@ -14,7 +14,11 @@ use postroom::{
     message::Text,
     metrics::Metrics,
     model::{BodyKind, Recipient, ReversePath},
-    upstream::{Connection, Counted, Destination, Handover, Outcome, Security, Timeouts, Upstream, Verification},
+    sandbox::{RunningSandbox, Sandbox, SandboxSettings},
+    upstream::{
+        Auth, AuthMethod, Concern, Connection, Counted, Destination, Handover, Outcome, SecretSource, Security, Stage, Timeouts, Upstream,
+        Verification,
+    },
 };
 use tempfile::TempDir;
 use tokio::net::UnixStream;
@@ -153,5 +157,139 @@ async fn a_refusal_of_one_command_is_the_verdict_and_the_connection_lives_on() {
             assert_eq!(report.recipients.first().unwrap().outcome, Outcome::Retry, "{command}: {report:?}");
             assert!(connection.is_reusable(), "{command}");
         }
+    }
+}
+
+/// A sandbox, and an account that fits it.
+struct Tenant {
+    sandbox: RunningSandbox,
+    upstream: Upstream,
+    _folder: TempDir,
+}
+
+impl Tenant {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = SandboxSettings::new(folder.path().join("sandbox"));
+        settings.timing.tarpit = Duration::ZERO;
+        settings.timing.drip = Duration::ZERO;
+        let sandbox = Sandbox::start(settings).await.unwrap();
+        let secret_file = folder.path().join("password");
+        std::fs::write(&secret_file, "sandbox\n").unwrap();
+        // What is silent is silent for ever; what answers does so at once.
+        let patience = Duration::from_secs(1);
+        let destination = Destination {
+            host: "localhost".to_owned(),
+            port: sandbox.submission().port(),
+            security: Security::StartTls,
+            verify: Verification::Required,
+            ca_file: Some(sandbox.dir().join("ca.pem")),
+            auth: Some(Auth { method: AuthMethod::Login, user: "scanner@contoso.com".to_owned(), secret: SecretSource::File(secret_file) }),
+            helo: "postroom.example.com".to_owned(),
+            timeouts: Timeouts {
+                connect: patience,
+                greeting: patience,
+                command: patience,
+                data: patience,
+                block: patience,
+                end_of_data: patience,
+            },
+        };
+        let upstream = Upstream::new(destination, Clock::system(), Metrics::new()).unwrap();
+        Self { sandbox, upstream, _folder: folder }
+    }
+
+    /// One message under a fault: where it ended, for whom, and how.
+    async fn attempt(&self, fault: &str) -> (Stage, Concern, Outcome) {
+        self.sandbox.switch_faults(&[fault]).unwrap();
+        let verdict = match self.upstream.connect().await {
+            Ok(mut connection) => {
+                let mut handover = handover(&["ann@contoso.com"], b"From: <scanner@contoso.com>\r\n\r\n.Scan\r\n".to_vec());
+                handover.sender = ReversePath::Mailbox("scanner@contoso.com".parse().unwrap());
+                let mut report = connection.send(handover).await;
+                assert_eq!(
+                    report.account.is_some(),
+                    report.recipients.iter().any(|verdict| verdict.concern == Concern::Account),
+                    "{fault}"
+                );
+                report.recipients.remove(0)
+            }
+            Err(trouble) => trouble.verdict,
+        };
+        self.sandbox.switch_faults::<&str>(&[]).unwrap();
+        (verdict.stage, verdict.concern, verdict.outcome)
+    }
+}
+
+#[tokio::test]
+async fn mail_arrives_at_exchange_online_as_it_was() {
+    let tenant = Tenant::start().await;
+    let mut connection = tenant.upstream.connect().await.unwrap();
+    let text = b"From: <scanner@contoso.com>\r\nMessage-ID: <1@contoso.com>\r\n\r\n.dots\r\n..\r\n.\r\nend".to_vec();
+    let mut handover = handover(&["ann@contoso.com", "bob@example.org"], text.clone());
+    handover.sender = ReversePath::Mailbox("scanner@contoso.com".parse().unwrap());
+    let report = connection.send(handover).await;
+    assert!(report.recipients.iter().all(|verdict| verdict.outcome == Outcome::Deliver), "{report:?}");
+    connection.quit().await;
+    let messages = tenant.sandbox.messages();
+    let [kept] = messages.as_slice() else { panic!("one message was sent, {} arrived", messages.len()) };
+    assert_eq!(std::fs::read(kept.file.as_ref().unwrap()).unwrap(), [text, b"\r\n".to_vec()].concat());
+}
+
+#[tokio::test]
+async fn every_fault_of_exchange_online_has_its_outcome() {
+    use Concern::{Account, Message, Recipient};
+    use Outcome::{Deliver, Doubt, Fail, Pause, Retry, Stop};
+
+    let minute = Pause(Duration::from_secs(60));
+    let tenant = Tenant::start().await;
+    for (fault, stage, concern, outcome) in [
+        ("greeting-421", Stage::Greeting, Account, minute),
+        ("greeting-drop", Stage::Greeting, Account, minute),
+        ("greeting-reset", Stage::Greeting, Account, minute),
+        ("greeting-silence", Stage::Greeting, Account, minute),
+        ("greeting-garbage", Stage::Greeting, Account, minute),
+        ("greeting-slow", Stage::EndOfData, Message, Deliver),
+        ("ehlo-451", Stage::Ehlo, Account, minute),
+        ("reply-helo-name", Stage::Ehlo, Account, Stop),
+        ("starttls-454", Stage::Ehlo, Account, minute),
+        ("no-starttls", Stage::Ehlo, Account, Stop),
+        ("tls-drop", Stage::Tls, Account, minute),
+        ("tls-silence", Stage::Tls, Account, minute),
+        ("tls-garbage", Stage::Tls, Account, Stop),
+        ("tls-wrong-name", Stage::Tls, Account, Stop),
+        ("tls-untrusted", Stage::Tls, Account, Stop),
+        ("tls-expired", Stage::Tls, Account, Stop),
+        ("no-auth", Stage::Auth, Account, Stop),
+        ("auth-535", Stage::Auth, Account, Stop),
+        ("auth-454", Stage::Auth, Account, minute),
+        ("auth-drop", Stage::Auth, Account, minute),
+        ("auth-silence", Stage::Auth, Account, minute),
+        ("reply-smtp-auth-tenant", Stage::Auth, Account, Stop),
+        ("reply-sts-unreachable", Stage::Auth, Account, Pause(Duration::from_secs(300))),
+        ("mail-451", Stage::MailFrom, Message, Retry),
+        ("mail-550", Stage::MailFrom, Message, Fail),
+        ("mail-reset", Stage::MailFrom, Message, Retry),
+        ("reply-not-authenticated", Stage::MailFrom, Account, Stop),
+        ("rcpt-450", Stage::RcptTo, Recipient, Retry),
+        ("rcpt-550", Stage::RcptTo, Recipient, Fail),
+        ("rcpt-421", Stage::RcptTo, Message, Retry),
+        ("rcpt-garbage", Stage::RcptTo, Message, Retry),
+        ("data-451", Stage::Data, Message, Retry),
+        ("data-354-drop", Stage::EndOfData, Message, Doubt),
+        ("eod-451", Stage::EndOfData, Message, Retry),
+        ("eod-554", Stage::EndOfData, Message, Fail),
+        ("eod-slow", Stage::EndOfData, Message, Deliver),
+        ("eod-drop", Stage::EndOfData, Message, Doubt),
+        ("eod-drop-lost", Stage::EndOfData, Message, Doubt),
+        ("eod-silence", Stage::EndOfData, Message, Doubt),
+        ("eod-garbage", Stage::EndOfData, Message, Doubt),
+        ("long-554", Stage::EndOfData, Message, Fail),
+        ("eod-432", Stage::EndOfData, Account, Pause(Duration::from_secs(20))),
+        ("eod-554-quota", Stage::EndOfData, Account, Pause(Duration::from_secs(1800))),
+        ("eod-sendas", Stage::EndOfData, Message, Fail),
+        ("quit-drop", Stage::EndOfData, Message, Deliver),
+    ] {
+        assert_eq!(tenant.attempt(fault).await, (stage, concern, outcome), "{fault}");
     }
 }

@@ -186,7 +186,8 @@ impl Upstream {
         match security {
             Security::None | Security::Implicit => {}
             Security::StartTls => {
-                let stream = self.start_tls(wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
+                self.start_tls(&mut wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
+                let stream = wire.into_stream().map_err(broken)?;
                 wire = Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(broken)?);
                 // RFC 3207 4.2: what was said before the handshake is forgotten.
                 offers = self.ehlo(&mut wire).await?;
@@ -217,14 +218,13 @@ impl Upstream {
     }
 
     /// RFC 3207. Without the offer nothing is sent: who can hide the keyword can read what follows.
-    async fn start_tls(&self, mut wire: Wire, offers: &Offers) -> Result<Box<dyn Stream>, Fault> {
+    async fn start_tls(&self, wire: &mut Wire, offers: &Offers) -> Result<(), Fault> {
         if !offers.starttls {
             return Err(Fault::Failed(words::NO_STARTTLS.to_owned()));
         }
         let within = self.destination.timeouts.command;
         wire.write(b"STARTTLS\r\n", within).await?;
-        positive(wire.reply(within).await)?;
-        wire.into_stream()
+        positive(wire.reply(within).await).map(drop)
     }
 
     /// RFC 4954.

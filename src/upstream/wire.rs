@@ -35,6 +35,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// Words that `classify` knows our own findings by.
+pub(super) mod words {
+    pub(in crate::upstream) const AHEAD_OF_TLS: &str = "something was sent in the clear behind the answer to STARTTLS";
+}
+
 /// A stream and what was read ahead of it.
 pub(super) struct Wire {
     stream: Box<dyn Stream>,
@@ -143,11 +148,7 @@ impl Wire {
     ///
     /// RFC 3207 4.2, CVE-2011-0411: what was sent ahead of the handshake is not protected by it. A server that does so is not trusted.
     pub(super) fn into_stream(self) -> Result<Box<dyn Stream>, Fault> {
-        if self.input.is_empty() {
-            Ok(self.stream)
-        } else {
-            Err(Fault::Failed("the server, or someone between, sent more than the answer to STARTTLS before the handshake".to_owned()))
-        }
+        if self.input.is_empty() { Ok(self.stream) } else { Err(Fault::Failed(words::AHEAD_OF_TLS.to_owned())) }
     }
 
     /// Says QUIT, waits a moment for the answer, closes. RFC 5321 4.1.1.10: the client should not close before the answer.

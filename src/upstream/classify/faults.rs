@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::upstream::{Fault, Outcome, Stage, connection, session, tls};
+use crate::upstream::{Fault, Outcome, Stage, connection, session, tls, wire};
 
 /// Between attempts to reach a server that is not there. The queue lets repeated pauses grow.
 const UNREACHABLE: Duration = Duration::from_secs(60);
@@ -127,6 +127,14 @@ const OWN_WORDS: &[(&str, Finding)] = &[
             Outcome::Stop,
             "The server answered the TLS handshake with something else. Check that port and tls of the account belong together: 587 and 25 \
              want \"starttls\", 465 wants \"implicit\".",
+        ),
+    ),
+    (
+        wire::words::AHEAD_OF_TLS,
+        (
+            Outcome::Stop,
+            "The server, or someone in between, sent something in the clear where TLS should have begun. Look for a device that tampers with \
+             the connection; if there is none, whoever runs the server has to update it.",
         ),
     ),
     (

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::Reply,
-    upstream::{connection, session, tls},
+    upstream::{connection, session, tls, wire},
 };
 
 const STAGES: [Stage; 11] = [Connect, Tls, Greeting, Ehlo, Token, Auth, MailFrom, RcptTo, Data, Body, EndOfData];
@@ -445,6 +445,7 @@ fn what_we_find_out_ourselves_has_its_own_advice() {
         (Tls, tls::words::UNKNOWN_ISSUER, "account stop", "ca_file"),
         (Tls, tls::words::BAD_CERTIFICATE, "account stop", "certificate"),
         (Tls, tls::words::NOT_TLS, "account stop", "587"),
+        (Tls, wire::words::AHEAD_OF_TLS, "account stop", "tampers"),
         (Tls, tls::words::NO_COMMON_VERSION, "account stop", "1.2"),
         (Body, connection::words::UNREADABLE, "message retry", "data_dir"),
     ] {

@@ -133,7 +133,7 @@ async fn what_is_slipped_in_before_the_handshake_is_not_believed() {
     let (ours, theirs) = pipe();
     let _server = injected.serve(theirs);
     let trouble = upstream(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.concern), (Stage::Ehlo, Concern::Account));
+    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
 }
 
 #[tokio::test]
