@@ -52,12 +52,17 @@ pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<
             core.changed.notify_one();
         }
         // Also makes the outcome of the message before durable.
-        if let Err(problem) = core.on_disk(core.spool.sync()).await {
+        let (stored, text) = tokio::join!(core.on_disk(core.spool.sync()), core.on_disk(core.prepare(&account, &claim.entry)));
+        if let Err(problem) = stored {
             core.abandon(&account, &claim, &problem);
             break;
         }
-        let Some(text) = core.open(&account, &claim).await else {
-            continue;
+        let text = match text {
+            Ok(text) => text,
+            Err(problem) => {
+                core.do_without(&account, &claim, &problem).await;
+                continue;
+            }
         };
         core.metrics.sending().attempts.inc();
         let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
@@ -143,14 +148,10 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// The text of a claimed message, edited. One that cannot be read is put aside, and the claim given back.
-    async fn open(&self, account: &Account<T>, claim: &Claim) -> Option<Outgoing<MessageReader>> {
-        let problem = match self.on_disk(self.prepare(account, &claim.entry)).await {
-            Ok(text) => return Some(text),
-            Err(problem) => problem,
-        };
+    /// A claimed message that cannot be read is put aside, or left for later.
+    async fn do_without(&self, account: &Account<T>, claim: &Claim, problem: &SpoolError) {
         let id = claim.entry.id;
-        let lost = match &problem {
+        let lost = match problem {
             SpoolError::Unreadable { .. } | SpoolError::NotFound(_) => true,
             SpoolError::Io { source, .. } => source.kind() == ErrorKind::NotFound,
             SpoolError::Full | SpoolError::Locked(_) | SpoolError::Index(_) => false,
@@ -161,9 +162,9 @@ impl<T: Transport> Core<T> {
             error!(%id, %problem, "message not read");
             self.give_back(account, claim, self.clock.now().plus(READ_AGAIN));
         }
-        None
     }
 
+    /// The text of a claimed message, edited.
     async fn prepare(&self, account: &Account<T>, entry: &Entry) -> Result<Outgoing<MessageReader>, SpoolError> {
         let settings = &account.settings;
         let text = self.spool.body(entry.id).await?;

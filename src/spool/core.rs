@@ -115,9 +115,13 @@ impl Core {
         }
     }
 
+    pub(super) fn count(&self) {
+        self.metrics.storage().queue_messages.set(i64::try_from(self.index.count()).unwrap_or(i64::MAX));
+    }
+
     /// The queue may have something to do.
     pub(super) fn wake(&self) {
-        self.metrics.storage().queue_messages.set(i64::try_from(self.index.count()).unwrap_or(i64::MAX));
+        self.count();
         // All who wait, and whoever comes next: a wakeup between two waits must not be lost.
         self.wakeups.notify_waiters();
         self.wakeups.notify_one();

@@ -129,8 +129,14 @@ impl Spool {
     /// # Errors
     /// When a message to be put or removed is not in the queue, or the index cannot be written; then nothing is changed.
     pub fn apply(&self, change: Change) -> Result<(), SpoolError> {
-        self.0.core.index.apply(change)?;
-        self.0.core.wake();
+        let core = &self.0.core;
+        core.index.apply(change)?;
+        // Waking the queue for its own claims and deliveries would cost more than they do.
+        if core.index.has_become_due_sooner() {
+            core.wake();
+        } else {
+            core.count();
+        }
         Ok(())
     }
 

@@ -5,7 +5,10 @@
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde::de::DeserializeOwned;
@@ -30,6 +33,7 @@ pub(super) struct Index {
     writer: Mutex<()>,
     tally: Mutex<Tally>,
     doomed: Mutex<Vec<MessageId>>,
+    sooner: AtomicBool,
     disk: Disk,
 }
 
@@ -56,7 +60,7 @@ impl Index {
             tally.messages += 1;
         }
         let (tally, writer, doomed) = (Mutex::new(tally), Mutex::default(), Mutex::default());
-        Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, disk })
+        Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, sooner: AtomicBool::new(false), disk })
     }
 
     /// Adds messages that are new, all in one batch.
@@ -80,7 +84,13 @@ impl Index {
         })?;
         lock(&self.tally).follow(&effect);
         lock(&self.doomed).extend(effect.doomed);
+        self.sooner.fetch_or(effect.sooner, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether anything has become due sooner than before, since this was last asked.
+    pub(super) fn has_become_due_sooner(&self) -> bool {
+        self.sooner.swap(false, Ordering::Relaxed)
     }
 
     /// Makes durable what was written before the call; yields the messages whose removal is durable with it.

@@ -25,7 +25,9 @@ pub struct MessageReader {
     file: Arc<File>,
     path: Arc<PathBuf>,
     extent: Extent,
-    /// Octets of text already read.
+    /// The first chunk, read when the file was opened: for most messages that is all, and one errand to another thread.
+    first: Option<Vec<u8>>,
+    /// Octets of text already read from the file.
     read: u64,
 }
 
@@ -33,7 +35,9 @@ impl MessageReader {
     pub(super) async fn open(path: PathBuf) -> Result<Self, SpoolError> {
         blocking(move || {
             let (file, extent) = open(&path)?;
-            Ok(Self { file: Arc::new(file), path: Arc::new(path), extent, read: 0 })
+            let length = extent.size.min(CHUNK_OCTETS);
+            let first = read_chunk(&file, &path, Vec::new(), extent.text_at, length)?;
+            Ok(Self { file: Arc::new(file), path: Arc::new(path), extent, first: Some(first), read: length })
         })
         .await
     }
@@ -49,22 +53,27 @@ impl MessageReader {
     /// # Errors
     /// When the disk refuses.
     pub async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), SpoolError> {
+        if let Some(first) = self.first.take() {
+            *buffer = first;
+            return Ok(());
+        }
         let length = self.extent.size.saturating_sub(self.read).min(CHUNK_OCTETS);
         buffer.clear();
         if length == 0 {
             return Ok(());
         }
-        let mut chunk = std::mem::take(buffer);
+        let chunk = std::mem::take(buffer);
         let (file, path, offset) = (Arc::clone(&self.file), Arc::clone(&self.path), self.extent.text_at.saturating_add(self.read));
-        *buffer = blocking(move || {
-            chunk.resize(usize::try_from(length).unwrap_or(0), 0);
-            file.read_exact_at(&mut chunk, offset).map_err(|e| SpoolError::io("read", &path, e))?;
-            Ok(chunk)
-        })
-        .await?;
+        *buffer = blocking(move || read_chunk(&file, &path, chunk, offset, length)).await?;
         self.read = self.read.saturating_add(length);
         Ok(())
     }
+}
+
+fn read_chunk(file: &File, path: &Path, mut chunk: Vec<u8>, offset: u64, length: u64) -> Result<Vec<u8>, SpoolError> {
+    chunk.resize(usize::try_from(length).unwrap_or(0), 0);
+    file.read_exact_at(&mut chunk, offset).map_err(|e| SpoolError::io("read", path, e))?;
+    Ok(chunk)
 }
 
 /// Whether a spool file begins as it should and is as long as it says.

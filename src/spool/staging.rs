@@ -32,6 +32,8 @@ pub(super) struct Effect {
     pub(super) waiting_more: Vec<(AccountName, DeviceName)>,
     pub(super) waiting_less: Vec<(AccountName, DeviceName)>,
     pub(super) journal_lines: u64,
+    /// Something is due sooner than before: the queue must look.
+    pub(super) sooner: bool,
     /// Settled messages, whose files go after the next sync.
     pub(super) doomed: Vec<MessageId>,
 }
@@ -99,6 +101,8 @@ impl Staging {
         let place = |entry: &Entry| entry.due().map(|due| keys::due(&entry.account, &entry.device, due, entry.id));
         let old = before.and_then(|before| Some((before, before.due()?)));
         let new = place(&entry);
+        let was_due = old.as_ref().map(|(_before, due)| *due);
+        self.effect.sooner |= entry.due().is_some_and(|due| was_due.is_none_or(|was_due| due < was_due));
         if old.as_ref().and_then(|(before, _due)| place(before)) != new {
             if let Some((before, due)) = old {
                 self.forget_due(before, due);
