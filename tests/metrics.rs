@@ -1,5 +1,4 @@
 //! `docs/metrics.md` lists every metric that is served, with the help that a scrape shows, and no other.
-#![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
