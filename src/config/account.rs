@@ -1,6 +1,6 @@
 //! `[[account]]`: one way out. Where it leads is in `destination.rs`.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use super::{
     destination,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     device::Pattern,
-    model::{AccountName, Address},
+    model::{AccountName, Address, ByteSize},
     queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
 };
 
@@ -109,6 +109,11 @@ pub(super) const LIMIT_KEYS: &[Key] = &[
     Key { name: "recipients_per_day", shown: Shown::As("10000"), about: "Recipients in any 24 hours." },
     Key { name: "recipients_per_message", shown: Shown::As("500"), about: "Recipients of one transaction; more are sent in parts." },
     Key { name: "connections", shown: Shown::As("3"), about: "Connections at once." },
+    Key {
+        name: "message_size",
+        shown: Shown::As("\"35MB\""),
+        about: "The largest message. A larger one fails before any attempt, and the notice says why.",
+    },
 ];
 
 pub(super) const BATCH_KEYS: &[Key] = &[
@@ -136,7 +141,6 @@ pub(super) const SENDER_KEYS: &[Key] = &[
 
 /// Messages in one go, unless configured: a minute's worth for Exchange Online.
 const BATCH: u32 = 30;
-const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
 /// More recipients than this in one transaction no server takes.
 const MOST_RECIPIENTS: usize = 100_000;
 const MOST_CONNECTIONS: usize = 1000;
@@ -211,6 +215,7 @@ fn limits(table: &Table<'_>, preset: &Preset) -> LimitSettings {
         recipients_per_day: rate(table, "recipients_per_day", known.recipients_per_day),
         recipients_per_message: table.number("recipients_per_message", 1, MOST_RECIPIENTS).unwrap_or(known.recipients_per_message),
         connections: table.number("connections", 1, MOST_CONNECTIONS).unwrap_or(known.connections),
+        message_size: message_size(table, known.message_size),
     };
     let above = |name: &'static str, ours: Option<u32>, theirs: Option<u32>| {
         if let Some(theirs) = theirs
@@ -239,14 +244,22 @@ fn rate(table: &Table<'_>, name: &'static str, known: Option<u32>) -> Option<u32
     }
 }
 
+fn message_size(table: &Table<'_>, known: Option<ByteSize>) -> Option<ByteSize> {
+    match table.text("message_size").as_deref() {
+        None => known,
+        Some("none") => None,
+        Some(_) => table.size("message_size").or(known),
+    }
+}
+
 fn batch(table: &Table<'_>) -> BatchSettings {
     let words = [("never", Split::Never), ("always", Split::Always), ("on_failure", Split::OnFailure)];
     let interval = table.duration("interval").unwrap_or_default();
-    if interval > LONGEST_REST {
+    if interval > BatchSettings::LONGEST_REST {
         table.error("interval", "is longer than a day; write for example \"60s\"");
     }
     BatchSettings {
-        messages: table.number("messages", 1, 1_000_000).unwrap_or(BATCH),
+        messages: table.number("messages", 1, BatchSettings::MOST_MESSAGES).unwrap_or(BATCH),
         interval,
         split: table.choice("split", &words).unwrap_or(Split::OnFailure),
     }

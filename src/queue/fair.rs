@@ -8,7 +8,7 @@ use crate::model::{AccountName, DeviceName};
 pub(super) type Line = (DeviceName, AccountName);
 
 /// Whose turn it was last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     last: Option<Line>,
 }

@@ -49,6 +49,13 @@ impl Attempt {
         Self { since: now, recipients }
     }
 
+    /// All who wait, as they are: there will be no attempt.
+    pub(super) fn without(entry: &Entry, now: Timestamp) -> Self {
+        let waiting = entry.recipients.iter().enumerate().filter(|(_, recipient)| recipient.due().is_some());
+        let recipients = waiting.map(|(index, recipient)| Before { index, last_attempt: recipient.last_attempt }).collect();
+        Self { since: now, recipients }
+    }
+
     /// The attempt was never made, because of us: everything is as before, and due then.
     pub(super) fn undo(&self, entry: &mut Entry, due: Timestamp) {
         for before in &self.recipients {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     device::{FromIdentity, Pattern},
-    model::{AccountName, Address, DeviceName},
+    model::{AccountName, Address, ByteSize, DeviceName},
     upstream::Destination,
 };
 
@@ -38,6 +38,8 @@ pub struct LimitSettings {
     pub recipients_per_message: usize,
     /// Connections at once.
     pub connections: usize,
+    /// Octets of one message; a larger one fails before any attempt.
+    pub message_size: Option<ByteSize>,
 }
 
 /// `batch = { messages, interval, split }`.

@@ -3,6 +3,8 @@
 mod budgets;
 mod days;
 mod faults;
+mod forecasts;
 mod house;
 mod people;
+mod settings;
 mod texts;

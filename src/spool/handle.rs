@@ -44,6 +44,10 @@ pub(super) struct Inner {
 }
 
 impl Spool {
+    /// Under which the loss of the index is remembered ([`Spool::recall`], as a [`Timestamp`]): charges, conditions and settings are
+    /// gone with it. Whoever has taken that into account forgets it ([`Change::remember`]).
+    pub const LOST_INDEX: (&'static str, &'static str) = ("index", "lost");
+
     /// Opens or creates the spool, and starts recovery, which goes on in the background: [`Spool::recovered`].
     /// `route` names the account of a message (by its device) when an entry has to be rebuilt from its file.
     ///

@@ -63,6 +63,11 @@ impl Index {
         Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, sooner: AtomicBool::new(false), disk })
     }
 
+    /// True when nothing was there before.
+    pub(super) fn is_new(&self) -> Result<bool, SpoolError> {
+        self.with(|store| Ok(store.is_new()))
+    }
+
     /// Adds messages that are new, all in one batch.
     pub(super) fn admit(&self, entries: Vec<Entry>) -> Result<(), SpoolError> {
         self.write(|_store, staging| entries.into_iter().try_for_each(|entry| staging.admit(entry)))

@@ -73,6 +73,11 @@ impl Store {
         Ok(store)
     }
 
+    /// True when nothing was there before.
+    pub(super) fn is_new(&self) -> bool {
+        !self.db.was_recovered()
+    }
+
     pub(super) fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
         guard(|| self.db.get(key)).map(|value| value.map(|value| value.to_vec()))
     }

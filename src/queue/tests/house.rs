@@ -8,7 +8,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, ByteSize, DeviceName, MessageId, Recipient, Timestamp},
+    model::{AccountName, ByteSize, DeviceName, MessageId, Recipient, ReversePath, Timestamp},
     queue::{
         AccountSettings, Queue, RetrySettings, SenderRewrite,
         double::{Seen, Server},
@@ -56,6 +56,15 @@ impl House {
 
     /// The process dies at once, and starts again after so long.
     pub(super) async fn crash(self, down: Duration) -> Self {
+        self.start_again(down, |_folder| {}).await
+    }
+
+    /// The process dies, and somebody deletes the index.
+    pub(super) async fn lose_index(self) -> Self {
+        self.start_again(Duration::from_secs(1), |folder| std::fs::remove_dir_all(folder.join("index")).unwrap()).await
+    }
+
+    async fn start_again(self, down: Duration, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
         let Self { dir, clock, metrics, server, settings, spool, queue, stop: _stop, running, received } = self;
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
@@ -63,6 +72,7 @@ impl House {
         drop(queue);
         spool.close().await.unwrap();
         drop(spool);
+        meanwhile(dir.path());
         tokio::time::sleep(down).await;
         let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
@@ -91,8 +101,20 @@ impl House {
     }
 
     pub(super) async fn receive_text(&mut self, device: &str, recipients: &[&str], text: &str) -> MessageId {
+        self.receive_whole(device, "mfp1@contoso.com", recipients, text).await
+    }
+
+    /// As [`House::receive`], from a sender.
+    pub(super) async fn receive_as(&mut self, sender: &str) -> MessageId {
+        let text = format!("Subject: {}\r\n\r\nA page.\r\n", self.received);
+        self.received += 1;
+        self.receive_whole("printers", sender, &["r0@contoso.com"], &text).await
+    }
+
+    async fn receive_whole(&mut self, device: &str, sender: &str, recipients: &[&str], text: &str) -> MessageId {
         let _still = stand_still();
         let mut envelope = envelope(self.spool.new_id(), 0);
+        envelope.sender = ReversePath::Mailbox(sender.parse().unwrap());
         envelope.received = self.clock.now();
         envelope.device = DeviceName::from(device);
         envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
