@@ -1,10 +1,11 @@
-//! `postroom account list | enable | disable | login`.
+//! `postroom account list | check | enable | disable | login`.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 
 use super::{
+    account_check,
     arguments::AccountCommand,
     client::Client,
     output::{print, print_json, relative, say, table},
@@ -18,29 +19,31 @@ use crate::{
     upstream::{self, SecretSource},
 };
 
-pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<()> {
-    if let AccountCommand::Login { name } = &command {
-        return sign_in(config, name, clock).await;
-    }
-    let client = Client::of_config(config)?;
+/// What ends sooner is shown with the next step.
+const SOON: Duration = Duration::from_secs(31 * 24 * 3600);
+
+pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::List(arguments) => {
-            let accounts: Vec<AccountStatus> = client.get("/api/v1/accounts").await?;
+            let accounts: Vec<AccountStatus> = Client::of_config(config)?.get("/api/v1/accounts").await?;
             if arguments.json {
-                return print_json(&accounts);
+                print_json(&accounts)?;
+            } else {
+                print(&render(&accounts, clock.now()))?;
             }
-            Ok(print(&render(&accounts, clock.now()))?)
         }
+        AccountCommand::Check { name } => return account_check::check(config, &name, clock).await,
         AccountCommand::Enable { name } => {
-            let () = client.post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &()).await?;
-            Ok(say(&format!("account \"{name}\" is on"))?)
+            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &()).await?;
+            say(&format!("account \"{name}\" is on"))?;
         }
         AccountCommand::Disable { name } => {
-            let () = client.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
-            Ok(say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?)
+            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
+            say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?;
         }
-        AccountCommand::Login { .. } => Ok(()),
+        AccountCommand::Login { name } => sign_in(config, &name, clock).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Works without the daemon, which finds the sign-in when it next needs a token. Run it as the daemon's user: it writes into its folder.
@@ -90,6 +93,9 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
     for account in accounts {
         if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &account.state {
             text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
+        }
+        if let Some(expiry) = account.credential.filter(|expiry| expiry.ends.since(now) < SOON) {
+            text.push_str(&format!("\n{}: {}\n  {}\n", account.name, expiry.sentence(now), expiry.kind.advice()));
         }
         if let Some(free) = account.budget_free_at {
             text.push_str(&format!("\n{}: the budget is used up; next message {}\n", account.name, relative(free, now)));

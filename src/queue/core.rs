@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{AccountName, MessageId, Timestamp},
+    oauth::Expiry,
     queue::{
         AccountSettings, QueueError, RetrySettings,
         account::{Condition, News},
@@ -81,6 +82,8 @@ pub(super) struct Desk {
     /// One of them has not got to its first claim yet. Only one at a time: the others wait for its success.
     pub(super) starting: bool,
     pub(super) last_delivery: Option<Timestamp>,
+    /// When what it logs in with ends, as last looked at.
+    pub(super) expiry: Option<Expiry>,
 }
 
 /// A connection that nobody uses.
@@ -236,7 +239,7 @@ impl Desk {
         let condition = spool.recall::<Condition>(REMEMBERED, settings.name.as_str()).ok().flatten();
         let condition = condition.map_or_else(Condition::ready, |condition| condition.restored(clock.now()));
         let (batch, turns) = (Batch::new(&settings.batch), Turns::default());
-        Ok(Self { condition, ledger, steady, batch, turns, workers: 0, starting: false, last_delivery: None })
+        Ok(Self { condition, ledger, steady, batch, turns, workers: 0, starting: false, last_delivery: None, expiry: None })
     }
 
     /// What may begin now, or how long to wait; none while that depends on attempts under way.

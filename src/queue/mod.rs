@@ -6,6 +6,7 @@
 //!   `outcome` (what a report means for the message)
 //! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
 //!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` (what a person may do)
+//! - `credential`: when what an account logs in with ends
 //! - `transport`: the way out as the queue sees it; `outgoing`: what goes out; `steady`: a clock that never steps
 
 mod account;
@@ -13,6 +14,7 @@ mod batch;
 mod claim;
 mod conclusion;
 mod core;
+mod credential;
 mod fair;
 mod ledger;
 mod operator;

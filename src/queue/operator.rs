@@ -156,6 +156,9 @@ impl<T: Transport> Queue<T> {
     /// When there is no such account, or the disk refuses.
     pub async fn set_enabled(&self, account: &AccountName, enabled: Enabled) -> Result<(), QueueError> {
         let account = self.0.account(account).ok_or_else(|| QueueError::NoSuchAccount(account.clone()))?;
+        if enabled == Enabled::On {
+            account.transport.mended().await;
+        }
         let condition = {
             let mut desk = account.desk();
             desk.condition.set_enabled(enabled);
@@ -198,6 +201,7 @@ impl<T: Transport> Queue<T> {
             recipients_last_day: u32::try_from(day).unwrap_or(u32::MAX),
             budget_free_at: desk.ledger.free_at(now, 1).filter(|at| *at > now),
             last_delivery: desk.last_delivery,
+            credential: desk.expiry,
         }
     }
 }
