@@ -248,6 +248,7 @@ fn presets_know_the_usual_services() {
     };
     check("office365", "smtp.office365.com", 587, 500);
     check("office365-gcc-high", "smtp.office365.us", 587, 500);
+    check("office365-dod", "outlook-dod.office365.us", 587, 500);
     check("office365-china", "smtp.partner.outlook.cn", 587, 500);
     check("hve", "smtp.hve.mx.microsoft", 587, 50);
     check("azure-communication-services", "smtp.azurecomm.net", 587, 50);

@@ -1,10 +1,11 @@
-//! `postroom account list | enable | disable | settings | set | restore-defaults | forget-budget | login`.
+//! `postroom account list | check | enable | disable | settings | set | restore-defaults | forget-budget | login`.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 
 use super::{
+    account_check,
     arguments::AccountCommand,
     client::Client,
     output::{Answer, confirm, print, print_json, relative, say, table},
@@ -19,55 +20,59 @@ use crate::{
     upstream::{self, SecretSource},
 };
 
-pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<()> {
-    if let AccountCommand::Login { name } = &command {
-        return sign_in(config, name, clock).await;
-    }
-    let client = Client::of_config(config)?;
+/// What ends sooner is shown with the next step.
+const SOON: Duration = Duration::from_secs(31 * 24 * 3600);
+
+pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::List(arguments) => {
-            let accounts: Vec<AccountStatus> = client.get("/api/v1/accounts").await?;
+            let accounts: Vec<AccountStatus> = Client::of_config(config)?.get("/api/v1/accounts").await?;
             if arguments.json {
-                return print_json(&accounts);
+                print_json(&accounts)?;
+            } else {
+                print(&render(&accounts, clock.now()))?;
             }
-            Ok(print(&render(&accounts, clock.now()))?)
         }
+        AccountCommand::Check { name } => return account_check::check(config, &name, clock).await,
         AccountCommand::Enable { name } => {
-            let () = client.post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &()).await?;
-            Ok(say(&format!("account \"{name}\" is on"))?)
+            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &()).await?;
+            say(&format!("account \"{name}\" is on"))?;
         }
         AccountCommand::Disable { name } => {
-            let () = client.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
-            Ok(say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?)
+            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
+            say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?;
         }
         AccountCommand::Settings { name, json } => {
-            let rows: Vec<SettingStatus> = client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
-            if json.json { print_json(&rows) } else { Ok(print(&render_settings(&rows, clock.now()))?) }
+            let rows: Vec<SettingStatus> = Client::of_config(config)?.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
+            if json.json { print_json(&rows)? } else { print(&render_settings(&rows, clock.now()))? }
         }
         AccountCommand::Set { name, settings } => {
             let request = SetRequest { set: settings.into_iter().collect(), by: person() };
-            let rows: Vec<SettingStatus> = client.post(&format!("/api/v1/accounts/{}/settings", encoded(&name)), &request).await?;
-            Ok(print(&render_settings(&rows, clock.now()))?)
+            let path = format!("/api/v1/accounts/{}/settings", encoded(&name));
+            let rows: Vec<SettingStatus> = Client::of_config(config)?.post(&path, &request).await?;
+            print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::RestoreDefaults { name, yes } => {
             let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
             if !yes && confirm(&question)? == Answer::No {
-                return Ok(());
+                return Ok(ExitCode::SUCCESS);
             }
             let request = RestoreRequest { by: person() };
-            let rows: Vec<SettingStatus> = client.post(&format!("/api/v1/accounts/{}/restore-defaults", encoded(&name)), &request).await?;
-            Ok(print(&render_settings(&rows, clock.now()))?)
+            let path = format!("/api/v1/accounts/{}/restore-defaults", encoded(&name));
+            let rows: Vec<SettingStatus> = Client::of_config(config)?.post(&path, &request).await?;
+            print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::ForgetBudget { name, yes } => {
             if !yes && confirm(FORGET_QUESTION)? == Answer::No {
-                return Ok(());
+                return Ok(ExitCode::SUCCESS);
             }
             let request = RestoreRequest { by: person() };
-            let () = client.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request).await?;
-            Ok(say(&format!("account \"{name}\" has its whole budget again"))?)
+            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request).await?;
+            say(&format!("account \"{name}\" has its whole budget again"))?;
         }
-        AccountCommand::Login { .. } => Ok(()),
+        AccountCommand::Login { name } => sign_in(config, &name, clock).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 const FORGET_QUESTION: &str = "\
@@ -157,6 +162,9 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
             ));
         } else if let Some(free) = account.budget_free_at {
             text.push_str(&format!("\n{}: the budget of this minute is used up; next message {}\n", account.name, relative(free, now)));
+        }
+        if let Some(expiry) = account.credential.filter(|expiry| expiry.ends.since(now) < SOON) {
+            text.push_str(&format!("\n{}: {}\n  {}\n", account.name, expiry.sentence(now), expiry.kind.advice()));
         }
     }
     text

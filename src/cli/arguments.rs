@@ -137,6 +137,8 @@ pub(super) enum QueueCommand {
 pub(super) enum AccountCommand {
     /// Lists the ways out, with their state and budget.
     List(JsonArguments),
+    /// Goes the way to an account's login step by step and explains the step that fails. Sends nothing; works without the daemon.
+    Check { name: String },
     /// Switches an account on.
     Enable { name: String },
     /// Switches an account off; its mail waits.

@@ -3,15 +3,24 @@
 use std::path::Path;
 
 use super::output::{plural, print, say};
-use crate::config::Config;
+use crate::{
+    clock::Clock,
+    config::Config,
+    oauth::{Expiry, RefreshTokenStore, expiry_of},
+    upstream::SecretSource,
+};
 
 /// Errors end it with exit code 78; warnings do not.
-pub(super) fn check(path: &Path) -> anyhow::Result<()> {
+pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     for warning in &config.warnings {
         say(&warning.to_string())?;
     }
-    let warnings = match config.warnings.len() {
+    let ends = ends(&config, clock);
+    for warning in &ends {
+        say(warning)?;
+    }
+    let warnings = match config.warnings.len() + ends.len() {
         0 => String::new(),
         1 => "; 1 warning".to_owned(),
         more => format!("; {more} warnings"),
@@ -28,4 +37,19 @@ pub(super) fn check(path: &Path) -> anyhow::Result<()> {
 
 fn count(number: usize, what: &str) -> String {
     plural(u64::try_from(number).unwrap_or(u64::MAX), what)
+}
+
+/// What accounts log in with and will soon no longer be able to.
+fn ends(config: &Config, clock: &Clock) -> Vec<String> {
+    let now = clock.now();
+    let warning = |account: &crate::queue::AccountSettings| {
+        let SecretSource::OAuth { settings, account, secrets } = &account.destination.auth.as_ref()?.secret else {
+            return None;
+        };
+        // A file that cannot be read stops the account, not the daemon; the account says so.
+        let expiry = expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten();
+        let expiry = expiry.filter(|expiry: &Expiry| expiry.days_left(now) <= 30)?;
+        Some(format!("warning: account \"{account}\": {} {}", expiry.sentence(now), expiry.kind.advice()))
+    };
+    config.accounts.iter().filter_map(warning).collect()
 }

@@ -72,7 +72,8 @@ fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> anyhow::Result<String
     let network = questions.ask("Network of the printers", "192.168.1.0/24", |text| {
         text.parse::<ipnet::IpNet>().map(|net| net.to_string()).map_err(|_no_net| "a network as 192.168.1.0/24, please".to_owned())
     })?;
-    let presets = ["office365", "office365-gcc-high", "office365-china", "hve", "azure-communication-services", "gmail", "custom"];
+    let presets =
+        ["office365", "office365-gcc-high", "office365-dod", "office365-china", "hve", "azure-communication-services", "gmail", "custom"];
     let preset = questions.ask(&format!("Who carries the mail on ({})", presets.join(", ")), "office365", |text| {
         if presets.contains(&text) { Ok(text.to_owned()) } else { Err("one of these words, please".to_owned()) }
     })?;

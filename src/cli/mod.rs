@@ -2,7 +2,7 @@
 //!
 //! - `arguments`: what can be typed
 //! - `client`: the way to the daemon; `output`: tables, spans, and standard output
-//! - `run`, `check`, `status`, `queue`, `account`, `device`, `send`, `init`, `demo`: one command each
+//! - `run`, `check`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`, `demo`: one command each
 //! - `forecast`: when a message will go, in words
 //! - `smtp`: just enough of a device to hand in a test message; `pdf`: a scan to send
 //!
@@ -10,6 +10,7 @@
 //! What goes wrong is said on standard error, with what to do. Exit codes: 0 good, 1 failed, 2 usage, 78 config (sysexits.h).
 
 mod account;
+mod account_check;
 mod arguments;
 mod check;
 mod client;
@@ -72,12 +73,12 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log_to(log, "info");
             daemons()?.block_on(run::run(&config, clock))?;
         }
-        Command::Check => check::check(&config)?,
+        Command::Check => check::check(&config, &clock)?,
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
         Command::Status(status) => commands()?.block_on(status::status(&config, &status, &clock))?,
         Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
-        Command::Account(account) => commands()?.block_on(account::account(&config, account, &clock))?,
+        Command::Account(account) => return commands()?.block_on(account::account(&config, account, &clock)),
         Command::Device(device) => commands()?.block_on(device::device(&config, &device, &clock))?,
         Command::Sandbox(sandbox) => {
             log_to(log, "info");

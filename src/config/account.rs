@@ -26,7 +26,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "preset",
         shown: Shown::As("\"office365\""),
-        about: "Fills in host, port, encryption and limits: \"office365\", \"office365-gcc-high\", \"office365-china\", \"hve\", \"azure-communication-services\", \"gmail\" or \"custom\" (the default: nothing is filled in).",
+        about: "Fills in host, port, encryption and limits: \"office365\", \"office365-gcc-high\", \"office365-dod\", \"office365-china\", \"hve\", \"azure-communication-services\", \"gmail\" or \"custom\" (the default: nothing is filled in).",
     },
     Key { name: "address", shown: Shown::As("\"scanner@contoso.com\""), about: "The mailbox: what it logs in as and sends as." },
     Key { name: "host", shown: Shown::Off("\"smtp.office365.com\""), about: "The server. Its certificate must name it." },
@@ -80,6 +80,11 @@ pub(super) const AUTH_KEYS: &[Key] = &[
         name: "client_secret_file",
         shown: Shown::Off("\"/run/credentials/postroom.service/client-secret\""),
         about: "OAuth as an application: a file with the secret's Value. Without secret and certificate a person signs in once: postroom account login NAME.",
+    },
+    Key {
+        name: "client_secret_expires",
+        shown: Shown::Off("\"2027-05-01\""),
+        about: "When the secret ends, as Entra showed where it was made. The administrator is then warned 30, 14, 7 and 1 days before.",
     },
     Key {
         name: "client_certificate",

@@ -5,11 +5,23 @@ use super::{
     table::Table,
     user::warn_if_open_to_all,
 };
-use crate::oauth::{Cloud, Grant, OAuthSettings};
+use crate::{
+    model::Timestamp,
+    oauth::{Cloud, Grant, OAuthSettings},
+};
 
 /// What makes a login one by OAuth.
-const KEYS: [&str; 8] =
-    ["tenant", "client_id", "client_secret_file", "client_certificate", "client_key", "token_url", "device_url", "scope"];
+const KEYS: [&str; 9] = [
+    "tenant",
+    "client_id",
+    "client_secret_file",
+    "client_secret_expires",
+    "client_certificate",
+    "client_key",
+    "token_url",
+    "device_url",
+    "scope",
+];
 
 /// Whether tokens are to be asked for, rather than read from a file.
 pub(super) fn is_meant(table: &Table<'_>) -> bool {
@@ -59,6 +71,7 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
 fn grant(table: &Table<'_>) -> Option<Grant> {
     let secret = table.path("client_secret_file");
     let (certificate, key) = (table.path("client_certificate"), table.path("client_key"));
+    let expires = expires(table);
     match (secret, certificate, key) {
         (Some(_), Some(_), _) => {
             table.error("client_certificate", "stands beside client_secret_file; write one of them");
@@ -72,7 +85,7 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
                     format!("{} cannot be read now ({error}); the account will not send until it can be", file.display()),
                 ),
             }
-            Some(Grant::ClientSecret { file })
+            Some(Grant::ClientSecret { file, expires })
         }
         (None, Some(certificate), key) => {
             let key = table.required("client_key", key, "write the file with the certificate's RSA key")?;
@@ -86,9 +99,23 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
     }
 }
 
+/// Entra shows a secret's end where it was made, and nowhere else.
+fn expires(table: &Table<'_>) -> Option<Timestamp> {
+    let text = table.text("client_secret_expires")?;
+    if !table.has("client_secret_file") {
+        table.error("client_secret_expires", "needs client_secret_file beside it");
+    }
+    let date = Timestamp::from_date(&text);
+    if date.is_none() {
+        table.error("client_secret_expires", format!("\"{text}\" is no date; write for example \"2027-05-01\""));
+    }
+    date
+}
+
 fn cloud(preset: &Preset) -> Option<Cloud> {
     match (preset.service, preset.name) {
         (Service::ExchangeOnline, "office365-gcc-high") => Some(Cloud::GccHigh),
+        (Service::ExchangeOnline, "office365-dod") => Some(Cloud::Dod),
         (Service::ExchangeOnline, "office365-china") => Some(Cloud::China),
         (Service::ExchangeOnline | Service::Microsoft, _) => Some(Cloud::Global),
         (Service::Other, _) => None,

@@ -95,6 +95,7 @@ pub(super) const MISSPELT: Preset = Preset { name: "misspelt", host: Some("missp
 pub(super) const PRESETS: &[Preset] = &[
     exchange_online("office365", "smtp.office365.com"),
     exchange_online("office365-gcc-high", "smtp.office365.us"),
+    exchange_online("office365-dod", "outlook-dod.office365.us"),
     exchange_online("office365-china", "smtp.partner.outlook.cn"),
     Preset {
         // High Volume Email: recipients inside the tenant only; 50 of one message, 10 MB, no rates; passwords until September 2028.

@@ -168,6 +168,7 @@ mod tests {
             "tenant",
             "client_id",
             "client_secret_file",
+            "client_secret_expires",
             "client_certificate",
             "client_key",
             "token_url",

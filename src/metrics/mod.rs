@@ -11,7 +11,7 @@ mod storage;
 mod upstream;
 
 pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
-pub use sending::{AccountLabel, AccountStateLabel, OutcomeLabel, OutcomeValue, Sending, StateValue};
+pub use sending::{AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, OutcomeLabel, OutcomeValue, Sending, StateValue};
 pub use storage::Storage;
 pub use upstream::Upstream;
 

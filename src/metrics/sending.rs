@@ -30,6 +30,8 @@ pub struct Sending {
     pub account_day_recipients: Family<AccountLabel, Gauge>,
     /// When something was last delivered, in seconds since 1970.
     pub account_last_delivery: Family<AccountLabel, Gauge>,
+    /// Until what an account logs in with ends.
+    pub account_credential_expiry: Family<CredentialLabel, Gauge>,
     /// Attempts that ended in a panic.
     pub attempt_panics: Counter,
     /// Notices and alerts written.
@@ -52,6 +54,27 @@ pub struct AccountStateLabel {
     pub account: String,
     /// Which state.
     pub state: StateValue,
+}
+
+/// What of an account ends.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct CredentialLabel {
+    /// `name` in the config.
+    pub account: String,
+    /// Which credential.
+    pub credential: CredentialValue,
+}
+
+/// What an account logs in with, if it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "the names are the label's values, and Prometheus writes those in lower case")]
+pub enum CredentialValue {
+    /// An application's secret.
+    client_secret,
+    /// An application's certificate.
+    client_certificate,
+    /// A person's sign-in.
+    refresh_token,
 }
 
 /// The states of an account.
@@ -113,6 +136,7 @@ impl Sending {
             account_minute_messages: Family::default(),
             account_day_recipients: Family::default(),
             account_last_delivery: Family::default(),
+            account_credential_expiry: Family::default(),
             attempt_panics: Counter::default(),
             notices: Counter::default(),
             notices_withheld: Counter::default(),
@@ -142,6 +166,8 @@ impl Sending {
         registry.register("account_minute_messages", help, self.account_minute_messages.clone());
         let help = "Recipients of the last 24 hours, as the server may count them";
         registry.register("account_day_recipients", help, self.account_day_recipients.clone());
+        let help = "Until what the account logs in with ends; negative when it has ended, absent when nobody knows";
+        registry.register_with_unit("account_credential_expiry", help, Unit::Seconds, self.account_credential_expiry.clone());
         let help = "When a message was last delivered, since 1970";
         registry.register_with_unit("account_last_delivery_timestamp", help, Unit::Seconds, self.account_last_delivery.clone());
     }

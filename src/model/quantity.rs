@@ -68,6 +68,20 @@ impl Timestamp {
         self.zoned().strftime("%a, %-d %b %Y %H:%M:%S +0000").to_string()
     }
 
+    /// As people write a day: `2026-11-22`, in UTC.
+    #[must_use]
+    pub fn to_date(self) -> String {
+        self.zoned().strftime("%Y-%m-%d").to_string()
+    }
+
+    /// The beginning of a day in UTC, as [`Timestamp::to_date`] writes it.
+    #[must_use]
+    pub fn from_date(text: &str) -> Option<Self> {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        let begins = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        u64::try_from(begins.timestamp().as_millisecond()).ok().map(Self)
+    }
+
     /// As logs and the console have it (RFC 3339): `2026-11-22T20:32:48.123Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

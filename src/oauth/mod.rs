@@ -3,22 +3,28 @@
 //! - [`OAuthSettings`]: which authorization server, which application, which grant
 //! - [`Tokens`]: a token when one is needed: kept, renewed early, asked for once however many connections wait for it
 //! - [`DeviceLogin`]: a person signs in with a code (`postroom account login`)
+//! - [`Expiry`]: when secret, certificate or sign-in end
+//! - [`Claims`]: what a token says of itself
 //! - [`TokenTrouble`]: why there is none, and what to do; decoded from Entra's `AADSTS` codes
 //!
 //! # Failure
 //! A token that cannot be had is the account's trouble, never a message's. Nothing here logs; nothing shows a secret.
 
 mod assertion;
+mod claims;
 mod device_code;
+mod expiry;
 mod http;
 mod settings;
 mod store;
 mod tokens;
 mod trouble;
 
+pub use claims::Claims;
 pub use device_code::{DeviceLogin, SignIn};
+pub use expiry::{CredentialKind, Expiry, read as expiry_of};
 pub use http::HttpClient;
 pub use settings::{Cloud, Grant, OAuthSettings};
 pub use store::RefreshTokenStore;
-pub use tokens::Tokens;
+pub use tokens::{Refused, Tokens};
 pub use trouble::{Remedy, TokenTrouble};

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::model::Timestamp;
+
 /// What the config says of an account's OAuth login, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthSettings {
@@ -24,6 +26,8 @@ pub enum Grant {
     ClientSecret {
         /// `client_secret_file`.
         file: PathBuf,
+        /// `client_secret_expires`: Entra tells it only where the secret was made.
+        expires: Option<Timestamp>,
     },
     /// Client credentials with a signed assertion (RFC 7523). Files are read again at each request.
     ClientCertificate {
@@ -105,12 +109,19 @@ mod tests {
 
     #[test]
     fn each_cloud_has_its_own_server_and_scope() {
-        let secret = Grant::ClientSecret { file: "s".into() };
+        let secret = Grant::ClientSecret { file: "s".into(), expires: None };
         let settings = Cloud::Global.settings("contoso.com", "app", secret);
         assert_eq!(settings.token_url, "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
         assert_eq!(settings.scope, "https://outlook.office365.com/.default");
         let settings = Cloud::China.settings("t", "app", Grant::RefreshToken);
         assert_eq!(settings.device_url, "https://login.partner.microsoftonline.cn/t/oauth2/v2.0/devicecode");
         assert_eq!(settings.scope, "https://partner.outlook.cn/SMTP.Send offline_access");
+        let settings = Cloud::GccHigh.settings("t", "app", Grant::RefreshToken);
+        assert_eq!(settings.token_url, "https://login.microsoftonline.us/t/oauth2/v2.0/token");
+        assert_eq!(settings.scope, "https://outlook.office365.us/SMTP.Send offline_access");
+        let certificate = Grant::ClientCertificate { certificate: "c".into(), key: "k".into() };
+        assert_eq!(Cloud::GccHigh.settings("t", "app", certificate.clone()).scope, "https://outlook.office365.us/.default");
+        assert_eq!(Cloud::Dod.settings("t", "app", certificate.clone()).scope, "https://webmail.apps.mil/.default");
+        assert_eq!(Cloud::China.settings("t", "app", certificate).scope, "https://partner.outlook.cn/.default");
     }
 }

@@ -1,17 +1,18 @@
 //! Keeps refresh tokens on disk, one file for each account, readable by the service alone.
 //!
 //! # Failure
-//! A token that cannot be written is an error before it is used: Entra replaces it at each use, and an old one kept
-//! by mistake would end the sign-in one day.
+//! A token that cannot be written is an error: Entra replaces it at each use, and an old one kept by mistake would end the
+//! sign-in one day.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
 };
 
-use crate::model::{AccountName, Secret};
+use crate::model::{AccountName, Secret, Timestamp};
 
 /// The folder `data_dir/secrets`.
 #[derive(Clone, Debug)]
@@ -36,6 +37,44 @@ impl RefreshTokenStore {
         self.folder.join(format!("{safe}.refresh"))
     }
 
+    /// Keeps other processes from using the account's token until the file is dropped: a server that replaces tokens takes the
+    /// second use of one for theft. Waits for its turn.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn lock(&self, account: &AccountName) -> io::Result<File> {
+        self.make_folder()?;
+        let path = self.path(account).with_extension("lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// When the token was last used or replaced; none before the first sign-in.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be looked at.
+    pub fn last_used(&self, account: &AccountName) -> io::Result<Option<Timestamp>> {
+        match fs::metadata(self.path(account)) {
+            Ok(found) => Ok(Some(Timestamp::from(found.modified()?))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes a use after which the token stayed the same.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn touch(&self, account: &AccountName, now: Timestamp) -> io::Result<()> {
+        OpenOptions::new().write(true).open(self.path(account))?.set_modified(UNIX_EPOCH + Duration::from_millis(now.as_millis()))
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        fs::set_permissions(&self.folder, Permissions::from_mode(0o700))
+    }
+
     /// The token of an account; none before the first sign-in.
     ///
     /// # Errors
@@ -53,8 +92,7 @@ impl RefreshTokenStore {
     /// # Errors
     /// When the disk refuses; the old token is then still there.
     pub fn save(&self, account: &AccountName, token: &Secret) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        fs::set_permissions(&self.folder, Permissions::from_mode(0o700))?;
+        self.make_folder()?;
         let path = self.path(account);
         let fresh = path.with_extension("new");
         match fs::remove_file(&fresh) {
@@ -79,9 +117,11 @@ mod tests {
         let store = RefreshTokenStore::new(dir.path().join("secrets"));
         let account = AccountName::from("scanner/../x");
         assert!(store.load(&account).unwrap().is_none());
+        assert_eq!(store.last_used(&account).unwrap(), None);
         store.save(&account, &Secret::new("one".into())).unwrap();
         store.save(&account, &Secret::new("two".into())).unwrap();
         assert_eq!(store.load(&account).unwrap().unwrap().expose(), "two");
+        assert!(store.last_used(&account).unwrap().is_some());
         let mode = fs::metadata(store.path(&account)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(store.path(&account).parent(), Some(dir.path().join("secrets").as_path()));

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::{
     clock::Clock,
     model::{AccountName, Secret, Timestamp},
-    oauth::{Grant, HttpClient, OAuthSettings, RefreshTokenStore, Remedy, TokenTrouble, assertion, http::HttpError},
+    oauth::{Expiry, Grant, HttpClient, OAuthSettings, RefreshTokenStore, Remedy, TokenTrouble, assertion, expiry, http::HttpError},
 };
 
 /// A token is renewed when less than this is left: HVE refuses tokens about to expire, and a large message takes its time.
@@ -26,6 +26,8 @@ const USELESS_BEFORE: Duration = Duration::from_secs(60);
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long a failure that needs a person is remembered before the server is asked again.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(60);
+/// A sign-in that was not used for so long is used, though there is no mail: Entra ends it after 90 days without use.
+const KEEP_ALIVE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a failed early renewal waits while the old token is still good.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
 
@@ -48,10 +50,23 @@ pub struct Tokens {
 struct State {
     token: Option<Kept>,
     failure: Option<(Timestamp, TokenTrouble)>,
+    /// A refresh token that the disk refused to take. The server knows no other any more, so it must not be lost.
+    unsaved: Option<Secret>,
+}
+
+/// How old a token is that a server refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// It had been used before: a new one may well be taken.
+    Old,
+    /// It was just handed out: another would be refused as well.
+    New,
 }
 
 struct Kept {
     secret: Secret,
+    /// How many connections it was given to.
+    given: u64,
     renew_at: Timestamp,
     useless_at: Timestamp,
 }
@@ -70,37 +85,60 @@ impl Tokens {
     pub async fn token(&self) -> Result<Secret, TokenTrouble> {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
-        let good = state.token.as_ref().filter(|kept| now < kept.useless_at);
-        if let Some(kept) = good.filter(|kept| now < kept.renew_at) {
-            return Ok(kept.secret.clone());
+        if let Some(secret) = state.give(now, |kept| now < kept.renew_at) {
+            return Ok(secret);
         }
-        if let Some((until, trouble)) = &state.failure
-            && now < *until
+        if let Some((until, trouble)) = state.failure.clone()
+            && now < until
         {
-            return good.map(|kept| kept.secret.clone()).ok_or_else(|| trouble.clone());
+            return state.give(now, |_any| true).ok_or(trouble);
         }
-        match self.request(now).await {
+        match self.request(&mut state, now).await {
             Ok(kept) => {
                 let secret = kept.secret.clone();
-                *state = State { token: Some(kept), failure: None };
+                (state.token, state.failure) = (Some(kept), None);
                 Ok(secret)
             }
-            Err(trouble) => self.remember(&mut state, now, trouble),
+            Err(trouble) => Self::remember(&mut state, now, trouble),
         }
     }
 
-    /// Forgets the token: the server it was shown to refused it.
-    pub async fn refused(&self) {
-        self.state.lock().await.token = None;
+    /// Forgets a token that a server refused.
+    pub async fn refused(&self, token: &Secret) -> Refused {
+        let mut state = self.state.lock().await;
+        let shown = |kept: &mut Kept| kept.secret.expose() == token.expose();
+        match state.token.take_if(shown) {
+            Some(Kept { given: 0 | 1, .. }) => Refused::New,
+            // If it is not the one that is kept, another connection has got a newer one by now.
+            Some(_) | None => Refused::Old,
+        }
     }
 
     /// Forgets token and failure: a person signed in or mended something.
     pub async fn reset(&self) {
-        *self.state.lock().await = State::default();
+        let mut state = self.state.lock().await;
+        (state.token, state.failure) = (None, None);
     }
 
-    fn remember(&self, state: &mut State, now: Timestamp, trouble: TokenTrouble) -> Result<Secret, TokenTrouble> {
-        let good = state.token.as_ref().filter(|kept| now < kept.useless_at).map(|kept| kept.secret.clone());
+    /// When what the account shows the authorization server ends, where that can be known; a sign-in that has long been idle is
+    /// used first, so that it does not end for that alone.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub async fn expiry(&self) -> std::io::Result<Option<Expiry>> {
+        if self.settings.grant == Grant::RefreshToken
+            && let Some(used) = self.store.last_used(&self.account)?
+            && self.clock.now().since(used) > KEEP_ALIVE
+        {
+            // Should it fail, its end comes nearer, and that is told.
+            if self.token().await.is_err() {}
+        }
+        let (settings, store, account) = (self.settings.clone(), self.store.clone(), self.account.clone());
+        off_thread(move || expiry::read(&settings, &store, &account)).await
+    }
+
+    fn remember(state: &mut State, now: Timestamp, trouble: TokenTrouble) -> Result<Secret, TokenTrouble> {
+        let good = state.give(now, |_any| true);
         let pause = match (&good, trouble.remedy) {
             (Some(_), _) => RENEW_AGAIN,
             (None, Remedy::Wait(pause)) => pause,
@@ -110,15 +148,16 @@ impl Tokens {
         good.ok_or(trouble)
     }
 
-    async fn request(&self, now: Timestamp) -> Result<Kept, TokenTrouble> {
+    async fn request(&self, state: &mut State, now: Timestamp) -> Result<Kept, TokenTrouble> {
         let response = match &self.settings.grant {
-            Grant::ClientSecret { file } => self.by_secret(file).await?,
+            Grant::ClientSecret { file, expires: _ } => self.by_secret(file).await?,
             Grant::ClientCertificate { certificate, key } => self.by_certificate(certificate, key, now).await?,
-            Grant::RefreshToken => self.by_refresh_token().await?,
+            Grant::RefreshToken => self.by_refresh_token(state).await?,
         };
         let lifetime = response.expires_in().unwrap_or(UNKNOWN_LIFETIME);
         Ok(Kept {
             secret: Secret::new(response.access_token().secret().clone()),
+            given: 1,
             // A short-lived token is renewed when half of it is gone.
             renew_at: now.plus(lifetime.saturating_sub(RENEW_BEFORE).max(lifetime / 2)),
             useless_at: now.plus(lifetime.saturating_sub(USELESS_BEFORE).max(lifetime / 2)),
@@ -159,13 +198,14 @@ impl Tokens {
         request.request_async(&self.http).await.map_err(decode)
     }
 
-    async fn by_refresh_token(&self) -> Result<Response, TokenTrouble> {
-        let disk = |error: std::io::Error| {
-            TokenTrouble::ours(format!("the refresh token: {error}"), "Check the disk and the rights of data_dir/secrets.")
-        };
+    async fn by_refresh_token(&self, state: &mut State) -> Result<Response, TokenTrouble> {
         let none = || TokenTrouble::ours("nobody has signed in yet".to_owned(), "Sign in: postroom account login NAME.");
         let (store, account) = (self.store.clone(), self.account.clone());
-        let old = off_thread(move || store.load(&account)).await.map_err(disk)?.ok_or_else(none)?;
+        // Until the new token is on disk nobody else may use the old one: a command looks at accounts, too.
+        let _lock = off_thread(move || store.lock(&account)).await.map_err(|error| disk(&error))?;
+        self.save(state).await?;
+        let (store, account) = (self.store.clone(), self.account.clone());
+        let old = off_thread(move || store.load(&account)).await.map_err(|error| disk(&error))?.ok_or_else(none)?;
         let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
@@ -173,18 +213,47 @@ impl Tokens {
         let request = client.exchange_refresh_token(&refresh).add_scope(Scope::new(self.settings.scope.clone()));
         let response = request.request_async(&self.http).await.map_err(decode)?;
         // Entra hands out a new one at each use; it is on disk before the access token is used.
-        if let Some(fresh) = response.refresh_token() {
-            let (store, account) = (self.store.clone(), self.account.clone());
-            let fresh = Secret::new(fresh.secret().clone());
-            off_thread(move || store.save(&account, &fresh)).await.map_err(disk)?;
+        match response.refresh_token() {
+            Some(fresh) => {
+                state.unsaved = Some(Secret::new(fresh.secret().clone()));
+                self.save(state).await?;
+            }
+            None => {
+                let (store, account, now) = (self.store.clone(), self.account.clone(), self.clock.now());
+                off_thread(move || store.touch(&account, now)).await.map_err(|error| disk(&error))?;
+            }
         }
         Ok(response)
+    }
+
+    /// Saves a refresh token that is not saved yet.
+    async fn save(&self, state: &mut State) -> Result<(), TokenTrouble> {
+        let Some(fresh) = state.unsaved.clone() else {
+            return Ok(());
+        };
+        let (store, account) = (self.store.clone(), self.account.clone());
+        off_thread(move || store.save(&account, &fresh)).await.map_err(|error| disk(&error))?;
+        state.unsaved = None;
+        Ok(())
     }
 
     fn token_url(&self) -> Result<TokenUrl, TokenTrouble> {
         TokenUrl::new(self.settings.token_url.clone())
             .map_err(|error| TokenTrouble::ours(format!("{}: {error}", self.settings.token_url), "Correct token_url in the configuration."))
     }
+}
+
+impl State {
+    /// The token, if it is good for a while and `fits`.
+    fn give(&mut self, now: Timestamp, fits: impl FnOnce(&Kept) -> bool) -> Option<Secret> {
+        let kept = self.token.as_mut().filter(|kept| now < kept.useless_at && fits(kept))?;
+        kept.given = kept.given.saturating_add(1);
+        Some(kept.secret.clone())
+    }
+}
+
+fn disk(error: &std::io::Error) -> TokenTrouble {
+    TokenTrouble::ours(format!("the refresh token: {error}"), "Check the disk and the rights of data_dir/secrets.")
 }
 
 /// Files are read and synced where waiting for the disk holds nobody up.
@@ -290,7 +359,7 @@ mod tests {
 
     fn secret_file(dir: &std::path::Path) -> Grant {
         std::fs::write(dir.join("secret"), "right\n").unwrap();
-        Grant::ClientSecret { file: dir.join("secret") }
+        Grant::ClientSecret { file: dir.join("secret"), expires: None }
     }
 
     impl Fixture {
@@ -363,10 +432,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refresh_token_that_the_disk_refused_is_kept_until_the_disk_takes_it() {
+        let fixture = fixture(|_| Grant::RefreshToken).await;
+        let store = RefreshTokenStore::new(fixture.dir.path().join("secrets"));
+        let account = AccountName::from("scanner");
+        store.save(&account, &Secret::new("refresh-0".into())).unwrap();
+        // A folder stands where the new token is to be written.
+        let obstacle = fixture.dir.path().join("secrets/scanner.new");
+        std::fs::create_dir(&obstacle).unwrap();
+        let Err(trouble) = fixture.tokens.token().await else { panic!("a token was used whose successor is not on disk") };
+        assert!(trouble.advice.contains("disk"), "{}", trouble.advice);
+        std::fs::remove_dir(&obstacle).unwrap();
+        fixture.pass(2);
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-1");
+        assert_eq!(store.load(&account).unwrap().unwrap().expose(), "refresh-2");
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_is_used_now_and_then_though_there_is_no_mail() {
+        let fixture = fixture(|_| Grant::RefreshToken).await;
+        assert_eq!(fixture.tokens.expiry().await.unwrap(), None, "nobody signed in");
+        let store = RefreshTokenStore::new(fixture.dir.path().join("secrets"));
+        store.save(&"scanner".into(), &Secret::new("refresh-0".into())).unwrap();
+        fixture.clock.set(Clock::system().now().plus(Duration::from_secs(6 * 86_400)));
+        let expiry = fixture.tokens.expiry().await.unwrap().unwrap();
+        assert_eq!((expiry.kind, expiry.days_left(fixture.clock.now())), (crate::oauth::CredentialKind::RefreshToken, 83));
+        assert_eq!(fixture.asked(), 0);
+        fixture.clock.set(Clock::system().now().plus(Duration::from_secs(8 * 86_400)));
+        fixture.tokens.expiry().await.unwrap();
+        assert_eq!(fixture.asked(), 1);
+    }
+
+    #[tokio::test]
     async fn a_token_that_was_refused_is_not_shown_again() {
         let fixture = fixture(secret_file).await;
+        let first = fixture.tokens.token().await.unwrap();
+        assert_eq!(fixture.tokens.refused(&first).await, Refused::New);
+        let second = fixture.tokens.token().await.unwrap();
+        assert_eq!(second.expose(), "token-1");
         fixture.tokens.token().await.unwrap();
-        fixture.tokens.refused().await;
-        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-1");
+        assert_eq!(fixture.tokens.refused(&first).await, Refused::Old, "a late refusal of the old one");
+        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-1", "does not cost the new one");
+        assert_eq!(fixture.tokens.refused(&second).await, Refused::Old);
     }
 }

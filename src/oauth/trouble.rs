@@ -27,8 +27,20 @@ pub enum Remedy {
 
 /// How long to wait when the server does not say.
 const PAUSE: Duration = Duration::from_secs(60);
+const BUSY: &str = "The authorization server is busy; nothing has to be done.";
 /// Longest wait that a server may impose with `Retry-After`.
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// Shortest wait, whatever the server says: a queue full of mail must not become a flood of requests.
+const PAUSE_FLOOR: Duration = Duration::from_secs(30);
+
+/// Codes of passing trouble: the server is to be asked again.
+const PASSING: &[u32] = &[
+    90_033, // A transient error occurred.
+    90_025, // The request could not be finished in time.
+    50_196, // The client asked for the same too often.
+    90_100, // Device codes are polled too often.
+];
 
 /// What an `AADSTS` code means. Sources: Entra's list of authentication error codes; Exchange Online's OAuth page.
 const CODES: &[(u32, &str)] = &[
@@ -66,6 +78,26 @@ const CODES: &[(u32, &str)] = &[
     (50_034, "The user does not exist in this tenant. Check the account's address."),
     (50_057, "The user account is disabled. Enable it in the Entra admin center."),
     (50_126, "User name or password is wrong. Sign in again: postroom account login NAME."),
+    (
+        50_053,
+        "The account is locked after too many failed sign-ins. Wait, or unlock it in the Entra admin center; then: postroom account login NAME.",
+    ),
+    (50_055, "The password has expired. Change it in a browser, then sign in again: postroom account login NAME."),
+    (50_105, "The mailbox's user is not assigned to the application. Assign it under Enterprise applications > Users and groups."),
+    (50_158, "Conditional Access asks for a further step. Sign in again: postroom account login NAME."),
+    (70_008, "The sign-in or code has expired. Sign in again: postroom account login NAME."),
+    (
+        70_043,
+        "A Conditional Access policy limits how long a sign-in lasts. Sign in again: postroom account login NAME, or use client credentials.",
+    ),
+    (700_024, "The signed assertion is not within its time. Set the clock of this machine right: is it synchronised?"),
+    (700_003, "The device of the sign-in is gone or disabled. Sign in again: postroom account login NAME."),
+    (900_023, "The tenant's name is not valid. Check tenant: its ID, or one of its domains."),
+    (1_002_012, "An application's scope must end in /.default. Leave scope at its default."),
+    (7_000_112, "The application is disabled. Enable it under Enterprise applications > Properties."),
+    (7_000_229, "The application has no service principal in this tenant. Grant admin consent, which makes it."),
+    (650_052, "The tenant has no Exchange Online. Check tenant, and that Exchange Online is licensed."),
+    (650_057, "The application does not list the permission. Add SMTP.SendAsApp (or SMTP.Send) under App registrations > API permissions."),
     (7_000_218, "The application does not allow public client flows. Switch them on under App registrations > Authentication."),
 ];
 
@@ -74,13 +106,14 @@ impl TokenTrouble {
     #[must_use]
     pub fn from_response(error: &str, description: &str) -> Self {
         let what = if description.is_empty() { error.to_owned() } else { first_line(description) };
+        if code_in(description).is_some_and(|code| PASSING.contains(&code)) {
+            return Self { what, advice: BUSY, remedy: Remedy::Wait(PAUSE) };
+        }
         if let Some((_, advice)) = code_in(description).and_then(|code| CODES.iter().find(|(known, _)| *known == code)) {
             return Self { what, advice, remedy: Remedy::Person };
         }
         let (advice, remedy) = match error {
-            "temporarily_unavailable" | "server_error" | "slow_down" => {
-                ("The authorization server is busy; nothing has to be done.", Remedy::Wait(PAUSE))
-            }
+            "temporarily_unavailable" | "server_error" | "slow_down" => (BUSY, Remedy::Wait(PAUSE)),
             "invalid_client" => {
                 ("The application could not show who it is. Check client_id and its secret or certificate.", Remedy::Person)
             }
@@ -104,9 +137,9 @@ impl TokenTrouble {
     /// 429 or 5yz, with the `Retry-After` it may have sent.
     #[must_use]
     pub fn busy(status: u16, retry_after: Option<Duration>) -> Self {
-        let pause = retry_after.unwrap_or(PAUSE).clamp(Duration::from_secs(1), PAUSE_LIMIT);
+        let pause = retry_after.unwrap_or(PAUSE).clamp(PAUSE_FLOOR, PAUSE_LIMIT);
         let what = format!("the authorization server answered with HTTP {status}");
-        Self { what, advice: "The authorization server is busy; nothing has to be done.", remedy: Remedy::Wait(pause) }
+        Self { what, advice: BUSY, remedy: Remedy::Wait(pause) }
     }
 
     /// Something of ours is missing or unreadable.
@@ -161,6 +194,12 @@ mod tests {
         check("invalid_grant", "AADSTS1: something new", "Sign in again", Remedy::Person);
         check("temporarily_unavailable", "", "nothing has to be done", Remedy::Wait(PAUSE));
         check("anything", "", "Its words", Remedy::Person);
+        check(
+            "invalid_grant",
+            "AADSTS90033: A transient error has occurred. Please try again.",
+            "nothing has to be done",
+            Remedy::Wait(PAUSE),
+        );
     }
 
     #[test]
@@ -184,5 +223,6 @@ mod tests {
     fn a_server_cannot_impose_an_endless_wait() {
         assert_eq!(TokenTrouble::busy(429, Some(Duration::from_secs(1_000_000))).remedy, Remedy::Wait(PAUSE_LIMIT));
         assert_eq!(TokenTrouble::busy(503, None).remedy, Remedy::Wait(PAUSE));
+        assert_eq!(TokenTrouble::busy(429, Some(Duration::ZERO)).remedy, Remedy::Wait(PAUSE_FLOOR), "nor a flood");
     }
 }

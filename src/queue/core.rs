@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{AccountName, MessageId, Timestamp},
+    oauth::Expiry,
     queue::{
         AccountSettings, BatchSettings, QueueError, RetrySettings, Split,
         account::{Condition, News},
@@ -93,6 +94,8 @@ pub(super) struct Desk {
     pub(super) last_delivery: Option<Timestamp>,
     /// How long a transaction takes, of late.
     pub(super) pace: Duration,
+    /// When what it logs in with ends, as last looked at.
+    pub(super) expiry: Option<Expiry>,
 }
 
 /// A connection that nobody uses.
@@ -277,6 +280,7 @@ impl Desk {
             starting: false,
             last_delivery: None,
             pace: FIRST_PACE,
+            expiry: None,
         })
     }
 

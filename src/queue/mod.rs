@@ -8,6 +8,7 @@
 //! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
 //!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` and `adjust` (what a person may do),
 //!   `foresight` (what the forecast is made from)
+//! - `credential`: when what an account logs in with ends
 //! - `transport`: the way out as the queue sees it; `outgoing`: what goes out; `steady`: a clock that never steps
 
 mod account;
@@ -16,6 +17,7 @@ mod batch;
 mod claim;
 mod conclusion;
 mod core;
+mod credential;
 mod fair;
 mod forecast;
 mod foresight;

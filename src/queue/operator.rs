@@ -157,6 +157,9 @@ impl<T: Transport> Queue<T> {
     /// When there is no such account, or the disk refuses.
     pub async fn set_enabled(&self, account: &AccountName, enabled: Enabled) -> Result<(), QueueError> {
         let account = self.known(account)?;
+        if enabled == Enabled::On {
+            account.transport.mended().await;
+        }
         let condition = {
             let mut desk = account.desk();
             desk.condition.set_enabled(enabled);
@@ -217,6 +220,7 @@ impl<T: Transport> Queue<T> {
             day_free_at: desk.ledger.day_full_until(now),
             budget_free_at: desk.ledger.free_at(now, 1).filter(|at| *at > now),
             last_delivery: desk.last_delivery,
+            credential: desk.expiry,
         }
     }
 }

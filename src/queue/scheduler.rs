@@ -14,11 +14,13 @@ use tokio::{
 };
 
 use crate::{
-    metrics::{AccountLabel, AccountStateLabel, StateValue},
+    metrics::{AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, StateValue},
+    oauth::CredentialKind,
     queue::{
         AccountState,
         claim::Outlook,
         core::{Account, Core, Idle},
+        credential::Look,
         transport::Transport,
         worker::{self, Starting},
     },
@@ -33,12 +35,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// How often the accounts' gauges are set, at most.
 const GAUGE_SPACING: Duration = Duration::from_secs(1);
 
+/// How often it is looked at when secrets, certificates and sign-ins end.
+const CREDENTIAL_SPACING: Duration = Duration::from_secs(3600);
+
 /// Sends until `stop` turns true, then lets attempts under way finish.
 pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<bool>) {
     let mut tasks = Tasks { workers: JoinSet::new(), accounts: HashMap::new() };
     let wakeups = core.spool.wakeups();
     let mut gauges_at = Instant::now();
     let mut catch_up_at = Instant::now() + LONGEST_SLEEP;
+    let mut credentials_at = Instant::now();
+    let mut look = Look::First;
     let mut stopped = std::pin::pin!(told_to_stop(stop));
     loop {
         // Asked for before looking: what happens from here on wakes us.
@@ -54,6 +61,10 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<
         if Instant::now() >= catch_up_at {
             core.on_disk(core.reporter.catch_up()).await;
             catch_up_at = Instant::now() + LONGEST_SLEEP;
+        }
+        if Instant::now() >= credentials_at {
+            core.watch_credentials(std::mem::replace(&mut look, Look::Again)).await;
+            credentials_at = Instant::now() + CREDENTIAL_SPACING;
         }
         tokio::select! {
             () = &mut stopped => break,
@@ -167,7 +178,7 @@ fn publish<T: Transport>(core: &Core<T>) {
     for account in &core.accounts {
         let name = account.settings.name.as_str();
         let label = AccountLabel { account: name.to_owned() };
-        let (state, (minute, day), last) = {
+        let (state, (minute, day), last, expiry) = {
             let desk = core.desk(account);
             let state = match desk.condition.state() {
                 AccountState::Ready => StateValue::ready,
@@ -175,7 +186,7 @@ fn publish<T: Transport>(core: &Core<T>) {
                 AccountState::Stopped { .. } => StateValue::stopped,
                 AccountState::Disabled => StateValue::disabled,
             };
-            (state, desk.ledger.used(), desk.last_delivery)
+            (state, desk.ledger.used(), desk.last_delivery, desk.expiry)
         };
         for value in StateValue::ALL {
             let label = AccountStateLabel { account: name.to_owned(), state: value };
@@ -185,6 +196,16 @@ fn publish<T: Transport>(core: &Core<T>) {
         metrics.account_connections.get_or_create(&label).set(gauge(account.connections()));
         metrics.account_minute_messages.get_or_create(&label).set(gauge(minute));
         metrics.account_day_recipients.get_or_create(&label).set(i64::try_from(day).unwrap_or(i64::MAX));
+        if let Some(expiry) = expiry {
+            let credential = match expiry.kind {
+                CredentialKind::ClientSecret => CredentialValue::client_secret,
+                CredentialKind::ClientCertificate => CredentialValue::client_certificate,
+                CredentialKind::RefreshToken => CredentialValue::refresh_token,
+            };
+            let (now, seconds) = (core.clock.now(), |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
+            let left = seconds(expiry.ends.since(now)) - seconds(now.since(expiry.ends));
+            metrics.account_credential_expiry.get_or_create(&CredentialLabel { account: name.to_owned(), credential }).set(left);
+        }
         if let Some(last) = last {
             metrics.account_last_delivery.get_or_create(&label).set(i64::try_from(last.as_secs()).unwrap_or(i64::MAX));
         }

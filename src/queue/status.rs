@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{AccountName, MessageId, Timestamp},
+    oauth::Expiry,
     spool::SpoolError,
 };
 
@@ -76,6 +77,9 @@ pub struct AccountStatus {
     pub budget_free_at: Option<Timestamp>,
     /// When something last arrived.
     pub last_delivery: Option<Timestamp>,
+    /// When what it logs in with ends, where that is known.
+    #[serde(default)]
+    pub credential: Option<Expiry>,
 }
 
 /// The state of an account.

@@ -2,10 +2,11 @@
 //!
 //! `upstream` is the real one; tests put a scripted one in its place and run the whole queue under simulated time.
 
-use std::future::Future;
+use std::{future::Future, io};
 
 use crate::{
     message::Text,
+    oauth::Expiry,
     upstream::{Connection, Handover, Report, Trouble, Upstream},
 };
 
@@ -19,6 +20,19 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// The account's trouble; never a message's.
     fn connect(&self) -> impl Future<Output = Result<Self::Link, Trouble>> + Send;
+
+    /// When what it logs in with ends, where that can be known.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn expiry(&self) -> impl Future<Output = io::Result<Option<Expiry>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// A person has put something right: what went wrong before is forgotten.
+    fn mended(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// A connection that is ready for `MAIL FROM`.
@@ -41,6 +55,14 @@ impl Transport for Upstream {
 
     async fn connect(&self) -> Result<Connection, Trouble> {
         Self::connect(self).await
+    }
+
+    async fn expiry(&self) -> io::Result<Option<Expiry>> {
+        Self::expiry(self).await
+    }
+
+    async fn mended(&self) {
+        Self::mended(self).await;
     }
 }
 

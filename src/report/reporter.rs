@@ -93,6 +93,12 @@ impl Reporter {
         self.alert(&subject, text).await;
     }
 
+    /// A secret, certificate or sign-in will end: an alert in time. The caller says when, and logs.
+    pub async fn credential_ends(&self, account: &AccountName, what_ends: &str, advice: &str) {
+        let text = format!("Account \"{account}\": {what_ends}\nFrom then on it cannot send; its mail will wait.\n\n{advice}\n");
+        self.alert(&format!("Account \"{account}\": {what_ends}"), text).await;
+    }
+
     /// Something that a person must look at, beside accounts and failed mail: a message in quarantine, a lost file.
     pub async fn attention(&self, id: MessageId, what_happened: &str, advice: &str) {
         error!(%id, reason = what_happened, advice, "message needs attention");

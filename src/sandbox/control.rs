@@ -1,11 +1,11 @@
 //! The control API, for tests and the curious: what was seen, what arrived, which faults and switches hold.
 //!
-//! `GET /state`, `GET /messages?after=N`, `GET /faults`, `POST /faults`, `POST /reset`. Loopback only: it has no login.
+//! `GET /state`, `GET /messages?after=N`, `GET /faults`, `POST /faults`, `POST /tokens`, `POST /reset`. Loopback only: it has no login.
 //!
 //! # Failure
 //! What cannot be understood is answered 400 with the reason; nothing is changed then.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -16,7 +16,10 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, switches::overlaid, tenant::SandboxState};
+use crate::{
+    model::Secret,
+    sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, switches::overlaid, tenant::SandboxState},
+};
 
 /// What holds now, and what `POST /faults` changes. What is absent stays.
 #[derive(Serialize)]
@@ -44,6 +47,13 @@ enum Wanted {
     Switched(Switched),
 }
 
+/// A token that another authorization server has handed out, under the names it has there (RFC 6749 5.1).
+#[derive(Deserialize)]
+struct ForeignToken {
+    access_token: String,
+    expires_in: u64,
+}
+
 #[derive(Deserialize)]
 struct Page {
     #[serde(default)]
@@ -57,6 +67,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/state", get(state))
         .route("/messages", get(messages))
         .route("/faults", get(faults).post(change))
+        .route("/tokens", post(admit))
         .route("/reset", post(reset))
         .with_state(shared)
 }
@@ -87,6 +98,11 @@ async fn change(State(shared): State<Arc<Shared>>, Json(change): Json<Change>) -
         tenant.rule(switches, limits);
     }
     Ok(Json(in_force(&shared)))
+}
+
+async fn admit(State(shared): State<Arc<Shared>>, Json(foreign): Json<ForeignToken>) {
+    let ends = shared.clock.now().plus(Duration::from_secs(foreign.expires_in));
+    shared.tenant().admit_token(Secret::new(foreign.access_token), ends);
 }
 
 async fn reset(State(shared): State<Arc<Shared>>) -> Result<Json<SandboxState>, Refusal> {

@@ -3,6 +3,7 @@
 //! - [`Destination`]: where to and how, from the config
 //! - [`Upstream::connect`] yields a [`Connection`] that is ready for `MAIL FROM`, or the [`Trouble`] of the account
 //! - [`Connection::send`] is one transaction and always ends in a [`Report`]: an outcome for each recipient
+//! - [`Upstream::check`] goes the way to a login step by step, for a person who looks for what is wrong
 //! - [`classify`]: the one table from (stage, what was said or went wrong) to what follows; pure
 //!
 //! Inside, in reading order:
@@ -11,6 +12,7 @@
 //! - `tls`, `wire`, `offers`, `stuffing`: the handshake, replies in and octets out, EHLO and what follows from it, dots
 //! - `classify`: see above
 
+mod check;
 mod classify;
 mod connection;
 mod destination;
@@ -24,6 +26,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Finding, Step};
 pub use classify::{Concern, Fault, Outcome, Stage, Verdict, classify};
 pub use connection::Connection;
 pub use destination::{Auth, AuthMethod, Destination, SecretSource, Security, Timeouts, Verification};

@@ -24,7 +24,7 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{Reply, Secret},
-    oauth::{RefreshTokenStore, Remedy, TokenTrouble, Tokens},
+    oauth::{Expiry, RefreshTokenStore, Refused, Remedy, TokenTrouble, Tokens},
     upstream::{
         Auth, AuthMethod, Concern, Connection, Destination, Fault, Outcome, SecretSource, Security, Stage, Trouble, Verdict, classify,
         offers::Offers,
@@ -54,13 +54,13 @@ pub(super) mod words {
 
 /// Makes connections for one account.
 pub struct Upstream {
-    destination: Destination,
+    pub(super) destination: Destination,
     tls: Tls,
     tokens: Option<Tokens>,
     metrics: Metrics,
 }
 
-type Step<T> = Result<T, (Stage, Fault)>;
+pub(super) type Step<T> = Result<T, (Stage, Fault)>;
 
 impl Upstream {
     /// Reads the trust store.
@@ -86,9 +86,46 @@ impl Upstream {
     pub async fn connect(&self) -> Result<Connection, Trouble> {
         // The secret comes first: without one there is no reason to knock.
         let secret = self.secret().await?;
+        match self.connect_with(secret.clone()).await {
+            // A token may have been withdrawn, or ended on the way: a new one is worth one more login, and no alarm.
+            Err(trouble) if self.forget(secret.as_ref(), &trouble).await == Refused::Old => {
+                debug!(host = self.destination.host, "an old token was refused; trying with a new one");
+                self.connect_with(self.secret().await?).await
+            }
+            other => other,
+        }
+    }
+
+    /// When what the account logs in with ends, where that can be known.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub async fn expiry(&self) -> io::Result<Option<Expiry>> {
+        match &self.tokens {
+            Some(tokens) => tokens.expiry().await,
+            None => Ok(None),
+        }
+    }
+
+    /// A person has put something right: what went wrong before is forgotten.
+    pub async fn mended(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.reset().await;
+        }
+    }
+
+    async fn connect_with(&self, secret: Option<Secret>) -> Result<Connection, Trouble> {
         match self.dial().await {
             Ok(stream) => self.open(stream, secret).await,
             Err(fault) => Err(self.trouble(Stage::Connect, fault)),
+        }
+    }
+
+    /// A token that was refused is not shown again. RFC 4954 6: 535 says so; what else ends a login is not the token's fault.
+    async fn forget(&self, secret: Option<&Secret>, trouble: &Trouble) -> Refused {
+        match (&self.tokens, secret, trouble.stage, &trouble.fault) {
+            (Some(tokens), Some(secret), Stage::Auth, Fault::Reply(Reply { code: 535, .. })) => tokens.refused(secret).await,
+            _not_a_token => Refused::New,
         }
     }
 
@@ -98,7 +135,11 @@ impl Upstream {
     /// The account's trouble; never a message's.
     pub async fn connect_over(&self, stream: Box<dyn Stream>) -> Result<Connection, Trouble> {
         let secret = self.secret().await?;
-        self.open(stream, secret).await
+        let opened = self.open(stream, secret.clone()).await;
+        if let Err(trouble) = &opened {
+            self.forget(secret.as_ref(), trouble).await;
+        }
+        opened
     }
 
     async fn open(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Result<Connection, Trouble> {
@@ -107,17 +148,12 @@ impl Upstream {
                 self.metrics.upstream().connections.inc();
                 Ok(Connection::new(wire, offers, self.destination.timeouts, self.metrics.clone()))
             }
-            Err((stage, fault)) => {
-                if let (Some(tokens), Stage::Auth) = (&self.tokens, stage) {
-                    tokens.refused().await;
-                }
-                Err(self.trouble(stage, fault))
-            }
+            Err((stage, fault)) => Err(self.trouble(stage, fault)),
         }
     }
 
     /// The password or token, when there is a login.
-    async fn secret(&self) -> Result<Option<Secret>, Trouble> {
+    pub(super) async fn secret(&self) -> Result<Option<Secret>, Trouble> {
         let Some(auth) = &self.destination.auth else {
             return Ok(None);
         };
@@ -139,7 +175,7 @@ impl Upstream {
         Trouble { stage: Stage::Token, fault: Fault::Failed(trouble.what), verdict }
     }
 
-    fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
+    pub(super) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
         self.metrics.upstream().troubles.inc();
         let verdict = classify(stage, &fault);
         Trouble { stage, fault, verdict }
@@ -147,15 +183,27 @@ impl Upstream {
 
     /// The first address that answers.
     async fn dial(&self) -> Result<Box<dyn Stream>, Fault> {
-        let Destination { host, port, timeouts, .. } = &self.destination;
-        let deadline = Instant::now() + timeouts.connect;
+        let deadline = Instant::now() + self.destination.timeouts.connect;
+        let addresses = self.resolve(deadline).await?;
+        self.dial_first(&addresses, deadline).await
+    }
+
+    pub(super) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Fault> {
+        let Destination { host, port, .. } = &self.destination;
         let unresolved = |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{host}\": {reason}", words::NO_ADDRESS));
-        let addresses = match timeout_at(deadline, lookup_host((host.as_str(), *port))).await {
-            Ok(Ok(addresses)) => addresses.take(ADDRESSES).collect::<Vec<_>>(),
-            Ok(Err(error)) => return Err(unresolved(&error)),
-            Err(_elapsed) => return Err(unresolved(&"no answer from DNS in time")),
-        };
-        let mut last = unresolved(&"it has no address");
+        match timeout_at(deadline, lookup_host((host.as_str(), *port))).await {
+            Ok(Ok(addresses)) => {
+                let addresses = addresses.take(ADDRESSES).collect::<Vec<_>>();
+                if addresses.is_empty() { Err(unresolved(&"it has no address")) } else { Ok(addresses) }
+            }
+            Ok(Err(error)) => Err(unresolved(&error)),
+            Err(_elapsed) => Err(unresolved(&"no answer from DNS in time")),
+        }
+    }
+
+    pub(super) async fn dial_first(&self, addresses: &[SocketAddr], deadline: Instant) -> Result<Box<dyn Stream>, Fault> {
+        let host = &self.destination.host;
+        let mut last = Fault::TimedOut;
         for (tried, address) in addresses.iter().enumerate() {
             // What is left of the time is shared among the addresses left: one that swallows everything must not use up all of it.
             let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
@@ -174,7 +222,7 @@ impl Upstream {
     }
 
     /// From the first octet to the end of the login.
-    async fn negotiate(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Step<(Wire, Offers)> {
+    pub(super) async fn negotiate(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Step<(Wire, Offers)> {
         let Destination { security, timeouts, auth, .. } = &self.destination;
         let broken = |fault| (Stage::Tls, fault);
         let mut wire = match security {
@@ -228,7 +276,7 @@ impl Upstream {
     }
 
     /// RFC 4954.
-    async fn login(&self, wire: &mut Wire, offers: &Offers, auth: &Auth, secret: &Secret) -> Result<(), Fault> {
+    pub(super) async fn login(&self, wire: &mut Wire, offers: &Offers, auth: &Auth, secret: &Secret) -> Result<(), Fault> {
         let mechanism = name(auth.method);
         if !offers.mechanisms.iter().any(|offered| offered == mechanism) {
             let offered = if offers.mechanisms.is_empty() { "none".to_owned() } else { offers.mechanisms.join(", ") };

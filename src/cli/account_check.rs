@@ -1,0 +1,77 @@
+//! `postroom account check NAME`: where the way to an account's login breaks off, and the next step.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+
+use super::output::say;
+use crate::{
+    clock::Clock,
+    config::Config,
+    metrics::Metrics,
+    oauth::{RefreshTokenStore, expiry_of},
+    queue::AccountSettings,
+    upstream::{Fault, Finding, SecretSource, Trouble, Upstream},
+};
+
+/// Goes the way without the daemon: what it finds holds for whoever goes it from this machine.
+pub(super) async fn check(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let config = Config::load(config)?;
+    let account = config.accounts.iter().find(|account| account.name.as_str() == name);
+    let account = account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
+    let upstream = Upstream::new(account.destination.clone(), clock.clone(), Metrics::new())?;
+    let mut findings = Vec::new();
+    upstream
+        .check(|finding| {
+            // Said at once: a step may take a minute, and whoever waits wants to see which.
+            let told = say(&render(&finding, name));
+            findings.push((finding, told));
+        })
+        .await;
+    let mut code = ExitCode::SUCCESS;
+    for (finding, told) in findings {
+        told?;
+        if matches!(finding, Finding::Bad(..)) {
+            code = ExitCode::FAILURE;
+        }
+    }
+    if let Some(line) = ending(account, clock) {
+        say(&line)?;
+    }
+    if code == ExitCode::SUCCESS {
+        say(&format!(
+            "Account \"{name}\" can log in. Nothing was sent; to see a message arrive: postroom send --account {name} --to ADDRESS"
+        ))?;
+    }
+    Ok(code)
+}
+
+fn render(finding: &Finding, account: &str) -> String {
+    match finding {
+        Finding::Good(step, fact) => format!("good    {}: {fact}", step.name()),
+        Finding::Suspect(step, hint) => format!("suspect {}: {hint}", step.name()),
+        Finding::Bad(step, trouble) => {
+            let advice = trouble.verdict.advice.replace("account login NAME", &format!("account login {account}"));
+            format!("FAILED  {}: {}\n        {advice}", step.name(), words(trouble))
+        }
+    }
+}
+
+fn words(trouble: &Trouble) -> String {
+    match &trouble.fault {
+        Fault::Reply(reply) => reply.to_string(),
+        Fault::Closed => "the server closed the connection".to_owned(),
+        Fault::TimedOut => "no answer in time".to_owned(),
+        Fault::Failed(words) => words.clone(),
+    }
+}
+
+/// When what the account logs in with ends.
+pub(super) fn ending(account: &AccountSettings, clock: &Clock) -> Option<String> {
+    let Some(SecretSource::OAuth { settings, account, secrets }) = account.destination.auth.as_ref().map(|auth| &auth.secret) else {
+        return None;
+    };
+    // A file that cannot be read has been complained about by then.
+    let expiry = expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten()?;
+    Some(format!("note    {}", expiry.sentence(clock.now())))
+}

@@ -1,0 +1,161 @@
+//! An account looked at step by step, without sending anything: which step fails, and what to do about it.
+//!
+//! The steps are those of [`Upstream::connect`], in an order that helps whoever looks: the network first, the token when it is needed.
+//!
+//! # Failure
+//! The first step that fails ends the look with the account's [`Trouble`].
+
+use tokio::time::Instant;
+
+use crate::{
+    model::Secret,
+    oauth::Claims,
+    upstream::{
+        Auth, Destination, Fault, SecretSource, Security, Stage, Trouble, Upstream, Verification, offers::Offers, session::words,
+        wire::Wire,
+    },
+};
+
+/// A step of the way to a login.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The server's name is resolved.
+    Name,
+    /// Its port answers.
+    Port,
+    /// It greets, and offers STARTTLS where that is needed.
+    Greeting,
+    /// TLS is agreed on, and the certificate is good.
+    Certificate,
+    /// The token or password is there.
+    Secret,
+    /// The server takes it.
+    Login,
+}
+
+impl Step {
+    /// For a table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "DNS",
+            Self::Port => "port",
+            Self::Greeting => "greeting",
+            Self::Certificate => "TLS and certificate",
+            Self::Secret => "secret or token",
+            Self::Login => "login",
+        }
+    }
+
+    const fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Connect => Self::Port,
+            Stage::Greeting | Stage::Ehlo => Self::Greeting,
+            Stage::Tls => Self::Certificate,
+            Stage::Token => Self::Secret,
+            Stage::Auth | Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => Self::Login,
+        }
+    }
+}
+
+/// What was found at a step.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Finding {
+    /// It works; some facts.
+    Good(Step, String),
+    /// It works, but what comes next will not, and why.
+    Suspect(Step, &'static str),
+    /// It does not.
+    Bad(Step, Box<Trouble>),
+}
+
+impl Upstream {
+    /// Goes all steps until one fails. Nothing is sent: a login is the last of them.
+    pub async fn check(&self, mut found: impl FnMut(Finding)) {
+        if let Err(trouble) = self.walk(&mut found).await {
+            let step = if trouble.stage == Stage::Connect && is_unresolved(&trouble.fault) { Step::Name } else { Step::of(trouble.stage) };
+            found(Finding::Bad(step, Box::new(trouble)));
+        }
+    }
+
+    async fn walk(&self, found: &mut impl FnMut(Finding)) -> Result<(), Trouble> {
+        let destination = &self.destination;
+        let deadline = Instant::now() + destination.timeouts.connect;
+        let unreachable = |fault| self.trouble(Stage::Connect, fault);
+        let addresses = self.resolve(deadline).await.map_err(unreachable)?;
+        let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+        found(Finding::Good(Step::Name, format!("{} is {list}", destination.host)));
+        let stream = self.dial_first(&addresses, deadline).await.map_err(unreachable)?;
+        found(Finding::Good(Step::Port, format!("{} answers", destination.port)));
+        // Without a secret this ends before the login.
+        let negotiated = self.negotiate(stream, None).await;
+        let failed = negotiated.as_ref().err().map(|(stage, _)| Step::of(*stage));
+        for step in greeting_steps(destination.security).iter().take_while(|step| Some(**step) != failed) {
+            found(Finding::Good(*step, self.fact(*step)));
+        }
+        let (mut wire, offers) = negotiated.map_err(|(stage, fault)| self.trouble(stage, fault))?;
+        if let Some(auth) = &destination.auth {
+            let secret = self.secret().await?;
+            self.look_at(secret.as_ref(), auth, found);
+            if let Some(secret) = secret {
+                self.try_login(&mut wire, &offers, auth, &secret, found).await?;
+            }
+        }
+        // Whether the server answers QUIT is of no consequence.
+        drop(wire.write(b"QUIT\r\n", destination.timeouts.command).await);
+        Ok(())
+    }
+
+    fn fact(&self, step: Step) -> String {
+        let Destination { host, security, verify, .. } = &self.destination;
+        match (step, verify) {
+            (Step::Certificate, Verification::Required) => format!("the certificate is trusted, and for {host}"),
+            (Step::Certificate, Verification::Off) => "encrypted, but verify is false: nobody knows with whom".to_owned(),
+            (Step::Greeting, _) if *security == Security::StartTls => "the server greets and offers STARTTLS".to_owned(),
+            (Step::Name | Step::Port | Step::Greeting | Step::Secret | Step::Login, _) => "the server greets".to_owned(),
+        }
+    }
+
+    async fn try_login(
+        &self,
+        wire: &mut Wire,
+        offers: &Offers,
+        auth: &Auth,
+        secret: &Secret,
+        found: &mut impl FnMut(Finding),
+    ) -> Result<(), Trouble> {
+        self.login(wire, offers, auth, secret).await.map_err(|fault| self.trouble(Stage::Auth, fault))?;
+        found(Finding::Good(Step::Login, format!("as {}", auth.user)));
+        Ok(())
+    }
+
+    fn look_at(&self, secret: Option<&Secret>, auth: &Auth, found: &mut impl FnMut(Finding)) {
+        let (SecretSource::OAuth { settings, .. }, Some(secret)) = (&auth.secret, secret) else {
+            return found(Finding::Good(Step::Secret, "it is there".to_owned()));
+        };
+        match Claims::read(secret) {
+            Some(claims) => {
+                found(Finding::Good(Step::Secret, format!("a token: {}", claims.summary())));
+                // Other servers than Microsoft's put other claims into their tokens.
+                let microsofts = settings.token_url.contains("/oauth2/v2.0/") && claims.tid.is_some();
+                if let Some(hint) = claims.hint(&settings.grant).filter(|_| microsofts) {
+                    found(Finding::Suspect(Step::Secret, hint));
+                }
+            }
+            None => found(Finding::Good(Step::Secret, "a token; it cannot be looked into".to_owned())),
+        }
+    }
+}
+
+/// In the order in which they are taken.
+const fn greeting_steps(security: Security) -> &'static [Step] {
+    match security {
+        Security::None => &[Step::Greeting],
+        Security::StartTls => &[Step::Greeting, Step::Certificate],
+        Security::Implicit => &[Step::Certificate, Step::Greeting],
+    }
+}
+
+fn is_unresolved(fault: &Fault) -> bool {
+    matches!(fault, Fault::Failed(words) if words.starts_with(words::NO_ADDRESS))
+}
