@@ -147,3 +147,16 @@ async fn no_more_connections_than_allowed_and_idle_ones_are_closed() {
     assert_eq!(house.queue.accounts()[0].connections, 0);
     assert_eq!(house.seconds(), 85);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_keeps_its_connections_from_one_minute_to_the_next() {
+    let mut house = House::open(vec![scanner()]);
+    for _ in 0..100 {
+        house.receive(1).await;
+    }
+    house.pass(300).await;
+    assert_eq!(house.seen().len(), 100);
+    assert!(house.server.logins().len() <= 3, "{} logins", house.server.logins().len());
+    house.pass(60).await;
+    assert_eq!(house.queue.accounts()[0].connections, 0);
+}
