@@ -4,5 +4,7 @@ mod budgets;
 mod days;
 mod faults;
 mod house;
+mod office;
 mod people;
 mod texts;
+mod three_days;
