@@ -23,7 +23,7 @@ pub struct Clock(Source);
 enum Source {
     System,
     Fixed(Arc<AtomicU64>),
-    Simulated { epoch: Timestamp, start: Instant },
+    Simulated { epoch: Arc<AtomicU64>, start: Instant },
 }
 
 impl Clock {
@@ -42,7 +42,7 @@ impl Clock {
     /// A clock that starts at `epoch` and advances with tokio's time, paused or not. For tests and simulations.
     #[must_use]
     pub fn simulated(epoch: Timestamp) -> Self {
-        Self(Source::Simulated { epoch, start: Instant::now() })
+        Self(Source::Simulated { epoch: Arc::new(AtomicU64::new(epoch.as_millis())), start: Instant::now() })
     }
 
     /// The time.
@@ -52,14 +52,16 @@ impl Clock {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
             Source::System => SystemTime::now().into(),
             Source::Fixed(millis) => Timestamp::from_millis(millis.load(Ordering::Relaxed)),
-            Source::Simulated { epoch, start } => epoch.plus(start.elapsed()),
+            Source::Simulated { epoch, start } => Timestamp::from_millis(epoch.load(Ordering::Relaxed)).plus(start.elapsed()),
         }
     }
 
-    /// Moves a fixed clock; the others go their own way.
+    /// Moves a fixed clock, or has a simulated one go on from there; the machine's goes its own way.
     pub fn set(&self, to: Timestamp) {
-        if let Source::Fixed(millis) = &self.0 {
-            millis.store(to.as_millis(), Ordering::Relaxed);
+        match &self.0 {
+            Source::System => {}
+            Source::Fixed(millis) => millis.store(to.as_millis(), Ordering::Relaxed),
+            Source::Simulated { epoch, start } => epoch.store(to.minus(start.elapsed()).as_millis(), Ordering::Relaxed),
         }
     }
 }
@@ -75,6 +77,15 @@ mod tests {
         let clock = Clock::simulated(Timestamp::from_millis(1000));
         tokio::time::advance(Duration::from_secs(1800)).await;
         assert_eq!(clock.now(), Timestamp::from_millis(1_801_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_simulated_clock_that_was_set_goes_on_from_there() {
+        let clock = Clock::simulated(Timestamp::from_millis(10_000_000));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        clock.clone().set(Timestamp::from_millis(1_000_000));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(clock.now(), Timestamp::from_millis(1_001_000));
     }
 
     #[test]

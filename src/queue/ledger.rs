@@ -23,8 +23,15 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Added to each window: ours are exact to a millisecond, the server's may be closed at both ends.
+/// Added to the day: for what clocks drift apart in one.
 const MARGIN: Duration = Duration::from_millis(250);
+
+/// Added to the minute: ours are exact to a millisecond, the server's may be closed at both ends, and no clock is out by more in a minute. It is
+/// time in which nothing is sent, once in each minute of a flood.
+const MINUTE_MARGIN: Duration = Duration::from_millis(50);
+
+/// What the wall clock may have been from the steady one when the last process stored its charges.
+const DRIFT: Duration = Duration::from_millis(250);
 
 /// How long after we stopped listening the server may still be busy with a message that it has in full, and then count it.
 const LATE_COUNT: Duration = Duration::from_secs(5 * 60);
@@ -104,7 +111,7 @@ impl Ledger {
 
     /// How far back stored charges matter.
     pub(super) fn window(&self) -> Duration {
-        if self.per_day.is_some() { DAY + MARGIN } else { MINUTE + MARGIN }
+        if self.per_day.is_some() { DAY + MARGIN } else { MINUTE + MINUTE_MARGIN }
     }
 
     /// Takes over what an earlier process stored, and says what to store instead.
@@ -117,7 +124,8 @@ impl Ledger {
             self.sequence = self.sequence.max(old.sequence);
             let at = match old.phase {
                 Phase::UnderWay => now.plus(LATE_COUNT),
-                Phase::Ended => old.at.min(now.plus(LATE_COUNT)),
+                Phase::Ended if old.at.plus(MINUTE + DRIFT) <= now => old.at,
+                Phase::Ended => old.at.plus(DRIFT).min(now.plus(LATE_COUNT)),
             };
             let stamp = Stamp { at, sequence: old.sequence, recipients: old.recipients };
             self.insert(stamp);
@@ -250,7 +258,7 @@ impl Ledger {
             return Some(now);
         }
         let last_to_expire = self.past_minute.saturating_add(used.saturating_sub(limit));
-        self.ended.get(last_to_expire).map(|stamp| stamp.at.plus(MINUTE + MARGIN).max(now))
+        self.ended.get(last_to_expire).map(|stamp| stamp.at.plus(MINUTE + MINUTE_MARGIN).max(now))
     }
 
     fn day_free_at(&self, now: Timestamp, recipients: u64) -> Option<Timestamp> {
@@ -281,7 +289,7 @@ impl Ledger {
                 moves.refund.push(self.record(oldest, Phase::Ended));
             }
         }
-        while self.ended.get(self.past_minute).is_some_and(|stamp| stamp.at.plus(MINUTE + MARGIN) <= now) {
+        while self.ended.get(self.past_minute).is_some_and(|stamp| stamp.at.plus(MINUTE + MINUTE_MARGIN) <= now) {
             self.past_minute = self.past_minute.saturating_add(1);
         }
     }

@@ -29,6 +29,10 @@ use crate::{
 /// An idle connection is closed after this long: Exchange Online allows three in all, and somebody else may want one.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// It is kept while mail waits that it will carry within this: a flood waits for its minute's budget, and a new login in each minute would be
+/// time that nobody gives back.
+const WANTED_SOON: Duration = Duration::from_secs(65);
+
 /// The longest sleep. Waits are computed from the wall clock, which may be set while we sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -141,12 +145,15 @@ impl<T: Transport> Tasks<T> {
     /// Closes connections that have been idle for long, or all of an account in trouble; says when the next one is due.
     fn close_idle(&mut self, core: &Core<T>, account: &Account<T>, now: Instant) -> Option<Instant> {
         let ready = matches!(core.desk(account).condition.state(), AccountState::Ready);
+        let is_old = |idle: &Idle<T::Link>| idle.since + IDLE_TIME <= now;
+        let wanted = ready && account.idle().iter().any(is_old) && is_soon(core.outlook(account));
         let mut idle = account.idle();
-        let old = |idle: &mut Idle<T::Link>| !ready || idle.since + IDLE_TIME <= now;
+        let old = |idle: &mut Idle<T::Link>| !ready || (is_old(idle) && !wanted);
         for Idle { live, .. } in idle.extract_if(.., old) {
             self.workers.spawn(worker::close(live));
         }
-        idle.iter().map(|idle| idle.since + IDLE_TIME).min()
+        // Those kept beyond their time are looked at again when what they wait for is due.
+        idle.iter().map(|idle| idle.since + IDLE_TIME).filter(|at| *at > now).min()
     }
 
     async fn ended(&mut self, core: &Core<T>, ended: Result<(task::Id, ()), JoinError>) {
@@ -169,6 +176,14 @@ impl<T: Transport> Tasks<T> {
         if let Some(claim) = lost {
             core.panicked(&account, &claim).await;
         }
+    }
+}
+
+fn is_soon(outlook: Outlook) -> bool {
+    match outlook {
+        Outlook::Now => true,
+        Outlook::In(wait) => wait <= WANTED_SOON,
+        Outlook::Idle => false,
     }
 }
 

@@ -5,6 +5,8 @@ mod days;
 mod faults;
 mod forecasts;
 mod house;
+mod office;
 mod people;
 mod settings;
 mod texts;
+mod three_days;

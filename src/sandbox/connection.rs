@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -101,11 +101,7 @@ impl Text {
 
 /// Serves one client until it is gone.
 pub(crate) async fn serve(mut tcp: TcpStream, peer: SocketAddr, role: Role, shared: Arc<Shared>) {
-    let now = shared.clock.now();
-    let id = session_id(now, shared.sessions.fetch_add(1, Ordering::Relaxed));
-    let (dialogue, acts) = Dialogue::open(role, peer.ip(), id, shared.timing, &mut shared.tenant(), now);
-    let wire = Wire::new(shared.timing, shared.stop.clone());
-    let mut connection = Connection { shared, wire, dialogue, text: None };
+    let (mut connection, acts) = Connection::open(peer.ip(), role, shared);
     let after = connection.talk(&mut tcp, acts).await;
     let after = match after {
         Ok(After::Handshake(handshake)) => connection.secure(&mut tcp, handshake).await,
@@ -121,7 +117,26 @@ pub(crate) async fn serve(mut tcp: TcpStream, peer: SocketAddr, role: Role, shar
     }
 }
 
+/// Serves a client of the submission listener over a stream that counts as being inside TLS already.
+#[cfg(test)]
+pub(crate) async fn serve_secured<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, shared: Arc<Shared>) {
+    let (mut connection, acts) = Connection::open(std::net::Ipv4Addr::LOCALHOST.into(), Role::Submission, shared);
+    connection.dialogue.secured(TlsVersion::Tls13, Vec::new());
+    // The client sees how it ended.
+    let _after = connection.talk(&mut stream, acts).await;
+    connection.close();
+}
+
 impl Connection {
+    /// A connection, and what it says first.
+    fn open(peer: IpAddr, role: Role, shared: Arc<Shared>) -> (Self, Vec<Act>) {
+        let now = shared.clock.now();
+        let id = session_id(now, shared.sessions.fetch_add(1, Ordering::Relaxed));
+        let (dialogue, acts) = Dialogue::open(role, peer, id, shared.timing, &mut shared.tenant(), now);
+        let wire = Wire::new(shared.timing, shared.stop.clone());
+        (Self { shared, wire, dialogue, text: None }, acts)
+    }
+
     async fn secure(&mut self, tcp: &mut TcpStream, handshake: Handshake) -> io::Result<After> {
         let shared = self.shared.clone();
         let Some(acceptor) = shared.certificates.acceptor(handshake) else {

@@ -16,7 +16,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::sandbox::{Keep, dialect::Accepted};
+use crate::{
+    model::Timestamp,
+    sandbox::{Keep, dialect::Accepted},
+};
 
 /// Messages remembered for the control API when no files are kept.
 const REMEMBERED_LIMIT: usize = 10_000;
@@ -44,6 +47,12 @@ impl KeptMessage {
     #[must_use]
     pub fn sender(&self) -> &str {
         &self.accepted.sender
+    }
+
+    /// When `MAIL FROM` came.
+    #[must_use]
+    pub const fn begun(&self) -> Timestamp {
+        self.accepted.begun
     }
 
     /// `RCPT TO`, as far as accepted.

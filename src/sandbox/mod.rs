@@ -26,6 +26,9 @@ mod text;
 mod token;
 mod wire;
 
+#[cfg(test)]
+pub(crate) mod in_memory;
+
 pub use fault::{Effect, Fault, Stage, markdown_table, plain_table};
 pub use keep::KeptMessage;
 pub use server::{RunningSandbox, Sandbox};

@@ -33,7 +33,7 @@ fn a_minute_counts_from_the_end_of_a_transaction() {
     let mut ledger = ledger(Some(2), None);
     send(&mut ledger, 1, 0, 10);
     send(&mut ledger, 1, 11, 12);
-    assert_eq!(room(&mut ledger, at(60)), Room::FreeAt(Some(at(70).plus(MARGIN))));
+    assert_eq!(room(&mut ledger, at(60)), Room::FreeAt(Some(at(70).plus(MINUTE_MARGIN))));
     assert_eq!(room(&mut ledger, at(71)), Room::Recipients(usize::MAX));
 }
 
@@ -44,7 +44,7 @@ fn transactions_under_way_count_as_now_however_long_they_take() {
     ledger.begin(1, at(0)).unwrap();
     assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(None));
     ledger.end(&first, End::Known, at(1000));
-    assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(Some(at(1060).plus(MARGIN))));
+    assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(Some(at(1060).plus(MINUTE_MARGIN))));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_transaction_in_doubt_may_be_counted_later() {
     let mut ledger = ledger(Some(1), None);
     let charge = ledger.begin(1, at(0)).unwrap();
     ledger.end(&charge, End::Unknown, at(10));
-    assert_eq!(room(&mut ledger, at(100)), Room::FreeAt(Some(at(10).plus(LATE_COUNT + MINUTE + MARGIN))));
+    assert_eq!(room(&mut ledger, at(100)), Room::FreeAt(Some(at(10).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN))));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_clock_that_was_set_back_holds_mail_up_for_one_window_at_most() {
     let mut after = ledger(Some(1), None);
     let moves = after.restore(stored.clone(), at(0));
     assert_eq!(moves.refund, stored, "what is stored moves too, so that the next start does not wait again");
-    assert_eq!(room(&mut after, at(0)), Room::FreeAt(Some(at(0).plus(LATE_COUNT + MINUTE + MARGIN))));
+    assert_eq!(room(&mut after, at(0)), Room::FreeAt(Some(at(0).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN))));
 }
 
 #[test]
@@ -100,7 +100,17 @@ fn a_clock_that_is_set_moves_the_charges_with_it() {
     send(&mut ledger, 1, 0, 10);
     let moves = ledger.rebase(at(20), at(7220));
     assert_eq!(moves.charge[0].at, at(7210));
-    assert_eq!(room(&mut ledger, at(7220)), Room::FreeAt(Some(at(7270).plus(MARGIN))));
+    assert_eq!(room(&mut ledger, at(7220)), Room::FreeAt(Some(at(7270).plus(MINUTE_MARGIN))));
+}
+
+#[test]
+fn what_the_last_process_stored_may_have_been_off_by_a_little() {
+    let mut before = ledger(Some(1), None);
+    let charge = before.begin(1, at(10)).unwrap();
+    let stored = before.end(&charge, End::Known, at(10)).charge;
+    let mut after = ledger(Some(1), None);
+    after.restore(stored, at(20));
+    assert_eq!(room(&mut after, at(20)), Room::FreeAt(Some(at(70).plus(DRIFT + MINUTE_MARGIN))));
 }
 
 /// What the index holds, as the moves say.

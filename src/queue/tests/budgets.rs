@@ -220,3 +220,16 @@ async fn too_many_connections_cost_one_for_a_while() {
     house.pass(400).await;
     assert_eq!((house.queue.accounts()[0].connections_allowed, at_once(&house, 650)), (3, Some(3)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_keeps_its_connections_from_one_minute_to_the_next() {
+    let mut house = House::open(vec![scanner()]);
+    for _ in 0..100 {
+        house.receive(1).await;
+    }
+    house.pass(300).await;
+    assert_eq!(house.seen().len(), 100);
+    assert!(house.server.logins().len() <= 3, "{} logins", house.server.logins().len());
+    house.pass(60).await;
+    assert_eq!(house.queue.accounts()[0].connections, 0);
+}

@@ -1,0 +1,239 @@
+//! An office whose mail goes to the sandbox: the real spool, queue and upstream, and the judge at the other end of a pipe. Simulated time.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+
+use super::house::plan;
+use crate::{
+    clock::Clock,
+    message::Text,
+    metrics::Metrics,
+    model::{AccountName, Address, ByteSize, DeviceName, MessageId, Recipient},
+    queue::{
+        AccountSettings, Link, Queue, SenderRewrite, Transport,
+        fixture::{account, at, envelope, stand_still},
+    },
+    report::{ReportSettings, Reporter},
+    sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
+    spool::{JournalLine, Spool, SpoolSettings},
+    upstream::{Auth, AuthMethod, Connection, Handover, Report, SecretSource, Security, Trouble, Upstream},
+};
+
+/// How long things take that no machine can hurry: the network, and Exchange Online.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// TCP, TLS and login.
+    pub(super) connect: Duration,
+    /// From `MAIL FROM` to the final dot.
+    pub(super) transfer: Duration,
+    /// From the final dot to the answer.
+    pub(super) answer: Duration,
+}
+
+impl Pace {
+    pub(super) const BRISK: Self =
+        Self { connect: Duration::from_millis(400), transfer: Duration::from_millis(80), answer: Duration::from_millis(120) };
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// It is told to stop, and lets attempts under way finish.
+    Stop,
+    /// It dies, attempts and all.
+    Crash,
+}
+
+/// A process: the queue at work on the spool.
+struct Process {
+    spool: Spool,
+    queue: Queue<Way>,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+pub(super) struct Office {
+    dir: TempDir,
+    /// The machine's, which may step.
+    pub(super) clock: Clock,
+    pub(super) sandbox: InMemory,
+    settings: Vec<AccountSettings>,
+    metrics: Metrics,
+    pace: Pace,
+    process: Option<Process>,
+    received: u64,
+}
+
+impl Office {
+    /// With an account for each name, and a mailbox behind it with Microsoft's limits. Mail of the device `x-…` goes by account `x`.
+    pub(super) fn open(names: &[&str], pace: Pace, adjust: impl Fn(&mut AccountSettings)) -> Self {
+        // Days of mail are millions of octets to sync: in memory, where there is such a folder.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
+        fs::write(dir.path().join("password"), "sandbox").unwrap();
+        let secret = SecretSource::File(dir.path().join("password"));
+        let settings: Vec<AccountSettings> = names.iter().map(|name| going_out(name, &secret, &adjust)).collect();
+        let mailbox = |name: &&str| MailboxSettings::new(format!("{name}@contoso.com").parse::<Address>().unwrap(), "sandbox");
+        let mut tenant = TenantSettings { mailboxes: names.iter().map(mailbox).collect(), ..TenantSettings::default() };
+        tenant.switches.over_rate = OverRate::Reject;
+        let sandbox = InMemory::new(dir.path(), tenant, Clock::simulated(at(0)));
+        let clock = Clock::simulated(at(0));
+        let mut office = Self { dir, clock, sandbox, settings, metrics: Metrics::new(), pace, process: None, received: 0 };
+        office.start();
+        office
+    }
+
+    fn start(&mut self) {
+        let settings = SpoolSettings {
+            data_dir: self.dir.path().join("data"),
+            min_free: ByteSize::from_octets(0),
+            journal_keep: Duration::from_secs(400 * 86_400),
+        };
+        let route = |device: &DeviceName| account_of(device.as_str());
+        let spool = Spool::open(settings, Arc::new(route), self.clock.clone(), self.metrics.clone()).unwrap();
+        let report = ReportSettings {
+            administrator: Some("it@contoso.com".parse().unwrap()),
+            from: self.settings.first().and_then(|first| first.address.clone()),
+            hostname: "postroom.contoso.lan".into(),
+            account: self.settings.last().map(|last| last.name.clone()).unwrap(),
+        };
+        let reporter = Reporter::new(report, spool.clone(), self.clock.clone(), self.metrics.clone());
+        let way = |settings: &AccountSettings| {
+            let upstream = Upstream::new(settings.destination.clone(), self.clock.clone(), self.metrics.clone()).unwrap();
+            (settings.clone(), Way { upstream, sandbox: self.sandbox.clone(), pace: self.pace })
+        };
+        let ways = self.settings.iter().map(way).collect();
+        let queue = Queue::over(ways, plan(), spool.clone(), reporter, self.clock.clone(), self.metrics.clone()).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let running = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.run(stopped).await }
+        });
+        self.process = Some(Process { spool, queue, stop, running });
+    }
+
+    /// The process ends, and another starts after so long.
+    pub(super) async fn restart(&mut self, ending: Ending, down: Duration) {
+        let Process { spool, queue, stop, running } = self.process.take().unwrap();
+        match ending {
+            Ending::Stop => {
+                stop.send_replace(true);
+                running.await.unwrap();
+            }
+            Ending::Crash => {
+                running.abort();
+                assert!(running.await.unwrap_err().is_cancelled());
+            }
+        }
+        drop(queue);
+        spool.close().await.unwrap();
+        drop(spool);
+        sleep(down).await;
+        let _still = stand_still();
+        self.start();
+        self.spool().recovered().await;
+    }
+
+    pub(super) fn spool(&self) -> &Spool {
+        &self.process.as_ref().unwrap().spool
+    }
+
+    pub(super) fn queue(&self) -> &Queue<Way> {
+        &self.process.as_ref().unwrap().queue
+    }
+
+    /// A device hands in a message, called by its number.
+    pub(super) async fn receive(&mut self, device: &str, recipients: &[String]) -> MessageId {
+        let _still = stand_still();
+        let number = self.received;
+        self.received += 1;
+        let spool = self.spool();
+        let mut envelope = envelope(spool.new_id(), 0);
+        envelope.received = self.clock.now();
+        envelope.device = DeviceName::from(device);
+        envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
+        let mut incoming = spool.receive(envelope, account_of(device)).await.unwrap();
+        incoming.write(format!("Subject: {number}\r\nMessage-ID: <{number}@{device}>\r\n\r\nA page.\r\n").as_bytes()).await.unwrap();
+        incoming.commit().await.unwrap().id()
+    }
+
+    /// Whether mail of this account is due and nobody is sending it.
+    pub(super) fn has_due(&self, account: &AccountName) -> bool {
+        let (spool, now) = (self.spool(), self.clock.now());
+        let due = |device: &DeviceName| spool.first_due(account, device, 1).unwrap().first().is_some_and(|(due, _)| *due <= now);
+        spool.devices_waiting(account).iter().any(due)
+    }
+
+    pub(super) fn judge(&self) -> SandboxState {
+        self.sandbox.state()
+    }
+
+    /// Lines about devices' mail.
+    pub(super) fn journal(&self) -> Vec<JournalLine> {
+        let own = |line: &JournalLine| line.device.as_str() == Reporter::OWN_DEVICE;
+        self.spool().journal(None, 1_000_000).unwrap().into_iter().filter(|line| !own(line)).collect()
+    }
+
+    pub(super) async fn stop(mut self) {
+        let Process { stop, running, .. } = self.process.take().unwrap();
+        stop.send_replace(true);
+        running.await.unwrap();
+    }
+}
+
+fn account_of(device: &str) -> AccountName {
+    AccountName::from(device.split('-').next().unwrap())
+}
+
+fn going_out(name: &str, secret: &SecretSource, adjust: &impl Fn(&mut AccountSettings)) -> AccountSettings {
+    let mut settings = account(name, SenderRewrite::Always);
+    settings.destination.security = Security::None;
+    settings.destination.auth = Some(Auth { method: AuthMethod::Login, user: format!("{name}@contoso.com"), secret: secret.clone() });
+    adjust(&mut settings);
+    settings
+}
+
+/// The way to the sandbox: the real upstream, over a pipe instead of TCP and TLS.
+pub(super) struct Way {
+    upstream: Upstream,
+    sandbox: InMemory,
+    pace: Pace,
+}
+
+impl Transport for Way {
+    type Link = Ride;
+
+    async fn connect(&self) -> Result<Ride, Trouble> {
+        sleep(self.pace.connect).await;
+        let connection = self.upstream.connect_over(Box::new(self.sandbox.connect())).await?;
+        Ok(Ride { connection, pace: self.pace })
+    }
+}
+
+/// A connection to the sandbox.
+pub(super) struct Ride {
+    connection: Connection,
+    pace: Pace,
+}
+
+impl Link for Ride {
+    async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
+        sleep(self.pace.transfer).await;
+        let report = self.connection.send(handover).await;
+        sleep(self.pace.answer).await;
+        report
+    }
+
+    fn is_reusable(&self) -> bool {
+        self.connection.is_reusable()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.connection.is_fresh()
+    }
+
+    async fn quit(self) {
+        self.connection.quit().await;
+    }
+}
