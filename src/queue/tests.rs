@@ -5,6 +5,8 @@ mod days;
 mod faults;
 mod forecasts;
 mod house;
+mod notices;
 mod people;
+mod pools;
 mod settings;
 mod texts;
