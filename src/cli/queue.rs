@@ -1,6 +1,6 @@
 //! `postroom queue list | show | retry | hold | release | delete | export`.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use anyhow::Context as _;
 
@@ -71,7 +71,7 @@ async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow
     };
     let file = std::fs::File::create_new(output);
     let mut file = file.with_context(|| format!("{} cannot be made", output.display()))?;
-    client.copy(&path, &mut file).await
+    client.copy(&path, &mut file).await.with_context(|| format!("{} is incomplete: it cannot be written", output.display()))
 }
 
 fn list(queued: &[Queued], now: Timestamp) -> String {
@@ -84,7 +84,7 @@ fn list(queued: &[Queued], now: Timestamp) -> String {
             entry.id.to_string(),
             relative(entry.received, now),
             entry.device.to_string(),
-            entry.account.to_string(),
+            accounts(entry),
             format!("<{}>", entry.sender),
             format!("{open} of {}", entry.recipients.len()),
             entry.size.to_string(),
@@ -94,6 +94,13 @@ fn list(queued: &[Queued], now: Timestamp) -> String {
     };
     let header = ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE", "GOES"];
     table(&header, &queued.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Those that recipients still wait for; else the message's.
+fn accounts(entry: &Entry) -> String {
+    let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
+    let names: BTreeSet<&str> = waiting.map(|recipient| entry.account_of(recipient).as_str()).collect();
+    if names.is_empty() { entry.account.to_string() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
 }
 
 fn state(entry: &Entry) -> String {
@@ -112,7 +119,7 @@ fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, s
     writeln!(text, "message   {}", entry.id)?;
     writeln!(text, "received  {} ({})", entry.received, relative(entry.received, now))?;
     writeln!(text, "device    {}", entry.device)?;
-    writeln!(text, "account   {}", entry.account)?;
+    writeln!(text, "account   {}", accounts(entry))?;
     writeln!(text, "sender    <{}>", entry.sender)?;
     writeln!(text, "size      {}", entry.size)?;
     writeln!(text, "state     {}", state(entry))?;

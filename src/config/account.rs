@@ -47,6 +47,16 @@ pub(super) const KEYS: &[Key] = &[
         about: "Trust the certificates in this file (PEM) instead of the machine's.",
     },
     Key { name: "spill_to", shown: Shown::As("[]"), about: "Accounts that take over, in this order, when this one cannot send." },
+    Key {
+        name: "for_senders",
+        shown: Shown::As("[]"),
+        about: "Mail of these senders goes by this account: \"*@sales.contoso.com\". A device's account goes before.",
+    },
+    Key {
+        name: "for_recipients",
+        shown: Shown::As("[]"),
+        about: "Mail to these recipients goes by this account: \"*@contoso.com\". Recipients of one message may go by different accounts. A device's account and for_senders go before.",
+    },
     Key { name: "auth", shown: Shown::Below, about: "" },
     Key { name: "limits", shown: Shown::Below, about: "" },
     Key { name: "batch", shown: Shown::Below, about: "" },
@@ -173,7 +183,14 @@ pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings
     let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
     let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
     let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
-    Some(AccountSettings { name: name?, destination: destination?, address, limits, batch, sender, spill_to })
+    let (for_senders, for_recipients) = (pool(table, "for_senders"), pool(table, "for_recipients"));
+    let (name, destination) = (name?, destination?);
+    Some(AccountSettings { name, destination, address, limits, batch, sender, for_senders, for_recipients, spill_to })
+}
+
+/// Whose mail it takes; absent patterns are none.
+fn pool(table: &Table<'_>, name: &'static str) -> Vec<Pattern> {
+    table.list(name, str::parse).unwrap_or_default()
 }
 
 /// A service that is known is one that logs in.

@@ -7,7 +7,7 @@ use tokio::task;
 use crate::{
     model::{ByteSize, MessageId, Timestamp},
     queue::{
-        Split,
+        LimitSettings, Split,
         account::Condition,
         core::{Account, Core, Flight},
         fair::Line,
@@ -60,6 +60,9 @@ enum Candidate {
     Nothing,
 }
 
+/// Our own `Received:` is no reason to fail what the device was allowed to hand in.
+const OWN_FIELDS: u64 = 2048;
+
 /// So many messages of another account are looked at for one whose sender this account may use.
 const SPILL_LOOKAHEAD: usize = 32;
 
@@ -95,7 +98,7 @@ impl<T: Transport> Core<T> {
             let (mut entry, indexes) = match self.next_of(line, account, reach, &flights)? {
                 Candidate::Go(entry, indexes) => (entry, indexes),
                 Candidate::TooLarge(entry, obstacle) => {
-                    let attempt = Attempt::without(&entry, self.clock.now());
+                    let attempt = Attempt::without(&entry, &line.1, self.clock.now());
                     desk.turns.took(line.clone());
                     self.store(moves);
                     return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge: None, obstacle: Some(obstacle) })));
@@ -189,10 +192,10 @@ impl<T: Transport> Core<T> {
         let Some(entry) = entry.filter(|entry| entry.hold.is_none()) else {
             return Ok(Candidate::Nothing);
         };
-        if let Some(limit) = account.settings.limits.message_size.filter(|limit| entry.size > *limit) {
-            return Ok(Candidate::TooLarge(entry, Obstacle::LargerThan(limit)));
+        if let Some(obstacle) = obstacle(&entry, &account.settings.limits) {
+            return Ok(Candidate::TooLarge(entry, obstacle));
         }
-        let indexes = split::choose(&entry, reach.split, reach.most, now);
+        let indexes = split::choose(&entry, &line.1, reach.split, reach.most, now);
         Ok(if indexes.is_empty() { Candidate::Nothing } else { Candidate::Go(entry, indexes) })
     }
 
@@ -218,7 +221,7 @@ impl<T: Transport> Core<T> {
         flights: &HashMap<MessageId, Flight>,
     ) -> Result<Option<(Timestamp, Entry)>, SpoolError> {
         let (device, name) = line;
-        let fits = |entry: &Entry| account.settings.limits.message_size.is_none_or(|limit| entry.size <= limit);
+        let fits = |entry: &Entry| obstacle(entry, &account.settings.limits).is_none();
         let now = self.clock.now();
         for (due, id) in self.spool.first_due(name, device, flights.len().saturating_add(SPILL_LOOKAHEAD))? {
             if due > now {
@@ -244,6 +247,11 @@ impl<T: Transport> Core<T> {
         let due = self.spool.first_due(account, device, flights.len().saturating_add(1))?;
         Ok(due.into_iter().find(|(_, id)| !flights.contains_key(id)))
     }
+}
+
+fn obstacle(entry: &Entry, limits: &LimitSettings) -> Option<Obstacle> {
+    let limit = limits.message_size?;
+    (entry.size.octets() > limit.octets().saturating_add(OWN_FIELDS)).then_some(Obstacle::LargerThan(limit))
 }
 
 /// The message is taken.

@@ -21,7 +21,7 @@ use crate::{
     },
     report::Word,
     spool::{Change, Doubt, Entry, Hold, Progress},
-    upstream::{Concern, Counted, Fault, Outcome, Report, Stage, Trouble, Verdict},
+    upstream::{Concern, Counted, Dsn, Fault, Outcome, Report, Stage, Trouble, Verdict},
 };
 
 const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution on the device. If the mailbox may send more, raise \
@@ -65,7 +65,7 @@ impl<T: Transport> Core<T> {
         let (stage, concern, outcome) = (Stage::MailFrom, Concern::Message, Outcome::Fail);
         let verdict = Verdict { stage, concern, outcome, reply: Some(reply), advice: TOO_LARGE };
         let recipients = claim.attempt.recipients.iter().map(|_| verdict.clone()).collect();
-        let report = Report { recipients, account: None, counted: Counted::Perhaps };
+        let report = Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
         let context = Context { plan: &self.plan, account: name, split: Split::Never, now: self.clock.now() };
         let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, &report, &context);
         self.announce(&conclusion);
@@ -107,6 +107,11 @@ impl<T: Transport> Core<T> {
         {
             error!(id = %entry.id, %problem, "failure notice not written; the message is held");
             entry.hold = Some(Hold { since: now, reason: format!("the failure notice could not be written: {problem}") });
+        }
+        if !conclusion.relayed.is_empty()
+            && let Err(problem) = self.on_disk(self.reporter.relayed(entry, &conclusion.relayed)).await
+        {
+            error!(id = %entry.id, %problem, "relay notice not written");
         }
         let waits = entry.recipients.iter().any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
         if waits && entry.delay_notice.is_none() && self.plan.is_late(entry.received, now) {
@@ -210,7 +215,7 @@ impl<T: Transport> Core<T> {
             claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, now))
         };
         self.metrics.sending().doubts.inc();
-        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new() }, moves);
+        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() }, moves);
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
         },
         batch: BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure },
         sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()], identities: Arc::default() },
+        for_senders: Vec::new(),
+        for_recipients: Vec::new(),
         spill_to: Vec::new(),
     }
 }

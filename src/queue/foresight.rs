@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    model::{MessageId, Timestamp},
+    model::{AccountName, MessageId, Timestamp},
     queue::{
         AccountState, Queue,
         core::{Account, Core},
@@ -45,14 +45,20 @@ impl<T: Transport> Core<T> {
         if self.flights().contains_key(&entry.id) {
             return simple(Some(self.clock.now()), Why::UnderWay);
         }
-        let Some(due) = entry.due() else {
-            return simple(None, Why::Nothing);
-        };
-        let own = self.accounts.iter().position(|account| account.settings.name == entry.account).unwrap_or(0);
+        // Recipients may wait for different accounts; the message goes when the first of them does.
+        let each = entry.due_by_account().into_iter().map(|(account, due)| self.by_pool(account, entry, due, plays));
+        let each = each.collect::<Result<Vec<_>, _>>()?;
+        let first = each.into_iter().min_by_key(|forecast| forecast.at.unwrap_or(Timestamp::MAX));
+        first.map_or_else(|| simple(None, Why::Nothing), Ok)
+    }
+
+    /// By an account, or whoever takes over from it.
+    fn by_pool(&self, name: &AccountName, entry: &Entry, due: Timestamp, plays: &mut Plays) -> Result<Forecast, SpoolError> {
+        let own = self.accounts.iter().position(|account| account.settings.name == *name).unwrap_or(0);
         let mut best = self.by_account(own, entry, due, plays)?;
         let out = self.accounts.get(own).is_some_and(|account| self.desk(account).is_out(self.clock.now()));
         for (place, other) in self.accounts.iter().enumerate() {
-            let takes_over = out && other.feeders.contains(&entry.account) && outgoing::may_carry(&entry.sender, &other.settings);
+            let takes_over = out && other.feeders.contains(name) && outgoing::may_carry(&entry.sender, &other.settings);
             if takes_over {
                 let by_other = self.by_account(place, entry, due, plays)?;
                 let sooner = by_other.at.is_some_and(|at| best.at.is_none_or(|best| at < best));

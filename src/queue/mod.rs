@@ -2,7 +2,7 @@
 //!
 //! The decisions are pure and take `now` as an argument; [`Queue`] runs them with tasks around.
 //!
-//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `account` (can it send),
+//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `routing` (whose mail by which account), `account` (can it send),
 //!   `width` (over how many connections),
 //!   `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
 //! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
@@ -26,6 +26,7 @@ mod operator;
 mod outcome;
 mod outgoing;
 mod plan;
+mod routing;
 mod scheduler;
 mod settings;
 mod split;
@@ -45,6 +46,7 @@ mod tests;
 
 pub use forecast::{Forecast, Why};
 pub use operator::Queue;
+pub use routing::Routing;
 pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings, Split};
 pub use status::{AccountState, AccountStatus, Enabled, QueueError};
 pub use transport::{Link, Transport};

@@ -23,6 +23,10 @@ pub struct AccountSettings {
     pub batch: BatchSettings,
     /// `sender`.
     pub sender: SenderSettings,
+    /// `for_senders`: mail of these senders goes by it.
+    pub for_senders: Vec<Pattern>,
+    /// `for_recipients`: mail to these recipients goes by it.
+    pub for_recipients: Vec<Pattern>,
     /// `spill_to`: who takes over when this one cannot send.
     pub spill_to: Vec<AccountName>,
 }

@@ -127,6 +127,24 @@ fn open_index(folders: &Folders, disk: &Disk, clock: &Clock) -> Result<(Index, O
     }
 }
 
+/// Opens the index again after it has failed, as on a full disk, and puts right what was lost with it: as a start would, while mail
+/// goes on. What fails is tried again later.
+pub(super) fn mend_index(core: &Arc<Core>) -> Result<(), SpoolError> {
+    let folder = &core.folders.index;
+    core.index.reopen(|| {
+        Store::open(folder).map_err(|trouble| match trouble {
+            Trouble::Refused(error) => SpoolError::io("open", folder, error),
+            Trouble::Broken(reason) => SpoolError::Index(reason),
+        })
+    })?;
+    let report = RecoveryReport { doubtful: doubt_attempts(&core.index)?, ..RecoveryReport::default() };
+    warn!("the index had failed and is open again");
+    let settled = core.index.tombstones()?;
+    recovery::run(core, report, &settled);
+    core.wake();
+    Ok(())
+}
+
 /// An index counts as open when it could be walked through: damage shows itself only where it is read.
 fn try_index(folders: &Folders, disk: &Disk) -> Result<Index, Trouble> {
     let store = Store::open(&folders.index)?;
