@@ -13,17 +13,16 @@ use crate::{
     listener::{
         ListenerTls, Reception,
         opening::{Beginning, Policy},
-        tls::{HANDSHAKE_TIMEOUT, HandshakeError},
+        tls::{Agreed, Encrypted, HANDSHAKE_TIMEOUT, HandshakeError},
         wire::{Transport, Wire},
     },
-    model::TlsVersion,
     smtp::Quirk,
 };
 
 /// A stream that is ready for the banner.
 pub(super) struct Begun<IO> {
     pub(super) wire: Wire<IO>,
-    pub(super) tls: Option<TlsVersion>,
+    pub(super) tls: Option<Agreed>,
     /// What the client said before the banner.
     pub(super) early: Vec<u8>,
     pub(super) quirks: BTreeSet<Quirk>,
@@ -66,15 +65,16 @@ pub(super) async fn encrypt<IO: Transport + 'static>(
     client: &Client,
     wire: &mut Wire<IO>,
     seen: Vec<u8>,
-) -> Option<TlsVersion> {
+) -> Option<Agreed> {
     let io = wire.take_plain()?;
     let metrics = reception.shared().metrics.receiving();
     let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
     match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
-        Ok((stream, version)) => {
-            metrics.handshakes.get_or_create(&version.into()).inc();
+        Ok(Encrypted { agreed, stream }) => {
+            metrics.handshakes.get_or_create(&agreed.version.into()).inc();
+            debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
             *wire = Wire::Tls(stream);
-            Some(version)
+            Some(agreed)
         }
         Err(error) => {
             metrics.handshakes_failed.inc();

@@ -7,7 +7,7 @@
 //! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
 //! by `intake`.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
@@ -21,11 +21,12 @@ use crate::{
         input::Input,
         intake::Intake,
         slots::Slot,
+        tls::Agreed,
         trouble,
         wire::{Transport, Wire},
     },
     model::{TlsVersion, Via},
-    smtp::{Action, Answer, Login, Question, Quirk, Session, StartTls, reply},
+    smtp::{Action, Answer, Login, Question, Quirk, Session, SessionSettings, StartTls, reply},
     spool::Committed,
 };
 
@@ -44,7 +45,7 @@ pub(super) struct Connection<IO> {
     stopping: bool,
     wire: Wire<IO>,
     input: Input,
-    tls: Option<TlsVersion>,
+    tls: Option<Agreed>,
     session: Session<Committed>,
     message: Option<Intake>,
 }
@@ -74,7 +75,10 @@ impl<IO: Transport + 'static> Connection<IO> {
         };
         client.note_connection();
         client.note_quirks(&begun.quirks);
-        let session = Session::new(client.session_settings(starttls, begun.tls), begun.tls, rand::random());
+        let session = {
+            let version = begun.tls.map(|agreed| agreed.version);
+            Session::new(client.session_settings(starttls, version), version, rand::random())
+        };
         Some(Self {
             reception,
             client,
@@ -211,14 +215,14 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Some(version) = encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await else {
+        let Some(agreed) = encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await else {
             return Err(io::ErrorKind::ConnectionAborted.into());
         };
-        self.tls = Some(version);
+        self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
         self.client = self.reception.shared().devices.identify(self.client.peer());
         let answer = match self.slot.pass_to(&self.client) {
-            Ok(()) => Answer::TlsStarted { version, settings: self.client.session_settings(self.starttls, self.tls) },
+            Ok(()) => Answer::TlsStarted { version: agreed.version, settings: self.settings() },
             Err(reply) => Answer::Refuse(reply),
         };
         Ok(self.answered(answer))
@@ -257,7 +261,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             return Answer::Refuse(reply);
         }
         self.client = client;
-        Answer::LoggedIn { user, settings: self.client.session_settings(self.starttls, self.tls) }
+        Answer::LoggedIn { user, settings: self.settings() }
     }
 
     async fn write_body(&mut self) -> Action {
@@ -276,7 +280,7 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn commit(&mut self) -> Action {
         self.input.shrink();
         let answer = match self.message.take() {
-            Some(message) => match message.commit(self.reception.shared(), &self.client, self.tls).await {
+            Some(message) => match message.commit(self.reception.shared(), &self.client, self.version()).await {
                 Ok(committed) => Answer::Accepted(committed),
                 Err(reply) => Answer::Refuse(reply),
             },
@@ -285,12 +289,21 @@ impl<IO: Transport + 'static> Connection<IO> {
         self.answered(answer)
     }
 
+    /// What the session offers this client, as things stand.
+    fn settings(&self) -> Arc<SessionSettings> {
+        self.client.session_settings(self.starttls, self.version())
+    }
+
+    fn version(&self) -> Option<TlsVersion> {
+        self.tls.map(|agreed| agreed.version)
+    }
+
     fn via(&self) -> Via {
         Via {
             peer: Some(self.client.peer()),
             helo: self.session.helo().to_owned(),
             esmtp: self.session.is_esmtp(),
-            tls: self.tls,
+            tls: self.version(),
             user: self.client.user().map(str::to_owned),
         }
     }
