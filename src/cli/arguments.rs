@@ -43,7 +43,7 @@ pub(super) enum Command {
     /// Looks at the ways out and switches them on and off.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Shows who may hand in mail, and what was seen of them.
+    /// Shows who may hand in mail and what was seen of them.
     #[command(subcommand)]
     Device(DeviceCommand),
     // Its help is that of its arguments.
@@ -147,8 +147,16 @@ pub(super) enum AccountCommand {
 
 #[derive(Subcommand)]
 pub(super) enum DeviceCommand {
-    /// Lists the devices of the config; with the daemon running, also what was seen of them and of strangers.
+    /// Lists the devices, what was seen of them, and refused clients with the config lines that would admit them.
     List(JsonArguments),
+    /// Shows one device or one address: what was seen, what was refused and why, and what was said.
+    Show {
+        /// A device of the config, or a client's address.
+        #[arg(value_name = "NAME|ADDRESS")]
+        which: String,
+        #[command(flatten)]
+        json: JsonArguments,
+    },
 }
 
 #[derive(Args)]

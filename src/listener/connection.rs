@@ -13,19 +13,19 @@ use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
 
 use crate::{
-    device::Client,
+    device::{Client, Parting, TlsSighting},
     listener::{
         ListenerTls, Reception,
-        begin::{begin, encrypt},
+        begin::{begin, encrypt, trouble},
         hello::{self, Opening},
         input::Input,
         intake::Intake,
         slots::Slot,
         tls::Agreed,
-        trouble,
+        trouble::told,
         wire::{Transport, Wire},
     },
-    model::{TlsVersion, Via},
+    model::{Timestamp, TlsVersion, Via},
     smtp::{Action, Answer, Login, Question, Quirk, Session, SessionSettings, StartTls, reply},
     spool::Committed,
 };
@@ -43,6 +43,7 @@ pub(super) struct Connection<IO> {
     stop: watch::Receiver<bool>,
     /// The session has been told of it; a message in progress is then read on as ever.
     stopping: bool,
+    begun: Timestamp,
     wire: Wire<IO>,
     input: Input,
     tls: Option<Agreed>,
@@ -73,13 +74,18 @@ impl<IO: Transport + 'static> Connection<IO> {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
         };
-        client.note_connection();
+        client.note_connection(begun.tls.map(sighting));
         client.note_quirks(&begun.quirks);
-        let session = {
+        let mut session = {
             let version = begun.tls.map(|agreed| agreed.version);
             Session::new(client.session_settings(starttls, version), version, rand::random())
         };
+        if let Some(agreed) = begun.tls {
+            session.recorder().open_with(&agreed.to_string());
+        }
+        let now = reception.shared().clock.now();
         Some(Self {
+            begun: now,
             reception,
             client,
             slot,
@@ -160,6 +166,7 @@ impl<IO: Transport + 'static> Connection<IO> {
                 debug!(peer = %self.client.peer(), "TLS after the banner; the next connection is waited for");
                 self.reception.habits().note_late_tls(self.client.peer());
                 self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
+                self.session.recorder().trouble("TLS where a command should be; the next connection is waited for");
                 Action::Close
             }
             Event::Octets => self.advance(),
@@ -215,9 +222,14 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Some(agreed) = encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await else {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        let agreed = match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
+            Ok(agreed) => agreed,
+            Err(error) => {
+                self.session.recorder().trouble(&trouble(&error));
+                return Ok(Action::Close);
+            }
         };
+        self.session.recorder().remark(&agreed.to_string());
         self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
         self.client = self.reception.shared().devices.identify(self.client.peer());
@@ -233,7 +245,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             Question::Login(login) => return self.log_in(login).await,
             Question::Sender { sender, size } => self.client.permit_sender(&sender, size).and_then(|()| {
                 let admitted = self.reception.shared().spool.admits(size);
-                admitted.map_err(|error| trouble::told(&error))
+                admitted.map_err(|error| told(&error))
             }),
             Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
         };
@@ -322,10 +334,22 @@ impl<IO: Transport + 'static> Connection<IO> {
         if let Some(message) = self.message.take() {
             message.break_off(self.reception.shared(), &self.client);
         }
-        self.client.note_quirks(self.session.quirks());
+        match &ended {
+            Ok(()) => {}
+            // An alert, as a rule: the device does not like our certificate.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => self.session.recorder().trouble(&format!("cut off: {error}")),
+            Err(error) => self.session.recorder().remark(&format!("cut off: {error}")),
+        }
+        let (mechanism, dialogue) = (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
+        let (helo, tls, quirks) = (self.session.helo(), self.tls.map(sighting), self.session.quirks());
+        self.client.note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
         match ended {
             Ok(()) => debug!(peer = %self.client.peer(), "closed"),
             Err(error) => debug!(peer = %self.client.peer(), %error, "cut off"),
         }
     }
+}
+
+fn sighting(agreed: Agreed) -> TlsSighting {
+    TlsSighting { version: agreed.version, cipher: agreed.cipher.to_owned() }
 }

@@ -135,6 +135,12 @@ pub(super) struct Agreed {
     pub(super) cipher: &'static str,
 }
 
+impl fmt::Display for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.version.as_str(), self.cipher)
+    }
+}
+
 /// Why there is no encrypted stream.
 #[derive(Debug, Error)]
 pub(super) enum HandshakeError {
