@@ -1,11 +1,13 @@
-//! `postroom device list | show`: who may hand in mail, and what was seen of them.
+//! `postroom device list | show | password`: who may hand in mail, what was seen of them, and what they log in with.
 //!
 //! - `list`: all devices, and those who would like to be one
 //! - `show`: one device or one address, with all that was said
 //! - `settings`: what the config says of a device, as both show it
 //! - `quirks`: what a quirk means, from its page in the documentation
+//! - `password`: a password that old firmware can hold
 
 mod list;
+mod password;
 mod quirks;
 mod settings;
 mod show;
@@ -23,6 +25,7 @@ pub(super) async fn device(config: &Path, command: DeviceCommand, clock: &Clock)
     match command {
         DeviceCommand::List(arguments) => list::list(config, &arguments, clock).await,
         DeviceCommand::Show { which, json } => show::show(config, &which, &json, clock).await,
+        DeviceCommand::Password(arguments) => password::password(&arguments),
     }
 }
 
