@@ -5,11 +5,14 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 use crate::{
     clock::Clock,
     device::{
-        Client, DeviceAuth, DeviceSettings, Sighting, StrangerSighting, UserSettings, login::Users, rate::MessageRate,
-        sightings::Sightings, window::Windows,
+        Client, DeviceAuth, DeviceSettings, DeviceSighting, Sighting, SightingRecord, UserSettings,
+        login::Users,
+        rate::MessageRate,
+        sightings::{Restored, Sightings},
+        window::Windows,
     },
     metrics::Metrics,
-    model::{ByteSize, TlsVersion},
+    model::{ByteSize, DeviceName, TlsVersion},
     smtp::{EndOfData, Mechanism, SessionSettings, StartTls},
 };
 
@@ -102,16 +105,38 @@ impl Devices {
         }
     }
 
-    /// What was last seen of each device that was seen since the start.
+    /// What was seen of each device.
     #[must_use]
-    pub fn sightings(&self) -> Vec<Sighting> {
+    pub fn sightings(&self) -> Vec<DeviceSighting> {
         self.0.sightings.devices()
     }
 
     /// The last clients that were no device, the latest first.
     #[must_use]
-    pub fn strangers(&self) -> Vec<StrangerSighting> {
+    pub fn strangers(&self) -> Vec<Sighting> {
         self.0.sightings.strangers()
+    }
+
+    /// The sightings that have changed since the last call, to be kept.
+    #[must_use]
+    pub fn unkept_sightings(&self) -> Vec<SightingRecord> {
+        self.0.sightings.unkept()
+    }
+
+    /// What was to be kept could not be: the next call of [`Devices::unkept_sightings`] gives all of it again.
+    pub fn keep_sightings_again(&self) {
+        self.0.sightings.keep_again();
+    }
+
+    /// Takes back what was kept, as name and value. What the config has outlived is dropped: devices that are gone, and
+    /// strangers that are now a device. Returns how many could not be read; they are dropped, too.
+    pub fn restore_sightings(&self, records: Vec<(String, serde_json::Value)>) -> usize {
+        let is_current = |device: Option<&DeviceName>, peer: IpAddr| match device {
+            Some(device) => self.0.devices.iter().any(|known| known.settings.name == *device),
+            None => self.identify(peer).device().is_none(),
+        };
+        let restored = records.into_iter().map(|(name, value)| self.0.sightings.restore(name, value, is_current));
+        restored.filter(|restored| *restored == Restored::Unreadable).count()
     }
 }
 

@@ -9,21 +9,21 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::{
-    device::Client,
+    device::{Client, Parting},
     listener::{
         ListenerTls, Reception,
         opening::{Beginning, Policy},
-        tls::{HANDSHAKE_TIMEOUT, HandshakeError},
+        tls::{Agreed, Encrypted, HANDSHAKE_TIMEOUT, HandshakeError},
         wire::{Transport, Wire},
     },
-    model::TlsVersion,
+    model::{Recorder, TlsVersion},
     smtp::Quirk,
 };
 
 /// A stream that is ready for the banner.
 pub(super) struct Begun<IO> {
     pub(super) wire: Wire<IO>,
-    pub(super) tls: Option<TlsVersion>,
+    pub(super) tls: Option<Agreed>,
     /// What the client said before the banner.
     pub(super) early: Vec<u8>,
     pub(super) quirks: BTreeSet<Quirk>,
@@ -53,38 +53,73 @@ pub(super) async fn begin<IO: Transport + 'static>(
             Some(Begun { wire, tls: None, early, quirks })
         }
         Beginning::Tls(seen) => {
-            let tls = encrypt(reception, client, &mut wire, seen).await?;
+            let tls = match encrypt(reception, client, &mut wire, seen).await {
+                Ok(agreed) => agreed,
+                Err(error) => {
+                    part(reception, client, &error);
+                    return None;
+                }
+            };
             let quirks = if mode == ListenerTls::Starttls { BTreeSet::from([Quirk::EarlyTls]) } else { BTreeSet::new() };
             Some(Begun { wire, tls: Some(tls), early: Vec::new(), quirks })
         }
     }
 }
 
-/// Replaces a plain stream by an encrypted one. None when the client did not manage, or took too long.
+/// A handshake is all that there was of a connection.
+fn part(reception: &Reception, client: &Client, error: &HandshakeError) {
+    let mut recorder = Recorder::default();
+    recorder.trouble(&trouble(error));
+    client.note_connection(None);
+    client.note_parting(Parting {
+        helo: "",
+        tls: None,
+        mechanism: None,
+        quirks: &BTreeSet::new(),
+        dialogue: recorder.end(reception.shared().clock.now()),
+    });
+}
+
+/// What the administrator reads of a handshake that failed.
+pub(super) fn trouble(error: &HandshakeError) -> String {
+    format!("the TLS handshake failed: {error}")
+}
+
+/// Replaces a plain stream by an encrypted one. An error when the client did not manage, or took too long.
 pub(super) async fn encrypt<IO: Transport + 'static>(
     reception: &Reception,
     client: &Client,
     wire: &mut Wire<IO>,
     seen: Vec<u8>,
-) -> Option<TlsVersion> {
-    let io = wire.take_plain()?;
+) -> Result<Agreed, HandshakeError> {
+    let io = wire.take_plain().ok_or(io::Error::from(io::ErrorKind::NotConnected))?;
     let metrics = reception.shared().metrics.receiving();
     let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
     match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
-        Ok((stream, version)) => {
-            metrics.handshakes.get_or_create(&version.into()).inc();
+        Ok(Encrypted { agreed, stream }) => {
+            metrics.handshakes.get_or_create(&agreed.version.into()).inc();
+            debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
             *wire = Wire::Tls(stream);
-            Some(version)
+            Ok(agreed)
         }
         Err(error) => {
             metrics.handshakes_failed.inc();
+            client.note_failed_handshake(&trouble(&error), too_old(&error));
             match (client.device(), &error) {
                 (Some(device), HandshakeError::TooOld { .. }) => {
                     warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused");
                 }
                 (Some(_) | None, _) => debug!(peer = %client.peer(), %error, "handshake failed"),
             }
-            None
+            Err(error)
         }
+    }
+}
+
+/// What the client offers at best, when that was the reason.
+fn too_old(error: &HandshakeError) -> Option<TlsVersion> {
+    match error {
+        HandshakeError::TooOld { offered, .. } => TlsVersion::ALL.into_iter().find(|version| version.as_str() == *offered),
+        HandshakeError::Broken(_) => None,
     }
 }

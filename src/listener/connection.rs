@@ -7,25 +7,26 @@
 //! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
 //! by `intake`.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
 
 use crate::{
-    device::Client,
+    device::{Client, Parting, TlsSighting},
     listener::{
         ListenerTls, Reception,
-        begin::{begin, encrypt},
+        begin::{begin, encrypt, trouble},
         hello::{self, Opening},
         input::Input,
         intake::Intake,
         slots::Slot,
-        trouble,
+        tls::Agreed,
+        trouble::told,
         wire::{Transport, Wire},
     },
-    model::{TlsVersion, Via},
-    smtp::{Action, Answer, Login, Question, Quirk, Session, StartTls, reply},
+    model::{Timestamp, TlsVersion, Via},
+    smtp::{Action, Answer, Login, Question, Quirk, Session, SessionSettings, StartTls, reply},
     spool::Committed,
 };
 
@@ -42,9 +43,10 @@ pub(super) struct Connection<IO> {
     stop: watch::Receiver<bool>,
     /// The session has been told of it; a message in progress is then read on as ever.
     stopping: bool,
+    begun: Timestamp,
     wire: Wire<IO>,
     input: Input,
-    tls: Option<TlsVersion>,
+    tls: Option<Agreed>,
     session: Session<Committed>,
     message: Option<Intake>,
 }
@@ -72,10 +74,18 @@ impl<IO: Transport + 'static> Connection<IO> {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
         };
-        client.note_connection();
+        client.note_connection(begun.tls.map(sighting));
         client.note_quirks(&begun.quirks);
-        let session = Session::new(client.session_settings(starttls, begun.tls), begun.tls, rand::random());
+        let mut session = {
+            let version = begun.tls.map(|agreed| agreed.version);
+            Session::new(client.session_settings(starttls, version), version, rand::random())
+        };
+        if let Some(agreed) = begun.tls {
+            session.recorder().open_with(&agreed.to_string());
+        }
+        let now = reception.shared().clock.now();
         Some(Self {
+            begun: now,
             reception,
             client,
             slot,
@@ -156,6 +166,7 @@ impl<IO: Transport + 'static> Connection<IO> {
                 debug!(peer = %self.client.peer(), "TLS after the banner; the next connection is waited for");
                 self.reception.habits().note_late_tls(self.client.peer());
                 self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
+                self.session.recorder().trouble("TLS where a command should be; the next connection is waited for");
                 Action::Close
             }
             Event::Octets => self.advance(),
@@ -211,14 +222,19 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Some(version) = encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await else {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        let agreed = match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
+            Ok(agreed) => agreed,
+            Err(error) => {
+                self.session.recorder().trouble(&trouble(&error));
+                return Ok(Action::Close);
+            }
         };
-        self.tls = Some(version);
+        self.session.recorder().remark(&agreed.to_string());
+        self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
         self.client = self.reception.shared().devices.identify(self.client.peer());
         let answer = match self.slot.pass_to(&self.client) {
-            Ok(()) => Answer::TlsStarted { version, settings: self.client.session_settings(self.starttls, self.tls) },
+            Ok(()) => Answer::TlsStarted { version: agreed.version, settings: self.settings() },
             Err(reply) => Answer::Refuse(reply),
         };
         Ok(self.answered(answer))
@@ -229,7 +245,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             Question::Login(login) => return self.log_in(login).await,
             Question::Sender { sender, size } => self.client.permit_sender(&sender, size).and_then(|()| {
                 let admitted = self.reception.shared().spool.admits(size);
-                admitted.map_err(|error| trouble::told(&error))
+                admitted.map_err(|error| told(&error))
             }),
             Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
         };
@@ -257,7 +273,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             return Answer::Refuse(reply);
         }
         self.client = client;
-        Answer::LoggedIn { user, settings: self.client.session_settings(self.starttls, self.tls) }
+        Answer::LoggedIn { user, settings: self.settings() }
     }
 
     async fn write_body(&mut self) -> Action {
@@ -276,7 +292,7 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn commit(&mut self) -> Action {
         self.input.shrink();
         let answer = match self.message.take() {
-            Some(message) => match message.commit(self.reception.shared(), &self.client, self.tls).await {
+            Some(message) => match message.commit(self.reception.shared(), &self.client, self.version()).await {
                 Ok(committed) => Answer::Accepted(committed),
                 Err(reply) => Answer::Refuse(reply),
             },
@@ -285,12 +301,21 @@ impl<IO: Transport + 'static> Connection<IO> {
         self.answered(answer)
     }
 
+    /// What the session offers this client, as things stand.
+    fn settings(&self) -> Arc<SessionSettings> {
+        self.client.session_settings(self.starttls, self.version())
+    }
+
+    fn version(&self) -> Option<TlsVersion> {
+        self.tls.map(|agreed| agreed.version)
+    }
+
     fn via(&self) -> Via {
         Via {
             peer: Some(self.client.peer()),
             helo: self.session.helo().to_owned(),
             esmtp: self.session.is_esmtp(),
-            tls: self.tls,
+            tls: self.version(),
             user: self.client.user().map(str::to_owned),
         }
     }
@@ -309,10 +334,22 @@ impl<IO: Transport + 'static> Connection<IO> {
         if let Some(message) = self.message.take() {
             message.break_off(self.reception.shared(), &self.client);
         }
-        self.client.note_quirks(self.session.quirks());
+        match &ended {
+            Ok(()) => {}
+            // An alert, as a rule: the device does not like our certificate.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => self.session.recorder().trouble(&format!("cut off: {error}")),
+            Err(error) => self.session.recorder().remark(&format!("cut off: {error}")),
+        }
+        let (mechanism, dialogue) = (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
+        let (helo, tls, quirks) = (self.session.helo(), self.tls.map(sighting), self.session.quirks());
+        self.client.note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
         match ended {
             Ok(()) => debug!(peer = %self.client.peer(), "closed"),
             Err(error) => debug!(peer = %self.client.peer(), %error, "cut off"),
         }
     }
+}
+
+fn sighting(agreed: Agreed) -> TlsSighting {
+    TlsSighting { version: agreed.version, cipher: agreed.cipher.to_owned() }
 }

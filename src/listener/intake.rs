@@ -59,7 +59,7 @@ impl Intake {
         let metrics = shared.metrics.receiving();
         metrics.messages_accepted.inc();
         metrics.message_bytes.inc_by(size);
-        client.note_message(id);
+        client.note_message(id, size);
         info!(
             %id,
             device = client.device().map(|device| device.name.as_str()),

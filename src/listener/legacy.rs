@@ -24,6 +24,7 @@ use tokio_openssl::SslStream;
 use crate::{
     listener::{
         ListenerError, TlsSettings, certificate,
+        tls::{Agreed, Encrypted},
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -65,11 +66,7 @@ impl Legacy {
     }
 
     /// Does the handshake, with nothing below `oldest`.
-    pub(super) async fn accept<IO: Transport + 'static>(
-        &self,
-        io: Replay<IO>,
-        oldest: TlsVersion,
-    ) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
+    pub(super) async fn accept<IO: Transport + 'static>(&self, io: Replay<IO>, oldest: TlsVersion) -> io::Result<Encrypted> {
         let context = if oldest.is_secure() { &self.tls12 } else { &self.any };
         let mut ssl = Ssl::new(context)?;
         ssl.set_min_proto_version(Some(to_openssl(oldest)))?;
@@ -77,7 +74,8 @@ impl Legacy {
         Pin::new(&mut stream).accept().await.map_err(io::Error::other)?;
         let version = stream.ssl().version2().and_then(from_openssl);
         let version = version.ok_or_else(|| io::Error::other("OpenSSL agreed on a version that we do not know"))?;
-        Ok((Box::new(stream), version))
+        let cipher = stream.ssl().current_cipher().map_or("", |cipher| cipher.standard_name().unwrap_or(cipher.name()));
+        Ok(Encrypted { agreed: Agreed { version, cipher }, stream: Box::new(stream) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use crate::{
     listener::{
         ListenerError, TlsSettings,
+        tls::Encrypted,
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -29,11 +30,7 @@ impl Legacy {
 
     /// Never asked, since [`PRESENT`] says so.
     #[expect(clippy::unused_async, reason = "takes the place of the real one")]
-    pub(super) async fn accept<IO: Transport + 'static>(
-        &self,
-        _io: Replay<IO>,
-        _oldest: TlsVersion,
-    ) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
+    pub(super) async fn accept<IO: Transport + 'static>(&self, _io: Replay<IO>, _oldest: TlsVersion) -> io::Result<Encrypted> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

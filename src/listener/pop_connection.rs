@@ -3,13 +3,13 @@
 //! # Failure
 //! As `connection`: it ends by itself and reports to nobody.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
 
 use crate::{
-    device::Client,
+    device::{Client, Parting, TlsSighting},
     listener::{
         ListenerTls, Reception,
         begin::begin,
@@ -35,6 +35,10 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     let Some(begun) = begin(reception, client, mode, io).await else {
         return;
     };
+    let tls = begun.tls.map(|agreed| TlsSighting { version: agreed.version, cipher: agreed.cipher.to_owned() });
+    client.note_connection(tls.clone());
+    client.note_quirks(&begun.quirks);
+    let began = reception.shared().clock.now();
     let session = PopSession::new(&reception.shared().hostname, rand::random());
     let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early) };
     let ended = tokio::select! {
@@ -46,6 +50,11 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
         Ok(()) => debug!(peer = %client.peer(), "POP closed"),
         Err(error) => debug!(peer = %client.peer(), %error, "POP cut off"),
     }
+    let recorder = connection.session.recorder();
+    let (mechanism, dialogue) = (recorder.mechanism(), recorder.end(began));
+    // After a login it is known by its user.
+    let client = reception.shared().devices.identify(client.peer());
+    client.note_parting(Parting { helo: "", tls, mechanism, quirks: &BTreeSet::new(), dialogue });
     drop(slot);
 }
 

@@ -112,7 +112,10 @@ impl Reception {
             Err(reply) => {
                 metrics.connections_refused.inc();
                 match client.device() {
-                    Some(device) => warn!(device = %device.name, peer = %client.peer(), %reply, "connection refused"),
+                    Some(device) => {
+                        warn!(device = %device.name, peer = %client.peer(), %reply, "connection refused");
+                        client.note_turned_away(&reply);
+                    }
                     None => debug!(peer = %client.peer(), %reply, "connection refused"),
                 }
                 turn_away(&stream, &reply, settings);

@@ -89,7 +89,7 @@ impl Tls {
         mut io: IO,
         mut seen: Vec<u8>,
         oldest: TlsVersion,
-    ) -> Result<(Box<dyn Transport>, TlsVersion), HandshakeError> {
+    ) -> Result<Encrypted, HandshakeError> {
         let choice = match sniff(&mut io, &mut seen).await? {
             Opening::Hello(offer) => choose(offer, oldest),
             Opening::Incomplete => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -108,14 +108,36 @@ impl Tls {
         }
     }
 
-    async fn accept_modern<IO: Transport + 'static>(&self, io: Replay<IO>) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
+    async fn accept_modern<IO: Transport + 'static>(&self, io: Replay<IO>) -> io::Result<Encrypted> {
         let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(io).await?;
-        let version = match stream.get_ref().1.protocol_version() {
+        let session = stream.get_ref().1;
+        let version = match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
             // The config admits these two alone.
             _ => TlsVersion::Tls12,
         };
-        Ok((Box::new(stream), version))
+        let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+        Ok(Encrypted { agreed: Agreed { version, cipher }, stream: Box::new(stream) })
+    }
+}
+
+/// A stream below TLS, whichever library does it.
+pub(super) struct Encrypted {
+    pub(super) agreed: Agreed,
+    pub(super) stream: Box<dyn Transport>,
+}
+
+/// What a handshake has agreed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Agreed {
+    pub(super) version: TlsVersion,
+    /// The suite's name, as the library has it: `TLS_RSA_WITH_3DES_EDE_CBC_SHA`.
+    pub(super) cipher: &'static str,
+}
+
+impl fmt::Display for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.version.as_str(), self.cipher)
     }
 }
 

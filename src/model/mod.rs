@@ -4,9 +4,11 @@
 //! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope
 //! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
+//! - [`Dialogue`], [`Recorder`]: what was said on one connection, without secrets
 //! - [`Secret`]: what must never be printed
 
 mod address;
+mod dialogue;
 mod envelope;
 mod id;
 mod quantity;
@@ -14,6 +16,7 @@ mod reply;
 mod secret;
 
 pub use address::{Address, AddressError, ReversePath};
+pub use dialogue::{Dialogue, Recorder};
 pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
 pub use quantity::{ByteSize, InvalidSize, Timestamp};

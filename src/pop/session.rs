@@ -6,7 +6,10 @@
 //!        └────────APOP──────────▶ Verifying ─────┴──▶ Authorization, the third time closed
 //! ```
 
-use crate::{model::Secret, pop::PopLogin};
+use crate::{
+    model::{Recorder, Secret},
+    pop::PopLogin,
+};
 
 /// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it longer).
 const LINE_LIMIT: usize = 512;
@@ -61,6 +64,7 @@ pub struct PopSession {
     line: Vec<u8>,
     overlong: bool,
     replies: Vec<u8>,
+    recorder: Recorder,
     failed_logins: u32,
     errors: u32,
 }
@@ -70,8 +74,19 @@ impl PopSession {
     #[must_use]
     pub fn new(hostname: &str, entropy: u64) -> Self {
         let timestamp = format!("<{entropy:016x}@{hostname}>");
-        let replies = format!("+OK POP before SMTP ready {timestamp}\r\n").into_bytes();
-        Self { state: State::Authorization, timestamp, line: Vec::new(), overlong: false, replies, failed_logins: 0, errors: 0 }
+        let greeting = format!("+OK POP before SMTP ready {timestamp}");
+        let mut session = Self {
+            state: State::Authorization,
+            timestamp,
+            line: Vec::new(),
+            overlong: false,
+            replies: Vec::new(),
+            recorder: Recorder::default(),
+            failed_logins: 0,
+            errors: 0,
+        };
+        session.reply(&greeting);
+        session
     }
 
     /// Takes bytes from the client. Never blocks; holds at most one line.
@@ -116,6 +131,11 @@ impl PopSession {
         &mut self.replies
     }
 
+    /// What was said so far.
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
+    }
+
     fn refuse_login(&mut self, text: &str) {
         self.reply(text);
         self.failed_logins += 1;
@@ -133,11 +153,13 @@ impl PopSession {
     fn end_line(&mut self) -> PopAction {
         let mut line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.overlong) {
+            self.recorder.endless_line();
             return self.complain("-ERR line too long");
         }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
+        self.recorder.command(&line);
         let text = String::from_utf8_lossy(&line).into_owned();
         let (verb, argument) = text.split_once(' ').unwrap_or((&text, ""));
         let verb = verb.to_ascii_uppercase();
@@ -225,6 +247,7 @@ impl PopSession {
     }
 
     fn reply(&mut self, text: &str) {
+        self.recorder.reply(text.as_bytes());
         self.replies.extend_from_slice(text.as_bytes());
         self.replies.extend_from_slice(b"\r\n");
     }

@@ -122,7 +122,7 @@ async fn a_message_without_its_end_leaves_nothing_behind() {
     assert_eq!(office.metrics.receiving().messages_broken_off.get(), 1);
     let incoming = office.folder.path().join("spool/incoming");
     assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0);
-    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::NoQuit));
+    assert!(office.devices.sightings()[0].clients[0].quirks.contains_key(&Quirk::NoQuit));
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,5 +174,5 @@ async fn quirks_are_remembered_of_the_device_that_has_them() {
     caller.ask("HELO").await;
     drop(caller);
     office.connections.join_next().await.unwrap().unwrap();
-    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::OddHelo));
+    assert!(office.devices.sightings()[0].clients[0].quirks.contains_key(&Quirk::OddHelo));
 }

@@ -98,7 +98,7 @@ async fn tls_from_the_first_byte_on_a_starttls_port_is_served_and_noted() {
     let caller = office.call(PRINTER, ListenerTls::Starttls);
     let replies = hand_in(encrypt(&[&rustls::version::TLS12], caller.0).await).await;
     assert!(replies.contains("\r\n250 2.0.0 queued as "), "{replies}");
-    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::EarlyTls));
+    assert!(office.devices.sightings()[0].clients[0].quirks.contains_key(&Quirk::EarlyTls));
 }
 
 #[tokio::test(start_paused = true)]
