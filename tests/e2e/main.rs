@@ -18,7 +18,9 @@ mod crowd;
 mod drain;
 mod full_disk;
 mod observe;
+mod policy;
 mod refusal;
+mod sightings;
 mod strangers;
 
 /// A folder of the test's own, on the disk of the build: `/tmp` may be memory.
