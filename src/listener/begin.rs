@@ -6,10 +6,10 @@
 use std::{collections::BTreeSet, io};
 
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
-    device::Client,
+    device::{Client, ClientCertificate},
     listener::{
         ListenerTls, Reception,
         opening::{Beginning, Policy},
@@ -22,10 +22,17 @@ use crate::{
 /// A stream that is ready for the banner.
 pub(super) struct Begun<IO> {
     pub(super) wire: Wire<IO>,
-    pub(super) tls: Option<Agreed>,
+    pub(super) tls: Option<Secured>,
     /// What the client said before the banner.
     pub(super) early: Vec<u8>,
     pub(super) quirks: BTreeSet<Quirk>,
+}
+
+/// What a handshake has brought.
+pub(super) struct Secured {
+    pub(super) agreed: Agreed,
+    /// What the client has shown, if it was asked.
+    pub(super) certificate: Option<ClientCertificate>,
 }
 
 /// Finds out whether TLS comes first, and if so, does the handshake. None when that failed.
@@ -65,24 +72,23 @@ pub(super) async fn encrypt<IO: Transport + 'static>(
     client: &Client,
     wire: &mut Wire<IO>,
     seen: Vec<u8>,
-) -> Option<Agreed> {
+) -> Option<Secured> {
     let io = wire.take_plain()?;
     let metrics = reception.shared().metrics.receiving();
     let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
     match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
-        Ok(Encrypted { agreed, stream }) => {
+        Ok(Encrypted { agreed, chain, stream }) => {
             metrics.handshakes.get_or_create(&agreed.version.into()).inc();
             debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
             *wire = Wire::Tls(stream);
-            Some(agreed)
+            let certificate = reception.tls().judge().read(&chain, reception.shared().clock.now());
+            Some(Secured { agreed, certificate })
         }
         Err(error) => {
             metrics.handshakes_failed.inc();
-            match (client.device(), &error) {
-                (Some(device), HandshakeError::TooOld { .. }) => {
-                    warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused");
-                }
-                (Some(_) | None, _) => debug!(peer = %client.peer(), %error, "handshake failed"),
+            match error {
+                HandshakeError::Refused(refusal) => client.refuse_tls(refusal),
+                HandshakeError::Broken(error) => debug!(peer = %client.peer(), %error, "handshake failed"),
             }
             None
         }

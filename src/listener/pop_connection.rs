@@ -12,12 +12,12 @@ use crate::{
     device::Client,
     listener::{
         ListenerTls, Reception,
-        begin::begin,
+        begin::{begin, encrypt},
         input::Input,
         slots::Slot,
         wire::{Transport, Wire},
     },
-    pop::{PopAction, PopAnswer, PopLogin, PopSession},
+    pop::{PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
 };
 
 /// RFC 1939 3 asks for ten minutes, for people who read their mail. A device logs in and is done.
@@ -35,7 +35,11 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     let Some(begun) = begin(reception, client, mode, io).await else {
         return;
     };
-    let session = PopSession::new(&reception.shared().hostname, rand::random());
+    let stls = match (mode, begun.tls) {
+        (ListenerTls::Starttls | ListenerTls::Auto, None) => Stls::Offered,
+        (ListenerTls::Starttls | ListenerTls::Auto, Some(_)) | (ListenerTls::None | ListenerTls::Implicit, _) => Stls::Absent,
+    };
+    let session = PopSession::new(&reception.shared().hostname, PopOffer { apop: client.apop(), stls }, rand::random());
     let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early) };
     let ended = tokio::select! {
         ended = connection.serve() => ended,
@@ -57,7 +61,7 @@ struct PopConnection<'a, IO> {
     input: Input,
 }
 
-impl<IO: Transport> PopConnection<'_, IO> {
+impl<IO: Transport + 'static> PopConnection<'_, IO> {
     async fn serve(&mut self) -> io::Result<()> {
         loop {
             let step = self.session.advance(self.input.unused());
@@ -69,6 +73,14 @@ impl<IO: Transport> PopConnection<'_, IO> {
                     if read.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
                         return Ok(());
                     }
+                }
+                PopAction::StartTls => {
+                    self.send_replies().await?;
+                    self.input.forget();
+                    if encrypt(self.reception, self.client, &mut self.wire, Vec::new()).await.is_none() {
+                        return Err(io::ErrorKind::ConnectionAborted.into());
+                    }
+                    self.session.tls_started();
                 }
                 PopAction::Verify(login) => {
                     let answer = self.verify(login).await;
@@ -94,9 +106,9 @@ impl<IO: Transport> PopConnection<'_, IO> {
     }
 
     async fn verify(&mut self, login: PopLogin) -> PopAnswer {
-        let permit = self.reception.login_permit().await;
-        let client = self.client.clone();
-        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login)).await;
+        let permit = self.reception.login_permit(self.client).await;
+        let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
+        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, window)).await;
         drop(permit);
         verified.unwrap_or_else(|broken| {
             self.reception.shared().metrics.receiving().session_panics.inc();
