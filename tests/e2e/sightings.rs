@@ -34,8 +34,8 @@ const FACTORY: &str = "AG1mcDEAZ2VoZWlt";
 /// A TLS 1.0 device of its time; what it reports.
 fn old_device(relay: &Relay) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/old_device.py");
-    let port = relay.listener("implicit").port().to_string();
-    process::run(Command::new("python3").args([script, "127.0.0.1", &port, "implicit", "tls1.0", "aes128", "sha"]))
+    let job = format!("{},implicit,tls1.0,aes128,sha", relay.listener("implicit").port());
+    process::run(Command::new("python3").args([script, "127.0.0.1", &job]))
 }
 
 /// A device without TLS, that logs in whether that is offered or not.
