@@ -17,11 +17,8 @@ const LONGEST_NAME: usize = 20;
 pub fn admitting(stranger: &Sighting, taken: &[&DeviceName]) -> String {
     let name = proposed_name(stranger, taken);
     let mut lines = vec!["[[device]]".to_owned(), format!("name = {}", quoted(&name)), format!("networks = [\"{}\"]", stranger.peer)];
-    match stranger.failed_handshake.as_ref().and_then(|failed| failed.too_old) {
-        // Only the old ciphers were missing, which the other library has.
-        Some(version) if version.is_secure() => {}
-        Some(version) => lines.push(format!("oldest_tls = \"{}\"  # it offers nothing newer", version.as_str())),
-        None => {}
+    if let Some(version) = stranger.failed_handshake.as_ref().and_then(|failed| failed.needs) {
+        lines.push(format!("oldest_tls = \"{}\"  # it offers nothing newer", version.as_str()));
     }
     if stranger.mechanism.is_none() && stranger.login.is_none() {
         return lines.join("\n") + "\n";
@@ -64,6 +61,10 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
             format!("Set another sender address in the device; or {}.", lower(&write(format!("senders = {}", about(&device.senders)?))))
         }
         RefusalKind::Recipient => format!("{}.", write(format!("recipients = {}", about(&device.recipients)?))),
+        RefusalKind::Encryption => format!(
+            "Set encryption to STARTTLS or TLS in the device; or {}.",
+            lower(&write("encryption = \"optional\", or an older oldest_tls,".to_owned()))
+        ),
         RefusalKind::Size => too_large(device),
         RefusalKind::Rate => format!(
             "It comes back by itself, as a rule. If not: {}.",
@@ -77,8 +78,8 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
 
 /// What would let its handshake succeed.
 #[must_use]
-pub fn on_handshake(too_old: Option<TlsVersion>, reason: &str, device: Option<&DeviceSettings>) -> Option<String> {
-    if let (Some(version), Some(device)) = (too_old.filter(|version| !version.is_secure()), device) {
+pub fn on_handshake(needs: Option<TlsVersion>, reason: &str, device: Option<&DeviceSettings>) -> Option<String> {
+    if let (Some(version), Some(device)) = (needs, device) {
         let (name, version) = (&device.name, version.as_str());
         return Some(format!(
             "In [[device]] \"{name}\" write oldest_tls = \"{version}\", and restart. It protects nothing on the way; a newer firmware may know better."
@@ -189,7 +190,7 @@ mod tests {
     fn an_old_stranger_that_logs_in_is_given_what_it_needs() {
         let seen = stranger(|seen| {
             seen.helo = Some("mfp7".into());
-            seen.failed_handshake = Some(HandshakeSighting { at: Timestamp::ZERO, reason: String::new(), too_old: Some(TlsVersion::Ssl3) });
+            seen.failed_handshake = Some(HandshakeSighting { at: Timestamp::ZERO, reason: String::new(), needs: Some(TlsVersion::Ssl3) });
             seen.mechanism = Some("CRAM-MD5".into());
         });
         let lines = admitting(&seen, &[]);

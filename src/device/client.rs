@@ -1,6 +1,6 @@
 //! One connection's standing: which device it is, and what it may do. Every refusal names the setting that made it.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use tracing::{debug, info};
 
@@ -13,7 +13,7 @@ use crate::{
         registry::{Device, Registry},
     },
     model::{Address, ByteSize, Dialogue, MessageId, Reply, ReversePath, Timestamp, TlsVersion},
-    pop::{PopAnswer, PopLogin},
+    pop::{Apop, PopAnswer, PopLogin},
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
 
@@ -24,6 +24,7 @@ pub struct Client {
     peer: IpAddr,
     device: Option<Arc<Device>>,
     user: Option<Arc<str>>,
+    certificate: Option<Arc<str>>,
 }
 
 /// What is known of a connection when it ends.
@@ -42,7 +43,7 @@ pub struct Parting<'a> {
 
 impl Client {
     pub(super) fn new(registry: Arc<Registry>, peer: IpAddr, device: Option<Arc<Device>>) -> Self {
-        Self { registry, peer, device, user: None }
+        Self { registry, peer, device, user: None, certificate: None }
     }
 
     /// Its address; an IPv4 one as such, whatever the socket.
@@ -61,6 +62,17 @@ impl Client {
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// The entry of `certificates` that its certificate fits.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// By a login or a certificate. The network alone proves nothing.
+    fn is_authenticated(&self) -> bool {
+        self.user.is_some() || self.certificate.is_some()
     }
 
     /// The oldest TLS it may use. A stranger may be a device that is known by its user only, and that logs in after the handshake.
@@ -91,14 +103,14 @@ impl Client {
         Ok((self.clone().logged_in(login), name))
     }
 
-    /// Verifies a login by POP; when it is right, the address counts as logged in for ten minutes. May take long, as
-    /// [`Client::log_in`].
+    /// Verifies a login by POP; when it is right, the address counts as logged in for as long as `window` says. May take
+    /// long, as [`Client::log_in`].
     #[must_use]
-    pub fn log_in_by_pop(&self, login: &PopLogin) -> PopAnswer {
+    pub fn log_in_by_pop(&self, login: &PopLogin, window: Duration) -> PopAnswer {
         let verdict = self.registry.users.verify(self.peer, login.user(), |stored| stored.matches_pop(login));
         match self.counted(verdict, login.user()) {
             Ok(login) => {
-                self.registry.windows.open(self.peer, login);
+                self.registry.windows.open(self.peer, login, window);
                 PopAnswer::Right
             }
             Err(cause) => {
@@ -109,6 +121,33 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Who it is by now, if a login by POP has opened a window for its address since it connected: some devices connect
+    /// to both servers first.
+    #[must_use]
+    pub fn after_pop(&self) -> Option<Self> {
+        // A device that is not to log in gains nothing by a login.
+        if self.is_authenticated() || self.device().is_some_and(|device| device.auth == DeviceAuth::None) {
+            return None;
+        }
+        self.registry.windows.of(self.peer).map(|login| self.clone().logged_in(login))
+    }
+
+    /// Whether a login by `APOP` could be verified, whoever of its users it is.
+    #[must_use]
+    pub fn apop(&self) -> Apop {
+        self.device.as_ref().map_or(&self.registry.stranger, |device| &device.offer).apop
+    }
+
+    pub(super) const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(super) fn known_by(mut self, device: Arc<Device>, certificate: Arc<str>) -> Self {
+        self.device = Some(device);
+        self.certificate = Some(certificate);
+        self
     }
 
     pub(super) fn logged_in(mut self, login: LoggedIn) -> Self {
@@ -142,7 +181,7 @@ impl Client {
             return Err(self.refuse(refusal::stranger(self.peer, self.logins())));
         };
         let settings = &device.settings;
-        if settings.auth == DeviceAuth::Required && self.user.is_none() {
+        if settings.auth == DeviceAuth::Required && !self.is_authenticated() {
             return Err(self.refuse(refusal::login_required(settings)));
         }
         // RFC 5321 4.5.5: a notice has no sender; it claims to be nobody, so `senders` has nothing to forbid.
@@ -178,7 +217,7 @@ impl Client {
         if self.registry.users.exist() { Logins::Possible } else { Logins::Impossible }
     }
 
-    fn refuse(&self, refusal: Refusal) -> Reply {
+    pub(super) fn refuse(&self, refusal: Refusal) -> Reply {
         let Refusal { kind, about, reply } = refusal;
         if let Some(metric) = kind.metric() {
             self.registry.metrics.receiving().refusals.get_or_create(&metric.into()).inc();
@@ -203,7 +242,20 @@ impl Client {
         self.note(|seen, _now| {
             seen.counts.connections += 1;
             seen.tls = tls;
+            seen.certificate = self.certificate().map(str::to_owned);
         });
+    }
+
+    /// It has become a device, or another one, since it was first noted.
+    pub fn note_change(&self, before: &Self, tls: Option<TlsSighting>) {
+        let name = |client: &Self| client.device().map(|device| device.name.clone());
+        if name(self) == name(before) {
+            return;
+        }
+        if before.device.is_none() {
+            self.registry.sightings.forget_stranger(self.peer);
+        }
+        self.note_connection(tls);
     }
 
     /// It was turned away before it could say anything: there are too many connections.
@@ -211,11 +263,11 @@ impl Client {
         self.note_refusal(RefusalKind::Connections, None, reply);
     }
 
-    /// Its TLS failed; `too_old` is the newest version it offers, when that is why.
-    pub fn note_failed_handshake(&self, reason: &str, too_old: Option<TlsVersion>) {
+    /// Its TLS failed; `needs` is the `oldest_tls` that would let it in, when that is why.
+    pub fn note_failed_handshake(&self, reason: &str, needs: Option<TlsVersion>) {
         self.note(|seen, now| {
             seen.counts.refusals += 1;
-            seen.failed_handshake = Some(HandshakeSighting { at: now, reason: reason.to_owned(), too_old });
+            seen.failed_handshake = Some(HandshakeSighting { at: now, reason: reason.to_owned(), needs });
         });
     }
 
@@ -304,8 +356,6 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         device::{DeviceSettings, Devices, PasswordSource, UserSettings, fixture},
@@ -392,13 +442,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_login_by_pop_its_address_may_send_for_ten_minutes() {
+    async fn after_a_login_by_pop_its_address_may_send_for_as_long_as_the_window_says() {
         let devices = fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
         let identify = |peer: &str| devices.identify(peer.parse().unwrap());
         let pop = |password: &str| PopLogin::Password { user: "mfp1".into(), password: Secret::new(password.into()) };
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch")), PopAnswer::Wrong);
+        let window = Duration::from_secs(600);
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch"), window), PopAnswer::Wrong);
         assert!(identify("172.16.0.1").device().is_none());
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim")), PopAnswer::Right);
+        let early = identify("172.16.0.1");
+        assert!(early.after_pop().is_none());
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim"), window), PopAnswer::Right);
+        // Connected before the login, it is known after it.
+        assert_eq!(early.after_pop().unwrap().user(), Some("mfp1"));
         assert_eq!(identify("172.16.0.1").user(), Some("mfp1"));
         check(identify("172.16.0.1").permit_sender(&from("a@contoso.com"), None), "ok");
         assert!(identify("172.16.0.2").device().is_none());
@@ -416,7 +471,7 @@ mod tests {
             timestamp: "<1896.697170952@dbc.mtview.ca.us>".into(),
             digest: "c4c9334bac560ecc979e58001b3e22fb".into(),
         };
-        assert_eq!(client.log_in_by_pop(&apop), PopAnswer::Right);
+        assert_eq!(client.log_in_by_pop(&apop, Duration::from_secs(600)), PopAnswer::Right);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who a client is, what it may do, how often, and what has been seen of it.
 //!
-//! A client is known by its network (longest prefix wins) or by the user it logs in as. Decisions are pure; the only
+//! A client is known by its network (longest prefix wins), by the certificate it shows or by the user it logs in as. Decisions are pure; the only
 //! state is how often a device has sent (governor), how often logins have failed, and what was seen of each device.
 //!
 //! - `settings`: what the config says
@@ -8,6 +8,8 @@
 //! - `client`: [`Client`], one connection's standing, and what is remembered of it
 //! - `refusal`: every refusal with its text
 //! - [`advice`]: what to change when it was refused
+//! - `certificate`: devices known by the certificate that they show
+//! - `encryption`: what its TLS means for what it may do
 //! - `login`: whether a login is right, without telling who exists
 //! - `password`: one password against one stored secret
 //! - `rate`: governor on tokio's time; failed logins counted within bounds
@@ -15,7 +17,9 @@
 //! - `sighting`: [`Sighting`], what was seen of one client; `sightings`: of all of them, within bounds
 
 pub mod advice;
+mod certificate;
 mod client;
+mod encryption;
 mod login;
 mod password;
 mod rate;
@@ -26,10 +30,12 @@ mod sighting;
 mod sightings;
 mod window;
 
+pub use certificate::{CertificatePattern, ClientCertificate, Fingerprint};
 pub use client::{Client, Parting};
+pub use encryption::TlsRefusal;
 pub use refusal::RefusalKind;
 pub use registry::Devices;
-pub use settings::{DeviceAuth, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
+pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
 pub use sighting::{
     Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalSighting, Sighting,
     TlsSighting,
@@ -52,8 +58,10 @@ mod fixture {
         DeviceSettings {
             name: name.into(),
             networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
+            certificates: Vec::new(),
             auth: DeviceAuth::Optional,
             oldest_tls: TlsVersion::Tls12,
+            encryption: DeviceEncryption::Optional,
             senders: vec!["*".parse().unwrap()],
             recipients: vec!["*".parse().unwrap()],
             messages_per_minute: None,

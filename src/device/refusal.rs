@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     device::{DeviceSettings, login::LoginRefusal},
     metrics,
-    model::{Address, EnhancedCode, Reply},
+    model::{Address, EnhancedCode, Reply, TlsVersion},
 };
 
 /// Octets shown of what a client has sent. RFC 5321 4.5.3.1.5: a reply has 512, of which the longest name of a device takes 64.
@@ -29,6 +29,8 @@ pub enum RefusalKind {
     Sender,
     /// `recipients`.
     Recipient,
+    /// `encryption` or `oldest_tls`.
+    Encryption,
     /// `max_message`.
     Size,
     /// `messages_per_minute`.
@@ -96,6 +98,20 @@ pub(super) fn rate(device: &DeviceSettings) -> Refusal {
     refusal(RefusalKind::Rate, 450, EnhancedCode(4, 7, 1), &text)
 }
 
+/// RFC 5248: 5.7.9 wants another mechanism, here another version.
+pub(super) fn old_tls(device: &DeviceSettings, on: TlsVersion) -> Refusal {
+    let (version, oldest, name) = (on.as_str(), device.oldest_tls.as_str(), &device.name);
+    let text = format!("{version} is too old: oldest_tls of device \"{name}\" is \"{oldest}\"");
+    refusal(RefusalKind::Encryption, 534, EnhancedCode(5, 7, 9), &text)
+}
+
+pub(super) fn plaintext(device: &DeviceSettings, on: Option<TlsVersion>) -> Refusal {
+    let but = on.map(|version| format!(", and {} counts as plaintext", version.as_str())).unwrap_or_default();
+    // RFC 3207 4: the code for "Must issue a STARTTLS command first".
+    let text = format!("use TLS 1.2 or newer: device \"{}\" has encryption = \"required\"{but}", device.name);
+    refusal(RefusalKind::Encryption, 530, EnhancedCode(5, 7, 0), &text)
+}
+
 fn refusal(kind: RefusalKind, code: u16, enhanced: EnhancedCode, text: &str) -> Refusal {
     // RFC 6531 3.7.4: replies have other characters only for clients that have asked for SMTPUTF8.
     let ascii: String = text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
@@ -118,6 +134,7 @@ impl RefusalKind {
             Self::LoginRequired => Some(metrics::Refusal::LoginRequired),
             Self::Sender => Some(metrics::Refusal::Sender),
             Self::Recipient => Some(metrics::Refusal::Recipient),
+            Self::Encryption => Some(metrics::Refusal::Encryption),
             Self::Size => Some(metrics::Refusal::Size),
             Self::Rate => Some(metrics::Refusal::Rate),
             Self::LoginWrong | Self::LoginTooMany | Self::Connections => None,
@@ -143,6 +160,8 @@ mod tests {
             login(LoginRefusal::TooMany),
             sender(&device, &address),
             recipient(&device, &address),
+            old_tls(&device, TlsVersion::Ssl3),
+            plaintext(&device, Some(TlsVersion::Tls11)),
             size(&device),
             rate(&device),
         ];

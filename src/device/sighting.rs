@@ -42,6 +42,9 @@ pub struct Sighting {
     /// Of its last connection; none is plaintext.
     #[serde(default)]
     pub tls: Option<TlsSighting>,
+    /// The entry of `certificates` that it was known by.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// The last handshake that failed.
     #[serde(default)]
     pub failed_handshake: Option<HandshakeSighting>,
@@ -97,8 +100,8 @@ pub struct HandshakeSighting {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
-    /// The newest version that the client offers, when that was too old.
-    pub too_old: Option<TlsVersion>,
+    /// The `oldest_tls` that would let it in, when that is why.
+    pub needs: Option<TlsVersion>,
 }
 
 /// A login.
@@ -167,6 +170,7 @@ impl Sighting {
             counts: Counts::default(),
             helo: None,
             tls: None,
+            certificate: None,
             failed_handshake: None,
             mechanism: None,
             login: None,

@@ -6,27 +6,34 @@
 use std::{collections::BTreeSet, io};
 
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
-    device::{Client, Parting},
+    device::{Client, ClientCertificate, Parting},
     listener::{
         ListenerTls, Reception,
         opening::{Beginning, Policy},
         tls::{Agreed, Encrypted, HANDSHAKE_TIMEOUT, HandshakeError},
         wire::{Transport, Wire},
     },
-    model::{Recorder, TlsVersion},
+    model::Recorder,
     smtp::Quirk,
 };
 
 /// A stream that is ready for the banner.
 pub(super) struct Begun<IO> {
     pub(super) wire: Wire<IO>,
-    pub(super) tls: Option<Agreed>,
+    pub(super) tls: Option<Secured>,
     /// What the client said before the banner.
     pub(super) early: Vec<u8>,
     pub(super) quirks: BTreeSet<Quirk>,
+}
+
+/// What a handshake has brought.
+pub(super) struct Secured {
+    pub(super) agreed: Agreed,
+    /// What the client has shown, if it was asked.
+    pub(super) certificate: Option<ClientCertificate>,
 }
 
 /// Finds out whether TLS comes first, and if so, does the handshake. None when that failed.
@@ -54,9 +61,9 @@ pub(super) async fn begin<IO: Transport + 'static>(
         }
         Beginning::Tls(seen) => {
             let tls = match encrypt(reception, client, &mut wire, seen).await {
-                Ok(agreed) => agreed,
-                Err(error) => {
-                    part(reception, client, &error);
+                Ok(secured) => secured,
+                Err(trouble) => {
+                    part(reception, client, &trouble);
                     return None;
                 }
             };
@@ -67,9 +74,9 @@ pub(super) async fn begin<IO: Transport + 'static>(
 }
 
 /// A handshake is all that there was of a connection.
-fn part(reception: &Reception, client: &Client, error: &HandshakeError) {
+fn part(reception: &Reception, client: &Client, trouble: &str) {
     let mut recorder = Recorder::default();
-    recorder.trouble(&trouble(error));
+    recorder.trouble(trouble);
     client.note_connection(None);
     client.note_parting(Parting {
         helo: "",
@@ -80,46 +87,37 @@ fn part(reception: &Reception, client: &Client, error: &HandshakeError) {
     });
 }
 
-/// What the administrator reads of a handshake that failed.
-pub(super) fn trouble(error: &HandshakeError) -> String {
-    format!("the TLS handshake failed: {error}")
-}
-
-/// Replaces a plain stream by an encrypted one. An error when the client did not manage, or took too long.
+/// Replaces a plain stream by an encrypted one. When the client did not manage, or took too long: what
+/// the administrator reads of it.
 pub(super) async fn encrypt<IO: Transport + 'static>(
     reception: &Reception,
     client: &Client,
     wire: &mut Wire<IO>,
     seen: Vec<u8>,
-) -> Result<Agreed, HandshakeError> {
-    let io = wire.take_plain().ok_or(io::Error::from(io::ErrorKind::NotConnected))?;
+) -> Result<Secured, String> {
+    let io = wire.take_plain().ok_or_else(|| "there is nothing to encrypt".to_owned())?;
     let metrics = reception.shared().metrics.receiving();
     let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
     match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
-        Ok(Encrypted { agreed, stream }) => {
+        Ok(Encrypted { agreed, chain, stream }) => {
             metrics.handshakes.get_or_create(&agreed.version.into()).inc();
             debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
             *wire = Wire::Tls(stream);
-            Ok(agreed)
+            let certificate = reception.tls().judge().read(&chain, reception.shared().clock.now());
+            Ok(Secured { agreed, certificate })
         }
         Err(error) => {
             metrics.handshakes_failed.inc();
-            client.note_failed_handshake(&trouble(&error), too_old(&error));
-            match (client.device(), &error) {
-                (Some(device), HandshakeError::TooOld { .. }) => {
-                    warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused");
+            let reason = match error {
+                HandshakeError::Refused(refusal) => client.refuse_tls(refusal),
+                HandshakeError::Broken(error) => {
+                    debug!(peer = %client.peer(), %error, "handshake failed");
+                    let reason = error.to_string();
+                    client.note_failed_handshake(&reason, None);
+                    reason
                 }
-                (Some(_) | None, _) => debug!(peer = %client.peer(), %error, "handshake failed"),
-            }
-            Err(error)
+            };
+            Err(format!("the TLS handshake failed: {reason}"))
         }
-    }
-}
-
-/// What the client offers at best, when that was the reason.
-fn too_old(error: &HandshakeError) -> Option<TlsVersion> {
-    match error {
-        HandshakeError::TooOld { offered, .. } => TlsVersion::ALL.into_iter().find(|version| version.as_str() == *offered),
-        HandshakeError::Broken(_) => None,
     }
 }

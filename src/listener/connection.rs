@@ -13,10 +13,10 @@ use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
 
 use crate::{
-    device::{Client, Parting, TlsSighting},
+    device::{Client, Parting},
     listener::{
         ListenerTls, Reception,
-        begin::{begin, encrypt, trouble},
+        begin::{Secured, begin, encrypt},
         hello::{self, Opening},
         input::Input,
         intake::Intake,
@@ -25,7 +25,7 @@ use crate::{
         trouble::told,
         wire::{Transport, Wire},
     },
-    model::{Timestamp, TlsVersion, Via},
+    model::{Reply, Timestamp, TlsVersion, Via},
     smtp::{Action, Answer, Login, Question, Quirk, Session, SessionSettings, StartTls, reply},
     spool::Committed,
 };
@@ -69,18 +69,23 @@ impl<IO: Transport + 'static> Connection<IO> {
         io: IO,
         stop: watch::Receiver<bool>,
     ) -> Option<Self> {
-        let begun = begin(&reception, &client, mode, io).await?;
+        let mut begun = begin(&reception, &client, mode, io).await?;
+        let (tls, certificate) = begun.tls.map_or((None, None), |secured| (Some(secured.agreed), secured.certificate));
         let starttls = match mode {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
         };
-        client.note_connection(begun.tls.map(sighting));
+        let (client, slot) = match certificate {
+            None => (client, slot),
+            Some(shown) => present(client.certified(&shown), slot, &mut begun.wire).await?,
+        };
+        client.note_connection(tls.map(Agreed::sighting));
         client.note_quirks(&begun.quirks);
         let mut session = {
-            let version = begun.tls.map(|agreed| agreed.version);
+            let version = tls.map(|agreed| agreed.version);
             Session::new(client.session_settings(starttls, version), version, rand::random())
         };
-        if let Some(agreed) = begun.tls {
+        if let Some(agreed) = tls {
             session.recorder().open_with(&agreed.to_string());
         }
         let now = reception.shared().clock.now();
@@ -94,7 +99,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             stopping: false,
             wire: begun.wire,
             input: Input::new(begun.early),
-            tls: begun.tls,
+            tls,
             session,
             message: None,
         })
@@ -222,17 +227,23 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let agreed = match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
-            Ok(agreed) => agreed,
-            Err(error) => {
-                self.session.recorder().trouble(&trouble(&error));
+        let Secured { agreed, certificate } = match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
+            Ok(secured) => secured,
+            Err(trouble) => {
+                self.session.recorder().trouble(&trouble);
                 return Ok(Action::Close);
             }
         };
         self.session.recorder().remark(&agreed.to_string());
         self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
-        self.client = self.reception.shared().devices.identify(self.client.peer());
+        let forgotten = self.reception.shared().devices.identify(self.client.peer());
+        let known = match certificate {
+            Some(shown) => forgotten.certified(&shown),
+            None => forgotten,
+        };
+        known.note_change(&self.client, self.tls.map(Agreed::sighting));
+        self.client = known;
         let answer = match self.slot.pass_to(&self.client) {
             Ok(()) => Answer::TlsStarted { version: agreed.version, settings: self.settings() },
             Err(reply) => Answer::Refuse(reply),
@@ -243,10 +254,11 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn decide(&mut self, question: Question) -> Answer<Committed> {
         let verdict = match question {
             Question::Login(login) => return self.log_in(login).await,
-            Question::Sender { sender, size } => self.client.permit_sender(&sender, size).and_then(|()| {
-                let admitted = self.reception.shared().spool.admits(size);
-                admitted.map_err(|error| told(&error))
-            }),
+            Question::Sender { sender, size } => {
+                let known = self.look_for_pop_login().and_then(|()| self.client.permit_tls(self.version()));
+                let permitted = known.and_then(|()| self.client.permit_sender(&sender, size));
+                permitted.and_then(|()| self.reception.shared().spool.admits(size).map_err(|error| told(&error)))
+            }
             Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
         };
         match verdict {
@@ -255,8 +267,25 @@ impl<IO: Transport + 'static> Connection<IO> {
         }
     }
 
+    /// A login by POP counts for connections that were there before it, too.
+    fn look_for_pop_login(&mut self) -> Result<(), Reply> {
+        let Some(client) = self.client.after_pop() else {
+            return Ok(());
+        };
+        client.permit_tls(self.version())?;
+        self.slot.pass_to(&client)?;
+        client.note_change(&self.client, self.tls.map(Agreed::sighting));
+        self.client = client;
+        let settings = self.settings();
+        self.session.adopt(settings);
+        Ok(())
+    }
+
     async fn log_in(&mut self, login: Login) -> Answer<Committed> {
-        let permit = self.reception.login_permit().await;
+        if let Err(reply) = self.client.permit_tls(self.version()) {
+            return Answer::Refuse(reply);
+        }
+        let permit = self.reception.login_permit(&self.client).await;
         let client = self.client.clone();
         let verified = tokio::task::spawn_blocking(move || client.log_in(&login)).await;
         drop(permit);
@@ -269,7 +298,7 @@ impl<IO: Transport + 'static> Connection<IO> {
                 return Answer::Refuse(reply::LOCAL_ERROR);
             }
         };
-        if let Err(reply) = self.slot.pass_to(&client) {
+        if let Err(reply) = client.permit_tls(self.version()).and_then(|()| self.slot.pass_to(&client)) {
             return Answer::Refuse(reply);
         }
         self.client = client;
@@ -341,7 +370,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             Err(error) => self.session.recorder().remark(&format!("cut off: {error}")),
         }
         let (mechanism, dialogue) = (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
-        let (helo, tls, quirks) = (self.session.helo(), self.tls.map(sighting), self.session.quirks());
+        let (helo, tls, quirks) = (self.session.helo(), self.tls.map(Agreed::sighting), self.session.quirks());
         self.client.note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
         match ended {
             Ok(()) => debug!(peer = %self.client.peer(), "closed"),
@@ -350,6 +379,16 @@ impl<IO: Transport + 'static> Connection<IO> {
     }
 }
 
-fn sighting(agreed: Agreed) -> TlsSighting {
-    TlsSighting { version: agreed.version, cipher: agreed.cipher.to_owned() }
+/// Its certificate may have made it another device, which may have no place left.
+async fn present<IO: Transport>(client: Client, mut slot: Slot, wire: &mut Wire<IO>) -> Option<(Client, Slot)> {
+    match slot.pass_to(&client) {
+        Ok(()) => Some((client, slot)),
+        Err(reply) => {
+            debug!(peer = %client.peer(), %reply, "connection refused");
+            // Whether it hears of it or not, it is not served.
+            let _unheard = timeout(STRANGER_TIMEOUT, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
+            let _unheard = timeout(STRANGER_TIMEOUT, wire.shutdown()).await;
+            None
+        }
+    }
 }

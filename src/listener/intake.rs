@@ -68,6 +68,8 @@ impl Intake {
             recipients = self.recipients,
             size,
             tls = tls.map(TlsVersion::as_str),
+            user = client.user(),
+            certificate = client.certificate(),
             ms = self.begun.elapsed().as_millis(),
             "accepted"
         );

@@ -5,7 +5,7 @@ use std::io;
 use crate::{
     listener::{
         ListenerError, TlsSettings,
-        tls::Encrypted,
+        tls::{Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -30,7 +30,12 @@ impl Legacy {
 
     /// Never asked, since [`PRESENT`] says so.
     #[expect(clippy::unused_async, reason = "takes the place of the real one")]
-    pub(super) async fn accept<IO: Transport + 'static>(&self, _io: Replay<IO>, _oldest: TlsVersion) -> io::Result<Encrypted> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub(super) async fn accept<IO: Transport + 'static>(
+        &self,
+        _io: Replay<IO>,
+        _oldest: TlsVersion,
+        _offered: TlsVersion,
+    ) -> Result<Encrypted, HandshakeError> {
+        Err(io::Error::from(io::ErrorKind::Unsupported).into())
     }
 }

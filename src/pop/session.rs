@@ -3,12 +3,13 @@
 //! ```text
 //!   Authorization ──USER──▶ Named ──PASS──▶ Verifying ──right──▶ Transaction ──QUIT──▶ closed
 //!        │                    └──QUIT──▶ closed  │ wrong
+//!        │ STLS ▶ a handshake ▶ Authorization      │
 //!        └────────APOP──────────▶ Verifying ─────┴──▶ Authorization, the third time closed
 //! ```
 
 use crate::{
     model::{Recorder, Secret},
-    pop::PopLogin,
+    pop::{Apop, PopLogin, PopOffer, Stls},
 };
 
 /// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it longer).
@@ -23,6 +24,8 @@ const ERROR_LIMIT: u32 = 10;
 pub enum PopAction {
     /// Send the replies, then read more.
     Read,
+    /// Send the replies, throw away whatever else has been read (RFC 2595 4), do the handshake, call [`PopSession::tls_started`].
+    StartTls,
     /// Is this login right? Answer with [`PopSession::answer`].
     Verify(PopLogin),
     /// Send the replies, close the connection.
@@ -60,6 +63,7 @@ enum State {
 /// One device's session, from greeting to close.
 pub struct PopSession {
     state: State,
+    offer: PopOffer,
     timestamp: String,
     line: Vec<u8>,
     overlong: bool,
@@ -72,11 +76,16 @@ pub struct PopSession {
 impl PopSession {
     /// A session whose greeting is already among the replies. `entropy` makes its timestamp unique (RFC 1939 7).
     #[must_use]
-    pub fn new(hostname: &str, entropy: u64) -> Self {
+    pub fn new(hostname: &str, offer: PopOffer, entropy: u64) -> Self {
         let timestamp = format!("<{entropy:016x}@{hostname}>");
-        let greeting = format!("+OK POP before SMTP ready {timestamp}");
+        let greeting = match offer.apop {
+            // RFC 1939 7: a timestamp in the greeting says that APOP is there, and some devices then use nothing else.
+            Apop::Offered => format!("+OK POP before SMTP ready {timestamp}"),
+            Apop::Absent => "+OK POP before SMTP ready".to_owned(),
+        };
         let mut session = Self {
             state: State::Authorization,
+            offer,
             timestamp,
             line: Vec::new(),
             overlong: false,
@@ -102,8 +111,11 @@ impl PopSession {
                 continue;
             }
             let action = self.end_line();
-            if !matches!(action, PopAction::Read) {
-                return PopStep { consumed, action };
+            match action {
+                PopAction::Read => {}
+                // RFC 2595 4: nothing sent in clear is taken for something sent under TLS.
+                PopAction::StartTls => return PopStep { consumed: input.len(), action },
+                PopAction::Verify(_) | PopAction::Close => return PopStep { consumed, action },
             }
         }
         let action = if matches!(self.state, State::Closed) { PopAction::Close } else { PopAction::Read };
@@ -124,6 +136,12 @@ impl PopSession {
             // RFC 3206 3: the client need not ask its user for another password.
             PopAnswer::TooMany => self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes"),
         }
+    }
+
+    /// The handshake is done. RFC 2595 4: what was known from before it is forgotten, and there is no second greeting.
+    pub fn tls_started(&mut self) {
+        self.offer.stls = Stls::Absent;
+        self.state = State::Authorization;
     }
 
     /// Replies not yet sent; the driver writes and clears them.
@@ -179,7 +197,11 @@ impl PopSession {
                 // RFC 1939 7: whether the name exists is not told.
                 self.remain(State::Named { user: argument.trim().to_owned() }, "+OK send PASS")
             }
-            "APOP" => {
+            "STLS" if self.offer.stls == Stls::Offered => {
+                self.remain(State::Authorization, "+OK begin TLS");
+                PopAction::StartTls
+            }
+            "APOP" if self.offer.apop == Apop::Offered => {
                 let mut words = argument.split_whitespace();
                 let (Some(user), Some(digest), None) = (words.next(), words.next(), words.next()) else {
                     self.state = State::Authorization;
@@ -217,7 +239,13 @@ impl PopSession {
     fn common(&mut self, state: State, verb: &str) -> PopAction {
         match verb {
             // RFC 2449 5.
-            "CAPA" => self.remain(state, "+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n."),
+            "CAPA" => {
+                let stls = match self.offer.stls {
+                    Stls::Offered => "STLS\r\n",
+                    Stls::Absent => "",
+                };
+                self.remain(state, &format!("+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n{stls}."))
+            }
             "QUIT" => {
                 self.reply("+OK bye");
                 self.state = State::Closed;
@@ -259,9 +287,11 @@ mod tests {
 
     use super::*;
 
+    const ALL: PopOffer = PopOffer { apop: Apop::Offered, stls: Stls::Offered };
+
     /// Plays `input` in chunks of `step` octets; each login is answered with the next of `answers`. Gives what was replied.
     fn play(input: &str, step: usize, answers: &[PopAnswer]) -> (String, Vec<String>, bool) {
-        let mut session = PopSession::new("postroom.example", 0x2a);
+        let mut session = PopSession::new("postroom.example", ALL, 0x2a);
         let mut answers = answers.iter();
         let mut logins = Vec::new();
         for chunk in input.as_bytes().chunks(step) {
@@ -272,6 +302,7 @@ mod tests {
                 match action {
                     PopAction::Read => break,
                     PopAction::Close => return (text(&mut session), logins, true),
+                    PopAction::StartTls => session.tls_started(),
                     PopAction::Verify(login) => {
                         logins.push(login.user().to_owned());
                         session.answer(*answers.next().unwrap());
@@ -307,13 +338,35 @@ mod tests {
 
     #[test]
     fn apop_carries_the_timestamp_of_the_greeting() {
-        let mut session = PopSession::new("postroom.example", 1);
+        let mut session = PopSession::new("postroom.example", ALL, 1);
         let step = session.advance(b"APOP mfp1 c4c9334bac560ecc979e58001b3e22fb\r\n");
         let PopAction::Verify(PopLogin::Apop { user, timestamp, digest }) = step.action else {
             panic!("no APOP login was asked about");
         };
         assert_eq!((user.as_str(), timestamp.as_str()), ("mfp1", "<0000000000000001@postroom.example>"));
         assert_eq!(digest, "c4c9334bac560ecc979e58001b3e22fb");
+    }
+
+    #[test]
+    fn apop_is_neither_shown_nor_taken_where_a_password_is_not_known_in_clear() {
+        let mut session = PopSession::new("postroom.example", PopOffer { apop: Apop::Absent, ..ALL }, 1);
+        let step = session.advance(b"APOP mfp1 c4c9334bac560ecc979e58001b3e22fb\r\n");
+        assert!(matches!(step.action, PopAction::Read));
+        assert_eq!(text(&mut session), "+OK POP before SMTP ready\r\n-ERR not possible here\r\n");
+    }
+
+    #[test]
+    fn what_was_sent_before_the_handshake_is_not_taken_for_encrypted() {
+        let mut session = PopSession::new("postroom.example", ALL, 1);
+        let input = b"CAPA\r\nUSER evil\r\nSTLS\r\nPASS x\r\n";
+        let step = session.advance(input);
+        assert!(matches!(step.action, PopAction::StartTls));
+        assert_eq!(step.consumed, input.len());
+        assert!(text(&mut session).ends_with("\r\nSTLS\r\n.\r\n+OK send PASS\r\n+OK begin TLS\r\n"));
+        session.tls_started();
+        session.advance(b"PASS x\r\nSTLS\r\nCAPA\r\n");
+        let capa = "+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n.\r\n";
+        assert_eq!(text(&mut session), format!("-ERR not possible here\r\n-ERR not possible here\r\n{capa}"));
     }
 
     #[test]
@@ -353,13 +406,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics_or_keeps_more_than_a_line(input in proptest::collection::vec(any::<u8>(), 0..4096)) {
-            let mut session = PopSession::new("h", 0);
+            let mut session = PopSession::new("h", ALL, 0);
             let mut rest = input.as_slice();
             for _ in 0..5000 {
                 let step = session.advance(rest);
                 rest = &rest[step.consumed..];
                 match step.action {
                     PopAction::Verify(_) => session.answer(PopAnswer::Wrong),
+                    PopAction::StartTls => session.tls_started(),
                     PopAction::Read | PopAction::Close => break,
                 }
                 prop_assert!(session.line.len() <= LINE_LIMIT);

@@ -71,7 +71,8 @@ pub(super) async fn list(path: &Path, arguments: &JsonArguments, clock: &Clock) 
 
 fn render(listing: &Listing, now: Timestamp) -> String {
     let cells = |row: &Row| {
-        let networks = row.settings.networks.iter().chain(&row.settings.users).cloned().collect::<Vec<_>>();
+        let networks =
+            row.settings.networks.iter().chain(&row.settings.users).chain(&row.settings.certificates).cloned().collect::<Vec<_>>();
         let mut cells = vec![row.settings.name.clone(), networks.join(" ")];
         match row.seen.as_ref().and_then(|seen| Some((seen, seen.clients.first()?))) {
             Some((seen, latest)) => cells.extend(seen_cells(seen, latest, now)),
@@ -79,7 +80,7 @@ fn render(listing: &Listing, now: Timestamp) -> String {
         }
         cells
     };
-    let header = ["DEVICE", "NETWORKS AND USERS", "LAST SEEN", "FROM", "TLS", "LOGIN", "MESSAGES", "LAST TROUBLE"];
+    let header = ["DEVICE", "KNOWN BY", "LAST SEEN", "FROM", "TLS", "LOGIN", "MESSAGES", "LAST TROUBLE"];
     let mut text = table(&header, &listing.devices.iter().map(cells).collect::<Vec<_>>());
     text.push_str(&strangers(&listing.strangers, now));
     text

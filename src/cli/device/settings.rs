@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    device::{DeviceAuth, DeviceSettings, FromIdentity, Pattern},
+    device::{DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, Pattern},
     smtp::EndOfData,
 };
 
@@ -13,8 +13,10 @@ use crate::{
 pub(super) struct Settings {
     pub(super) name: String,
     pub(super) networks: Vec<String>,
+    pub(super) certificates: Vec<String>,
     pub(super) users: Vec<String>,
     auth: &'static str,
+    encryption: &'static str,
     oldest_tls: &'static str,
     senders: Vec<String>,
     recipients: Vec<String>,
@@ -42,11 +44,16 @@ impl Settings {
         Self {
             name: device.name.to_string(),
             networks: device.networks.iter().map(ToString::to_string).collect(),
+            certificates: device.certificates.iter().map(ToString::to_string).collect(),
             users: config.users.iter().filter(|user| user.device == device.name).map(|user| user.name.clone()).collect(),
             auth: match device.auth {
                 DeviceAuth::None => "none",
                 DeviceAuth::Optional => "optional",
                 DeviceAuth::Required => "required",
+            },
+            encryption: match device.encryption {
+                DeviceEncryption::Optional => "optional",
+                DeviceEncryption::Required => "required",
             },
             oldest_tls: device.oldest_tls.as_str(),
             senders: patterns(&device.senders),
@@ -77,6 +84,7 @@ impl Settings {
             ("networks", list(&self.networks)),
             ("users", list(&self.users)),
             ("auth", login),
+            ("encryption", self.encryption.to_owned()),
             ("oldest_tls", self.oldest_tls.to_owned()),
             ("senders", list(&self.senders)),
             ("recipients", list(&self.recipients)),
@@ -86,6 +94,9 @@ impl Settings {
             ("connections", self.connections.to_string()),
             ("account", self.account.clone().unwrap_or_else(|| "the first".to_owned())),
         ];
+        if !self.certificates.is_empty() {
+            rows.push(("certificates", list(&self.certificates)));
+        }
         if !self.hide_extensions.is_empty() {
             rows.push(("hide_extensions", list(&self.hide_extensions)));
         }

@@ -160,6 +160,9 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     } else {
         fact("TLS", "none".to_owned());
     }
+    if let Some(certificate) = &client.certificate {
+        fact("certificate", certificate.clone());
+    }
     fact("login", login(client));
     if let Some(message) = &client.last_message {
         fact("last message", format!("{}, {}, {}", relative(message.at, now), message.id, ByteSize::from_octets(message.octets)));
@@ -174,7 +177,7 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     }
     if let Some(failed) = &client.failed_handshake {
         fact("TLS failed", format!("{}: {}", relative(failed.at, now), failed.reason));
-        advice::on_handshake(failed.too_old, &failed.reason, device).into_iter().for_each(|what| fact("  what to do", what));
+        advice::on_handshake(failed.needs, &failed.reason, device).into_iter().for_each(|what| fact("  what to do", what));
     }
     if let Some(trouble) = &client.last_trouble {
         text.push_str(&render_dialogue("last connection with trouble", trouble, device, now));

@@ -142,6 +142,11 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         self.state = state.take_verdict(verdict, &mut self.talk);
     }
 
+    /// The driver has learned otherwise who the client is: from now on these settings hold.
+    pub fn adopt(&mut self, settings: Arc<SessionSettings>) {
+        self.talk.settings = settings;
+    }
+
     /// Decoded text to append to the spool file; valid after [`Action::WriteBody`].
     #[must_use]
     pub fn body(&self) -> &[u8] {
