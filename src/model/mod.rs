@@ -3,6 +3,7 @@
 //! - [`MessageId`], [`DeviceName`], [`AccountName`]: who and what
 //! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope
 //! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
+//! - [`Quirk`]: what devices do against the standards, and we put up with
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
 //! - [`Secret`]: what must never be printed
 
@@ -10,6 +11,7 @@ mod address;
 mod envelope;
 mod id;
 mod quantity;
+mod quirk;
 mod reply;
 mod secret;
 
@@ -17,5 +19,6 @@ pub use address::{Address, AddressError, ReversePath};
 pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
 pub use quantity::{ByteSize, InvalidSize, Timestamp};
+pub use quirk::Quirk;
 pub use reply::{EnhancedCode, Reply};
 pub use secret::Secret;
