@@ -20,7 +20,7 @@ mod begin;
 mod certificate;
 mod connection;
 mod error;
-mod hello;
+pub(crate) mod hello;
 mod input;
 mod intake;
 #[cfg(feature = "legacy-tls")]
