@@ -7,9 +7,13 @@
 //! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
 //! by `intake`.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{collections::BTreeSet, io};
 
-use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 use tracing::{debug, error};
 
 use crate::{
@@ -20,6 +24,7 @@ use crate::{
         hello::{self, Opening},
         input::Input,
         intake::Intake,
+        patience::{Patience, Standing},
         slots::Slot,
         trouble,
         wire::{Transport, Wire},
@@ -29,16 +34,13 @@ use crate::{
     spool::Committed,
 };
 
-/// A stranger has nothing to say but a login, and shares few places with others.
-/// Deliberately shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
-const STRANGER_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// One connection from its first byte to its last.
 pub(super) struct Connection<IO> {
     reception: Reception,
     client: Client,
     slot: Slot,
     starttls: StartTls,
+    patience: Patience,
     stop: watch::Receiver<bool>,
     /// The session has been told of it; a message in progress is then read on as ever.
     stopping: bool,
@@ -80,6 +82,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             client,
             slot,
             starttls,
+            patience: Patience::new(Instant::now()),
             stop,
             stopping: false,
             wire: begun.wire,
@@ -177,14 +180,11 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     async fn wait(&mut self) -> io::Result<Event> {
         let limits = &self.reception.shared().limits;
-        let patience = match (self.session.unfinished_text(), self.client.device()) {
-            (Some(_), _) => limits.data_timeout,
-            (None, Some(_)) => limits.command_timeout,
-            (None, None) => limits.command_timeout.min(STRANGER_TIMEOUT),
-        };
+        let standing = if self.client.device().is_some() { Standing::Device } else { Standing::Stranger };
+        let deadline = self.patience.deadline(standing, self.session.unfinished_text(), limits, Instant::now());
         tokio::select! {
             biased;
-            read = timeout(patience, self.input.read(&mut self.wire)) => match read {
+            read = timeout_at(deadline, self.input.read(&mut self.wire)) => match read {
                 Ok(Ok(0)) => Ok(Event::HungUp),
                 Ok(Ok(_)) => Ok(Event::Octets),
                 Ok(Err(error)) => Err(error),

@@ -9,6 +9,7 @@
 //! - `pop_connection`: one device's login by POP
 //! - `begin`: from an accepted socket to a stream that is ready for the banner
 //! - `opening`: TLS or the wait for our banner, where the port leaves it open
+//! - `patience`: how long a client is waited for
 //! - `hello`: what a ClientHello offers, from its bytes alone
 //! - `tls`: the library that suits the hello; `legacy`: OpenSSL for the old ones; `certificate`: that of the first start
 //! - `wire`: the byte stream, plain or encrypted
@@ -29,6 +30,7 @@ mod legacy;
 #[path = "legacy_absent.rs"]
 mod legacy;
 mod opening;
+mod patience;
 mod pop_connection;
 mod reception;
 mod settings;
