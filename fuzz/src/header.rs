@@ -85,7 +85,7 @@ fn check_body(text: &[u8], sent: &[u8]) {
     let is_long = |line: &[u8]| line.len() > LINE_LIMIT + 1;
     let lower = text.to_ascii_lowercase();
     let has = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());
-    if !text.split(|octet| *octet == b'\n').any(is_long) || has("dkim-signature:") {
+    if !text.split(|octet| *octet == b'\n').any(is_long) || HeaderBlock::read(text).find("DKIM-Signature").is_some() {
         assert_eq!(body, sent_body, "a body with legal lines was changed");
     } else if !has("content-") {
         assert!(!sent_body.split(|octet| *octet == b'\n').any(is_long), "a line is still too long");

@@ -147,7 +147,7 @@ impl Survey {
             return;
         };
         // RFC 6376 3.7: the signature covers the body as it is.
-        if start == 0 && head.header("DKIM-Signature").is_some() {
+        if start == 0 && header::HeaderBlock::read(&block).find("DKIM-Signature").is_some() {
             return;
         }
         let content = head.content_type();
