@@ -3,6 +3,7 @@
 #   make demo   relay and sandbox on free ports, a scan handed in and shown arriving; stays up until Ctrl-C
 #   make test   everything that must hold before a change lands, under half an hour on two cores
 #   make soak   the long versions of the tests: every message at full size, fifty crashes
+#   make fuzz   libFuzzer over all that strangers reach first, FUZZ_SECONDS (600) for each target
 #   make bench  messages a second beside Postfix, as ratios
 #   make lint   formatting and clippy
 #   make fmt    formats
@@ -16,7 +17,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 # The Python of the tests' peers: a virtual environment beside the build, never the system's packages.
 export PATH := $(abspath $(target))/test-venv/bin:$(PATH):/usr/sbin
 
-.PHONY: help demo test unit soak bench lint fmt tools deny clean-tests
+.PHONY: help demo test unit soak fuzz bench lint fmt tools deny clean-tests
 
 help: ## shows the commands
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +43,9 @@ test: tools lint
 soak: tools
 	@echo "== the long versions, release build"
 	POSTROOM_SOAK=1 cargo test --release --test e2e -- --nocapture --test-threads=1
+
+fuzz:
+	fuzz/run
 
 bench: tools
 	cargo build --release

@@ -31,6 +31,9 @@ pub mod queue;
 
 pub mod listener;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub mod sandbox;
 
 pub mod admin;

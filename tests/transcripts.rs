@@ -11,25 +11,61 @@
 #[path = "support/script.rs"]
 mod script;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::script::{Event, Outcome, Pieces, Script};
 use postroom::{
-    model::{BodyKind, MessageId, Recipient, Reply, Secret, Timestamp, TlsVersion},
-    smtp::{Action, Answer, Login, Question, Session, Step, Transaction, auth::verify_cram_md5},
+    fuzzing::edited,
+    message::{Edits, Inspection},
+    model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
+    pop::{PopAction, PopAnswer, PopLogin, PopSession},
+    smtp::{Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5},
 };
 
 #[test]
 fn every_transcript_plays_as_written_whatever_the_pieces() {
-    let mut files: Vec<_> = fs::read_dir("tests/transcripts").unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "smtp"));
-    files.sort();
-    assert!(files.len() >= 30, "the transcripts are gone");
-    let failed: Vec<_> = files.iter().filter(|path| !plays(path)).collect();
+    let files = transcripts("smtp");
+    assert!(files.len() >= 100, "transcripts are gone");
+    let failed: Vec<_> = files.iter().filter(|path| !plays(path, |script, pieces| Stage::play(script, pieces))).collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-fn plays(path: &Path) -> bool {
+#[test]
+fn every_pop_transcript_plays_as_written_whatever_the_pieces() {
+    let files = transcripts("pop");
+    assert!(files.len() >= 5, "transcripts are gone");
+    let failed: Vec<_> = files.iter().filter(|path| !plays(path, play_pop)).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn the_page_names_every_transcript_every_row_and_every_quirk() {
+    let page = fs::read_to_string("tests/transcripts/README.md").unwrap();
+    let files = [transcripts("smtp"), transcripts("pop")].concat();
+    let names = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap());
+    let is_named = |name: &str| page.contains(&format!("`{name}`"));
+    let missing: Vec<&str> = names.filter(|name| !is_named(name)).collect();
+    assert!(missing.is_empty(), "not in the table: {missing:#?}");
+    let named = page.split('`').filter(|word| word.ends_with(".smtp") || word.ends_with(".pop"));
+    let gone: Vec<&str> = named.filter(|name| !name.contains('*') && !Path::new("tests/transcripts").join(name).exists()).collect();
+    assert!(gone.is_empty(), "there is no such file: {gone:#?}");
+    assert!((1..=33).all(|row| page.contains(&format!("\n| {row} |"))), "a row is missing");
+    let unseen: Vec<&str> = Quirk::ALL.iter().map(|quirk| quirk.name()).filter(|name| !is_named(name)).collect();
+    assert!(unseen.is_empty(), "no row leaves the quirk {unseen:?}");
+}
+
+fn transcripts(extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir("tests/transcripts").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|found| found == extension));
+    files.sort();
+    files
+}
+
+fn plays(path: &Path, play: fn(&Script, Pieces) -> Outcome) -> bool {
     let script = Script::read(path);
     let mut good = true;
     for pieces in [Pieces::AsWritten, Pieces::Octets, Pieces::AllAtOnce] {
@@ -37,11 +73,15 @@ fn plays(path: &Path) -> bool {
             continue;
         }
         let mut expected = script.expected.clone();
-        let mut seen = Stage::play(&script, pieces);
+        let mut seen = play(&script, pieces);
         if pieces != Pieces::AsWritten {
             // How much comes in one read is what this one is about.
             expected.quirks.remove("unannounced_pipelining");
             seen.quirks.remove("unannounced_pipelining");
+        }
+        if expected.sent.is_empty() {
+            // Its messages stand for any: how they are written is not what this one is about.
+            seen.sent.clear();
         }
         if seen != expected {
             eprintln!("{} ({pieces:?})\n--- expected\n{expected}\n--- seen\n{seen}", path.display());
@@ -65,14 +105,52 @@ struct Stage<'a> {
     script: &'a Script,
     session: Session<Kept>,
     text: Vec<u8>,
+    sender: ReversePath,
     replies: Vec<u8>,
     outcome: Outcome,
+}
+
+/// A POP session whose logins are checked against the script's users.
+fn play_pop(script: &Script, pieces: Pieces) -> Outcome {
+    let mut session = PopSession::new(&script.settings.hostname, 1);
+    let mut replies = Vec::new();
+    let mut closed = false;
+    for event in script.cut(pieces) {
+        let Event::Octets(octets) = event else { continue };
+        let mut rest = octets.as_slice();
+        while !closed {
+            let step = session.advance(rest);
+            rest = &rest[step.consumed..];
+            match step.action {
+                PopAction::Read if rest.is_empty() => break,
+                PopAction::Read => {}
+                PopAction::Verify(login) => session.answer(pop_answer(script, &login)),
+                PopAction::Close => closed = true,
+            }
+        }
+        replies.append(session.replies());
+    }
+    let replies = String::from_utf8(replies).unwrap().lines().map(str::to_owned).collect();
+    Outcome { replies, closed, ..Outcome::default() }
+}
+
+fn pop_answer(script: &Script, login: &PopLogin) -> PopAnswer {
+    let is_right = |(user, password): &(String, String)| {
+        let secret = Secret::new(password.clone());
+        login.user() == user
+            && match login {
+                PopLogin::Password { password, .. } => password.expose() == secret.expose(),
+                PopLogin::Apop { timestamp, digest, .. } => PopLogin::apop_matches(timestamp, digest, &secret),
+            }
+    };
+    if script.rules.users.iter().any(is_right) { PopAnswer::Right } else { PopAnswer::Wrong }
 }
 
 impl<'a> Stage<'a> {
     fn play(script: &'a Script, pieces: Pieces) -> Outcome {
         let session = Session::new(Arc::new(script.settings.clone()), script.tls, 1);
-        let mut stage = Self { script, session, text: Vec::new(), replies: Vec::new(), outcome: Outcome::default() };
+        let mut stage =
+            Self { script, session, text: Vec::new(), sender: ReversePath::Null, replies: Vec::new(), outcome: Outcome::default() };
         stage.feed(&[]);
         for event in script.cut(pieces) {
             if stage.outcome.closed {
@@ -89,7 +167,7 @@ impl<'a> Stage<'a> {
                 Event::Pause => {}
             }
         }
-        stage.outcome.quirks = stage.session.quirks().iter().map(|quirk| quirk.name().to_owned()).collect();
+        stage.outcome.quirks.extend(stage.session.quirks().iter().map(|quirk| quirk.name().to_owned()));
         stage.outcome.replies = String::from_utf8(stage.replies).unwrap().lines().map(str::to_owned).collect();
         stage.outcome
     }
@@ -120,6 +198,7 @@ impl<'a> Stage<'a> {
                 Action::Ask(question) => self.decide(question),
                 Action::OpenMessage(transaction) => {
                     self.outcome.envelopes.push(envelope(&transaction));
+                    self.sender = transaction.sender.clone();
                     self.session.answer(verdict(self.script.rules.on_open.clone()));
                 }
                 Action::WriteBody => {
@@ -141,15 +220,34 @@ impl<'a> Stage<'a> {
     }
 
     fn commit(&mut self) {
-        let text = String::from_utf8_lossy(&std::mem::take(&mut self.text)).into_owned();
+        let text = std::mem::take(&mut self.text);
         let answer = match &self.script.rules.on_commit {
             Some(refusal) => Answer::Refuse(refusal.clone()),
             None => {
-                self.outcome.messages.push(text.split_terminator("\r\n").map(str::to_owned).collect());
+                self.outcome.messages.push(lines(&text));
+                self.send(&text);
                 Answer::Accepted(Kept(MessageId::new(Timestamp::ZERO, 0)))
             }
         };
         self.session.answer(answer);
+    }
+
+    /// As the account sends it on, and what of it is noted for the device.
+    fn send(&mut self, text: &[u8]) {
+        if !self.script.expected.sent.is_empty() {
+            let mut inspection = Inspection::default();
+            inspection.read(text);
+            self.outcome.quirks.extend(inspection.quirks().into_iter().map(|quirk| quirk.name().to_owned()));
+        }
+        let edits = Edits {
+            id: MessageId::new(Timestamp::ZERO, 0),
+            received: Timestamp::ZERO,
+            hostname: self.script.settings.hostname.clone(),
+            fallback: self.sender.mailbox().cloned(),
+            identity: self.script.identity.clone(),
+            transfer_encoding: None,
+        };
+        self.outcome.sent.push(lines(&edited(text, &edits, 1000)));
     }
 
     fn decide(&mut self, question: Question) {
@@ -166,6 +264,10 @@ impl<'a> Stage<'a> {
         };
         self.session.answer(answer);
     }
+}
+
+fn lines(text: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(text).split_terminator("\r\n").map(str::to_owned).collect()
 }
 
 fn verdict(refusal: Option<Reply>) -> Answer<Kept> {

@@ -9,7 +9,11 @@
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
-use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 use tracing::{debug, error};
 
 use crate::{
@@ -20,6 +24,7 @@ use crate::{
         hello::{self, Opening},
         input::Input,
         intake::Intake,
+        patience::{Patience, Standing},
         slots::Slot,
         tls::Agreed,
         trouble::told,
@@ -30,9 +35,8 @@ use crate::{
     spool::Committed,
 };
 
-/// A stranger has nothing to say but a login, and shares few places with others.
-/// Deliberately shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
-const STRANGER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client that is not served may take to hear why.
+const FAREWELL: Duration = Duration::from_secs(60);
 
 /// One connection from its first byte to its last.
 pub(super) struct Connection<IO> {
@@ -40,6 +44,7 @@ pub(super) struct Connection<IO> {
     client: Client,
     slot: Slot,
     starttls: StartTls,
+    patience: Patience,
     stop: watch::Receiver<bool>,
     /// The session has been told of it; a message in progress is then read on as ever.
     stopping: bool,
@@ -95,6 +100,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             client,
             slot,
             starttls,
+            patience: Patience::new(Instant::now()),
             stop,
             stopping: false,
             wire: begun.wire,
@@ -193,14 +199,11 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     async fn wait(&mut self) -> io::Result<Event> {
         let limits = &self.reception.shared().limits;
-        let patience = match (self.session.unfinished_text(), self.client.device()) {
-            (Some(_), _) => limits.data_timeout,
-            (None, Some(_)) => limits.command_timeout,
-            (None, None) => limits.command_timeout.min(STRANGER_TIMEOUT),
-        };
+        let standing = if self.client.device().is_some() { Standing::Device } else { Standing::Stranger };
+        let deadline = self.patience.deadline(standing, self.session.unfinished_text(), limits, Instant::now());
         tokio::select! {
             biased;
-            read = timeout(patience, self.input.read(&mut self.wire)) => match read {
+            read = timeout_at(deadline, self.input.read(&mut self.wire)) => match read {
                 Ok(Ok(0)) => Ok(Event::HungUp),
                 Ok(Ok(_)) => Ok(Event::Octets),
                 Ok(Err(error)) => Err(error),
@@ -386,8 +389,8 @@ async fn present<IO: Transport>(client: Client, mut slot: Slot, wire: &mut Wire<
         Err(reply) => {
             debug!(peer = %client.peer(), %reply, "connection refused");
             // Whether it hears of it or not, it is not served.
-            let _unheard = timeout(STRANGER_TIMEOUT, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
-            let _unheard = timeout(STRANGER_TIMEOUT, wire.shutdown()).await;
+            let _unheard = timeout(FAREWELL, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
+            let _unheard = timeout(FAREWELL, wire.shutdown()).await;
             None
         }
     }

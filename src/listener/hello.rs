@@ -7,11 +7,11 @@
 use crate::model::TlsVersion;
 
 /// Largest hello looked at. Today's largest, with post-quantum key shares, have 2 KiB; RFC 8446 4 allows 16 MiB.
-pub(super) const HELLO_LIMIT: usize = 16 * 1024;
+pub(crate) const HELLO_LIMIT: usize = 16 * 1024;
 
 /// What the first bytes of a client are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Opening {
+pub(crate) enum Opening {
     /// Too little to tell.
     Incomplete,
     /// Not TLS: an SMTP client that talks first.
@@ -24,16 +24,16 @@ pub(super) enum Opening {
 
 /// What a hello offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Offer {
+pub(crate) struct Offer {
     /// The highest version; none is SSL 2.0 and nothing better.
-    pub(super) highest: Option<TlsVersion>,
+    pub(crate) highest: Option<TlsVersion>,
     /// With what it can encrypt.
-    pub(super) ciphers: Ciphers,
+    pub(crate) ciphers: Ciphers,
 }
 
 /// Whether a hello of TLS 1.2 can be served with today's cryptography, which is all that rustls has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ciphers {
+pub(crate) enum Ciphers {
     /// Ephemeral elliptic curves and authenticated encryption, or TLS 1.3.
     Modern,
     /// RSA key exchange or CBC only: printers of 2012 to 2018.
@@ -48,7 +48,7 @@ const CLIENT_HELLO: u8 = 1;
 const FRAGMENT_LIMIT: usize = (1 << 14) + 2048;
 
 /// Reads the first bytes of a client.
-pub(super) fn read(octets: &[u8]) -> Opening {
+pub(crate) fn read(octets: &[u8]) -> Opening {
     match octets.first() {
         None => Opening::Incomplete,
         Some(&HANDSHAKE_RECORD) => records(octets),

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::{
     device::Client,
     listener::{Receiving, trouble},
-    message,
+    message::{self, Inspection},
     model::{ByteSize, Envelope, Reply, ReversePath, TlsVersion, Via},
     smtp::{Transaction, reply},
     spool::{Committed, Incoming, SpoolError},
@@ -19,6 +19,7 @@ use crate::{
 /// A message being received.
 pub(super) struct Intake {
     incoming: Incoming,
+    inspection: Inspection,
     sender: ReversePath,
     recipients: usize,
     octets: u64,
@@ -40,13 +41,14 @@ impl Intake {
         let (sender, recipients) = (envelope.sender.clone(), envelope.recipients.len());
         let refused = |error: SpoolError| refused(shared, client, &error);
         let incoming = shared.spool.receive(envelope, routes).await.map_err(refused)?;
-        let mut intake = Self { incoming, sender, recipients, octets: 0, begun: Instant::now() };
+        let mut intake = Self { incoming, inspection: Inspection::default(), sender, recipients, octets: 0, begun: Instant::now() };
         intake.incoming.write(head.as_bytes()).await.map_err(refused)?;
         Ok(intake)
     }
 
     /// Appends text.
     pub(super) async fn write(&mut self, shared: &Receiving, client: &Client, text: &[u8]) -> Result<(), Reply> {
+        self.inspection.read(text);
         self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.incoming.write(text).await.map_err(|error| refused(shared, client, &error))
     }
@@ -60,6 +62,7 @@ impl Intake {
         metrics.messages_accepted.inc();
         metrics.message_bytes.inc_by(size);
         client.note_message(id, size);
+        client.note_quirks(&self.inspection.quirks());
         info!(
             %id,
             device = client.device().map(|device| device.name.as_str()),

@@ -9,6 +9,7 @@
 //! - `pop_connection`: one device's login by POP
 //! - `begin`: from an accepted socket to a stream that is ready for the banner
 //! - `opening`: TLS or the wait for our banner, where the port leaves it open
+//! - `patience`: how long a client is waited for
 //! - `hello`: what a ClientHello offers, from its bytes alone
 //! - `tls`: the library that suits the hello; `legacy`: OpenSSL for the old ones; `certificate`: that of the first start
 //! - `client_certificate`: what clients show
@@ -22,7 +23,7 @@ mod certificate;
 mod client_certificate;
 mod connection;
 mod error;
-mod hello;
+pub(crate) mod hello;
 mod input;
 mod intake;
 #[cfg(feature = "legacy-tls")]
@@ -31,6 +32,7 @@ mod legacy;
 #[path = "legacy_absent.rs"]
 mod legacy;
 mod opening;
+mod patience;
 mod pop_connection;
 mod reception;
 mod settings;

@@ -81,6 +81,9 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
             match step.action {
                 PopAction::Read => {
                     self.send_replies().await?;
+                    if !self.input.unused().is_empty() {
+                        continue;
+                    }
                     let read = timeout(SILENCE, self.input.read(&mut self.wire)).await;
                     if read.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
                         return Ok(());

@@ -6,6 +6,7 @@ use crate::{
     message::{
         header::HeaderBlock,
         mailbox::{self, Mailbox},
+        repair::{self, Repair},
     },
     model::{Address, MessageId, Timestamp},
 };
@@ -38,26 +39,6 @@ pub struct Identity {
     pub reply_to: Option<Address>,
 }
 
-/// What was done to a header. Shown to the administrator by its name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Repair {
-    /// No header at all, or no empty line after it.
-    MissingHeader,
-    /// No `From:`, or none that has an address.
-    MissingFrom,
-    /// `From:` was no mailbox, or several.
-    MalformedFrom,
-    /// No `Date:`.
-    MissingDate,
-    /// No `Message-ID:`.
-    MissingMessageId,
-    /// None of `To:`, `Cc:`, `Bcc:`.
-    MissingTo,
-    /// `Content-Type:` without `MIME-Version:`.
-    MissingMimeVersion,
-}
-
 /// A header block after the edits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Edited {
@@ -74,17 +55,23 @@ pub struct Edited {
 pub fn edit(text: &[u8], edits: &Edits) -> Edited {
     let mut header = HeaderBlock::read(text);
     let mut repairs = Vec::new();
-    let ended = text.get(..header.length()).is_some_and(|block| block.ends_with(b"\r\n\r\n") || block == b"\r\n");
-    if !ended {
+    if !header.is_ended(text) {
         repairs.push(Repair::MissingHeader);
     }
-    repair_from(&mut header, edits, &mut repairs);
-    repair_the_rest(&mut header, edits, &mut repairs);
+    for fault in repair::faults(&header) {
+        if repair::mend(&mut header, fault, edits) {
+            repairs.push(fault);
+        }
+    }
     if let Some(identity) = &edits.identity {
         assume(&mut header, identity);
     }
     if let Some(encoding) = edits.transfer_encoding {
         header.replace("Content-Transfer-Encoding", format!("Content-Transfer-Encoding: {encoding}\r\n"));
+        // RFC 2045 4: without it a reader need not decode anything.
+        if header.find("MIME-Version").is_none() {
+            header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned());
+        }
     }
     Edited { header: header.render(), replaces: header.length(), repairs }
 }
@@ -93,47 +80,12 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
 #[must_use]
 pub fn author(text: &[u8]) -> Option<Address> {
     let header = HeaderBlock::read(text);
-    header.find("From").and_then(|field| mailbox::read(&field.value())).map(|mailbox| mailbox.address)
-}
-
-fn repair_from(header: &mut HeaderBlock<'_>, edits: &Edits, repairs: &mut Vec<Repair>) {
-    let value = header.find("From").map(super::header::Field::value);
-    let repaired = match value {
-        Some(value) if mailbox::is_well_formed(&value) => return,
-        Some(value) => mailbox::read(&value).map(|mailbox| (mailbox, Repair::MalformedFrom)),
-        None => None,
-    };
-    let fallback = || edits.fallback.clone().map(|address| (Mailbox { name: None, address }, Repair::MissingFrom));
-    if let Some((mailbox, repair)) = repaired.or_else(fallback) {
-        header.replace("From", format!("From: {}\r\n", mailbox.render()));
-        repairs.push(repair);
-    }
-}
-
-fn repair_the_rest(header: &mut HeaderBlock<'_>, edits: &Edits, repairs: &mut Vec<Repair>) {
-    // RFC 6409 8.2 and 8.3 let a submission server add these two; Exchange Online answers with the Message-ID it was given.
-    if header.find("Date").is_none() {
-        header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322()));
-        repairs.push(Repair::MissingDate);
-    }
-    if header.find("Message-ID").is_none_or(|field| field.value().is_empty()) {
-        header.replace("Message-ID", format!("Message-ID: <{}@{}>\r\n", edits.id, edits.hostname));
-        repairs.push(Repair::MissingMessageId);
-    }
-    if ["To", "Cc", "Bcc"].iter().all(|name| header.find(name).is_none()) {
-        header.replace("To", "To: undisclosed-recipients:;\r\n".to_owned());
-        repairs.push(Repair::MissingTo);
-    }
-    // RFC 2045 4: without it a reader need not look at Content-Type, and shows base64 as text.
-    if header.find("Content-Type").is_some() && header.find("MIME-Version").is_none() {
-        header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned());
-        repairs.push(Repair::MissingMimeVersion);
-    }
+    header.find("From").and_then(|field| mailbox::read_list(&field.value()).into_iter().next()).map(|mailbox| mailbox.address)
 }
 
 /// Makes the message be from `identity`; who it was from goes into the display name and `Reply-To:`.
 fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
-    let old = header.find("From").and_then(|field| mailbox::read(&field.value()));
+    let old = header.find("From").and_then(|field| mailbox::read_list(&field.value()).into_iter().next());
     if let Some(old) = &old
         && old.address.same_mailbox(&identity.address)
         && identity.name.is_none()
@@ -141,7 +93,8 @@ fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
     {
         return;
     }
-    let old_name = old.as_ref().map(|old| old.name.clone().unwrap_or_else(|| old.address.to_string()));
+    let shown = |old: &Mailbox| (!old.address.same_mailbox(&identity.address)).then(|| old.address.to_string());
+    let old_name = old.as_ref().and_then(|old| old.name.clone().or_else(|| shown(old)));
     let from = Mailbox { name: identity.name.clone().or(old_name), address: identity.address.clone() };
     header.replace("From", format!("From: {}\r\n", from.render()));
     // RFC 5322 3.6.2: a Sender that is not the mailbox would have Exchange Online say SendAsDenied.
@@ -220,6 +173,54 @@ mod tests {
     }
 
     #[test]
+    fn several_authors_become_one_and_all_of_them_are_answered() {
+        let text = format!("From: A <a@b.c>, B <b@b.c>\r\n{WHOLE}\r\n");
+        check(&text, None, &format!("From: A <a@b.c>\r\n{WHOLE}Reply-To: a@b.c, b@b.c\r\n\r\n"), &[Repair::SeveralFrom]);
+        check(
+            &text,
+            identity(Some("P"), Some("help@b.c")),
+            &format!("From: P <scanner@contoso.com>\r\n{WHOLE}Reply-To: help@b.c\r\n\r\n"),
+            &[Repair::SeveralFrom],
+        );
+    }
+
+    #[test]
+    fn a_second_field_where_one_may_stand_goes() {
+        check(
+            &format!("From: a@b.c\r\nSubject: 1\r\n{WHOLE}FROM: x@y.z\r\nsubject: 2\r\n\r\n"),
+            None,
+            &format!("From: a@b.c\r\nSubject: 1\r\n{WHOLE}\r\n"),
+            &[Repair::DoubleField],
+        );
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_written_anew_and_what_somebody_can_is_kept() {
+        let text = |date: &str, id: &str| format!("From: a@b.c\r\nDate: {date}\r\nMessage-ID: {id}\r\nTo: it@contoso.com\r\n\r\n");
+        for date in
+            ["Sun, 9 Mar 2025 19:25:28 +0000", "9 Mar 2025 19:25 GMT", "Mon, 9 Mar 2025 19:25:28 +0100 (CET)", "09 Mar 25 19:25:28 EST"]
+        {
+            check(&text(date, "<1@mfp>"), None, &text(date, "<1@mfp>"), &[]);
+        }
+        let now = "Sun, 9 Mar 2025 19:25:28 +0000";
+        for date in ["", "2025/03/09 19:25", "gestern", "0"] {
+            check(&text(date, "<1@mfp>"), None, &text(now, "<1@mfp>"), &[Repair::MalformedDate]);
+        }
+        check(&text(now, "1@mfp"), None, &text(now, "<1@mfp>"), &[Repair::MalformedMessageId]);
+        check(&text(now, "4711"), None, &text(now, "<4711@postroom.contoso.lan>"), &[Repair::MalformedMessageId]);
+        let ours = format!("<{}@postroom.contoso.lan>", edits(None).id);
+        check(&text(now, "<a b@c>"), None, &text(now, &ours), &[Repair::MalformedMessageId]);
+        check(&text(now, ""), None, &text(now, &ours), &[Repair::MissingMessageId]);
+    }
+
+    #[test]
+    fn eight_bit_text_is_encoded_unless_it_is_signed() {
+        let text = |subject: &str, more: &str| format!("From: a@b.c\r\nSubject: {subject}\r\n{more}{WHOLE}\r\n");
+        check(&text("Büro", ""), None, &text("=?utf-8?B?QsO8cm8=?=", ""), &[Repair::EightBitHeader]);
+        check(&text("Büro", "DKIM-Signature: v=1\r\n"), None, &text("Büro", "DKIM-Signature: v=1\r\n"), &[]);
+    }
+
+    #[test]
     fn mime_without_its_version_gets_it() {
         check(
             &format!("From: a@b.c\r\n{WHOLE}Content-Type: text/plain\r\n\r\n"),
@@ -243,6 +244,25 @@ mod tests {
             &format!(
                 "From: Office printers <scanner@contoso.com>\r\nSender: scanner@contoso.com\r\n{WHOLE}Reply-To: helpdesk@contoso.com\r\n\r\n"
             ),
+            &[],
+        );
+    }
+
+    #[test]
+    fn an_encoding_is_announced_together_with_mime_itself() {
+        let edits = Edits { transfer_encoding: Some("quoted-printable"), ..edits(None) };
+        let edited = edit(format!("From: a@b.c\r\n{WHOLE}\r\n").as_bytes(), &edits);
+        let expected = format!("From: a@b.c\r\n{WHOLE}Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n\r\n");
+        assert_eq!(String::from_utf8(edited.header).unwrap(), expected);
+        assert_eq!(edited.repairs, []);
+    }
+
+    #[test]
+    fn an_address_is_not_its_own_name() {
+        check(
+            &format!("From: scanner@contoso.com\r\n{WHOLE}\r\n"),
+            identity(None, Some("helpdesk@contoso.com")),
+            &format!("From: scanner@contoso.com\r\n{WHOLE}Reply-To: helpdesk@contoso.com\r\n\r\n"),
             &[],
         );
     }

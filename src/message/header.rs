@@ -12,6 +12,10 @@ pub const HEADER_LIMIT: usize = 256 * 1024;
 
 /// After how many octets a line that is too long is folded. Leaves room for a long word before the limit.
 const FOLD_AT: usize = 200;
+/// Octets of a folded line at most: one is left for the blank that a break may put in front.
+const FOLDED_LIMIT: usize = LINE_LIMIT - 1;
+/// Blanks in a row that are kept in a line that is too long.
+const GAP_LIMIT: usize = 100;
 
 /// A header block, and where it ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +45,7 @@ impl<'a> HeaderBlock<'a> {
                 length += line.len();
                 break;
             }
-            let continues = matches!(line.first(), Some(b' ' | b'\t'));
+            let continues = is_folded(line);
             if continues && let Some(field) = fields.last_mut() {
                 let start = length - field.raw.len();
                 field.raw = Cow::Borrowed(text.get(start..length + line.len()).unwrap_or_default());
@@ -64,8 +68,42 @@ impl<'a> HeaderBlock<'a> {
     /// True when `text` shows where the block ends: an empty line, or a whole line that is no field. Else more of it is needed.
     #[must_use]
     pub fn is_whole(&self, text: &[u8]) -> bool {
-        let (block, rest) = text.split_at_checked(self.length).unwrap_or((text, &[]));
-        block.ends_with(b"\r\n\r\n") || block == b"\r\n" || rest.contains(&b'\n')
+        self.is_ended(text) || text.get(self.length..).is_some_and(|rest| rest.contains(&b'\n'))
+    }
+
+    /// True when an empty line ends it; false when `text` goes on at once, or has ended.
+    #[must_use]
+    pub fn is_ended(&self, text: &[u8]) -> bool {
+        text.get(..self.length).is_some_and(|block| block.ends_with(b"\r\n\r\n") || block == b"\r\n")
+    }
+
+    /// The fields, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = &Field<'a>> {
+        self.fields.iter()
+    }
+
+    /// How many fields have that name.
+    #[must_use]
+    pub fn count(&self, name: &str) -> usize {
+        self.fields.iter().filter(|field| field.is(name)).count()
+    }
+
+    /// Drops all fields of that name but the first.
+    pub fn keep_first(&mut self, name: &str) {
+        let mut seen = 0;
+        self.fields.retain(|field| {
+            seen += usize::from(field.is(name));
+            !field.is(name) || seen == 1
+        });
+    }
+
+    /// Puts what `line` makes of each field in its place.
+    pub fn rewrite(&mut self, line: impl Fn(&Field<'_>) -> Option<String>) {
+        for field in &mut self.fields {
+            if let Some(line) = line(field) {
+                field.raw = Cow::Owned(line.into_bytes());
+            }
+        }
     }
 
     /// The first field of that name, in any letter case.
@@ -77,32 +115,25 @@ impl<'a> HeaderBlock<'a> {
     /// Puts `line` (with its CRLF) in the place of the first field of that name, drops the others, or adds it as the last.
     pub fn replace(&mut self, name: &'static str, line: String) {
         let field = Field { name: name.as_bytes(), raw: Cow::Owned(line.into_bytes()) };
-        let Some(place) = self.fields.iter().position(|field| field.is(name)) else {
-            self.fields.push(field);
-            return;
-        };
-        let mut index = 0;
-        self.fields.retain(|field| {
-            index += 1;
-            index <= place + 1 || !field.is(name)
-        });
-        if let Some(old) = self.fields.get_mut(place) {
-            *old = field;
+        self.keep_first(name);
+        match self.fields.iter_mut().find(|field| field.is(name)) {
+            Some(old) => *old = field,
+            None => self.fields.push(field),
         }
     }
 
-    /// The fields, then the empty line. Lines over 998 octets are folded where they have blanks (RFC 5322 2.2.3).
+    /// The fields, then the empty line. Lines over 998 octets are folded (RFC 5322 2.1.1).
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
         let mut text: Vec<u8> = Vec::with_capacity(self.length + 256);
         for field in &self.fields {
             if field.raw.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE_LIMIT + 1) {
                 text.extend_from_slice(&field.raw);
+                if !field.raw.ends_with(b"\r\n") {
+                    text.extend_from_slice(b"\r\n");
+                }
             } else {
                 fold(&field.raw, &mut text);
-            }
-            if !field.raw.ends_with(b"\r\n") {
-                text.extend_from_slice(b"\r\n");
             }
         }
         text.extend_from_slice(b"\r\n");
@@ -111,6 +142,18 @@ impl<'a> HeaderBlock<'a> {
 }
 
 impl Field<'_> {
+    /// Its name, as it was written.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        std::str::from_utf8(self.name).unwrap_or_default()
+    }
+
+    /// True when it has no 8-bit text.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.raw.is_ascii()
+    }
+
     /// True when the field has this name.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
@@ -131,32 +174,85 @@ impl Field<'_> {
     }
 }
 
-/// Breaks lines before blanks so that none is longer than it may be. A line without blanks stays: there is no legal way.
+/// Breaks a field's lines that are too long, so that none is longer than it may be. Each ends in CRLF then.
 fn fold(raw: &[u8], text: &mut Vec<u8>) {
-    let mut column = 0;
-    for word in raw.split_inclusive(|octet| matches!(octet, b' ' | b'\t' | b'\n')) {
-        // A word ends with its blank: the break goes before that blank, which then begins the next line.
-        let (blank, word) = match word {
-            [start @ .., last @ (b' ' | b'\t')] => (Some(*last), start),
-            _ => (None, word),
-        };
-        text.extend_from_slice(word);
-        column = if word.ends_with(b"\n") { 0 } else { column + word.len() };
-        if let Some(blank) = blank {
-            if column > FOLD_AT {
-                text.extend_from_slice(b"\r\n");
-                column = 0;
-            }
-            text.push(blank);
-            column += 1;
+    let mut lines = raw.split(|octet| *octet == b'\n');
+    let first = lines.next().unwrap_or_default();
+    // Not right after the name: a first line without a value is taken for an empty field by some.
+    let name = first.iter().position(|octet| *octet == b':').map_or(0, |colon| colon + 2);
+    fold_line(first, name, text);
+    for line in lines.filter(|line| !line.is_empty()) {
+        fold_line(line, 1, text);
+    }
+}
+
+/// Breaks before blanks (RFC 5322 2.2.3), not before octet `from`. Where there is no blank in time, a break with a blank is put in,
+/// as Postfix does: there is no legal way to send such a word, and a word with a blank in it is better than a message that is refused.
+fn fold_line(line: &[u8], mut from: usize, text: &mut Vec<u8>) {
+    let shortened =
+        if line.len() > FOLDED_LIMIT { Cow::Owned(without_gaps(line.trim_ascii_end())) } else { Cow::Borrowed(line.trim_ascii_end()) };
+    let mut rest: &[u8] = &shortened;
+    while let Some(place) = place_of_break(rest, from) {
+        let (piece, after) = rest.split_at(place);
+        text.extend_from_slice(piece);
+        text.extend_from_slice(b"\r\n");
+        if !matches!(after.first(), Some(b' ' | b'\t')) {
+            text.push(b' ');
+        }
+        rest = after;
+        from = 1;
+    }
+    text.extend_from_slice(rest);
+    text.extend_from_slice(b"\r\n");
+}
+
+/// Before the last word that begins within [`FOLD_AT`], else before the first one after it, else in the middle of a word. None for a
+/// line that is short enough.
+fn place_of_break(line: &[u8], from: usize) -> Option<usize> {
+    if line.len() <= FOLD_AT {
+        return None;
+    }
+    let begins_word = |place: &usize| {
+        matches!(line.get(*place), Some(b' ' | b'\t')) && line.get(place + 1).is_some_and(|next| !matches!(next, b' ' | b'\t'))
+            // A line of blanks alone ends the header in the eyes of some.
+            && line.get(..*place).is_some_and(|before| !before.trim_ascii().is_empty())
+    };
+    let near = (from..=FOLD_AT).rev().find(begins_word);
+    if near.is_some() || line.len() <= FOLDED_LIMIT {
+        return near;
+    }
+    // Never inside a character of UTF-8.
+    let begins_character = |place: &usize| line.get(*place).is_some_and(|octet| octet & 0xc0 != 0x80);
+    let far = (FOLD_AT..FOLDED_LIMIT).find(begins_word);
+    far.or_else(|| (FOLDED_LIMIT - 4..FOLDED_LIMIT).rev().find(begins_character)).or(Some(FOLDED_LIMIT - 1))
+}
+
+/// With every run of many blanks cut to one, so that no line has to consist of blanks.
+fn without_gaps(line: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(line.len());
+    let mut gap = 0;
+    for octet in line {
+        gap = if matches!(octet, b' ' | b'\t') { gap + 1 } else { 0 };
+        if gap <= GAP_LIMIT {
+            kept.push(*octet);
         }
     }
+    kept
 }
 
 fn line_at(text: &[u8], start: usize) -> Option<&[u8]> {
     let rest = text.get(start..)?;
     let end = rest.windows(2).position(|pair| pair == b"\r\n").map_or(rest.len(), |place| place + 2);
     rest.get(..end).filter(|line| !line.is_empty())
+}
+
+/// True when a line, with its CRLF, goes on with the block that `before` begins: an empty line, a field, or more of the last one.
+pub(super) fn continues(before: &[u8], line: &[u8]) -> bool {
+    line == b"\r\n" || (is_folded(line) && !before.is_empty()) || field_name(line).is_some()
+}
+
+fn is_folded(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t'))
 }
 
 /// RFC 5322 3.6.8: printable ASCII but the colon; blanks before the colon are obsolete and taken (4.5).
@@ -222,6 +318,30 @@ mod tests {
         assert!(rendered.split(|octet| *octet == b'\n').all(|line| line.len() <= 300));
         let value = |text: &[u8]| HeaderBlock::read(text).find("To").unwrap().value();
         assert_eq!(value(&rendered), value(text.as_bytes()));
+    }
+
+    #[test]
+    fn a_line_without_blanks_is_broken_all_the_same() {
+        for word in ["x".repeat(5000), "ü".repeat(3000), format!("{}y", " ".repeat(4000)), " \t".repeat(2000), "a ".repeat(3000)] {
+            let text = format!("Subject: {word}\r\nTo: x@y\r\n\r\n");
+            let rendered = HeaderBlock::read(text.as_bytes()).render();
+            assert!(rendered.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE_LIMIT + 1), "{}", &text[..40]);
+            let lines: Vec<&str> = std::str::from_utf8(&rendered).unwrap().lines().collect();
+            assert!(lines[..lines.len() - 1].iter().all(|line| !line.trim().is_empty()), "a line of blanks: {}", &text[..40]);
+            assert_eq!(HeaderBlock::read(&rendered).render(), rendered);
+            let squeezed = |text: &str| text.replace([' ', '\t', '\r', '\n'], "");
+            assert_eq!(squeezed(&lines.concat()), squeezed(&text));
+        }
+    }
+
+    #[test]
+    fn a_message_that_ends_inside_a_long_line_of_its_header_keeps_room_for_more() {
+        let text = format!("Subject: {}", "x".repeat(1500));
+        let mut block = HeaderBlock::read(text.as_bytes());
+        block.replace("To", "To: a@b.c\r\n".into());
+        let rendered = block.render();
+        assert_eq!(HeaderBlock::read(&rendered).find("To").unwrap().value(), "a@b.c");
+        assert_eq!(HeaderBlock::read(&rendered).length(), rendered.len());
     }
 
     #[test]

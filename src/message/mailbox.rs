@@ -1,8 +1,6 @@
 //! Mailboxes in `From:` and `Reply-To:` (RFC 5322 3.4): told right from wrong, read when wrong, written right.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-
-use crate::model::Address;
+use crate::{message::encoding::encoded_words, model::Address};
 
 /// A display name and an address.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,19 +11,17 @@ pub struct Mailbox {
     pub address: Address,
 }
 
-/// Octets of an encoded word (RFC 2047 2: at most 75) that are left for text before base64.
-const ENCODED_WORD_TEXT: usize = 42;
-
 /// True when a field's value is exactly one mailbox that every server reads in the same way.
 #[must_use]
 pub fn is_well_formed(value: &str) -> bool {
     let Some((name, rest)) = value.rsplit_once('<') else {
-        return value.is_ascii() && value.parse::<Address>().is_ok() && !value.contains([',', ';', '"', '(', ')']);
+        return value.parse::<Address>().is_ok() && !value.contains([',', ';', '"', '(', ')']);
     };
     let Some(address) = rest.strip_suffix('>') else {
         return false;
     };
-    value.is_ascii() && address.parse::<Address>().is_ok() && is_phrase(name.trim())
+    // An address beyond ASCII (RFC 6531) has no other form.
+    address.parse::<Address>().is_ok() && is_phrase(name.trim())
 }
 
 /// Reads one mailbox out of what a device wrote, however wrong: the last thing in angle brackets, else the first word with
@@ -42,6 +38,59 @@ pub fn read(value: &str) -> Option<Mailbox> {
     let word = words.first()?;
     let before = value.split(*word).next().unwrap_or_default();
     Some(Mailbox { name: clean_name(before), address: clean_address(word)? })
+}
+
+/// Reads every mailbox of a list, each once.
+#[must_use]
+pub fn read_list(value: &str) -> Vec<Mailbox> {
+    let mut mailboxes: Vec<Mailbox> = Vec::new();
+    for mailbox in pieces(value).into_iter().filter_map(read) {
+        if !mailboxes.iter().any(|known| known.address.same_mailbox(&mailbox.address)) {
+            mailboxes.push(mailbox);
+        }
+    }
+    mailboxes
+}
+
+/// A list with the 8-bit text in its names encoded (RFC 2047 5). An address beyond ASCII has no other form, and stays.
+#[must_use]
+pub(super) fn encode_names(value: &str) -> String {
+    let encode = |piece: &str| match piece.rsplit_once('<') {
+        Some((name, address)) if !name.is_ascii() && address.is_ascii() => {
+            format!("{} <{address}", render_name(&clean_name(name).unwrap_or_default()))
+        }
+        Some(_) | None => piece.to_owned(),
+    };
+    pieces(value).into_iter().map(|piece| encode(piece.trim())).collect::<Vec<_>>().join(", ")
+}
+
+/// A list's members: parted at commas that are neither quoted nor inside brackets. A name with a comma in it that somebody forgot to
+/// quote belongs to the address that follows.
+fn pieces(value: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut start, mut quoted, mut escaped, mut bracketed) = (0, false, false, false);
+    for (place, c) in value.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' if !quoted => bracketed = true,
+            '>' if !quoted => bracketed = false,
+            ',' if !quoted && !bracketed => {
+                let piece = value.get(start..place).unwrap_or_default();
+                if piece.contains('@') {
+                    pieces.push(piece);
+                    start = place + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    let rest = value.get(start..).unwrap_or_default();
+    if !rest.trim().is_empty() {
+        pieces.push(rest);
+    }
+    pieces
 }
 
 impl Mailbox {
@@ -77,22 +126,7 @@ fn render_name(name: &str) -> String {
     if name.is_ascii() && !name.chars().any(char::is_control) {
         return format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
     }
-    let mut words: Vec<String> = Vec::new();
-    let mut piece = String::new();
-    for character in name.chars().filter(|c| !c.is_control()) {
-        if piece.len() + character.len_utf8() > ENCODED_WORD_TEXT {
-            words.push(encoded_word(&piece));
-            piece.clear();
-        }
-        piece.push(character);
-    }
-    words.push(encoded_word(&piece));
-    // RFC 2047 2: a line with an encoded word is at most 76 long. White space between two of them is not shown.
-    words.join("\r\n ")
-}
-
-fn encoded_word(text: &str) -> String {
-    format!("=?utf-8?B?{}?=", STANDARD.encode(text))
+    encoded_words(name)
 }
 
 /// RFC 5322 3.2.5: nothing, words of atom characters, or one quoted string.
@@ -156,8 +190,20 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_parted_between_its_addresses_only() {
+        let addresses = |value: &str| read_list(value).iter().map(|mailbox| mailbox.address.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(addresses("A <a@x.y>, B <b@x.y>"), "a@x.y b@x.y");
+        assert_eq!(addresses("Copier, 2nd floor <a@x.y>"), "a@x.y");
+        assert_eq!(addresses("\"a@x.y, b\" <a@x.y>, a@X.Y"), "a@x.y");
+        assert_eq!(addresses("a@x.y <a@x.y>"), "a@x.y");
+        assert_eq!(addresses("undisclosed-recipients:;"), "");
+    }
+
+    #[test]
     fn what_is_right_is_told_from_what_is_wrong() {
-        for right in ["scan@contoso.com", "Scanner <scan@contoso.com>", "\"A, B\" <scan@contoso.com>", "<scan@contoso.com>"] {
+        for right in
+            ["scan@contoso.com", "Scanner <scan@contoso.com>", "\"A, B\" <scan@contoso.com>", "<scan@contoso.com>", "Scan <bü@contoso.com>"]
+        {
             assert!(is_well_formed(right), "{right}");
         }
         for wrong in ["scan@contoso.com <scan@contoso.com>", "A, B <a@b>", "a@b, c@d", "scanner", "<a@b", "Büro <a@b>", "a@b (x)"] {

@@ -4,16 +4,22 @@
 //! - [`header`]: fields that can be looked up and replaced
 //! - [`mailbox`]: what stands in `From:`
 //! - [`long_lines`]: lines that no server has to take, made legal
-//! - [`edit()`]: the edits of delivery
+//! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right; `encoding`: 8-bit text in a header
+//! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 
 mod edit;
+mod encoding;
 pub mod header;
+mod inspection;
 pub mod long_lines;
 pub mod mailbox;
+mod repair;
 mod text;
 mod trace;
 
-pub use edit::{Edited, Edits, Identity, Repair, author, edit};
+pub use edit::{Edited, Edits, Identity, author, edit};
+pub use inspection::Inspection;
+pub use repair::Repair;
 pub use text::Text;
 pub use trace::received;

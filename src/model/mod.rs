@@ -3,6 +3,7 @@
 //! - [`MessageId`], [`DeviceName`], [`AccountName`]: who and what
 //! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope
 //! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
+//! - [`Quirk`]: what devices do against the standards, and we put up with
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
 //! - [`Dialogue`], [`Recorder`]: what was said on one connection, without secrets
 //! - [`Secret`]: what must never be printed
@@ -12,6 +13,7 @@ mod dialogue;
 mod envelope;
 mod id;
 mod quantity;
+mod quirk;
 mod reply;
 mod secret;
 
@@ -20,5 +22,6 @@ pub use dialogue::{Dialogue, Recorder};
 pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
 pub use quantity::{ByteSize, InvalidSize, Timestamp};
+pub use quirk::Quirk;
 pub use reply::{EnhancedCode, Reply};
 pub use secret::Secret;

@@ -18,6 +18,8 @@ const LINE_LIMIT: usize = 512;
 const LOGIN_LIMIT: u32 = 3;
 /// Commands that are none, after which the session ends: a client that talks something else.
 const ERROR_LIMIT: u32 = 10;
+/// Replies are sent before more commands are taken once there are this many octets of them.
+const REPLIES_LIMIT: usize = 16 * 1024;
 
 /// What the driver must do next.
 #[derive(Debug)]
@@ -98,11 +100,11 @@ impl PopSession {
         session
     }
 
-    /// Takes bytes from the client. Never blocks; holds at most one line.
+    /// Takes bytes from the client. Never blocks; holds at most one line, and no more replies than their bound and one.
     pub fn advance(&mut self, input: &[u8]) -> PopStep {
         let mut consumed = 0;
         for octet in input {
-            if matches!(self.state, State::Closed) {
+            if matches!(self.state, State::Closed) || self.replies.len() > REPLIES_LIMIT {
                 break;
             }
             consumed += 1;
@@ -294,14 +296,16 @@ mod tests {
         let mut session = PopSession::new("postroom.example", ALL, 0x2a);
         let mut answers = answers.iter();
         let mut logins = Vec::new();
+        let mut replies = String::new();
         for chunk in input.as_bytes().chunks(step) {
             let mut rest = chunk;
             loop {
                 let PopStep { consumed, action } = session.advance(rest);
                 rest = &rest[consumed..];
                 match action {
-                    PopAction::Read => break,
-                    PopAction::Close => return (text(&mut session), logins, true),
+                    PopAction::Read if rest.is_empty() => break,
+                    PopAction::Read => replies.push_str(&text(&mut session)),
+                    PopAction::Close => return (replies + &text(&mut session), logins, true),
                     PopAction::StartTls => session.tls_started(),
                     PopAction::Verify(login) => {
                         logins.push(login.user().to_owned());
@@ -310,7 +314,7 @@ mod tests {
                 }
             }
         }
-        (text(&mut session), logins, false)
+        (replies + &text(&mut session), logins, false)
     }
 
     fn text(session: &mut PopSession) -> String {
@@ -396,6 +400,16 @@ mod tests {
     fn an_endless_line_costs_one_bound_and_is_refused() {
         let long = format!("USER {}\r\nQUIT\r\n", "a".repeat(10_000));
         check(&long, &[], "-ERR line too long\r\n+OK bye\r\n", true);
+    }
+
+    #[test]
+    fn replies_are_sent_before_they_pile_up() {
+        let mut session = PopSession::new("postroom.example", 1);
+        let burst = "CAPA\n".repeat(10_000);
+        let step = session.advance(burst.as_bytes());
+        assert!(matches!(step.action, PopAction::Read) && step.consumed < burst.len());
+        assert!(session.replies().len() < REPLIES_LIMIT + 200);
+        check(&"NOOP\r\n".repeat(9), &[], &"-ERR not possible here\r\n".repeat(9), false);
     }
 
     #[test]

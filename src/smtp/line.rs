@@ -3,13 +3,13 @@
 use zeroize::Zeroizing;
 
 /// RFC 5321 4.5.3.1.4 asks for 512 octets and lets extensions raise it; 4096 leaves room for every parameter there is.
-pub(super) const COMMAND_LIMIT: usize = 4096;
+pub(crate) const COMMAND_LIMIT: usize = 4096;
 /// RFC 4954 4: lines of an authentication exchange have up to 12,288 octets.
-pub(super) const AUTH_LIMIT: usize = 12_288;
+pub(crate) const AUTH_LIMIT: usize = 12_288;
 
 /// Collects one line at a time. Never holds more than [`AUTH_LIMIT`] octets and a line end.
 #[derive(Default)]
-pub(super) struct LineBuffer {
+pub(crate) struct LineBuffer {
     held: Zeroizing<Vec<u8>>,
     overflow: Overflow,
 }
@@ -23,14 +23,14 @@ enum Overflow {
 }
 
 /// One line without its end. Wiped when dropped, since it may hold a password.
-pub(super) struct Line {
-    pub(super) text: Zeroizing<Vec<u8>>,
-    pub(super) ending: Ending,
+pub(crate) struct Line {
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    pub(crate) ending: Ending,
 }
 
 /// How a line was ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Crlf,
     /// Deliberately laxer than RFC 5321 2.3.8, which knows only CRLF.
     BareLf,
@@ -38,18 +38,18 @@ pub(super) enum Ending {
 
 /// What is expected to come, which bounds its length.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     Command,
     AuthResponse,
 }
 
 /// The line was longer than its bound, and is gone up to its end.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
 
 impl LineBuffer {
     /// Takes octets up to the next line end: how many, and the line if it is complete.
-    pub(super) fn fill(&mut self, input: &[u8], expected: Expected) -> (usize, Option<Result<Line, TooLong>>) {
+    pub(crate) fn fill(&mut self, input: &[u8], expected: Expected) -> (usize, Option<Result<Line, TooLong>>) {
         let end = memchr::memchr(b'\n', input);
         let (part, _) = input.split_at(end.map_or(input.len(), |at| at + 1));
         if self.overflow == Overflow::None {

@@ -11,17 +11,16 @@
 //! - `auth`: the SASL mechanisms
 //! - `body`: the text after `DATA`, with the rules for its end
 //! - `session`: the states and their transitions
-//! - [`Quirk`]: what devices do against the standards, and we put up with
+//! - [`Quirk`]: what devices do against the standards, and we put up with; a word of `model`
 
 pub mod auth;
 pub mod body;
 pub mod command;
 pub mod line;
-mod quirk;
 pub mod reply;
 mod session;
 
-pub use quirk::Quirk;
+pub use crate::model::Quirk;
 pub use session::{Session, Step};
 
 use std::sync::Arc;

@@ -18,7 +18,7 @@ mod connection;
 mod destination;
 mod offers;
 mod session;
-mod stuffing;
+pub(crate) mod stuffing;
 mod tls;
 mod transaction;
 mod wire;

@@ -2,7 +2,7 @@
 
 /// Stuffs dots, chunk by chunk, and knows how the text has to be ended.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Stuffing {
+pub(crate) struct Stuffing {
     last: Last,
 }
 
@@ -25,7 +25,7 @@ impl Stuffing {
     ///
     /// Text is given with CRLF alone. Should a bare CR or LF slip through all the same, a dot after it is doubled too: a server that
     /// takes it for the end of a line would else take the dot for the end of the message, and what follows for commands.
-    pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         for line in chunk.split_inclusive(|&octet| octet == b'\n' || octet == b'\r') {
             if line.starts_with(b".") && self.last != Last::Other {
                 out.push(b'.');
@@ -41,7 +41,7 @@ impl Stuffing {
     }
 
     /// Ends the text: CRLF if its last line lacks one, and none besides, since that would add an empty line to it; then the dot.
-    pub(super) fn finish(self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(self, out: &mut Vec<u8>) {
         if self.last != Last::Line {
             out.extend_from_slice(b"\r\n");
         }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use postroom::{
+    message::Identity,
     model::{ByteSize, Reply, TlsVersion},
     smtp::{EndOfData, Mechanism, SessionSettings, StartTls, reply},
 };
@@ -21,6 +22,8 @@ pub(crate) struct Outcome {
     pub(crate) replies: Vec<String>,
     pub(crate) envelopes: Vec<String>,
     pub(crate) messages: Vec<Vec<String>>,
+    /// The messages as they go out; empty when the transcript is not about that.
+    pub(crate) sent: Vec<Vec<String>>,
     pub(crate) quirks: BTreeSet<String>,
     pub(crate) closed: bool,
 }
@@ -32,6 +35,10 @@ impl std::fmt::Display for Outcome {
         for message in &self.messages {
             writeln!(f, "=-")?;
             message.iter().try_for_each(|line| writeln!(f, "= {}", line.escape_debug()))?;
+        }
+        for message in &self.sent {
+            writeln!(f, "*-")?;
+            message.iter().try_for_each(|line| writeln!(f, "* {}", line.escape_debug()))?;
         }
         self.quirks.iter().try_for_each(|quirk| writeln!(f, "? {quirk}"))?;
         writeln!(f, "closed: {}", self.closed)
@@ -45,6 +52,8 @@ pub(crate) struct Script {
     pub(crate) settings: SessionSettings,
     pub(crate) tls: Option<TlsVersion>,
     pub(crate) rules: Rules,
+    /// Whom the account lets the message be from.
+    pub(crate) identity: Option<Identity>,
     cuts: Cuts,
 }
 
@@ -93,15 +102,14 @@ impl Script {
             },
             tls: None,
             rules: Rules::default(),
+            identity: None,
             cuts: Cuts::Every,
         };
-        let mut in_message = false;
-        for line in fs::read_to_string(path).unwrap().lines() {
+        let mut before = "";
+        let text = fs::read_to_string(path).unwrap();
+        for line in text.lines() {
             let (mark, text) = line.split_at_checked(2).unwrap_or((line, ""));
             let text = text.strip_prefix(' ').unwrap_or(text);
-            if !mark.starts_with('=') {
-                in_message = false;
-            }
             match mark {
                 "" | "# " | "#" => {}
                 "S:" => {
@@ -111,19 +119,15 @@ impl Script {
                 "C:" => script.events.push(Event::Octets([unescape(text), b"\r\n".to_vec()].concat())),
                 "C~" => script.events.extend([Event::Octets(unescape(text)), Event::Pause]),
                 "=-" => script.expected.messages.push(Vec::new()),
-                "= " | "=" => {
-                    if !in_message {
-                        script.expected.messages.push(Vec::new());
-                    }
-                    in_message = true;
-                    let line = String::from_utf8_lossy(&unescape(line.get(2..).unwrap_or_default())).into_owned();
-                    script.expected.messages.last_mut().unwrap().push(line);
-                }
+                "*-" => script.expected.sent.push(Vec::new()),
+                "= " | "=" => put_line(&mut script.expected.messages, before, line),
+                "* " | "*" => put_line(&mut script.expected.sent, before, line),
                 "> " => script.expected.envelopes.push(line[2..].to_owned()),
                 "? " => drop(script.expected.quirks.insert(line[2..].to_owned())),
                 "! " => script.direct(&line[2..]),
                 _ => panic!("{}: what is {line:?}?", path.display()),
             }
+            before = mark;
         }
         script
     }
@@ -141,6 +145,10 @@ impl Script {
             ["end_of_data", "lone_lf"] => self.settings.end_of_data = EndOfData::LoneLfThenClose,
             ["refuse", "sender", address, code, rest @ ..] => self.rules.senders.push(((*address).to_owned(), refusal(code, rest))),
             ["refuse", "recipient", address, code, rest @ ..] => self.rules.recipients.push(((*address).to_owned(), refusal(code, rest))),
+            ["identity", address, name @ ..] => {
+                let name = (!name.is_empty()).then(|| name.join(" "));
+                self.identity = Some(Identity { address: address.parse().unwrap(), name, reply_to: None });
+            }
             ["spool", "is", "full"] => self.rules.on_open = Some(reply::STORAGE_FULL),
             ["spool", "fails"] => self.rules.on_write = Some(reply::STORAGE_FULL),
             ["commit", "fails"] => self.rules.on_commit = Some(reply::STORAGE_FULL),
@@ -193,6 +201,16 @@ impl Script {
         flush(&mut pending, &mut cut);
         cut
     }
+}
+
+/// A line of a message, which begins after any other line.
+fn put_line(messages: &mut Vec<Vec<String>>, before: &str, line: &str) {
+    let mark = line.get(..1).unwrap_or_default();
+    if !before.starts_with(mark) {
+        messages.push(Vec::new());
+    }
+    let line = String::from_utf8_lossy(&unescape(line.get(2..).unwrap_or_default())).into_owned();
+    messages.last_mut().unwrap().push(line);
 }
 
 fn mechanism(name: &str) -> Mechanism {

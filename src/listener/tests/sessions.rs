@@ -93,6 +93,34 @@ async fn a_silent_device_gets_five_minutes_and_a_silent_stranger_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_drips_octets_is_not_served_for_ever() {
+    let mut office = Office::open();
+    let mut stranger = office.call(STRANGER, ListenerTls::None);
+    stranger.hear().await;
+    let start = tokio::time::Instant::now();
+    while start.elapsed().as_secs() < 290 {
+        stranger.say("N").await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert!(stranger.hear_out().await.starts_with("421 4.4.2 "));
+    assert_eq!(start.elapsed().as_secs(), 300);
+
+    let mut printer = office.call(PRINTER, ListenerTls::None);
+    printer.hear().await;
+    printer.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await;
+    for _ in 0..4 {
+        printer.hear().await;
+    }
+    let start = tokio::time::Instant::now();
+    while start.elapsed().as_secs() < 590 {
+        printer.say("x").await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert!(printer.hear_out().await.starts_with("421 4.4.2 "));
+    assert_eq!(start.elapsed().as_secs(), 600);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scanner_may_think_for_ten_minutes_between_two_pages() {
     let mut office = Office::open();
     let mut caller = office.call(PRINTER, ListenerTls::None);

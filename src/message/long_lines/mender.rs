@@ -298,6 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn a_message_without_a_header_is_mended_too() {
+        let text = "x ".repeat(1500);
+        for text in [text.clone(), format!("Subject: x\r\n{text}\r\n"), format!(" {text}\r\nSubject: y\r\n\r\n")] {
+            let header = HeaderBlock::read(text.as_bytes()).length();
+            for step in [1, 1000, 1 << 20] {
+                let mended = mend(text.as_bytes(), step);
+                check_legal(&mended);
+                let parsed = MessageParser::default().parse(&mended).unwrap();
+                assert_eq!(parsed.body_text(0).unwrap(), &text[header..]);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_signed_is_not_touched() {
         let long = "x".repeat(5000);
         let text = format!(

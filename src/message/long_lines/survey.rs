@@ -2,7 +2,10 @@
 
 use mail_parser::{ContentType, MessageParser, MimeHeaders};
 
-use crate::message::long_lines::{LINE_LIMIT, Part, Plan, Remedy};
+use crate::message::{
+    header,
+    long_lines::{LINE_LIMIT, Part, Plan, Remedy},
+};
 
 /// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and dashes).
 const PREFIX_LIMIT: usize = 256;
@@ -100,8 +103,11 @@ impl Survey {
             self.boundaries.truncate(if ending { depth } else { depth + 1 });
             self.place = if ending { Place::Untouchable } else { Place::Header { start: self.offset, block: Vec::new() } };
         } else {
+            if self.is_headless(length) {
+                self.end_header(self.line_start);
+            }
             match &mut self.place {
-                Place::Header { .. } if line.is_empty() && length <= 2 => self.end_header(),
+                Place::Header { .. } if line.is_empty() && length <= 2 => self.end_header(self.offset),
                 Place::Leaf { long, .. } if length > LINE_LIMIT + 2 => *long = LongLine::Seen,
                 Place::Header { .. } | Place::Leaf { .. } | Place::Untouchable => {}
             }
@@ -121,15 +127,30 @@ impl Survey {
         })
     }
 
-    fn end_header(&mut self) {
-        let Place::Header { start, block } = std::mem::replace(&mut self.place, Place::Untouchable) else {
+    /// The message's own header is without its empty line, or is none: the line that has just ended, of so many octets, is text.
+    fn is_headless(&self, length: usize) -> bool {
+        let Place::Header { start: 0, block } = &self.place else {
+            return false;
+        };
+        let (before, line) = block.split_at_checked(block.len().saturating_sub(length)).unwrap_or_default();
+        block.len() < HEADER_LIMIT && !header::continues(before, line)
+    }
+
+    /// The header has ended at this offset of the message.
+    fn end_header(&mut self, end: u64) {
+        let Place::Header { start, mut block } = std::mem::replace(&mut self.place, Place::Untouchable) else {
             return;
         };
-        let Some(header) = MessageParser::default().parse_headers(&block) else {
-            self.place = Place::Leaf { header: start..self.offset, remedy: Remedy::QuotedPrintable, long: LongLine::None };
+        block.truncate(usize::try_from(end - start).unwrap_or(usize::MAX));
+        let Some(head) = MessageParser::default().parse_headers(&block) else {
+            self.place = Place::Leaf { header: start..end, remedy: Remedy::QuotedPrintable, long: LongLine::None };
             return;
         };
-        let content = header.content_type();
+        // RFC 6376 3.7: the signature covers the body as it is.
+        if start == 0 && header::HeaderBlock::read(&block).find("DKIM-Signature").is_some() {
+            return;
+        }
+        let content = head.content_type();
         self.place = match kind(content) {
             Kind::Multipart(boundary) if self.boundaries.len() < DEPTH_LIMIT => {
                 self.boundaries.push(boundary);
@@ -138,8 +159,8 @@ impl Survey {
             Kind::Multipart(_) | Kind::Sealed => Place::Untouchable,
             Kind::Message => Place::Header { start: self.offset, block: Vec::new() },
             Kind::Leaf => {
-                let remedy = remedy(header.content_transfer_encoding());
-                Place::Leaf { header: start..self.offset, remedy, long: LongLine::None }
+                let remedy = remedy(head.content_transfer_encoding());
+                Place::Leaf { header: start..end, remedy, long: LongLine::None }
             }
         };
     }

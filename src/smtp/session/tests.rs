@@ -84,6 +84,61 @@ fn a_message_goes_through() {
     );
 }
 
+/// What some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766, CVE-2024-27305, and their kin).
+const FAKE_ENDS: [&[u8]; 20] = [
+    b"\n.\n",
+    b"\r.\r",
+    b"\n.\r\n",
+    b"\r\n.\n",
+    b"\r\n.\r",
+    b"\r.\r\n",
+    b"\n.\r",
+    b"\r.\n",
+    b"\r\n\0.\r\n",
+    b"\r\n.\0\r\n",
+    b"\r\n.\r\0\n",
+    b"\r\0\n.\r\n",
+    b"\r\n.\r\r\n",
+    b"\r\r\n.\r\r\n",
+    b"\n\r.\r\n",
+    b"\n\n.\r\n",
+    b"\r\n .\r\n",
+    b"\r\n. \r\n",
+    b"\r\n..\r\n",
+    b"\r\n.\x85",
+];
+
+#[test]
+fn no_fake_end_of_data_makes_two_messages_of_one_wherever_it_is_cut() {
+    let head = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
+    let second = b"MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n";
+    for fake in FAKE_ENDS {
+        let input = [head.as_slice(), b"first", fake, second].concat();
+        for at in head.len()..input.len() {
+            let (one, two) = input.split_at(at);
+            let (replies, texts, _) = play(&mut session(), &[one, two]);
+            assert_eq!(texts.len(), 1, "{} cut at {at}", fake.escape_ascii());
+            assert_eq!(replies.matches("queued as").count(), 1);
+            assert!(texts[0].starts_with(b"first") && texts[0].ends_with(b"second\r\n"), "{}", texts[0].escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn where_a_lone_lf_ends_the_text_nothing_after_it_is_a_command() {
+    let lone_lf = Arc::new(SessionSettings { end_of_data: EndOfData::LoneLfThenClose, ..(*settings()).clone() });
+    let head = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
+    let second = b"MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n";
+    for fake in FAKE_ENDS {
+        let input = [head.as_slice(), b"first", fake, second].concat();
+        for at in head.len()..input.len() {
+            let (one, two) = input.split_at(at);
+            let (_, texts, closed) = play(&mut Session::new(lone_lf.clone(), None, 1), &[one, two]);
+            assert!(closed && texts.len() == 1, "{} cut at {at}", fake.escape_ascii());
+        }
+    }
+}
+
 #[test]
 fn replies_are_sent_before_they_pile_up() {
     let mut session = session();

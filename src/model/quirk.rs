@@ -34,11 +34,27 @@ pub enum Quirk {
     EarlyTls,
     /// Something sent before the banner.
     EarlyTalker,
+    /// A message without a header, or without an empty line after it.
+    NoHeader,
+    /// A header without a sender, a date, a Message-ID, a recipient, or the version of MIME.
+    MissingFields,
+    /// A date that nobody can read, a Message-ID that is none, a second field where one may stand.
+    MalformedFields,
+    /// A `From:` that is no mailbox (RFC 5322 3.6.2).
+    MalformedFrom,
+    /// Several mailboxes in `From:`.
+    SeveralFrom,
+    /// 8-bit text in the header, which is neither encoded (RFC 2047) nor announced (RFC 6532).
+    EightBitHeader,
+    /// An empty line inside the header: its other half has become text.
+    BrokenHeader,
+    /// A part of a message that was split by size (RFC 2046 5.2.2).
+    PartialMessage,
 }
 
 impl Quirk {
     /// Every quirk there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 22] = [
         Self::OddHelo,
         Self::OddPath,
         Self::OddParameter,
@@ -53,6 +69,14 @@ impl Quirk {
         Self::NoQuit,
         Self::EarlyTls,
         Self::EarlyTalker,
+        Self::NoHeader,
+        Self::MissingFields,
+        Self::MalformedFields,
+        Self::MalformedFrom,
+        Self::SeveralFrom,
+        Self::EightBitHeader,
+        Self::BrokenHeader,
+        Self::PartialMessage,
     ];
 
     /// Its name in the console, the API and `docs/quirks.md`.
@@ -73,6 +97,14 @@ impl Quirk {
             Self::NoQuit => "no_quit",
             Self::EarlyTls => "early_tls",
             Self::EarlyTalker => "early_talker",
+            Self::NoHeader => "no_header",
+            Self::MissingFields => "missing_fields",
+            Self::MalformedFields => "malformed_fields",
+            Self::MalformedFrom => "malformed_from",
+            Self::SeveralFrom => "several_from",
+            Self::EightBitHeader => "eight_bit_header",
+            Self::BrokenHeader => "broken_header",
+            Self::PartialMessage => "partial_message",
         }
     }
 }

@@ -1,0 +1,125 @@
+//! 8-bit text in a header block, where RFC 5322 2.2 wants ASCII: written as encoded words (RFC 2047), which every reader shows as
+//! what was meant.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::message::{header::Field, mailbox};
+
+/// Octets of an encoded word (RFC 2047 2: at most 75) that are left for text before base64.
+const ENCODED_WORD_TEXT: usize = 42;
+
+/// Fields that are text as a whole (RFC 5322 3.6.5, and what mail programs add).
+const TEXTS: [&str; 5] = ["Subject", "Comments", "Organization", "Thread-Topic", "Content-Description"];
+/// Fields that are lists of mailboxes, whose names may be encoded.
+const LISTS: [&str; 6] = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
+
+/// The field with its 8-bit text encoded; none if there is nothing to do, or no way to do it (an address of RFC 6532).
+pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
+    if field.is_ascii() {
+        return None;
+    }
+    let value = field.value();
+    let name = field.name();
+    let is = |known: &&&str| name.eq_ignore_ascii_case(known);
+    let encoded = if LISTS.iter().find(is).is_some() {
+        mailbox::encode_names(&value)
+    } else if TEXTS.iter().find(is).is_some() || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-")) {
+        encode_text(&value)
+    } else {
+        return None;
+    };
+    (encoded != value).then(|| format!("{name}: {encoded}\r\n"))
+}
+
+/// Words of 8-bit text one after the other become encoded words; the others stay as they are.
+fn encode_text(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() * 2);
+    let mut pending = String::new();
+    let mut after_encoded = false;
+    for word in value.split([' ', '\t']).filter(|word| !word.is_empty()) {
+        if !word.is_ascii() {
+            // RFC 2047 6.2: the blank between two encoded words is not shown, so it goes inside.
+            if !pending.is_empty() || after_encoded {
+                pending.push(' ');
+            }
+            pending.push_str(word);
+            after_encoded = false;
+            continue;
+        }
+        put(&mut text, &encoded_words(&std::mem::take(&mut pending)));
+        put(&mut text, word);
+        after_encoded = word.starts_with("=?");
+    }
+    put(&mut text, &encoded_words(&pending));
+    text
+}
+
+fn put(text: &mut String, word: &str) {
+    if !text.is_empty() && !word.is_empty() {
+        text.push(' ');
+    }
+    text.push_str(word);
+}
+
+/// Text as encoded words, each on its own line.
+pub(super) fn encoded_words(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    for character in text.chars().filter(|c| !c.is_control()) {
+        if piece.len() + character.len_utf8() > ENCODED_WORD_TEXT {
+            words.push(encoded_word(&piece));
+            piece.clear();
+        }
+        piece.push(character);
+    }
+    if !piece.is_empty() {
+        words.push(encoded_word(&piece));
+    }
+    // RFC 2047 2: a line with an encoded word is at most 76 long. White space between two of them is not shown.
+    words.join("\r\n ")
+}
+
+fn encoded_word(text: &str) -> String {
+    format!("=?utf-8?B?{}?=", STANDARD.encode(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::header::HeaderBlock;
+
+    #[track_caller]
+    fn check(line: &[u8], expected: Option<&str>) {
+        let text = [line, b"\r\n\r\n"].concat();
+        let block = HeaderBlock::read(&text);
+        let seen = block.fields().next().and_then(encoded);
+        assert_eq!(seen.as_deref(), expected.map(|line| format!("{line}\r\n")).as_deref());
+        if let Some(seen) = seen {
+            let shown = |text: &[u8]| {
+                let message = mail_parser::MessageParser::default().parse(text).unwrap();
+                (message.subject().map(str::to_owned), message.to().map(|to| format!("{to:?}")))
+            };
+            let meant = format!("{}\r\n\r\n", line.iter().copied().map(char::from).collect::<String>());
+            let meant = if std::str::from_utf8(line).is_ok() { text } else { meant.into_bytes() };
+            assert_eq!(shown(format!("{seen}\r\n").as_bytes()), shown(&meant));
+        }
+    }
+
+    #[test]
+    fn eight_bit_text_becomes_encoded_words_and_reads_the_same() {
+        check(b"Subject: Scan 1", None);
+        check("Subject: Scan für Büro 1".as_bytes(), Some("Subject: Scan =?utf-8?B?ZsO8ciBCw7xybw==?= 1"));
+        check(b"Subject: B\xfcro", Some("Subject: =?utf-8?B?QsO8cm8=?="));
+        check("X-Gerät: Büro".as_bytes(), None);
+        check("X-Device: Büro".as_bytes(), Some("X-Device: =?utf-8?B?QsO8cm8=?="));
+        check("Content-Type: text/plain; name=\"ü\"".as_bytes(), None);
+    }
+
+    #[test]
+    fn names_in_lists_are_encoded_and_addresses_are_not() {
+        check("To: Büro <a@b.c>, x@y.z".as_bytes(), Some("To: =?utf-8?B?QsO8cm8=?= <a@b.c>, x@y.z"));
+        check("To: \"Büro, unten\" <a@b.c>".as_bytes(), Some("To: =?utf-8?B?QsO8cm8sIHVudGVu?= <a@b.c>"));
+        check("To: bü@b.c".as_bytes(), None);
+        check("To: Bü <bü@b.c>".as_bytes(), None);
+    }
+}
