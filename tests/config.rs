@@ -263,7 +263,22 @@ fn exchange_online_is_used_as_it_can_be() {
     warned(&account("limits = { messages_per_minute = 60 }"), "account[0].limits.messages_per_minute", "above what office365 allows");
     warned(&account("limits = { recipients_per_day = \"none\" }"), "account[0].limits.recipients_per_day", "above what office365 allows");
     warned(&account("limits = { connections = 4 }"), "account[0].limits.connections", "above what office365 serves at once (3)");
+    let size = |text: &str| good(text).accounts.first().unwrap().limits.message_size;
+    assert_eq!(size(GOOD), Some(ByteSize::from_mebibytes(35)));
+    assert_eq!(size(&account("limits = { message_size = \"none\" }")), None);
+    refused(&account("limits = { message_size = \"big\" }"), "account[0].limits.message_size", "write a number and a unit");
+    warned(&account("limits = { message_size = \"10MB\" }"), "device[0].max_message", "what is larger is taken and then fails");
     assert_eq!(good(&account("limits = { connections = 1 }")).accounts.first().unwrap().limits.connections, 1);
+}
+
+#[test]
+fn an_account_may_be_for_senders_and_recipients() {
+    let text = with("preset =", "for_senders = [\"*@sales.contoso.com\"]\nfor_recipients = [\"*@contoso.com\", \"a@b.org\"]\npreset =");
+    let account = good(&text).accounts.remove(0);
+    assert_eq!((account.for_senders.len(), account.for_recipients.len()), (1, 2));
+    let account = good(GOOD).accounts.remove(0);
+    assert!(account.for_senders.is_empty() && account.for_recipients.is_empty(), "absent patterns are none, not all");
+    refused(&with("preset =", "for_recipients = [\"contoso.com\"]\npreset ="), "account[0].for_recipients", "*@contoso.com");
 }
 
 #[test]

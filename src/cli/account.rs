@@ -179,7 +179,7 @@ fn state(state: &AccountState, now: Timestamp) -> String {
     match state {
         AccountState::Ready => "ready".to_owned(),
         AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
-        AccountState::Stopped { probe_at, .. } => format!("stopped, next login {}", relative(*probe_at, now)),
+        AccountState::Stopped { probe_at, .. } => format!("stopped, next try {}", relative(*probe_at, now)),
         AccountState::Disabled => "off".to_owned(),
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Reaction {
     Refuse(Stage, &'static str),
     /// Refuses those whose address begins so at `RCPT TO`, takes the rest.
     RefuseSome(&'static str, &'static str),
+    /// Takes the first so many recipients, and says of the others that they are too many.
+    TakeFirst(usize),
     /// Refuses at end of data if anybody's address begins so.
     RefuseAllFor(&'static str, &'static str),
     /// Closes the connection at a stage.
@@ -205,6 +207,12 @@ impl Line {
                 };
                 let got = recipients.iter().filter(|address| !address.starts_with(prefix)).cloned().collect();
                 (report(recipients.iter().map(one).collect()), got)
+            }
+            Reaction::TakeFirst(most) => {
+                let too_many =
+                    verdict(Stage::RcptTo, Concern::Recipient, Outcome::NextTransaction, Some(read("452 4.5.3 Too many recipients")));
+                let each = (0..recipients.len()).map(|place| if place < most { taken() } else { too_many.clone() });
+                (report(each.collect()), recipients.iter().take(most).cloned().collect())
             }
             Reaction::RefuseAllFor(prefix, reply) if recipients.iter().any(|address| address.starts_with(prefix)) => {
                 (report(all(refusal(Stage::EndOfData, Concern::Message, reply))), nobody)

@@ -170,6 +170,18 @@ async fn a_refused_recipient_fails_alone_and_the_others_get_it_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn recipients_that_are_too_many_for_one_transaction_follow_in_others_at_once() {
+    let mut house = House::open(vec![scanner()]);
+    house.server.react(|_| Reaction::TakeFirst(10));
+    let id = house.receive(25).await;
+    house.pass(10).await;
+    assert!(house.entry(id).is_none());
+    let taken: Vec<usize> = house.seen().iter().map(|seen| seen.taken.len()).collect();
+    assert_eq!(taken, [10, 10, 5]);
+    assert!(house.journal().iter().all(|line| line.outcome == "delivered" && line.attempts == 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_makes_us_panic_twice_is_put_aside_and_others_go_on() {
     let mut house = House::open(vec![scanner()]);
     house.server.react(|seen| if seen.subject == "0" { Reaction::Panic } else { TAKE });

@@ -101,28 +101,30 @@ pub(super) static ROWS: &[Row] = &[
         &["OutboundSpamException"],
         Stop,
         "Microsoft has blocked the mailbox for spam. Find out what sent it, then unblock the mailbox: \
-         security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress -SenderAddress <mailbox>.",
+         security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress -SenderAddress <mailbox>. Then: postroom account enable.",
     ),
     Row::new(
         "5xx 5.1.8",
         &["bad outbound sender"],
         Stop,
         "Microsoft has blocked the mailbox for spam. Find out what sent it, then unblock the mailbox: \
-         security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress -SenderAddress <mailbox>. It takes hours.",
+         security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress -SenderAddress <mailbox>. It takes hours. Then: postroom account enable.",
     ),
     Row::new(
         "5xx",
         &["MapiExceptionShutoffQuotaExceeded", "MapiExceptionQuotaExceeded"],
         Stop,
         "The sending mailbox is full: a copy of everything goes into its Sent Items. Empty them, and set a retention policy; or \
-         Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>.",
+         Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>. Then: postroom account enable. Without that it is tried once a day, since \
+         Microsoft throttles mailboxes that repeat this.",
     ),
     Row::new(
         "5xx 5.2.2",
         &["STOREDRV.Submission"],
         Stop,
         "The sending mailbox is full: a copy of everything goes into its Sent Items. Empty them, and set a retention policy; or \
-         Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>.",
+         Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>. Then: postroom account enable. Without that it is tried once a day, since \
+         Microsoft throttles mailboxes that repeat this.",
     ),
     Row::new(
         "430",
