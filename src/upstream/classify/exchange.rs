@@ -164,6 +164,12 @@ pub(super) static ROWS: &[Row] = &[
         Stop,
         "This login is no High Volume Email account. Use one (Exchange admin center, Mail flow, High Volume Email), or preset = \"office365\".",
     ),
+    Row::new(
+        "5xx 5.7.240",
+        &[],
+        Stop,
+        "The application may not use this High Volume Email account. Allow it: Add-HVEAppAccess -Identity <account> -AppIds <client id>.",
+    ),
     // --- the account as a whole is refused ---
     Row::new(
         "5xx 5.7.30",
