@@ -4,6 +4,7 @@ mod budgets;
 mod days;
 mod faults;
 mod house;
+mod judged;
 mod office;
 mod people;
 mod texts;
