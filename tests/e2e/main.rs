@@ -18,6 +18,7 @@ mod crowd;
 mod drain;
 mod full_disk;
 mod observe;
+mod pace;
 mod refusal;
 mod strangers;
 
