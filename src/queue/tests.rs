@@ -5,6 +5,7 @@ mod days;
 mod faults;
 mod forecasts;
 mod house;
+mod judged;
 mod notices;
 mod office;
 mod people;

@@ -20,6 +20,7 @@ mod encryption;
 mod full_disk;
 mod logins;
 mod observe;
+mod pace;
 mod policy;
 mod refusal;
 mod sightings;

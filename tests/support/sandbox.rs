@@ -3,7 +3,8 @@
 use std::{
     collections::HashSet,
     fs,
-    net::SocketAddr,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -22,6 +23,7 @@ pub(crate) struct Sandbox {
     // Ended by being dropped.
     _process: Process,
     submission: SocketAddr,
+    control: SocketAddr,
     ca: PathBuf,
     messages: PathBuf,
     password_file: PathBuf,
@@ -34,6 +36,8 @@ pub(crate) enum Limits {
     Out,
     /// Microsoft's.
     Exchange,
+    /// The same, and what exceeds them is refused.
+    Strict,
 }
 
 impl Sandbox {
@@ -61,6 +65,7 @@ impl Sandbox {
                 command.args(["--messages-per-minute", "1000000", "--recipients-per-day", "100000000", "--connections", "1000"]);
             }
             Limits::Exchange => {}
+            Limits::Strict => drop(command.arg("--reject-over-rate")),
         }
         let (process, line) = Process::start_and_read_line("the sandbox", &mut command, &dir.join("sandbox.log"));
         let facts: Value = serde_json::from_str(&line).unwrap();
@@ -70,6 +75,7 @@ impl Sandbox {
         Self {
             _process: process,
             submission: fact("submission").parse().unwrap(),
+            control: fact("control").trim_start_matches("http://").trim_end_matches('/').parse().unwrap(),
             ca: fact("ca").into(),
             messages: fact("messages").into(),
             password_file,
@@ -112,6 +118,29 @@ impl Sandbox {
             let files = self.files();
             if files.len() >= count { Ok(files) } else { Err(format!("{} messages", files.len())) }
         })
+    }
+
+    /// What the judge has seen: `GET /state`.
+    pub(crate) fn state(&self) -> Value {
+        self.ask("/state")
+    }
+
+    /// When each message taken had its `MAIL FROM`, in milliseconds, in order.
+    pub(crate) fn begun_ms(&self) -> Vec<u64> {
+        let messages = self.ask("/messages");
+        let mut begun: Vec<u64> = messages.as_array().unwrap().iter().map(|message| message["begun"].as_u64().unwrap()).collect();
+        begun.sort_unstable();
+        begun
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        let mut stream = TcpStream::connect(self.control).unwrap();
+        stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path} gave no JSON ({error}): {body}"))
     }
 
     /// The mark of each message taken.

@@ -210,7 +210,7 @@ impl ThreeDays {
             for look in 1..=LOOKS {
                 sleep_until(opened + MINUTE * u32::try_from(minute).unwrap() + MINUTE * look / LOOKS).await;
                 let now = (opened.elapsed(), self.hungry());
-                for (index, record) in self.records.iter_mut().enumerate().filter(|(index, _)| seen.1[*index] && now.1[*index]) {
+                for (_, record) in self.records.iter_mut().enumerate().filter(|(index, _)| seen.1[*index] && now.1[*index]) {
                     record.saw_hunger(seen.0, now.0);
                 }
                 seen = now;

@@ -35,7 +35,12 @@ pub(crate) const NAMED: &[Row] = &[
     reply("eod-432", Stage::Eod, super::replies::CONCURRENT, "more than three submissions at once"),
     reply("eod-554-quota", Stage::Eod, super::replies::RECIPIENT_QUOTA, "the day's recipients are used up: a pause, despite 5xx"),
     reply("eod-sendas", Stage::Eod, super::replies::SEND_AS_DENIED, "the mailbox may not send as this sender"),
-    reply("poison", Stage::Eod, "554 5.6.0 Invalid message content {store}", "one such recipient has the whole transaction refused"),
+    reply(
+        "poison",
+        Stage::Eod,
+        "550 5.7.1 The message was refused for one of its recipients {store}",
+        "one such recipient has the whole transaction refused",
+    ),
     reply(
         "token-busy",
         Stage::Token,

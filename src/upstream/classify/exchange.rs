@@ -174,6 +174,12 @@ pub(super) static ROWS: &[Row] = &[
         "Microsoft holds the mailbox back because the same error came again and again. Find and mend the cause; Microsoft's support cannot \
          lift this, it ends by itself.",
     ),
+    Row::new(
+        "5xx 5.7.240",
+        &[],
+        Stop,
+        "The application may not use this High Volume Email account. Allow it: Add-HVEAppAccess -Identity <account> -AppIds <client id>.",
+    ),
     // --- the account as a whole is refused ---
     Row::new(
         "5xx 5.7.30",

@@ -91,12 +91,6 @@ pub(super) static ROWS: &[Row] = &[
         "The application lacks a permission. Add the application permission of Office 365 Exchange Online in the Entra admin center: Mail.Send for \
          High Volume Email, SMTP.SendAsApp for a mailbox; then grant admin consent.",
     ),
-    Row::new(
-        "550 5.7.240",
-        &[],
-        Stop,
-        "The application may not use this High Volume Email account. Allow it: Add-HVEAppAccess -Identity <account> -AppIds <client id>.",
-    ),
     // --- the login is refused: anyone ---
     Row::new(
         "535 5.7.3",
