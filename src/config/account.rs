@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{
     destination,
     device::patterns,
-    name,
+    footer, name,
     preset::{CUSTOM, MISSPELT, PRESETS, Preset},
     reference::{Key, Shown},
     table::{Table, quoted},
@@ -51,6 +51,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "limits", shown: Shown::Below, about: "" },
     Key { name: "batch", shown: Shown::Below, about: "" },
     Key { name: "sender", shown: Shown::Below, about: "" },
+    Key { name: "footer", shown: Shown::Below, about: "" },
 ];
 
 pub(super) const AUTH_KEYS: &[Key] = &[
@@ -168,8 +169,9 @@ pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings
     let limits = limits(&table.table_or_empty("limits", LIMIT_KEYS), preset);
     let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
     let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
+    let footer = footer::read(&table.table_or_empty("footer", footer::KEYS));
     let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
-    Some(AccountSettings { name: name?, destination: destination?, address, limits, batch, sender, spill_to })
+    Some(AccountSettings { name: name?, destination: destination?, address, limits, batch, sender, footer, spill_to })
 }
 
 /// A service that is known is one that logs in.

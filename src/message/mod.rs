@@ -5,9 +5,11 @@
 //! - [`mailbox`]: what stands in `From:`
 //! - [`long_lines`]: lines that no server has to take, made legal
 //! - [`edit()`]: the edits of delivery
+//! - [`footer`]: a text at the end of each message
 //! - [`Text`]: where the text of an attempt comes from
 
 mod edit;
+pub mod footer;
 pub mod header;
 pub mod long_lines;
 pub mod mailbox;

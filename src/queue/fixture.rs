@@ -67,6 +67,7 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
         },
         batch: BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure },
         sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()], identities: Arc::default() },
+        footer: None,
         spill_to: Vec::new(),
     }
 }

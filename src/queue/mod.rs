@@ -36,6 +36,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use crate::message::footer::{FooterImage, FooterTemplate, PLACEHOLDERS};
 pub use operator::Queue;
 pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings, Split};
 pub use status::{AccountState, AccountStatus, Enabled, QueueError};

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     device::{FromIdentity, Pattern},
+    message::footer::FooterTemplate,
     model::{AccountName, Address, DeviceName},
     upstream::Destination,
 };
@@ -23,6 +24,8 @@ pub struct AccountSettings {
     pub batch: BatchSettings,
     /// `sender`.
     pub sender: SenderSettings,
+    /// `footer`: what stands at the end of each message.
+    pub footer: Option<FooterTemplate>,
     /// `spill_to`: who takes over when this one cannot send.
     pub spill_to: Vec<AccountName>,
 }
