@@ -47,6 +47,10 @@ impl Files for Disk {
         }
         Ok(SecretFile { text: Secret::new(self.content.to_owned()), mode: self.mode })
     }
+
+    fn octets(&self, path: &Path, _most: u64) -> io::Result<Vec<u8>> {
+        if path.ends_with("absent") { Err(io::ErrorKind::NotFound.into()) } else { Ok(self.content.as_bytes().to_vec()) }
+    }
 }
 
 const PASSWORDS: Disk = Disk { content: "geheim\n", mode: 0o600 };
@@ -479,4 +483,32 @@ proptest! {
             prop_assert!(problems.iter().all(|problem| !problem.text.is_empty()));
         }
     }
+}
+
+#[test]
+fn a_footer_is_understood_before_any_message_needs_it() {
+    let footer = |keys: &str| format!("{GOOD}[account.footer]\n{keys}\n").replace("[report]\nadministrator = \"it@contoso.com\"\n", "");
+    let footer = |keys: &str| footer(keys) + "[report]\nadministrator = \"it@contoso.com\"\n";
+    assert!(good(&footer("text = \"Scanned by {device}\"")).accounts[0].footer.is_some());
+    assert!(good(&footer("text_file = \"/etc/postroom/footer.txt\"")).accounts[0].footer.is_some());
+    assert!(good(GOOD).accounts[0].footer.is_none(), "off unless it is asked for");
+    refused(&footer("text = \"by {devise}\""), "account[0].footer.text", "do you mean {device}?");
+    refused(&footer("text = \"by {printer}\""), "account[0].footer.text", "known are {device}, {sender}");
+    refused(&footer("html_file = \"/etc/postroom/footer.html\""), "account[0].footer.text", "is missing");
+    refused(&footer("text = \"x\"\ntext_file = \"/etc/x\""), "account[0].footer.text_file", "write one of them");
+    refused(&footer("text_file = \"/absent\""), "account[0].footer.text_file", "cannot be read");
+    refused(&footer("text = \"x\"\nimage = \"/etc/logo.svg\""), "account[0].footer.image", "no PNG, JPEG or GIF");
+    warned(&footer(&format!("text = \"{}\"", "x".repeat(1025))), "account[0].footer.text", "more than 1024 characters");
+}
+
+#[test]
+fn the_end_of_a_client_secret_is_a_date() {
+    let secret = |more: &str| {
+        let auth = "auth = { method = \"xoauth2\", token_file = \"/run/postroom/token\" }";
+        with(auth, &format!("auth = {{ tenant = \"t\", client_id = \"c\", {more} }}"))
+    };
+    good(&secret("client_secret_file = \"/etc/s\", client_secret_expires = \"2027-05-01\""));
+    let key = "account[0].auth.client_secret_expires";
+    refused(&secret("client_secret_file = \"/etc/s\", client_secret_expires = \"May 2027\""), key, "is no date");
+    refused(&secret("client_secret_expires = \"2027-05-01\""), key, "needs client_secret_file");
 }

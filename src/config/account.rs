@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{
     destination,
     device::patterns,
-    name,
+    footer, name,
     preset::{CUSTOM, MISSPELT, PRESETS, Preset},
     reference::{Key, Shown},
     table::{Table, quoted},
@@ -61,6 +61,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "limits", shown: Shown::Below, about: "" },
     Key { name: "batch", shown: Shown::Below, about: "" },
     Key { name: "sender", shown: Shown::Below, about: "" },
+    Key { name: "footer", shown: Shown::Below, about: "" },
 ];
 
 pub(super) const AUTH_KEYS: &[Key] = &[
@@ -182,10 +183,11 @@ pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings
     let limits = limits(&table.table_or_empty("limits", LIMIT_KEYS), preset);
     let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
     let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
+    let footer = footer::read(&table.table_or_empty("footer", footer::KEYS));
     let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
     let (for_senders, for_recipients) = (pool(table, "for_senders"), pool(table, "for_recipients"));
     let (name, destination) = (name?, destination?);
-    Some(AccountSettings { name, destination, address, limits, batch, sender, for_senders, for_recipients, spill_to })
+    Some(AccountSettings { name, destination, address, limits, batch, sender, footer, for_senders, for_recipients, spill_to })
 }
 
 /// Whose mail it takes; absent patterns are none.

@@ -18,13 +18,19 @@ const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// Octets of a password or token file that are read.
 const LARGEST_SECRET: u64 = 64 * 1024;
 
-/// Reads password files. The real one is [`Disk`].
+/// Reads the files that a config names. The real one is [`Disk`].
 pub trait Files {
     /// The whole file.
     ///
     /// # Errors
     /// When it is absent, too large, or no UTF-8 text.
     fn read(&self, path: &Path) -> io::Result<SecretFile>;
+
+    /// A file that is no text, of at most `most` octets.
+    ///
+    /// # Errors
+    /// When it is absent or too large.
+    fn octets(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
 }
 
 /// A password file.
@@ -43,6 +49,13 @@ impl Files for Disk {
         let file = File::open(path)?;
         let mode = file.metadata()?.permissions().mode();
         Ok(SecretFile { text: Secret::new(bounded(file, LARGEST_SECRET)?), mode })
+    }
+
+    fn octets(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let mut octets = Vec::new();
+        File::open(path)?.take(most + 1).read_to_end(&mut octets)?;
+        let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        if length > most { Err(io::Error::other(format!("it has more than {most} octets"))) } else { Ok(octets) }
     }
 }
 

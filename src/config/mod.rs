@@ -2,7 +2,7 @@
 //!
 //! - `source`: file and environment, merged by the `config` crate, and the line of each value
 //! - `table`: reads one table, noting everything that is wrong with it
-//! - `general`, `listener`, `device`, `user`, `account` (with `destination`, `oauth` and `preset`), `retry`, `report`, `spool`,
+//! - `general`, `listener`, `device`, `user`, `account` (with `destination`, `oauth`, `footer` and `preset`), `retry`, `report`, `spool`,
 //!   `admin`: one section each, its keys documented beside the code that reads them
 //! - `check`: what only the whole can show
 //! - [`reference()`]: the complete commented config, made of the keys' documentation
@@ -15,6 +15,7 @@ mod check;
 mod destination;
 mod device;
 mod files;
+mod footer;
 mod general;
 mod listener;
 mod oauth;
@@ -244,6 +245,10 @@ mod tests {
     impl Files for EveryFile {
         fn read(&self, _path: &Path) -> io::Result<SecretFile> {
             Ok(SecretFile { text: Secret::new("geheim\n".to_owned()), mode: 0o600 })
+        }
+
+        fn octets(&self, _path: &Path, _most: u64) -> io::Result<Vec<u8>> {
+            Ok(b"GIF89a".to_vec())
         }
     }
 }

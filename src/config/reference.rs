@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{account, admin, device, general, listener, report, retry, spool, user};
+use super::{account, admin, device, footer, general, listener, report, retry, spool, user};
 
 /// One key of a table.
 pub(super) struct Key {
@@ -72,6 +72,11 @@ const SECTIONS: &[Section] = &[
     },
     Section { header: "[account.batch]", about: "How messages share connections. May be absent.", keys: account::BATCH_KEYS },
     Section { header: "[account.sender]", about: "What the account may send as. May be absent.", keys: account::SENDER_KEYS },
+    Section {
+        header: "[account.footer]",
+        about: "A text at the end of each message; never in what is signed or encrypted. May be absent: then there is none. See docs/sender.md.",
+        keys: footer::KEYS,
+    },
     Section { header: "[retry]", about: "When a message that could not be delivered is tried again. May be absent.", keys: retry::KEYS },
     Section { header: "[report]", about: "Who is told about trouble.", keys: report::KEYS },
     Section { header: "[spool]", about: "The disk. May be absent.", keys: spool::KEYS },
@@ -167,6 +172,10 @@ mod tests {
             "token_file",
             "tenant",
             "client_id",
+            "text",
+            "text_file",
+            "html_file",
+            "image",
             "client_secret_file",
             "client_secret_expires",
             "client_certificate",

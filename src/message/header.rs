@@ -122,6 +122,21 @@ impl<'a> HeaderBlock<'a> {
         }
     }
 
+    /// The fields that say nothing about the content, and those that do (RFC 2045 3: `Content-…`). Neither with an empty line.
+    #[must_use]
+    pub fn without_content(&self) -> (Vec<u8>, Vec<u8>) {
+        let (mut outer, mut inner) = (Vec::new(), Vec::new());
+        for field in &self.fields {
+            let about_content = field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+            let text = if about_content { &mut inner } else { &mut outer };
+            text.extend_from_slice(&field.raw);
+            if !field.raw.ends_with(b"\r\n") {
+                text.extend_from_slice(b"\r\n");
+            }
+        }
+        (outer, inner)
+    }
+
     /// The fields, then the empty line. Lines over 998 octets are folded (RFC 5322 2.1.1).
     #[must_use]
     pub fn render(&self) -> Vec<u8> {

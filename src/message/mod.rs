@@ -5,11 +5,13 @@
 //! - [`mailbox`]: what stands in `From:`
 //! - [`long_lines`]: lines that no server has to take, made legal
 //! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right; `encoding`: 8-bit text in a header
+//! - [`footer`]: a text at the end of each message
 //! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 
 mod edit;
 mod encoding;
+pub mod footer;
 pub mod header;
 mod inspection;
 pub mod long_lines;

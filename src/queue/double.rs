@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -12,6 +13,7 @@ use crate::{
     clock::Clock,
     message::Text,
     model::{Reply, Timestamp},
+    oauth::Expiry,
     queue::{Link, Transport},
     upstream::{Concern, Counted, Dsn, Fault, Handover, Outcome, Report, Stage, Trouble, Verdict},
 };
@@ -73,6 +75,7 @@ struct Inner {
     door: Mutex<Door>,
     log: Mutex<Vec<Seen>>,
     logins: Mutex<Vec<Timestamp>>,
+    expiry: Mutex<Option<Expiry>>,
 }
 
 impl Server {
@@ -80,7 +83,14 @@ impl Server {
     pub(super) fn new(clock: Clock) -> Self {
         let script: Script = Box::new(|_| Reaction::Take(Duration::from_millis(100)));
         let door: Door = Box::new(|_| None);
-        Self(Arc::new(Inner { clock, script: Mutex::new(script), door: Mutex::new(door), log: Mutex::default(), logins: Mutex::default() }))
+        Self(Arc::new(Inner {
+            clock,
+            script: Mutex::new(script),
+            door: Mutex::new(door),
+            log: Mutex::default(),
+            logins: Mutex::default(),
+            expiry: Mutex::default(),
+        }))
     }
 
     pub(super) fn react(&self, script: impl FnMut(&Seen) -> Reaction + Send + 'static) {
@@ -89,6 +99,11 @@ impl Server {
 
     pub(super) fn admit(&self, door: impl FnMut(Timestamp) -> Option<Trouble> + Send + 'static) {
         *self.0.door.lock().unwrap() = Box::new(door);
+    }
+
+    /// What its clients log in with ends.
+    pub(super) fn expires(&self, expiry: Expiry) {
+        *self.0.expiry.lock().unwrap() = Some(expiry);
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
@@ -135,6 +150,10 @@ impl Transport for Server {
             sleep(Duration::from_millis(50)).await;
             trouble.map_or(Ok(Line { server, open: true }), Err)
         }
+    }
+
+    async fn expiry(&self) -> io::Result<Option<Expiry>> {
+        Ok(*self.0.expiry.lock().unwrap())
     }
 }
 

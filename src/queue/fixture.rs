@@ -70,6 +70,7 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
         sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()], identities: Arc::default() },
         for_senders: Vec::new(),
         for_recipients: Vec::new(),
+        footer: None,
         spill_to: Vec::new(),
     }
 }

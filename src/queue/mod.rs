@@ -44,6 +44,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use crate::message::footer::{FooterImage, FooterTemplate, PLACEHOLDERS};
 pub use forecast::{Forecast, Why};
 pub use operator::Queue;
 pub use routing::Routing;

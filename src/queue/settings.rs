@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     device::{FromIdentity, Pattern},
+    message::footer::FooterTemplate,
     model::{AccountName, Address, ByteSize, DeviceName},
     upstream::Destination,
 };
@@ -27,6 +28,8 @@ pub struct AccountSettings {
     pub for_senders: Vec<Pattern>,
     /// `for_recipients`: mail to these recipients goes by it.
     pub for_recipients: Vec<Pattern>,
+    /// `footer`: what stands at the end of each message.
+    pub footer: Option<FooterTemplate>,
     /// `spill_to`: who takes over when this one cannot send.
     pub spill_to: Vec<AccountName>,
 }

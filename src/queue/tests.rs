@@ -1,6 +1,7 @@
 //! The whole queue under simulated time: a real spool, a scripted server, days in milliseconds.
 
 mod budgets;
+mod credentials;
 mod days;
 mod faults;
 mod forecasts;

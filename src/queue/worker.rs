@@ -4,11 +4,7 @@
 //! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk ends it too, before
 //! anything is sent whose attempt is not stored.
 
-use std::{
-    io::{self, ErrorKind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 use tracing::error;
@@ -19,7 +15,7 @@ use crate::{
         AccountState,
         claim::{Claim, Outlook},
         core::{Account, Core, Idle, Live},
-        outgoing::{self, Outgoing},
+        outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
         transport::{Link, Transport},
     },
     spool::{Entry, MessageReader, SpoolError},
@@ -169,13 +165,18 @@ impl<T: Transport> Core<T> {
     }
 
     /// The text of a claimed message, edited.
-    async fn prepare(&self, account: &Account<T>, entry: &Entry) -> Result<Outgoing<MessageReader>, SpoolError> {
+    async fn prepare(&self, account: &Account<T>, entry: &Entry) -> Result<Outgoing<Footed<MessageReader>>, SpoolError> {
         let settings = &account.settings;
         let text = self.spool.body(entry.id).await?;
+        let unreadable = |source| SpoolError::Io { what: "read message", path: entry.id.as_str().into(), source };
+        let stored = Stored { spool: &self.spool, id: entry.id };
+        let footing = match outgoing::footer(entry, settings) {
+            Some(footer) => Some(Footing::find(&footer, &stored).await.map_err(unreadable)?),
+            None => None,
+        };
+        let source = WithFooting { source: stored, footing };
         let whom = |author: Option<&Address>| outgoing::author(entry, author, settings);
-        let again = async || self.spool.body(entry.id).await.map_err(io::Error::other);
-        let prepared = Outgoing::prepare(text, outgoing::edits(entry, settings), whom, again).await;
-        prepared.map_err(|source| SpoolError::Io { what: "read message", path: entry.id.as_str().into(), source })
+        Outgoing::prepare(source.over(text), outgoing::edits(entry, settings), whom, &source).await.map_err(unreadable)
     }
 
     /// The disk refused to store a claim: nothing was sent.

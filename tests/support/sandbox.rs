@@ -27,6 +27,8 @@ pub(crate) struct Sandbox {
     ca: PathBuf,
     messages: PathBuf,
     password_file: PathBuf,
+    control: String,
+    token: String,
 }
 
 /// How strict it is about the pace.
@@ -43,6 +45,16 @@ pub(crate) enum Limits {
 impl Sandbox {
     /// Starts one that keeps its messages in `dir`.
     pub(crate) fn start(dir: &Path, limits: Limits) -> Self {
+        Self::start_with(dir, limits, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_with(dir: &Path, limits: Limits, more: &[&str]) -> Self {
+        Self::start_sending_as(dir, limits, "*@contoso.com", more)
+    }
+
+    /// The same, with a mailbox that may send as `sender` and as itself.
+    pub(crate) fn start_sending_as(dir: &Path, limits: Limits, sender: &str, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
         command
             .args([
@@ -59,7 +71,8 @@ impl Sandbox {
                 "--dir",
             ])
             .arg(dir.join("sandbox"));
-        command.args(["--mailbox", &format!("{MAILBOX}:{PASSWORD}"), "--sender", "*@contoso.com"]);
+        command.args(["--mailbox", &format!("{MAILBOX}:{PASSWORD}"), "--sender", sender]);
+        command.args(more);
         match limits {
             Limits::Out => {
                 command.args(["--messages-per-minute", "1000000", "--recipients-per-day", "100000000", "--connections", "1000"]);
@@ -78,21 +91,37 @@ impl Sandbox {
             control: fact("control").trim_start_matches("http://").trim_end_matches('/').parse().unwrap(),
             ca: fact("ca").into(),
             messages: fact("messages").into(),
+            control: fact("control"),
+            token: format!("{}/{}/oauth2/v2.0/token", fact("token"), fact("directory")),
             password_file,
         }
     }
 
     /// The `[[account]]` that sends to it, with `more` keys.
     pub(crate) fn account(&self, more: &str) -> String {
+        self.account_with(&format!("method = \"login\", password_file = \"{}\"", self.password_file.display()), more)
+    }
+
+    /// The same, with the keys of `auth`.
+    pub(crate) fn account_with(&self, auth: &str, more: &str) -> String {
         format!(
             "[[account]]\nname = \"out\"\nroute = \"submission\"\nhost = \"{}\"\nport = {}\ntls = \"starttls\"\nca_file = \"{}\"\n\
-             address = \"{MAILBOX}\"\nauth = {{ method = \"login\", password_file = \"{}\" }}\n\
+             address = \"{MAILBOX}\"\nauth = {{ {auth} }}\n\
              sender = {{ rewrite = \"never\", allowed = [\"*@contoso.com\"] }}\n{more}\n",
             self.submission.ip(),
             self.submission.port(),
             self.ca.display(),
-            self.password_file.display(),
         )
+    }
+
+    /// The control API.
+    pub(crate) fn control(&self) -> &str {
+        &self.control
+    }
+
+    /// Its own token endpoint.
+    pub(crate) fn token_url(&self) -> &str {
+        &self.token
     }
 
     /// Every message taken, oldest first, as files.

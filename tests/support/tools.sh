@@ -27,6 +27,8 @@ need prometheus command -v promtool
 need python3 command -v python3
 need python3-venv python3 -c 'import venv, ensurepip'
 need procps command -v ps
+need nodejs command -v node
+need npm command -v npm
 
 as_root=()
 policy=/usr/sbin/policy-rc.d
@@ -73,6 +75,15 @@ if ! "$venv/bin/python3" -c "$peers" 2>/dev/null; then
   say "making a Python environment for the tests in $venv"
   python3 -m venv --system-site-packages "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/support/requirements.txt
+fi
+# npm's go into a folder of their own, as the lock file says and without running anything of theirs.
+node=${CARGO_TARGET_DIR:-target}/test-node
+locked=tests/support/authorization_server
+if ! cmp -s "$locked/package-lock.json" "$node/package-lock.json" || [ ! -d "$node/node_modules/oidc-provider" ]; then
+  say "installing an authorization server for the tests in $node"
+  mkdir -p "$node"
+  cp "$locked/package.json" "$locked/package-lock.json" "$node"
+  (cd "$node" && npm ci --silent --no-audit --no-fund --ignore-scripts)
 fi
 say "peers: swaks $(swaks --version | sed -n 's/^swaks version //p'), $(openssl version | cut -d' ' -f1,2)," \
   "$("$venv/bin/python3" --version), $(promtool --version 2>&1 | sed -n 's/^promtool, version \([^ ]*\).*/promtool \1/p')"

@@ -1,20 +1,49 @@
 //! What an account sends of a message: envelope and text, with the edits of delivery. The spool file stays as it was accepted.
 //!
 //! - `sender`: whom the account lets a message be from, in envelope and header
+//! - `footed`: the text with the account's footer
 //! - `text`: the text with its edits, read in chunks
 
+mod footed;
 mod sender;
 mod text;
 
+pub(super) use footed::{Footed, Footing, WithFooting, footer};
 pub(super) use sender::{header as author, may_carry};
 pub(super) use text::Outgoing;
 
+use std::{future::Future, io};
+
 use crate::{
     message::{Edits, Text},
+    model::MessageId,
     queue::AccountSettings,
-    spool::Entry,
+    spool::{Entry, MessageReader, Spool},
     upstream::Handover,
 };
+
+/// A text that can be read from its start as often as needed: an edit may have to see the end before it changes the beginning.
+pub(super) trait Source: Sync {
+    /// What is read.
+    type Text: Text;
+
+    /// From its start.
+    fn open(&self) -> impl Future<Output = io::Result<Self::Text>> + Send;
+}
+
+/// A message in the spool.
+pub(super) struct Stored<'a> {
+    pub(super) spool: &'a Spool,
+    pub(super) id: MessageId,
+}
+
+impl Source for Stored<'_> {
+    type Text = MessageReader;
+
+    async fn open(&self) -> io::Result<MessageReader> {
+        self.spool.body(self.id).await.map_err(io::Error::other)
+    }
+}
 
 /// What the text of a message needs to become what an account may send.
 pub(super) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {

@@ -14,6 +14,7 @@ use crate::{
         long_lines::{Mender, Plan, Survey},
     },
     model::Address,
+    queue::outgoing::Source,
     spool::MessageReader,
 };
 
@@ -39,18 +40,18 @@ pub(in crate::queue) struct Outgoing<T> {
 
 impl<T: Text> Outgoing<T> {
     /// Surveys `source`, and edits its header. `whom` decides, knowing who stands in `From:`, whom it must be from.
-    /// A text of more than one chunk is read once for the survey, then opened again.
+    /// A text of more than one chunk is read once for the survey, then opened again; one whose lines are mended once more, for its size.
     pub(in crate::queue) async fn prepare(
         mut source: T,
         mut edits: Edits,
         whom: impl FnOnce(Option<&Address>) -> Option<Identity>,
-        again: impl AsyncFnOnce() -> io::Result<T>,
+        again: &impl Source<Text = T>,
     ) -> io::Result<Self> {
         let mut ahead = Vec::new();
         source.read(&mut ahead).await?;
         let (plan, one_chunk) = survey(&mut source, &ahead).await?;
         if !one_chunk {
-            source = again().await?;
+            source = again.open().await?;
             source.read(&mut ahead).await?;
         }
         read_header(&mut source, &mut ahead).await?;
@@ -66,7 +67,12 @@ impl<T: Text> Outgoing<T> {
         if !edited.repairs.is_empty() {
             debug!(id = %edits.id, repairs = ?edited.repairs, "header repaired");
         }
-        let size = original - octets(edited.replaces) + octets(edited.header.len());
+        let body = if plan.is_empty() {
+            original - octets(edited.replaces)
+        } else {
+            mended_size(again.open().await?, &plan, edited.replaces).await?
+        };
+        let size = octets(edited.header.len()) + body;
         let mut mender = (!plan.is_empty()).then(|| Mender::new(plan, octets(edited.replaces)));
         let rest = ahead.get(edited.replaces..).unwrap_or_default();
         let mut ready = edited.header;
@@ -104,6 +110,25 @@ impl<T: Text> Text for Outgoing<T> {
             mender.mend(&self.chunk, buffer);
         }
         Ok(())
+    }
+}
+
+/// Octets after the first `replaces` ones, once they are mended. RFC 1870 3: a server may refuse by what is declared.
+async fn mended_size<T: Text>(mut source: T, plan: &Plan, replaces: usize) -> io::Result<u64> {
+    let mut mender = Mender::new(plan.clone(), octets(replaces));
+    let (mut skip, mut size) = (replaces, 0);
+    let (mut chunk, mut mended) = (Vec::new(), Vec::new());
+    loop {
+        source.read(&mut chunk).await?;
+        let body = chunk.get(skip.min(chunk.len())..).unwrap_or_default();
+        skip = skip.saturating_sub(chunk.len());
+        mended.clear();
+        if chunk.is_empty() {
+            mender.finish(&mut mended);
+            return Ok(size + octets(mended.len()));
+        }
+        mender.mend(body, &mut mended);
+        size += octets(mended.len());
     }
 }
 
@@ -172,14 +197,21 @@ mod tests {
         }
     }
 
+    impl Source for Chunks {
+        type Text = Self;
+
+        async fn open(&self) -> io::Result<Self> {
+            Ok(self.clone())
+        }
+    }
+
     async fn send(text: &[u8], step: usize) -> (u64, Vec<u8>) {
         let account = fixture::account("scanner", SenderRewrite::WhenNotAllowed);
         let entry: Entry = fixture::entry(1);
         let source = Chunks { text: text.to_vec(), at: 0, step };
-        let fresh = source.clone();
+        let again = source.clone();
         let whom = |author: Option<&Address>| outgoing::sender::header(&entry, author, &account);
-        let again = async || Ok(fresh);
-        let mut outgoing = Outgoing::prepare(source, outgoing::edits(&entry, &account), whom, again).await.unwrap();
+        let mut outgoing = Outgoing::prepare(source, outgoing::edits(&entry, &account), whom, &again).await.unwrap();
         let (mut sent, mut chunk) = (Vec::new(), Vec::new());
         loop {
             outgoing.read(&mut chunk).await.unwrap();
@@ -223,7 +255,8 @@ mod tests {
         let text = format!("From: scanner@contoso.com\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{paragraph}\r\n");
         let (_, whole) = send(text.as_bytes(), 1 << 20).await;
         for step in STEPS {
-            let (_, sent) = send(text.as_bytes(), step).await;
+            let (size, sent) = send(text.as_bytes(), step).await;
+            assert_eq!(size, octets(sent.len()), "what is declared is what is sent");
             assert!(sent == whole, "in chunks of {step}: {}", String::from_utf8_lossy(&sent[..400]));
         }
         let parsed = mail_parser::MessageParser::default().parse(&whole).unwrap();

@@ -1,0 +1,161 @@
+//! A text with its account's footer, read in chunks.
+//!
+//! # Failure
+//! What the disk refuses is returned.
+
+use std::io;
+
+use crate::{
+    message::{
+        Text,
+        footer::{Facts, Footer, Plan, Survey, Weaver},
+        header::{HEADER_LIMIT, HeaderBlock},
+    },
+    queue::{AccountSettings, outgoing::Source},
+    report::Reporter,
+    spool::Entry,
+};
+
+/// Octets of a chunk, at most: what [`Text::read`] promises.
+const CHUNK: usize = 64 * 1024;
+
+/// The footer of a message. None for our own mail, and for mail that nobody is to answer: it is made for machines.
+pub(in crate::queue) fn footer(entry: &Entry, account: &AccountSettings) -> Option<Footer> {
+    let template = account.footer.as_ref()?;
+    let sender = entry.sender.mailbox().filter(|_| entry.device.as_str() != Reporter::OWN_DEVICE)?;
+    let received = entry.received.to_rfc3339();
+    let (date, time) = received.split_once('T').unwrap_or((&received, ""));
+    let values = vec![
+        ("device", entry.device.to_string()),
+        ("sender", sender.to_string()),
+        ("account", account.name.to_string()),
+        ("date", date.to_owned()),
+        ("time", time.get(..5).unwrap_or_default().to_owned()),
+        ("hostname", account.destination.helo.clone()),
+        ("id", entry.id.to_string()),
+    ];
+    Some(template.fill(&Facts { values, tag: entry.id.to_string() }))
+}
+
+/// How a message gets its footer: found once, good for every reading of it.
+pub(in crate::queue) struct Footing {
+    plan: Plan,
+    size: u64,
+}
+
+impl Footing {
+    /// Reads the message for where the footer belongs, and once more for its size with it.
+    pub(in crate::queue) async fn find<S: Source>(footer: &Footer, source: &S) -> io::Result<Self> {
+        let again = source;
+        let mut source = again.open().await?;
+        let (mut start, mut chunk) = (Vec::new(), Vec::new());
+        loop {
+            source.read(&mut chunk).await?;
+            start.extend_from_slice(&chunk);
+            if chunk.is_empty() || HeaderBlock::read(&start).is_whole(&start) {
+                break;
+            }
+            if start.len() > HEADER_LIMIT {
+                return Ok(Self { plan: Plan::default(), size: source.size() });
+            }
+        }
+        let (header, body) = start.split_at(HeaderBlock::read(&start).length());
+        let mut survey = Survey::new(footer, header);
+        survey.read(body);
+        while !chunk.is_empty() {
+            source.read(&mut chunk).await?;
+            survey.read(&chunk);
+        }
+        let footing = Self { plan: survey.finish(), size: source.size() };
+        if footing.plan.is_empty() {
+            return Ok(footing);
+        }
+        let mut footed = footing.over(again.open().await?);
+        let mut size = 0;
+        loop {
+            footed.read(&mut chunk).await?;
+            if chunk.is_empty() {
+                return Ok(Self { size, ..footing });
+            }
+            size += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// The message with its footer, from the start.
+    pub(in crate::queue) fn over<T: Text>(&self, source: T) -> Footed<T> {
+        let weaver = (!self.plan.is_empty()).then(|| Weaver::new(self.plan.clone()));
+        Footed { source, size: self.size, weaver, ready: Vec::new(), given: 0, chunk: Vec::new() }
+    }
+}
+
+/// A source whose texts have the footer, where there is one.
+pub(in crate::queue) struct WithFooting<S> {
+    pub(in crate::queue) source: S,
+    pub(in crate::queue) footing: Option<Footing>,
+}
+
+impl<S: Source> WithFooting<S> {
+    /// A text just opened, with the footer.
+    pub(in crate::queue) fn over(&self, text: S::Text) -> Footed<S::Text> {
+        match &self.footing {
+            Some(footing) => footing.over(text),
+            None => Footed::bare(text),
+        }
+    }
+}
+
+impl<S: Source> Source for WithFooting<S> {
+    type Text = Footed<S::Text>;
+
+    async fn open(&self) -> io::Result<Self::Text> {
+        Ok(self.over(self.source.open().await?))
+    }
+}
+
+/// A text with its footer, or without one.
+pub(in crate::queue) struct Footed<T> {
+    source: T,
+    size: u64,
+    weaver: Option<Weaver>,
+    /// Changed text, and how much of it was read.
+    ready: Vec<u8>,
+    given: usize,
+    chunk: Vec<u8>,
+}
+
+impl<T: Text> Footed<T> {
+    /// Without a footer.
+    pub(in crate::queue) fn bare(source: T) -> Self {
+        Self { size: source.size(), source, weaver: None, ready: Vec::new(), given: 0, chunk: Vec::new() }
+    }
+}
+
+impl<T: Text> Text for Footed<T> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        while self.given >= self.ready.len() {
+            let Some(weaver) = &mut self.weaver else {
+                // Never touched, or woven to the end, where the source is at its end as well.
+                return self.source.read(buffer).await;
+            };
+            self.ready.clear();
+            self.given = 0;
+            self.source.read(&mut self.chunk).await?;
+            if self.chunk.is_empty() {
+                weaver.finish(&mut self.ready);
+                self.weaver = None;
+            } else {
+                weaver.weave(&self.chunk, &mut self.ready);
+            }
+        }
+        let rest = self.ready.get(self.given..).unwrap_or_default();
+        let piece = rest.get(..CHUNK).unwrap_or(rest);
+        buffer.clear();
+        buffer.extend_from_slice(piece);
+        self.given += piece.len();
+        Ok(())
+    }
+}
