@@ -17,6 +17,7 @@ use crate::{
         slots::Slot,
         wire::{Transport, Wire},
     },
+    model::TlsVersion,
     pop::{PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
 };
 
@@ -35,12 +36,13 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     let Some(begun) = begin(reception, client, mode, io).await else {
         return;
     };
-    let stls = match (mode, begun.tls) {
+    let tls = begun.tls.map(|secured| secured.agreed.version);
+    let stls = match (mode, tls) {
         (ListenerTls::Starttls | ListenerTls::Auto, None) => Stls::Offered,
         (ListenerTls::Starttls | ListenerTls::Auto, Some(_)) | (ListenerTls::None | ListenerTls::Implicit, _) => Stls::Absent,
     };
     let session = PopSession::new(&reception.shared().hostname, PopOffer { apop: client.apop(), stls }, rand::random());
-    let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early) };
+    let mut connection = PopConnection { reception, client, session, tls, wire: begun.wire, input: Input::new(begun.early) };
     let ended = tokio::select! {
         ended = connection.serve() => ended,
         // A login that is cut off is tried again.
@@ -57,6 +59,7 @@ struct PopConnection<'a, IO> {
     reception: &'a Reception,
     client: &'a Client,
     session: PopSession,
+    tls: Option<TlsVersion>,
     wire: Wire<IO>,
     input: Input,
 }
@@ -77,9 +80,10 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
                 PopAction::StartTls => {
                     self.send_replies().await?;
                     self.input.forget();
-                    if encrypt(self.reception, self.client, &mut self.wire, Vec::new()).await.is_none() {
+                    let Some(secured) = encrypt(self.reception, self.client, &mut self.wire, Vec::new()).await else {
                         return Err(io::ErrorKind::ConnectionAborted.into());
-                    }
+                    };
+                    self.tls = Some(secured.agreed.version);
                     self.session.tls_started();
                 }
                 PopAction::Verify(login) => {
@@ -106,6 +110,9 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
     }
 
     async fn verify(&mut self, login: PopLogin) -> PopAnswer {
+        if self.client.permit_tls(self.tls).is_err() {
+            return PopAnswer::EncryptFirst;
+        }
         let permit = self.reception.login_permit(self.client).await;
         let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
         let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, window)).await;
