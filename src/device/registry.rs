@@ -74,7 +74,9 @@ impl Devices {
             apop(&users.iter().collect::<Vec<_>>()),
             DeviceEncryption::Optional,
         );
-        let roaming = devices.iter().filter(|device| device.networks.is_empty());
+        // Of those without networks, one that has no user is known by its certificate, and that needs TLS 1.2.
+        let has_user = |device: &&DeviceSettings| users.iter().any(|user| user.device == device.name);
+        let roaming = devices.iter().filter(|device| device.networks.is_empty()).filter(has_user);
         let oldest_tls_of_strangers = roaming.map(|device| device.oldest_tls).min().unwrap_or(TlsVersion::Tls12);
         let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname))).collect();
         let users = Users::new(users, &devices);
@@ -255,6 +257,14 @@ mod tests {
         assert_eq!(offered(device(), vec![clear, hash], "172.16.0.1"), [Mechanism::Plain, Mechanism::Login]);
         assert_eq!(offered(device(), Vec::new(), "10.0.0.1"), []);
         assert_eq!(offered(device(), Vec::new(), "172.16.0.1"), []);
+    }
+
+    #[test]
+    fn a_stranger_may_use_the_oldest_tls_of_those_that_it_could_log_in_as() {
+        let roaming = DeviceSettings { oldest_tls: TlsVersion::Tls10, ..fixture::device("laptops", &[]) };
+        let oldest = |users| fixture::devices(vec![roaming.clone()], users).identify("172.16.0.1".parse().unwrap()).oldest_tls();
+        assert_eq!(oldest(vec![fixture::user("anna", "laptops", "x")]), TlsVersion::Tls10);
+        assert_eq!(oldest(Vec::new()), TlsVersion::Tls12);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustls::{
-    ProtocolVersion, ServerConfig,
+    ProtocolVersion, ServerConfig, SignatureAlgorithm,
     crypto::CryptoProvider,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
@@ -17,6 +17,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
+use tracing::warn;
 
 use crate::{
     device::{TlsRefusal, TlsSighting},
@@ -240,7 +241,12 @@ fn certified(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Certif
     };
     let chain = read_chain(&certificate)?;
     let private = PrivateKeyDer::from_pem_file(&key).map_err(|error| ListenerError::tls("read key", &key, &error))?;
-    CertifiedKey::from_der(chain, private, provider).map_err(|error| ListenerError::tls("use certificate", &certificate, &error))
+    let certified = CertifiedKey::from_der(chain, private, provider);
+    let certified = certified.map_err(|error| ListenerError::tls("use certificate", &certificate, &error))?;
+    if certified.key.algorithm() != SignatureAlgorithm::RSA {
+        warn!(certificate = %certificate.display(), "certificate is not RSA");
+    }
+    Ok(certified)
 }
 
 pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, ListenerError> {

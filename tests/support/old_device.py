@@ -82,7 +82,7 @@ def hand_in(host, port, transport, version, cipher, mac):
     ask(device, "MAIL FROM:<scan@contoso.com>", "250")
     ask(device, "RCPT TO:<anna@contoso.com>", "250")
     ask(device, "DATA", "354")
-    answer = ask(device, "Subject: scan\r\n\r\n" + PAGE * 300 + ".", "250")
+    answer = ask(device, "Subject: scan\r\n\r\n" + PAGE * 240 + ".", "250")
     ask(device, "QUIT", "221")
     return "%s\t%s\t%s" % (device.getVersionName(), device.getCipherName(), answer)
 
