@@ -128,6 +128,9 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
     }
 
     async fn verify(&mut self, login: PopLogin) -> PopAnswer {
+        if self.client.permit_tls(self.tls.map(|agreed| agreed.version)).is_err() {
+            return PopAnswer::EncryptFirst;
+        }
         let permit = self.reception.login_permit(self.client).await;
         let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
         let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, window)).await;

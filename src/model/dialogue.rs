@@ -21,6 +21,8 @@ const HARMLESS: &[&str] = &[
     "HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "STLS", "CAPA",
     "STAT", "LIST", "UIDL", "RETR", "DELE", "TOP",
 ];
+/// Whose arguments are shown even where a line may be part of a text or a login that went astray.
+const ALWAYS_HARMLESS: &[&str] = &["HELO", "EHLO", "MAIL", "RCPT"];
 /// The mechanisms that clients ask for, ours or not; what else follows `AUTH` may be a password.
 const MECHANISMS: &[&str] = &[
     "PLAIN",
@@ -58,16 +60,16 @@ pub struct Recorder {
     left_out: u64,
     trouble: Option<String>,
     mechanism: Option<&'static str>,
-    login: Login,
+    caution: Caution,
     standing: Standing,
 }
 
-/// Whether the client has begun to log in: after that, what is no command is taken for a password.
+/// Whether the client has begun to log in or to hand in a text: after that, what is no command may be part of either.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum Login {
+enum Caution {
     #[default]
-    Untried,
-    Tried,
+    Unneeded,
+    Needed,
 }
 
 /// What we said last.
@@ -176,28 +178,32 @@ impl Recorder {
         let text = printable(&String::from_utf8_lossy(line));
         let mut words = text.split_whitespace();
         let verb = words.next().unwrap_or_default();
-        let is = |word: &&&str| word.eq_ignore_ascii_case(verb);
-        if HARMLESS.iter().any(|word| is(&word)) {
-            return text;
+        let is = |word: &&str| word.eq_ignore_ascii_case(verb);
+        if HARMLESS.iter().any(is) {
+            let bare = self.caution == Caution::Needed && !ALWAYS_HARMLESS.iter().any(is) && words.next().is_some();
+            if ["DATA", "BDAT"].iter().any(is) {
+                self.caution = Caution::Needed;
+            }
+            return if bare { format!("{verb} ***") } else { text };
         }
         if verb.eq_ignore_ascii_case("AUTH") {
-            self.login = Login::Tried;
+            self.caution = Caution::Needed;
             let asked = words.next().unwrap_or_default();
             self.mechanism = MECHANISMS.iter().find(|name| name.eq_ignore_ascii_case(asked)).copied();
             let rest = if words.next().is_some() { " ***" } else { "" };
             return format!("{verb} {}{rest}", self.mechanism.unwrap_or("***"));
         }
-        if ["USER", "PASS", "APOP"].iter().any(|word| is(&word)) {
-            self.login = Login::Tried;
+        if ["USER", "PASS", "APOP"].iter().any(is) {
+            self.caution = Caution::Needed;
             self.mechanism = Some(if verb.eq_ignore_ascii_case("APOP") { "APOP" } else { "POP" });
             return format!("{verb} ***");
         }
         // No command that we know. Its first word tells which it was meant for, unless it may be a password.
         let word = verb.len() <= 16 && verb.bytes().all(|octet| octet.is_ascii_alphabetic());
-        match (self.login, word, words.next()) {
-            (Login::Tried, _, _) | (Login::Untried, false, _) => format!("[{} octets that are no command]", line.len()),
-            (Login::Untried, true, Some(_)) => format!("{verb} ***"),
-            (Login::Untried, true, None) => verb.to_owned(),
+        match (self.caution, word, words.next()) {
+            (Caution::Needed, _, _) | (Caution::Unneeded, false, _) => format!("[{} octets that are no command]", line.len()),
+            (Caution::Unneeded, true, Some(_)) => format!("{verb} ***"),
+            (Caution::Unneeded, true, None) => verb.to_owned(),
         }
     }
 
@@ -286,6 +292,12 @@ mod tests {
             &["C: XCLIENT NAME=x", "C: GET /?password=geheim HTTP/1.1", "C: \u{1b}[31m"],
             &["C: XCLIENT ***", "C: GET ***", "C: [5 octets that are no command]"],
         );
+    }
+
+    #[test]
+    fn a_text_that_is_sent_although_it_was_refused_is_not_kept() {
+        let said = ["C: DATA", "S: 503 5.5.1 Send MAIL FROM first", "C: Subject: salaries", "C: confidential", "C: List of all of them"];
+        check(&said, &[said[0], said[1], "C: [17 octets that are no command]", "C: [12 octets that are no command]", "C: List ***"]);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum PopAnswer {
     Wrong,
     /// Too many have failed lately; this one was not looked at.
     TooMany,
+    /// The device must encrypt, and has not; this one was not looked at.
+    EncryptFirst,
 }
 
 /// What [`PopSession::advance`] did with the bytes.
@@ -135,6 +137,7 @@ impl PopSession {
                 self.state = State::Transaction;
             }
             PopAnswer::Wrong => self.refuse_login("-ERR [AUTH] wrong user name or password"),
+            PopAnswer::EncryptFirst => self.refuse_login("-ERR use TLS 1.2 or newer first"),
             // RFC 3206 3: the client need not ask its user for another password.
             PopAnswer::TooMany => self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes"),
         }

@@ -27,7 +27,8 @@ fn s_client(server: SocketAddr, words: &[&str]) -> String {
     let mut child = child.unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     let mut input = child.stdin.take().unwrap();
     let message = format!("{DIALOGUE}Subject: scan\n\n{}.\nQUIT\n", "a line of a page\n".repeat(2000)).replace("\r\n", "\n");
-    input.write_all(message.as_bytes()).unwrap();
+    // A client that was refused has gone before it has read it all.
+    drop(input.write_all(message.as_bytes()));
     drop(input);
     let output = child.wait_with_output().unwrap();
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -47,6 +48,19 @@ fn openssl_hands_a_whole_message_in_with_tls_1_2_and_1_3_from_the_first_byte_and
     let queue = relay.queue();
     assert_eq!(queue.len(), 4);
     assert!(queue.iter().all(|entry| entry["size"].as_str().unwrap().parse::<u64>().unwrap() > 2000 * 18), "{queue:?}");
+}
+
+#[test]
+fn a_device_with_old_tls_sees_the_alert_and_the_administrator_the_setting() {
+    let dir = scratch();
+    let device = "[[device]]\nname = \"printers\"\nnetworks = [\"127.0.0.0/8\"]\n";
+    let relay = Relay::start(dir.path(), "", &[LISTENERS, device, NOWHERE]);
+    let said = s_client(relay.listener("implicit"), &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]);
+    assert!(said.contains("alert protocol version"), "{said}");
+    let log = relay.log();
+    let line = log.lines().find(|line| line.contains("handshake refused")).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("device=printers peer=127.0.0.1 reason=it offers tls1.1 at best, its oldest_tls is tls1.2"), "{line}");
+    assert!(line.ends_with("oldest_tls = \"tls1.1\" in [[device]] \"printers\" lets it in"), "{line}");
 }
 
 /// Certificates as an administrator makes them, with OpenSSL.

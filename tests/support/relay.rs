@@ -106,6 +106,11 @@ impl Relay {
         self.process.ended(wait::PATIENCE)
     }
 
+    /// The end of what it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.process.log_tail()
+    }
+
     /// The largest resident memory so far, in KiB.
     pub(crate) fn peak_memory_kib(&self) -> u64 {
         self.process.memory_kib("VmHWM")

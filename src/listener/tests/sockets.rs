@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    device::DeviceSettings,
+    device::{DeviceEncryption, DeviceSettings},
     listener::{
         Listener, ListenerSettings, ListenerTls, Protocol, ReceivingLimits,
         tests::{LIMITS, MESSAGE, Office, printers, reply},
@@ -106,6 +106,20 @@ async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
     assert!(replies.contains("250 2.0.0 queued as "), "{replies}");
     let entry = &office.spool.list(None, 1).unwrap()[0];
     assert_eq!((entry.device.as_str(), entry.recipients.len()), ("printers", 2));
+}
+
+#[tokio::test]
+async fn a_device_that_must_encrypt_does_not_log_in_by_pop_in_clear() {
+    let office = Office::with(DeviceSettings { encryption: DeviceEncryption::Required, ..printers() }, LIMITS);
+    let pop = ListenerSettings { address: loopback(), tls: ListenerTls::Starttls, protocol: Protocol::Pop3 };
+    let pop = Listener::bind(&pop, None).unwrap();
+    let mut login = TcpStream::connect(pop.address()).await.unwrap();
+    let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
+    login.write_all(b"USER mfp1\r\nPASS geheim\r\nQUIT\r\n").await.unwrap();
+    let mut said = String::new();
+    login.read_to_string(&mut said).await.unwrap();
+    assert!(said.ends_with("-ERR use TLS 1.2 or newer first\r\n+OK bye\r\n"), "{said}");
+    assert_eq!(office.metrics.receiving().logins_accepted.get(), 0);
 }
 
 #[tokio::test]
