@@ -194,6 +194,37 @@ fn commands_without_a_daemon_say_how_to_start_it() {
 }
 
 #[test]
+fn a_password_for_a_device_is_made_kept_and_hashed_but_never_overwritten() {
+    let office = Office::new();
+    let file = office.dir.path().join("mfp1.pass");
+    let path = file.to_str().unwrap();
+    let words = ["device", "password", "--user", "mfp1", "--output", path];
+    let made = office.good(&words);
+    assert_eq!(fs::read_to_string(&file).unwrap(), made);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(office.bad(&words, 1).contains("never overwritten"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), made);
+
+    // An existing one, hashed: the config takes it for what it is.
+    let hashed = office.dir.path().join("mfp1.hash");
+    let mut command = office.command(&["device", "password", "--stdin", "--hash", "--output", hashed.to_str().unwrap()]);
+    let output = command.stdin(fs::File::open(&file).unwrap()).output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("CRAM-MD5, DIGEST-MD5 and APOP need the password itself"), "{output:?}");
+    let hash = fs::read_to_string(&hashed).unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$") && !hash.contains(made.trim()), "{hash}");
+    let mut config = fs::OpenOptions::new().append(true).open(office.config()).unwrap();
+    writeln!(config, "[[user]]\nname = \"mfp1\"\npassword_file = {hashed:?}\ndevice = \"printers\"").unwrap();
+    office.good(&["check"]);
+
+    // A hash that is made for no file is shown below its password.
+    let said = office.good(&["device", "password", "--hash"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.len() == 2 && lines[0].len() == 16 && lines[1].starts_with("$argon2id$"), "{said}");
+    assert!(office.bad(&["device", "password", "--stdin", "--hash"], 1).contains("standard input holds no password"));
+}
+
+#[test]
 fn the_daemon_serves_health_and_metrics_and_nothing_else_over_tcp() {
     let office = Office::new();
     let _daemon = office.start();

@@ -6,6 +6,7 @@ use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 use postroom::{
     config::{Config, ConfigError, Files, Place, Problem, SecretFile, Severity, reference},
     device::{DeviceAuth, PasswordSource},
+    listener::ClientCertificates,
     model::{Address, ByteSize, Secret, TlsVersion},
     queue::{SenderRewrite, Split},
     upstream::{AuthMethod, Security, Verification},
@@ -49,6 +50,8 @@ impl Files for Disk {
 }
 
 const PASSWORDS: Disk = Disk { content: "geheim\n", mode: 0o600 };
+/// As [`PASSWORDS`], with an argon2 hash in each file.
+const HASHES: Disk = Disk { content: "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$Tz8mZ3hNy0pDi8OSVYZ8tV0V6o0nTfEoQXqEo7mDcvU\n", mode: 0o600 };
 
 fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
     parse_on(text, environment, &PASSWORDS)
@@ -110,6 +113,32 @@ fn a_good_config_loads_without_a_word() {
     assert_eq!(config.retry.spacing.first(), Some(&Duration::from_secs(1800)));
     assert_eq!(config.report.from, Some("scanner@contoso.com".parse::<Address>().unwrap()));
     assert_eq!(config.admin.address, "127.0.0.1:8025".parse::<SocketAddr>().unwrap());
+}
+
+#[test]
+fn a_name_in_a_certificate_needs_somebody_who_vouches_for_it_and_a_fingerprint_does_not() {
+    let named = with("networks =", "certificates = [\"mfp7.contoso.lan\"]\nnetworks =");
+    refused(&named, "device[0].certificates", "name who vouches for it in [tls] client_ca");
+    let vouched = format!("{named}[tls]\nclient_ca = \"/etc/postroom/ca.pem\"\n");
+    assert_eq!(good(&vouched).warnings, []);
+    let fingerprint = format!("sha256:{}", "0f".repeat(32));
+    let pinned = good(&with("networks = [\"192.168.10.0/24\"]", &format!("certificates = [\"{fingerprint}\"]")));
+    assert_eq!((pinned.warnings.as_slice(), pinned.devices.first().unwrap().auth), (&[][..], DeviceAuth::None));
+    assert_eq!(pinned.tls.clients, ClientCertificates::Asked { ca: None });
+    assert_eq!(good(GOOD).tls.clients, ClientCertificates::Ignored);
+    warned(&format!("{GOOD}[tls]\nclient_ca = \"/etc/postroom/ca.pem\"\n"), "tls.client_ca", "no [[device]] has certificates");
+    refused(&with("networks =", "certificates = [\"sha256:0f\"]\nnetworks ="), "device[0].certificates", "64 hexadecimal digits");
+    let twice = format!("certificates = [\"{fingerprint}\", \"{}\"]\nnetworks =", fingerprint.to_uppercase());
+    refused(&with("networks =", &twice), "device[0].certificates", "is taken already");
+}
+
+#[test]
+fn pop_needs_somebody_to_log_in_and_time_to_scan() {
+    let pop = with("\"[::]:25\"", "\"[::]:110\"\nprotocol = \"pop3\"");
+    assert_eq!(good(&pop).receiving.pop_window, Duration::from_secs(600));
+    let nobody = pop.replace("[[user]]\nname = \"erp\"\npassword_file = \"/etc/postroom/erp.pass\"\ndevice = \"printers\"\n", "");
+    warned(&nobody, "listener[0].protocol", "nobody can log in");
+    refused(&format!("{GOOD}[receiving]\npop_window = \"5s\"\n"), "receiving.pop_window", "write at least \"1m\"");
 }
 
 #[test]
@@ -345,9 +374,24 @@ fn password_files_are_for_the_daemon_alone() {
 
 #[test]
 fn a_hash_is_taken_for_a_hash() {
-    let hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$Tz8mZ3hNy0pDi8OSVYZ8tV0V6o0nTfEoQXqEo7mDcvU\n";
-    let config = parse_on(GOOD, &[], &Disk { content: hash, mode: 0o600 }).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    assert!(matches!(&config.users.first().unwrap().password, PasswordSource::Argon2(text) if text == hash.trim_end()));
+    let config = parse_on(GOOD, &[], &HASHES).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert!(matches!(&config.users.first().unwrap().password, PasswordSource::Argon2(text) if text == HASHES.content.trim_end()));
+}
+
+#[test]
+fn a_mechanism_that_is_asked_for_and_cannot_be_offered_is_warned_about() {
+    let warnings = |keys: &str| {
+        let text = with("networks =", &format!("{keys}\nnetworks ="));
+        let config = parse_on(&text, &[], &HASHES).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        config.warnings.iter().map(|warning| format!("{}: {}", warning.key, warning.text)).collect::<Vec<_>>()
+    };
+    let text = "device[0].mechanisms: \"cram-md5\" is not offered: it needs the password itself, and of user \"erp\" only a hash is known";
+    assert_eq!(warnings("auth = \"optional\"\nmechanisms = [\"cram-md5\", \"plain\"]"), [text]);
+    let none: [&str; 0] = [];
+    assert_eq!(warnings("auth = \"optional\"\nmechanisms = [\"login\", \"plain\"]"), none);
+    assert_eq!(warnings("auth = \"none\"\nmechanisms = [\"cram-md5\"]"), none);
+    // Not asked for: what can be offered is.
+    assert_eq!(warnings("auth = \"optional\""), none);
 }
 
 #[test]

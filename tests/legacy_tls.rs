@@ -13,8 +13,10 @@ use std::{
 
 use postroom::{
     clock::Clock,
-    device::{DeviceAuth, DeviceSettings, Devices},
-    listener::{Listener, ListenerSettings, ListenerTls, Protocol, Receiving, ReceivingLimits, Reception, Tls, TlsSettings},
+    device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices},
+    listener::{
+        ClientCertificates, Listener, ListenerSettings, ListenerTls, Protocol, Receiving, ReceivingLimits, Reception, Tls, TlsSettings,
+    },
     metrics::Metrics,
     model::{ByteSize, TlsVersion},
     smtp::EndOfData,
@@ -27,11 +29,16 @@ use tokio::{runtime::Runtime, sync::watch};
 struct Office {
     starttls: SocketAddr,
     implicit: SocketAddr,
+    auto: SocketAddr,
+    devices: Devices,
     spool: Spool,
     _stop: watch::Sender<bool>,
     _runtime: Runtime,
     _folder: TempDir,
 }
+
+/// Port, transport, version, cipher and MAC: see `tests/support/old_device.py`.
+type Job = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 impl Office {
     fn open(oldest_tls: TlsVersion) -> Self {
@@ -42,8 +49,9 @@ impl Office {
         let settings =
             SpoolSettings { data_dir: folder.path().into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
         let spool = Spool::open(settings, Arc::new(|_device: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
+        let devices = Devices::new(vec![printers(oldest_tls)], Vec::new(), "postroom.contoso.lan", clock.clone(), metrics.clone());
         let receiving = Receiving {
-            devices: Devices::new(vec![printers(oldest_tls)], Vec::new(), "postroom.contoso.lan", clock.clone(), metrics.clone()),
+            devices: devices.clone(),
             spool: spool.clone(),
             default_account: "scanner".into(),
             hostname: "postroom.contoso.lan".into(),
@@ -52,6 +60,7 @@ impl Office {
                 connections_per_client: 10,
                 command_timeout: Duration::from_secs(300),
                 data_timeout: Duration::from_secs(600),
+                pop_window: Duration::from_secs(600),
             },
             clock,
             metrics,
@@ -66,42 +75,64 @@ impl Office {
             runtime.spawn(listener.run(reception.clone(), stopping.clone()));
             address
         };
-        let (starttls, implicit) = (serve(ListenerTls::Starttls), serve(ListenerTls::Implicit));
+        let (starttls, implicit, auto) = (serve(ListenerTls::Starttls), serve(ListenerTls::Implicit), serve(ListenerTls::Auto));
         drop(inside);
-        Self { starttls, implicit, spool, _stop: stop, _runtime: runtime, _folder: folder }
+        Self { starttls, implicit, auto, devices, spool, _stop: stop, _runtime: runtime, _folder: folder }
     }
 
-    /// Runs the device once; what it reports.
-    fn device(&self, transport: &str, version: &str, cipher: &str, mac: &str) -> String {
-        let address = if transport == "implicit" { self.implicit } else { self.starttls };
+    /// Runs the devices one after the other, in one process; what each reports.
+    fn devices(&self, jobs: &[Job]) -> Vec<String> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/old_device.py");
-        let port = address.port().to_string();
-        let run = Command::new("python3").args([script, "127.0.0.1", &port, transport, version, cipher, mac]).output().unwrap();
-        let said = String::from_utf8_lossy(&run.stdout).trim().to_owned();
-        assert!(run.status.success(), "{transport} {version} {cipher}: {said} {}", String::from_utf8_lossy(&run.stderr));
+        let words = jobs.iter().map(|(port, transport, version, cipher, mac)| {
+            let address = match *port {
+                "implicit" => self.implicit,
+                "starttls" => self.starttls,
+                _auto => self.auto,
+            };
+            format!("{},{transport},{version},{cipher},{mac}", address.port())
+        });
+        let run = Command::new("python3").args([script, "127.0.0.1"]).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stdout).into_owned();
+        assert!(run.status.success(), "{jobs:?}: {said} {}", String::from_utf8_lossy(&run.stderr));
+        let said: Vec<String> = said.lines().map(str::to_owned).collect();
+        assert_eq!(said.len(), jobs.len());
         said
     }
 }
 
-/// Made once: the key takes a second.
 fn tls() -> Tls {
+    made().1.clone()
+}
+
+/// Made once: the key takes a second.
+fn made() -> &'static (TempDir, Tls) {
     static TLS: OnceLock<(TempDir, Tls)> = OnceLock::new();
-    let made = TLS.get_or_init(|| {
+    TLS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let hostname = "postroom.contoso.lan".to_owned();
-        let settings = TlsSettings { files: None, legacy_files: None, data_dir: folder.path().into(), hostname };
+        let settings =
+            TlsSettings { files: None, legacy_files: None, clients: ClientCertificates::Ignored, data_dir: folder.path().into(), hostname };
         let tls = Tls::load(&settings).unwrap();
         (folder, tls)
-    });
-    made.1.clone()
+    })
+}
+
+#[test]
+fn the_certificate_for_old_devices_is_one_that_they_can_read() {
+    let file = made().0.path().join("tls/legacy.pem");
+    let shown = Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(file).output().unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("sha1WithRSAEncryption") && shown.contains("(2048 bit)"), "{shown}");
 }
 
 fn printers(oldest_tls: TlsVersion) -> DeviceSettings {
     DeviceSettings {
         name: "printers".into(),
         networks: vec!["127.0.0.0/8".parse().unwrap()],
+        certificates: Vec::new(),
         auth: DeviceAuth::None,
         oldest_tls,
+        encryption: DeviceEncryption::Optional,
         senders: vec!["*".parse().unwrap()],
         recipients: vec!["*".parse().unwrap()],
         messages_per_minute: None,
@@ -116,74 +147,118 @@ fn printers(oldest_tls: TlsVersion) -> DeviceSettings {
     }
 }
 
-#[track_caller]
-fn check_served(office: &Office, transport: &str, version: &str, cipher: &str, mac: &str, expected: &str) {
-    let said = office.device(transport, version, cipher, mac);
-    assert!(said.starts_with(expected) && said.contains("250 2.0.0 queued as "), "{transport} {version} {cipher} {mac}: {said}");
+fn check_served(office: &Office, jobs: &[Job]) {
+    for ((port, transport, version, cipher, mac), said) in jobs.iter().zip(office.devices(jobs)) {
+        let number = version.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        let name = if *version == "ssl3" { "SSL 3.0".to_owned() } else { format!("TLS {number}") };
+        let good = said.starts_with(&format!("{name}\t{cipher}\t")) && said.contains("250 2.0.0 queued as ");
+        assert!(good, "{port} {transport} {version} {cipher} {mac}: {said}");
+    }
+    let entries = office.spool.list(None, 100).unwrap();
+    assert_eq!(entries.len(), jobs.len());
+    // Each came in whole: header, and the lines of 72 octets, below our own field.
+    assert!(entries.iter().all(|entry| entry.size.octets() > 300 * 72 + 17), "{entries:?}");
 }
 
 #[test]
 fn the_oldest_devices_hand_in_their_mail_where_they_may() {
-    let office = Office::open(TlsVersion::Ssl3);
-    check_served(&office, "implicit", "ssl3", "rc4", "md5", "SSL 3.0\trc4");
-    check_served(&office, "implicit", "ssl3", "rc4", "sha", "SSL 3.0\trc4");
-    check_served(&office, "starttls", "ssl3", "3des", "sha", "SSL 3.0\t3des");
-    check_served(&office, "implicit", "ssl3", "aes128", "sha", "SSL 3.0\taes128");
-    check_served(&office, "starttls", "tls1.0", "3des", "sha", "TLS 1.0\t3des");
-    check_served(&office, "implicit", "tls1.0", "aes256", "sha", "TLS 1.0\taes256");
-    check_served(&office, "starttls", "tls1.1", "aes128", "sha", "TLS 1.1\taes128");
-    check_served(&office, "starttls", "tls1.2", "rc4", "sha", "TLS 1.2\trc4");
-    let entries = office.spool.list(None, 100).unwrap();
-    assert_eq!(entries.len(), 8);
-    // Each came in whole: header, and a thousand lines of 72 octets, below our own field.
-    assert!(entries.iter().all(|entry| entry.size.octets() > 72_017), "{entries:?}");
+    check_served(
+        &Office::open(TlsVersion::Ssl3),
+        &[
+            ("implicit", "implicit", "ssl3", "rc4", "md5"),
+            ("starttls", "starttls", "ssl3", "rc4", "sha"),
+            ("auto", "implicit", "ssl3", "rc4", "sha"),
+            ("implicit", "implicit", "ssl3", "3des", "sha"),
+            ("starttls", "starttls", "ssl3", "3des", "sha"),
+            ("auto", "starttls", "ssl3", "3des", "sha"),
+            ("implicit", "implicit", "ssl3", "aes128", "sha"),
+            ("starttls", "starttls", "ssl3", "aes256", "sha"),
+            ("auto", "implicit", "ssl3", "aes128", "sha"),
+        ],
+    );
+}
+
+#[test]
+fn devices_of_tls_1_0_to_1_2_hand_in_their_mail_with_the_ciphers_of_then() {
+    check_served(
+        &Office::open(TlsVersion::Ssl3),
+        &[
+            ("implicit", "implicit", "tls1.0", "rc4", "md5"),
+            ("starttls", "starttls", "tls1.0", "3des", "sha"),
+            ("auto", "implicit", "tls1.0", "aes256", "sha"),
+            ("implicit", "implicit", "tls1.1", "3des", "sha"),
+            ("starttls", "starttls", "tls1.1", "aes128", "sha"),
+            ("auto", "starttls", "tls1.1", "rc4", "sha"),
+            ("implicit", "implicit", "tls1.2", "aes128", "sha"),
+            ("starttls", "starttls", "tls1.2", "rc4", "sha"),
+            ("auto", "implicit", "tls1.2", "3des", "sha"),
+        ],
+    );
+}
+
+#[test]
+fn a_hello_in_the_form_of_ssl_2_leads_to_a_whole_message() {
+    check_served(
+        &Office::open(TlsVersion::Ssl3),
+        &[
+            ("implicit", "implicit/ssl2", "ssl3", "3des", "sha"),
+            ("starttls", "starttls/ssl2", "ssl3", "rc4", "md5"),
+            ("auto", "implicit/ssl2", "tls1.0", "aes128", "sha"),
+        ],
+    );
 }
 
 #[test]
 fn tls_1_2_with_yesterdays_ciphers_needs_no_permission() {
-    let office = Office::open(TlsVersion::Tls12);
-    check_served(&office, "starttls", "tls1.2", "aes128", "sha", "TLS 1.2\taes128");
-    check_served(&office, "implicit", "tls1.2", "aes128gcm", "aead", "TLS 1.2\taes128gcm");
+    check_served(
+        &Office::open(TlsVersion::Tls12),
+        &[("starttls", "starttls", "tls1.2", "aes128", "sha"), ("implicit", "implicit", "tls1.2", "aes128gcm", "aead")],
+    );
 }
 
-fn check_refused(office: &Office, transport: &str, version: &str, cipher: &str, alert: &str) {
-    let said = office.device(transport, version, cipher, "sha");
-    assert!(said.starts_with("refused\t") && said.contains(alert), "{transport} {version} {cipher}: {said}");
+/// The client sees the alert, and the administrator what would let it in.
+fn check_refused(office: &Office, jobs: &[(Job, &str, &str)]) {
+    let only: Vec<Job> = jobs.iter().map(|(job, _, _)| *job).collect();
+    for ((job, alert, _), said) in jobs.iter().zip(office.devices(&only)) {
+        assert!(said.starts_with("refused\t") && said.contains(alert), "{job:?}: {said}");
+    }
     assert_eq!(office.spool.count(), 0);
+    let reason = office.devices.sightings().remove(0).clients.remove(0).failed_handshake.unwrap().reason;
+    let setting = jobs.last().unwrap().2;
+    assert!(reason.contains(&format!("{setting} in [[device]] \"printers\" lets it in")), "{reason}");
 }
 
 #[test]
 fn what_is_older_than_the_device_may_use_is_refused_with_an_alert() {
-    let office = Office::open(TlsVersion::Tls11);
-    check_refused(&office, "implicit", "ssl3", "3des", "handshake_failure");
-    check_refused(&office, "starttls", "ssl3", "3des", "handshake_failure");
-    check_refused(&office, "implicit", "tls1.0", "aes128", "protocol_version");
-    check_refused(&office, "starttls", "tls1.0", "aes128", "protocol_version");
-    let office = Office::open(TlsVersion::Tls12);
-    check_refused(&office, "starttls", "tls1.1", "aes128", "protocol_version");
+    let ssl3 = "oldest_tls = \"ssl3\"";
+    check_refused(
+        &Office::open(TlsVersion::Tls11),
+        &[
+            (("implicit", "implicit", "tls1.0", "aes128", "sha"), "protocol_version", ""),
+            (("starttls", "starttls", "tls1.0", "aes128", "sha"), "protocol_version", ""),
+            (("auto", "implicit", "tls1.0", "rc4", "sha"), "protocol_version", ""),
+            (("implicit", "implicit/ssl2", "tls1.0", "aes128", "sha"), "protocol_version", ""),
+            (("implicit", "implicit/ssl2", "ssl3", "3des", "sha"), "handshake_failure", ""),
+            (("implicit", "implicit", "ssl3", "3des", "sha"), "handshake_failure", ""),
+            (("starttls", "starttls", "ssl3", "rc4", "md5"), "handshake_failure", ssl3),
+        ],
+    );
     // TLS 1.2, but with a cipher that has no business there.
-    check_refused(&office, "implicit", "tls1.2", "rc4", "handshake_failure");
-    check_refused(&office, "implicit", "tls1.2", "3des", "handshake_failure");
+    check_refused(
+        &Office::open(TlsVersion::Tls12),
+        &[
+            (("starttls", "starttls", "tls1.1", "aes128", "sha"), "protocol_version", ""),
+            (("implicit", "implicit", "tls1.2", "3des", "sha"), "handshake_failure", ""),
+            (("implicit", "implicit", "tls1.2", "rc4", "sha"), "handshake_failure", "oldest_tls = \"tls1.1\""),
+        ],
+    );
 }
 
-/// The hello of SSL 2.0 that offers something newer (RFC 5246 E.2), with the suites 3DES and AES-128.
+/// The hello of SSL 2.0 (RFC 5246 E.2), with the suites 3DES and AES-128.
 fn ssl2_hello(version: [u8; 2]) -> Vec<u8> {
     let mut hello = vec![0x80, 9 + 6 + 16, 1, version[0], version[1], 0, 6, 0, 0, 0, 16, 0, 0, 0x0a, 0, 0, 0x2f];
     hello.extend([0x5a; 16]);
     hello
-}
-
-#[test]
-fn a_hello_in_the_form_of_ssl_2_is_answered_in_the_version_that_it_offers() {
-    let office = Office::open(TlsVersion::Ssl3);
-    for version in [[3, 0], [3, 1]] {
-        let mut device = TcpStream::connect(office.implicit).unwrap();
-        device.write_all(&ssl2_hello(version)).unwrap();
-        let mut answer = [0; 11];
-        device.read_exact(&mut answer).unwrap();
-        // A handshake record with a ServerHello, both of that version.
-        assert_eq!((answer[0], &answer[1..3], answer[5], &answer[9..11]), (22, &version[..], 2, &version[..]));
-    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The socket's permissions are the login: who may open it may do everything.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 
 use super::{Admin, HoldRequest, Refusal, SendAnswer, SendRequest, Sightings, Status};
 use crate::{
+    device::DeviceSighting,
     model::{AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
     queue::{AccountStatus, Enabled, QueueError},
     spool::{Entry, JournalLine, MessageReader, SpoolError},
@@ -48,6 +50,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/accounts/{name}/enable", post(enable))
         .route("/api/v1/accounts/{name}/disable", post(disable))
         .route("/api/v1/devices", get(devices))
+        .route("/api/v1/devices/{name}", get(device))
+        .route("/api/v1/clients/{address}", get(clients))
         .route("/api/v1/send", post(send))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(admin)
@@ -125,7 +129,17 @@ async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer
 }
 
 async fn devices(State(admin): State<Admin>) -> Json<Sightings> {
-    Json(Sightings { devices: admin.0.devices.sightings(), strangers: admin.0.devices.strangers() })
+    Json(Sightings::of(&admin.0.devices).summary())
+}
+
+/// With all that was said; null when it was never seen.
+async fn device(State(admin): State<Admin>, Path(name): Path<String>) -> Json<Option<DeviceSighting>> {
+    Json(admin.0.devices.sightings().into_iter().find(|sighting| sighting.device.as_str() == name))
+}
+
+/// One address, with all that was said.
+async fn clients(State(admin): State<Admin>, Path(address): Path<IpAddr>) -> Json<Sightings> {
+    Json(Sightings::of(&admin.0.devices).only(address))
 }
 
 /// Puts a message of our own into the spool, as if a device had handed it in.

@@ -1,6 +1,7 @@
 //! HTTP for tools: health and metrics over TCP, the commands over a Unix socket.
 //!
 //! - `status`: [`Status`], what the daemon is doing, as the command, the API and `/readyz` show it
+//! - `sightings`: [`Sightings`], who was seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It changes nothing, so it asks for no login
 //! - `api`: the Unix side, `/api/v1/…`: the same verbs as the commands. Who may open the socket may do everything
 //! - `server`: sockets and connections, within bounds
@@ -8,9 +9,11 @@
 mod api;
 mod health;
 mod server;
+mod sightings;
 mod status;
 
 pub use server::{AdminError, AdminServer};
+pub use sightings::Sightings;
 pub use status::{ListenerStatus, Status};
 
 use std::{
@@ -23,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Clock,
-    device::{Devices, Sighting, StrangerSighting},
+    device::Devices,
     listener::ListenerSettings,
     metrics::Metrics,
     model::{AccountName, Address, MessageId, Timestamp},
@@ -125,15 +128,6 @@ impl Admin {
     pub fn stopping(&self) {
         self.0.progress.change(|known| known.stopping = true);
     }
-}
-
-/// Every device and stranger seen since the start, for `postroom device list`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Sightings {
-    /// Devices of the config.
-    pub devices: Vec<Sighting>,
-    /// Clients that are none.
-    pub strangers: Vec<StrangerSighting>,
 }
 
 /// A test message to be put into the spool: `POST /api/v1/send`.

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::{
     arguments::AccountCommand,
-    client::Client,
+    client::{Client, encoded},
     output::{print, print_json, relative, say, table},
 };
 use crate::{
@@ -67,12 +67,6 @@ fn explained(trouble: TokenTrouble) -> anyhow::Error {
     anyhow::Error::new(trouble).context(advice)
 }
 
-/// RFC 3986 2.1: a name may hold a slash or a blank.
-fn encoded(name: &str) -> String {
-    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
-    name.bytes().map(|octet| if plain(octet) { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
-}
-
 pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
     let row = |account: &AccountStatus| {
         vec![
@@ -104,15 +98,5 @@ fn state(state: &AccountState, now: Timestamp) -> String {
         AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
         AccountState::Stopped { probe_at, .. } => format!("stopped, next login {}", relative(*probe_at, now)),
         AccountState::Disabled => "off".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_made_fit_for_a_path() {
-        assert_eq!(encoded("scan/1 é"), "scan%2F1%20%C3%A9");
     }
 }

@@ -43,7 +43,7 @@ pub(super) enum Command {
     /// Looks at the ways out and switches them on and off.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Shows who may hand in mail, and what was seen of them.
+    /// Shows who may hand in mail and what was seen of them; makes passwords for them.
     #[command(subcommand)]
     Device(DeviceCommand),
     // Its help is that of its arguments.
@@ -147,8 +147,34 @@ pub(super) enum AccountCommand {
 
 #[derive(Subcommand)]
 pub(super) enum DeviceCommand {
-    /// Lists the devices of the config; with the daemon running, also what was seen of them and of strangers.
+    /// Lists the devices, what was seen of them, and refused clients with the config lines that would admit them.
     List(JsonArguments),
+    /// Shows one device or one address: what was seen, what was refused and why, and what was said.
+    Show {
+        /// A device of the config, or a client's address.
+        #[arg(value_name = "NAME|ADDRESS")]
+        which: String,
+        #[command(flatten)]
+        json: JsonArguments,
+    },
+    /// Makes a password that old firmware can hold: 16 letters and digits, none that look alike.
+    Password(PasswordArguments),
+}
+
+#[derive(Args)]
+pub(super) struct PasswordArguments {
+    /// The user it is for; the lines for the config are shown then.
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// Write it to this new file, which its owner alone can read.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Keep an argon2 hash instead of the password. CRAM-MD5, DIGEST-MD5 and APOP are not possible with it.
+    #[arg(long)]
+    pub(super) hash: bool,
+    /// Take the password from standard input instead of making one.
+    #[arg(long)]
+    pub(super) stdin: bool,
 }
 
 #[derive(Args)]

@@ -115,3 +115,19 @@ fn decode<T: DeserializeOwned>(body: &[u8], good: bool) -> anyhow::Result<T> {
     let refusal = serde_json::from_slice(body).map(|refusal: Refusal| refusal.error);
     Err(anyhow!(refusal.unwrap_or_else(|_plain| String::from_utf8_lossy(body).into_owned())))
 }
+
+/// RFC 3986 2.1: a name may hold a slash or a blank.
+pub(super) fn encoded(name: &str) -> String {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+    name.bytes().map(|octet| if plain(octet) { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_fit_for_a_path() {
+        assert_eq!(encoded("scan/1 é"), "scan%2F1%20%C3%A9");
+    }
+}

@@ -76,7 +76,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => commands()?.block_on(status::status(&config, &status, &clock))?,
         Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
         Command::Account(account) => commands()?.block_on(account::account(&config, account, &clock))?,
-        Command::Device(device) => commands()?.block_on(device::device(&config, &device, &clock))?,
+        Command::Device(device) => commands()?.block_on(device::device(&config, device, &clock))?,
         Command::Sandbox(sandbox) => {
             log_to(log, "info");
             daemons()?.block_on(async {

@@ -8,7 +8,7 @@ use super::{Placed, problem::Severity, table::Reader};
 use crate::{
     admin::AdminSettings,
     device::{DeviceAuth, DeviceSettings, UserSettings},
-    listener::ListenerSettings,
+    listener::{ListenerSettings, Protocol},
     model::AccountName,
     queue::{AccountSettings, SenderRewrite},
 };
@@ -27,6 +27,7 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     names(reader, parts);
     addresses(reader, parts);
     networks(reader, parts.devices);
+    certificates(reader, parts.devices);
     references(reader, parts);
     if reader.has_errors() {
         // What follows would only repeat, in other words, that a part is missing.
@@ -34,7 +35,11 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     }
     for device in parts.devices {
         reachable(reader, device, parts.users);
+        mechanisms(reader, device, parts.users);
         identity(reader, device, parts.accounts);
+    }
+    for listener in parts.listeners {
+        pop(reader, listener, parts.users);
     }
 }
 
@@ -91,6 +96,11 @@ fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
     }
 }
 
+fn certificates(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
+    let all = devices.iter().flat_map(|device| device.value.certificates.iter().map(|c| (device.key.as_str(), c.to_string())));
+    unique(reader, "certificates", all);
+}
+
 fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
     let accounts: Vec<&str> = parts.accounts.iter().map(|a| a.value.name.as_str()).collect();
     let devices: Vec<&str> = parts.devices.iter().map(|d| d.value.name.as_str()).collect();
@@ -128,14 +138,45 @@ fn exists(reader: &Reader<'_>, key: &str, under: &str, name: &str, known: &[&str
 fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Placed<UserSettings>]) {
     let has_user = users.iter().any(|user| user.value.device == device.value.name);
     let name = &device.value.name;
-    if device.value.networks.is_empty() && !has_user {
-        reader.note(Severity::Warning, &device.key, format!("nobody can be \"{name}\": it has no networks, and no [[user]] names it"));
-    } else if device.value.auth == DeviceAuth::Required && !has_user {
+    let has_certificate = !device.value.certificates.is_empty();
+    if device.value.networks.is_empty() && !has_user && !has_certificate {
+        let text = format!("nobody can be \"{name}\": it has no networks and no certificates, and no [[user]] names it");
+        reader.note(Severity::Warning, &device.key, text);
+    } else if device.value.auth == DeviceAuth::Required && !has_user && !has_certificate {
         reader.note(
             Severity::Warning,
             &format!("{}.auth", device.key),
             format!("is \"required\", but no [[user]] names \"{name}\": nothing will be taken from it"),
         );
+    }
+}
+
+/// Challenge and response need the password itself. A device that is to use one of them and is not offered it fails to log in.
+fn mechanisms(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Placed<UserSettings>]) {
+    let key = format!("{}.mechanisms", device.key);
+    if device.value.auth == DeviceAuth::None || !reader.source.has(&key) {
+        return;
+    }
+    let is_own = |user: &&Placed<UserSettings>| user.value.device == device.value.name;
+    // As in `device`: without users of its own, it lends its network to those of others.
+    let has_own = users.iter().any(|user| is_own(&user));
+    let loggers = users.iter().filter(|user| !has_own || is_own(user));
+    for (word, mechanism) in super::device::MECHANISMS.iter().filter(|(_, mechanism)| device.value.mechanisms.contains(mechanism)) {
+        if let Some(user) = loggers.clone().find(|user| !user.value.password.verifies(*mechanism)) {
+            let text = format!(
+                "\"{word}\" is not offered: it needs the password itself, and of user \"{}\" only a hash is known",
+                user.value.name
+            );
+            reader.note(Severity::Warning, &key, text);
+        }
+    }
+}
+
+/// A POP listener is good for logins alone.
+fn pop(reader: &Reader<'_>, listener: &Placed<ListenerSettings>, users: &[Placed<UserSettings>]) {
+    if listener.value.protocol == Protocol::Pop3 && users.is_empty() {
+        let text = "is \"pop3\", but there is no [[user]]: nobody can log in";
+        reader.note(Severity::Warning, &format!("{}.protocol", listener.key), text);
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     table::{Table, quoted},
 };
 use crate::{
-    device::{DeviceAuth, DeviceSettings, FromIdentity, Pattern},
+    device::{CertificatePattern, DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, Pattern},
     model::{AccountName, Address, ByteSize, DeviceName, TlsVersion},
     smtp::{EndOfData, Mechanism},
 };
@@ -21,14 +21,24 @@ pub(super) const KEYS: &[Key] = &[
         about: "Addresses that are this device. A single address is a network too: \"192.168.10.7\". When absent, the device is known by its users only.",
     },
     Key {
+        name: "certificates",
+        shown: Shown::As("[]"),
+        about: "TLS certificates that are this device: \"mfp7.contoso.lan\", a name in one that [tls] client_ca vouches for, or \"sha256:…\", its fingerprint. They beat networks and count as a login.",
+    },
+    Key {
         name: "auth",
         shown: Shown::As("\"none\""),
-        about: "\"none\": no login is offered. \"optional\": offered. \"required\": nothing is taken before one.\nDefault: \"none\" with networks, \"required\" without.",
+        about: "\"none\": no login is offered. \"optional\": offered. \"required\": nothing is taken before one.\nDefault: \"none\" with networks or certificates, \"required\" without.",
     },
     Key {
         name: "oldest_tls",
         shown: Shown::As("\"tls1.2\""),
         about: "\"ssl3\", \"tls1.0\", \"tls1.1\" or \"tls1.2\". What is older than TLS 1.2 protects nothing: it counts as plaintext.",
+    },
+    Key {
+        name: "encryption",
+        shown: Shown::As("\"optional\""),
+        about: "\"required\": nothing is taken from it, and no login, without TLS 1.2 or newer.",
     },
     Key {
         name: "senders",
@@ -79,10 +89,12 @@ const MAX_MESSAGE: ByteSize = ByteSize::from_mebibytes(35);
 const LEAST_MESSAGE: ByteSize = ByteSize::from_octets(64 * 1024);
 const MAX_RECIPIENTS: usize = 500;
 const CONNECTIONS: usize = 20;
-const MECHANISMS: &[(&str, Mechanism)] =
+pub(super) const MECHANISMS: &[(&str, Mechanism)] =
     &[("plain", Mechanism::Plain), ("login", Mechanism::Login), ("cram-md5", Mechanism::CramMd5), ("digest-md5", Mechanism::DigestMd5)];
 const OLDEST: &[(&str, TlsVersion)] =
     &[("ssl3", TlsVersion::Ssl3), ("tls1.0", TlsVersion::Tls10), ("tls1.1", TlsVersion::Tls11), ("tls1.2", TlsVersion::Tls12)];
+
+const ENCRYPTION: &[(&str, DeviceEncryption)] = &[("optional", DeviceEncryption::Optional), ("required", DeviceEncryption::Required)];
 
 /// The device of mail that the daemon makes itself.
 const OURS: &str = "postroom";
@@ -93,14 +105,18 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
         table.error("name", format!("\"{OURS}\" is the name under which our own mail goes; write another"));
     }
     let networks = table.list("networks", network);
+    let certificates = table.list("certificates", str::parse::<CertificatePattern>);
     let auth_words = [("none", DeviceAuth::None), ("optional", DeviceAuth::Optional), ("required", DeviceAuth::Required)];
     let by_network = networks.as_ref().is_some_and(|networks| !networks.is_empty());
-    let auth_default = if by_network { DeviceAuth::None } else { DeviceAuth::Required };
+    let by_certificate = certificates.as_ref().is_some_and(|certificates| !certificates.is_empty());
+    let auth_default = if by_network || by_certificate { DeviceAuth::None } else { DeviceAuth::Required };
     let device = DeviceSettings {
         name: DeviceName::from(String::new()),
         networks: networks.unwrap_or_default(),
+        certificates: certificates.unwrap_or_default(),
         auth: table.choice("auth", &auth_words).unwrap_or(auth_default),
         oldest_tls: table.choice("oldest_tls", OLDEST).unwrap_or(TlsVersion::Tls12),
+        encryption: table.choice("encryption", ENCRYPTION).unwrap_or(DeviceEncryption::Optional),
         senders: patterns(table, "senders"),
         recipients: patterns(table, "recipients"),
         messages_per_minute: table.number("messages_per_minute", 1, u32::MAX),
@@ -113,7 +129,9 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
         account: table.text("account").map(AccountName::from),
         from: table.table("from", FROM_KEYS).map(|from| identity(&from)),
     };
-    if device.oldest_tls < TlsVersion::Tls12 {
+    if device.encryption == DeviceEncryption::Required && device.oldest_tls < TlsVersion::Tls12 {
+        table.error("oldest_tls", "does not go with encryption = \"required\": what is older than TLS 1.2 counts as plaintext");
+    } else if device.oldest_tls < TlsVersion::Tls12 {
         let oldest = device.oldest_tls.as_str();
         table.warning(
             "oldest_tls",

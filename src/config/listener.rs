@@ -6,10 +6,13 @@ use std::{
 };
 
 use super::{
+    Placed,
+    problem::Severity,
     reference::{Key, Shown},
     table::Table,
 };
-use crate::listener::{ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
+use crate::device::{CertificatePattern, DeviceSettings};
+use crate::listener::{ClientCertificates, ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -42,6 +45,11 @@ pub(super) const RECEIVING_KEYS: &[Key] = &[
         about: "Longest silence between commands (RFC 5321: at least five minutes).",
     },
     Key { name: "data_timeout", shown: Shown::As("\"10m\""), about: "Longest silence inside a message: scanners think between pages." },
+    Key {
+        name: "pop_window",
+        shown: Shown::As("\"10m\""),
+        about: "How long an address may send after a device has logged in from it by POP (POP before SMTP).",
+    },
 ];
 
 pub(super) const TLS_KEYS: &[Key] = &[
@@ -56,6 +64,11 @@ pub(super) const TLS_KEYS: &[Key] = &[
         shown: Shown::As("\"/etc/postroom/legacy.pem\""),
         about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made at first start.",
     },
+    Key {
+        name: "client_ca",
+        shown: Shown::Off("\"/etc/postroom/devices-ca.pem\""),
+        about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] certificates has names.",
+    },
     Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
 ];
 
@@ -67,6 +80,10 @@ const MOST_CONNECTIONS: usize = 100_000;
 // RFC 5321 4.5.3.2.7: at least five minutes.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 const DATA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// Devices send within a second of the login (Ricoh: 300 ms), save when a scan is many pages.
+const POP_WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Devices can be set to wait ten seconds between login and mail, and a page takes its time.
+const LEAST_POP_WINDOW: Duration = Duration::from_secs(60);
 
 pub(super) fn read(table: &Table<'_>) -> Option<ListenerSettings> {
     let address = table.parse("address", "\"[::]:25\" or \"192.168.10.5:25\"");
@@ -87,7 +104,11 @@ pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {
         connections_per_client: table.number("connections_per_client", 1, MOST_CONNECTIONS).unwrap_or(CONNECTIONS_PER_CLIENT),
         command_timeout: table.duration("command_timeout").unwrap_or(COMMAND_TIMEOUT),
         data_timeout: table.duration("data_timeout").unwrap_or(DATA_TIMEOUT),
+        pop_window: table.duration("pop_window").unwrap_or(POP_WINDOW),
     };
+    if limits.pop_window < LEAST_POP_WINDOW {
+        table.error("pop_window", "is over before a device has scanned; write at least \"1m\"");
+    }
     for (name, timeout) in [("command_timeout", limits.command_timeout), ("data_timeout", limits.data_timeout)] {
         if timeout.is_zero() {
             table.error(name, "would end every connection at once; write for example \"5m\"");
@@ -98,10 +119,31 @@ pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {
     limits
 }
 
-pub(super) fn tls(table: &Table<'_>, data_dir: &Path, hostname: &str) -> TlsSettings {
+pub(super) fn tls(table: &Table<'_>, data_dir: &Path, hostname: &str, devices: &[Placed<DeviceSettings>]) -> TlsSettings {
     let files = pair(table, "certificate", "key");
     let legacy_files = pair(table, "legacy_certificate", "legacy_key");
-    TlsSettings { files, legacy_files, data_dir: data_dir.to_owned(), hostname: hostname.to_owned() }
+    let clients = clients(table, devices);
+    TlsSettings { files, legacy_files, clients, data_dir: data_dir.to_owned(), hostname: hostname.to_owned() }
+}
+
+/// Only devices that are known by one are asked for a certificate, and a name is worth what vouches for it.
+fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
+    let ca = table.path("client_ca");
+    let named = |device: &&Placed<DeviceSettings>| device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)));
+    if !table.has("client_ca")
+        && let Some(device) = devices.iter().find(named)
+    {
+        let text =
+            "has a name, which anyone can write into a certificate; name who vouches for it in [tls] client_ca, or write its \"sha256:…\"";
+        table.reader.note(Severity::Error, &format!("{}.certificates", device.key), text);
+    }
+    if devices.iter().all(|device| device.value.certificates.is_empty()) {
+        if ca.is_some() {
+            table.warning("client_ca", "has no effect: no [[device]] has certificates");
+        }
+        return ClientCertificates::Ignored;
+    }
+    ClientCertificates::Asked { ca }
 }
 
 fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str) -> Option<(PathBuf, PathBuf)> {

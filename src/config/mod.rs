@@ -140,7 +140,7 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     let users = several(&root, "user", user::KEYS, user::read);
     let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &here));
     let receiving = listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
-    let tls = listener::tls(&root.table_or_empty("tls", listener::TLS_KEYS), &general.data_dir, &hostname);
+    let tls = listener::tls(&root.table_or_empty("tls", listener::TLS_KEYS), &general.data_dir, &hostname, &devices);
     let retry = retry::read(&root.table_or_empty("retry", retry::KEYS));
     let report = report::read(&root.table_or_empty("report", report::KEYS));
     let spool = spool::read(&root.table_or_empty("spool", spool::KEYS), &general.data_dir);

@@ -64,6 +64,18 @@ impl Source {
         }
     }
 
+    /// True when the key is written, in the file or as a variable.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let mut item = Some(self.document.as_item());
+        for step in steps(key) {
+            item = match step {
+                Step::Name(name) => item.and_then(|item| item.as_table_like()?.get(name)),
+                Step::Index(index) => item.and_then(|item| item.get(index)),
+            };
+        }
+        item.is_some() || self.variables.contains_key(key)
+    }
+
     fn offset(&self, key: &str) -> Option<usize> {
         let mut item: &Item = self.document.as_item();
         let mut offset = None;

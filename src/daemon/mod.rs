@@ -2,6 +2,7 @@
 //!
 //! - `logging`: where log lines go
 //! - `sockets`: sockets that systemd has bound already
+//! - `sightings`: what was seen of devices, kept on the disk
 //! - `supervise`: signals and the watchdog
 //! - [`Daemon::start`] then [`Daemon::run`]: in the `postroom run` of a machine, and in one process with others for the
 //!   demonstration and the tests
@@ -18,6 +19,7 @@
 //! order: systemd starts it again. A panic in one connection or attempt is caught further down and ends that one alone.
 
 mod logging;
+mod sightings;
 mod sockets;
 mod supervise;
 
@@ -72,6 +74,7 @@ pub struct Daemon {
     config: Config,
     admin: Admin,
     spool: Spool,
+    devices: Devices,
     tls: Tls,
     mail: JoinSet<&'static str>,
     services: JoinSet<&'static str>,
@@ -93,6 +96,7 @@ impl Daemon {
         let reporter = Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
         let queue = Queue::new(config.accounts.clone(), config.retry.clone(), spool.clone(), reporter, clock.clone(), metrics.clone())?;
         let devices = Devices::new(config.devices.clone(), config.users.clone(), &config.hostname, clock.clone(), metrics.clone());
+        sightings::restore(&devices, &spool);
         let admin = Admin::new(Parts {
             hostname: config.hostname.clone(),
             data_dir: config.data_dir.clone(),
@@ -105,7 +109,7 @@ impl Daemon {
             progress: Progress::default(),
         });
         let receiving = Receiving {
-            devices,
+            devices: devices.clone(),
             spool: spool.clone(),
             default_account: default_account(&config),
             hostname: config.hostname.clone(),
@@ -118,6 +122,7 @@ impl Daemon {
             config,
             admin,
             spool,
+            devices,
             tls,
             mail: JoinSet::new(),
             services: JoinSet::new(),
@@ -180,6 +185,7 @@ impl Daemon {
             }
             "recovery"
         });
+        self.services.spawn(sightings::keep_up(self.devices.clone(), self.spool.clone(), self.stop_services.subscribe()));
         self.services.spawn(supervise::watchdog(self.stop_services.subscribe()));
         Ok(())
     }
@@ -243,6 +249,7 @@ impl Daemon {
             () = signals.stop_again() => warn!("stopped at once, by a second signal; what was under way is kept and attempted again"),
         }
         self.mail.shutdown().await;
+        sightings::keep(&self.devices, &self.spool).await;
         let synced = self.spool.sync().await;
         self.stop_services.send_replace(true);
         self.services.join_all_in_place().await;

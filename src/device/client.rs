@@ -1,18 +1,19 @@
 //! One connection's standing: which device it is, and what it may do. Every refusal names the setting that made it.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use tracing::{debug, info};
 
 use crate::{
     device::{
-        DeviceAuth, DeviceSettings,
+        DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalKind,
+        RefusalSighting, Sighting, TlsSighting,
         login::{LoggedIn, LoginRefusal},
+        refusal::{self, Logins, Refusal},
         registry::{Device, Registry},
     },
-    metrics::Refusal,
-    model::{Address, ByteSize, EnhancedCode, MessageId, Reply, ReversePath, TlsVersion},
-    pop::{PopAnswer, PopLogin},
+    model::{Address, ByteSize, Dialogue, MessageId, Reply, ReversePath, Timestamp, TlsVersion},
+    pop::{Apop, PopAnswer, PopLogin},
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
 
@@ -23,11 +24,26 @@ pub struct Client {
     peer: IpAddr,
     device: Option<Arc<Device>>,
     user: Option<Arc<str>>,
+    certificate: Option<Arc<str>>,
+}
+
+/// What is known of a connection when it ends.
+pub struct Parting<'a> {
+    /// What the client called itself, made printable; empty when it did not.
+    pub helo: &'a str,
+    /// Whether it was encrypted.
+    pub tls: Option<TlsSighting>,
+    /// The mechanism it asked for last, offered or not.
+    pub mechanism: Option<&'static str>,
+    /// What it did against the standards.
+    pub quirks: &'a BTreeSet<Quirk>,
+    /// What was said.
+    pub dialogue: Dialogue,
 }
 
 impl Client {
     pub(super) fn new(registry: Arc<Registry>, peer: IpAddr, device: Option<Arc<Device>>) -> Self {
-        Self { registry, peer, device, user: None }
+        Self { registry, peer, device, user: None, certificate: None }
     }
 
     /// Its address; an IPv4 one as such, whatever the socket.
@@ -46,6 +62,17 @@ impl Client {
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// The entry of `certificates` that its certificate fits.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// By a login or a certificate. The network alone proves nothing.
+    fn is_authenticated(&self) -> bool {
+        self.user.is_some() || self.certificate.is_some()
     }
 
     /// The oldest TLS it may use. A stranger may be a device that is known by its user only, and that logs in after the handshake.
@@ -71,26 +98,56 @@ impl Client {
             Login::DigestMd5(response) => response.user(),
         };
         let verdict = self.registry.users.verify(self.peer, user, |stored| stored.matches(login));
-        let login = self.counted(verdict).map_err(|refusal| self.remembered(login_refused(refusal)))?;
+        let login = self.counted(verdict, user).map_err(|cause| self.refuse(refusal::login(cause)))?;
         let name = login.user.as_ref().to_owned();
-        let client = self.clone().logged_in(login);
-        client.note_connection();
-        Ok((client, name))
+        Ok((self.clone().logged_in(login), name))
     }
 
-    /// Verifies a login by POP; when it is right, the address counts as logged in for ten minutes. May take long, as
-    /// [`Client::log_in`].
+    /// Verifies a login by POP; when it is right, the address counts as logged in for as long as `window` says. May take
+    /// long, as [`Client::log_in`].
     #[must_use]
-    pub fn log_in_by_pop(&self, login: &PopLogin) -> PopAnswer {
+    pub fn log_in_by_pop(&self, login: &PopLogin, window: Duration) -> PopAnswer {
         let verdict = self.registry.users.verify(self.peer, login.user(), |stored| stored.matches_pop(login));
-        match self.counted(verdict) {
+        match self.counted(verdict, login.user()) {
             Ok(login) => {
-                self.registry.windows.open(self.peer, login);
+                self.registry.windows.open(self.peer, login, window);
                 PopAnswer::Right
             }
-            Err(LoginRefusal::Wrong) => PopAnswer::Wrong,
-            Err(LoginRefusal::TooMany) => PopAnswer::TooMany,
+            Err(cause) => {
+                self.refuse(refusal::login(cause));
+                match cause {
+                    LoginRefusal::Wrong => PopAnswer::Wrong,
+                    LoginRefusal::TooMany => PopAnswer::TooMany,
+                }
+            }
         }
+    }
+
+    /// Who it is by now, if a login by POP has opened a window for its address since it connected: some devices connect
+    /// to both servers first.
+    #[must_use]
+    pub fn after_pop(&self) -> Option<Self> {
+        // A device that is not to log in gains nothing by a login.
+        if self.is_authenticated() || self.device().is_some_and(|device| device.auth == DeviceAuth::None) {
+            return None;
+        }
+        self.registry.windows.of(self.peer).map(|login| self.clone().logged_in(login))
+    }
+
+    /// Whether a login by `APOP` could be verified, whoever of its users it is.
+    #[must_use]
+    pub fn apop(&self) -> Apop {
+        self.device.as_ref().map_or(&self.registry.stranger, |device| &device.offer).apop
+    }
+
+    pub(super) const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(super) fn known_by(mut self, device: Arc<Device>, certificate: Arc<str>) -> Self {
+        self.device = Some(device);
+        self.certificate = Some(certificate);
+        self
     }
 
     pub(super) fn logged_in(mut self, login: LoggedIn) -> Self {
@@ -99,17 +156,17 @@ impl Client {
         self
     }
 
-    fn counted(&self, verdict: Result<LoggedIn, LoginRefusal>) -> Result<LoggedIn, LoginRefusal> {
+    fn counted(&self, verdict: Result<LoggedIn, LoginRefusal>, name: &str) -> Result<LoggedIn, LoginRefusal> {
         let metrics = self.registry.metrics.receiving();
-        if verdict.is_ok() {
-            metrics.logins_accepted.inc();
-            return verdict;
-        }
-        metrics.logins_refused.inc();
-        // The name is not logged: people do type their password there.
-        match self.device() {
-            Some(device) => info!(device = %device.name, peer = %self.peer, "login refused"),
-            None => debug!(peer = %self.peer, "login refused"),
+        match &verdict {
+            Ok(login) => {
+                metrics.logins_accepted.inc();
+                self.note_login(login);
+            }
+            Err(cause) => {
+                metrics.logins_refused.inc();
+                self.note_failed_login(*cause, name);
+            }
         }
         verdict
     }
@@ -121,29 +178,23 @@ impl Client {
     /// first, 450 4.7.1 when too fast, 552 5.3.4 when the declared size is too large.
     pub fn permit_sender(&self, sender: &ReversePath, size: Option<ByteSize>) -> Result<(), Reply> {
         let Some(device) = &self.device else {
-            return Err(self.refuse(Refusal::Stranger, Reply::with(550, EnhancedCode(5, 7, 1), &self.stranger_text())));
+            return Err(self.refuse(refusal::stranger(self.peer, self.logins())));
         };
         let settings = &device.settings;
-        let name = &settings.name;
-        if settings.auth == DeviceAuth::Required && self.user.is_none() {
-            let text = format!("log in first: device \"{name}\" has auth = \"required\"");
-            return Err(self.refuse(Refusal::LoginRequired, Reply::with(530, EnhancedCode(5, 7, 0), &text)));
+        if settings.auth == DeviceAuth::Required && !self.is_authenticated() {
+            return Err(self.refuse(refusal::login_required(settings)));
         }
         // RFC 5321 4.5.5: a notice has no sender; it claims to be nobody, so `senders` has nothing to forbid.
         if let Some(address) = sender.mailbox()
             && !settings.senders.iter().any(|pattern| pattern.fits(address))
         {
-            let text = format!("<{address}> is not among the senders of device \"{name}\"; add it to its senders in the configuration");
-            return Err(self.refuse(Refusal::Sender, Reply::with(550, EnhancedCode(5, 7, 1), &text)));
+            return Err(self.refuse(refusal::sender(settings, address)));
         }
         if size.is_some_and(|size| size > settings.max_message) {
-            let text = format!("too large: max_message of device \"{name}\" is {}", settings.max_message);
-            return Err(self.refuse(Refusal::Size, Reply::with(552, EnhancedCode(5, 3, 4), &text)));
+            return Err(self.refuse(refusal::size(settings)));
         }
         if device.rate.as_ref().is_some_and(|rate| !rate.admit()) {
-            let limit = settings.messages_per_minute.unwrap_or_default();
-            let text = format!("too fast: messages_per_minute of device \"{name}\" is {limit}; try again later");
-            return Err(self.refuse(Refusal::Rate, Reply::with(450, EnhancedCode(4, 7, 1), &text)));
+            return Err(self.refuse(refusal::rate(settings)));
         }
         Ok(())
     }
@@ -154,89 +205,157 @@ impl Client {
     /// 550 5.7.1, naming the setting.
     pub fn permit_recipient(&self, recipient: &Address) -> Result<(), Reply> {
         let Some(settings) = self.device() else {
-            return Err(self.refuse(Refusal::Stranger, Reply::with(550, EnhancedCode(5, 7, 1), &self.stranger_text())));
+            return Err(self.refuse(refusal::stranger(self.peer, self.logins())));
         };
         if settings.recipients.iter().any(|pattern| pattern.fits(recipient)) {
             return Ok(());
         }
-        let name = &settings.name;
-        let text = format!("<{recipient}> is not among the recipients of device \"{name}\"; add it to its recipients in the configuration");
-        Err(self.refuse(Refusal::Recipient, Reply::with(550, EnhancedCode(5, 7, 1), &text)))
+        Err(self.refuse(refusal::recipient(settings, recipient)))
     }
 
-    /// Notes that it is there.
-    pub fn note_connection(&self) {
-        let now = self.registry.clock.now();
-        match self.device() {
-            Some(device) => self.registry.sightings.of_device(&device.name, self.peer, now, |_seen| {}),
-            None => self.registry.sightings.of_stranger(self.peer, now, |_seen| {}),
+    fn logins(&self) -> Logins {
+        if self.registry.users.exist() { Logins::Possible } else { Logins::Impossible }
+    }
+
+    pub(super) fn refuse(&self, refusal: Refusal) -> Reply {
+        let Refusal { kind, about, reply } = refusal;
+        if let Some(metric) = kind.metric() {
+            self.registry.metrics.receiving().refusals.get_or_create(&metric.into()).inc();
         }
-    }
-
-    /// Notes a message accepted from it.
-    pub fn note_message(&self, id: MessageId) {
-        let now = self.registry.clock.now();
-        if let Some(device) = self.device() {
-            self.registry.sightings.of_device(&device.name, self.peer, now, |seen| {
-                seen.messages += 1;
-                seen.last_message = Some((now, id));
-            });
-        }
-    }
-
-    /// Notes what it does against the standards. Those of strangers are nobody's business.
-    pub fn note_quirks(&self, quirks: &BTreeSet<Quirk>) {
-        if let Some(device) = self.device()
-            && !quirks.is_empty()
-        {
-            let note = |seen: &mut crate::device::Sighting| {
-                for quirk in quirks {
-                    if seen.quirks.insert(*quirk) {
-                        info!(device = %device.name, peer = %self.peer, ?quirk, "quirk");
-                    }
-                }
-            };
-            self.registry.sightings.of_device(&device.name, self.peer, self.registry.clock.now(), note);
-        }
-    }
-
-    fn stranger_text(&self) -> String {
-        let what_else = if self.registry.users.exist() { "log in, or " } else { "" };
-        format!("{} is not in any device's networks; {what_else}add it to [[device]] networks in the configuration", self.peer)
-    }
-
-    fn refuse(&self, refusal: Refusal, reply: Reply) -> Reply {
-        self.registry.metrics.receiving().refusals.get_or_create(&refusal.into()).inc();
-        match self.device() {
-            Some(device) => info!(device = %device.name, peer = %self.peer, %reply, "refused"),
-            None => debug!(peer = %self.peer, %reply, "refused"),
-        }
-        self.remembered(reply)
-    }
-
-    fn remembered(&self, reply: Reply) -> Reply {
-        let now = self.registry.clock.now();
-        match self.device() {
-            Some(device) => {
-                self.registry.sightings.of_device(&device.name, self.peer, now, |seen| seen.last_refusal = Some((now, reply.clone())));
+        match (kind, self.device()) {
+            (RefusalKind::LoginWrong | RefusalKind::LoginTooMany, Some(device)) => {
+                // The name is not logged: people do type their password there.
+                info!(device = %device.name, peer = %self.peer, "login refused");
             }
-            None => self.registry.sightings.of_stranger(self.peer, now, |seen| seen.last_refusal = Some(reply.clone())),
+            (_, Some(device)) => info!(device = %device.name, peer = %self.peer, %reply, "refused"),
+            (_, None) => debug!(peer = %self.peer, %reply, "refused"),
         }
+        self.note_refusal(kind, about, &reply);
         reply
     }
 }
 
-fn login_refused(refusal: LoginRefusal) -> Reply {
-    match refusal {
-        LoginRefusal::Wrong => Reply::fixed(535, EnhancedCode(5, 7, 8), "Authentication credentials invalid"),
-        LoginRefusal::TooMany => Reply::fixed(454, EnhancedCode(4, 7, 0), "Too many failed logins; try again later"),
+/// What is remembered of it.
+impl Client {
+    /// It is there.
+    pub fn note_connection(&self, tls: Option<TlsSighting>) {
+        self.note(|seen, _now| {
+            seen.counts.connections += 1;
+            seen.tls = tls;
+            seen.certificate = self.certificate().map(str::to_owned);
+        });
+    }
+
+    /// It has become a device, or another one, since it was first noted.
+    pub fn note_change(&self, before: &Self, tls: Option<TlsSighting>) {
+        let name = |client: &Self| client.device().map(|device| device.name.clone());
+        if name(self) == name(before) {
+            return;
+        }
+        if before.device.is_none() {
+            self.registry.sightings.forget_stranger(self.peer);
+        }
+        self.note_connection(tls);
+    }
+
+    /// It was turned away before it could say anything: there are too many connections.
+    pub fn note_turned_away(&self, reply: &Reply) {
+        self.note_refusal(RefusalKind::Connections, None, reply);
+    }
+
+    /// Its TLS failed; `needs` is the `oldest_tls` that would let it in, when that is why.
+    pub fn note_failed_handshake(&self, reason: &str, needs: Option<TlsVersion>) {
+        self.note(|seen, now| {
+            seen.counts.refusals += 1;
+            seen.failed_handshake = Some(HandshakeSighting { at: now, reason: reason.to_owned(), needs });
+        });
+    }
+
+    /// A message was accepted from it.
+    pub fn note_message(&self, id: MessageId, octets: u64) {
+        self.note(|seen, now| {
+            seen.counts.messages += 1;
+            seen.counts.octets = seen.counts.octets.saturating_add(octets);
+            seen.last_message = Some(MessageSighting { at: now, id, octets });
+        });
+    }
+
+    /// It does something against the standards. The log hears of it for the first time only, and not of strangers.
+    pub fn note_quirks(&self, quirks: &BTreeSet<Quirk>) {
+        if !quirks.is_empty() {
+            self.note(|seen, now| self.add_quirks(seen, quirks, now));
+        }
+    }
+
+    /// It is gone.
+    pub fn note_parting(&self, parting: Parting<'_>) {
+        let Parting { helo, tls, mechanism, quirks, dialogue } = parting;
+        self.note(|seen, now| {
+            if !helo.is_empty() {
+                seen.helo = Some(helo.to_owned());
+            }
+            if let Some(mechanism) = mechanism {
+                seen.mechanism = Some(mechanism.to_owned());
+            }
+            seen.tls = tls;
+            self.add_quirks(seen, quirks, now);
+            // A dialogue with trouble is what the administrator looks for: the next good one must not take its place.
+            let place = if dialogue.trouble.is_some() { &mut seen.last_trouble } else { &mut seen.last_dialogue };
+            *place = Some(dialogue);
+        });
+    }
+
+    fn add_quirks(&self, seen: &mut Sighting, quirks: &BTreeSet<Quirk>, now: Timestamp) {
+        for quirk in quirks {
+            let known = seen.quirks.get(quirk).map_or(0, |known| known.connections);
+            if let (0, Some(device)) = (known, self.device()) {
+                info!(device = %device.name, peer = %self.peer, ?quirk, "quirk");
+            }
+            seen.quirks.insert(*quirk, QuirkSighting { connections: known.saturating_add(1), last_seen: now });
+        }
+    }
+
+    fn note_login(&self, login: &LoggedIn) {
+        // It has shown what it is; what was seen of it before the login is of no use.
+        let before = self.device().map(|device| &device.name);
+        let device = &login.device.settings.name;
+        if before.is_none() {
+            self.registry.sightings.forget_stranger(self.peer);
+        }
+        let now = self.registry.clock.now();
+        self.registry.sightings.note(Some(device), self.peer, now, |seen| {
+            if before != Some(device) {
+                seen.counts.connections += 1;
+            }
+            seen.login = Some(LoginSighting { at: now, user: Some(login.user.as_ref().to_owned()), outcome: LoginOutcome::Right });
+        });
+    }
+
+    fn note_failed_login(&self, cause: LoginRefusal, name: &str) {
+        let outcome = match cause {
+            LoginRefusal::Wrong => LoginOutcome::Wrong,
+            LoginRefusal::TooMany => LoginOutcome::TooMany,
+        };
+        let user = self.registry.users.known(name).map(str::to_owned);
+        self.note(|seen, now| seen.login = Some(LoginSighting { at: now, user, outcome }));
+    }
+
+    fn note_refusal(&self, kind: RefusalKind, about: Option<Address>, reply: &Reply) {
+        self.note(|seen, now| {
+            seen.counts.refusals += 1;
+            seen.last_refusal = Some(RefusalSighting { at: now, kind, about, reply: reply.clone() });
+        });
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Sighting, Timestamp)) {
+        let now = self.registry.clock.now();
+        let device = self.device().map(|device| &device.name);
+        self.registry.sightings.note(device, self.peer, now, |seen| change(seen, now));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         device::{DeviceSettings, Devices, PasswordSource, UserSettings, fixture},
@@ -309,7 +428,7 @@ mod tests {
         check(stranger.permit_sender(&from("a@contoso.com"), None), text);
         check(stranger.permit_sender(&ReversePath::Null, None), text);
         check(stranger.permit_recipient(&"anna@contoso.com".parse().unwrap()), text);
-        assert_eq!(devices.strangers()[0].last_refusal.as_ref().unwrap().to_string(), text);
+        assert_eq!(devices.strangers()[0].last_refusal.as_ref().unwrap().reply.to_string(), text);
     }
 
     #[test]
@@ -323,13 +442,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_login_by_pop_its_address_may_send_for_ten_minutes() {
+    async fn after_a_login_by_pop_its_address_may_send_for_as_long_as_the_window_says() {
         let devices = fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
         let identify = |peer: &str| devices.identify(peer.parse().unwrap());
         let pop = |password: &str| PopLogin::Password { user: "mfp1".into(), password: Secret::new(password.into()) };
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch")), PopAnswer::Wrong);
+        let window = Duration::from_secs(600);
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch"), window), PopAnswer::Wrong);
         assert!(identify("172.16.0.1").device().is_none());
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim")), PopAnswer::Right);
+        let early = identify("172.16.0.1");
+        assert!(early.after_pop().is_none());
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim"), window), PopAnswer::Right);
+        // Connected before the login, it is known after it.
+        assert_eq!(early.after_pop().unwrap().user(), Some("mfp1"));
         assert_eq!(identify("172.16.0.1").user(), Some("mfp1"));
         check(identify("172.16.0.1").permit_sender(&from("a@contoso.com"), None), "ok");
         assert!(identify("172.16.0.2").device().is_none());
@@ -347,7 +471,7 @@ mod tests {
             timestamp: "<1896.697170952@dbc.mtview.ca.us>".into(),
             digest: "c4c9334bac560ecc979e58001b3e22fb".into(),
         };
-        assert_eq!(client.log_in_by_pop(&apop), PopAnswer::Right);
+        assert_eq!(client.log_in_by_pop(&apop, Duration::from_secs(600)), PopAnswer::Right);
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Users {
         !self.users.is_empty()
     }
 
+    /// The user that this name means, by the name in the config. Not for clients: they must not learn who exists.
+    pub(super) fn known(&self, name: &str) -> Option<&str> {
+        self.find(name).map(|user| user.settings.name.as_str())
+    }
+
     /// Whether a user of this name has a password that `matches`.
     pub(super) fn verify(&self, peer: IpAddr, name: &str, matches: impl Fn(&PasswordSource) -> bool) -> Result<LoggedIn, LoginRefusal> {
         let network = network(peer);

@@ -1,30 +1,46 @@
 //! Who a client is, what it may do, how often, and what has been seen of it.
 //!
-//! A client is known by its network (longest prefix wins) or by the user it logs in as. Decisions are pure; the only
-//! state is how often a device has sent (governor), how often logins have failed, and what was last seen of each device.
+//! A client is known by its network (longest prefix wins), by the certificate it shows or by the user it logs in as. Decisions are pure; the only
+//! state is how often a device has sent (governor), how often logins have failed, and what was seen of each device.
 //!
 //! - `settings`: what the config says
 //! - `registry`: [`Devices`], all of them, and how a client is recognised
-//! - `client`: [`Client`], one connection's standing, and every refusal with its text
+//! - `client`: [`Client`], one connection's standing, and what is remembered of it
+//! - `refusal`: every refusal with its text
+//! - [`advice`]: what to change when it was refused
+//! - `certificate`: devices known by the certificate that they show
+//! - `encryption`: what its TLS means for what it may do
 //! - `login`: whether a login is right, without telling who exists
 //! - `password`: one password against one stored secret
 //! - `rate`: governor on tokio's time; failed logins counted within bounds
 //! - `window`: POP before SMTP
-//! - `sightings`: what was last seen of each device, and of strangers, for the administrator
+//! - `sighting`: [`Sighting`], what was seen of one client; `sightings`: of all of them, within bounds
 
+pub mod advice;
+mod certificate;
 mod client;
+mod encryption;
 mod login;
 mod password;
 mod rate;
+mod refusal;
 mod registry;
 mod settings;
+mod sighting;
 mod sightings;
 mod window;
 
-pub use client::Client;
+pub use certificate::{CertificatePattern, ClientCertificate, Fingerprint};
+pub use client::{Client, Parting};
+pub use encryption::TlsRefusal;
+pub use refusal::RefusalKind;
 pub use registry::Devices;
-pub use settings::{DeviceAuth, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
-pub use sightings::{Sighting, StrangerSighting};
+pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
+pub use sighting::{
+    Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalSighting, Sighting,
+    TlsSighting,
+};
+pub use sightings::SightingRecord;
 
 #[cfg(test)]
 mod fixture {
@@ -42,8 +58,10 @@ mod fixture {
         DeviceSettings {
             name: name.into(),
             networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
+            certificates: Vec::new(),
             auth: DeviceAuth::Optional,
             oldest_tls: TlsVersion::Tls12,
+            encryption: DeviceEncryption::Optional,
             senders: vec!["*".parse().unwrap()],
             recipients: vec!["*".parse().unwrap()],
             messages_per_minute: None,

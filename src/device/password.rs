@@ -22,6 +22,15 @@ impl PasswordSource {
         }
     }
 
+    /// Whether a login by `APOP` can be checked, which needs the clear password too (RFC 1939 7).
+    #[must_use]
+    pub const fn verifies_apop(&self) -> bool {
+        match self {
+            Self::Clear { .. } => true,
+            Self::Argon2(_) => false,
+        }
+    }
+
     pub(super) fn matches(&self, login: &Login) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, Login::Password { password, .. }) => same(secret, password),

@@ -5,11 +5,15 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 use crate::{
     clock::Clock,
     device::{
-        Client, DeviceAuth, DeviceSettings, Sighting, StrangerSighting, UserSettings, login::Users, rate::MessageRate,
-        sightings::Sightings, window::Windows,
+        Client, DeviceAuth, DeviceEncryption, DeviceSettings, DeviceSighting, Sighting, SightingRecord, UserSettings,
+        login::Users,
+        rate::MessageRate,
+        sightings::{Restored, Sightings},
+        window::Windows,
     },
     metrics::Metrics,
-    model::{ByteSize, TlsVersion},
+    model::{ByteSize, DeviceName, TlsVersion},
+    pop::Apop,
     smtp::{EndOfData, Mechanism, SessionSettings, StartTls},
 };
 
@@ -18,7 +22,7 @@ use crate::{
 pub struct Devices(Arc<Registry>);
 
 pub(super) struct Registry {
-    devices: Vec<Arc<Device>>,
+    pub(super) devices: Vec<Arc<Device>>,
     pub(super) users: Users,
     pub(super) windows: Windows,
     pub(super) stranger: Offer,
@@ -39,12 +43,18 @@ pub(super) struct Device {
 pub(super) struct Offer {
     with_starttls: Arc<SessionSettings>,
     without: Arc<SessionSettings>,
+    pub(super) apop: Apop,
 }
 
 impl Offer {
-    fn new(settings: SessionSettings) -> Self {
+    fn new(settings: SessionSettings, apop: Apop, encryption: DeviceEncryption) -> Self {
         let without = Arc::new(SessionSettings { starttls: StartTls::Absent, ..settings.clone() });
-        Self { with_starttls: Arc::new(SessionSettings { starttls: StartTls::Offered, ..settings }), without }
+        let mut before = SessionSettings { starttls: StartTls::Offered, ..settings };
+        if encryption == DeviceEncryption::Required {
+            // RFC 4954 4: what must not be sent in clear is not asked for in clear.
+            before.mechanisms.clear();
+        }
+        Self { with_starttls: Arc::new(before), without, apop }
     }
 
     pub(super) fn settings(&self, starttls: StartTls) -> Arc<SessionSettings> {
@@ -59,7 +69,11 @@ impl Devices {
     /// From the checked config. A user whose device is not there cannot log in; the config refuses such a user.
     #[must_use]
     pub fn new(devices: Vec<DeviceSettings>, users: Vec<UserSettings>, hostname: &str, clock: Clock, metrics: Metrics) -> Self {
-        let stranger = Offer::new(offered_to_strangers(&devices, &users, hostname));
+        let stranger = Offer::new(
+            offered_to_strangers(&devices, &users, hostname),
+            apop(&users.iter().collect::<Vec<_>>()),
+            DeviceEncryption::Optional,
+        );
         let roaming = devices.iter().filter(|device| device.networks.is_empty());
         let oldest_tls_of_strangers = roaming.map(|device| device.oldest_tls).min().unwrap_or(TlsVersion::Tls12);
         let devices: Vec<Arc<Device>> = devices.into_iter().map(|device| Arc::new(Device::new(device, &users, hostname))).collect();
@@ -92,26 +106,41 @@ impl Devices {
             }
         }
         let client = Client::new(Arc::clone(&self.0), peer, best.map(|(_, device)| Arc::clone(device)));
-        // A device that is not to log in gains nothing by a login.
-        match client.device().map(|device| device.auth) {
-            Some(DeviceAuth::None) => client,
-            Some(DeviceAuth::Optional | DeviceAuth::Required) | None => match self.0.windows.of(peer) {
-                Some(login) => client.logged_in(login),
-                None => client,
-            },
-        }
+        client.after_pop().unwrap_or(client)
     }
 
-    /// What was last seen of each device that was seen since the start.
+    /// What was seen of each device.
     #[must_use]
-    pub fn sightings(&self) -> Vec<Sighting> {
+    pub fn sightings(&self) -> Vec<DeviceSighting> {
         self.0.sightings.devices()
     }
 
     /// The last clients that were no device, the latest first.
     #[must_use]
-    pub fn strangers(&self) -> Vec<StrangerSighting> {
+    pub fn strangers(&self) -> Vec<Sighting> {
         self.0.sightings.strangers()
+    }
+
+    /// The sightings that have changed since the last call, to be kept.
+    #[must_use]
+    pub fn unkept_sightings(&self) -> Vec<SightingRecord> {
+        self.0.sightings.unkept()
+    }
+
+    /// What was to be kept could not be: the next call of [`Devices::unkept_sightings`] gives all of it again.
+    pub fn keep_sightings_again(&self) {
+        self.0.sightings.keep_again();
+    }
+
+    /// Takes back what was kept, as name and value. What the config has outlived is dropped: devices that are gone, and
+    /// strangers that are now a device. Returns how many could not be read; they are dropped, too.
+    pub fn restore_sightings(&self, records: Vec<(String, serde_json::Value)>) -> usize {
+        let is_current = |device: Option<&DeviceName>, peer: IpAddr| match device {
+            Some(device) => self.0.devices.iter().any(|known| known.settings.name == *device),
+            None => self.identify(peer).device().is_none(),
+        };
+        let restored = records.into_iter().map(|(name, value)| self.0.sightings.restore(name, value, is_current));
+        restored.filter(|restored| *restored == Restored::Unreadable).count()
     }
 }
 
@@ -124,7 +153,7 @@ impl Device {
             DeviceAuth::None => Vec::new(),
             DeviceAuth::Optional | DeviceAuth::Required => verifiable(&settings.mechanisms, &loggers),
         };
-        let offer = Offer::new(SessionSettings {
+        let offered = SessionSettings {
             hostname: hostname.to_owned(),
             max_message: settings.max_message,
             max_recipients: settings.max_recipients,
@@ -132,7 +161,8 @@ impl Device {
             mechanisms,
             hide_extensions: settings.hide_extensions.clone(),
             end_of_data: settings.end_of_data,
-        });
+        };
+        let offer = Offer::new(offered, apop(&loggers), settings.encryption);
         let rate = settings.messages_per_minute.and_then(NonZeroU32::new).map(MessageRate::per_minute);
         Self { settings, offer, rate }
     }
@@ -145,6 +175,12 @@ fn verifiable(mechanisms: &[Mechanism], users: &[&UserSettings]) -> Vec<Mechanis
         return Vec::new();
     }
     mechanisms.iter().copied().filter(|mechanism| users.iter().all(|user| user.password.verifies(*mechanism))).collect()
+}
+
+/// As [`verifiable`]: a device that sees a timestamp may know nothing but `APOP` any more.
+fn apop(users: &[&UserSettings]) -> Apop {
+    let all = users.iter().all(|user| user.password.verifies_apop());
+    if all && !users.is_empty() { Apop::Offered } else { Apop::Absent }
 }
 
 /// A stranger may become any user's device, so it is offered what any of those devices is, as far as all users can be verified.
@@ -219,6 +255,26 @@ mod tests {
         assert_eq!(offered(device(), vec![clear, hash], "172.16.0.1"), [Mechanism::Plain, Mechanism::Login]);
         assert_eq!(offered(device(), Vec::new(), "10.0.0.1"), []);
         assert_eq!(offered(device(), Vec::new(), "172.16.0.1"), []);
+    }
+
+    #[test]
+    fn no_login_is_offered_in_clear_to_a_device_that_must_encrypt() {
+        let device = DeviceSettings { encryption: DeviceEncryption::Required, ..fixture::device("printers", &["10.0.0.0/8"]) };
+        let client = fixture::devices(vec![device], vec![fixture::user("mfp1", "printers", "x")]).identify("10.0.0.1".parse().unwrap());
+        assert_eq!(client.session_settings(StartTls::Offered, None).mechanisms, []);
+        assert_eq!(client.session_settings(StartTls::Offered, Some(TlsVersion::Tls13)).mechanisms.len(), 3);
+    }
+
+    #[test]
+    fn apop_is_offered_where_every_user_has_a_clear_password() {
+        let apop = |users| {
+            let devices = fixture::devices(vec![fixture::device("printers", &["10.0.0.0/8"])], users);
+            ["10.0.0.1", "172.16.0.1"].map(|peer| devices.identify(peer.parse().unwrap()).apop())
+        };
+        let (clear, hash) = (fixture::user("mfp1", "printers", "x"), hashed("mfp2", "printers"));
+        assert_eq!(apop(vec![clear.clone()]), [Apop::Offered; 2]);
+        assert_eq!(apop(vec![clear, hash]), [Apop::Absent; 2]);
+        assert_eq!(apop(Vec::new()), [Apop::Absent; 2]);
     }
 
     #[test]

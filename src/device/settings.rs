@@ -5,6 +5,7 @@ use std::{path::PathBuf, str::FromStr};
 use ipnet::IpNet;
 
 use crate::{
+    device::CertificatePattern,
     model::{AccountName, Address, ByteSize, DeviceName, Secret, TlsVersion},
     smtp::{EndOfData, Mechanism},
 };
@@ -14,12 +15,16 @@ use crate::{
 pub struct DeviceSettings {
     /// `name`.
     pub name: DeviceName,
-    /// `networks`. Empty: known by its users only.
+    /// `networks`. Empty: known by its users and certificates only.
     pub networks: Vec<IpNet>,
+    /// `certificates`.
+    pub certificates: Vec<CertificatePattern>,
     /// `auth`.
     pub auth: DeviceAuth,
     /// `oldest_tls`.
     pub oldest_tls: TlsVersion,
+    /// `encryption`.
+    pub encryption: DeviceEncryption,
     /// `senders`.
     pub senders: Vec<Pattern>,
     /// `recipients`.
@@ -52,6 +57,15 @@ pub enum DeviceAuth {
     /// Offered, not asked for.
     Optional,
     /// Nothing is taken before a login.
+    Required,
+}
+
+/// `encryption = "optional" | "required"`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceEncryption {
+    /// Plaintext will do.
+    Optional,
+    /// Nothing is taken without TLS 1.2 or newer. What is older counts as plaintext.
     Required,
 }
 

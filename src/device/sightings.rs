@@ -1,111 +1,251 @@
-//! What was last seen of each device, and of clients that are none, for the administrator. In memory.
+//! All sightings: of each client of each device, and of strangers, for the administrator. In memory, within bounds.
+//!
+//! What has changed since it was last kept is handed out by [`Sightings::unkept`], as JSON under names; the daemon puts
+//! it on the disk and brings it back with [`Sightings::restore`]. A crash costs what was not yet kept, and no message.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    model::{DeviceName, MessageId, Reply, Timestamp},
-    smtp::Quirk,
+    device::{Counts, DeviceSighting, Sighting},
+    model::{DeviceName, Timestamp},
 };
 
-/// What was last seen of one device.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Sighting {
-    /// Which.
-    pub device: DeviceName,
-    /// From where it last connected or logged in.
-    pub peer: IpAddr,
-    /// When.
-    pub last_seen: Timestamp,
-    /// Messages accepted from it since the start.
-    pub messages: u64,
-    /// The last of them.
-    pub last_message: Option<(Timestamp, MessageId)>,
-    /// The last thing that it was refused, in our words.
-    pub last_refusal: Option<(Timestamp, Reply)>,
-    /// What it does against the standards.
-    pub quirks: BTreeSet<Quirk>,
-}
-
-/// A client that is no device, so that the administrator can make it one.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct StrangerSighting {
-    /// From where.
-    pub peer: IpAddr,
-    /// When it last connected.
-    pub last_seen: Timestamp,
-    /// What it was refused.
-    pub last_refusal: Option<Reply>,
-}
-
-/// Strangers remembered; the one seen longest ago makes room. As many as a person would read.
+/// Clients remembered of one device: a network of printers. The one seen longest ago makes room.
+const CLIENTS_OF_A_DEVICE: usize = 64;
+/// Clients remembered of all devices together; with what was said, each takes up to 32 KB, and 4 KB as a rule.
+const CLIENTS_LIMIT: usize = 512;
+/// Strangers remembered. As many as a person would read.
 const STRANGERS_LIMIT: usize = 64;
 
-/// All sightings. The devices are bounded by the config.
+/// All sightings.
 #[derive(Default)]
-pub(super) struct Sightings {
-    devices: Mutex<HashMap<DeviceName, Sighting>>,
-    strangers: Mutex<Vec<StrangerSighting>>,
+pub(super) struct Sightings(Mutex<Book>);
+
+#[derive(Default)]
+struct Book {
+    /// Bounded by the config.
+    devices: HashMap<DeviceName, Noted<DeviceSighting>>,
+    clients: HashMap<Whose, Noted<Sighting>>,
+    /// Names of records that are to be deleted. Bounded by what was kept.
+    forgotten: Vec<String>,
+}
+
+/// One client: an address, and the device that it is; none for a stranger.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Whose {
+    device: Option<DeviceName>,
+    peer: IpAddr,
+}
+
+/// A note, and whether the disk has it.
+struct Noted<T> {
+    note: T,
+    unkept: bool,
+    kept_once: bool,
+}
+
+/// A record that is to be kept, or, without a value, deleted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SightingRecord {
+    /// Under which it is kept.
+    pub name: String,
+    /// What to keep.
+    pub value: Option<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Record {
+    Device(DeviceSighting),
+    Client { device: Option<DeviceName>, sighting: Box<Sighting> },
 }
 
 impl Sightings {
-    /// Changes what is known of a device, which is thereby seen.
-    pub(super) fn of_device(&self, device: &DeviceName, peer: IpAddr, now: Timestamp, change: impl FnOnce(&mut Sighting)) {
-        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
-        // Looked up twice, so that the name is copied only the first time.
-        if !devices.contains_key(device) {
-            devices.insert(
-                device.clone(),
-                Sighting {
-                    device: device.clone(),
-                    peer,
-                    last_seen: now,
-                    messages: 0,
-                    last_message: None,
-                    last_refusal: None,
-                    quirks: BTreeSet::new(),
-                },
-            );
-        }
-        if let Some(sighting) = devices.get_mut(device) {
-            sighting.peer = peer;
-            sighting.last_seen = now;
-            change(sighting);
+    /// Changes what is known of a client, which is thereby seen. What it counts, its device counts too.
+    pub(super) fn note(&self, device: Option<&DeviceName>, peer: IpAddr, now: Timestamp, change: impl FnOnce(&mut Sighting)) {
+        let mut book = self.book();
+        let whose = Whose { device: device.cloned(), peer };
+        let client = book.client(&whose, now);
+        let before = client.note.counts;
+        client.note.last_seen = now;
+        client.unkept = true;
+        change(&mut client.note);
+        let more = client.note.counts.since(before);
+        if let Some(device) = device {
+            let totals = book.devices.entry(device.clone()).or_insert_with(|| Noted::new(DeviceSighting::new(device.clone(), now)));
+            totals.note.last_seen = now;
+            totals.note.counts.add(more);
+            totals.unkept = true;
         }
     }
 
-    /// Changes what is known of a stranger.
-    pub(super) fn of_stranger(&self, peer: IpAddr, now: Timestamp, change: impl FnOnce(&mut StrangerSighting)) {
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sighting = match strangers.iter().position(|s| s.peer == peer) {
-            Some(place) => strangers.remove(place),
-            None => StrangerSighting { peer, last_seen: now, last_refusal: None },
-        };
-        sighting.last_seen = now;
-        change(&mut sighting);
-        if strangers.len() >= STRANGERS_LIMIT {
-            strangers.remove(0);
-        }
-        strangers.push(sighting);
+    /// A stranger has turned out to be a device.
+    pub(super) fn forget_stranger(&self, peer: IpAddr) {
+        self.book().forget(&Whose { device: None, peer });
     }
 
-    /// Every device that was seen, by name.
-    pub(super) fn devices(&self) -> Vec<Sighting> {
-        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<Sighting> = devices.values().cloned().collect();
+    /// Every device that was seen, by name, each with its clients.
+    pub(super) fn devices(&self) -> Vec<DeviceSighting> {
+        let book = self.book();
+        let mut all: Vec<DeviceSighting> = book.devices.values().map(|totals| book.with_clients(&totals.note)).collect();
         all.sort_by(|a, b| a.device.cmp(&b.device));
         all
     }
 
     /// The strangers remembered, last seen first.
-    pub(super) fn strangers(&self) -> Vec<StrangerSighting> {
-        let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        strangers.iter().rev().cloned().collect()
+    pub(super) fn strangers(&self) -> Vec<Sighting> {
+        self.book().clients_of(None)
+    }
+
+    /// What is to be kept or deleted since the last time.
+    pub(super) fn unkept(&self) -> Vec<SightingRecord> {
+        let mut book = self.book();
+        let mut records: Vec<SightingRecord> = book.forgotten.drain(..).map(|name| SightingRecord { name, value: None }).collect();
+        for (device, totals) in book.devices.iter_mut().filter(|(_, totals)| totals.unkept) {
+            totals.keep();
+            records.push(SightingRecord::of(name_of_device(device), &Record::Device(totals.note.clone())));
+        }
+        for (whose, client) in book.clients.iter_mut().filter(|(_, client)| client.unkept) {
+            client.keep();
+            let record = Record::Client { device: whose.device.clone(), sighting: Box::new(client.note.clone()) };
+            records.push(SightingRecord::of(whose.name(), &record));
+        }
+        records
+    }
+
+    /// The disk has refused: all is to be kept anew.
+    pub(super) fn keep_again(&self) {
+        let mut book = self.book();
+        book.devices.values_mut().for_each(|totals| totals.unkept = true);
+        book.clients.values_mut().for_each(|client| client.unkept = true);
+    }
+
+    /// Takes back a record that was kept, unless it says nothing any more: then it is to be deleted.
+    pub(super) fn restore(&self, name: String, value: Value, is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool) -> Restored {
+        let mut book = self.book();
+        let Ok(record) = serde_json::from_value::<Record>(value) else {
+            book.forgotten.push(name);
+            return Restored::Unreadable;
+        };
+        match record {
+            Record::Device(totals) if is_device(&totals, &is_current) => {
+                book.devices.insert(totals.device.clone(), Noted::restored(totals));
+            }
+            Record::Client { device, sighting } if is_current(device.as_ref(), sighting.peer) => {
+                let whose = Whose { device, peer: sighting.peer };
+                book.make_room(&whose);
+                book.clients.insert(whose, Noted::restored(*sighting));
+            }
+            Record::Device(_) | Record::Client { .. } => book.forgotten.push(name),
+        }
+        Restored::Readable
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a record was good for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Restored {
+    Readable,
+    Unreadable,
+}
+
+/// A device's totals belong to no address; any will do to ask whether the device is still there.
+fn is_device(totals: &DeviceSighting, is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool) -> bool {
+    is_current(Some(&totals.device), IpAddr::from([0, 0, 0, 0]))
+}
+
+impl Book {
+    fn client(&mut self, whose: &Whose, now: Timestamp) -> &mut Noted<Sighting> {
+        if !self.clients.contains_key(whose) {
+            self.make_room(whose);
+        }
+        self.clients.entry(whose.clone()).or_insert_with(|| Noted::new(Sighting::new(whose.peer, now)))
+    }
+
+    /// Forgets whoever was seen longest ago where a newcomer would be one too many.
+    fn make_room(&mut self, newcomer: &Whose) {
+        let peers = self.clients.keys().filter(|whose| whose.device == newcomer.device).count();
+        let known = self.clients.keys().filter(|whose| whose.device.is_some()).count();
+        let limit = if newcomer.device.is_some() { CLIENTS_OF_A_DEVICE } else { STRANGERS_LIMIT };
+        let is_rival = |whose: &Whose| {
+            let too_many_of_all = newcomer.device.is_some() && whose.device.is_some() && known >= CLIENTS_LIMIT;
+            (whose.device == newcomer.device && peers >= limit) || too_many_of_all
+        };
+        let rivals = self.clients.iter().filter(|(whose, _)| is_rival(whose));
+        if let Some(oldest) = rivals.min_by_key(|(_, client)| client.note.last_seen).map(|(whose, _)| whose.clone()) {
+            self.forget(&oldest);
+        }
+    }
+
+    fn forget(&mut self, whose: &Whose) {
+        if let Some(client) = self.clients.remove(whose)
+            && client.kept_once
+        {
+            self.forgotten.push(whose.name());
+        }
+    }
+
+    fn clients_of(&self, device: Option<&DeviceName>) -> Vec<Sighting> {
+        let own = self.clients.iter().filter(|(whose, _)| whose.device.as_ref() == device);
+        let mut clients: Vec<Sighting> = own.map(|(_, client)| client.note.clone()).collect();
+        clients.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then(a.peer.cmp(&b.peer)));
+        clients
+    }
+
+    fn with_clients(&self, totals: &DeviceSighting) -> DeviceSighting {
+        DeviceSighting { clients: self.clients_of(Some(&totals.device)), ..totals.clone() }
+    }
+}
+
+impl Whose {
+    fn name(&self) -> String {
+        match &self.device {
+            Some(device) => format!("client/{}/{device}", self.peer),
+            None => format!("stranger/{}", self.peer),
+        }
+    }
+}
+
+fn name_of_device(device: &DeviceName) -> String {
+    format!("device/{device}")
+}
+
+impl<T> Noted<T> {
+    const fn new(note: T) -> Self {
+        Self { note, unkept: true, kept_once: false }
+    }
+
+    const fn restored(note: T) -> Self {
+        Self { note, unkept: false, kept_once: true }
+    }
+
+    const fn keep(&mut self) {
+        self.unkept = false;
+        self.kept_once = true;
+    }
+}
+
+impl SightingRecord {
+    fn of(name: String, record: &Record) -> Self {
+        // Plain data with names for keys: there is no way to fail.
+        Self { name, value: serde_json::to_value(record).ok() }
+    }
+}
+
+impl DeviceSighting {
+    fn new(device: DeviceName, now: Timestamp) -> Self {
+        Self { device, first_seen: now, last_seen: now, counts: Counts::default(), clients: Vec::new() }
     }
 }
 
@@ -115,28 +255,103 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn only_the_latest_strangers_are_remembered_and_the_last_comes_first() {
+    fn peer(n: u32) -> IpAddr {
+        Ipv4Addr::from(n).into()
+    }
+
+    fn at(ms: u32) -> Timestamp {
+        Timestamp::from_millis(ms.into())
+    }
+
+    fn everybody(_: Option<&DeviceName>, _: IpAddr) -> bool {
+        true
+    }
+
+    fn restored(from: &[SightingRecord]) -> Sightings {
         let sightings = Sightings::default();
-        for n in 0..100_u32 {
-            sightings.of_stranger(Ipv4Addr::from(n).into(), Timestamp::from_millis(n.into()), |_| {});
+        for SightingRecord { name, value } in from {
+            sightings.restore(name.clone(), value.clone().unwrap(), everybody);
         }
-        sightings.of_stranger(Ipv4Addr::from(50).into(), Timestamp::from_millis(1000), |_| {});
-        let strangers = sightings.strangers();
-        assert_eq!(strangers.len(), STRANGERS_LIMIT);
-        assert_eq!(strangers[0].peer, IpAddr::from(Ipv4Addr::from(50)));
-        assert_eq!(strangers[1].peer, IpAddr::from(Ipv4Addr::from(99)));
+        sightings
     }
 
     #[test]
-    fn what_is_seen_of_a_device_adds_up() {
+    fn only_the_latest_strangers_are_remembered_and_the_last_comes_first() {
         let sightings = Sightings::default();
-        let name = DeviceName::from("printers");
-        let peer = IpAddr::from(Ipv4Addr::LOCALHOST);
-        sightings.of_device(&name, peer, Timestamp::ZERO, |s| s.messages += 1);
-        sightings.of_device(&name, peer, Timestamp::from_millis(7), |s| s.messages += 1);
-        let seen = sightings.devices();
-        assert_eq!(seen.len(), 1);
-        assert_eq!((seen[0].messages, seen[0].last_seen), (2, Timestamp::from_millis(7)));
+        for n in 0..100 {
+            sightings.note(None, peer(n), at(n), |_| {});
+        }
+        sightings.note(None, peer(50), at(1000), |_| {});
+        let strangers = sightings.strangers();
+        assert_eq!(strangers.len(), STRANGERS_LIMIT);
+        assert_eq!((strangers[0].peer, strangers[1].peer), (peer(50), peer(99)));
+    }
+
+    #[test]
+    fn the_clients_of_a_device_are_bounded_and_its_totals_count_all_of_them() {
+        let sightings = Sightings::default();
+        for n in 0..100 {
+            sightings.note(Some(&"printers".into()), peer(n), at(n), |seen| seen.counts.messages += 1);
+        }
+        let devices = sightings.devices();
+        assert_eq!(devices.len(), 1);
+        assert_eq!((devices[0].clients.len(), devices[0].counts.messages), (CLIENTS_OF_A_DEVICE, 100));
+        assert_eq!((devices[0].first_seen, devices[0].last_seen, devices[0].clients[0].peer), (at(0), at(99), peer(99)));
+    }
+
+    #[test]
+    fn all_devices_together_are_bounded_too_and_strangers_take_no_place_of_theirs() {
+        let sightings = Sightings::default();
+        for n in 0..1000 {
+            sightings.note(Some(&format!("device {}", n % 50).into()), peer(n), at(n), |_| {});
+        }
+        for n in 0..1000 {
+            sightings.note(None, peer(n), at(2000 + n), |_| {});
+        }
+        assert_eq!(sightings.devices().iter().map(|device| device.clients.len()).sum::<usize>(), CLIENTS_LIMIT);
+        assert_eq!(sightings.strangers().len(), STRANGERS_LIMIT);
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_and_only_what_has_changed_is_kept_again() {
+        let sightings = Sightings::default();
+        sightings.note(Some(&"printers".into()), peer(1), at(5), |seen| seen.helo = Some("mfp1".into()));
+        sightings.note(None, peer(2), at(6), |_| {});
+        let kept = sightings.unkept();
+        assert_eq!(kept.len(), 3);
+        assert_eq!(sightings.unkept(), []);
+
+        let next = restored(&kept);
+        assert_eq!((next.devices(), next.strangers()), (sightings.devices(), sightings.strangers()));
+        assert_eq!(next.unkept(), []);
+        next.note(None, peer(2), at(7), |_| {});
+        assert_eq!(next.unkept().len(), 1);
+        next.keep_again();
+        assert_eq!(next.unkept().len(), 3);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_deleted_if_it_was_ever_kept() {
+        let sightings = Sightings::default();
+        sightings.note(None, peer(1), at(1), |_| {});
+        sightings.forget_stranger(peer(1));
+        assert_eq!(sightings.unkept(), []);
+        sightings.note(None, peer(1), at(1), |_| {});
+        sightings.unkept();
+        sightings.forget_stranger(peer(1));
+        assert_eq!(sightings.unkept(), [SightingRecord { name: "stranger/0.0.0.1".into(), value: None }]);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_or_says_nothing_any_more_is_deleted() {
+        let sightings = Sightings::default();
+        assert_eq!(sightings.restore("stranger/x".into(), Value::from(7), everybody), Restored::Unreadable);
+        let source = Sightings::default();
+        source.note(Some(&"gone".into()), peer(1), at(1), |_| {});
+        for SightingRecord { name, value } in source.unkept() {
+            assert_eq!(sightings.restore(name, value.unwrap(), |_, _| false), Restored::Readable);
+        }
+        assert!(sightings.devices().is_empty());
+        assert_eq!(sightings.unkept().iter().filter(|record| record.value.is_none()).count(), 3);
     }
 }

@@ -13,8 +13,6 @@ use governor::clock::Clock;
 
 use crate::device::{login::LoggedIn, rate::Stopwatch};
 
-/// How long it lasts. Devices send within a second of the login (Ricoh: 300 ms), save when a scan is many pages.
-const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// Addresses with an open window; each has shown a password. Beyond it nobody gets one until others have closed.
 const WINDOWS_LIMIT: usize = 4096;
 
@@ -29,14 +27,14 @@ impl Windows {
         Self { open: Mutex::default(), stopwatch: Stopwatch::start() }
     }
 
-    pub(super) fn open(&self, peer: IpAddr, login: LoggedIn) {
+    pub(super) fn open(&self, peer: IpAddr, login: LoggedIn, lasts: Duration) {
         let now = self.stopwatch.now();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= WINDOWS_LIMIT {
             open.retain(|_, (_, until)| *until > now);
         }
         if open.len() < WINDOWS_LIMIT || open.contains_key(&peer) {
-            open.insert(peer, (login, now + WINDOW));
+            open.insert(peer, (login, now + lasts));
         }
     }
 

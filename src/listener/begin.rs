@@ -6,27 +6,34 @@
 use std::{collections::BTreeSet, io};
 
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
-    device::Client,
+    device::{Client, ClientCertificate, Parting},
     listener::{
         ListenerTls, Reception,
         opening::{Beginning, Policy},
-        tls::{HANDSHAKE_TIMEOUT, HandshakeError},
+        tls::{Agreed, Encrypted, HANDSHAKE_TIMEOUT, HandshakeError},
         wire::{Transport, Wire},
     },
-    model::TlsVersion,
+    model::Recorder,
     smtp::Quirk,
 };
 
 /// A stream that is ready for the banner.
 pub(super) struct Begun<IO> {
     pub(super) wire: Wire<IO>,
-    pub(super) tls: Option<TlsVersion>,
+    pub(super) tls: Option<Secured>,
     /// What the client said before the banner.
     pub(super) early: Vec<u8>,
     pub(super) quirks: BTreeSet<Quirk>,
+}
+
+/// What a handshake has brought.
+pub(super) struct Secured {
+    pub(super) agreed: Agreed,
+    /// What the client has shown, if it was asked.
+    pub(super) certificate: Option<ClientCertificate>,
 }
 
 /// Finds out whether TLS comes first, and if so, does the handshake. None when that failed.
@@ -53,38 +60,64 @@ pub(super) async fn begin<IO: Transport + 'static>(
             Some(Begun { wire, tls: None, early, quirks })
         }
         Beginning::Tls(seen) => {
-            let tls = encrypt(reception, client, &mut wire, seen).await?;
+            let tls = match encrypt(reception, client, &mut wire, seen).await {
+                Ok(secured) => secured,
+                Err(trouble) => {
+                    part(reception, client, &trouble);
+                    return None;
+                }
+            };
             let quirks = if mode == ListenerTls::Starttls { BTreeSet::from([Quirk::EarlyTls]) } else { BTreeSet::new() };
             Some(Begun { wire, tls: Some(tls), early: Vec::new(), quirks })
         }
     }
 }
 
-/// Replaces a plain stream by an encrypted one. None when the client did not manage, or took too long.
+/// A handshake is all that there was of a connection.
+fn part(reception: &Reception, client: &Client, trouble: &str) {
+    let mut recorder = Recorder::default();
+    recorder.trouble(trouble);
+    client.note_connection(None);
+    client.note_parting(Parting {
+        helo: "",
+        tls: None,
+        mechanism: None,
+        quirks: &BTreeSet::new(),
+        dialogue: recorder.end(reception.shared().clock.now()),
+    });
+}
+
+/// Replaces a plain stream by an encrypted one. When the client did not manage, or took too long: what
+/// the administrator reads of it.
 pub(super) async fn encrypt<IO: Transport + 'static>(
     reception: &Reception,
     client: &Client,
     wire: &mut Wire<IO>,
     seen: Vec<u8>,
-) -> Option<TlsVersion> {
-    let io = wire.take_plain()?;
+) -> Result<Secured, String> {
+    let io = wire.take_plain().ok_or_else(|| "there is nothing to encrypt".to_owned())?;
     let metrics = reception.shared().metrics.receiving();
     let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
     match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
-        Ok((stream, version)) => {
-            metrics.handshakes.get_or_create(&version.into()).inc();
+        Ok(Encrypted { agreed, chain, stream }) => {
+            metrics.handshakes.get_or_create(&agreed.version.into()).inc();
+            debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
             *wire = Wire::Tls(stream);
-            Some(version)
+            let certificate = reception.tls().judge().read(&chain, reception.shared().clock.now());
+            Ok(Secured { agreed, certificate })
         }
         Err(error) => {
             metrics.handshakes_failed.inc();
-            match (client.device(), &error) {
-                (Some(device), HandshakeError::TooOld { .. }) => {
-                    warn!(device = %device.name, peer = %client.peer(), %error, "handshake refused");
+            let reason = match error {
+                HandshakeError::Refused(refusal) => client.refuse_tls(refusal),
+                HandshakeError::Broken(error) => {
+                    debug!(peer = %client.peer(), %error, "handshake failed");
+                    let reason = error.to_string();
+                    client.note_failed_handshake(&reason, None);
+                    reason
                 }
-                (Some(_) | None, _) => debug!(peer = %client.peer(), %error, "handshake failed"),
-            }
-            None
+            };
+            Err(format!("the TLS handshake failed: {reason}"))
         }
     }
 }

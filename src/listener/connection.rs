@@ -7,7 +7,7 @@
 //! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
 //! by `intake`.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, sync::Arc};
 
 use tokio::{
     io::AsyncWriteExt,
@@ -17,20 +17,21 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
-    device::Client,
+    device::{Client, Parting},
     listener::{
         ListenerTls, Reception,
-        begin::{begin, encrypt},
+        begin::{Secured, begin, encrypt},
         hello::{self, Opening},
         input::Input,
         intake::Intake,
-        patience::{Patience, Standing},
+        patience::{Patience, STRANGER_SILENCE, Standing},
         slots::Slot,
-        trouble,
+        tls::Agreed,
+        trouble::told,
         wire::{Transport, Wire},
     },
-    model::{TlsVersion, Via},
-    smtp::{Action, Answer, Login, Question, Quirk, Session, StartTls, reply},
+    model::{Reply, Timestamp, TlsVersion, Via},
+    smtp::{Action, Answer, Login, Question, Quirk, Session, SessionSettings, StartTls, reply},
     spool::Committed,
 };
 
@@ -44,9 +45,10 @@ pub(super) struct Connection<IO> {
     stop: watch::Receiver<bool>,
     /// The session has been told of it; a message in progress is then read on as ever.
     stopping: bool,
+    begun: Timestamp,
     wire: Wire<IO>,
     input: Input,
-    tls: Option<TlsVersion>,
+    tls: Option<Agreed>,
     session: Session<Committed>,
     message: Option<Intake>,
 }
@@ -69,15 +71,28 @@ impl<IO: Transport + 'static> Connection<IO> {
         io: IO,
         stop: watch::Receiver<bool>,
     ) -> Option<Self> {
-        let begun = begin(&reception, &client, mode, io).await?;
+        let mut begun = begin(&reception, &client, mode, io).await?;
+        let (tls, certificate) = begun.tls.map_or((None, None), |secured| (Some(secured.agreed), secured.certificate));
         let starttls = match mode {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
         };
-        client.note_connection();
+        let (client, slot) = match certificate {
+            None => (client, slot),
+            Some(shown) => present(client.certified(&shown), slot, &mut begun.wire).await?,
+        };
+        client.note_connection(tls.map(Agreed::sighting));
         client.note_quirks(&begun.quirks);
-        let session = Session::new(client.session_settings(starttls, begun.tls), begun.tls, rand::random());
+        let mut session = {
+            let version = tls.map(|agreed| agreed.version);
+            Session::new(client.session_settings(starttls, version), version, rand::random())
+        };
+        if let Some(agreed) = tls {
+            session.recorder().open_with(&agreed.to_string());
+        }
+        let now = reception.shared().clock.now();
         Some(Self {
+            begun: now,
             reception,
             client,
             slot,
@@ -87,7 +102,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             stopping: false,
             wire: begun.wire,
             input: Input::new(begun.early),
-            tls: begun.tls,
+            tls,
             session,
             message: None,
         })
@@ -159,6 +174,7 @@ impl<IO: Transport + 'static> Connection<IO> {
                 debug!(peer = %self.client.peer(), "TLS after the banner; the next connection is waited for");
                 self.reception.habits().note_late_tls(self.client.peer());
                 self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
+                self.session.recorder().trouble("TLS where a command should be; the next connection is waited for");
                 Action::Close
             }
             Event::Octets => self.advance(),
@@ -211,14 +227,25 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Some(version) = encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await else {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        let Secured { agreed, certificate } = match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
+            Ok(secured) => secured,
+            Err(trouble) => {
+                self.session.recorder().trouble(&trouble);
+                return Ok(Action::Close);
+            }
         };
-        self.tls = Some(version);
+        self.session.recorder().remark(&agreed.to_string());
+        self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
-        self.client = self.reception.shared().devices.identify(self.client.peer());
+        let forgotten = self.reception.shared().devices.identify(self.client.peer());
+        let known = match certificate {
+            Some(shown) => forgotten.certified(&shown),
+            None => forgotten,
+        };
+        known.note_change(&self.client, self.tls.map(Agreed::sighting));
+        self.client = known;
         let answer = match self.slot.pass_to(&self.client) {
-            Ok(()) => Answer::TlsStarted { version, settings: self.client.session_settings(self.starttls, self.tls) },
+            Ok(()) => Answer::TlsStarted { version: agreed.version, settings: self.settings() },
             Err(reply) => Answer::Refuse(reply),
         };
         Ok(self.answered(answer))
@@ -227,10 +254,11 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn decide(&mut self, question: Question) -> Answer<Committed> {
         let verdict = match question {
             Question::Login(login) => return self.log_in(login).await,
-            Question::Sender { sender, size } => self.client.permit_sender(&sender, size).and_then(|()| {
-                let admitted = self.reception.shared().spool.admits(size);
-                admitted.map_err(|error| trouble::told(&error))
-            }),
+            Question::Sender { sender, size } => {
+                let known = self.look_for_pop_login().and_then(|()| self.client.permit_tls(self.version()));
+                let permitted = known.and_then(|()| self.client.permit_sender(&sender, size));
+                permitted.and_then(|()| self.reception.shared().spool.admits(size).map_err(|error| told(&error)))
+            }
             Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
         };
         match verdict {
@@ -239,8 +267,25 @@ impl<IO: Transport + 'static> Connection<IO> {
         }
     }
 
+    /// A login by POP counts for connections that were there before it, too.
+    fn look_for_pop_login(&mut self) -> Result<(), Reply> {
+        let Some(client) = self.client.after_pop() else {
+            return Ok(());
+        };
+        client.permit_tls(self.version())?;
+        self.slot.pass_to(&client)?;
+        client.note_change(&self.client, self.tls.map(Agreed::sighting));
+        self.client = client;
+        let settings = self.settings();
+        self.session.adopt(settings);
+        Ok(())
+    }
+
     async fn log_in(&mut self, login: Login) -> Answer<Committed> {
-        let permit = self.reception.login_permit().await;
+        if let Err(reply) = self.client.permit_tls(self.version()) {
+            return Answer::Refuse(reply);
+        }
+        let permit = self.reception.login_permit(&self.client).await;
         let client = self.client.clone();
         let verified = tokio::task::spawn_blocking(move || client.log_in(&login)).await;
         drop(permit);
@@ -253,11 +298,11 @@ impl<IO: Transport + 'static> Connection<IO> {
                 return Answer::Refuse(reply::LOCAL_ERROR);
             }
         };
-        if let Err(reply) = self.slot.pass_to(&client) {
+        if let Err(reply) = client.permit_tls(self.version()).and_then(|()| self.slot.pass_to(&client)) {
             return Answer::Refuse(reply);
         }
         self.client = client;
-        Answer::LoggedIn { user, settings: self.client.session_settings(self.starttls, self.tls) }
+        Answer::LoggedIn { user, settings: self.settings() }
     }
 
     async fn write_body(&mut self) -> Action {
@@ -276,7 +321,7 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn commit(&mut self) -> Action {
         self.input.shrink();
         let answer = match self.message.take() {
-            Some(message) => match message.commit(self.reception.shared(), &self.client, self.tls).await {
+            Some(message) => match message.commit(self.reception.shared(), &self.client, self.version()).await {
                 Ok(committed) => Answer::Accepted(committed),
                 Err(reply) => Answer::Refuse(reply),
             },
@@ -285,12 +330,21 @@ impl<IO: Transport + 'static> Connection<IO> {
         self.answered(answer)
     }
 
+    /// What the session offers this client, as things stand.
+    fn settings(&self) -> Arc<SessionSettings> {
+        self.client.session_settings(self.starttls, self.version())
+    }
+
+    fn version(&self) -> Option<TlsVersion> {
+        self.tls.map(|agreed| agreed.version)
+    }
+
     fn via(&self) -> Via {
         Via {
             peer: Some(self.client.peer()),
             helo: self.session.helo().to_owned(),
             esmtp: self.session.is_esmtp(),
-            tls: self.tls,
+            tls: self.version(),
             user: self.client.user().map(str::to_owned),
         }
     }
@@ -309,10 +363,32 @@ impl<IO: Transport + 'static> Connection<IO> {
         if let Some(message) = self.message.take() {
             message.break_off(self.reception.shared(), &self.client);
         }
-        self.client.note_quirks(self.session.quirks());
+        match &ended {
+            Ok(()) => {}
+            // An alert, as a rule: the device does not like our certificate.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => self.session.recorder().trouble(&format!("cut off: {error}")),
+            Err(error) => self.session.recorder().remark(&format!("cut off: {error}")),
+        }
+        let (mechanism, dialogue) = (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
+        let (helo, tls, quirks) = (self.session.helo(), self.tls.map(Agreed::sighting), self.session.quirks());
+        self.client.note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
         match ended {
             Ok(()) => debug!(peer = %self.client.peer(), "closed"),
             Err(error) => debug!(peer = %self.client.peer(), %error, "cut off"),
+        }
+    }
+}
+
+/// Its certificate may have made it another device, which may have no place left.
+async fn present<IO: Transport>(client: Client, mut slot: Slot, wire: &mut Wire<IO>) -> Option<(Client, Slot)> {
+    match slot.pass_to(&client) {
+        Ok(()) => Some((client, slot)),
+        Err(reply) => {
+            debug!(peer = %client.peer(), %reply, "connection refused");
+            // Whether it hears of it or not, it is not served.
+            let _unheard = timeout(STRANGER_SILENCE, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
+            let _unheard = timeout(STRANGER_SILENCE, wire.shutdown()).await;
+            None
         }
     }
 }

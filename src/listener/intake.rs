@@ -61,7 +61,7 @@ impl Intake {
         let metrics = shared.metrics.receiving();
         metrics.messages_accepted.inc();
         metrics.message_bytes.inc_by(size);
-        client.note_message(id);
+        client.note_message(id, size);
         client.note_quirks(&self.inspection.quirks());
         info!(
             %id,
@@ -71,6 +71,8 @@ impl Intake {
             recipients = self.recipients,
             size,
             tls = tls.map(TlsVersion::as_str),
+            user = client.user(),
+            certificate = client.certificate(),
             ms = self.begun.elapsed().as_millis(),
             "accepted"
         );

@@ -16,14 +16,20 @@ use openssl::{
     pkey::{PKey, Private},
     provider::Provider,
     rsa::Rsa,
-    ssl::{Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslOptions, SslSessionCacheMode, SslVersion},
-    x509::{X509, X509NameBuilder, extension::SubjectAlternativeName},
+    ssl::{
+        self, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode,
+        SslVersion,
+    },
+    x509::{X509, X509NameBuilder, X509Ref, extension::SubjectAlternativeName},
 };
+use rustls_pki_types::CertificateDer;
 use tokio_openssl::SslStream;
 
 use crate::{
+    device::TlsRefusal,
     listener::{
-        ListenerError, TlsSettings, certificate,
+        ClientCertificates, ListenerError, TlsSettings, certificate,
+        tls::{Agreed, Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -38,6 +44,9 @@ const ANY_CIPHER: &str = "ALL:!aNULL:@SECLEVEL=0";
 /// The level is 0 for SHA-1 signatures in the handshake, which hellos of that age ask for.
 const TLS12_CIPHER: &str = "HIGH:!aNULL:!3DES:@SECLEVEL=0";
 
+/// `SSL_R_NO_SHARED_CIPHER`, which the crate does not name.
+const NO_SHARED_CIPHER: i32 = 193;
+
 /// The most that the oldest devices compute with; smaller keys can be configured.
 const RSA_BITS: u32 = 2048;
 
@@ -45,6 +54,7 @@ const RSA_BITS: u32 = 2048;
 pub(super) struct Legacy {
     any: SslContext,
     tls12: SslContext,
+    clients: ClientCertificates,
     /// RC4 is only there while this is loaded.
     _providers: [Provider; 2],
 }
@@ -61,7 +71,7 @@ impl Legacy {
         let providers = [Provider::try_load(None, "legacy", true).map_err(failed)?, Provider::load(None, "default").map_err(failed)?];
         let any = context(&certificate, &key, ANY_CIPHER, SslVersion::SSL3).map_err(failed)?;
         let tls12 = context(&certificate, &key, TLS12_CIPHER, SslVersion::TLS1_2).map_err(failed)?;
-        Ok(Self { any, tls12, _providers: providers })
+        Ok(Self { any, tls12, clients: settings.clients.clone(), _providers: providers })
     }
 
     /// Does the handshake, with nothing below `oldest`.
@@ -69,15 +79,23 @@ impl Legacy {
         &self,
         io: Replay<IO>,
         oldest: TlsVersion,
-    ) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
+        offered: TlsVersion,
+    ) -> Result<Encrypted, HandshakeError> {
         let context = if oldest.is_secure() { &self.tls12 } else { &self.any };
-        let mut ssl = Ssl::new(context)?;
-        ssl.set_min_proto_version(Some(to_openssl(oldest)))?;
-        let mut stream = SslStream::new(ssl, io)?;
-        Pin::new(&mut stream).accept().await.map_err(io::Error::other)?;
+        let mut ssl = Ssl::new(context).map_err(io::Error::other)?;
+        ssl.set_min_proto_version(Some(to_openssl(oldest))).map_err(io::Error::other)?;
+        // Below TLS 1.2 nothing proves anything, and firmware of that age stumbles over the question.
+        if offered.is_secure() && self.clients != ClientCertificates::Ignored {
+            // Any will do here, as in `client_certificate`, which judges it.
+            ssl.set_verify_callback(SslVerifyMode::PEER, |_verified, _chain| true);
+        }
+        let mut stream = SslStream::new(ssl, io).map_err(io::Error::other)?;
+        Pin::new(&mut stream).accept().await.map_err(|error| told(error, oldest))?;
         let version = stream.ssl().version2().and_then(from_openssl);
         let version = version.ok_or_else(|| io::Error::other("OpenSSL agreed on a version that we do not know"))?;
-        Ok((Box::new(stream), version))
+        let cipher = stream.ssl().current_cipher().map_or("", |cipher| cipher.standard_name().unwrap_or(cipher.name()));
+        let chain = if version.is_secure() { chain(stream.ssl()).map_err(io::Error::other)? } else { Vec::new() };
+        Ok(Encrypted { agreed: Agreed { version, cipher }, chain, stream: Box::new(stream) })
     }
 }
 
@@ -131,6 +149,22 @@ fn self_signed(hostname: &str, key: &PKey<Private>) -> Result<X509, ErrorStack> 
     builder.append_extension(names)?;
     builder.sign(key, MessageDigest::sha1())?;
     Ok(builder.build())
+}
+
+/// The client's certificate, then those that came with it.
+fn chain(ssl: &SslRef) -> Result<Vec<CertificateDer<'static>>, ErrorStack> {
+    let own = ssl.peer_certificate().map(|own| own.to_der()).transpose()?;
+    let others = ssl.peer_cert_chain().into_iter().flatten().map(X509Ref::to_der);
+    own.map(Ok).into_iter().chain(others).map(|der| der.map(CertificateDer::from)).collect()
+}
+
+/// OpenSSL has sent the alert; the administrator is to know that a setting would have helped.
+fn told(error: ssl::Error, oldest: TlsVersion) -> HandshakeError {
+    let no_cipher = |stack: &ErrorStack| stack.errors().iter().any(|error| error.reason_code() == NO_SHARED_CIPHER);
+    if oldest.is_secure() && error.ssl_error().is_some_and(no_cipher) {
+        return HandshakeError::Refused(TlsRefusal::OldCiphers);
+    }
+    HandshakeError::Broken(io::Error::other(error))
 }
 
 const fn to_openssl(version: TlsVersion) -> SslVersion {

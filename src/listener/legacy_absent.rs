@@ -5,6 +5,7 @@ use std::io;
 use crate::{
     listener::{
         ListenerError, TlsSettings,
+        tls::{Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -33,7 +34,8 @@ impl Legacy {
         &self,
         _io: Replay<IO>,
         _oldest: TlsVersion,
-    ) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
-        Err(io::ErrorKind::Unsupported.into())
+        _offered: TlsVersion,
+    ) -> Result<Encrypted, HandshakeError> {
+        Err(io::Error::from(io::ErrorKind::Unsupported).into())
     }
 }

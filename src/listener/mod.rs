@@ -12,6 +12,7 @@
 //! - `patience`: how long a client is waited for
 //! - `hello`: what a ClientHello offers, from its bytes alone
 //! - `tls`: the library that suits the hello; `legacy`: OpenSSL for the old ones; `certificate`: that of the first start
+//! - `client_certificate`: what clients show
 //! - `wire`: the byte stream, plain or encrypted
 //! - `error`: [`ListenerError`], why devices cannot be served at all
 //! - `trouble`: our own trouble, as the device is told of it
@@ -19,6 +20,7 @@
 mod accept;
 mod begin;
 mod certificate;
+mod client_certificate;
 mod connection;
 mod error;
 pub(crate) mod hello;
@@ -42,7 +44,7 @@ mod wire;
 pub use accept::Listener;
 pub use error::ListenerError;
 pub use reception::{Receiving, Reception};
-pub use settings::{ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
+pub use settings::{ClientCertificates, ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
 pub use tls::Tls;
 
 #[cfg(test)]

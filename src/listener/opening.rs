@@ -34,7 +34,7 @@ enum Habit {
 }
 
 /// How a port without a fixed beginning is opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Policy {
     /// `tls = "auto"`: TLS is as good as plaintext.
     Wait,
@@ -51,9 +51,10 @@ pub(super) enum Beginning {
     Plain(Vec<u8>),
 }
 
-/// What the clients of all listeners do.
+/// What the clients of all listeners do, on ports of either policy: one address may be a computer with many programs, each
+/// set to the port that it needs.
 #[derive(Default)]
-pub(super) struct Habits(Mutex<HashMap<IpAddr, Habit>>);
+pub(super) struct Habits(Mutex<HashMap<(IpAddr, Policy), Habit>>);
 
 impl Habits {
     /// Waits as long as this client's past asks for, and remembers what it did.
@@ -74,22 +75,24 @@ impl Habits {
             Opening::NoTls => false,
         };
         if begins_with_tls {
-            self.note(peer, Habit::Tls);
+            self.note(peer, policy, Habit::Tls);
             Ok(Beginning::Tls(seen))
         } else {
-            self.note(peer, Habit::Plain);
+            self.note(peer, policy, Habit::Plain);
             Ok(Beginning::Plain(seen))
         }
     }
 
     /// After the banner, a client turned out to speak TLS: next time it is waited for.
     pub(super) fn note_late_tls(&self, peer: IpAddr) {
-        self.note(peer, Habit::Tls);
+        for policy in [Policy::Wait, Policy::Glance] {
+            self.note(peer, policy, Habit::Tls);
+        }
     }
 
     fn wait(&self, peer: IpAddr, policy: Policy) -> Duration {
         let habits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (habits.get(&peer), policy) {
+        match (habits.get(&(peer, policy)), policy) {
             (Some(Habit::Tls), _) => WAIT_FOR_TLS,
             (Some(Habit::Both), _) | (None, Policy::Wait) => WAIT_FOR_THE_UNKNOWN,
             (None, Policy::Glance) => GLANCE,
@@ -97,12 +100,13 @@ impl Habits {
         }
     }
 
-    fn note(&self, peer: IpAddr, seen: Habit) {
+    fn note(&self, peer: IpAddr, policy: Policy, seen: Habit) {
+        let key = (peer, policy);
         let mut habits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if habits.len() >= ADDRESSES_LIMIT && !habits.contains_key(&peer) {
+        if habits.len() >= ADDRESSES_LIMIT && !habits.contains_key(&key) {
             habits.clear();
         }
-        let habit = habits.entry(peer).or_insert(seen);
+        let habit = habits.entry(key).or_insert(seen);
         if *habit != seen {
             *habit = Habit::Both;
         }
@@ -146,6 +150,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_a_client_does_on_a_starttls_port_says_nothing_of_an_automatic_one() {
+        let habits = Habits::default();
+        check(&habits, Policy::Glance, b"", plain(), GLANCE).await;
+        check(&habits, Policy::Wait, BROKEN_HELLO, tls(), Duration::ZERO).await;
+        check(&habits, Policy::Glance, b"", plain(), Duration::ZERO).await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_that_talks_before_the_banner_loses_nothing() {
         let early = b"EHLO printer\r\n";
         check(&Habits::default(), Policy::Wait, early, Beginning::Plain(early.to_vec()), Duration::ZERO).await;
@@ -179,7 +191,7 @@ mod tests {
     async fn no_more_addresses_are_remembered_than_the_bound_says() {
         let habits = Habits::default();
         for n in 0..10_000_u32 {
-            habits.note(Ipv4Addr::from(n).into(), Habit::Plain);
+            habits.note(Ipv4Addr::from(n).into(), Policy::Wait, Habit::Plain);
         }
         assert!(habits.0.lock().unwrap().len() <= ADDRESSES_LIMIT);
     }

@@ -3,21 +3,22 @@
 //! # Failure
 //! As `connection`: it ends by itself and reports to nobody.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
 use tracing::{debug, error};
 
 use crate::{
-    device::Client,
+    device::{Client, Parting},
     listener::{
         ListenerTls, Reception,
-        begin::begin,
+        begin::{begin, encrypt},
         input::Input,
         slots::Slot,
+        tls::Agreed,
         wire::{Transport, Wire},
     },
-    pop::{PopAction, PopAnswer, PopLogin, PopSession},
+    pop::{PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
 };
 
 /// RFC 1939 3 asks for ten minutes, for people who read their mail. A device logs in and is done.
@@ -35,8 +36,16 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     let Some(begun) = begin(reception, client, mode, io).await else {
         return;
     };
-    let session = PopSession::new(&reception.shared().hostname, rand::random());
-    let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early) };
+    let tls = begun.tls.map(|secured| secured.agreed);
+    let stls = match (mode, tls) {
+        (ListenerTls::Starttls | ListenerTls::Auto, None) => Stls::Offered,
+        (ListenerTls::Starttls | ListenerTls::Auto, Some(_)) | (ListenerTls::None | ListenerTls::Implicit, _) => Stls::Absent,
+    };
+    client.note_connection(tls.map(Agreed::sighting));
+    client.note_quirks(&begun.quirks);
+    let began = reception.shared().clock.now();
+    let session = PopSession::new(&reception.shared().hostname, PopOffer { apop: client.apop(), stls }, rand::random());
+    let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early), tls };
     let ended = tokio::select! {
         ended = connection.serve() => ended,
         // A login that is cut off is tried again.
@@ -46,6 +55,12 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
         Ok(()) => debug!(peer = %client.peer(), "POP closed"),
         Err(error) => debug!(peer = %client.peer(), %error, "POP cut off"),
     }
+    let tls = connection.tls.map(Agreed::sighting);
+    let recorder = connection.session.recorder();
+    let (mechanism, dialogue) = (recorder.mechanism(), recorder.end(began));
+    // After a login it is known by its user.
+    let client = reception.shared().devices.identify(client.peer());
+    client.note_parting(Parting { helo: "", tls, mechanism, quirks: &BTreeSet::new(), dialogue });
     drop(slot);
 }
 
@@ -55,9 +70,10 @@ struct PopConnection<'a, IO> {
     session: PopSession,
     wire: Wire<IO>,
     input: Input,
+    tls: Option<Agreed>,
 }
 
-impl<IO: Transport> PopConnection<'_, IO> {
+impl<IO: Transport + 'static> PopConnection<'_, IO> {
     async fn serve(&mut self) -> io::Result<()> {
         loop {
             let step = self.session.advance(self.input.unused());
@@ -72,6 +88,21 @@ impl<IO: Transport> PopConnection<'_, IO> {
                     if read.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
                         return Ok(());
                     }
+                }
+                PopAction::StartTls => {
+                    self.send_replies().await?;
+                    self.input.forget();
+                    match encrypt(self.reception, self.client, &mut self.wire, Vec::new()).await {
+                        Ok(secured) => {
+                            self.session.recorder().remark(&secured.agreed.to_string());
+                            self.tls = Some(secured.agreed);
+                        }
+                        Err(trouble) => {
+                            self.session.recorder().trouble(&trouble);
+                            return Err(io::ErrorKind::ConnectionAborted.into());
+                        }
+                    }
+                    self.session.tls_started();
                 }
                 PopAction::Verify(login) => {
                     let answer = self.verify(login).await;
@@ -97,9 +128,9 @@ impl<IO: Transport> PopConnection<'_, IO> {
     }
 
     async fn verify(&mut self, login: PopLogin) -> PopAnswer {
-        let permit = self.reception.login_permit().await;
-        let client = self.client.clone();
-        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login)).await;
+        let permit = self.reception.login_permit(self.client).await;
+        let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
+        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, window)).await;
         drop(permit);
         verified.unwrap_or_else(|broken| {
             self.reception.shared().metrics.receiving().session_panics.inc();

@@ -11,7 +11,7 @@ use tracing::{debug, error, warn};
 
 use crate::{
     clock::Clock,
-    device::Devices,
+    device::{Client, Devices},
     listener::{
         ListenerSettings, ListenerTls, Protocol, ReceivingLimits, Tls, connection::Connection, opening::Habits, pop_connection::serve_pop,
         slots::Slots,
@@ -21,8 +21,10 @@ use crate::{
     spool::Spool,
 };
 
-/// Logins verified at once. Argon2 takes 19 MiB each by default.
+/// Logins verified at once. Argon2 takes 19 MiB and some ten milliseconds of a processor each by default.
 const LOGINS_AT_ONCE: usize = 2;
+/// Of those, strangers' logins: however many of them guess, a device's login is not behind them.
+const STRANGERS_LOGINS_AT_ONCE: usize = 1;
 
 /// What every connection shares.
 #[derive(Clone)]
@@ -53,6 +55,13 @@ struct Inner {
     slots: Slots,
     habits: Habits,
     logins: Semaphore,
+    logins_of_strangers: Semaphore,
+}
+
+/// The right to verify a login, held as long as that takes.
+pub(super) struct LoginPermit<'a> {
+    _stranger: Option<SemaphorePermit<'a>>,
+    _any: Option<SemaphorePermit<'a>>,
 }
 
 impl Reception {
@@ -60,7 +69,14 @@ impl Reception {
     #[must_use]
     pub fn new(receiving: Receiving, tls: Tls) -> Self {
         let slots = Slots::new(receiving.limits, receiving.metrics.clone());
-        Self(Arc::new(Inner { receiving, tls, slots, habits: Habits::default(), logins: Semaphore::new(LOGINS_AT_ONCE) }))
+        Self(Arc::new(Inner {
+            receiving,
+            tls,
+            slots,
+            habits: Habits::default(),
+            logins: Semaphore::new(LOGINS_AT_ONCE),
+            logins_of_strangers: Semaphore::new(STRANGERS_LOGINS_AT_ONCE),
+        }))
     }
 
     pub(super) fn shared(&self) -> &Receiving {
@@ -79,9 +95,14 @@ impl Reception {
         &self.0.habits
     }
 
-    /// Waits for its turn to verify a login. The semaphore is never closed, so there is always a permit.
-    pub(super) async fn login_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.logins.acquire().await.ok()
+    /// Waits for this client's turn to verify a login. Those that wait are bounded by the places of `slots`.
+    pub(super) async fn login_permit(&self, client: &Client) -> LoginPermit<'_> {
+        // The semaphores are never closed, so there is always a permit.
+        let stranger = match client.device() {
+            Some(_) => None,
+            None => self.0.logins_of_strangers.acquire().await.ok(),
+        };
+        LoginPermit { _stranger: stranger, _any: self.0.logins.acquire().await.ok() }
     }
 }
 
@@ -114,7 +135,10 @@ impl Reception {
             Err(reply) => {
                 metrics.connections_refused.inc();
                 match client.device() {
-                    Some(device) => warn!(device = %device.name, peer = %client.peer(), %reply, "connection refused"),
+                    Some(device) => {
+                        warn!(device = %device.name, peer = %client.peer(), %reply, "connection refused");
+                        client.note_turned_away(&reply);
+                    }
                     None => debug!(peer = %client.peer(), %reply, "connection refused"),
                 }
                 turn_away(&stream, &reply, settings);

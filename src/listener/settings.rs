@@ -19,7 +19,7 @@ pub struct ListenerSettings {
 pub enum Protocol {
     /// Takes mail.
     Smtp,
-    /// Takes logins of devices that know POP before SMTP and no AUTH. Without STLS (RFC 2595).
+    /// Takes logins of devices that know POP before SMTP and no AUTH.
     Pop3,
 }
 
@@ -44,10 +44,24 @@ pub struct TlsSettings {
     pub files: Option<(PathBuf, PathBuf)>,
     /// `legacy_certificate` and `legacy_key`, PEM, for TLS below 1.2; none makes one that is signed with SHA-1.
     pub legacy_files: Option<(PathBuf, PathBuf)>,
+    /// `client_ca`, and whether any device has `certificates`.
+    pub clients: ClientCertificates,
     /// `data_dir`.
     pub data_dir: PathBuf,
     /// `hostname`, for the certificate's name.
     pub hostname: String,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientCertificates {
+    /// No: no device is known by one, and some stumble over the question.
+    Ignored,
+    /// Yes, and none is required.
+    Asked {
+        /// `client_ca`, PEM: who vouches for their names.
+        ca: Option<PathBuf>,
+    },
 }
 
 /// Bounds on what clients can make us hold, each with its reason in `docs/limits.md`.
@@ -61,4 +75,6 @@ pub struct ReceivingLimits {
     pub command_timeout: Duration,
     /// Silence inside the text: scanners think between pages.
     pub data_timeout: Duration,
+    /// How long an address may send after a login by POP.
+    pub pop_window: Duration,
 }

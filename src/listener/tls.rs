@@ -19,8 +19,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    device::{TlsRefusal, TlsSighting},
     listener::{
-        ListenerError, TlsSettings, certificate,
+        ClientCertificates, ListenerError, TlsSettings, certificate,
+        client_certificate::{AnyClient, Judge},
         hello::{self, Ciphers, Offer, Opening},
         legacy::{self, Legacy},
         wire::{Replay, Transport},
@@ -38,6 +40,7 @@ pub struct Tls {
     shown: Arc<Shown>,
     config: Arc<ServerConfig>,
     legacy: Arc<Legacy>,
+    judge: Arc<Judge>,
 }
 
 /// The certificate that is shown to whoever asks now.
@@ -64,12 +67,16 @@ impl Tls {
     pub fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let shown = Arc::new(Shown(RwLock::new(Arc::new(certified(settings, &provider)?))));
-        let config = ServerConfig::builder_with_provider(provider)
+        let judge = Arc::new(Judge::load(&settings.clients, &provider)?);
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS12, &rustls::version::TLS13])
-            .map_err(|error| ListenerError::tls("set up TLS with", &settings.data_dir, &error))?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::<Shown>::clone(&shown));
-        Ok(Self { settings: Arc::new(settings.clone()), shown, config: Arc::new(config), legacy: Arc::new(Legacy::load(settings)?) })
+            .map_err(|error| ListenerError::tls("set up TLS with", &settings.data_dir, &error))?;
+        let config = match settings.clients {
+            ClientCertificates::Ignored => config.with_no_client_auth(),
+            ClientCertificates::Asked { .. } => config.with_client_cert_verifier(Arc::new(AnyClient(provider))),
+        };
+        let config = Arc::new(config.with_cert_resolver(Arc::<Shown>::clone(&shown)));
+        Ok(Self { settings: Arc::new(settings.clone()), shown, config, legacy: Arc::new(Legacy::load(settings)?), judge })
     }
 
     /// Reads the files again, for connections from now on. On an error the old certificate stays, and that of the
@@ -79,8 +86,14 @@ impl Tls {
     /// As [`Tls::load`].
     pub fn reload(&self) -> Result<(), ListenerError> {
         let fresh = Arc::new(certified(&self.settings, self.config.crypto_provider())?);
+        self.judge.reload()?;
         *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
+    }
+
+    /// Who vouches for what clients show.
+    pub(super) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     /// Does the handshake over a transport of which `seen` has been read already. Nothing older than `oldest` is served.
@@ -89,7 +102,7 @@ impl Tls {
         mut io: IO,
         mut seen: Vec<u8>,
         oldest: TlsVersion,
-    ) -> Result<(Box<dyn Transport>, TlsVersion), HandshakeError> {
+    ) -> Result<Encrypted, HandshakeError> {
         let choice = match sniff(&mut io, &mut seen).await? {
             Opening::Hello(offer) => choose(offer, oldest),
             Opening::Incomplete => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -98,24 +111,56 @@ impl Tls {
         };
         match choice {
             Choice::Rustls => Ok(self.accept_modern(Replay::new(seen, io)).await?),
-            Choice::Legacy => Ok(self.legacy.accept(Replay::new(seen, io), oldest).await?),
-            Choice::Refuse(offered) => {
+            Choice::Legacy(offered) => self.legacy.accept(Replay::new(seen, io), oldest, offered).await,
+            Choice::Refuse(refusal) => {
                 // The refusal stands whether or not the client hears of it.
-                let _unheard = io.write_all(&alert(offered)).await;
+                let _unheard = io.write_all(&alert(refusal)).await;
                 let _unheard = io.shutdown().await;
-                Err(HandshakeError::TooOld { offered: offered.map_or("ssl2", TlsVersion::as_str), oldest: oldest.as_str() })
+                Err(HandshakeError::Refused(refusal))
             }
         }
     }
 
-    async fn accept_modern<IO: Transport + 'static>(&self, io: Replay<IO>) -> io::Result<(Box<dyn Transport>, TlsVersion)> {
+    async fn accept_modern<IO: Transport + 'static>(&self, io: Replay<IO>) -> io::Result<Encrypted> {
         let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(io).await?;
-        let version = match stream.get_ref().1.protocol_version() {
+        let session = stream.get_ref().1;
+        let version = match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
             // The config admits these two alone.
             _ => TlsVersion::Tls12,
         };
-        Ok((Box::new(stream), version))
+        let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+        let chain = session.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
+        Ok(Encrypted { agreed: Agreed { version, cipher }, chain, stream: Box::new(stream) })
+    }
+}
+
+/// A stream below TLS, whichever library does it.
+pub(super) struct Encrypted {
+    pub(super) agreed: Agreed,
+    /// What the client has shown, its own first. Never below TLS 1.2.
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) stream: Box<dyn Transport>,
+}
+
+/// What a handshake has agreed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Agreed {
+    pub(super) version: TlsVersion,
+    /// The suite's name, as the library has it: `TLS_RSA_WITH_3DES_EDE_CBC_SHA`.
+    pub(super) cipher: &'static str,
+}
+
+impl Agreed {
+    /// As it is remembered.
+    pub(super) fn sighting(self) -> TlsSighting {
+        TlsSighting { version: self.version, cipher: self.cipher.to_owned() }
+    }
+}
+
+impl fmt::Display for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.version.as_str(), self.cipher)
     }
 }
 
@@ -126,13 +171,8 @@ pub(super) enum HandshakeError {
     #[error(transparent)]
     Broken(#[from] io::Error),
     /// Its best is not good enough for its `oldest_tls`, or for this build.
-    #[error("it offers {offered} at best, and oldest_tls is {oldest}")]
-    TooOld {
-        /// What it offers.
-        offered: &'static str,
-        /// What it may use.
-        oldest: &'static str,
-    },
+    #[error("too old")]
+    Refused(TlsRefusal),
 }
 
 /// Reads on until the first bytes say what they are. At the end of input, what is incomplete stays so.
@@ -153,31 +193,37 @@ pub(super) async fn sniff<IO: Transport>(io: &mut IO, seen: &mut Vec<u8>) -> io:
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Choice {
     Rustls,
-    Legacy,
-    Refuse(Option<TlsVersion>),
+    /// With the best version that it offers.
+    Legacy(TlsVersion),
+    Refuse(TlsRefusal),
 }
 
 fn choose(offer: Offer, oldest: TlsVersion) -> Choice {
     let Some(highest) = offer.highest else {
-        return Choice::Refuse(None);
+        return Choice::Refuse(TlsRefusal::TooOld(None));
     };
     match offer.ciphers {
         Ciphers::Modern if highest.is_secure() => Choice::Rustls,
-        Ciphers::Modern | Ciphers::Old if highest < oldest => Choice::Refuse(Some(highest)),
-        Ciphers::Modern | Ciphers::Old if legacy::PRESENT => Choice::Legacy,
+        Ciphers::Modern | Ciphers::Old if highest < oldest => Choice::Refuse(TlsRefusal::TooOld(Some(highest))),
+        Ciphers::Modern | Ciphers::Old if legacy::PRESENT => Choice::Legacy(highest),
         // Without the old library, rustls finds the alert for a hello of TLS 1.2 that has no cipher of today.
         Ciphers::Modern | Ciphers::Old if highest.is_secure() => Choice::Rustls,
-        Ciphers::Modern | Ciphers::Old => Choice::Refuse(Some(highest)),
+        Ciphers::Modern | Ciphers::Old => Choice::Refuse(TlsRefusal::NotBuilt(highest)),
     }
 }
 
 /// RFC 8446 6.2: a fatal "protocol_version", in a record of the version that the client knows. SSL 3.0 has no such
 /// alert; there it is "handshake_failure" (RFC 6101 5.4.2).
-fn alert(offered: Option<TlsVersion>) -> [u8; 7] {
+fn alert(refusal: TlsRefusal) -> [u8; 7] {
     const ALERT_RECORD: u8 = 21;
     const FATAL: u8 = 2;
     const HANDSHAKE_FAILURE: u8 = 40;
     const PROTOCOL_VERSION: u8 = 70;
+    let offered = match refusal {
+        TlsRefusal::TooOld(offered) => offered,
+        TlsRefusal::NotBuilt(offered) => Some(offered),
+        TlsRefusal::OldCiphers => Some(TlsVersion::Tls12),
+    };
     let (minor, description) = match offered {
         None | Some(TlsVersion::Ssl3) => (0, HANDSHAKE_FAILURE),
         Some(TlsVersion::Tls10) => (1, PROTOCOL_VERSION),
@@ -197,7 +243,7 @@ fn certified(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Certif
     CertifiedKey::from_der(chain, private, provider).map_err(|error| ListenerError::tls("use certificate", &certificate, &error))
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, ListenerError> {
+pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, ListenerError> {
     let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
     let chain = read().map_err(|error| ListenerError::tls("read certificate", path, &error))?;
     if chain.is_empty() {
@@ -213,7 +259,13 @@ mod tests {
     use super::*;
 
     fn settings(data_dir: &Path, files: Option<(PathBuf, PathBuf)>) -> TlsSettings {
-        TlsSettings { files, legacy_files: None, data_dir: data_dir.to_owned(), hostname: "postroom.contoso.lan".into() }
+        TlsSettings {
+            files,
+            legacy_files: None,
+            clients: ClientCertificates::Ignored,
+            data_dir: data_dir.to_owned(),
+            hostname: "postroom.contoso.lan".into(),
+        }
     }
 
     #[test]
@@ -241,16 +293,17 @@ mod tests {
 
     #[test]
     fn what_a_device_may_not_use_is_refused_and_what_rustls_cannot_do_is_not_given_to_it() {
-        let old = if legacy::PRESENT { Choice::Legacy } else { Choice::Refuse(Some(TlsVersion::Tls10)) };
+        let too_old = |offered| Choice::Refuse(TlsRefusal::TooOld(offered));
+        let old = if legacy::PRESENT { Choice::Legacy(TlsVersion::Tls10) } else { Choice::Refuse(TlsRefusal::NotBuilt(TlsVersion::Tls10)) };
         check(Some(TlsVersion::Tls13), Ciphers::Modern, TlsVersion::Tls12, Choice::Rustls);
         check(Some(TlsVersion::Tls13), Ciphers::Modern, TlsVersion::Ssl3, Choice::Rustls);
         check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls10, old);
         check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Ssl3, old);
         check(Some(TlsVersion::Tls10), Ciphers::Modern, TlsVersion::Ssl3, old);
-        check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls11, Choice::Refuse(Some(TlsVersion::Tls10)));
-        check(Some(TlsVersion::Ssl3), Ciphers::Old, TlsVersion::Tls12, Choice::Refuse(Some(TlsVersion::Ssl3)));
-        check(None, Ciphers::Old, TlsVersion::Ssl3, Choice::Refuse(None));
-        let old = if legacy::PRESENT { Choice::Legacy } else { Choice::Rustls };
+        check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls11, too_old(Some(TlsVersion::Tls10)));
+        check(Some(TlsVersion::Ssl3), Ciphers::Old, TlsVersion::Tls12, too_old(Some(TlsVersion::Ssl3)));
+        check(None, Ciphers::Old, TlsVersion::Ssl3, too_old(None));
+        let old = if legacy::PRESENT { Choice::Legacy(TlsVersion::Tls12) } else { Choice::Rustls };
         check(Some(TlsVersion::Tls12), Ciphers::Old, TlsVersion::Tls12, old);
     }
 

@@ -43,6 +43,8 @@ pub enum Refusal {
     Stranger,
     /// `auth = "required"`.
     LoginRequired,
+    /// `encryption = "required"`, or TLS older than the device may use.
+    Encryption,
     /// `senders`.
     Sender,
     /// `recipients`.
@@ -64,6 +66,7 @@ impl From<Refusal> for RefusalLabel {
         let reason = match refusal {
             Refusal::Stranger => "stranger",
             Refusal::LoginRequired => "login_required",
+            Refusal::Encryption => "encryption",
             Refusal::Sender => "sender",
             Refusal::Recipient => "recipient",
             Refusal::Size => "size",

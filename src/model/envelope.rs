@@ -67,6 +67,9 @@ pub enum TlsVersion {
 }
 
 impl TlsVersion {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 5] = [Self::Ssl3, Self::Tls10, Self::Tls11, Self::Tls12, Self::Tls13];
+
     /// As the config, the log and `Received:` have it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -5,9 +5,11 @@
 //! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
 //! - [`Quirk`]: what devices do against the standards, and we put up with
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
+//! - [`Dialogue`], [`Recorder`]: what was said on one connection, without secrets
 //! - [`Secret`]: what must never be printed
 
 mod address;
+mod dialogue;
 mod envelope;
 mod id;
 mod quantity;
@@ -16,6 +18,7 @@ mod reply;
 mod secret;
 
 pub use address::{Address, AddressError, ReversePath};
+pub use dialogue::{Dialogue, Recorder};
 pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
 pub use quantity::{ByteSize, InvalidSize, Timestamp};

@@ -13,6 +13,33 @@ use subtle::ConstantTimeEq;
 
 use crate::model::Secret;
 
+/// What a session offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PopOffer {
+    /// A login without the password in clear.
+    pub apop: Apop,
+    /// TLS from a command on.
+    pub stls: Stls,
+}
+
+/// `APOP` (RFC 1939 7), which needs the clear password on our side too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Apop {
+    /// The greeting has a timestamp.
+    Offered,
+    /// It has none.
+    Absent,
+}
+
+/// `STLS` (RFC 2595 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stls {
+    /// Among the capabilities.
+    Offered,
+    /// Not possible, or on already.
+    Absent,
+}
+
 /// What the client presented to log in. The driver verifies it.
 pub enum PopLogin {
     /// `USER` and `PASS` (RFC 1939 7): the password itself.

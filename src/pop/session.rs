@@ -3,10 +3,14 @@
 //! ```text
 //!   Authorization ──USER──▶ Named ──PASS──▶ Verifying ──right──▶ Transaction ──QUIT──▶ closed
 //!        │                    └──QUIT──▶ closed  │ wrong
+//!        │ STLS ▶ a handshake ▶ Authorization      │
 //!        └────────APOP──────────▶ Verifying ─────┴──▶ Authorization, the third time closed
 //! ```
 
-use crate::{model::Secret, pop::PopLogin};
+use crate::{
+    model::{Recorder, Secret},
+    pop::{Apop, PopLogin, PopOffer, Stls},
+};
 
 /// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it longer).
 const LINE_LIMIT: usize = 512;
@@ -22,6 +26,8 @@ const REPLIES_LIMIT: usize = 16 * 1024;
 pub enum PopAction {
     /// Send the replies, then read more.
     Read,
+    /// Send the replies, throw away whatever else has been read (RFC 2595 4), do the handshake, call [`PopSession::tls_started`].
+    StartTls,
     /// Is this login right? Answer with [`PopSession::answer`].
     Verify(PopLogin),
     /// Send the replies, close the connection.
@@ -59,10 +65,12 @@ enum State {
 /// One device's session, from greeting to close.
 pub struct PopSession {
     state: State,
+    offer: PopOffer,
     timestamp: String,
     line: Vec<u8>,
     overlong: bool,
     replies: Vec<u8>,
+    recorder: Recorder,
     failed_logins: u32,
     errors: u32,
 }
@@ -70,10 +78,26 @@ pub struct PopSession {
 impl PopSession {
     /// A session whose greeting is already among the replies. `entropy` makes its timestamp unique (RFC 1939 7).
     #[must_use]
-    pub fn new(hostname: &str, entropy: u64) -> Self {
+    pub fn new(hostname: &str, offer: PopOffer, entropy: u64) -> Self {
         let timestamp = format!("<{entropy:016x}@{hostname}>");
-        let replies = format!("+OK POP before SMTP ready {timestamp}\r\n").into_bytes();
-        Self { state: State::Authorization, timestamp, line: Vec::new(), overlong: false, replies, failed_logins: 0, errors: 0 }
+        let greeting = match offer.apop {
+            // RFC 1939 7: a timestamp in the greeting says that APOP is there, and some devices then use nothing else.
+            Apop::Offered => format!("+OK POP before SMTP ready {timestamp}"),
+            Apop::Absent => "+OK POP before SMTP ready".to_owned(),
+        };
+        let mut session = Self {
+            state: State::Authorization,
+            offer,
+            timestamp,
+            line: Vec::new(),
+            overlong: false,
+            replies: Vec::new(),
+            recorder: Recorder::default(),
+            failed_logins: 0,
+            errors: 0,
+        };
+        session.reply(&greeting);
+        session
     }
 
     /// Takes bytes from the client. Never blocks; holds at most one line, and no more replies than their bound and one.
@@ -89,8 +113,11 @@ impl PopSession {
                 continue;
             }
             let action = self.end_line();
-            if !matches!(action, PopAction::Read) {
-                return PopStep { consumed, action };
+            match action {
+                PopAction::Read => {}
+                // RFC 2595 4: nothing sent in clear is taken for something sent under TLS.
+                PopAction::StartTls => return PopStep { consumed: input.len(), action },
+                PopAction::Verify(_) | PopAction::Close => return PopStep { consumed, action },
             }
         }
         let action = if matches!(self.state, State::Closed) { PopAction::Close } else { PopAction::Read };
@@ -113,9 +140,20 @@ impl PopSession {
         }
     }
 
+    /// The handshake is done. RFC 2595 4: what was known from before it is forgotten, and there is no second greeting.
+    pub fn tls_started(&mut self) {
+        self.offer.stls = Stls::Absent;
+        self.state = State::Authorization;
+    }
+
     /// Replies not yet sent; the driver writes and clears them.
     pub fn replies(&mut self) -> &mut Vec<u8> {
         &mut self.replies
+    }
+
+    /// What was said so far.
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
     }
 
     fn refuse_login(&mut self, text: &str) {
@@ -135,11 +173,13 @@ impl PopSession {
     fn end_line(&mut self) -> PopAction {
         let mut line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.overlong) {
+            self.recorder.endless_line();
             return self.complain("-ERR line too long");
         }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
+        self.recorder.command(&line);
         let text = String::from_utf8_lossy(&line).into_owned();
         let (verb, argument) = text.split_once(' ').unwrap_or((&text, ""));
         let verb = verb.to_ascii_uppercase();
@@ -159,7 +199,11 @@ impl PopSession {
                 // RFC 1939 7: whether the name exists is not told.
                 self.remain(State::Named { user: argument.trim().to_owned() }, "+OK send PASS")
             }
-            "APOP" => {
+            "STLS" if self.offer.stls == Stls::Offered => {
+                self.remain(State::Authorization, "+OK begin TLS");
+                PopAction::StartTls
+            }
+            "APOP" if self.offer.apop == Apop::Offered => {
                 let mut words = argument.split_whitespace();
                 let (Some(user), Some(digest), None) = (words.next(), words.next(), words.next()) else {
                     self.state = State::Authorization;
@@ -197,7 +241,13 @@ impl PopSession {
     fn common(&mut self, state: State, verb: &str) -> PopAction {
         match verb {
             // RFC 2449 5.
-            "CAPA" => self.remain(state, "+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n."),
+            "CAPA" => {
+                let stls = match self.offer.stls {
+                    Stls::Offered => "STLS\r\n",
+                    Stls::Absent => "",
+                };
+                self.remain(state, &format!("+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n{stls}."))
+            }
             "QUIT" => {
                 self.reply("+OK bye");
                 self.state = State::Closed;
@@ -227,6 +277,7 @@ impl PopSession {
     }
 
     fn reply(&mut self, text: &str) {
+        self.recorder.reply(text.as_bytes());
         self.replies.extend_from_slice(text.as_bytes());
         self.replies.extend_from_slice(b"\r\n");
     }
@@ -238,9 +289,11 @@ mod tests {
 
     use super::*;
 
+    const ALL: PopOffer = PopOffer { apop: Apop::Offered, stls: Stls::Offered };
+
     /// Plays `input` in chunks of `step` octets; each login is answered with the next of `answers`. Gives what was replied.
     fn play(input: &str, step: usize, answers: &[PopAnswer]) -> (String, Vec<String>, bool) {
-        let mut session = PopSession::new("postroom.example", 0x2a);
+        let mut session = PopSession::new("postroom.example", ALL, 0x2a);
         let mut answers = answers.iter();
         let mut logins = Vec::new();
         let mut replies = String::new();
@@ -253,6 +306,7 @@ mod tests {
                     PopAction::Read if rest.is_empty() => break,
                     PopAction::Read => replies.push_str(&text(&mut session)),
                     PopAction::Close => return (replies + &text(&mut session), logins, true),
+                    PopAction::StartTls => session.tls_started(),
                     PopAction::Verify(login) => {
                         logins.push(login.user().to_owned());
                         session.answer(*answers.next().unwrap());
@@ -288,13 +342,35 @@ mod tests {
 
     #[test]
     fn apop_carries_the_timestamp_of_the_greeting() {
-        let mut session = PopSession::new("postroom.example", 1);
+        let mut session = PopSession::new("postroom.example", ALL, 1);
         let step = session.advance(b"APOP mfp1 c4c9334bac560ecc979e58001b3e22fb\r\n");
         let PopAction::Verify(PopLogin::Apop { user, timestamp, digest }) = step.action else {
             panic!("no APOP login was asked about");
         };
         assert_eq!((user.as_str(), timestamp.as_str()), ("mfp1", "<0000000000000001@postroom.example>"));
         assert_eq!(digest, "c4c9334bac560ecc979e58001b3e22fb");
+    }
+
+    #[test]
+    fn apop_is_neither_shown_nor_taken_where_a_password_is_not_known_in_clear() {
+        let mut session = PopSession::new("postroom.example", PopOffer { apop: Apop::Absent, ..ALL }, 1);
+        let step = session.advance(b"APOP mfp1 c4c9334bac560ecc979e58001b3e22fb\r\n");
+        assert!(matches!(step.action, PopAction::Read));
+        assert_eq!(text(&mut session), "+OK POP before SMTP ready\r\n-ERR not possible here\r\n");
+    }
+
+    #[test]
+    fn what_was_sent_before_the_handshake_is_not_taken_for_encrypted() {
+        let mut session = PopSession::new("postroom.example", ALL, 1);
+        let input = b"CAPA\r\nUSER evil\r\nSTLS\r\nPASS x\r\n";
+        let step = session.advance(input);
+        assert!(matches!(step.action, PopAction::StartTls));
+        assert_eq!(step.consumed, input.len());
+        assert!(text(&mut session).ends_with("\r\nSTLS\r\n.\r\n+OK send PASS\r\n+OK begin TLS\r\n"));
+        session.tls_started();
+        session.advance(b"PASS x\r\nSTLS\r\nCAPA\r\n");
+        let capa = "+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n.\r\n";
+        assert_eq!(text(&mut session), format!("-ERR not possible here\r\n-ERR not possible here\r\n{capa}"));
     }
 
     #[test]
@@ -344,13 +420,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics_or_keeps_more_than_a_line(input in proptest::collection::vec(any::<u8>(), 0..4096)) {
-            let mut session = PopSession::new("h", 0);
+            let mut session = PopSession::new("h", ALL, 0);
             let mut rest = input.as_slice();
             for _ in 0..5000 {
                 let step = session.advance(rest);
                 rest = &rest[step.consumed..];
                 match step.action {
                     PopAction::Verify(_) => session.answer(PopAnswer::Wrong),
+                    PopAction::StartTls => session.tls_started(),
                     PopAction::Read | PopAction::Close => break,
                 }
                 prop_assert!(session.line.len() <= LINE_LIMIT);

@@ -198,6 +198,14 @@ impl Spool {
         self.0.core.index.recall(kind, name)
     }
 
+    /// All values of one kind with their names; none where the value cannot be read or is of another form.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn recall_all<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<(String, Option<T>)>, SpoolError> {
+        self.0.core.index.recall_all(kind)
+    }
+
     /// Woken whenever mail was admitted or changed in a way that may make something due: all who wait, and, if nobody does,
     /// whoever waits next.
     #[must_use]

@@ -176,6 +176,20 @@ impl Index {
         self.with(|store| store.read(&keys::remembered(kind, name))?.map(|value| unrecord(&value)).transpose())
     }
 
+    /// All values of a kind with their names; none where it cannot be read.
+    pub(super) fn recall_all<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, Option<T>)>, SpoolError> {
+        let prefix = keys::remembered(kind, "");
+        self.with(|store| {
+            let pairs = store.pairs(all(&prefix));
+            let named = |pair: Result<Pair, SpoolError>| {
+                let Pair { key, value } = pair?;
+                let name = key.strip_prefix(prefix.as_slice()).unwrap_or_default();
+                Ok((String::from_utf8_lossy(name).into_owned(), unrecord(&value).ok()))
+            };
+            pairs.map(named).collect()
+        })
+    }
+
     /// Messages that are settled and whose files may still be there.
     pub(super) fn tombstones(&self) -> Result<Vec<MessageId>, SpoolError> {
         self.ids(keys::TOMBSTONES)

@@ -16,9 +16,13 @@ mod arrival;
 mod crash;
 mod crowd;
 mod drain;
+mod encryption;
 mod full_disk;
+mod logins;
 mod observe;
+mod policy;
 mod refusal;
+mod sightings;
 mod strangers;
 
 /// A folder of the test's own, on the disk of the build: `/tmp` may be memory.

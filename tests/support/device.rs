@@ -2,8 +2,10 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
 };
+
+use socket2::{Domain, Socket, Type};
 
 use crate::support::{scan::Scan, wait};
 
@@ -43,9 +45,26 @@ impl Device {
         Ok(device)
     }
 
+    /// As [`Device::greeted`], from another address of the loopback network: another device.
+    pub(crate) fn greeted_from(source: IpAddr, address: SocketAddr) -> Result<Self, Broken> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+        socket.connect(&address.into())?;
+        let mut device = Self::over(socket.into())?;
+        let greeting = device.answer()?;
+        if greeting.code != 220 {
+            return Err(Broken(std::io::Error::other(greeting.text)));
+        }
+        device.command("EHLO scanner.contoso.com")?;
+        Ok(device)
+    }
+
     /// Connects, and no more.
     pub(crate) fn connected(address: SocketAddr) -> Result<Self, Broken> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    fn over(stream: TcpStream) -> Result<Self, Broken> {
         stream.set_read_timeout(Some(wait::PATIENCE))?;
         stream.set_write_timeout(Some(wait::PATIENCE))?;
         stream.set_nodelay(true)?;

@@ -1,8 +1,11 @@
-"""Hands one message in as a device of its time would, with tlslite-ng: no code in common with the server.
+"""Hands messages in as devices of their time would, with tlslite-ng: no code in common with the server.
 
-Usage: old_device.py HOST PORT starttls|implicit ssl3|tls1.0|tls1.1|tls1.2 CIPHER MAC
-CIPHER is rc4, 3des, aes128, aes256 or aes128gcm, MAC md5, sha or aead; the key exchange is plain RSA, as it was then.
-Prints the agreed version, a tab, the cipher, a tab, and the server's answer to end of data; or "refused", a tab, and why.
+Usage: old_device.py HOST JOB...
+A JOB is PORT,TRANSPORT,VERSION,CIPHER,MAC. TRANSPORT is implicit or starttls; with "/ssl2" behind it, the hello comes in
+the form of SSL 2.0 (RFC 5246 E.2). VERSION is ssl3, tls1.0, tls1.1 or tls1.2, CIPHER rc4, 3des, aes128, aes256 or
+aes128gcm, MAC md5, sha or aead; the key exchange is plain RSA, as it was then.
+Prints for each job, tab-separated: the agreed version, the cipher, and the server's answer to end of data; or "refused"
+and why.
 """
 
 import socket
@@ -10,16 +13,26 @@ import sys
 
 from tlslite.api import HandshakeSettings, TLSConnection
 from tlslite.errors import TLSAbruptCloseError, TLSLocalAlert, TLSRemoteAlert
+from tlslite.messages import ClientHello
 
-host, port, transport, version, cipher, mac = sys.argv[1:]
-settings = HandshakeSettings()
-settings.minVersion = settings.maxVersion = {"ssl3": (3, 0), "tls1.0": (3, 1), "tls1.1": (3, 2), "tls1.2": (3, 3)}[version]
-settings.cipherNames = [cipher]
-settings.macNames = [mac]
-settings.keyExchangeNames = ["rsa"]
-settings.useExtendedMasterSecret = False
+VERSIONS = {"ssl3": (3, 0), "tls1.0": (3, 1), "tls1.1": (3, 2), "tls1.2": (3, 3)}
+PAGE = "%s\r\n" % ("x" * 70)
 
-plain = socket.create_connection((host, int(port)), timeout=60)
+
+class Ssl2HelloConnection(TLSConnection):
+    """Says hello as SSL 2.0 did, and goes on in what it is answered."""
+
+    def _sendMsg(self, msg, *args, **kwargs):
+        if not isinstance(msg, ClientHello):
+            yield from super()._sendMsg(msg, *args, **kwargs)
+            return
+        msg.ssl2 = True
+        msg.session_id = bytearray()
+        msg.extensions = None
+        hello = msg.write()
+        self._handshake_hash.update(hello)
+        self.sock.send(bytes([0x80 | len(hello) >> 8, len(hello) & 0xFF]) + bytes(hello))
+        self.sock.flush()
 
 
 def reply(stream):
@@ -44,23 +57,40 @@ def ask(stream, command, expected):
     return answer
 
 
-if transport == "starttls":
-    reply(plain)
-    ask(plain, "EHLO mfp1", "250")
-    ask(plain, "STARTTLS", "220")
-device = TLSConnection(plain)
-try:
-    device.handshakeClientCert(settings=settings)
-except (TLSRemoteAlert, TLSLocalAlert, TLSAbruptCloseError) as error:
-    print("refused\t%s" % error)
-    sys.exit(0)
-if transport == "implicit":
-    reply(device)
-ask(device, "EHLO mfp1", "250")
-ask(device, "MAIL FROM:<scan@contoso.com>", "250")
-ask(device, "RCPT TO:<anna@contoso.com>", "250")
-ask(device, "DATA", "354")
-page = "%s\r\n" % ("x" * 70)
-answer = ask(device, "Subject: scan\r\n\r\n" + page * 1000 + ".", "250")
-print("%s\t%s\t%s" % (device.getVersionName(), device.getCipherName(), answer))
-ask(device, "QUIT", "221")
+def hand_in(host, port, transport, version, cipher, mac):
+    settings = HandshakeSettings()
+    settings.minVersion = settings.maxVersion = VERSIONS[version]
+    settings.cipherNames = [cipher]
+    settings.macNames = [mac]
+    settings.keyExchangeNames = ["rsa"]
+    settings.useExtendedMasterSecret = False
+    settings.useEncryptThenMAC = False
+    transport, _, form = transport.partition("/")
+    plain = socket.create_connection((host, int(port)), timeout=60)
+    if transport == "starttls":
+        reply(plain)
+        ask(plain, "EHLO mfp1", "250")
+        ask(plain, "STARTTLS", "220")
+    device = (Ssl2HelloConnection if form == "ssl2" else TLSConnection)(plain)
+    try:
+        device.handshakeClientCert(settings=settings)
+    except (TLSRemoteAlert, TLSAbruptCloseError) as error:
+        return "refused\t%s" % error
+    if transport == "implicit":
+        reply(device)
+    ask(device, "EHLO mfp1", "250")
+    ask(device, "MAIL FROM:<scan@contoso.com>", "250")
+    ask(device, "RCPT TO:<anna@contoso.com>", "250")
+    ask(device, "DATA", "354")
+    answer = ask(device, "Subject: scan\r\n\r\n" + PAGE * 300 + ".", "250")
+    ask(device, "QUIT", "221")
+    return "%s\t%s\t%s" % (device.getVersionName(), device.getCipherName(), answer)
+
+
+for job in sys.argv[2:]:
+    try:
+        said = hand_in(sys.argv[1], *job.split(","))
+    except TLSLocalAlert:
+        # A banner instead of a ServerHello: the port takes either, and had waited long enough. It waits longer for who fails.
+        said = hand_in(sys.argv[1], *job.split(","))
+    print(said, flush=True)

@@ -40,6 +40,16 @@ auth = "optional"
 connections = 200
 "#;
 
+/// A way out where nobody listens: what comes in stays in the queue.
+pub(crate) const NOWHERE: &str = r#"
+[[account]]
+name = "out"
+route = "smarthost"
+host = "127.0.0.1"
+port = 1
+address = "scanner@contoso.com"
+"#;
+
 /// The daemon. Killed when dropped.
 pub(crate) struct Relay {
     process: Process,
@@ -122,10 +132,20 @@ impl Relay {
 
     /// Where the listener of this kind listens.
     pub(crate) fn listener(&self, tls: &str) -> SocketAddr {
+        self.listener_for("smtp", tls)
+    }
+
+    /// Where the listener for logins by POP listens.
+    pub(crate) fn pop_listener(&self, tls: &str) -> SocketAddr {
+        self.listener_for("pop3", tls)
+    }
+
+    fn listener_for(&self, protocol: &str, tls: &str) -> SocketAddr {
         let status = self.status().unwrap();
-        let listeners = status["listeners"].as_array().unwrap();
-        let address = listeners.iter().find(|listener| listener["tls"] == tls).map(|listener| listener["address"].as_str().unwrap());
-        address.unwrap_or_else(|| panic!("no listener {tls} in {status}")).parse().unwrap()
+        let mut listeners = status["listeners"].as_array().unwrap().iter();
+        let found = listeners.find(|listener| listener["tls"] == tls && listener["protocol"] == protocol);
+        let address = found.map(|listener| listener["address"].as_str().unwrap());
+        address.unwrap_or_else(|| panic!("no listener {protocol} {tls} in {status}")).parse().unwrap()
     }
 
     /// Messages in the queue, as `postroom queue list` has them.

@@ -19,6 +19,9 @@ need() { # need PACKAGE TEST...
 need postfix command -v smtp-source
 need swaks command -v swaks
 need libnet-ssleay-perl perl -MNet::SSLeay -e 1 # swaks speaks TLS with it
+need libauthen-sasl-perl perl -MAuthen::SASL -e 1 # swaks speaks DIGEST-MD5 with it and the next
+need libdigest-hmac-perl perl -MDigest::HMAC_MD5 -e 1
+need curl command -v curl
 need openssl command -v openssl
 need prometheus command -v promtool
 need python3 command -v python3

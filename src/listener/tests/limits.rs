@@ -47,6 +47,31 @@ async fn one_client_or_one_device_does_not_take_all_places() {
 }
 
 #[tokio::test]
+async fn so_many_logins_are_verified_at_once_and_strangers_do_not_keep_a_device_waiting() {
+    let office = Office::open();
+    let [stranger, device] = ["172.16.0.1", "192.168.10.1"].map(|peer| office.devices.identify(peer.parse().unwrap()));
+    let guess = office.reception.login_permit(&stranger).await;
+    let mut next_guess = Box::pin(office.reception.login_permit(&stranger));
+    assert!(at_once(&mut next_guess).await.is_none());
+    let _login = office.reception.login_permit(&device).await;
+    let mut next_login = Box::pin(office.reception.login_permit(&device));
+    assert!(at_once(&mut next_login).await.is_none());
+    drop(guess);
+    assert!(at_once(&mut next_login).await.is_some());
+}
+
+/// What a future has to give without waiting.
+async fn at_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|cx| {
+        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(cx) {
+            std::task::Poll::Ready(given) => Some(given),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[tokio::test]
 async fn nobody_gets_more_places_than_there_are() {
     let office = Office::with(DeviceSettings { connections: 100, ..printers() }, ReceivingLimits { connections: 2, ..LIMITS });
     let _held: Vec<Slot> = (1..=2).map(|n| take(&office, &format!("192.168.10.{n}")).unwrap()).collect();

@@ -21,8 +21,8 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    device::{DeviceAuth, DeviceSettings, Devices, PasswordSource, UserSettings},
-    listener::{ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings, connection::Connection},
+    device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices, PasswordSource, UserSettings},
+    listener::{ClientCertificates, ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings, connection::Connection},
     metrics::Metrics,
     model::{ByteSize, Secret, Timestamp, TlsVersion},
     smtp::{EndOfData, Mechanism},
@@ -36,8 +36,10 @@ pub(super) fn printers() -> DeviceSettings {
     DeviceSettings {
         name: "printers".into(),
         networks: vec!["192.168.10.0/24".parse().unwrap(), "127.0.0.0/8".parse().unwrap()],
+        certificates: Vec::new(),
         auth: DeviceAuth::Optional,
         oldest_tls: TlsVersion::Tls12,
+        encryption: DeviceEncryption::Optional,
         senders: vec!["*@contoso.com".parse().unwrap()],
         recipients: vec!["*".parse().unwrap()],
         messages_per_minute: None,
@@ -62,6 +64,7 @@ pub(super) const LIMITS: ReceivingLimits = ReceivingLimits {
     connections_per_client: 4,
     command_timeout: Duration::from_secs(300),
     data_timeout: Duration::from_secs(600),
+    pop_window: Duration::from_secs(600),
 };
 
 /// Made once for all tests: it takes a second.
@@ -72,8 +75,13 @@ pub(super) fn tls_folder() -> &'static Path {
 
 pub(super) fn tls() -> Tls {
     static TLS: OnceLock<Tls> = OnceLock::new();
-    let settings =
-        || TlsSettings { files: None, legacy_files: None, data_dir: tls_folder().into(), hostname: "postroom.contoso.lan".into() };
+    let settings = || TlsSettings {
+        files: None,
+        legacy_files: None,
+        clients: ClientCertificates::Ignored,
+        data_dir: tls_folder().into(),
+        hostname: "postroom.contoso.lan".into(),
+    };
     TLS.get_or_init(|| Tls::load(&settings()).unwrap()).clone()
 }
 

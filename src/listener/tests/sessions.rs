@@ -150,7 +150,7 @@ async fn a_message_without_its_end_leaves_nothing_behind() {
     assert_eq!(office.metrics.receiving().messages_broken_off.get(), 1);
     let incoming = office.folder.path().join("spool/incoming");
     assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0);
-    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::NoQuit));
+    assert!(office.devices.sightings()[0].clients[0].quirks.contains_key(&Quirk::NoQuit));
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,5 +202,60 @@ async fn quirks_are_remembered_of_the_device_that_has_them() {
     caller.ask("HELO").await;
     drop(caller);
     office.connections.join_next().await.unwrap().unwrap();
-    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::OddHelo));
+    assert!(office.devices.sightings()[0].clients[0].quirks.contains_key(&Quirk::OddHelo));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_is_kept_without_the_login_and_the_text_and_trouble_outlasts_the_next_good_connection() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.say("HELO mfp1\r\nAUTH LOGIN\r\nbWZwMQ==\r\nZ2VoZWlt\r\n").await;
+    caller.say("MAIL FROM:<a@fabrikam.com>\r\nQUIT\r\n").await;
+    caller.hear_out().await;
+    office.connections.join_next().await.unwrap().unwrap();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.say(&format!("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    caller.hear_out().await;
+    office.connections.join_next().await.unwrap().unwrap();
+
+    let sightings = office.devices.sightings();
+    let client = &sightings[0].clients[0];
+    let trouble = client.last_trouble.as_ref().unwrap();
+    let expected = [
+        "S: 220 postroom.contoso.lan ESMTP",
+        "C: HELO mfp1",
+        "S: 250 postroom.contoso.lan",
+        "C: AUTH LOGIN",
+        "S: 334 ***",
+        "C: ***",
+        "S: 334 ***",
+        "C: ***",
+        "S: 235 2.7.0 Authentication successful",
+        "C: MAIL FROM:<a@fabrikam.com>",
+        "S: 550 5.7.1 <a@fabrikam.com> is not among the senders of device \"printers\"; add it to its senders in the configuration",
+        "C: QUIT",
+        "S: 221 2.0.0 Bye",
+    ];
+    assert_eq!(trouble.lines, expected);
+    assert!(trouble.trouble.as_ref().unwrap().starts_with("550 5.7.1 "));
+    let good = client.last_dialogue.as_ref().unwrap();
+    assert!(good.lines.iter().any(|line| line.starts_with("C: [message text, 52 octets]")), "{:?}", good.lines);
+    assert_eq!((client.counts.connections, client.counts.messages, client.counts.refusals), (2, 1, 1));
+    assert_eq!((client.helo.as_deref(), client.mechanism.as_deref()), (Some("mfp1"), Some("LOGIN")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_that_logs_in_is_none_any_more() {
+    let mut office = Office::open();
+    let mut caller = office.call(STRANGER, ListenerTls::None);
+    caller.hear().await;
+    caller.say("EHLO laptop\r\nAUTH PLAIN AG1mcDEAZ2VoZWlt\r\nQUIT\r\n").await;
+    caller.hear_out().await;
+    office.connections.join_next().await.unwrap().unwrap();
+    assert_eq!(office.devices.strangers(), []);
+    let seen = office.devices.sightings();
+    assert_eq!((seen[0].clients[0].peer.to_string().as_str(), seen[0].counts.connections), (STRANGER, 1));
+    assert_eq!(seen[0].clients[0].login.as_ref().unwrap().user.as_deref(), Some("mfp1"));
 }

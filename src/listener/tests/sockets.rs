@@ -79,6 +79,36 @@ async fn a_device_that_logs_in_by_pop_may_send_afterwards() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
+    let office = Office::with(DeviceSettings { networks: Vec::new(), ..printers() }, LIMITS);
+    let (smtp, _task) = serve(&office, loopback(), None);
+    let pop = ListenerSettings { address: loopback(), tls: ListenerTls::Starttls, protocol: Protocol::Pop3 };
+    let pop = Listener::bind(&pop, None).unwrap();
+    let mut login = TcpStream::connect(pop.address()).await.unwrap();
+    let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
+
+    let mut early = TcpStream::connect(smtp).await.unwrap();
+    reply(&mut early).await;
+    early.write_all(b"EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\n").await.unwrap();
+    reply(&mut early).await;
+    assert!(reply(&mut early).await.starts_with("550 5.7.1 127.0.0.1 is not in any device's networks"));
+    login.write_all(b"USER mfp1\r\nPASS geheim\r\n").await.unwrap();
+    let mut said = String::new();
+    while !said.contains("+OK no messages; mail can be sent now\r\n") {
+        said.push(login.read_u8().await.unwrap().into());
+    }
+    // With all that its device may do: a stranger would have one recipient at most.
+    let dialogue =
+        format!("MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<a@contoso.com>\r\nRCPT TO:<b@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n");
+    early.write_all(dialogue.as_bytes()).await.unwrap();
+    let mut replies = String::new();
+    early.read_to_string(&mut replies).await.unwrap();
+    assert!(replies.contains("250 2.0.0 queued as "), "{replies}");
+    let entry = &office.spool.list(None, 1).unwrap()[0];
+    assert_eq!((entry.device.as_str(), entry.recipients.len()), ("printers", 2));
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind(loopback()).unwrap();
     let address = taken.local_addr().unwrap();

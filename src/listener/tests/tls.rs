@@ -8,9 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
+    device::{DeviceEncryption, DeviceSettings},
     listener::{
         ListenerTls,
-        tests::{MESSAGE, Office, PRINTER, reply, tls, tls_folder},
+        tests::{LIMITS, MESSAGE, Office, PRINTER, printers, reply, tls, tls_folder},
     },
     smtp::Quirk,
 };
@@ -93,12 +94,51 @@ async fn an_automatic_port_serves_both_and_waits_only_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_that_is_set_to_something_else_on_an_automatic_port_fails_once_at_most() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::Auto);
+    assert!(caller.hear().await.starts_with("220 "));
+    drop(caller);
+    // Now it is set to TLS: known to be plain, it gets the banner at once, while its hello is on the way.
+    let mut caller = office.call(PRINTER, ListenerTls::Auto);
+    assert!(caller.hear().await.starts_with("220 "));
+    caller.0.write_all(&[22, 3, 1, 0, 80, 1]).await.unwrap();
+    assert_eq!(caller.hear_out().await, "");
+    for _ in 0..2 {
+        let caller = office.call(PRINTER, ListenerTls::Auto);
+        let replies = hand_in(encrypt(&[&rustls::version::TLS12], caller.0).await).await;
+        assert!(replies.contains("\r\n250 2.0.0 queued as "), "{replies}");
+    }
+    // And back: it waits for its banner, and gets it.
+    for _ in 0..2 {
+        assert!(hand_in(office.call(PRINTER, ListenerTls::Auto).0).await.contains("\r\n250 2.0.0 queued as "));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn tls_from_the_first_byte_on_a_starttls_port_is_served_and_noted() {
     let mut office = Office::open();
     let caller = office.call(PRINTER, ListenerTls::Starttls);
     let replies = hand_in(encrypt(&[&rustls::version::TLS12], caller.0).await).await;
     assert!(replies.contains("\r\n250 2.0.0 queued as "), "{replies}");
-    assert!(office.devices.sightings()[0].quirks.contains(&Quirk::EarlyTls));
+    assert!(office.devices.sightings()[0].clients[0].quirks.contains_key(&Quirk::EarlyTls));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_must_encrypt_gets_nothing_done_in_clear_and_everything_after_starttls() {
+    let mut office = Office::with(DeviceSettings { encryption: DeviceEncryption::Required, ..printers() }, LIMITS);
+    let mut caller = office.call(PRINTER, ListenerTls::Starttls);
+    caller.hear().await;
+    let offered = caller.ask("EHLO mfp1").await;
+    assert!(offered.contains("STARTTLS") && !offered.contains("AUTH"), "{offered}");
+    let refusal = "530 5.7.0 use TLS 1.2 or newer: device \"printers\" has encryption = \"required\"";
+    assert_eq!(caller.ask("MAIL FROM:<scan@contoso.com>").await, refusal);
+    assert!(caller.ask("STARTTLS").await.starts_with("220 "));
+    let mut stream = encrypt(&[&rustls::version::TLS12], caller.0).await;
+    stream.write_all(b"EHLO mfp1\r\n").await.unwrap();
+    assert!(reply(&mut stream).await.contains("AUTH PLAIN LOGIN"));
+    let replies = hand_in(stream).await;
+    assert!(replies.contains("\r\n250 2.0.0 queued as "), "{replies}");
 }
 
 #[tokio::test(start_paused = true)]

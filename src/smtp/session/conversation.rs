@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    model::{Reply, TlsVersion},
+    model::{Recorder, Reply, TlsVersion},
     smtp::{
         Action, Quirk, SessionSettings,
         auth::Nonces,
@@ -27,6 +27,7 @@ pub(super) struct Conversation {
     pub(super) login: LoginState,
     pub(super) nonces: Nonces,
     pub(super) replies: Vec<u8>,
+    pub(super) recorder: Recorder,
     pub(super) quirks: BTreeSet<Quirk>,
     faults: u32,
     failed_logins: u32,
@@ -57,24 +58,33 @@ enum Phase {
 impl Conversation {
     /// Opens with the banner.
     pub(super) fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
-        let mut replies = Vec::new();
-        reply::write_lines(220, &[format!("{} ESMTP", settings.hostname)], &mut replies);
-        Self {
+        let banner = [format!("{} ESMTP", settings.hostname)];
+        let mut talk = Self {
             settings,
             tls,
             greeting: Greeting::Missing,
             login: LoginState::Anonymous,
             nonces: Nonces::new(entropy),
-            replies,
+            replies: Vec::new(),
+            recorder: Recorder::default(),
             quirks: BTreeSet::new(),
             faults: 0,
             failed_logins: 0,
             phase: Phase::Running,
-        }
+        };
+        talk.send(|replies| reply::write_lines(220, &banner, replies));
+        talk
     }
 
     pub(super) fn say(&mut self, reply: &Reply) {
-        reply::write(reply, &mut self.replies);
+        self.send(|replies| reply::write(reply, replies));
+    }
+
+    /// Appends to the replies, and records what was appended.
+    pub(super) fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.replies.len();
+        write(&mut self.replies);
+        self.recorder.reply(self.replies.get(before..).unwrap_or_default());
     }
 
     pub(super) fn close_with(&mut self, reply: &Reply) -> Moved {

@@ -21,7 +21,7 @@ impl Conversation {
             HelloVerb::Helo => vec![self.settings.hostname.clone()],
             HelloVerb::Ehlo => self.ehlo_lines(),
         };
-        reply::write_lines(250, &lines, &mut self.replies);
+        self.send(|replies| reply::write_lines(250, &lines, replies));
         self.greeting = Greeting::Given(hello);
         Moved::to(State::IDLE)
     }

@@ -62,7 +62,7 @@ impl Conversation {
     fn follow(&mut self, next: Result<Next, Reply>) -> Moved {
         match next {
             Ok(Next::Challenge(challenge, exchange)) => {
-                reply::write_challenge(&challenge, &mut self.replies);
+                self.send(|replies| reply::write_challenge(&challenge, replies));
                 Moved::to(Waiting::Responding(Responding(exchange)))
             }
             Ok(Next::Verify(login)) => {
@@ -99,7 +99,7 @@ impl LoginAsked {
             Verdict::LoggedIn(settings) => match self.rspauth.as_deref().map(std::sync::OnceLock::get) {
                 None => talk.log_in(settings),
                 Some(Some(rspauth)) => {
-                    reply::write_challenge(&auth::encode_rspauth(rspauth), &mut talk.replies);
+                    talk.send(|replies| reply::write_challenge(&auth::encode_rspauth(rspauth), replies));
                     Waiting::Confirming(Confirming { settings }).into()
                 }
                 // Let in without having verified: there is no proof, so there is no login.

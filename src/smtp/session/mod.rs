@@ -17,10 +17,10 @@ mod transaction;
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc};
 
 use crate::{
-    model::{ByteSize, MessageId, TlsVersion},
+    model::{ByteSize, Dialogue, MessageId, Recorder, Timestamp, TlsVersion},
     smtp::{
         Action, Answer, Quirk, SessionSettings,
-        line::{Ending, Line, LineBuffer, TooLong},
+        line::{Ending, Expected, Line, LineBuffer, TooLong},
         reply,
         session::{
             conversation::Conversation,
@@ -110,8 +110,15 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         let ahead = Ahead::after(used, input);
         let moved = match line {
             None => Moved::with(waiting, Action::Read),
-            Some(Err(TooLong)) => self.talk.fault(waiting.after_fault(), &reply::LINE_TOO_LONG),
+            Some(Err(TooLong)) => {
+                self.talk.recorder.endless_line();
+                self.talk.fault(waiting.after_fault(), &reply::LINE_TOO_LONG)
+            }
             Some(Ok(Line { text, ending })) => {
+                match waiting.expects() {
+                    Expected::Command => self.talk.recorder.command(&text),
+                    Expected::AuthResponse => self.talk.recorder.response(),
+                }
                 if ending == Ending::BareLf {
                     self.talk.quirks.insert(Quirk::BareLfCommand);
                 }
@@ -135,6 +142,11 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         self.state = state.take_verdict(verdict, &mut self.talk);
     }
 
+    /// The driver has learned otherwise who the client is: from now on these settings hold.
+    pub fn adopt(&mut self, settings: Arc<SessionSettings>) {
+        self.talk.settings = settings;
+    }
+
     /// Decoded text to append to the spool file; valid after [`Action::WriteBody`].
     #[must_use]
     pub fn body(&self) -> &[u8] {
@@ -148,6 +160,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
 
     /// The client was silent for too long: 421 4.4.2, then close.
     pub fn time_out(&mut self) -> Action {
+        self.record_unended_text();
         let moved = self.talk.close_with(&reply::TIMED_OUT);
         self.state = moved.state;
         Action::Close
@@ -156,6 +169,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     /// The client closed the connection, or it broke: notes whether that was polite. A message in progress is lost.
     pub fn hang_up(&mut self) -> Action {
         if !matches!(self.state, State::Closed) {
+            self.record_unended_text();
             self.talk.quirks.insert(Quirk::NoQuit);
             self.state = State::Closed;
         }
@@ -165,6 +179,23 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     /// The daemon is stopping: 421 4.3.2 at the next command boundary. A message in progress may finish.
     pub fn shut_down(&mut self) {
         self.talk.shut_down();
+    }
+
+    /// The connection has ended: what was said.
+    pub fn end_dialogue(&mut self, begun: Timestamp) -> Dialogue {
+        self.record_unended_text();
+        self.talk.recorder.end(begun)
+    }
+
+    /// What was said so far, for remarks.
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.talk.recorder
+    }
+
+    fn record_unended_text(&mut self) {
+        if let Some(octets) = self.state.unfinished_text() {
+            self.talk.recorder.unended_text(octets);
+        }
     }
 
     /// What the client called itself, made printable; empty before HELO.

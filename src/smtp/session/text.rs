@@ -51,7 +51,7 @@ impl SpoolAsked {
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
         match verdict {
             Verdict::Permit => {
-                talk.replies.extend_from_slice(reply::START_TEXT.as_bytes());
+                talk.send(|replies| replies.extend_from_slice(reply::START_TEXT.as_bytes()));
                 Text::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) }).into()
             }
             Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
@@ -84,6 +84,7 @@ impl Receiving {
         talk.quirks.extend(self.decoder.quirks());
         let moved = match progress {
             Progress::Ended(by) => {
+                talk.recorder.text(self.decoder.octets());
                 talk.note_pipelining(Ahead::after(used, input));
                 let ended = Ended { by };
                 if body.is_empty() { ended.commit() } else { Moved::with(Text::Ended(ended), Action::WriteBody) }
@@ -113,6 +114,7 @@ impl Swallowing {
     pub(super) fn take(mut self, input: &[u8], talk: &mut Conversation) -> (usize, Moved) {
         let (used, progress) = self.decoder.decode(input, &mut Vec::new());
         if self.decoder.octets().saturating_sub(SWALLOW_LIMIT) > talk.settings.max_message.octets() {
+            talk.recorder.unended_text(self.decoder.octets());
             return (used, talk.close_with(&self.refusal));
         }
         let state = self.follow(progress, Ahead::after(used, input), talk);
@@ -126,6 +128,7 @@ impl Swallowing {
         match progress {
             Progress::More => Text::Swallowing(self).into(),
             Progress::Ended(by) => {
+                talk.recorder.text(self.decoder.octets());
                 talk.note_pipelining(ahead);
                 talk.say(&self.refusal);
                 after(by)

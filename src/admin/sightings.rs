@@ -1,0 +1,36 @@
+//! Who was seen, as the commands show it.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{DeviceSighting, Devices, Sighting};
+
+/// Devices and strangers that were seen.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Sightings {
+    /// Devices of the config.
+    pub devices: Vec<DeviceSighting>,
+    /// Clients that are none, the latest first.
+    pub strangers: Vec<Sighting>,
+}
+
+impl Sightings {
+    pub(super) fn of(devices: &Devices) -> Self {
+        Self { devices: devices.sightings(), strangers: devices.strangers() }
+    }
+
+    /// Without what was said.
+    pub(super) fn summary(self) -> Self {
+        let summary = |clients: Vec<Sighting>| clients.into_iter().map(Sighting::summary).collect();
+        let devices = self.devices.into_iter().map(|device| DeviceSighting { clients: summary(device.clients), ..device });
+        Self { devices: devices.collect(), strangers: summary(self.strangers) }
+    }
+
+    /// One address, wherever it was seen.
+    pub(super) fn only(self, address: IpAddr) -> Self {
+        let its = |clients: Vec<Sighting>| clients.into_iter().filter(|client| client.peer == address).collect::<Vec<_>>();
+        let devices = self.devices.into_iter().map(|device| DeviceSighting { clients: its(device.clients), ..device });
+        Self { devices: devices.filter(|device| !device.clients.is_empty()).collect(), strangers: its(self.strangers) }
+    }
+}

@@ -1,0 +1,246 @@
+//! Certificates that clients show: asked for, never required, and judged only after the handshake.
+//!
+//! A client that shows a certificate which means nothing to us is served as if it had shown none; so the handshake takes
+//! any whose key the client can prove to have, and who vouches for it is looked at afterwards.
+//!
+//! # Failure
+//! A broken certificate or one that nobody vouches for has no names; what is wrong with it is logged at `debug`.
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
+    client::danger::HandshakeSignatureValid,
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    server::{
+        ParsedCertificate, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use sha2::{Digest as _, Sha256};
+use tracing::debug;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::{
+    device::{ClientCertificate, Fingerprint},
+    listener::{ClientCertificates, ListenerError, tls::read_chain},
+    model::Timestamp,
+};
+
+/// Names read of one certificate; none has more for a good reason.
+const NAMES_LIMIT: usize = 100;
+
+/// Who vouches for the certificates of devices.
+pub(super) struct Judge {
+    settings: ClientCertificates,
+    provider: Arc<CryptoProvider>,
+    /// None without `client_ca`.
+    authority: RwLock<Option<Arc<dyn ClientCertVerifier>>>,
+}
+
+impl Judge {
+    /// Reads `client_ca`.
+    pub(super) fn load(settings: &ClientCertificates, provider: &Arc<CryptoProvider>) -> Result<Self, ListenerError> {
+        let judge = Self { settings: settings.clone(), provider: Arc::clone(provider), authority: RwLock::new(None) };
+        judge.reload()?;
+        Ok(judge)
+    }
+
+    /// Reads `client_ca` again.
+    pub(super) fn reload(&self) -> Result<(), ListenerError> {
+        let fresh = match &self.settings {
+            ClientCertificates::Asked { ca: Some(path) } => Some(authority(path, &self.provider)?),
+            ClientCertificates::Asked { ca: None } | ClientCertificates::Ignored => None,
+        };
+        *self.authority.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// What a chain, the client's own certificate first, says about the client.
+    pub(super) fn read(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<ClientCertificate> {
+        let (own, others) = chain.split_first()?;
+        // The proof of the key was waived for what cannot be read: see `AnyClient`.
+        if let Err(error) = ParsedCertificate::try_from(own) {
+            debug!(%error, "the client's certificate cannot be read");
+            return None;
+        }
+        let authority = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
+        let verdict = authority.map(|authority| authority.verify_client_cert(own, others, now));
+        let names = match verdict {
+            Some(Ok(_verified)) => names(own),
+            Some(Err(error)) => {
+                debug!(%error, "client_ca does not vouch for the client's certificate");
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        Some(ClientCertificate { fingerprint: Fingerprint(Sha256::digest(own).into()), names })
+    }
+}
+
+fn authority(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, ListenerError> {
+    let failed = |error: &dyn std::fmt::Display| ListenerError::tls("use client_ca", path, error);
+    let mut roots = RootCertStore::empty();
+    for certificate in read_chain(path)? {
+        roots.add(certificate).map_err(|error| failed(&error))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().map_err(|error| failed(&error))
+}
+
+/// Common names, host names and mail addresses (RFC 5280 4.2.1.6). Devices' certificates have them in either place.
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let alternative = parsed.subject_alternative_name().ok().flatten();
+    let alternative = alternative.iter().flat_map(|extension| &extension.value.general_names).filter_map(|name| {
+        let (GeneralName::DNSName(name) | GeneralName::RFC822Name(name)) = name else {
+            return None;
+        };
+        Some(*name)
+    });
+    let all = common.chain(alternative).filter(|name| !name.chars().any(char::is_control));
+    all.map(str::to_owned).take(NAMES_LIMIT).collect()
+}
+
+/// Takes whatever certificate a client shows, if it has its key.
+#[derive(Debug)]
+pub(super) struct AnyClient(pub(super) Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AnyClient {
+    /// None, so that devices with a self-signed certificate show it, too (RFC 8446 4.2.4, RFC 5246 7.4.4).
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        _own: &CertificateDer<'_>,
+        _others: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if ParsedCertificate::try_from(certificate).is_err() {
+            // X.509 version 1, from old firmware: it cannot identify anybody, and `Judge::read` sees to that.
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if ParsedCertificate::try_from(certificate).is_err() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
+
+    use super::*;
+
+    struct Authority {
+        issuer: Issuer<'static, KeyPair>,
+        pem: String,
+    }
+
+    fn authority() -> Authority {
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Authority { issuer: Issuer::new(parameters, key), pem }
+    }
+
+    /// Good until 2030.
+    fn device(by: &Authority) -> CertificateDer<'static> {
+        let mut parameters = CertificateParams::new(vec!["mfp7.contoso.lan".to_owned()]).unwrap();
+        parameters.distinguished_name.push(DnType::CommonName, "Printer 7");
+        parameters.subject_alt_names.push(SanType::Rfc822Name("mfp7@contoso.com".try_into().unwrap()));
+        (parameters.not_before, parameters.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 1, 1));
+        parameters.signed_by(&KeyPair::generate().unwrap(), &by.issuer).unwrap().der().clone()
+    }
+
+    fn judge(ca: Option<&Authority>) -> Judge {
+        let folder = tempfile::tempdir().unwrap();
+        let path = ca.map(|ca| {
+            let path = folder.path().join("ca.pem");
+            fs::write(&path, &ca.pem).unwrap();
+            path
+        });
+        Judge::load(&ClientCertificates::Asked { ca: path }, &Arc::new(rustls::crypto::ring::default_provider())).unwrap()
+    }
+
+    const IN_2026: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const IN_2033: Timestamp = Timestamp::from_millis(2_000_000_000_000);
+
+    #[test]
+    fn names_count_only_where_somebody_vouches_for_them_and_in_their_time() {
+        let (ours, other) = (authority(), authority());
+        let shown = device(&ours);
+        let names = |judge: &Judge, shown: &CertificateDer<'_>, now| judge.read(std::slice::from_ref(shown), now).unwrap().names;
+        assert_eq!(names(&judge(Some(&ours)), &shown, IN_2026), ["Printer 7", "mfp7.contoso.lan", "mfp7@contoso.com"]);
+        assert!(names(&judge(Some(&ours)), &shown, IN_2033).is_empty());
+        assert!(names(&judge(Some(&ours)), &device(&other), IN_2026).is_empty());
+        assert!(names(&judge(None), &shown, IN_2026).is_empty());
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_the_certificate_alone_whoever_vouches_for_it() {
+        let ours = authority();
+        let shown = device(&ours);
+        let expected = Fingerprint(Sha256::digest(&shown).into());
+        for judge in [judge(Some(&ours)), judge(None)] {
+            assert_eq!(judge.read(&[shown.clone(), device(&ours)], IN_2033).unwrap().fingerprint, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_identifies_nobody() {
+        let judge = judge(None);
+        assert_eq!(judge.read(&[], IN_2026), None);
+        assert_eq!(judge.read(&[CertificateDer::from(vec![0x30, 0x00])], IN_2026), None);
+    }
+
+    #[test]
+    fn a_file_that_is_no_authority_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        fs::write(&path, "geheim").unwrap();
+        let settings = ClientCertificates::Asked { ca: Some(path) };
+        let error = Judge::load(&settings, &Arc::new(rustls::crypto::ring::default_provider())).err().unwrap().to_string();
+        assert!(error.contains("ca.pem") && !error.contains("geheim"), "{error}");
+    }
+}

@@ -1,0 +1,329 @@
+//! What a client and we said to each other: protocol lines both ways, kept within bounds and without secrets.
+//!
+//! A [`Recorder`] is fed while a connection lasts; what it has kept becomes a [`Dialogue`] for the administrator.
+//! What is said in order to log in is never kept, nor is the text of a message: one becomes `***`, the other its size.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Timestamp;
+
+/// Lines kept from the beginning: greeting, TLS, login and the first messages.
+const FIRST_LINES: usize = 40;
+/// Lines kept from the end, where the trouble is.
+const LAST_LINES: usize = 24;
+/// Octets kept of a line: more than any line that means something.
+const LINE_OCTETS: usize = 240;
+
+/// Whose arguments are shown. Everything else may hold a secret that came at the wrong time.
+const HARMLESS: &[&str] = &[
+    "HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "STLS", "CAPA",
+    "STAT", "LIST", "UIDL", "RETR", "DELE", "TOP",
+];
+/// The mechanisms that clients ask for, ours or not; what else follows `AUTH` may be a password.
+const MECHANISMS: &[&str] = &[
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+    "DIGEST-MD5",
+    "NTLM",
+    "GSSAPI",
+    "GSS-SPNEGO",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "EXTERNAL",
+    "ANONYMOUS",
+];
+
+/// One connection, from its first line to its last.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Dialogue {
+    /// When it began.
+    pub begun: Timestamp,
+    /// Each opens with who said it: `C:` the client, `S:` we, `*` nobody: what happened, or was left out.
+    pub lines: Vec<String>,
+    /// What went wrong, when something did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// A dialogue in the making.
+#[derive(Default)]
+pub struct Recorder {
+    first: Vec<String>,
+    last: VecDeque<String>,
+    left_out: u64,
+    trouble: Option<String>,
+    mechanism: Option<&'static str>,
+    login: Login,
+    standing: Standing,
+}
+
+/// Whether the client has begun to log in: after that, what is no command is taken for a password.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Login {
+    #[default]
+    Untried,
+    Tried,
+}
+
+/// What we said last.
+#[derive(Clone, PartialEq, Eq, Default)]
+enum Standing {
+    #[default]
+    Silent,
+    /// All is well, and nothing is under way.
+    Settled,
+    /// 3yz: the client is to go on.
+    Asked(String),
+    /// Anything else.
+    Answered,
+}
+
+impl Recorder {
+    /// The client said a command.
+    pub fn command(&mut self, line: &[u8]) {
+        let shown = self.shown(line);
+        self.push('C', &shown);
+    }
+
+    /// The client said something in order to log in.
+    pub fn response(&mut self) {
+        self.push('C', "***");
+    }
+
+    /// The client's line had no end within its bound.
+    pub fn endless_line(&mut self) {
+        self.push('C', "[a line that was too long]");
+    }
+
+    /// The client sent the text of a message, all of it.
+    pub fn text(&mut self, octets: u64) {
+        self.push('C', &format!("[message text, {octets} octets]"));
+    }
+
+    /// The client sent the text of a message, and then no more.
+    pub fn unended_text(&mut self, octets: u64) {
+        self.push('C', &format!("[message text, {octets} octets, without its end]"));
+    }
+
+    /// We said this: one line or more.
+    pub fn reply(&mut self, octets: &[u8]) {
+        for line in String::from_utf8_lossy(octets).lines() {
+            self.reply_line(line);
+        }
+    }
+
+    /// Something happened.
+    pub fn remark(&mut self, text: &str) {
+        self.push('*', &printable(text));
+    }
+
+    /// Something happened before the first line.
+    pub fn open_with(&mut self, text: &str) {
+        self.first.insert(0, format!("* {}", printable(text)));
+        self.first.truncate(FIRST_LINES);
+    }
+
+    /// Something went wrong that no reply tells of.
+    pub fn trouble(&mut self, text: &str) {
+        self.remark(text);
+        self.trouble = Some(printable(text));
+    }
+
+    /// The mechanism that the client asked for last, offered or not.
+    #[must_use]
+    pub const fn mechanism(&self) -> Option<&'static str> {
+        self.mechanism
+    }
+
+    /// The connection has ended: what is kept of it, which the recorder then has no more.
+    pub fn end(&mut self, begun: Timestamp) -> Dialogue {
+        let Self { first, last, left_out, trouble, standing, .. } = std::mem::take(self);
+        let mut lines = first;
+        if left_out > 0 {
+            lines.push(format!("* [{left_out} lines left out]"));
+        }
+        lines.extend(last);
+        let abandoned = || match standing {
+            Standing::Asked(line) => Some(format!("the client left after \"{line}\"")),
+            Standing::Silent | Standing::Settled | Standing::Answered => None,
+        };
+        Dialogue { begun, lines, trouble: trouble.or_else(abandoned) }
+    }
+
+    fn reply_line(&mut self, line: &str) {
+        // A challenge, and the proof of DIGEST-MD5, are made with the password or help to guess it.
+        let shown = if line.starts_with("334") { "334 ***".to_owned() } else { printable(line) };
+        // Which a client that keeps its connection open meets each time.
+        let idle = line.starts_with("421 4.4.2") && self.standing == Standing::Settled;
+        let restart = line.starts_with("421 4.3.2");
+        if (line.starts_with(['4', '5']) && !idle && !restart) || line.starts_with("-ERR") {
+            self.trouble = Some(shown.clone());
+        }
+        self.standing = match line.as_bytes() {
+            [b'3', ..] => Standing::Asked(shown.clone()),
+            [b'2', b'5', b'0', b' ', b'2', b'.', b'0', b'.', ..] => Standing::Settled,
+            _ => Standing::Answered,
+        };
+        self.push('S', &shown);
+    }
+
+    fn shown(&mut self, line: &[u8]) -> String {
+        let text = printable(&String::from_utf8_lossy(line));
+        let mut words = text.split_whitespace();
+        let verb = words.next().unwrap_or_default();
+        let is = |word: &&&str| word.eq_ignore_ascii_case(verb);
+        if HARMLESS.iter().any(|word| is(&word)) {
+            return text;
+        }
+        if verb.eq_ignore_ascii_case("AUTH") {
+            self.login = Login::Tried;
+            let asked = words.next().unwrap_or_default();
+            self.mechanism = MECHANISMS.iter().find(|name| name.eq_ignore_ascii_case(asked)).copied();
+            let rest = if words.next().is_some() { " ***" } else { "" };
+            return format!("{verb} {}{rest}", self.mechanism.unwrap_or("***"));
+        }
+        if ["USER", "PASS", "APOP"].iter().any(|word| is(&word)) {
+            self.login = Login::Tried;
+            self.mechanism = Some(if verb.eq_ignore_ascii_case("APOP") { "APOP" } else { "POP" });
+            return format!("{verb} ***");
+        }
+        // No command that we know. Its first word tells which it was meant for, unless it may be a password.
+        let word = verb.len() <= 16 && verb.bytes().all(|octet| octet.is_ascii_alphabetic());
+        match (self.login, word, words.next()) {
+            (Login::Tried, _, _) | (Login::Untried, false, _) => format!("[{} octets that are no command]", line.len()),
+            (Login::Untried, true, Some(_)) => format!("{verb} ***"),
+            (Login::Untried, true, None) => verb.to_owned(),
+        }
+    }
+
+    fn push(&mut self, who: char, text: &str) {
+        let separator = if who == '*' { "" } else { ":" };
+        let line = format!("{who}{separator} {text}");
+        if self.first.len() < FIRST_LINES {
+            self.first.push(line);
+            return;
+        }
+        if self.last.len() >= LAST_LINES {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(line);
+    }
+}
+
+/// Within the bound of a line, and without what a terminal would obey.
+fn printable(text: &str) -> String {
+    let end = text.floor_char_boundary(LINE_OCTETS);
+    let (kept, cut) = text.split_at(end);
+    let plain = |c: char| if c.is_control() || is_invisible(c) { '?' } else { c };
+    let mut shown: String = kept.chars().map(plain).collect();
+    if !cut.is_empty() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Characters that reorder or hide those around them.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(said: &[&str], expected: &[&str]) -> Option<String> {
+        let mut recorder = Recorder::default();
+        for line in said {
+            match line.split_at(3) {
+                ("C: ", line) => recorder.command(line.as_bytes()),
+                ("S: ", line) => recorder.reply(format!("{line}\r\n").as_bytes()),
+                (_, line) => recorder.remark(line),
+            }
+        }
+        let dialogue = recorder.end(Timestamp::ZERO);
+        assert_eq!(dialogue.lines, expected);
+        dialogue.trouble
+    }
+
+    #[test]
+    fn what_is_said_to_log_in_is_not_kept() {
+        let said = [
+            "C: AUTH PLAIN AG1mcDEAZ2VoZWlt",
+            "C: auth login",
+            "S: 334 VXNlcm5hbWU6",
+            "C: AUTH Z2VoZWlt",
+            "C: AUTH=PLAIN AG1mcDEAZ2VoZWlt",
+            "C: USER mfp1",
+            "C: pass geheim und mehr",
+            "C: APOP mfp1 c4c9334bac560ecc979e58001b3e22fb",
+            "C: Z2VoZWlt",
+            "C: geheim",
+        ];
+        let kept = [
+            "C: AUTH PLAIN ***",
+            "C: auth LOGIN",
+            "S: 334 ***",
+            "C: AUTH ***",
+            "C: [27 octets that are no command]",
+            "C: USER ***",
+            "C: pass ***",
+            "C: APOP ***",
+            "C: [8 octets that are no command]",
+            "C: [6 octets that are no command]",
+        ];
+        check(&said, &kept);
+    }
+
+    #[test]
+    fn an_unknown_command_is_shown_without_what_follows_it() {
+        check(
+            &["C: XCLIENT NAME=x", "C: GET /?password=geheim HTTP/1.1", "C: \u{1b}[31m"],
+            &["C: XCLIENT ***", "C: GET ***", "C: [5 octets that are no command]"],
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_trouble_and_the_last_one_names_it() {
+        let said = ["C: MAIL FROM:<a@b>", "S: 550 5.7.1 no", "C: RSET", "S: 250 2.0.0 Ok"];
+        assert_eq!(check(&said, &said).as_deref(), Some("550 5.7.1 no"));
+    }
+
+    #[test]
+    fn a_client_that_leaves_while_it_is_asked_to_go_on_is_in_trouble() {
+        let said = ["C: AUTH LOGIN", "S: 334 ***"];
+        assert_eq!(check(&said, &said).as_deref(), Some("the client left after \"334 ***\""));
+        let said = ["C: DATA", "S: 354 End data with <CR><LF>.<CR><LF>"];
+        assert!(check(&said, &said).unwrap().contains("354"));
+    }
+
+    #[test]
+    fn an_idle_end_and_our_own_restart_are_no_trouble() {
+        let idle = ["S: 250 2.0.0 queued as 1", "S: 421 4.4.2 Nothing received for too long"];
+        assert_eq!(check(&idle, &idle), None);
+        let stuck = ["S: 250 2.1.0 Sender ok", "S: 421 4.4.2 Nothing received for too long"];
+        assert!(check(&stuck, &stuck).is_some());
+        let restart = ["S: 421 4.3.2 The server is restarting"];
+        assert_eq!(check(&restart, &restart), None);
+    }
+
+    #[test]
+    fn of_an_endless_dialogue_its_ends_are_kept_and_the_gap_is_marked() {
+        let mut recorder = Recorder::default();
+        for n in 0..1000 {
+            recorder.command(format!("NOOP {n} {}", "x".repeat(10_000)).as_bytes());
+        }
+        recorder.open_with("TLS");
+        let dialogue = recorder.end(Timestamp::ZERO);
+        assert_eq!(dialogue.lines.len(), FIRST_LINES + 1 + LAST_LINES);
+        assert_eq!(dialogue.lines[0], "* TLS");
+        assert_eq!(dialogue.lines[FIRST_LINES], format!("* [{} lines left out]", 1000 - FIRST_LINES - LAST_LINES));
+        assert!(dialogue.lines.last().unwrap().starts_with("C: NOOP 999 "));
+        assert!(dialogue.lines.iter().all(|line| line.len() <= LINE_OCTETS + 8));
+    }
+}
