@@ -22,7 +22,7 @@ use postroom::{
     fuzzing::edited,
     message::{Edits, Inspection},
     model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
-    pop::{PopAction, PopAnswer, PopLogin, PopSession},
+    pop::{Apop, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
     smtp::{Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5},
 };
 
@@ -112,7 +112,7 @@ struct Stage<'a> {
 
 /// A POP session whose logins are checked against the script's users.
 fn play_pop(script: &Script, pieces: Pieces) -> Outcome {
-    let mut session = PopSession::new(&script.settings.hostname, 1);
+    let mut session = PopSession::new(&script.settings.hostname, PopOffer { apop: Apop::Offered, stls: Stls::Absent }, 1);
     let mut replies = Vec::new();
     let mut closed = false;
     for event in script.cut(pieces) {
@@ -124,6 +124,7 @@ fn play_pop(script: &Script, pieces: Pieces) -> Outcome {
             match step.action {
                 PopAction::Read if rest.is_empty() => break,
                 PopAction::Read => {}
+                PopAction::StartTls => session.tls_started(),
                 PopAction::Verify(login) => session.answer(pop_answer(script, &login)),
                 PopAction::Close => closed = true,
             }

@@ -1,6 +1,6 @@
 //! POP: the same replies and logins for every cut, within bounds.
 
-use postroom::pop::{PopAction, PopAnswer, PopLogin, PopSession, PopStep};
+use postroom::pop::{Apop, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls};
 
 use super::Input;
 
@@ -17,15 +17,22 @@ struct Outcome {
 /// Plays the octets against a session whose first logins fail.
 pub fn check(input: &[u8]) {
     let Some(input) = Input::read(input).filter(|input| !input.octets.is_empty()) else { return };
-    let play = |pieces: &[&[u8]]| play(pieces, input.options);
+    let play = |pieces: &[&[u8]]| play(pieces, &input);
     let seen = play(&input.pieces());
-    assert_eq!(seen, play(&[input.octets]), "the cut matters");
-    assert_eq!(seen, play(&input.octets.chunks(1).collect::<Vec<_>>()), "the cut matters");
+    // What is sent ahead of STLS is thrown away, so there the cut does matter.
+    if !input.option(2) {
+        assert_eq!(seen, play(&[input.octets]), "the cut matters");
+        assert_eq!(seen, play(&input.octets.chunks(1).collect::<Vec<_>>()), "the cut matters");
+    }
     assert!(seen.logins.len() <= 4, "guesses in one session: {:?}", seen.logins);
 }
 
-fn play(pieces: &[&[u8]], options: u8) -> Outcome {
-    let mut session = PopSession::new("postroom.example", 7);
+fn play(pieces: &[&[u8]], input: &Input<'_>) -> Outcome {
+    let offer = PopOffer {
+        apop: if input.option(3) { Apop::Absent } else { Apop::Offered },
+        stls: if input.option(2) { Stls::Offered } else { Stls::Absent },
+    };
+    let mut session = PopSession::new("postroom.example", offer, 7);
     let mut outcome = Outcome::default();
     for piece in pieces {
         let mut rest = *piece;
@@ -39,7 +46,7 @@ fn play(pieces: &[&[u8]], options: u8) -> Outcome {
                 PopAction::Read => assert!(consumed > 0, "nothing was used up"),
                 PopAction::Verify(login) => {
                     outcome.logins.push(login.user().to_owned());
-                    let answer = match options & 3 {
+                    let answer = match input.options & 3 {
                         0 => PopAnswer::Right,
                         1 => PopAnswer::TooMany,
                         bound if outcome.logins.len() >= usize::from(bound) => PopAnswer::Right,
@@ -49,6 +56,10 @@ fn play(pieces: &[&[u8]], options: u8) -> Outcome {
                         assert!(timestamp.starts_with('<') && timestamp.ends_with("@postroom.example>"));
                     }
                     session.answer(answer);
+                }
+                PopAction::StartTls => {
+                    assert!(rest.is_empty(), "something said in clear is left");
+                    session.tls_started();
                 }
                 PopAction::Close => {
                     outcome.closed = true;

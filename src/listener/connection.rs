@@ -7,7 +7,7 @@
 //! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
 //! by `intake`.
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc};
 
 use tokio::{
     io::AsyncWriteExt,
@@ -24,7 +24,7 @@ use crate::{
         hello::{self, Opening},
         input::Input,
         intake::Intake,
-        patience::{Patience, Standing},
+        patience::{Patience, STRANGER_SILENCE, Standing},
         slots::Slot,
         tls::Agreed,
         trouble::told,
@@ -34,9 +34,6 @@ use crate::{
     smtp::{Action, Answer, Login, Question, Quirk, Session, SessionSettings, StartTls, reply},
     spool::Committed,
 };
-
-/// How long a client that is not served may take to hear why.
-const FAREWELL: Duration = Duration::from_secs(60);
 
 /// One connection from its first byte to its last.
 pub(super) struct Connection<IO> {
@@ -389,8 +386,8 @@ async fn present<IO: Transport>(client: Client, mut slot: Slot, wire: &mut Wire<
         Err(reply) => {
             debug!(peer = %client.peer(), %reply, "connection refused");
             // Whether it hears of it or not, it is not served.
-            let _unheard = timeout(FAREWELL, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
-            let _unheard = timeout(FAREWELL, wire.shutdown()).await;
+            let _unheard = timeout(STRANGER_SILENCE, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
+            let _unheard = timeout(STRANGER_SILENCE, wire.shutdown()).await;
             None
         }
     }

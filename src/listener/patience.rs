@@ -10,7 +10,7 @@ use crate::{listener::ReceivingLimits, model::ByteSize};
 
 /// A stranger has nothing to say but a login, and shares few places with others.
 /// Deliberately shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
-const STRANGER_SILENCE: Duration = Duration::from_secs(60);
+pub(super) const STRANGER_SILENCE: Duration = Duration::from_secs(60);
 /// From a stranger's first octet to its login, three tries of it included.
 const STRANGER_TIME: Duration = Duration::from_secs(300);
 /// What a text has to grow by within `data_timeout`. A page has more, however slow the device; an end of data may always come.

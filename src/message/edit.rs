@@ -96,7 +96,10 @@ fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
     let shown = |old: &Mailbox| (!old.address.same_mailbox(&identity.address)).then(|| old.address.to_string());
     let old_name = old.as_ref().and_then(|old| old.name.clone().or_else(|| shown(old)));
     let from = Mailbox { name: identity.name.clone().or(old_name), address: identity.address.clone() };
-    header.replace("From", format!("From: {}\r\n", from.render()));
+    // One that says the same already stays as it is folded.
+    if old.as_ref() != Some(&from) {
+        header.replace("From", format!("From: {}\r\n", from.render()));
+    }
     // RFC 5322 3.6.2: a Sender that is not the mailbox would have Exchange Online say SendAsDenied.
     if header.find("Sender").is_some() {
         header.replace("Sender", format!("Sender: {}\r\n", identity.address));
@@ -255,6 +258,13 @@ mod tests {
         let expected = format!("From: a@b.c\r\n{WHOLE}Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n\r\n");
         assert_eq!(String::from_utf8(edited.header).unwrap(), expected);
         assert_eq!(edited.repairs, []);
+    }
+
+    #[test]
+    fn a_sender_that_says_the_same_already_is_not_folded_anew() {
+        let text = format!("From: =?utf-8?B?QsO8cm8=?=\r\n =?utf-8?B?IHVudGVu?= <scanner@contoso.com>\r\n{WHOLE}");
+        let reply_to = "Reply-To: helpdesk@contoso.com\r\n";
+        check(&format!("{text}\r\n"), identity(None, Some("helpdesk@contoso.com")), &format!("{text}{reply_to}\r\n"), &[]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub const HEADER_LIMIT: usize = 256 * 1024;
 const FOLD_AT: usize = 200;
 /// Octets of a folded line at most: one is left for the blank that a break may put in front.
 const FOLDED_LIMIT: usize = LINE_LIMIT - 1;
+/// Octets of a field's name. Longer ones are text with a colon in it; no line could hold name and value anyway.
+const NAME_LIMIT: usize = 100;
 /// Blanks in a row that are kept in a line that is too long.
 const GAP_LIMIT: usize = 100;
 
@@ -274,7 +276,7 @@ fn is_folded(line: &[u8]) -> bool {
 fn field_name(line: &[u8]) -> Option<&[u8]> {
     let colon = line.iter().position(|octet| *octet == b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
-    let legal = !name.is_empty() && name.iter().all(|octet| (33..=126).contains(octet));
+    let legal = (1..=NAME_LIMIT).contains(&name.len()) && name.iter().all(|octet| (33..=126).contains(octet));
     legal.then_some(name)
 }
 
@@ -357,6 +359,12 @@ mod tests {
         let rendered = block.render();
         assert_eq!(HeaderBlock::read(&rendered).find("To").unwrap().value(), "a@b.c");
         assert_eq!(HeaderBlock::read(&rendered).length(), rendered.len());
+    }
+
+    #[test]
+    fn a_word_too_long_for_a_name_is_text() {
+        assert_eq!(HeaderBlock::read(format!("{}: x\r\n", "q".repeat(NAME_LIMIT)).as_bytes()).fields().count(), 1);
+        assert_eq!(HeaderBlock::read(format!("{}: x\r\n", "q".repeat(1500)).as_bytes()).length(), 0);
     }
 
     #[test]

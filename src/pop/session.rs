@@ -407,7 +407,7 @@ mod tests {
 
     #[test]
     fn replies_are_sent_before_they_pile_up() {
-        let mut session = PopSession::new("postroom.example", 1);
+        let mut session = PopSession::new("postroom.example", ALL, 1);
         let burst = "CAPA\n".repeat(10_000);
         let step = session.advance(burst.as_bytes());
         assert!(matches!(step.action, PopAction::Read) && step.consumed < burst.len());

@@ -332,6 +332,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_counts_without_its_end_too() {
+        for length in [LINE_LIMIT, LINE_LIMIT + 1, LINE_LIMIT + 2] {
+            check_legal(&mend(format!("Subject: x\r\n\r\n{}", "y".repeat(length)).as_bytes(), 100));
+        }
+    }
+
+    #[test]
     fn a_message_inside_a_message_is_mended_in_its_own_parts() {
         let inner = String::from_utf8(multipart("base64", &"QUJD".repeat(1000))).unwrap();
         let text =

@@ -68,7 +68,7 @@ impl Survey {
             self.keep(piece);
             self.offset += u64::try_from(piece.len()).unwrap_or(u64::MAX);
             if piece.ends_with(b"\n") {
-                self.end_line();
+                self.end_line(b"\r\n");
             }
             chunk = rest;
         }
@@ -78,7 +78,7 @@ impl Survey {
     #[must_use]
     pub fn finish(mut self) -> Plan {
         if self.offset > self.line_start {
-            self.end_line();
+            self.end_line(b"");
         }
         self.end_leaf(self.offset);
         self.plan
@@ -93,7 +93,8 @@ impl Survey {
         }
     }
 
-    fn end_line(&mut self) {
+    /// A line has ended, and so did the message if it was not by CRLF.
+    fn end_line(&mut self, ending: &[u8]) {
         let length = usize::try_from(self.offset - self.line_start).unwrap_or(usize::MAX);
         let prefix = std::mem::take(&mut self.prefix);
         let line = prefix.trim_ascii_end();
@@ -108,7 +109,7 @@ impl Survey {
             }
             match &mut self.place {
                 Place::Header { .. } if line.is_empty() && length <= 2 => self.end_header(self.offset),
-                Place::Leaf { long, .. } if length > LINE_LIMIT + 2 => *long = LongLine::Seen,
+                Place::Leaf { long, .. } if length > LINE_LIMIT + ending.len() => *long = LongLine::Seen,
                 Place::Header { .. } | Place::Leaf { .. } | Place::Untouchable => {}
             }
         }
