@@ -37,7 +37,7 @@ async fn main() {
 fn open(data: &Path) -> Spool {
     let settings =
         SpoolSettings { data_dir: data.to_owned(), min_free: ByteSize::from_mebibytes(100), journal_keep: Duration::from_secs(86_400) };
-    Spool::open(settings, Arc::new(|_device: &_| account()), Clock::system(), Metrics::new()).unwrap()
+    Spool::open(settings, Arc::new(|_envelope: &_| account().into()), Clock::system(), Metrics::new()).unwrap()
 }
 
 fn account() -> AccountName {

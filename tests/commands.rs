@@ -294,6 +294,44 @@ fn an_account_is_switched_off_and_on() {
 }
 
 #[test]
+fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
+    let office = Office::new();
+    let mut daemon = office.start();
+    let said = office.good(&["account", "set", "out/1", "batch.messages=10", "batch.interval=60s", "split=always"]);
+    assert!(said.contains("batch.messages  30           10") && said.contains("the newest word counts"), "{said}");
+    assert!(office.bad(&["account", "set", "out/1", "batch.interval=soon"], 1).contains("write for example 60s"));
+    assert!(office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("restart"));
+    assert!(office.bad(&["account", "set", "out/1", "nonsense"], 2).contains("KEY=VALUE"));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended(), Some(0));
+    let _daemon = office.start();
+    assert!(office.log().contains("account setting differs from the file"), "{}", office.log());
+    let settings = office.json(&["account", "settings", "out/1"]);
+    assert_eq!((&settings[1]["file"], &settings[1]["value"]), (&"0s".into(), &"1m".into()));
+    assert!(settings[1]["changed"]["by"].is_string(), "{settings}");
+    assert!(office.bad(&["account", "restore-defaults", "out/1"], 1).contains("--yes"));
+    let said = office.good(&["account", "restore-defaults", "out/1", "--yes"]);
+    assert!(!said.contains("newest word"), "{said}");
+}
+
+#[test]
+fn the_queue_says_when_a_message_goes_and_why_not_now() {
+    let office = Office::new();
+    let _daemon = office.start();
+    let id = queued(&office);
+    office.good(&["account", "disable", "out/1"]);
+    assert!(office.good(&["queue", "list"]).contains("account off"));
+    assert!(office.good(&["queue", "show", &id]).contains("goes      when the account is switched on"));
+    office.good(&["account", "enable", "out/1"]);
+    // Nobody listens on its port, so it pauses at the first try.
+    until("the account to be paused", || {
+        let shown = office.json(&["queue", "show", &id]);
+        (shown["forecast"]["why"]["reason"] == "paused" && shown["forecast"]["at"].is_u64()).then_some(())
+    });
+    assert!(office.good(&["status"]).contains("no limit"));
+}
+
+#[test]
 fn the_service_manager_hears_ready_the_watchdog_and_stopping() {
     let office = Office::new();
     let path = office.dir.path().join("notify");

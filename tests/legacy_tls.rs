@@ -41,11 +41,10 @@ impl Office {
         let (clock, metrics) = (Clock::system(), Metrics::new());
         let settings =
             SpoolSettings { data_dir: folder.path().into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
-        let spool = Spool::open(settings, Arc::new(|_device: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
+        let spool = Spool::open(settings, Arc::new(|_envelope: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
         let receiving = Receiving {
             devices: Devices::new(vec![printers(oldest_tls)], Vec::new(), "postroom.contoso.lan", clock.clone(), metrics.clone()),
             spool: spool.clone(),
-            default_account: "scanner".into(),
             hostname: "postroom.contoso.lan".into(),
             limits: ReceivingLimits {
                 connections: 10,

@@ -19,10 +19,10 @@ use hyper::body::{Bytes, Frame};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{Admin, HoldRequest, Refusal, SendAnswer, SendRequest, Sightings, Status};
+use super::{Admin, HoldRequest, Queued, Refusal, RestoreRequest, SendAnswer, SendRequest, SetRequest, Sightings, Status};
 use crate::{
     model::{AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
-    queue::{AccountStatus, Enabled, QueueError},
+    queue::{AccountStatus, Enabled, QueueError, SettingStatus},
     spool::{Entry, JournalLine, MessageReader, SpoolError},
 };
 
@@ -47,6 +47,9 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/accounts", get(accounts))
         .route("/api/v1/accounts/{name}/enable", post(enable))
         .route("/api/v1/accounts/{name}/disable", post(disable))
+        .route("/api/v1/accounts/{name}/settings", get(settings).post(set))
+        .route("/api/v1/accounts/{name}/restore-defaults", post(restore_defaults))
+        .route("/api/v1/accounts/{name}/forget-budget", post(forget_budget))
         .route("/api/v1/devices", get(devices))
         .route("/api/v1/send", post(send))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
@@ -57,6 +60,7 @@ impl IntoResponse for QueueError {
     fn into_response(self) -> Response {
         let code = match &self {
             Self::Spool(SpoolError::NotFound(_)) | Self::NoSuchAccount(_) => StatusCode::NOT_FOUND,
+            Self::Setting(_) => StatusCode::BAD_REQUEST,
             Self::Busy(_) => StatusCode::CONFLICT,
             Self::Spool(SpoolError::Full) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Spool(_) | Self::TrustStore { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -84,16 +88,23 @@ impl Page {
     }
 }
 
-async fn list(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<Entry>> {
-    Ok(Json(admin.0.spool.list(page.after, page.limit())?))
+async fn list(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<Queued>> {
+    Ok(Json(foreseen(&admin, admin.0.spool.list(page.after, page.limit())?)?))
+}
+
+fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolError> {
+    let forecasts = admin.0.queue.forecasts(&entries)?;
+    Ok(entries.into_iter().zip(forecasts).map(|(entry, forecast)| Queued { entry, forecast }).collect())
 }
 
 async fn journal(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<JournalLine>> {
     Ok(Json(admin.0.spool.journal(page.before, page.limit())?))
 }
 
-async fn show(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<Entry> {
-    Ok(Json(admin.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?))
+async fn show(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<Queued> {
+    let entry = admin.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
+    let seen = foreseen(&admin, vec![entry])?.pop();
+    Ok(Json(seen.ok_or(SpoolError::NotFound(id))?))
 }
 
 async fn retry(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
@@ -122,6 +133,27 @@ async fn enable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<
 
 async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<()> {
     Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::Off).await?))
+}
+
+async fn settings(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<Vec<SettingStatus>> {
+    Ok(Json(admin.0.queue.settings(&AccountName::from(name))?))
+}
+
+async fn set(State(admin): State<Admin>, Path(name): Path<String>, Json(request): Json<SetRequest>) -> Answer<Vec<SettingStatus>> {
+    let words: Vec<(String, String)> = request.set.into_iter().collect();
+    Ok(Json(admin.0.queue.set(&AccountName::from(name), &words, &request.by).await?))
+}
+
+async fn restore_defaults(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+    Json(request): Json<RestoreRequest>,
+) -> Answer<Vec<SettingStatus>> {
+    Ok(Json(admin.0.queue.restore_defaults(&AccountName::from(name), &request.by).await?))
+}
+
+async fn forget_budget(State(admin): State<Admin>, Path(name): Path<String>, Json(request): Json<RestoreRequest>) -> Answer<()> {
+    Ok(Json(admin.0.queue.forget_budget(&AccountName::from(name), &request.by).await?))
 }
 
 async fn devices(State(admin): State<Admin>) -> Json<Sightings> {

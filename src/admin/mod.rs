@@ -14,6 +14,7 @@ pub use server::{AdminError, AdminServer};
 pub use status::{ListenerStatus, Status};
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -27,8 +28,8 @@ use crate::{
     listener::ListenerSettings,
     metrics::Metrics,
     model::{AccountName, Address, MessageId, Timestamp},
-    queue::Queue,
-    spool::{RecoveryReport, Spool},
+    queue::{Forecast, Queue},
+    spool::{Entry, RecoveryReport, Spool},
 };
 
 /// `[admin]` and `[metrics]`, checked.
@@ -127,6 +128,16 @@ impl Admin {
     }
 }
 
+/// A message of the queue, and when it will go: `GET /api/v1/queue` and `/api/v1/queue/ID`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Queued {
+    /// What has become of it.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// What will probably become of it next.
+    pub forecast: Forecast,
+}
+
 /// Every device and stranger seen since the start, for `postroom device list`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Sightings {
@@ -161,6 +172,23 @@ pub struct SendAnswer {
 pub struct HoldRequest {
     /// For whoever looks next.
     pub reason: String,
+}
+
+/// Settings of an account to be changed while it runs: `POST /api/v1/accounts/NAME/settings`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SetRequest {
+    /// Keys and values as the config has them: `batch.interval` and `60s`.
+    pub set: BTreeMap<String, String>,
+    /// Who asks, for whoever looks next.
+    pub by: String,
+}
+
+/// The file's settings are to come back, or the budget is to be forgotten: `POST /api/v1/accounts/NAME/restore-defaults` and
+/// `…/forget-budget`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RestoreRequest {
+    /// Who asks, for whoever reads the log.
+    pub by: String,
 }
 
 /// What the API says when it cannot.

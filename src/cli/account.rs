@@ -1,4 +1,4 @@
-//! `postroom account list | enable | disable | login`.
+//! `postroom account list | enable | disable | settings | set | restore-defaults | forget-budget | login`.
 
 use std::path::Path;
 
@@ -7,14 +7,15 @@ use anyhow::{Context, bail};
 use super::{
     arguments::AccountCommand,
     client::Client,
-    output::{print, print_json, relative, say, table},
+    output::{Answer, confirm, print, print_json, relative, say, table},
 };
 use crate::{
+    admin::{RestoreRequest, SetRequest},
     clock::Clock,
     config::Config,
     model::Timestamp,
     oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn, TokenTrouble},
-    queue::{AccountState, AccountStatus},
+    queue::{AccountState, AccountStatus, SettingStatus},
     upstream::{self, SecretSource},
 };
 
@@ -39,9 +40,62 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
             let () = client.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
             Ok(say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?)
         }
+        AccountCommand::Settings { name, json } => {
+            let rows: Vec<SettingStatus> = client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
+            if json.json { print_json(&rows) } else { Ok(print(&render_settings(&rows, clock.now()))?) }
+        }
+        AccountCommand::Set { name, settings } => {
+            let request = SetRequest { set: settings.into_iter().collect(), by: person() };
+            let rows: Vec<SettingStatus> = client.post(&format!("/api/v1/accounts/{}/settings", encoded(&name)), &request).await?;
+            Ok(print(&render_settings(&rows, clock.now()))?)
+        }
+        AccountCommand::RestoreDefaults { name, yes } => {
+            let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
+            if !yes && confirm(&question)? == Answer::No {
+                return Ok(());
+            }
+            let request = RestoreRequest { by: person() };
+            let rows: Vec<SettingStatus> = client.post(&format!("/api/v1/accounts/{}/restore-defaults", encoded(&name)), &request).await?;
+            Ok(print(&render_settings(&rows, clock.now()))?)
+        }
+        AccountCommand::ForgetBudget { name, yes } => {
+            if !yes && confirm(FORGET_QUESTION)? == Answer::No {
+                return Ok(());
+            }
+            let request = RestoreRequest { by: person() };
+            let () = client.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request).await?;
+            Ok(say(&format!("account \"{name}\" has its whole budget again"))?)
+        }
         AccountCommand::Login { .. } => Ok(()),
     }
 }
+
+const FORGET_QUESTION: &str = "\
+The server goes on counting what was sent. What is then too much it refuses, and it may block the mailbox.
+Do you know that little was sent in the last 24 hours, and shall nothing of it count here?";
+
+/// Who types, behind sudo too. It is only shown; what lets someone in is the socket.
+fn person() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    name.unwrap_or_else(|| "somebody".to_owned())
+}
+
+fn render_settings(rows: &[SettingStatus], now: Timestamp) -> String {
+    let row = |row: &SettingStatus| {
+        let changed = row.changed.as_ref();
+        let changed = changed.map_or_else(|| "-".to_owned(), |change| format!("{} by {}", relative(change.at, now), change.by));
+        vec![row.key.clone(), row.file.clone(), row.value.clone(), changed]
+    };
+    let mut text = table(&["SETTING", "CONFIG FILE", "IN FORCE", "CHANGED"], &rows.iter().map(row).collect::<Vec<_>>());
+    if rows.iter().any(|row| row.changed.is_some()) {
+        text.push_str(HOLDS);
+    }
+    text
+}
+
+const HOLDS: &str =
+    "\nWhat was changed holds across restarts, until \"postroom account restore-defaults\", or until the config file gives that key another
+value than it has now: the newest word counts.\n";
 
 /// Works without the daemon, which finds the sign-in when it next needs a token. Run it as the daemon's user: it writes into its folder.
 async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()> {
@@ -79,9 +133,9 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
             account.name.to_string(),
             state(&account.state, now),
             account.waiting.to_string(),
-            account.connections.to_string(),
-            account.messages_last_minute.to_string(),
-            account.recipients_last_day.to_string(),
+            format!("{} of {}", account.connections, account.connections_allowed),
+            used(Some(account.messages_last_minute), account.messages_per_minute),
+            used(account.recipients_last_day, account.recipients_per_day),
             account.last_delivery.map_or_else(|| "never".to_owned(), |at| relative(at, now)),
         ]
     };
@@ -91,11 +145,32 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
         if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &account.state {
             text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
         }
-        if let Some(free) = account.budget_free_at {
-            text.push_str(&format!("\n{}: the budget is used up; next message {}\n", account.name, relative(free, now)));
+        if account.connections_allowed < account.connections_limit {
+            let (now, all) = (account.connections_allowed, account.connections_limit);
+            text.push_str(&format!("\n{}: uses {now} of its {all} connections for a while: {FEWER}\n", account.name));
+        }
+        if let Some(free) = account.day_free_at {
+            text.push_str(&format!(
+                "\n{}: the day's budget is used up; it has room again {} ({free})\n",
+                account.name,
+                relative(free, now)
+            ));
+        } else if let Some(free) = account.budget_free_at {
+            text.push_str(&format!("\n{}: the budget of this minute is used up; next message {}\n", account.name, relative(free, now)));
         }
     }
     text
+}
+
+const FEWER: &str = "the server said that there are too many. Does somebody else send with this mailbox?";
+
+/// `12 of 30`, `12, no limit`.
+fn used(used: Option<u32>, limit: Option<u32>) -> String {
+    match (used, limit) {
+        (Some(used), Some(limit)) => format!("{used} of {limit}"),
+        (Some(used), None) => format!("{used}, no limit"),
+        (None, _) => "no limit".to_owned(),
+    }
 }
 
 fn state(state: &AccountState, now: Timestamp) -> String {

@@ -141,6 +141,33 @@ pub(super) enum AccountCommand {
     Enable { name: String },
     /// Switches an account off; its mail waits.
     Disable { name: String },
+    /// Shows the settings that can be changed while the daemon runs: what the file says, what is in force, who set it.
+    Settings {
+        name: String,
+        #[command(flatten)]
+        json: JsonArguments,
+    },
+    /// Changes such settings at once, without a restart: postroom account set scanner batch.messages=10 batch.interval=60s
+    Set {
+        name: String,
+        /// batch.messages, batch.interval or batch.split, with the value as in the config.
+        #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+        settings: Vec<(String, String)>,
+    },
+    /// Brings back the settings of the config file.
+    RestoreDefaults {
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Lets what was sent count no more: after the index was lost, when you know that little was sent in the last 24 hours.
+    ForgetBudget {
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Signs in to an account that uses OAuth without a secret: shows a code to type into a browser, waits, keeps the sign-in.
     Login { name: String },
 }
@@ -168,4 +195,10 @@ pub(super) struct SendArguments {
     /// How long to wait for the outcome.
     #[arg(long, default_value = "60s", value_name = "SPAN", value_parser = humantime::parse_duration)]
     pub(super) wait: Duration,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = parts.ok_or_else(|| format!("\"{text}\" is no KEY=VALUE; write for example batch.messages=10"))?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
 }

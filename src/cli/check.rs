@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::output::{print, say};
+use super::output::{plural, print, say};
 use crate::config::Config;
 
 /// Errors end it with exit code 78; warnings do not.
@@ -17,11 +17,15 @@ pub(super) fn check(path: &Path) -> anyhow::Result<()> {
         more => format!("; {more} warnings"),
     };
     let counts = format!(
-        "{} listeners, {} devices, {} users, {} accounts",
-        config.listeners.len(),
-        config.devices.len(),
-        config.users.len(),
-        config.accounts.len()
+        "{}, {}, {}, {}",
+        count(config.listeners.len(), "listener"),
+        count(config.devices.len(), "device"),
+        count(config.users.len(), "user"),
+        count(config.accounts.len(), "account")
     );
     Ok(print(&format!("{}: good: {counts}{warnings}\n", path.display()))?)
+}
+
+fn count(number: usize, what: &str) -> String {
+    plural(u64::try_from(number).unwrap_or(u64::MAX), what)
 }

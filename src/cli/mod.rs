@@ -3,6 +3,7 @@
 //! - `arguments`: what can be typed
 //! - `client`: the way to the daemon; `output`: tables, spans, and standard output
 //! - `run`, `check`, `status`, `queue`, `account`, `device`, `send`, `init`, `demo`: one command each
+//! - `forecast`: when a message will go, in words
 //! - `smtp`: just enough of a device to hand in a test message; `pdf`: a scan to send
 //!
 //! # Failure
@@ -14,6 +15,7 @@ mod check;
 mod client;
 mod demo;
 mod device;
+mod forecast;
 mod init;
 mod output;
 mod pdf;

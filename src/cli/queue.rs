@@ -1,16 +1,17 @@
 //! `postroom queue list | show | retry | hold | release | delete | export`.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use anyhow::Context as _;
 
 use super::{
     arguments::QueueCommand,
     client::Client,
+    forecast::{in_full, in_short},
     output::{Answer, confirm, plural, print, print_json, relative, say, table},
 };
 use crate::{
-    admin::HoldRequest,
+    admin::{HoldRequest, Queued},
     clock::Clock,
     model::{MessageId, Timestamp},
     spool::{Entry, Progress, RecipientState},
@@ -24,12 +25,12 @@ pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -
     let client = Client::of_config(config)?;
     match command {
         QueueCommand::List { limit, json } => {
-            let entries: Vec<Entry> = client.get(&format!("/api/v1/queue?limit={limit}")).await?;
-            if json.json { print_json(&entries) } else { Ok(print(&list(&entries, clock.now()))?) }
+            let queued: Vec<Queued> = client.get(&format!("/api/v1/queue?limit={limit}")).await?;
+            if json.json { print_json(&queued) } else { Ok(print(&list(&queued, clock.now()))?) }
         }
         QueueCommand::Show { id, json } => {
-            let entry: Entry = client.get(&format!("/api/v1/queue/{id}")).await?;
-            if json.json { print_json(&entry) } else { Ok(print(&show(&entry, clock.now())?)?) }
+            let queued: Queued = client.get(&format!("/api/v1/queue/{id}")).await?;
+            if json.json { print_json(&queued) } else { Ok(print(&show(&queued, clock.now())?)?) }
         }
         QueueCommand::Retry { ids, yes } => {
             if !yes && confirm(RETRY_QUESTION)? == Answer::No {
@@ -70,31 +71,39 @@ async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow
     };
     let file = std::fs::File::create_new(output);
     let mut file = file.with_context(|| format!("{} cannot be made", output.display()))?;
-    client.copy(&path, &mut file).await
+    client.copy(&path, &mut file).await.with_context(|| format!("{} is incomplete: it cannot be written", output.display()))
 }
 
-fn list(entries: &[Entry], now: Timestamp) -> String {
-    if entries.is_empty() {
+fn list(queued: &[Queued], now: Timestamp) -> String {
+    if queued.is_empty() {
         return "The queue is empty.\n".to_owned();
     }
-    let row = |entry: &Entry| {
+    let row = |Queued { entry, forecast }: &Queued| {
         let open = entry.recipients.iter().filter(|recipient| recipient.due().is_some()).count();
         vec![
             entry.id.to_string(),
             relative(entry.received, now),
             entry.device.to_string(),
-            entry.account.to_string(),
+            accounts(entry),
             format!("<{}>", entry.sender),
             format!("{open} of {}", entry.recipients.len()),
             entry.size.to_string(),
-            state(entry, now),
+            state(entry),
+            in_short(forecast, now),
         ]
     };
-    let header = ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE"];
-    table(&header, &entries.iter().map(row).collect::<Vec<_>>())
+    let header = ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE", "GOES"];
+    table(&header, &queued.iter().map(row).collect::<Vec<_>>())
 }
 
-fn state(entry: &Entry, now: Timestamp) -> String {
+/// Those that recipients still wait for; else the message's.
+fn accounts(entry: &Entry) -> String {
+    let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
+    let names: BTreeSet<&str> = waiting.map(|recipient| entry.account_of(recipient).as_str()).collect();
+    if names.is_empty() { entry.account.to_string() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+}
+
+fn state(entry: &Entry) -> String {
     if let Some(hold) = &entry.hold {
         return format!("held: {}", hold.reason);
     }
@@ -102,22 +111,19 @@ fn state(entry: &Entry, now: Timestamp) -> String {
         return "being attempted".to_owned();
     }
     let attempts = entry.recipients.iter().map(|recipient| recipient.attempts).max().unwrap_or(0);
-    match entry.due() {
-        Some(due) if due <= now => format!("due, {}", plural(u64::from(attempts), "attempt")),
-        Some(due) => format!("next attempt {}, {}", relative(due, now), plural(u64::from(attempts), "attempt")),
-        None => "settled".to_owned(),
-    }
+    if entry.is_settled() { "settled".to_owned() } else { format!("waiting, {}", plural(u64::from(attempts), "attempt")) }
 }
 
-fn show(entry: &Entry, now: Timestamp) -> Result<String, std::fmt::Error> {
+fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "message   {}", entry.id)?;
     writeln!(text, "received  {} ({})", entry.received, relative(entry.received, now))?;
     writeln!(text, "device    {}", entry.device)?;
-    writeln!(text, "account   {}", entry.account)?;
+    writeln!(text, "account   {}", accounts(entry))?;
     writeln!(text, "sender    <{}>", entry.sender)?;
     writeln!(text, "size      {}", entry.size)?;
-    writeln!(text, "state     {}", state(entry, now))?;
+    writeln!(text, "state     {}", state(entry))?;
+    writeln!(text, "goes      {}", in_full(forecast, now))?;
     for recipient in &entry.recipients {
         write!(text, "\n{}", show_recipient(recipient, now)?)?;
     }

@@ -1,6 +1,6 @@
 //! `[[account]]`: one way out. Where it leads is in `destination.rs`.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use super::{
     destination,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     device::Pattern,
-    model::{AccountName, Address},
+    model::{AccountName, Address, ByteSize},
     queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
 };
 
@@ -47,6 +47,16 @@ pub(super) const KEYS: &[Key] = &[
         about: "Trust the certificates in this file (PEM) instead of the machine's.",
     },
     Key { name: "spill_to", shown: Shown::As("[]"), about: "Accounts that take over, in this order, when this one cannot send." },
+    Key {
+        name: "for_senders",
+        shown: Shown::As("[]"),
+        about: "Mail of these senders goes by this account: \"*@sales.contoso.com\". A device's account goes before.",
+    },
+    Key {
+        name: "for_recipients",
+        shown: Shown::As("[]"),
+        about: "Mail to these recipients goes by this account: \"*@contoso.com\". Recipients of one message may go by different accounts. A device's account and for_senders go before.",
+    },
     Key { name: "auth", shown: Shown::Below, about: "" },
     Key { name: "limits", shown: Shown::Below, about: "" },
     Key { name: "batch", shown: Shown::Below, about: "" },
@@ -109,6 +119,11 @@ pub(super) const LIMIT_KEYS: &[Key] = &[
     Key { name: "recipients_per_day", shown: Shown::As("10000"), about: "Recipients in any 24 hours." },
     Key { name: "recipients_per_message", shown: Shown::As("500"), about: "Recipients of one transaction; more are sent in parts." },
     Key { name: "connections", shown: Shown::As("3"), about: "Connections at once." },
+    Key {
+        name: "message_size",
+        shown: Shown::As("\"35MB\""),
+        about: "The largest message. A larger one fails before any attempt, and the notice says why.",
+    },
 ];
 
 pub(super) const BATCH_KEYS: &[Key] = &[
@@ -136,7 +151,6 @@ pub(super) const SENDER_KEYS: &[Key] = &[
 
 /// Messages in one go, unless configured: a minute's worth for Exchange Online.
 const BATCH: u32 = 30;
-const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
 /// More recipients than this in one transaction no server takes.
 const MOST_RECIPIENTS: usize = 100_000;
 const MOST_CONNECTIONS: usize = 1000;
@@ -164,7 +178,14 @@ pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings
     let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
     let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
     let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
-    Some(AccountSettings { name: name?, destination: destination?, address, limits, batch, sender, spill_to })
+    let (for_senders, for_recipients) = (pool(table, "for_senders"), pool(table, "for_recipients"));
+    let (name, destination) = (name?, destination?);
+    Some(AccountSettings { name, destination, address, limits, batch, sender, for_senders, for_recipients, spill_to })
+}
+
+/// Whose mail it takes; absent patterns are none.
+fn pool(table: &Table<'_>, name: &'static str) -> Vec<Pattern> {
+    table.list(name, str::parse).unwrap_or_default()
 }
 
 /// A service that is known is one that logs in.
@@ -211,6 +232,7 @@ fn limits(table: &Table<'_>, preset: &Preset) -> LimitSettings {
         recipients_per_day: rate(table, "recipients_per_day", known.recipients_per_day),
         recipients_per_message: table.number("recipients_per_message", 1, MOST_RECIPIENTS).unwrap_or(known.recipients_per_message),
         connections: table.number("connections", 1, MOST_CONNECTIONS).unwrap_or(known.connections),
+        message_size: message_size(table, known.message_size),
     };
     let above = |name: &'static str, ours: Option<u32>, theirs: Option<u32>| {
         if let Some(theirs) = theirs
@@ -239,14 +261,22 @@ fn rate(table: &Table<'_>, name: &'static str, known: Option<u32>) -> Option<u32
     }
 }
 
+fn message_size(table: &Table<'_>, known: Option<ByteSize>) -> Option<ByteSize> {
+    match table.text("message_size").as_deref() {
+        None => known,
+        Some("none") => None,
+        Some(_) => table.size("message_size").or(known),
+    }
+}
+
 fn batch(table: &Table<'_>) -> BatchSettings {
     let words = [("never", Split::Never), ("always", Split::Always), ("on_failure", Split::OnFailure)];
     let interval = table.duration("interval").unwrap_or_default();
-    if interval > LONGEST_REST {
+    if interval > BatchSettings::LONGEST_REST {
         table.error("interval", "is longer than a day; write for example \"60s\"");
     }
     BatchSettings {
-        messages: table.number("messages", 1, 1_000_000).unwrap_or(BATCH),
+        messages: table.number("messages", 1, BatchSettings::MOST_MESSAGES).unwrap_or(BATCH),
         interval,
         split: table.choice("split", &words).unwrap_or(Split::OnFailure),
     }

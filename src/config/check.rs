@@ -35,6 +35,7 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     for device in parts.devices {
         reachable(reader, device, parts.users);
         identity(reader, device, parts.accounts);
+        size(reader, device, parts.accounts);
     }
 }
 
@@ -144,9 +145,7 @@ fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Pl
     let Some(address) = device.value.from.as_ref().and_then(|from| from.address.as_ref()) else {
         return;
     };
-    let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == device.value.account.as_ref();
-    let account = if device.value.account.is_some() { accounts.iter().find(named) } else { accounts.first() };
-    let Some(account) = account else {
+    let Some(account) = account_of(device, accounts) else {
         return;
     };
     let sender = &account.value.sender;
@@ -158,6 +157,24 @@ fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Pl
         let text = format!("{address} is not among sender.allowed of account \"{}\": {follows}", account.value.name);
         reader.note(Severity::Warning, &format!("{}.from.address", device.key), text);
     }
+}
+
+/// What the account does not let through, the device should hear at once.
+fn size(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Placed<AccountSettings>]) {
+    let account = account_of(device, accounts).map(|account| &account.value);
+    let limit = account.and_then(|account| Some((&account.name, account.limits.message_size?)));
+    if let Some((name, limit)) = limit.filter(|(_, limit)| device.value.max_message > *limit) {
+        let ours = device.value.max_message;
+        let text =
+            format!("is {ours}, but account \"{name}\" lets {limit} through (limits.message_size): what is larger is taken and then fails");
+        reader.note(Severity::Warning, &format!("{}.max_message", device.key), text);
+    }
+}
+
+/// The account that carries a device's mail, unless senders or recipients are sent elsewhere.
+fn account_of<'a>(device: &Placed<DeviceSettings>, accounts: &'a [Placed<AccountSettings>]) -> Option<&'a Placed<AccountSettings>> {
+    let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == device.value.account.as_ref();
+    if device.value.account.is_some() { accounts.iter().find(named) } else { accounts.first() }
 }
 
 fn error(reader: &Reader<'_>, key: &str, under: &str, text: String) {

@@ -1,6 +1,6 @@
 //! What is known of the usual services: host, port, encryption, login, limits.
 
-use crate::{queue::LimitSettings, upstream::AuthMethod};
+use crate::{model::ByteSize, queue::LimitSettings, upstream::AuthMethod};
 
 /// One service.
 #[derive(Debug)]
@@ -47,9 +47,15 @@ pub(super) enum Service {
 /// defaults to port 465, it doesn't support SMTP AUTH client submission".
 const NO_465: &str = "Exchange Online serves client submission with STARTTLS on 587 and 25 only; on 465 nobody answers";
 
-/// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message, 3 connections.
-const MAILBOX: LimitSettings =
-    LimitSettings { messages_per_minute: Some(30), recipients_per_day: Some(10_000), recipients_per_message: 500, connections: 3 };
+/// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message, 3 connections; 35 MB,
+/// unless the mailbox's `MaxSendSize` was raised.
+const MAILBOX: LimitSettings = LimitSettings {
+    messages_per_minute: Some(30),
+    recipients_per_day: Some(10_000),
+    recipients_per_message: 500,
+    connections: 3,
+    message_size: Some(ByteSize::from_mebibytes(35)),
+};
 
 const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
     Preset {
@@ -73,7 +79,13 @@ pub(super) const CUSTOM: Preset = Preset {
     encryption: Encryption::AsConfigured,
     password_method: AuthMethod::Plain,
     // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
-    limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 100, connections: 10 },
+    limits: LimitSettings {
+        messages_per_minute: None,
+        recipients_per_day: None,
+        recipients_per_message: 100,
+        connections: 10,
+        message_size: None,
+    },
     service: Service::Other,
 };
 
@@ -85,36 +97,54 @@ pub(super) const PRESETS: &[Preset] = &[
     exchange_online("office365-gcc-high", "smtp.office365.us"),
     exchange_online("office365-china", "smtp.partner.outlook.cn"),
     Preset {
-        // High Volume Email: recipients inside the tenant only; 50 of one message, no rates; passwords until September 2028.
+        // High Volume Email: recipients inside the tenant only; 50 of one message, 10 MB, no rates; passwords until September 2028.
         name: "hve",
         host: Some("smtp.hve.mx.microsoft"),
         ports: &[587],
         port_reason: "High Volume Email is served with STARTTLS on 587 only",
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
-        limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 50, connections: 10 },
+        limits: LimitSettings {
+            messages_per_minute: None,
+            recipients_per_day: None,
+            recipients_per_message: 50,
+            connections: 10,
+            message_size: Some(ByteSize::from_mebibytes(10)),
+        },
         service: Service::Microsoft,
     },
     Preset {
-        // Custom domain: 30 a minute, 100 an hour, until Microsoft raises it on request. 50 recipients of one message.
+        // Custom domain: 30 a minute, 100 an hour, until Microsoft raises it on request. 50 recipients of one message, 10 MB.
         name: "azure-communication-services",
         host: Some("smtp.azurecomm.net"),
         ports: &[587, 25],
         port_reason: "Azure Communication Services are served with STARTTLS on 587 and 25 only",
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
-        limits: LimitSettings { messages_per_minute: Some(30), recipients_per_day: None, recipients_per_message: 50, connections: 3 },
+        limits: LimitSettings {
+            messages_per_minute: Some(30),
+            recipients_per_day: None,
+            recipients_per_message: 50,
+            connections: 3,
+            message_size: Some(ByteSize::from_mebibytes(10)),
+        },
         service: Service::Microsoft,
     },
     Preset {
-        // A private account: 500 recipients a day, 100 of one message over SMTP. Workspace: 10,000 a day; raise it there.
+        // A private account: 500 recipients a day, 100 of one message over SMTP, 25 MB. Workspace: 10,000 a day; raise it there.
         name: "gmail",
         host: Some("smtp.gmail.com"),
         ports: &[587, 465, 25],
         port_reason: "Gmail is served on 587, 465 and 25 only",
         encryption: Encryption::AsConfigured,
         password_method: AuthMethod::Plain,
-        limits: LimitSettings { messages_per_minute: None, recipients_per_day: Some(500), recipients_per_message: 100, connections: 3 },
+        limits: LimitSettings {
+            messages_per_minute: None,
+            recipients_per_day: Some(500),
+            recipients_per_message: 100,
+            connections: 3,
+            message_size: Some(ByteSize::from_mebibytes(25)),
+        },
         service: Service::Other,
     },
     CUSTOM,

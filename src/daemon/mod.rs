@@ -38,10 +38,10 @@ use crate::{
     device::Devices,
     listener::{Listener, ListenerError, Receiving, Reception, Tls},
     metrics::Metrics,
-    model::{AccountName, DeviceName},
-    queue::{Queue, QueueError},
+    model::{AccountName, DeviceName, Envelope},
+    queue::{Queue, QueueError, Routing},
     report::Reporter,
-    spool::{RouteMessage, Spool, SpoolError},
+    spool::{RouteMessage, Routes, Spool, SpoolError},
 };
 
 /// Why the daemon did not start, or ended.
@@ -104,15 +104,8 @@ impl Daemon {
             metrics: metrics.clone(),
             progress: Progress::default(),
         });
-        let receiving = Receiving {
-            devices,
-            spool: spool.clone(),
-            default_account: default_account(&config),
-            hostname: config.hostname.clone(),
-            limits: config.receiving,
-            clock,
-            metrics,
-        };
+        let receiving =
+            Receiving { devices, spool: spool.clone(), hostname: config.hostname.clone(), limits: config.receiving, clock, metrics };
         let tls = load_tls(&config).await?;
         let mut daemon = Self {
             config,
@@ -283,15 +276,11 @@ fn name_of(ended: Result<&'static str, tokio::task::JoinError>) -> &'static str 
     })
 }
 
-fn default_account(config: &Config) -> AccountName {
-    // The config refuses a file without accounts.
-    config.accounts.first().map_or_else(|| AccountName::from(""), |account| account.name.clone())
-}
-
-/// The account of each device's mail; of our own mail, that of `[report]`.
+/// The accounts of each message; of our own mail, that of `[report]`.
 fn routes(config: &Config) -> RouteMessage {
     let named = |device: &crate::device::DeviceSettings| Some((device.name.clone(), device.account.clone()?));
-    let routes: HashMap<DeviceName, AccountName> = config.devices.iter().filter_map(named).collect();
-    let (default, ours, own) = (default_account(config), DeviceName::from("postroom"), config.report.account.clone());
-    Arc::new(move |device: &DeviceName| if *device == ours { own.clone() } else { routes.get(device).unwrap_or(&default).clone() })
+    let mut devices: HashMap<DeviceName, AccountName> = config.devices.iter().filter_map(named).collect();
+    devices.insert(DeviceName::from(Reporter::OWN_DEVICE), config.report.account.clone());
+    let routing = Routing::new(&config.accounts, devices);
+    Arc::new(move |envelope: &Envelope| Routes::new(routing.accounts(envelope)))
 }

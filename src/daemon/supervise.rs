@@ -75,8 +75,10 @@ pub(super) async fn stopped(switch: &mut watch::Receiver<bool>) {
 
 /// READY: the listeners are bound.
 pub(super) fn ready(status: &Status) {
-    let words =
-        format!("{} listeners, {} accounts, {} messages queued", status.listeners.len(), status.accounts.len(), status.queue_messages);
+    let count = |number: u64, what: &str| if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") };
+    let long = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (listeners, accounts) = (count(long(status.listeners.len()), "listener"), count(long(status.accounts.len()), "account"));
+    let words = format!("{listeners}, {accounts}, {} queued", count(status.queue_messages, "message"));
     tell(&[NotifyState::Ready, NotifyState::Status(&words)]);
 }
 

@@ -35,11 +35,11 @@ impl Intake {
         let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size: _ } = transaction;
         let (id, received) = (shared.spool.new_id(), shared.clock.now());
         let envelope = Envelope { id, received, device: device.name.clone(), via, sender, recipients, body, smtputf8, ret, envid };
-        let account = device.account.as_ref().unwrap_or(&shared.default_account).clone();
+        let routes = shared.spool.route(&envelope);
         let head = message::received(&envelope, &shared.hostname);
         let (sender, recipients) = (envelope.sender.clone(), envelope.recipients.len());
         let refused = |error: SpoolError| refused(shared, client, &error);
-        let incoming = shared.spool.receive(envelope, account).await.map_err(refused)?;
+        let incoming = shared.spool.receive(envelope, routes).await.map_err(refused)?;
         let mut intake = Self { incoming, sender, recipients, octets: 0, begun: Instant::now() };
         intake.incoming.write(head.as_bytes()).await.map_err(refused)?;
         Ok(intake)

@@ -17,7 +17,7 @@ use crate::{
         slots::Slots,
     },
     metrics::Metrics,
-    model::{AccountName, Reply},
+    model::Reply,
     spool::Spool,
 };
 
@@ -31,8 +31,6 @@ pub struct Receiving {
     pub devices: Devices,
     /// Where messages go.
     pub spool: Spool,
-    /// The account of devices without their own.
-    pub default_account: AccountName,
     /// `hostname`.
     pub hostname: String,
     /// Bounds.

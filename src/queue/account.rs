@@ -19,6 +19,10 @@ const FIRST_PROBE: Duration = Duration::from_secs(5 * 60);
 const LAST_LOGIN_PROBE: Duration = Duration::from_secs(15 * 60);
 /// Pauses grow up to this, unless the server's reason asks for more at once; and so do stops whose probe costs a message.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+/// What the server asks an hour for grows up to this: its own punishments grow, too.
+const LONGEST_PUNISHMENT: Duration = Duration::from_secs(8 * 60 * 60);
+/// What is punished when repeated is tried so seldom, unless a person says that it was put right.
+const PUNISHED_PROBE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A pause that ends further ahead than this comes from a clock that was set since.
 const LONGEST_PAUSE_EVER: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many pauses in a row, without anything delivered between them, are worth telling a person.
@@ -43,6 +47,8 @@ enum Cause {
     Login,
     /// A refusal of mail: only mail can prove it.
     Mail,
+    /// A refusal that the server punishes when it is repeated: mail is a proof that must not be tried often.
+    Punished,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -72,8 +78,10 @@ impl Condition {
     pub(super) fn restored(self, now: Timestamp) -> Self {
         let state = match self.state {
             AccountState::Paused { .. } if self.cause == Cause::Login => AccountState::Ready,
-            AccountState::Stopped { since, reason, advice, .. } => AccountState::Stopped { since, probe_at: now, reason, advice },
-            state @ (AccountState::Ready | AccountState::Paused { .. } | AccountState::Disabled) => state,
+            AccountState::Stopped { since, reason, advice, .. } if self.cause != Cause::Punished => {
+                AccountState::Stopped { since, probe_at: now, reason, advice }
+            }
+            state @ (AccountState::Ready | AccountState::Paused { .. } | AccountState::Stopped { .. } | AccountState::Disabled) => state,
         };
         let mut condition = Self { state, ..self };
         condition.lapse(now);
@@ -134,7 +142,7 @@ impl Condition {
     /// Something that concerns the whole account went wrong.
     pub(super) fn trouble(&mut self, trouble: &Trouble, now: Timestamp) -> Option<News> {
         let (reason, advice) = (reason(trouble), trouble.verdict.advice.to_owned());
-        let cause = cause(trouble.stage);
+        let cause = if trouble.verdict.is_punished_when_repeated() { Cause::Punished } else { cause(trouble.stage) };
         match (&mut self.state, trouble.verdict.outcome) {
             (AccountState::Disabled, _) => None,
             (AccountState::Stopped { probe_at, reason: old, advice: old_advice, .. }, _) => {
@@ -158,7 +166,7 @@ impl Condition {
             }
             (AccountState::Ready, outcome) => {
                 self.streak = self.streak.saturating_add(1);
-                let pause = grown(asked_pause(outcome), self.streak, LONGEST_PAUSE);
+                let pause = grown(asked_pause(outcome), self.streak, longest_pause(asked_pause(outcome)));
                 self.state = AccountState::Paused { until: now.plus(pause), reason, advice };
                 self.cause = cause;
                 let alarming = trouble.verdict.is_alarming() || pause >= Verdict::ALARMING_PAUSE || self.streak >= ALARMING_STREAK;
@@ -236,12 +244,16 @@ fn asked_pause(outcome: Outcome) -> Duration {
     }
 }
 
+fn longest_pause(asked: Duration) -> Duration {
+    if asked >= LONGEST_PAUSE { LONGEST_PUNISHMENT } else { LONGEST_PAUSE }
+}
+
 fn probe_spacing(cause: Cause, streak: u32) -> Duration {
-    let longest = match cause {
-        Cause::Login => LAST_LOGIN_PROBE,
-        Cause::Mail => LONGEST_PAUSE,
-    };
-    grown(FIRST_PROBE, streak, longest)
+    match cause {
+        Cause::Login => grown(FIRST_PROBE, streak, LAST_LOGIN_PROBE),
+        Cause::Mail => grown(FIRST_PROBE, streak, LONGEST_PAUSE),
+        Cause::Punished => PUNISHED_PROBE,
+    }
 }
 
 /// Doubles with each trouble after the first, up to `longest`, or to `first` if that is longer.
@@ -339,6 +351,33 @@ mod tests {
         throttled.trouble(&trouble(Stage::EndOfData, pause(3600)), at(0));
         assert!(!throttled.clone().restored(at(1)).may_connect(at(1)));
         assert!(throttled.restored(at(3600)).may_connect(at(3600)));
+    }
+
+    #[test]
+    fn what_is_punished_when_repeated_is_tried_once_a_day_or_when_a_person_says_so() {
+        let full = "5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded";
+        let mut full_mailbox = trouble(Stage::EndOfData, Outcome::Stop);
+        full_mailbox.verdict.reply = Some(Reply::new(554, full));
+        let mut condition = Condition::ready();
+        assert_eq!(condition.trouble(&full_mailbox, at(0)), Some(News::Alarm));
+        let restarted = condition.clone().restored(at(3600));
+        for condition in [&condition, &restarted] {
+            assert!(!condition.may_connect(at(86_399)) && condition.may_connect(at(86_400)));
+        }
+        condition.set_enabled(Enabled::On);
+        assert!(condition.may_connect(at(1)));
+    }
+
+    #[test]
+    fn a_punishment_of_an_hour_grows_when_it_is_met_again() {
+        let mut condition = Condition::ready();
+        let mut now = 0;
+        for hours in [1, 2, 4, 8, 8] {
+            condition.lapse(at(now));
+            condition.trouble(&trouble(Stage::EndOfData, pause(3600)), at(now));
+            now += hours * 3600;
+            assert_eq!(condition.next_at(), Some(at(now)));
+        }
     }
 
     #[test]

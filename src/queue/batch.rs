@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{model::Timestamp, queue::BatchSettings};
 
 /// How far the present batch has come. Kept in memory only: a restart is a rest of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Batch {
     messages: u32,
     interval: Duration,
@@ -17,6 +17,22 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) const fn new(settings: &BatchSettings) -> Self {
         Self { messages: settings.messages, interval: settings.interval, begun: 0, under_way: 0, last_end: Timestamp::ZERO }
+    }
+
+    /// Messages in one go.
+    pub(super) const fn size(&self) -> u32 {
+        self.messages
+    }
+
+    /// Other settings from now on. A batch that has begun goes on under them, and so does a rest; without batches before, one
+    /// begins with the messages that are under way.
+    pub(super) fn retune(&mut self, settings: &BatchSettings) {
+        self.begun = match (self.interval.is_zero(), self.begun >= self.messages) {
+            (true, _) => self.under_way,
+            (false, true) => self.begun.max(settings.messages),
+            (false, false) => self.begun,
+        };
+        (self.messages, self.interval) = (settings.messages, settings.interval);
     }
 
     /// When the next message may begin; none while the last ones of a full batch are under way.
@@ -97,6 +113,27 @@ mod tests {
             assert_eq!(batch.free_at(at(second)), Some(at(second)));
             batch.begin(at(second));
         }
+    }
+
+    #[test]
+    fn other_settings_count_from_now_on() {
+        let settings = |messages, interval| BatchSettings { messages, interval: Duration::from_secs(interval), split: Split::Never };
+        let mut batch = batch(1, 0);
+        for second in 0..100 {
+            batch.begin(at(second));
+            batch.end(at(second));
+        }
+        batch.retune(&settings(2, 60));
+        assert_eq!(batch.free_at(at(100)), Some(at(100)), "what went before is no batch");
+        batch.begin(at(100));
+        batch.begin(at(100));
+        batch.end(at(101));
+        batch.end(at(101));
+        assert_eq!(batch.free_at(at(101)), Some(at(161)));
+        batch.retune(&settings(5, 20));
+        assert_eq!(batch.free_at(at(101)), Some(at(121)), "the rest goes on, as long as it lasts now");
+        batch.retune(&settings(5, 0));
+        assert_eq!(batch.free_at(at(101)), Some(at(101)));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task;
 
 use crate::{
-    model::{MessageId, Timestamp},
+    model::{ByteSize, MessageId, Timestamp},
     queue::{
+        LimitSettings, Split,
         account::Condition,
         core::{Account, Core, Flight},
         fair::Line,
@@ -24,6 +25,15 @@ pub(super) struct Claim {
     pub(super) entry: Entry,
     pub(super) attempt: Attempt,
     pub(super) charge: Option<Charge>,
+    /// Why there will be no attempt after all.
+    pub(super) obstacle: Option<Obstacle>,
+}
+
+/// What makes an attempt senseless: the server would refuse it for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Obstacle {
+    /// The message is larger than the account lets through.
+    LargerThan(ByteSize),
 }
 
 impl Claim {
@@ -31,6 +41,30 @@ impl Claim {
         self.attempt.recipients.iter().map(|before| before.index).collect()
     }
 }
+
+/// How far a transaction may reach.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// So many recipients.
+    most: usize,
+    split: Split,
+}
+
+/// What a line has for an account.
+enum Candidate {
+    /// Some recipients of a message.
+    Go(Entry, Vec<usize>),
+    /// A message that must fail.
+    TooLarge(Entry, Obstacle),
+    /// Nothing.
+    Nothing,
+}
+
+/// Our own `Received:` is no reason to fail what the device was allowed to hand in.
+const OWN_FIELDS: u64 = 2048;
+
+/// So many messages of another account are looked at for one whose sender this account may use.
+const SPILL_LOOKAHEAD: usize = 32;
 
 /// When an account has something to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,11 +92,18 @@ impl<T: Transport> Core<T> {
             self.store(moves);
             return Ok(None);
         };
-        let most = most.min(account.settings.limits.recipients_per_message.max(1));
+        let reach = Reach { most: most.min(account.settings.limits.recipients_per_message.max(1)), split: desk.split };
         let mut flights = self.flights();
         for line in desk.turns.order(&lines) {
-            let Some((mut entry, indexes)) = self.next_of(line, account, most, &flights)? else {
-                continue;
+            let (mut entry, indexes) = match self.next_of(line, account, reach, &flights)? {
+                Candidate::Go(entry, indexes) => (entry, indexes),
+                Candidate::TooLarge(entry, obstacle) => {
+                    let attempt = Attempt::without(&entry, &line.1, self.clock.now());
+                    desk.turns.took(line.clone());
+                    self.store(moves);
+                    return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge: None, obstacle: Some(obstacle) })));
+                }
+                Candidate::Nothing => continue,
             };
             let attempt = Attempt::begin(&mut entry, &indexes, &account.settings.name, &self.plan, self.clock.now());
             let now = desk.steady.now();
@@ -77,9 +118,7 @@ impl<T: Transport> Core<T> {
             }
             desk.batch.begin(now);
             desk.turns.took(line.clone());
-            let claim = Arc::new(Claim { entry, attempt, charge });
-            flights.insert(claim.entry.id, Flight { task: task::try_id(), claim: Arc::clone(&claim) });
-            return Ok(Some(claim));
+            return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge, obstacle: None })));
         }
         self.store(moves);
         Ok(None)
@@ -97,7 +136,7 @@ impl<T: Transport> Core<T> {
             return Outlook::Now; // A stopped account's probe is due.
         }
         let flights = self.flights();
-        let due = lines.iter().filter_map(|line| self.first_free(line, &flights).ok().flatten()).map(|(due, _)| due).min();
+        let due = lines.iter().filter_map(|line| self.due_in(line, account, &flights).ok().flatten()).min();
         drop(flights);
         let Some(due) = due else {
             return Outlook::Idle;
@@ -116,7 +155,7 @@ impl<T: Transport> Core<T> {
 
     /// Whose mail the account may send, sorted: its own, that of accounts that are out and name it in `spill_to`, and the first
     /// account also that of accounts which the config no longer knows.
-    fn lines(&self, account: &Account<T>) -> Vec<Line> {
+    pub(super) fn lines(&self, account: &Account<T>) -> Vec<Line> {
         let now = self.clock.now();
         let own = &account.settings.name;
         let mut lines: Vec<Line> = self.spool.devices_waiting(own).into_iter().map(|device| (device, own.clone())).collect();
@@ -140,22 +179,61 @@ impl<T: Transport> Core<T> {
         &self,
         line: &Line,
         account: &Account<T>,
-        most: usize,
+        reach: Reach,
         flights: &HashMap<MessageId, Flight>,
-    ) -> Result<Option<(Entry, Vec<usize>)>, SpoolError> {
+    ) -> Result<Candidate, SpoolError> {
         let now = self.clock.now();
-        let Some((_, id)) = self.first_free(line, flights)?.filter(|(due, _)| *due <= now) else {
-            return Ok(None);
+        let entry = if self.is_spilled(line, account) {
+            self.first_to_carry(line, account, flights)?.map(|(_, entry)| entry)
+        } else {
+            let first = self.first_free(line, flights)?.filter(|(due, _)| *due <= now);
+            first.map(|(_, id)| self.spool.entry(id)).transpose()?.flatten()
         };
-        let Some(entry) = self.spool.entry(id)?.filter(|entry| entry.hold.is_none()) else {
-            return Ok(None);
+        let Some(entry) = entry.filter(|entry| entry.hold.is_none()) else {
+            return Ok(Candidate::Nothing);
         };
-        let spilled = line.1 != account.settings.name && self.account(&line.1).is_some();
-        if spilled && !outgoing::may_carry(&entry.sender, &account.settings) {
-            return Ok(None);
+        if let Some(obstacle) = obstacle(&entry, &account.settings.limits) {
+            return Ok(Candidate::TooLarge(entry, obstacle));
         }
-        let indexes = split::choose(&entry, account.settings.batch.split, most, now);
-        Ok((!indexes.is_empty()).then_some((entry, indexes)))
+        let indexes = split::choose(&entry, &line.1, reach.split, reach.most, now);
+        Ok(if indexes.is_empty() { Candidate::Nothing } else { Candidate::Go(entry, indexes) })
+    }
+
+    /// When a line has something for the account.
+    fn due_in(&self, line: &Line, account: &Account<T>, flights: &HashMap<MessageId, Flight>) -> Result<Option<Timestamp>, SpoolError> {
+        let first = self.first_free(line, flights)?.map(|(due, _)| due);
+        if !self.is_spilled(line, account) || first.is_none_or(|due| due > self.clock.now()) {
+            return Ok(first);
+        }
+        Ok(self.first_to_carry(line, account, flights)?.map(|(due, _)| due))
+    }
+
+    /// Another account's mail, which that one cannot send just now.
+    fn is_spilled(&self, line: &Line, account: &Account<T>) -> bool {
+        line.1 != account.settings.name && self.account(&line.1).is_some()
+    }
+
+    /// The first message of another account's line that is due and free, and that this one may send.
+    fn first_to_carry(
+        &self,
+        line: &Line,
+        account: &Account<T>,
+        flights: &HashMap<MessageId, Flight>,
+    ) -> Result<Option<(Timestamp, Entry)>, SpoolError> {
+        let (device, name) = line;
+        let fits = |entry: &Entry| obstacle(entry, &account.settings.limits).is_none();
+        let now = self.clock.now();
+        for (due, id) in self.spool.first_due(name, device, flights.len().saturating_add(SPILL_LOOKAHEAD))? {
+            if due > now {
+                break;
+            }
+            let free = !flights.contains_key(&id);
+            let entry = if free { self.spool.entry(id)? } else { None };
+            if let Some(entry) = entry.filter(|entry| fits(entry) && outgoing::may_carry(&entry.sender, &account.settings)) {
+                return Ok(Some((due, entry)));
+            }
+        }
+        Ok(None)
     }
 
     /// The message of a line that has been due longest and is not being attempted.
@@ -169,6 +247,18 @@ impl<T: Transport> Core<T> {
         let due = self.spool.first_due(account, device, flights.len().saturating_add(1))?;
         Ok(due.into_iter().find(|(_, id)| !flights.contains_key(id)))
     }
+}
+
+fn obstacle(entry: &Entry, limits: &LimitSettings) -> Option<Obstacle> {
+    let limit = limits.message_size?;
+    (entry.size.octets() > limit.octets().saturating_add(OWN_FIELDS)).then_some(Obstacle::LargerThan(limit))
+}
+
+/// The message is taken.
+fn fly(flights: &mut HashMap<MessageId, Flight>, claim: Claim) -> Arc<Claim> {
+    let claim = Arc::new(claim);
+    flights.insert(claim.entry.id, Flight { task: task::try_id(), claim: Arc::clone(&claim) });
+    claim
 }
 
 fn is_ready(condition: &Condition) -> bool {

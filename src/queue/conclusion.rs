@@ -10,9 +10,10 @@ use tracing::error;
 
 use crate::{
     metrics::{OutcomeLabel, OutcomeValue},
-    model::Timestamp,
+    model::{EnhancedCode, Reply, Timestamp},
     queue::{
-        claim::Claim,
+        Split,
+        claim::{Claim, Obstacle},
         core::{Account, Core},
         ledger::{End, Moves},
         outcome::{self, Conclusion, Context, stage_word},
@@ -20,8 +21,11 @@ use crate::{
     },
     report::Word,
     spool::{Change, Doubt, Entry, Hold, Progress},
-    upstream::{Concern, Counted, Fault, Outcome, Report, Stage, Trouble, Verdict},
+    upstream::{Concern, Counted, Dsn, Fault, Outcome, Report, Stage, Trouble, Verdict},
 };
+
+const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution on the device. If the mailbox may send more, raise \
+                         limits.message_size of the account; set max_message of the device to the same, so that it is told at once.";
 
 /// A message whose attempts panicked so often is put aside.
 const MOST_PANICS: u8 = 2;
@@ -30,7 +34,8 @@ impl<T: Transport> Core<T> {
     /// Applies the report of an attempt. Durable with the next sync. `first` says that the connection had carried nothing before.
     pub(super) async fn conclude(&self, account: &Account<T>, claim: &Claim, report: &Report, first: bool) {
         let now = self.clock.now();
-        let context = Context { plan: &self.plan, account: &account.settings.name, split: account.settings.batch.split, now };
+        let split = account.desk().split;
+        let context = Context { plan: &self.plan, account: &account.settings.name, split, now };
         let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
         self.announce(&conclusion);
         self.notify(&mut conclusion, now).await;
@@ -43,12 +48,29 @@ impl<T: Transport> Core<T> {
                 desk.last_delivery = Some(now);
             }
             match &trouble {
-                Some(trouble) => desk.condition.trouble(trouble, now),
+                Some(trouble) => desk.trouble(trouble, now),
                 None if delivered(report) => desk.condition.works(),
                 None => None,
             }
         };
         self.tell(account, news).await;
+    }
+
+    /// A message that the server would refuse for good fails before any attempt.
+    pub(super) async fn refuse(&self, account: &Account<T>, claim: &Claim, obstacle: Obstacle) {
+        let name = &account.settings.name;
+        let Obstacle::LargerThan(limit) = obstacle;
+        let words = format!("the message has {}; limits.message_size of account \"{name}\" is {limit}", claim.entry.size);
+        let reply = Reply::with(0, EnhancedCode(5, 3, 4), &words);
+        let (stage, concern, outcome) = (Stage::MailFrom, Concern::Message, Outcome::Fail);
+        let verdict = Verdict { stage, concern, outcome, reply: Some(reply), advice: TOO_LARGE };
+        let recipients = claim.attempt.recipients.iter().map(|_| verdict.clone()).collect();
+        let report = Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
+        let context = Context { plan: &self.plan, account: name, split: Split::Never, now: self.clock.now() };
+        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, &report, &context);
+        self.announce(&conclusion);
+        self.notify(&mut conclusion, context.now).await;
+        self.store_outcome(claim, conclusion, Moves::default());
     }
 
     /// Log lines and counters.
@@ -86,6 +108,11 @@ impl<T: Transport> Core<T> {
             error!(id = %entry.id, %problem, "failure notice not written; the message is held");
             entry.hold = Some(Hold { since: now, reason: format!("the failure notice could not be written: {problem}") });
         }
+        if !conclusion.relayed.is_empty()
+            && let Err(problem) = self.on_disk(self.reporter.relayed(entry, &conclusion.relayed)).await
+        {
+            error!(id = %entry.id, %problem, "relay notice not written");
+        }
         let waits = entry.recipients.iter().any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
         if waits && entry.delay_notice.is_none() && self.plan.is_late(entry.received, now) {
             match self.on_disk(self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after))).await {
@@ -100,7 +127,10 @@ impl<T: Transport> Core<T> {
         let mut desk = self.desk(account);
         let now = desk.steady.now();
         match report.counted {
-            Counted::Perhaps => desk.batch.end(now),
+            Counted::Perhaps => {
+                desk.batch.end(now);
+                desk.learn_pace(self.clock.now().since(claim.attempt.since));
+            }
             Counted::No => desk.batch.undo(),
         }
         let Some(charge) = &claim.charge else {
@@ -185,7 +215,7 @@ impl<T: Transport> Core<T> {
             claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, now))
         };
         self.metrics.sending().doubts.inc();
-        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new() }, moves);
+        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() }, moves);
     }
 }
 

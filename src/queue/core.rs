@@ -13,24 +13,28 @@ use std::{
 };
 
 use tokio::{sync::Notify, task, time::Instant};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{AccountName, MessageId, Timestamp},
     queue::{
-        AccountSettings, QueueError, RetrySettings,
+        AccountSettings, BatchSettings, QueueError, RetrySettings, Split,
         account::{Condition, News},
+        adjust,
         batch::Batch,
         claim::Claim,
         fair::Turns,
         ledger::{Ledger, Moves, Room},
         steady::{Steady, Step},
         transport::Transport,
+        tuning::Tuning,
+        width::Width,
     },
     report::{AccountChange, Reporter},
     spool::{Change, Spool, SpoolError},
+    upstream::Trouble,
 };
 
 /// Under which the accounts' conditions are remembered.
@@ -75,12 +79,20 @@ pub(super) struct Desk {
     pub(super) ledger: Ledger,
     pub(super) steady: Steady,
     pub(super) batch: Batch,
+    /// How recipients share transactions now.
+    pub(super) split: Split,
+    /// What a person has changed of the file's `batch`.
+    pub(super) tuning: Tuning,
     pub(super) turns: Turns,
+    /// How many connections it may use now.
+    pub(super) width: Width,
     /// Tasks that send by it; no more than `limits.connections`.
     pub(super) workers: usize,
     /// One of them has not got to its first claim yet. Only one at a time: the others wait for its success.
     pub(super) starting: bool,
     pub(super) last_delivery: Option<Timestamp>,
+    /// How long a transaction takes, of late.
+    pub(super) pace: Duration,
 }
 
 /// A connection that nobody uses.
@@ -129,6 +141,10 @@ impl<T: Transport> Core<T> {
             prepared.push(Arc::new(Account { settings, transport, feeders, desk, idle, open }));
         }
         let Parts { plan, spool, reporter, clock, metrics } = parts;
+        if was_lost(&spool)? {
+            let (kind, name) = Spool::LOST_INDEX;
+            spool.apply(Change { remember: vec![(kind, name.to_owned(), None)], ..Change::default() })?;
+        }
         let (changed, stopping, flights) = (Notify::new(), AtomicBool::new(false), Mutex::default());
         Ok(Self { accounts: prepared, plan, spool, reporter, clock, metrics, changed, stopping, flights })
     }
@@ -232,11 +248,57 @@ impl Desk {
         if !moves.refund.is_empty() {
             spool.apply(Change { charge: moves.charge, refund: moves.refund, ..Change::default() })?;
         }
+        if was_lost(spool)? {
+            let now = steady.now();
+            let moves = ledger.assume_worst(now);
+            if !moves.charge.is_empty() {
+                let account = settings.name.as_str();
+                warn!(account, until = %now.plus(ledger.window()), "the index was lost; the budget counts as used up");
+                spool.apply(Change { charge: moves.charge, ..Change::default() })?;
+            }
+        }
         // A condition that cannot be read is of an older form, and no reason not to start.
         let condition = spool.recall::<Condition>(REMEMBERED, settings.name.as_str()).ok().flatten();
         let condition = condition.map_or_else(Condition::ready, |condition| condition.restored(clock.now()));
-        let (batch, turns) = (Batch::new(&settings.batch), Turns::default());
-        Ok(Self { condition, ledger, steady, batch, turns, workers: 0, starting: false, last_delivery: None })
+        let tuning = adjust::recalled(spool, settings)?;
+        let in_force = tuning.over(&settings.batch);
+        let (batch, split, turns) = (Batch::new(&in_force), in_force.split, Turns::default());
+        let width = Width::new(settings.limits.connections);
+        Ok(Self {
+            condition,
+            ledger,
+            steady,
+            batch,
+            split,
+            tuning,
+            turns,
+            width,
+            workers: 0,
+            starting: false,
+            last_delivery: None,
+            pace: FIRST_PACE,
+        })
+    }
+
+    /// Something that concerns the whole account went wrong.
+    pub(super) fn trouble(&mut self, trouble: &Trouble, now: Timestamp) -> Option<News> {
+        if trouble.verdict.asks_for_fewer_connections() {
+            self.width.narrow(now);
+        }
+        self.condition.trouble(trouble, now)
+    }
+
+    /// A transaction took so long.
+    pub(super) fn learn_pace(&mut self, took: Duration) {
+        self.pace = (self.pace * 3 + took.min(SLOWEST_PACE)) / 4;
+    }
+
+    /// What a person has set from now on.
+    pub(super) fn retune(&mut self, tuning: Tuning, file: &BatchSettings) {
+        let in_force = tuning.over(file);
+        self.batch.retune(&in_force);
+        self.split = in_force.split;
+        self.tuning = tuning;
     }
 
     /// What may begin now, or how long to wait; none while that depends on attempts under way.
@@ -262,3 +324,14 @@ impl Desk {
 
 /// Longer than the budget of a minute ever holds mail up: that is no reason to spill.
 const MINUTE_AND_A_BIT: Duration = Duration::from_secs(120);
+
+/// Whether charges that an earlier process stored are gone with the index.
+fn was_lost(spool: &Spool) -> Result<bool, SpoolError> {
+    let (kind, name) = Spool::LOST_INDEX;
+    Ok(spool.recall::<Timestamp>(kind, name)?.is_some())
+}
+
+/// A transaction with Exchange Online takes about so long; the forecast learns better.
+const FIRST_PACE: Duration = Duration::from_secs(2);
+/// RFC 5321 4.5.3.2.6: longer than this nobody waits for the answer.
+const SLOWEST_PACE: Duration = Duration::from_secs(10 * 60);

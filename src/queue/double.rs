@@ -13,7 +13,7 @@ use crate::{
     message::Text,
     model::{Reply, Timestamp},
     queue::{Link, Transport},
-    upstream::{Concern, Counted, Fault, Handover, Outcome, Report, Stage, Trouble, Verdict},
+    upstream::{Concern, Counted, Dsn, Fault, Handover, Outcome, Report, Stage, Trouble, Verdict},
 };
 
 /// How the server reacts to a transaction.
@@ -241,7 +241,7 @@ pub(super) fn trouble(stage: Stage, outcome: Outcome, reply: &str) -> Trouble {
 }
 
 fn report(recipients: Vec<Verdict>) -> Report {
-    Report { recipients, account: None, counted: Counted::Perhaps }
+    Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::EndsHere }
 }
 
 fn taken() -> Verdict {

@@ -8,7 +8,7 @@ use crate::model::{AccountName, DeviceName};
 pub(super) type Line = (DeviceName, AccountName);
 
 /// Whose turn it was last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     last: Option<Line>,
 }
@@ -29,6 +29,10 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn lines(names: &[&str]) -> Vec<Line> {
@@ -50,6 +54,36 @@ mod tests {
         check(Some("bb"), &["a", "b", "c"], &["c", "a", "b"]);
         check(Some("z"), &["a"], &["a"]);
         check(Some("a"), &[], &[]);
+    }
+
+    proptest! {
+        /// Devices come, dump any number of messages, and run dry; after each dump one message goes.
+        #[test]
+        fn no_device_has_two_turns_while_another_waits(dumps in proptest::collection::vec((0u8..7, 0usize..30), 1..200)) {
+            let mut turns = Turns::default();
+            let mut waiting: BTreeMap<u8, usize> = BTreeMap::new();
+            // Who waits, and who had a turn since.
+            let mut since: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
+            for (device, messages) in dumps {
+                if messages > 0 {
+                    *waiting.entry(device).or_default() += messages;
+                    since.entry(device).or_default();
+                }
+                let names: Vec<Line> = waiting.keys().map(|n| (DeviceName::from(n.to_string()), AccountName::from("a"))).collect();
+                let Some(line) = turns.order(&names).next().cloned() else { continue };
+                let served: u8 = line.0.as_str().parse().unwrap();
+                turns.took(line);
+                for (other, had_turns) in since.iter_mut().filter(|(other, _)| **other != served) {
+                    prop_assert!(had_turns.insert(served), "{served} had two turns while {other} waited");
+                }
+                since.insert(served, BTreeSet::new());
+                *waiting.get_mut(&served).unwrap() -= 1;
+                if waiting[&served] == 0 {
+                    waiting.remove(&served);
+                    since.remove(&served);
+                }
+            }
+        }
     }
 
     #[test]

@@ -64,9 +64,12 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
             recipients_per_day: Some(10_000),
             recipients_per_message: 500,
             connections: 3,
+            message_size: Some(ByteSize::from_mebibytes(35)),
         },
         batch: BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure },
         sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()], identities: Arc::default() },
+        for_senders: Vec::new(),
+        for_recipients: Vec::new(),
         spill_to: Vec::new(),
     }
 }

@@ -36,6 +36,9 @@ const DRIFT: Duration = Duration::from_millis(250);
 /// How long after we stopped listening the server may still be busy with a message that it has in full, and then count it.
 const LATE_COUNT: Duration = Duration::from_secs(5 * 60);
 
+/// More transactions than this are not assumed of a lost minute: no server of an office takes them.
+const MOST_ASSUMED: usize = 10_000;
+
 /// What is known of a transaction's end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
@@ -64,7 +67,7 @@ pub(super) struct Moves {
 }
 
 /// The budget of one account.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ledger {
     account: AccountName,
     per_minute: Option<usize>,
@@ -101,6 +104,11 @@ impl Ledger {
         }
     }
 
+    /// Whether charges are stored. Without limits the last minute's transactions are counted all the same, for people.
+    const fn is_kept(&self) -> bool {
+        self.per_minute.is_some() || self.per_day.is_some()
+    }
+
     /// How far back stored charges matter.
     pub(super) fn window(&self) -> Duration {
         if self.per_day.is_some() { DAY + MARGIN } else { MINUTE + MINUTE_MARGIN }
@@ -130,6 +138,41 @@ impl Ledger {
         moves
     }
 
+    /// What an earlier process stored is lost, and nobody knows what it sent: as much as the limits allow counts as sent by now.
+    pub(super) fn assume_worst(&mut self, now: Timestamp) -> Moves {
+        let mut moves = Moves::default();
+        let at = now.plus(LATE_COUNT);
+        let mut recipients = u32::try_from(self.per_day.unwrap_or(0)).unwrap_or(u32::MAX);
+        let messages = if self.is_kept() { self.per_minute.unwrap_or(1) } else { 0 };
+        for _ in 0..messages.min(MOST_ASSUMED) {
+            self.sequence = self.sequence.wrapping_add(1);
+            let stamp = Stamp { at, sequence: self.sequence, recipients };
+            self.insert(stamp);
+            moves.charge.push(self.record(stamp, Phase::Ended));
+            recipients = 0;
+        }
+        moves
+    }
+
+    /// A person knows better: nothing that has ended counts any more.
+    pub(super) fn forget(&mut self) -> Moves {
+        let ended = std::mem::take(&mut self.ended);
+        self.past_minute = 0;
+        self.recipients = self.open.iter().map(|stamp| u64::from(stamp.recipients)).sum();
+        let refund = ended.into_iter().map(|stamp| self.record(stamp, Phase::Ended)).collect();
+        if self.is_kept() { Moves { refund, charge: Vec::new() } } else { Moves::default() }
+    }
+
+    /// The charges of transactions under way.
+    pub(super) fn under_way(&self) -> Vec<Charge> {
+        self.open.iter().map(|stamp| self.record(*stamp, Phase::UnderWay)).collect()
+    }
+
+    /// When the day has room for one more recipient, if it has none now.
+    pub(super) fn day_full_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.day_free_at(now, 1).filter(|at| *at > now)
+    }
+
     /// What may go now. Forgets what is past; those charges are among the moves.
     pub(super) fn room(&mut self, now: Timestamp, moves: &mut Moves) -> Room {
         self.advance(now, moves);
@@ -148,11 +191,13 @@ impl Ledger {
 
     /// A transaction is to begin: the charge to store first. None without limits.
     pub(super) fn begin(&mut self, recipients: usize, now: Timestamp) -> Option<Charge> {
-        if self.per_minute.is_none() && self.per_day.is_none() {
-            return None;
-        }
         self.sequence = self.sequence.wrapping_add(1);
         let stamp = Stamp { at: now, sequence: self.sequence, recipients: u32::try_from(recipients).unwrap_or(u32::MAX) };
+        if !self.is_kept() {
+            self.insert(stamp);
+            self.advance(now, &mut Moves::default());
+            return None;
+        }
         self.open.push(stamp);
         self.recipients = self.recipients.saturating_add(u64::from(stamp.recipients));
         Some(self.record(stamp, Phase::UnderWay))
@@ -194,13 +239,14 @@ impl Ledger {
             moves.charge.push(self.record(*stamp, Phase::Ended));
         }
         self.ended = ended;
-        moves
+        if self.is_kept() { moves } else { Moves::default() }
     }
 
-    /// Transactions of the last minute and recipients of the last day, as the server may see them.
+    /// Transactions of the last minute and recipients of the last day, as the server may see them. Without a limit on the day, its
+    /// recipients are not kept: those of the last minute are.
     pub(super) fn used(&self) -> (usize, u64) {
         let minute = self.ended.len().saturating_sub(self.past_minute).saturating_add(self.open.len());
-        (minute, if self.per_day.is_some() { self.recipients } else { 0 })
+        (minute, self.recipients)
     }
 
     fn minute_free_at(&self, now: Timestamp) -> Option<Timestamp> {
@@ -239,7 +285,9 @@ impl Ledger {
             self.ended.pop_front();
             self.past_minute = self.past_minute.saturating_sub(1);
             self.recipients = self.recipients.saturating_sub(u64::from(oldest.recipients));
-            moves.refund.push(self.record(oldest, Phase::Ended));
+            if self.is_kept() {
+                moves.refund.push(self.record(oldest, Phase::Ended));
+            }
         }
         while self.ended.get(self.past_minute).is_some_and(|stamp| stamp.at.plus(MINUTE + MINUTE_MARGIN) <= now) {
             self.past_minute = self.past_minute.saturating_add(1);

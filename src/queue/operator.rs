@@ -12,6 +12,7 @@ use crate::{
         AccountSettings, AccountStatus, Enabled, QueueError, RetrySettings,
         conclusion::put_or_remove,
         core::{Account, Core, Parts},
+        ledger::Moves,
         outcome::{self, Context},
         scheduler,
         transport::Transport,
@@ -155,7 +156,7 @@ impl<T: Transport> Queue<T> {
     /// # Errors
     /// When there is no such account, or the disk refuses.
     pub async fn set_enabled(&self, account: &AccountName, enabled: Enabled) -> Result<(), QueueError> {
-        let account = self.0.account(account).ok_or_else(|| QueueError::NoSuchAccount(account.clone()))?;
+        let account = self.known(account)?;
         let condition = {
             let mut desk = account.desk();
             desk.condition.set_enabled(enabled);
@@ -165,6 +166,14 @@ impl<T: Transport> Queue<T> {
         self.0.on_disk(self.0.spool.sync()).await?;
         self.0.changed.notify_one();
         Ok(())
+    }
+
+    pub(super) fn core(&self) -> &Core<T> {
+        &self.0
+    }
+
+    pub(super) fn known(&self, account: &AccountName) -> Result<&Arc<Account<T>>, QueueError> {
+        self.0.account(account).ok_or_else(|| QueueError::NoSuchAccount(account.clone()))
     }
 
     /// Changes a message that nobody is attempting.
@@ -186,16 +195,26 @@ impl<T: Transport> Queue<T> {
 
     fn status(&self, account: &Account<T>, waiting: &[(AccountName, u64)]) -> AccountStatus {
         let name = &account.settings.name;
-        let desk = self.0.desk(account);
-        let (minute, day) = desk.ledger.used();
+        let limits = &account.settings.limits;
+        let mut desk = self.0.desk(account);
         let now = desk.steady.now();
+        // What is past is forgotten before it is shown.
+        let mut moves = Moves::default();
+        desk.ledger.room(now, &mut moves);
+        self.0.store(moves);
+        let (minute, day) = desk.ledger.used();
         AccountStatus {
             name: name.clone(),
             state: desk.condition.state().clone(),
             waiting: waiting.iter().find(|(account, _)| account == name).map_or(0, |(_, messages)| *messages),
             connections: account.connections(),
+            connections_allowed: desk.width.at(self.0.clock.now()),
+            connections_limit: limits.connections,
             messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
-            recipients_last_day: u32::try_from(day).unwrap_or(u32::MAX),
+            messages_per_minute: limits.messages_per_minute,
+            recipients_last_day: limits.recipients_per_day.map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
+            recipients_per_day: limits.recipients_per_day,
+            day_free_at: desk.ledger.day_full_until(now),
             budget_free_at: desk.ledger.free_at(now, 1).filter(|at| *at > now),
             last_delivery: desk.last_delivery,
         }

@@ -7,7 +7,7 @@ use crate::{
     queue::{RetrySettings, Split, plan::Next, split},
     report::{Failure, Word},
     spool::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
-    upstream::{Concern, Counted, Outcome, Report, Stage, Verdict},
+    upstream::{Concern, Counted, Dsn, Outcome, Report, Stage, Verdict},
 };
 
 /// An attempt that a crash cuts off fails at a time that nobody knows, and the spacing counts from there. This covers the
@@ -49,6 +49,14 @@ impl Attempt {
         Self { since: now, recipients }
     }
 
+    /// All who wait for an account, as they are: there will be no attempt.
+    pub(super) fn without(entry: &Entry, account: &AccountName, now: Timestamp) -> Self {
+        let waits = |recipient: &RecipientState| entry.account_of(recipient) == account && recipient.due().is_some();
+        let waiting = entry.recipients.iter().enumerate().filter(|(_, recipient)| waits(recipient));
+        let recipients = waiting.map(|(index, recipient)| Before { index, last_attempt: recipient.last_attempt }).collect();
+        Self { since: now, recipients }
+    }
+
     /// The attempt was never made, because of us: everything is as before, and due then.
     pub(super) fn undo(&self, entry: &mut Entry, due: Timestamp) {
         for before in &self.recipients {
@@ -79,6 +87,8 @@ pub(super) struct Conclusion {
     pub(super) lines: Vec<Line>,
     /// Those given up just now: a notice is due.
     pub(super) failed: Vec<Failure>,
+    /// Those handed over whose sender asked to hear of success, and will hear nothing from the server.
+    pub(super) relayed: Vec<usize>,
 }
 
 /// News of one recipient.
@@ -141,11 +151,14 @@ pub(super) fn conclude(mut entry: Entry, attempt: &Attempt, report: &Report, con
         }
         conclusion_lines.push((before.index, word, verdict.stage));
     }
+    let asked = |index: usize| entry.recipients.get(index).and_then(|state| state.recipient.notify).is_some_and(|notify| notify.success);
+    let relayed = conclusion_lines.iter().filter(|(index, word, _)| *word == Word::Delivered && asked(*index)).map(|(index, ..)| *index);
+    let relayed = if report.dsn == Dsn::EndsHere { relayed.collect() } else { Vec::new() };
     let lines = conclusion_lines
         .into_iter()
         .filter_map(|(index, word, stage)| Some(Line { word, stage, line: journal_line(&entry, index, word, context)? }))
         .collect();
-    Conclusion { entry, lines, failed }
+    Conclusion { entry, lines, failed, relayed }
 }
 
 /// A line about a recipient as it stands now.

@@ -102,8 +102,11 @@ impl<T: Transport> Tasks<T> {
                 wake_at = wake_at.min(at);
             }
             let full = {
-                let desk = account.desk();
-                desk.starting || desk.workers >= account.settings.limits.connections.max(1)
+                let (desk, now) = (account.desk(), core.clock.now());
+                if let Some(at) = desk.width.widens_at(now) {
+                    wake_at = wake_at.min(Instant::now() + at.since(now));
+                }
+                desk.starting || desk.workers >= desk.width.at(now)
             };
             if full {
                 continue; // Its end, or its first claim, wakes us.

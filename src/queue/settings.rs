@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     device::{FromIdentity, Pattern},
-    model::{AccountName, Address, DeviceName},
+    model::{AccountName, Address, ByteSize, DeviceName},
     upstream::Destination,
 };
 
@@ -23,6 +23,10 @@ pub struct AccountSettings {
     pub batch: BatchSettings,
     /// `sender`.
     pub sender: SenderSettings,
+    /// `for_senders`: mail of these senders goes by it.
+    pub for_senders: Vec<Pattern>,
+    /// `for_recipients`: mail to these recipients goes by it.
+    pub for_recipients: Vec<Pattern>,
     /// `spill_to`: who takes over when this one cannot send.
     pub spill_to: Vec<AccountName>,
 }
@@ -38,6 +42,8 @@ pub struct LimitSettings {
     pub recipients_per_message: usize,
     /// Connections at once.
     pub connections: usize,
+    /// Octets of one message; a larger one fails before any attempt.
+    pub message_size: Option<ByteSize>,
 }
 
 /// `batch = { messages, interval, split }`.

@@ -1,14 +1,14 @@
 //! Which recipients share a transaction, and how a refused group is halved. Pure.
 
 use crate::{
-    model::Timestamp,
+    model::{AccountName, Timestamp},
     queue::Split,
     spool::{Entry, RecipientState},
 };
 
-/// The recipients of the next transaction, by their place in the entry; at most `most` of them, none when none is due.
-pub(super) fn choose(entry: &Entry, split: Split, most: usize, now: Timestamp) -> Vec<usize> {
-    let is_due = |recipient: &RecipientState| recipient.due().is_some_and(|due| due <= now);
+/// The recipients of the next transaction by an account, by their place in the entry; at most `most` of them, none when none is due.
+pub(super) fn choose(entry: &Entry, account: &AccountName, split: Split, most: usize, now: Timestamp) -> Vec<usize> {
+    let is_due = |recipient: &RecipientState| entry.account_of(recipient) == account && recipient.due().is_some_and(|due| due <= now);
     let mut due = entry.recipients.iter().enumerate().filter(|(_, recipient)| is_due(recipient)).peekable();
     let Some((_, first)) = due.peek().copied() else {
         return Vec::new();
@@ -48,7 +48,7 @@ mod tests {
             recipient.group = *group;
             recipient.progress = crate::spool::Progress::Waiting { due: at(*due) };
         }
-        assert_eq!(choose(&entry, split, most, at(100)), chosen, "{split:?} {most} {groups:?} {due:?}");
+        assert_eq!(choose(&entry, &entry.account, split, most, at(100)), chosen, "{split:?} {most} {groups:?} {due:?}");
     }
 
     #[test]
@@ -66,6 +66,14 @@ mod tests {
         check(Split::OnFailure, 500, &[1, 2, 2], &[101, 100, 99], &[1, 2]);
         check(Split::Never, 500, &[0], &[101], &[]);
         check(Split::Never, 0, &[0], &[0], &[]);
+    }
+
+    #[test]
+    fn recipients_of_another_account_are_left_to_it() {
+        let mut entry = entry(3);
+        entry.recipients[1].account = Some("other".into());
+        assert_eq!(choose(&entry, &entry.account, Split::Never, 500, at(100)), [0, 2]);
+        assert_eq!(choose(&entry, &"other".into(), Split::Never, 500, at(100)), [1]);
     }
 
     proptest! {

@@ -26,6 +26,9 @@ pub enum QueueError {
     /// No such account.
     #[error("there is no account \"{0}\" in the config")]
     NoSuchAccount(AccountName),
+    /// A setting that makes no sense.
+    #[error("{0}")]
+    Setting(String),
     /// It is being attempted just now.
     #[error("message {0} is being attempted just now; try again when the attempt is over")]
     Busy(MessageId),
@@ -50,10 +53,25 @@ pub struct AccountStatus {
     pub waiting: u64,
     /// Open connections.
     pub connections: usize,
+    /// How many it may open now: fewer than its limit for a while after the server said that there are too many.
+    #[serde(default)]
+    pub connections_allowed: usize,
+    /// Its limit.
+    #[serde(default)]
+    pub connections_limit: usize,
     /// Transactions begun in the last 60 s.
     pub messages_last_minute: u32,
-    /// Recipients charged in the last 24 h.
-    pub recipients_last_day: u32,
+    /// Its limit.
+    #[serde(default)]
+    pub messages_per_minute: Option<u32>,
+    /// Recipients charged in the last 24 h; none when there is no limit.
+    pub recipients_last_day: Option<u32>,
+    /// Its limit.
+    #[serde(default)]
+    pub recipients_per_day: Option<u32>,
+    /// When the day has room for a recipient again, if it has none now.
+    #[serde(default)]
+    pub day_free_at: Option<Timestamp>,
     /// When the next message may go, if the budget holds it up.
     pub budget_free_at: Option<Timestamp>,
     /// When something last arrived.

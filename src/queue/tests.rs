@@ -3,9 +3,13 @@
 mod budgets;
 mod days;
 mod faults;
+mod forecasts;
 mod house;
 mod judged;
+mod notices;
 mod office;
 mod people;
+mod pools;
+mod settings;
 mod texts;
 mod three_days;

@@ -51,6 +51,10 @@ pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<
         if starting.take().is_some() {
             core.changed.notify_one();
         }
+        if let Some(obstacle) = claim.obstacle {
+            core.refuse(&account, &claim, obstacle).await;
+            continue;
+        }
         // Also makes the outcome of the message before durable.
         let (stored, text) = tokio::join!(core.on_disk(core.spool.sync()), core.on_disk(core.prepare(&account, &claim.entry)));
         if let Err(problem) = stored {
@@ -114,7 +118,7 @@ impl<T: Transport> Core<T> {
                 Some(live)
             }
             Err(trouble) => {
-                let news = self.desk(account).condition.trouble(&trouble, self.clock.now());
+                let news = self.desk(account).trouble(&trouble, self.clock.now());
                 self.tell(account, news).await;
                 None
             }

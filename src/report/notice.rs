@@ -12,7 +12,7 @@ use mail_builder::{
 };
 
 use crate::{
-    model::{MessageId, Reply, Timestamp},
+    model::{Address, MessageId, Reply, Timestamp},
     report::{Failure, ReportSettings},
     spool::{Entry, RecipientState},
 };
@@ -23,6 +23,16 @@ pub(super) enum Subject<'a> {
     Failed(&'a [Failure]),
     /// Whoever still waits is tried until then.
     Delayed { until: Timestamp },
+    /// These were handed to a server that tells nothing of what follows.
+    Relayed(&'a [usize]),
+}
+
+/// What a notice shows of the message it is about.
+pub(super) enum Original {
+    /// At most [`HEADER_LIMIT`] octets.
+    Header(Vec<u8>),
+    /// All of it: `RET=FULL`.
+    Whole(Vec<u8>),
 }
 
 /// Octets of the original's header that a notice shows.
@@ -31,13 +41,13 @@ pub(super) const HEADER_LIMIT: usize = 16 * 1024;
 /// What a notice is made from.
 pub(super) struct Notice<'a> {
     pub(super) settings: &'a ReportSettings,
+    pub(super) to: &'a Address,
     /// The notice's own id.
     pub(super) id: MessageId,
     pub(super) now: Timestamp,
     pub(super) entry: &'a Entry,
     pub(super) subject: Subject<'a>,
-    /// The original's header, at most [`HEADER_LIMIT`] octets.
-    pub(super) header: &'a [u8],
+    pub(super) original: &'a Original,
     /// Notices withheld before this one.
     pub(super) withheld: u64,
 }
@@ -48,18 +58,23 @@ impl Notice<'_> {
         let subject = match self.subject {
             Subject::Failed(_) => "Undelivered mail",
             Subject::Delayed { .. } => "Delayed mail (still being tried)",
+            Subject::Relayed(_) => "Relayed mail",
+        };
+        let original = match self.original {
+            // RFC 3462 2: the header alone says which message it was, and a scan of 35 MB would fill the mailbox that is told.
+            Original::Header(header) => MimePart::new("text/rfc822-headers", header.clone()),
+            Original::Whole(text) => MimePart::new("message/rfc822", text.clone()),
         };
         let report = MimePart::new(
             ContentType::new("multipart/report").attribute("report-type", "delivery-status"),
             vec![
                 MimePart::new("text/plain", self.for_people()),
                 MimePart::new("message/delivery-status", crlf(&self.for_machines())).transfer_encoding("7bit"),
-                // RFC 3462 2: the header alone says which message it was, and a scan of 35 MB would fill the mailbox that is told.
-                MimePart::new("text/rfc822-headers", self.header.to_vec()).transfer_encoding("8bit"),
+                original.transfer_encoding("8bit"),
             ],
         );
         let subject = format!("{subject} from {}", self.entry.device);
-        finish(envelope(self.settings, self.id, self.now, &subject).body(report))
+        finish(envelope(self.settings, Some(self.to), self.id, self.now, &subject).body(report))
     }
 
     fn for_people(&self) -> String {
@@ -68,6 +83,7 @@ impl Notice<'_> {
         let opening = match self.subject {
             Subject::Failed(_) => "A message could not be delivered and will not be tried again.",
             Subject::Delayed { .. } => "A message has not been delivered yet. It is still being tried; nothing needs to be done for that.",
+            Subject::Relayed(_) => RELAYED,
         };
         line(&mut text, format_args!("{opening}\n"));
         line(&mut text, format_args!("Device:    {}", entry.device));
@@ -102,6 +118,12 @@ impl Notice<'_> {
                     format_args!("\"postroom queue show {}\" tells more; \"postroom queue retry {0}\" tries at once.", entry.id),
                 );
             }
+            Subject::Relayed(recipients) => {
+                for state in recipients.iter().filter_map(|index| entry.recipients.get(*index)) {
+                    line(&mut text, format_args!("Recipient: {}", state.recipient.address));
+                    line(&mut text, format_args!("Server:    {}\n", said(state)));
+                }
+            }
         }
         if self.withheld > 0 {
             line(&mut text, format_args!("\nBefore this, {} notices were not sent, to spare this mailbox. {JOURNAL}", self.withheld));
@@ -130,16 +152,25 @@ impl Notice<'_> {
                     line(&mut text, format_args!("Will-Retry-Until: {}", until.to_rfc5322()));
                 }
             }
+            Subject::Relayed(recipients) => {
+                for state in recipients.iter().filter_map(|index| entry.recipients.get(*index)) {
+                    recipient_fields(&mut text, state, "relayed", "2.0.0");
+                }
+            }
         }
         text
     }
 }
 
+const RELAYED: &str = "\
+You asked to be told of success. The message was handed to the next mail server, which accepted it. That server takes no requests for
+notices, so nothing more will be said of its success.";
+
 const JOURNAL: &str = "\"postroom queue list\" and the journal have them all.";
 
 /// An alert: plain text to the administrator.
 pub(super) fn alert(settings: &ReportSettings, id: MessageId, now: Timestamp, subject: &str, text: String) -> Vec<u8> {
-    finish(envelope(settings, id, now, subject).text_body(text))
+    finish(envelope(settings, None, id, now, subject).text_body(text))
 }
 
 /// That notices were withheld.
@@ -147,8 +178,9 @@ pub(super) fn summary(withheld: u64) -> String {
     format!("{withheld} notices were not sent, to spare this mailbox: too many messages failed at once.\n{JOURNAL}\n")
 }
 
-fn envelope<'x>(settings: &'x ReportSettings, id: MessageId, now: Timestamp, subject: &str) -> MessageBuilder<'x> {
-    let to = settings.administrator.as_ref().map_or("postmaster", |address| address.as_str());
+/// To the administrator, unless it is for somebody else.
+fn envelope<'x>(settings: &'x ReportSettings, to: Option<&'x Address>, id: MessageId, now: Timestamp, subject: &str) -> MessageBuilder<'x> {
+    let to = to.or(settings.administrator.as_ref()).map_or("postmaster", |address| address.as_str());
     let from = settings.from.as_ref().or(settings.administrator.as_ref()).map_or("postmaster", |address| address.as_str());
     MessageBuilder::new()
         .from(("Postroom", from))

@@ -7,10 +7,12 @@ use tracing::{error, info, warn};
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    model::{
+        AccountName, Address, BodyKind, DeviceName, Envelope, MessageId, Notify, Recipient, ReturnContent, ReversePath, Timestamp, Via,
+    },
     report::{
         AccountChange, Failure, ReportSettings, Word,
-        notice::{self, HEADER_LIMIT, Notice, Subject},
+        notice::{self, HEADER_LIMIT, Notice, Original, Subject},
         rate::{Leave, NoticeRate},
     },
     spool::{Entry, JournalLine, Spool, SpoolError},
@@ -61,7 +63,22 @@ impl Reporter {
     /// # Errors
     /// When the disk refuses.
     pub async fn failed(&self, entry: &Entry, failures: &[Failure]) -> Result<(), SpoolError> {
-        self.write_notice(entry, Subject::Failed(failures)).await
+        let told: Vec<Failure> = failures.iter().filter(|failure| wants(entry, failure.index, |notify| notify.failure)).copied().collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.write_notice(entry, Subject::Failed(&told), self.0.settings.administrator.clone()).await
+    }
+
+    /// Recipients were handed to a server that will tell nothing of them: the sender asked to be told of success (RFC 3461 5.2.2).
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn relayed(&self, entry: &Entry, recipients: &[usize]) -> Result<(), SpoolError> {
+        let Some(sender) = entry.sender.mailbox().cloned() else {
+            return Ok(());
+        };
+        self.write_notice(entry, Subject::Relayed(recipients), Some(sender)).await
     }
 
     /// Recipients have waited long: a delay notice.
@@ -69,7 +86,11 @@ impl Reporter {
     /// # Errors
     /// When the disk refuses.
     pub async fn delayed(&self, entry: &Entry, will_retry_until: Timestamp) -> Result<(), SpoolError> {
-        self.write_notice(entry, Subject::Delayed { until: will_retry_until }).await
+        let mut recipients = entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
+        if !recipients.any(|(index, _)| wants(entry, index, |notify| notify.delay)) {
+            return Ok(());
+        }
+        self.write_notice(entry, Subject::Delayed { until: will_retry_until }, self.0.settings.administrator.clone()).await
     }
 
     /// An account changed its state: one alert for the change, not one for each message.
@@ -110,20 +131,29 @@ impl Reporter {
         }
     }
 
-    async fn write_notice(&self, entry: &Entry, subject: Subject<'_>) -> Result<(), SpoolError> {
+    async fn write_notice(&self, entry: &Entry, subject: Subject<'_>, to: Option<Address>) -> Result<(), SpoolError> {
         // RFC 5321 4.5.5 and 6.1: no notice about a message with a null sender, nor about one of our own.
-        if entry.sender == ReversePath::Null || entry.device.as_str() == Self::OWN_DEVICE || self.0.settings.administrator.is_none() {
+        let Some(to) = to.filter(|_| entry.sender != ReversePath::Null && entry.device.as_str() != Self::OWN_DEVICE) else {
             return Ok(());
-        }
+        };
         let Leave::Given { withheld } = self.0.rate.ask() else {
             self.0.metrics.sending().notices_withheld.inc();
             return Ok(());
         };
-        let header = self.header(entry.id).await;
+        let whole = match subject {
+            // RFC 3461 4.3: RET=FULL speaks of failures alone.
+            Subject::Failed(_) => entry.ret == Some(ReturnContent::Full) && entry.size.octets() <= RETURN_LIMIT,
+            Subject::Delayed { .. } | Subject::Relayed(_) => false,
+        };
+        let original = if whole { self.whole(entry.id).await } else { None };
+        let original = match original {
+            Some(text) => Original::Whole(text),
+            None => Original::Header(self.header(entry.id).await),
+        };
         let (id, now) = (self.0.spool.new_id(), self.0.clock.now());
-        let notice = Notice { settings: &self.0.settings, id, now, entry, subject, header: &header, withheld };
+        let notice = Notice { settings: &self.0.settings, to: &to, id, now, entry, subject, original: &original, withheld };
         let text = notice.render();
-        self.write(id, now, &text).await
+        self.write(id, now, to, &text).await
     }
 
     async fn alert(&self, subject: &str, text: String) {
@@ -141,22 +171,22 @@ impl Reporter {
     async fn write_alert(&self, subject: &str, text: String) {
         let (id, now) = (self.0.spool.new_id(), self.0.clock.now());
         let text = notice::alert(&self.0.settings, id, now, subject, text);
-        if let Err(problem) = self.write(id, now, &text).await {
+        let Some(administrator) = self.0.settings.administrator.clone() else {
+            return;
+        };
+        if let Err(problem) = self.write(id, now, administrator, &text).await {
             error!(%problem, subject, "alert not written");
         }
     }
 
-    async fn write(&self, id: MessageId, now: Timestamp, text: &[u8]) -> Result<(), SpoolError> {
-        let Some(administrator) = self.0.settings.administrator.clone() else {
-            return Ok(());
-        };
+    async fn write(&self, id: MessageId, now: Timestamp, to: Address, text: &[u8]) -> Result<(), SpoolError> {
         let envelope = Envelope {
             id,
             received: now,
             device: DeviceName::from(Self::OWN_DEVICE),
             via: Via { peer: None, helo: self.0.settings.hostname.clone(), esmtp: true, tls: None, user: None },
             sender: ReversePath::Null,
-            recipients: vec![Recipient::new(administrator)],
+            recipients: vec![Recipient::new(to)],
             body: BodyKind::EightBitMime,
             smtputf8: false,
             ret: None,
@@ -167,6 +197,19 @@ impl Reporter {
         incoming.commit().await?;
         self.0.metrics.sending().notices.inc();
         Ok(())
+    }
+
+    /// A message as it was accepted; none when it cannot be read.
+    async fn whole(&self, id: MessageId) -> Option<Vec<u8>> {
+        let mut body = self.0.spool.body(id).await.ok()?;
+        let (mut text, mut chunk) = (Vec::new(), Vec::new());
+        loop {
+            body.read(&mut chunk).await.ok()?;
+            if chunk.is_empty() {
+                return Some(text);
+            }
+            text.extend_from_slice(&chunk);
+        }
     }
 
     /// The header of a message, as far as a notice shows it. A notice without it is better than none.
@@ -188,5 +231,13 @@ impl Reporter {
         header
     }
 }
+
+/// Whether the sender wants to hear of a recipient. RFC 3461 4.1: what was asked for goes before the usual.
+fn wants(entry: &Entry, index: usize, condition: impl Fn(Notify) -> bool) -> bool {
+    entry.recipients.get(index).and_then(|state| state.recipient.notify).is_none_or(condition)
+}
+
+/// A larger message is not returned whole, whatever `RET=` says: RFC 3461 6.2 f lets us spare the mailbox that is told.
+const RETURN_LIMIT: u64 = 1024 * 1024;
 
 const WAITS: &str = "No mail is lost or returned for this: it waits, and goes as soon as the account works again.";

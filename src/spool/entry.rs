@@ -7,11 +7,43 @@
 //!      └──────── retry ───────────┘  └── crash or lost connection after end of data: Waiting, with a doubt counted
 //! ```
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, Reply, ReturnContent, ReversePath, Timestamp,
 };
+
+/// Which way out each recipient of a message takes, in their order; the last is that of all further ones. Never empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Routes(Vec<AccountName>);
+
+impl Routes {
+    /// One for each recipient.
+    #[must_use]
+    pub const fn new(accounts: Vec<AccountName>) -> Self {
+        Self(accounts)
+    }
+
+    fn of(&self, place: usize) -> AccountName {
+        self.0.get(place).or(self.0.last()).cloned().unwrap_or_else(|| AccountName::from(""))
+    }
+}
+
+impl From<AccountName> for Routes {
+    /// All take the same.
+    fn from(account: AccountName) -> Self {
+        Self(vec![account])
+    }
+}
+
+impl From<&str> for Routes {
+    /// All take the same.
+    fn from(account: &str) -> Self {
+        Self(vec![account.into()])
+    }
+}
 
 /// One message in the queue.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -22,7 +54,7 @@ pub struct Entry {
     pub received: Timestamp,
     /// Who handed it in.
     pub device: DeviceName,
-    /// Which way out it takes.
+    /// Which way out it takes, save for recipients that have one of their own.
     pub account: AccountName,
     /// Octets of the text on disk.
     pub size: ByteSize,
@@ -56,9 +88,12 @@ pub struct Entry {
 impl Entry {
     /// A message just accepted: everything due at once.
     #[must_use]
-    pub fn new(envelope: &Envelope, account: AccountName, size: ByteSize) -> Self {
-        let fresh = |recipient: &Recipient| RecipientState {
+    pub fn new(envelope: &Envelope, routes: impl Into<Routes>, size: ByteSize) -> Self {
+        let routes = routes.into();
+        let account = routes.of(0);
+        let fresh = |(place, recipient): (usize, &Recipient)| RecipientState {
             recipient: recipient.clone(),
+            account: Some(routes.of(place)).filter(|own| *own != account),
             progress: Progress::Waiting { due: envelope.received },
             attempts: 0,
             last_attempt: None,
@@ -70,14 +105,14 @@ impl Entry {
             id: envelope.id,
             received: envelope.received,
             device: envelope.device.clone(),
-            account,
+            account: account.clone(),
             size,
             sender: envelope.sender.clone(),
             body: envelope.body,
             smtputf8: envelope.smtputf8,
             ret: envelope.ret,
             envid: envelope.envid.clone(),
-            recipients: envelope.recipients.iter().map(fresh).collect(),
+            recipients: envelope.recipients.iter().enumerate().map(fresh).collect(),
             hold: None,
             delay_notice: None,
             panics: 0,
@@ -96,6 +131,23 @@ impl Entry {
         self.recipients.iter().filter_map(RecipientState::due).min()
     }
 
+    /// Which way out a recipient takes.
+    #[must_use]
+    pub fn account_of<'a>(&'a self, recipient: &'a RecipientState) -> &'a AccountName {
+        recipient.account.as_ref().unwrap_or(&self.account)
+    }
+
+    /// When the next recipient of each account is due; empty when held or when nothing waits.
+    #[must_use]
+    pub fn due_by_account(&self) -> BTreeMap<&AccountName, Timestamp> {
+        let mut due = BTreeMap::new();
+        let waiting = self.recipients.iter().filter(|_| self.hold.is_none());
+        for (account, at) in waiting.filter_map(|recipient| Some((self.account_of(recipient), recipient.due()?))) {
+            due.entry(account).and_modify(|first: &mut Timestamp| *first = at.min(*first)).or_insert(at);
+        }
+        due
+    }
+
     /// True when nothing is left to do.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -108,6 +160,9 @@ impl Entry {
 pub struct RecipientState {
     /// As in the envelope.
     pub recipient: Recipient,
+    /// Which way out it takes, when that is not the message's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
     /// Where it stands.
     pub progress: Progress,
     /// Attempts begun.

@@ -15,7 +15,7 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Timestamp},
     spool::{
-        Change, Charge, Entry, Incoming, JournalLine, MessageReader, RecoveryReport, SpoolError, core::Core, disk::Disk,
+        Change, Charge, Entry, Incoming, JournalLine, MessageReader, RecoveryReport, Routes, SpoolError, core::Core, disk::Disk,
         incoming::blocking, index::lock, opening, removal,
     },
 };
@@ -31,8 +31,8 @@ pub struct SpoolSettings {
     pub journal_keep: Duration,
 }
 
-/// Names the account that a device's mail goes to. Given by the daemon.
-pub type RouteMessage = Arc<dyn Fn(&DeviceName) -> AccountName + Send + Sync>;
+/// Names the accounts that a message goes by. Given by the daemon.
+pub type RouteMessage = Arc<dyn Fn(&Envelope) -> Routes + Send + Sync>;
 
 /// The spool. Cheap to clone. When the last one is dropped, what was applied is made durable, as by [`Spool::close`].
 #[derive(Clone)]
@@ -44,8 +44,12 @@ pub(super) struct Inner {
 }
 
 impl Spool {
+    /// Under which the loss of the index is remembered ([`Spool::recall`], as a [`Timestamp`]): charges, conditions and settings are
+    /// gone with it. Whoever has taken that into account forgets it ([`Change::remember`]).
+    pub const LOST_INDEX: (&'static str, &'static str) = ("index", "lost");
+
     /// Opens or creates the spool, and starts recovery, which goes on in the background: [`Spool::recovered`].
-    /// `route` names the account of a message (by its device) when an entry has to be rebuilt from its file.
+    /// `route` names the accounts of a message, when it is received and when its entry has to be rebuilt from its file.
     ///
     /// # Errors
     /// When the folder cannot be made, written or locked. A broken index is no error: it is moved aside and rebuilt.
@@ -91,8 +95,14 @@ impl Spool {
     /// # Errors
     /// When the disk is nearly full or the envelope is too long to be kept.
     #[expect(clippy::unused_async, reason = "its callers wait here for the disk when a message has to begin on it")]
-    pub async fn receive(&self, envelope: Envelope, account: AccountName) -> Result<Incoming, SpoolError> {
-        Incoming::begin(Arc::clone(&self.0.core), envelope, account)
+    pub async fn receive(&self, envelope: Envelope, routes: impl Into<Routes>) -> Result<Incoming, SpoolError> {
+        Incoming::begin(Arc::clone(&self.0.core), envelope, routes.into())
+    }
+
+    /// The accounts that a message goes by.
+    #[must_use]
+    pub fn route(&self, envelope: &Envelope) -> Routes {
+        (self.0.core.route)(envelope)
     }
 
     /// What has become of a message.

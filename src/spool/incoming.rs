@@ -19,9 +19,9 @@ use tokio::{
 };
 
 use crate::{
-    model::{AccountName, ByteSize, Envelope, MessageId},
+    model::{ByteSize, Envelope, MessageId},
     spool::{
-        Entry, SpoolError,
+        Entry, Routes, SpoolError,
         core::Core,
         file,
         index::lock,
@@ -67,7 +67,7 @@ impl AsRef<MessageId> for Committed {
 pub struct Incoming {
     core: Arc<Core>,
     envelope: Envelope,
-    account: AccountName,
+    routes: Routes,
     /// Octets of text so far.
     size: u64,
     buffer: Buffer,
@@ -78,13 +78,13 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn begin(core: Arc<Core>, envelope: Envelope, account: AccountName) -> Result<Self, SpoolError> {
+    pub(super) fn begin(core: Arc<Core>, envelope: Envelope, routes: Routes) -> Result<Self, SpoolError> {
         core.admits(None)?;
         let path = core.folders.incoming_file(envelope.id);
         let head = file::render(&envelope).map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
         let mut buffer = Buffer { core: Arc::clone(&core), octets: Vec::new() };
         buffer.extend(&head);
-        Ok(Self { core, envelope, account, size: 0, buffer, file: None, whole: true })
+        Ok(Self { core, envelope, routes, size: 0, buffer, file: None, whole: true })
     }
 
     /// The message's id.
@@ -119,9 +119,9 @@ impl Incoming {
     pub async fn commit(self) -> Result<Committed, SpoolError> {
         let begun = Instant::now();
         self.must_be_whole()?;
-        let Self { core, envelope, account, size, mut buffer, file, whole: _ } = self;
+        let Self { core, envelope, routes, size, mut buffer, file, whole: _ } = self;
         let committed = Committed { id: envelope.id, size: ByteSize::from_octets(size) };
-        let entry = Entry::new(&envelope, account, committed.size);
+        let entry = Entry::new(&envelope, routes, committed.size);
         let (reply, outcome) = oneshot::channel();
         let (metrics, turns) = (core.metrics.clone(), Arc::clone(&core.turns));
         let finish = move || {

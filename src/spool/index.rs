@@ -34,6 +34,8 @@ pub(super) struct Index {
     tally: Mutex<Tally>,
     doomed: Mutex<Vec<MessageId>>,
     sooner: AtomicBool,
+    /// A write or a sync failed. sled then refuses everything, for ever: it has to be opened again.
+    failed: AtomicBool,
     disk: Disk,
 }
 
@@ -47,20 +49,48 @@ struct Tally {
 }
 
 impl Index {
-    /// Counts what is there: one walk over the due index and one over the keys of the entries.
+    /// Counts what is there.
     pub(super) fn new(store: Store, disk: Disk) -> Result<Self, SpoolError> {
-        let mut tally = Tally::default();
-        for pair in store.pairs(all(keys::DUE)) {
-            if let Some((account, device, _due, _id)) = keys::read_due(&pair?.key) {
-                tally.more(account, device);
-            }
+        let (tally, writer, doomed) = (Mutex::new(Tally::count(&store)?), Mutex::default(), Mutex::default());
+        let (sooner, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, sooner, failed, disk })
+    }
+
+    /// Whether the store has failed, and takes nothing any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Opens the store again after it has failed, as a start would: what was not durable is forgotten, for recovery to find.
+    /// While it cannot be opened it stays closed.
+    pub(super) fn reopen(&self, open: impl FnOnce() -> Result<Store, SpoolError>) -> Result<(), SpoolError> {
+        let _alone = lock(&self.writer);
+        let mut place = self.store.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = place.take() {
+            old.abandon();
         }
-        for pair in store.pairs(all(keys::ENTRIES)) {
-            pair?;
-            tally.messages += 1;
+        let store = open()?;
+        let journal_lines = lock(&self.tally).journal_lines;
+        *lock(&self.tally) = Tally { journal_lines, ..Tally::count(&store)? };
+        // Files of messages whose removal was durable have tombstones.
+        lock(&self.doomed).clear();
+        *place = Some(store);
+        self.failed.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Runs what changes the store, and remembers that it failed.
+    fn attend<T>(&self, deed: Deed<'_>, act: impl FnOnce() -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let done = self.disk.attend(deed, act);
+        if done.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
         }
-        let (tally, writer, doomed) = (Mutex::new(tally), Mutex::default(), Mutex::default());
-        Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, sooner: AtomicBool::new(false), disk })
+        done
+    }
+
+    /// True when nothing was there before.
+    pub(super) fn is_new(&self) -> Result<bool, SpoolError> {
+        self.with(|store| Ok(store.is_new()))
     }
 
     /// Adds messages that are new, all in one batch.
@@ -80,7 +110,7 @@ impl Index {
             let mut staging = Staging::default();
             stage(store, &mut staging)?;
             let Staging { batch, effect, .. } = staging;
-            self.disk.attend(Deed::WriteIndex, || store.write(batch)).map(|()| effect)
+            self.attend(Deed::WriteIndex, || store.write(batch)).map(|()| effect)
         })?;
         lock(&self.tally).follow(&effect);
         lock(&self.doomed).extend(effect.doomed);
@@ -107,7 +137,7 @@ impl Index {
 
     /// Makes durable what was written before the call.
     pub(super) fn make_durable(&self) -> Result<(), SpoolError> {
-        self.with(|store| self.disk.attend(Deed::SyncIndex, || store.sync()))
+        self.with(|store| self.attend(Deed::SyncIndex, || store.sync()))
     }
 
     /// Forgets tombstones: the files are gone for good.
@@ -259,6 +289,21 @@ impl Index {
 }
 
 impl Tally {
+    /// One walk over the due index and one over the keys of the entries.
+    fn count(store: &Store) -> Result<Self, SpoolError> {
+        let mut tally = Self::default();
+        for pair in store.pairs(all(keys::DUE)) {
+            if let Some((account, device, _due, _id)) = keys::read_due(&pair?.key) {
+                tally.more(account, device);
+            }
+        }
+        for pair in store.pairs(all(keys::ENTRIES)) {
+            pair?;
+            tally.messages += 1;
+        }
+        Ok(tally)
+    }
+
     fn more(&mut self, account: AccountName, device: DeviceName) {
         *self.waiting.entry(account).or_default().entry(device).or_default() += 1;
     }

@@ -39,7 +39,7 @@ mod syncer;
 mod tests;
 
 pub use change::Change;
-pub use entry::{Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Settled};
+pub use entry::{Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Routes, Settled};
 pub use error::SpoolError;
 pub use handle::{RouteMessage, Spool, SpoolSettings};
 pub use incoming::{Committed, Incoming};

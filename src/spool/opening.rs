@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     spool::{
-        Change, Doubt, Entry, Progress, RecipientState, RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
+        Change, Doubt, Entry, Progress, RecipientState, RecoveryReport, RouteMessage, Spool, SpoolError, SpoolSettings,
         core::{Core, Parts},
         disk::{Disk, Folders},
         index::Index,
@@ -28,6 +28,9 @@ use crate::{
         syncer,
     },
 };
+
+/// Held by the process that uses the folder; there from the first start on.
+const LOCK: &str = "lock";
 
 /// Opens the spool and starts its threads.
 pub(super) fn open(
@@ -41,12 +44,16 @@ pub(super) fn open(
     for folder in [&folders.incoming, &folders.mail, &folders.quarantine] {
         disk.create_folder(folder)?;
     }
+    let known = !is_missing(&folders.data.join(LOCK));
     let lock_file = lock(&folders)?;
     for folder in [folders.mail.parent().unwrap_or(&folders.mail), &folders.data] {
         disk.sync_folder(folder)?;
     }
     let mut report = RecoveryReport { unfinished: delete_unfinished(&folders, &disk)?, ..RecoveryReport::default() };
     let (index, moved_to) = open_index(&folders, &disk, &clock)?;
+    if moved_to.is_some() || (known && index.is_new()?) {
+        note_loss(&index, &clock)?;
+    }
     report.index_moved_to = moved_to;
     report.doubtful = doubt_attempts(&index)?;
 
@@ -59,6 +66,14 @@ pub(super) fn open(
         start("spool-recovery", &core, move |core| recovery::run(core, report, &settled))?,
     ];
     Ok((core, threads))
+}
+
+/// An index that is new in a folder that is not: what was in it is lost, budgets and all. Noted until somebody has taken it into account.
+fn note_loss(index: &Index, clock: &Clock) -> Result<(), SpoolError> {
+    let (kind, name) = Spool::LOST_INDEX;
+    let remember = vec![(kind, name.to_owned(), Some(serde_json::json!(clock.now())))];
+    index.apply(Change { remember, ..Change::default() })?;
+    index.make_durable()
 }
 
 fn start(name: &str, core: &Arc<Core>, run: impl FnOnce(&Arc<Core>) + Send + 'static) -> Result<JoinHandle<()>, SpoolError> {
@@ -75,7 +90,7 @@ fn survive(core: &Arc<Core>, run: fn(&Arc<Core>)) {
 }
 
 fn lock(folders: &Folders) -> Result<File, SpoolError> {
-    let path = folders.data.join("lock");
+    let path = folders.data.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| SpoolError::io("open", &path, e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -110,6 +125,24 @@ fn open_index(folders: &Folders, disk: &Disk, clock: &Clock) -> Result<(Index, O
         Err(Trouble::Refused(error)) => Err(SpoolError::io("create", &folders.index, error)),
         Err(Trouble::Broken(reason)) => Err(SpoolError::Index(reason)),
     }
+}
+
+/// Opens the index again after it has failed, as on a full disk, and puts right what was lost with it: as a start would, while mail
+/// goes on. What fails is tried again later.
+pub(super) fn mend_index(core: &Arc<Core>) -> Result<(), SpoolError> {
+    let folder = &core.folders.index;
+    core.index.reopen(|| {
+        Store::open(folder).map_err(|trouble| match trouble {
+            Trouble::Refused(error) => SpoolError::io("open", folder, error),
+            Trouble::Broken(reason) => SpoolError::Index(reason),
+        })
+    })?;
+    let report = RecoveryReport { doubtful: doubt_attempts(&core.index)?, ..RecoveryReport::default() };
+    warn!("the index had failed and is open again");
+    let settled = core.index.tombstones()?;
+    recovery::run(core, report, &settled);
+    core.wake();
+    Ok(())
 }
 
 /// An index counts as open when it could be walked through: damage shows itself only where it is read.

@@ -239,8 +239,8 @@ fn go_on<T>(checked: Result<T, SpoolError>, path: &Path) -> Result<Option<T>, Sp
 }
 
 fn entry_of(core: &Core, (envelope, size): (Envelope, u64)) -> Entry {
-    let account = (core.route)(&envelope.device);
-    Entry::new(&envelope, account, crate::model::ByteSize::from_octets(size))
+    let routes = (core.route)(&envelope);
+    Entry::new(&envelope, routes, crate::model::ByteSize::from_octets(size))
 }
 
 /// An entry whose file is gone: the journal keeps a line, unless the message lies in quarantine and has one.

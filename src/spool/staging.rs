@@ -79,8 +79,8 @@ impl Staging {
     /// Takes a message out of the queue, without a tombstone: its file is no longer our concern.
     pub(super) fn remove(&mut self, store: &Store, id: MessageId) -> Result<(), SpoolError> {
         let before = self.current(store, id)?;
-        if let Some(due) = before.due() {
-            self.forget_due(&before, due);
+        for (account, due) in before.due_by_account() {
+            self.forget_due(account, &before, due);
         }
         self.batch.remove(keys::attempt(id));
         self.batch.remove(keys::entry(id));
@@ -98,18 +98,19 @@ impl Staging {
 
     /// The old due time is taken from the entry as it was, so that none is left over.
     fn replace(&mut self, before: Option<&Entry>, entry: Entry) -> Result<(), SpoolError> {
-        let place = |entry: &Entry| entry.due().map(|due| keys::due(&entry.account, &entry.device, due, entry.id));
-        let old = before.and_then(|before| Some((before, before.due()?)));
-        let new = place(&entry);
-        let was_due = old.as_ref().map(|(_before, due)| *due);
-        self.effect.sooner |= entry.due().is_some_and(|due| was_due.is_none_or(|was_due| due < was_due));
-        if old.as_ref().and_then(|(before, _due)| place(before)) != new {
-            if let Some((before, due)) = old {
-                self.forget_due(before, due);
+        let same_device = before.is_none_or(|before| before.device == entry.device);
+        let (old, new) = (before.map(Entry::due_by_account).unwrap_or_default(), entry.due_by_account());
+        for (account, due) in &old {
+            if let Some(before) = before.filter(|_| !same_device || new.get(account) != Some(due)) {
+                self.forget_due(account, before, *due);
             }
-            if let Some(key) = new {
-                self.batch.insert(key, Vec::new());
-                self.effect.waiting_more.push((entry.account.clone(), entry.device.clone()));
+        }
+        for (account, due) in &new {
+            let was_due = old.get(account);
+            self.effect.sooner |= was_due.is_none_or(|was_due| due < was_due);
+            if !same_device || was_due != Some(due) {
+                self.batch.insert(keys::due(account, &entry.device, *due, entry.id), Vec::new());
+                self.effect.waiting_more.push(((*account).clone(), entry.device.clone()));
             }
         }
         match (before.is_some_and(is_attempting), is_attempting(&entry)) {
@@ -122,9 +123,9 @@ impl Staging {
         Ok(())
     }
 
-    fn forget_due(&mut self, entry: &Entry, due: Timestamp) {
-        self.batch.remove(keys::due(&entry.account, &entry.device, due, entry.id));
-        self.effect.waiting_less.push((entry.account.clone(), entry.device.clone()));
+    fn forget_due(&mut self, account: &AccountName, entry: &Entry, due: Timestamp) {
+        self.batch.remove(keys::due(account, &entry.device, due, entry.id));
+        self.effect.waiting_less.push((account.clone(), entry.device.clone()));
     }
 }
 

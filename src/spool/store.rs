@@ -73,6 +73,17 @@ impl Store {
         Ok(store)
     }
 
+    /// True when nothing was there before.
+    pub(super) fn is_new(&self) -> bool {
+        !self.db.was_recovered()
+    }
+
+    /// Closes a store that has failed; what it still wants to write is given up.
+    pub(super) fn abandon(self) {
+        // sled may panic on its way out, too.
+        drop(catch_unwind(AssertUnwindSafe(move || drop(self))));
+    }
+
     pub(super) fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
         guard(|| self.db.get(key)).map(|value| value.map(|value| value.to_vec()))
     }

@@ -11,10 +11,11 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use tracing::error;
 
 use crate::{
     model::{MessageId, Timestamp},
-    spool::{SpoolError, core::Core, gathering::Gathered},
+    spool::{SpoolError, core::Core, gathering::Gathered, opening::mend_index},
 };
 
 /// How long a tombstone may wait in an idle spool for its folder to be synced.
@@ -55,6 +56,7 @@ pub(super) fn run(core: &Arc<Core>) {
             Gathered::Nobody => bury(core, &mut deleted),
             Gathered::Closed => break,
         }
+        mend(core);
         if core.clock.now().since(pruned) >= PRUNED_EVERY {
             prune(core);
             pruned = core.clock.now();
@@ -78,6 +80,14 @@ fn sync(core: &Core, deleted: &mut Deleted) -> Result<(), SpoolError> {
         }
     }
     Ok(())
+}
+
+/// Once there is room again, opens an index that has failed. Not before the first recovery is done: there is one at a time.
+fn mend(core: &Arc<Core>) {
+    let may = core.index.has_failed() && core.recovered.borrow().is_some() && core.admits(None).is_ok();
+    if may && let Err(problem) = mend_index(core) {
+        error!(%problem, "the index has failed and cannot be opened again yet");
+    }
 }
 
 /// Forgets the tombstones of files whose deletion is durable. What fails is tried again.

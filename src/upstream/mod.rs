@@ -63,6 +63,17 @@ pub struct Report {
     pub account: Option<Trouble>,
     /// Whether the server can have counted the transaction.
     pub counted: Counted,
+    /// Who tells the sender of success, where the sender asked for that.
+    pub dsn: Dsn,
+}
+
+/// Whether the server was told what the sender wants to hear of (RFC 3461).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dsn {
+    /// It offers DSN: its notices are its own affair from here on.
+    PassedOn,
+    /// It does not: RFC 3461 5.2.2 asks us to say that the message was relayed.
+    EndsHere,
 }
 
 /// Whether the server can have counted a transaction against its limits.

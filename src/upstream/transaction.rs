@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Recipient, Reply, ReversePath},
-    upstream::{Concern, Counted, Fault, Outcome, Report, Stage, Trouble, Verdict, classify, offers::Offers},
+    upstream::{Concern, Counted, Dsn, Fault, Outcome, Report, Stage, Trouble, Verdict, classify, offers::Offers},
 };
 
 /// Where a transaction broke off, and why. The connection must not be used again.
@@ -68,6 +68,7 @@ pub(super) struct Transaction {
     /// What each recipient met with; none while it is still to be asked for, or accepted.
     recipients: Vec<Standing>,
     account: Option<Trouble>,
+    dsn: Dsn,
 }
 
 enum Answer {
@@ -92,6 +93,7 @@ impl Transaction {
             data: Answer::Awaited,
             recipients: Vec::with_capacity(recipients.len()),
             account: None,
+            dsn: if offers.dsn { Dsn::PassedOn } else { Dsn::EndsHere },
         };
         // RFC 6531 3.2, 3.5: such an address must not be sent to a server that does not offer SMTPUTF8.
         let speakable = |needs: bool| offers.smtputf8 || !needs;
@@ -191,7 +193,7 @@ impl Transaction {
 
     /// `last` is for those who have no verdict of their own.
     fn report(self, last: Option<Verdict>, counted: Counted) -> Report {
-        let Self { mail, data, recipients, account, .. } = self;
+        let Self { mail, data, recipients, account, dsn, .. } = self;
         let accepted = recipients.iter().filter(|standing| **standing == Standing::Accepted).count();
         let for_all = match (mail, data) {
             (Answer::Negative(verdict), _) | (_, Answer::Negative(verdict)) => Some(verdict),
@@ -205,7 +207,7 @@ impl Transaction {
             Standing::Judged(verdict) => verdict,
             Standing::Awaited | Standing::Accepted => for_all.clone().unwrap_or_else(|| classify(Stage::MailFrom, &Fault::Closed)),
         };
-        Report { recipients: recipients.into_iter().map(settle).collect(), account, counted }
+        Report { recipients: recipients.into_iter().map(settle).collect(), account, counted, dsn }
     }
 
     /// The verdict; what concerns the account is noted for it, the first time.

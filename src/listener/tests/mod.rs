@@ -98,12 +98,11 @@ impl Office {
         let (clock, metrics) = (Clock::fixed(Timestamp::from_millis(1_800_000_000_000)), Metrics::new());
         let settings =
             SpoolSettings { data_dir: folder.path().into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
-        let spool = Spool::open(settings, Arc::new(|_device: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
+        let spool = Spool::open(settings, Arc::new(|_envelope: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
         let devices = Devices::new(vec![device], vec![user()], "postroom.contoso.lan", clock.clone(), metrics.clone());
         let receiving = Receiving {
             devices: devices.clone(),
             spool: spool.clone(),
-            default_account: "scanner".into(),
             hostname: "postroom.contoso.lan".into(),
             limits,
             clock,

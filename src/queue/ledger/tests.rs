@@ -6,7 +6,13 @@ use super::*;
 use crate::queue::fixture::at;
 
 fn limits(per_minute: Option<u32>, per_day: Option<u32>) -> LimitSettings {
-    LimitSettings { messages_per_minute: per_minute, recipients_per_day: per_day, recipients_per_message: 500, connections: 3 }
+    LimitSettings {
+        messages_per_minute: per_minute,
+        recipients_per_day: per_day,
+        recipients_per_message: 500,
+        connections: 3,
+        message_size: None,
+    }
 }
 
 fn ledger(per_minute: Option<u32>, per_day: Option<u32>) -> Ledger {

@@ -25,7 +25,7 @@ fn delivered() -> Verdict {
 }
 
 fn report(recipients: Vec<Verdict>) -> Report {
-    Report { recipients, account: None, counted: Counted::Perhaps }
+    Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn }
 }
 
 /// Attempts all recipients at `begun` and concludes ten seconds later.

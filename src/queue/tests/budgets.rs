@@ -47,8 +47,9 @@ async fn recipients_of_a_day_are_never_exceeded_and_a_large_message_goes_in_part
     let large = house.receive(25).await;
     house.pass(86_000).await;
     let status = &house.queue.accounts()[0];
-    assert_eq!(status.recipients_last_day, 10);
+    assert_eq!((status.recipients_last_day, status.recipients_per_day), (Some(10), Some(10)));
     assert!(status.budget_free_at.is_some());
+    assert_eq!(status.day_free_at.map(|free| free.since(at(0)).as_secs()), Some(86_400), "the first one went in the first second");
     house.pass(4 * 86_400).await;
     house.assert_limits();
     assert!(house.entry(large).is_none());
@@ -78,6 +79,10 @@ async fn without_limits_nothing_is_charged() {
     house.pass(1).await;
     assert_eq!(house.seen().len(), 1);
     assert!(house.spool.charges(&house.settings[0].name, at(0)).unwrap().is_empty());
+    let status = || house.queue.accounts().remove(0);
+    assert_eq!((status().messages_last_minute, status().recipients_last_day), (1, None), "people see it all the same");
+    house.pass(61).await;
+    assert_eq!(status().messages_last_minute, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,6 +137,20 @@ async fn mail_does_not_spill_to_an_account_that_may_not_send_for_the_sender() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn mail_that_may_not_spill_does_not_hold_back_mail_that_may() {
+    let first = AccountSettings { spill_to: vec!["second".into()], ..limited(None, Some(1)) };
+    let mut house = House::open(vec![first, account("second", SenderRewrite::Never)]);
+    house.receive(1).await;
+    house.pass(5).await;
+    house.receive(1).await; // From mfp1, which "second" may not send as.
+    house.receive_as("help@contoso.com").await;
+    house.pass(300).await;
+    let senders: Vec<String> = house.seen().into_iter().map(|seen| seen.sender).collect();
+    assert_eq!(senders, ["mfp1@contoso.com", "help@contoso.com"]);
+    assert_eq!(house.server.logins().len(), 2, "nobody logs in for mail that may not be sent");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_connections_than_allowed_and_idle_ones_are_closed() {
     let mut house = House::open(vec![limited(None, None)]);
     house.server.react(|_| Reaction::Take(Duration::from_secs(1)));
@@ -159,4 +178,58 @@ async fn a_flood_keeps_its_connections_from_one_minute_to_the_next() {
     assert!(house.server.logins().len() <= 3, "{} logins", house.server.logins().len());
     house.pass(60).await;
     assert_eq!(house.queue.accounts()[0].connections, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_index_counts_as_a_budget_used_up_until_a_person_knows_better() {
+    let mut house = House::open(vec![limited(Some(10), Some(20))]);
+    for _ in 0..12 {
+        house.receive(1).await;
+    }
+    house.pass(30).await;
+    assert_eq!(house.seen().len(), 10);
+    let house = house.lose_index().await;
+    house.pass(86_000).await;
+    house.assert_limits();
+    assert_eq!(house.seen().len(), 10, "nobody knows what was sent");
+    assert_eq!(house.queue.accounts()[0].recipients_last_day, Some(20));
+    let house = house.crash(Duration::from_secs(1)).await;
+    house.pass(60).await;
+    assert_eq!(house.seen().len(), 10, "a restart knows no more");
+    house.queue.forget_budget(&house.settings[0].name, "anna").await.unwrap();
+    house.pass(60).await;
+    assert_eq!(house.seen().len(), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_index_costs_a_day_at_most() {
+    let mut house = House::open(vec![limited(Some(10), Some(20))]);
+    house.receive(1).await;
+    house.pass(5).await;
+    let mut house = house.lose_index().await;
+    house.receive(1).await;
+    house.pass(86_400 + 600).await;
+    assert_eq!(house.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_connections_cost_one_for_a_while() {
+    let mut house = House::open(vec![limited(None, None)]);
+    let busy = "432 4.3.2 Concurrent connections limit exceeded";
+    house.server.react(move |seen| {
+        if seen.begun < at(5) && seen.at_once == 3 {
+            Reaction::Bar(Stage::EndOfData, Outcome::Pause(Duration::from_secs(20)), busy)
+        } else {
+            Reaction::Take(Duration::from_secs(3))
+        }
+    });
+    for _ in 0..700 {
+        house.receive(1).await;
+    }
+    house.pass(300).await;
+    assert_eq!(house.queue.accounts()[0].connections_allowed, 2);
+    let at_once = |house: &House, from: u64| house.seen().iter().filter(|seen| seen.begun > at(from)).map(|seen| seen.at_once).max();
+    assert_eq!(at_once(&house, 30), Some(2));
+    house.pass(400).await;
+    assert_eq!((house.queue.accounts()[0].connections_allowed, at_once(&house, 650)), (3, Some(3)));
 }

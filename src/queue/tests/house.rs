@@ -1,6 +1,10 @@
 //! A spool, a queue and a server, for each test its own.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
@@ -8,14 +12,14 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, ByteSize, DeviceName, MessageId, Recipient, Timestamp},
+    model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Notify, Recipient, ReturnContent, ReversePath, Timestamp},
     queue::{
-        AccountSettings, Queue, RetrySettings, SenderRewrite,
+        AccountSettings, Queue, RetrySettings, Routing, SenderRewrite,
         double::{Seen, Server},
         fixture::{account, at, envelope, stand_still},
     },
     report::{ReportSettings, Reporter},
-    spool::{Entry, JournalLine, Spool, SpoolSettings},
+    spool::{Entry, JournalLine, Routes, Spool, SpoolSettings},
 };
 
 pub(super) struct House {
@@ -29,6 +33,8 @@ pub(super) struct House {
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
     received: u64,
+    notify: Option<Notify>,
+    ret: Option<ReturnContent>,
 }
 
 pub(super) fn plan() -> RetrySettings {
@@ -51,22 +57,32 @@ impl House {
         let metrics = Metrics::new();
         let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
-        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received: 0 }
+        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received: 0, notify: None, ret: None }
     }
 
     /// The process dies at once, and starts again after so long.
     pub(super) async fn crash(self, down: Duration) -> Self {
-        let Self { dir, clock, metrics, server, settings, spool, queue, stop: _stop, running, received } = self;
+        self.start_again(down, |_folder| {}).await
+    }
+
+    /// The process dies, and somebody deletes the index.
+    pub(super) async fn lose_index(self) -> Self {
+        self.start_again(Duration::from_secs(1), |folder| std::fs::remove_dir_all(folder.join("index")).unwrap()).await
+    }
+
+    async fn start_again(self, down: Duration, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
+        let Self { dir, clock, metrics, server, settings, spool, queue, stop: _stop, running, received, .. } = self;
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
         server.cut_off();
         drop(queue);
         spool.close().await.unwrap();
         drop(spool);
+        meanwhile(dir.path());
         tokio::time::sleep(down).await;
         let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
-        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received }
+        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received, notify: None, ret: None }
     }
 
     pub(super) async fn stop(&mut self) {
@@ -91,13 +107,37 @@ impl House {
     }
 
     pub(super) async fn receive_text(&mut self, device: &str, recipients: &[&str], text: &str) -> MessageId {
+        self.receive_whole(device, "mfp1@contoso.com", recipients, text).await
+    }
+
+    /// As [`House::receive`], from a sender.
+    pub(super) async fn receive_as(&mut self, sender: &str) -> MessageId {
+        let text = format!("Subject: {}\r\n\r\nA page.\r\n", self.received);
+        self.received += 1;
+        self.receive_whole("printers", sender, &["r0@contoso.com"], &text).await
+    }
+
+    /// As [`House::receive`], with the wishes of RFC 3461.
+    pub(super) async fn receive_asking(&mut self, notify: Notify, ret: Option<ReturnContent>) -> MessageId {
+        (self.notify, self.ret) = (Some(notify), ret);
+        let id = self.receive(1).await;
+        (self.notify, self.ret) = (None, None);
+        id
+    }
+
+    async fn receive_whole(&mut self, device: &str, sender: &str, recipients: &[&str], text: &str) -> MessageId {
         let _still = stand_still();
         let mut envelope = envelope(self.spool.new_id(), 0);
+        envelope.sender = ReversePath::Mailbox(sender.parse().unwrap());
         envelope.received = self.clock.now();
         envelope.device = DeviceName::from(device);
         envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
-        let account = self.settings[0].name.clone();
-        let mut incoming = self.spool.receive(envelope, account).await.unwrap();
+        envelope.ret = self.ret;
+        for recipient in &mut envelope.recipients {
+            recipient.notify = self.notify;
+        }
+        let routes = self.spool.route(&envelope);
+        let mut incoming = self.spool.receive(envelope, routes).await.unwrap();
         incoming.write(text.as_bytes()).await.unwrap();
         incoming.commit().await.unwrap().id()
     }
@@ -165,11 +205,8 @@ impl House {
 }
 
 fn start(dir: &TempDir, clock: &Clock, metrics: &Metrics, server: &Server, settings: &[AccountSettings]) -> (Spool, Queue<Server>) {
-    let first = settings[0].name.clone();
-    let route = {
-        let first = first.clone();
-        Arc::new(move |_: &DeviceName| first.clone())
-    };
+    let routing = Routing::new(settings, HashMap::new());
+    let route = Arc::new(move |envelope: &Envelope| Routes::new(routing.accounts(envelope)));
     let disk = SpoolSettings {
         data_dir: dir.path().to_owned(),
         min_free: ByteSize::from_octets(0),

@@ -48,8 +48,14 @@ fn entry() -> Entry {
 }
 
 fn render(subject: Subject<'_>, header: &[u8]) -> String {
+    render_with(subject, &Original::Header(header.to_vec()))
+}
+
+fn render_with(subject: Subject<'_>, original: &Original) -> String {
     let (settings, entry) = (settings(), entry());
-    let notice = Notice { settings: &settings, id: MessageId::new(at(1), 2), now: at(8000), entry: &entry, subject, header, withheld: 3 };
+    let to = settings.administrator.clone().unwrap();
+    let id = MessageId::new(at(1), 2);
+    let notice = Notice { settings: &settings, to: &to, id, now: at(8000), entry: &entry, subject, original, withheld: 3 };
     String::from_utf8(notice.render()).unwrap()
 }
 
@@ -92,6 +98,21 @@ fn a_person_reads_what_happened_and_what_to_do() {
     for words in ["anna@contoso.com", "could not be delivered", "Recipient address rejected", FAILURE.advice, "3 notices were not sent"] {
         assert!(body.contains(words), "{words} in\n{body}");
     }
+}
+
+#[test]
+fn success_is_told_as_relayed_and_nothing_more_is_promised() {
+    let text = render(Subject::Relayed(&[1]), b"");
+    assert!(text.contains("Final-Recipient: rfc822; bert@contoso.com\r\nAction: relayed\r\nStatus: 2.0.0\r\n"), "{text}");
+    assert!(!text.contains("anna@contoso.com"), "{text}");
+}
+
+#[test]
+fn a_message_that_was_asked_back_whole_is_returned_whole() {
+    let original = Original::Whole(b"Subject: Scan\r\n\r\nA page.\r\n".to_vec());
+    let text = render_with(Subject::Failed(&[FAILURE]), &original);
+    let message = MessageParser::new().parse(&text).unwrap();
+    assert_eq!(message.attachment(1).unwrap().message().unwrap().body_text(0).unwrap(), "A page.\r\n");
 }
 
 #[test]

@@ -258,7 +258,7 @@ async fn a_second_process_is_told_that_the_folder_is_in_use() {
 async fn nothing_is_received_when_the_disk_is_nearly_full() {
     let folder = tempfile::tempdir().unwrap();
     let all = SpoolSettings { min_free: ByteSize::from_octets(u64::MAX / 2), ..settings(folder.path()) };
-    let spool = Spool::open(all, Arc::new(|_device: &_| account()), Clock::fixed(NOW), Metrics::new()).unwrap();
+    let spool = Spool::open(all, Arc::new(|_envelope: &_| account().into()), Clock::fixed(NOW), Metrics::new()).unwrap();
     assert!(matches!(spool.admits(None), Err(SpoolError::Full)));
     assert!(matches!(hand_in(&spool, "printers", b"1").await, Err(SpoolError::Full)));
     drop(spool);

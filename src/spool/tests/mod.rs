@@ -2,6 +2,7 @@
 
 mod crashing;
 mod keeping;
+mod mending;
 mod modelling;
 mod recovering;
 
@@ -21,7 +22,7 @@ pub(super) fn settings(data_dir: &Path) -> SpoolSettings {
 }
 
 pub(super) fn open_on(disk: Disk, data_dir: &Path) -> Result<Spool, SpoolError> {
-    let route = Arc::new(|_device: &_| account());
+    let route: crate::spool::RouteMessage = Arc::new(|_envelope: &_| account().into());
     Spool::open_on(disk, settings(data_dir), route, Clock::fixed(NOW), Metrics::new())
 }
 

@@ -170,6 +170,14 @@ pub(super) static ROWS: &[Row] = &[
         Stop,
         "The application may not use this High Volume Email account. Allow it: Add-HVEAppAccess -Identity <account> -AppIds <client id>.",
     ),
+    // The same punishments without their words; 5.2.252 alone says SendAsDenied, too.
+    Row::new(
+        "5xx 5.2.251-255",
+        &[],
+        HOUR,
+        "Microsoft holds the mailbox back because the same error came again and again. Find and mend the cause; Microsoft's support cannot \
+         lift this, it ends by itself.",
+    ),
     // --- the account as a whole is refused ---
     Row::new(
         "5xx 5.7.30",

@@ -44,7 +44,7 @@ impl Row {
     }
 }
 
-fn contains(text: &str, words: &str) -> bool {
+pub(super) fn contains(text: &str, words: &str) -> bool {
     text.as_bytes().windows(words.len()).any(|window| window.eq_ignore_ascii_case(words.as_bytes()))
 }
 

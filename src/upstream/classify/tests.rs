@@ -185,6 +185,7 @@ const MAIL: &[(Stage, &str, &str)] = &[
     (EndOfData, "550 5.2.252 Sender throttled due to continuous send as denied errors.", "account pause 1h"),
     (EndOfData, "550 5.2.253 Sender throttled due to continuous invalid license errors.", "account pause 1h"),
     (EndOfData, "550 5.2.254 Sender throttled due to continuous too many recipients errors.", "account pause 1h"),
+    (EndOfData, "550 5.2.254 Blocked", "account pause 1h"),
     (EndOfData, "550 5.2.255 Sender throttled due to continuous invalid recipients errors.", "account pause 1h"),
     (
         EndOfData,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::row::contains;
 use crate::model::Reply;
 
 /// Where in the attempt something happened.
@@ -95,6 +96,22 @@ pub struct Verdict {
 impl Verdict {
     /// A pause this long is worth an alert: it will not heal while people wait.
     pub const ALARMING_PAUSE: Duration = Duration::from_secs(30 * 60);
+
+    /// Whether the server says that too many connections are open at once: fewer would do better.
+    #[must_use]
+    pub fn asks_for_fewer_connections(&self) -> bool {
+        const SAID: [&str; 3] = ["concurrent connections", "sender thread limit", "too many connections"];
+        self.reply.as_ref().is_some_and(|reply| reply.code == 432 || SAID.iter().any(|words| contains(&reply.text, words)))
+    }
+
+    /// Whether repeating it is what the server punishes: Exchange Online throttles a mailbox that goes on sending though it is full,
+    /// or blocked for spam (5.2.251 to 5.2.255).
+    #[must_use]
+    pub fn is_punished_when_repeated(&self) -> bool {
+        const SAID: [&str; 5] =
+            ["mailbox full", "ShutoffQuotaExceeded", "MapiExceptionQuotaExceeded", "OutboundSpam", "bad outbound sender"];
+        self.outcome == Outcome::Stop && self.reply.as_ref().is_some_and(|reply| SAID.iter().any(|words| contains(&reply.text, words)))
+    }
 
     /// Whether a person should be told at once, beyond what becomes of the message: the account is stopped, or paused for long.
     #[must_use]
