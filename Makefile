@@ -2,8 +2,8 @@
 #
 #   make demo   relay and sandbox on free ports, a scan handed in and shown arriving; stays up until Ctrl-C
 #   make test   everything that must hold before a change lands, under half an hour on two cores
-#   make soak   the long versions of the tests: every message at full size, fifty crashes
 #   make fuzz   libFuzzer over all that strangers reach first, FUZZ_SECONDS (600) for each target
+#   make soak   the long versions of the tests: every message at full size, fifty crashes, more simulated days
 #   make bench  messages a second beside Postfix, as ratios
 #   make lint   formatting and clippy
 #   make fmt    formats
@@ -43,6 +43,7 @@ test: tools lint
 soak: tools
 	@echo "== the long versions, release build"
 	POSTROOM_SOAK=1 cargo test --release --test e2e -- --nocapture --test-threads=1
+	POSTROOM_SOAK=1 cargo test --release --lib queue::tests::three_days -- --nocapture
 
 fuzz:
 	fuzz/run

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 
 use super::office::{Office, Pace};
+use crate::sandbox::KeptMessage;
 
 #[tokio::test(start_paused = true)]
 async fn a_scan_behind_five_thousand_of_another_device_is_among_the_next_four() {
@@ -47,7 +48,7 @@ async fn of_a_thousand_recipients_three_are_poison_and_the_others_get_the_messag
     let judge = office.judge();
     let (own, notices): (Vec<_>, Vec<_>) = office.sandbox.take_messages().into_iter().partition(|message| !message.sender().is_empty());
     let mut copies = BTreeMap::<String, u32>::new();
-    for recipient in own.iter().flat_map(|message| message.recipients()) {
+    for recipient in own.iter().flat_map(KeptMessage::recipients) {
         *copies.entry(recipient.to_owned()).or_default() += 1;
     }
     assert_eq!(copies.len(), 997);

@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     message::Text,
     metrics::Metrics,
-    model::{AccountName, Address, ByteSize, DeviceName, MessageId, Recipient},
+    model::{AccountName, Address, ByteSize, DeviceName, Envelope, MessageId, Recipient},
     queue::{
         AccountSettings, Link, Queue, SenderRewrite, Transport,
         fixture::{account, at, envelope, stand_still},
@@ -44,6 +44,8 @@ pub(super) enum Ending {
     Stop,
     /// It dies, attempts and all.
     Crash,
+    /// It dies, and its index with it.
+    CrashWithoutIndex,
 }
 
 /// A process: the queue at work on the spool.
@@ -90,7 +92,7 @@ impl Office {
             min_free: ByteSize::from_octets(0),
             journal_keep: Duration::from_secs(400 * 86_400),
         };
-        let route = |device: &DeviceName| account_of(device.as_str());
+        let route = |envelope: &Envelope| account_of(envelope.device.as_str()).into();
         let spool = Spool::open(settings, Arc::new(route), self.clock.clone(), self.metrics.clone()).unwrap();
         let report = ReportSettings {
             administrator: Some("it@contoso.com".parse().unwrap()),
@@ -121,7 +123,7 @@ impl Office {
                 stop.send_replace(true);
                 running.await.unwrap();
             }
-            Ending::Crash => {
+            Ending::Crash | Ending::CrashWithoutIndex => {
                 running.abort();
                 assert!(running.await.unwrap_err().is_cancelled());
             }
@@ -129,6 +131,9 @@ impl Office {
         drop(queue);
         spool.close().await.unwrap();
         drop(spool);
+        if ending == Ending::CrashWithoutIndex {
+            fs::remove_dir_all(self.dir.path().join("data/index")).unwrap();
+        }
         sleep(down).await;
         let _still = stand_still();
         self.start();
