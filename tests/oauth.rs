@@ -223,7 +223,9 @@ fn an_old_token_that_is_refused_is_replaced_and_nobody_is_alarmed() {
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     let file = secret(dir.path(), "client.secret", "right");
     let auth = directory.auth("by-secret", &format!("scope = \"mail\", client_secret_file = \"{}\"", file.display()));
-    let relay = start(dir.path(), &sandbox, &auth);
+    // Alone: another connection would carry the second message while this one is being refused.
+    let account = sandbox.account_with(&auth, "limits = { connections = 1 }");
+    let relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &account]);
     send(&relay);
     // The session ends; the next login shows the token that was good for the first.
     request("POST", &format!("{}/faults", sandbox.control()), r#"{ "faults": ["once-mail-421", "once-auth-535"] }"#);
