@@ -40,7 +40,7 @@ fn parse(text: &[u8]) -> Message<'_> {
 fn texts(message: &Message<'_>) -> Vec<String> {
     let text = |part: &mail_parser::MessagePart<'_>| match &part.body {
         PartType::Text(text) | PartType::Html(text) => Some(text.replace("&#223;", "ß").replace("&#252;", "ü")),
-        _ => None,
+        PartType::Binary(_) | PartType::InlineBinary(_) | PartType::Message(_) | PartType::Multipart(_) => None,
     };
     message.parts.iter().filter_map(text).collect()
 }
