@@ -2,7 +2,6 @@
 //! hands out; and the sandbox's own token endpoint for what is peculiar to Microsoft's.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
