@@ -2,7 +2,6 @@
 //! hands out; and the sandbox's own token endpoint for what is peculiar to Microsoft's.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
@@ -223,7 +222,9 @@ fn an_old_token_that_is_refused_is_replaced_and_nobody_is_alarmed() {
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     let file = secret(dir.path(), "client.secret", "right");
     let auth = directory.auth("by-secret", &format!("scope = \"mail\", client_secret_file = \"{}\"", file.display()));
-    let relay = start(dir.path(), &sandbox, &auth);
+    // Alone: another connection would carry the second message while this one is being refused.
+    let account = sandbox.account_with(&auth, "limits = { connections = 1 }");
+    let relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &account]);
     send(&relay);
     // The session ends; the next login shows the token that was good for the first.
     request("POST", &format!("{}/faults", sandbox.control()), r#"{ "faults": ["once-mail-421", "once-auth-535"] }"#);

@@ -10,6 +10,7 @@
 )]
 
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "each test program uses its part")]
 mod support;
 
 mod arrival;

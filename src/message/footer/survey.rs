@@ -141,12 +141,23 @@ impl<'f> Survey<'f> {
     }
 
     fn keep(&mut self, piece: &[u8]) {
+        if let Place::Header { block, .. } = &mut self.place
+            && block.len() <= HEADER_LIMIT
+        {
+            block.extend_from_slice(piece);
+        }
         let room = PREFIX_LIMIT.saturating_sub(self.prefix.len());
-        self.prefix.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-        match &mut self.place {
-            Place::Header { block, .. } if block.len() <= HEADER_LIMIT => block.extend_from_slice(piece),
-            Place::Text(target) => target.read(piece),
-            Place::Header { .. } | Place::Other => {}
+        let (start, rest) = piece.split_at(room.min(piece.len()));
+        let was_open = self.prefix.len() < PREFIX_LIMIT;
+        self.prefix.extend_from_slice(start);
+        if let Place::Text(target) = &mut self.place
+            && self.prefix.len() == PREFIX_LIMIT
+        {
+            // The line is too long for a boundary, so it is text.
+            if was_open {
+                target.read(&self.prefix);
+            }
+            target.read(rest);
         }
     }
 
@@ -156,6 +167,10 @@ impl<'f> Survey<'f> {
         let line = prefix.trim_ascii_end();
         if let Some((depth, ending)) = self.boundary(line) {
             self.meet_boundary(depth, ending);
+        } else if let Place::Text(target) = &mut self.place {
+            if prefix.len() < PREFIX_LIMIT {
+                target.read(&prefix);
+            }
         } else if let Place::Header { .. } = self.place
             && line.is_empty()
             && line_length <= 2
