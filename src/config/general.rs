@@ -29,6 +29,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "device", shown: Shown::Below, about: "" },
     Key { name: "user", shown: Shown::Below, about: "" },
     Key { name: "account", shown: Shown::Below, about: "" },
+    Key { name: "dns", shown: Shown::Below, about: "" },
     Key { name: "retry", shown: Shown::Below, about: "" },
     Key { name: "report", shown: Shown::Below, about: "" },
     Key { name: "spool", shown: Shown::Below, about: "" },

@@ -19,6 +19,10 @@ pub(super) struct Preset {
     pub(super) password_method: AuthMethod,
     /// What the service allows.
     pub(super) limits: LimitSettings,
+    /// Whether more recipients of one message than that are refused, whoever asks.
+    pub(super) is_strict: bool,
+    /// Whether it takes mail for the own organization alone, from the account's address alone.
+    pub(super) is_internal: bool,
     /// Who runs it.
     pub(super) service: Service,
 }
@@ -39,6 +43,8 @@ pub(super) enum Service {
     ExchangeOnline,
     /// Another of Microsoft's.
     Microsoft,
+    /// Azure Communication Services: a login of its own form.
+    Azure,
     /// Anyone else's.
     Other,
 }
@@ -60,6 +66,8 @@ const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
         limits: MAILBOX,
+        is_strict: false,
+        is_internal: false,
         service: Service::ExchangeOnline,
     }
 }
@@ -74,7 +82,18 @@ pub(super) const CUSTOM: Preset = Preset {
     password_method: AuthMethod::Plain,
     // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
     limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 100, connections: 10 },
+    is_strict: false,
+    is_internal: false,
     service: Service::Other,
+};
+
+/// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a transaction (non-delivery report 4.5.3).
+pub(super) const MX: Preset = Preset {
+    name: "an MX host",
+    limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 200, connections: 10 },
+    is_strict: true,
+    service: Service::Microsoft,
+    ..CUSTOM
 };
 
 /// In place of a misspelt preset, which has been complained about: complains about nothing that would follow from it.
@@ -93,6 +112,8 @@ pub(super) const PRESETS: &[Preset] = &[
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
         limits: LimitSettings { messages_per_minute: None, recipients_per_day: None, recipients_per_message: 50, connections: 10 },
+        is_strict: true,
+        is_internal: true,
         service: Service::Microsoft,
     },
     Preset {
@@ -104,7 +125,9 @@ pub(super) const PRESETS: &[Preset] = &[
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
         limits: LimitSettings { messages_per_minute: Some(30), recipients_per_day: None, recipients_per_message: 50, connections: 3 },
-        service: Service::Microsoft,
+        is_strict: true,
+        is_internal: false,
+        service: Service::Azure,
     },
     Preset {
         // A private account: 500 recipients a day, 100 of one message over SMTP. Workspace: 10,000 a day; raise it there.
@@ -115,6 +138,8 @@ pub(super) const PRESETS: &[Preset] = &[
         encryption: Encryption::AsConfigured,
         password_method: AuthMethod::Plain,
         limits: LimitSettings { messages_per_minute: None, recipients_per_day: Some(500), recipients_per_message: 100, connections: 3 },
+        is_strict: false,
+        is_internal: false,
         service: Service::Other,
     },
     CUSTOM,

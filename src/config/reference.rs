@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{account, admin, device, general, listener, report, retry, spool, user};
+use super::{account, admin, device, dns, general, listener, report, retry, spool, user};
 
 /// One key of a table.
 pub(super) struct Key {
@@ -72,6 +72,7 @@ const SECTIONS: &[Section] = &[
     },
     Section { header: "[account.batch]", about: "How messages share connections. May be absent.", keys: account::BATCH_KEYS },
     Section { header: "[account.sender]", about: "What the account may send as. May be absent.", keys: account::SENDER_KEYS },
+    Section { header: "[dns]", about: "For route = \"direct\". May be absent.", keys: dns::KEYS },
     Section { header: "[retry]", about: "When a message that could not be delivered is tried again. May be absent.", keys: retry::KEYS },
     Section { header: "[report]", about: "Who is told about trouble.", keys: report::KEYS },
     Section { header: "[spool]", about: "The disk. May be absent.", keys: spool::KEYS },
@@ -162,8 +163,10 @@ mod tests {
     #[test]
     fn every_key_that_is_switched_off_in_the_reference_can_be_switched_on() {
         let text = reference();
-        // A login has one secret, of one kind.
+        // A login has one secret, of one kind; a certificate and its key stand together.
         let exclusive = [
+            "certificate",
+            "key",
             "token_file",
             "tenant",
             "client_id",

@@ -10,12 +10,13 @@ use crate::{
         account::Condition,
         core::{Account, Core, Flight},
         fair::Line,
+        lane::{self, Way},
         ledger::Moves,
         outcome::Attempt,
         outgoing, split,
         transport::Transport,
     },
-    spool::{Change, Charge, Entry, SpoolError},
+    spool::{Change, Charge, Entry, RecipientState, SpoolError},
 };
 
 /// A message taken for an attempt.
@@ -24,12 +25,21 @@ pub(super) struct Claim {
     pub(super) entry: Entry,
     pub(super) attempt: Attempt,
     pub(super) charge: Option<Charge>,
+    /// Where its recipients go.
+    pub(super) way: Way,
 }
 
 impl Claim {
     pub(super) fn indexes(&self) -> Vec<usize> {
         self.attempt.recipients.iter().map(|before| before.index).collect()
     }
+}
+
+/// What a line has to offer: a message, which of its recipients go, and where.
+struct Next {
+    entry: Entry,
+    indexes: Vec<usize>,
+    way: Way,
 }
 
 /// When an account has something to do.
@@ -61,9 +71,15 @@ impl<T: Transport> Core<T> {
         let most = most.min(account.settings.limits.recipients_per_message.max(1));
         let mut flights = self.flights();
         for line in desk.turns.order(&lines) {
-            let Some((mut entry, indexes)) = self.next_of(line, account, most, &flights)? else {
+            let Some(Next { mut entry, indexes, way }) = self.next_of(line, account, most, &flights)? else {
                 continue;
             };
+            if let (Way::Barred(_), Some(better)) = (&way, self.better_way(&entry, &indexes, account)) {
+                entry.account = better.settings.name.clone();
+                self.spool.apply(Change { put: vec![entry], ..Change::default() })?;
+                self.changed.notify_one();
+                continue;
+            }
             let attempt = Attempt::begin(&mut entry, &indexes, &account.settings.name, &self.plan, self.clock.now());
             let now = desk.steady.now();
             let charge = desk.ledger.begin(indexes.len(), now);
@@ -77,7 +93,7 @@ impl<T: Transport> Core<T> {
             }
             desk.batch.begin(now);
             desk.turns.took(line.clone());
-            let claim = Arc::new(Claim { entry, attempt, charge });
+            let claim = Arc::new(Claim { entry, attempt, charge, way });
             flights.insert(claim.entry.id, Flight { task: task::try_id(), claim: Arc::clone(&claim) });
             return Ok(Some(claim));
         }
@@ -97,7 +113,11 @@ impl<T: Transport> Core<T> {
             return Outlook::Now; // A stopped account's probe is due.
         }
         let flights = self.flights();
-        let due = lines.iter().filter_map(|line| self.first_free(line, &flights).ok().flatten()).map(|(due, _)| due).min();
+        // What this account may not take over is nothing to get up for.
+        let takes =
+            |line: &Line| line.1 == account.settings.name || matches!(self.next_of(line, account, usize::MAX, &flights), Ok(Some(_)));
+        let first = |line: &Line| self.first_free(line, &flights).ok().flatten().map(|(due, _)| due);
+        let due = lines.iter().filter_map(|line| first(line).filter(|due| *due > now || takes(line))).min();
         drop(flights);
         let Some(due) = due else {
             return Outlook::Idle;
@@ -142,7 +162,7 @@ impl<T: Transport> Core<T> {
         account: &Account<T>,
         most: usize,
         flights: &HashMap<MessageId, Flight>,
-    ) -> Result<Option<(Entry, Vec<usize>)>, SpoolError> {
+    ) -> Result<Option<Next>, SpoolError> {
         let now = self.clock.now();
         let Some((_, id)) = self.first_free(line, flights)?.filter(|(due, _)| *due <= now) else {
             return Ok(None);
@@ -154,8 +174,15 @@ impl<T: Transport> Core<T> {
         if spilled && !outgoing::may_carry(&entry.sender, &account.settings) {
             return Ok(None);
         }
-        let indexes = split::choose(&entry, account.settings.batch.split, most, now);
-        Ok((!indexes.is_empty()).then_some((entry, indexes)))
+        let due = entry.recipients.iter().filter(|recipient| split::is_due(recipient, now));
+        let way = lane::next(&entry, due, &account.settings);
+        // What another account's mail has that does not go this way is that account's to decide.
+        let Some(way) = way.filter(|way| !spilled || matches!(way, Way::Lane(_))) else {
+            return Ok(None);
+        };
+        let goes = |recipient: &RecipientState| lane::way(&entry, &recipient.recipient.address, &account.settings) == way;
+        let indexes = split::choose(&entry, account.settings.batch.split, most, now, goes);
+        Ok((!indexes.is_empty()).then_some(Next { entry, indexes, way }))
     }
 
     /// The message of a line that has been due longest and is not being attempted.

@@ -29,13 +29,9 @@ const MOST_PANICS: u8 = 2;
 impl<T: Transport> Core<T> {
     /// Applies the report of an attempt. Durable with the next sync. `first` says that the connection had carried nothing before.
     pub(super) async fn conclude(&self, account: &Account<T>, claim: &Claim, report: &Report, first: bool) {
-        let now = self.clock.now();
-        let context = Context { plan: &self.plan, account: &account.settings.name, split: account.settings.batch.split, now };
-        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
-        self.announce(&conclusion);
-        self.notify(&mut conclusion, now).await;
         let moves = self.balance(account, claim, report);
-        self.store_outcome(claim, conclusion, moves);
+        self.conclude_with(account, claim, report, moves).await;
+        let now = self.clock.now();
         let trouble = trouble(report, first);
         let news = {
             let mut desk = self.desk(account);
@@ -49,6 +45,16 @@ impl<T: Transport> Core<T> {
             }
         };
         self.tell(account, news).await;
+    }
+
+    /// The message's part of it: told and stored, with what becomes of the charge.
+    pub(super) async fn conclude_with(&self, account: &Account<T>, claim: &Claim, report: &Report, moves: Moves) {
+        let now = self.clock.now();
+        let context = Context { plan: &self.plan, account: &account.settings.name, split: account.settings.batch.split, now };
+        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
+        self.announce(&conclusion);
+        self.notify(&mut conclusion, now).await;
+        self.store_outcome(claim, conclusion, moves);
     }
 
     /// Log lines and counters.
@@ -154,7 +160,7 @@ impl<T: Transport> Core<T> {
         self.on_disk(self.reporter.attention(id, reason, advice)).await;
     }
 
-    fn cancel(&self, account: &Account<T>, claim: &Claim) -> Moves {
+    pub(super) fn cancel(&self, account: &Account<T>, claim: &Claim) -> Moves {
         let mut desk = self.desk(account);
         desk.batch.undo();
         claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.cancel(charge))

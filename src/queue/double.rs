@@ -13,7 +13,7 @@ use crate::{
     message::Text,
     model::{Reply, Timestamp},
     queue::{Link, Transport},
-    upstream::{Concern, Counted, Fault, Handover, Outcome, Report, Stage, Trouble, Verdict},
+    upstream::{Concern, Counted, Fault, Handover, Lane, Outcome, Report, Stage, Trouble, Verdict},
 };
 
 /// How the server reacts to a transaction.
@@ -124,7 +124,7 @@ impl Server {
 impl Transport for Server {
     type Link = Line;
 
-    fn connect(&self) -> impl Future<Output = Result<Line, Trouble>> + Send {
+    fn connect(&self, _lane: &Lane) -> impl Future<Output = Result<Line, Trouble>> + Send {
         let now = self.0.clock.now();
         self.0.logins.lock().unwrap().push(now);
         let trouble = (self.0.door.lock().unwrap())(now);

@@ -2,7 +2,7 @@
 //!
 //! The decisions are pure and take `now` as an argument; [`Queue`] runs them with tasks around.
 //!
-//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `account` (can it send),
+//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `lane` (which way), `account` (can it send),
 //!   `outcome` (what a report means for the message)
 //! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
 //!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` (what a person may do)
@@ -14,6 +14,7 @@ mod claim;
 mod conclusion;
 mod core;
 mod fair;
+mod lane;
 mod ledger;
 mod operator;
 mod outcome;
@@ -35,6 +36,6 @@ mod fixture;
 mod tests;
 
 pub use operator::Queue;
-pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings, Split};
+pub use settings::{AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite, SenderSettings, Split};
 pub use status::{AccountState, AccountStatus, Enabled, QueueError};
 pub use transport::{Link, Transport};

@@ -6,10 +6,15 @@ use crate::{
     spool::{Entry, RecipientState},
 };
 
-/// The recipients of the next transaction, by their place in the entry; at most `most` of them, none when none is due.
-pub(super) fn choose(entry: &Entry, split: Split, most: usize, now: Timestamp) -> Vec<usize> {
-    let is_due = |recipient: &RecipientState| recipient.due().is_some_and(|due| due <= now);
-    let mut due = entry.recipients.iter().enumerate().filter(|(_, recipient)| is_due(recipient)).peekable();
+/// Whether a recipient is due.
+pub(super) fn is_due(recipient: &RecipientState, now: Timestamp) -> bool {
+    recipient.due().is_some_and(|due| due <= now)
+}
+
+/// The recipients of the next transaction, by their place in the entry; at most `most` of those that `go` this way, none when none is due.
+pub(super) fn choose(entry: &Entry, split: Split, most: usize, now: Timestamp, go: impl Fn(&RecipientState) -> bool) -> Vec<usize> {
+    let goes = |recipient: &RecipientState| is_due(recipient, now) && go(recipient);
+    let mut due = entry.recipients.iter().enumerate().filter(|(_, recipient)| goes(recipient)).peekable();
     let Some((_, first)) = due.peek().copied() else {
         return Vec::new();
     };
@@ -48,7 +53,7 @@ mod tests {
             recipient.group = *group;
             recipient.progress = crate::spool::Progress::Waiting { due: at(*due) };
         }
-        assert_eq!(choose(&entry, split, most, at(100)), chosen, "{split:?} {most} {groups:?} {due:?}");
+        assert_eq!(choose(&entry, split, most, at(100), |_| true), chosen, "{split:?} {most} {groups:?} {due:?}");
     }
 
     #[test]
