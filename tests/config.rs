@@ -420,6 +420,17 @@ fn an_azure_login_has_three_parts() {
 }
 
 #[test]
+fn a_data_folder_that_can_be_none_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let folder = file.path().join("postroom");
+    let text = format!("data_dir = \"{}\"\n{GOOD}", folder.display());
+    let Err(ConfigError::Invalid(problems)) = Config::parse(Path::new("postroom.toml"), &text, &[], &postroom::config::Disk) else {
+        panic!("{} was taken for a folder", folder.display())
+    };
+    assert!(problems.iter().any(|problem| problem.key == "data_dir" && problem.text.contains("is a file")), "{problems:#?}");
+}
+
+#[test]
 fn files_that_cannot_be_used_are_spoken_of_before_the_start() {
     let lan = |keys: &str| with("[report]", &format!("{SMARTHOST}{keys}\n[report]"));
     refused(&lan("ca_file = \"/etc/absent\""), "account[1].ca_file", "cannot be read");

@@ -25,6 +25,14 @@ pub trait Files {
     /// # Errors
     /// When it is absent, too large, or no UTF-8 text.
     fn read(&self, path: &Path) -> io::Result<SecretFile>;
+
+    /// Whether this is a folder, or could be made one.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    fn check_folder(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A password file.
@@ -43,6 +51,13 @@ impl Files for Disk {
         let file = File::open(path)?;
         let mode = file.metadata()?.permissions().mode();
         Ok(SecretFile { text: Secret::new(bounded(file, LARGEST_SECRET)?), mode })
+    }
+
+    fn check_folder(&self, path: &Path) -> io::Result<()> {
+        match path.ancestors().find(|part| part.exists()) {
+            Some(part) if !part.is_dir() => Err(io::Error::other(format!("{} is a file", part.display()))),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -4,5 +4,6 @@ mod budgets;
 mod days;
 mod faults;
 mod house;
+mod lanes;
 mod people;
 mod texts;

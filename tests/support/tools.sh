@@ -24,6 +24,8 @@ need prometheus command -v promtool
 need python3 command -v python3
 need python3-venv python3 -c 'import venv, ensurepip'
 need procps command -v ps
+need nsd command -v nsd # the domains of the direct route
+need ldnsutils command -v ldns-signzone
 
 as_root=()
 policy=/usr/sbin/policy-rc.d
@@ -54,7 +56,7 @@ install() {
   local package
   for package in "${missing[@]}"; do
     case $package in
-      postfix | prometheus)
+      postfix | prometheus | nsd)
         if command -v systemctl >/dev/null; then "${as_root[@]}" systemctl disable --quiet "$package" || true; fi
         ;;
     esac
