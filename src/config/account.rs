@@ -36,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "tls",
         shown: Shown::Off("\"starttls\""),
-        about: "\"none\", \"starttls\" (without it nothing is sent) or \"implicit\" (usual on 465).\nroute = \"direct\": \"opportunistic\" (where offered, with any certificate; the default) or \"required\" (with a good one, else nothing is sent).\nWhat the domain asks for in MTA-STS or DANE is obeyed in any case.",
+        about: "\"none\", \"starttls\" (without it nothing is sent) or \"implicit\" (usual on 465).\nWith route = \"direct\": \"opportunistic\" (where offered, with any certificate; the default) or \"required\" (with a good one, else nothing is sent).\nWhat the domain asks for in MTA-STS or DANE is obeyed in any case.",
     },
     Key {
         name: "verify",

@@ -25,7 +25,8 @@ pub(super) enum Route {
     Smarthost,
 }
 
-const ROUTES: [(&str, Route); 3] = [("submission", Route::Submission), ("connector", Route::Connector), ("smarthost", Route::Smarthost)];
+const ROUTES: [(&str, Route); 4] =
+    [("submission", Route::Submission), ("connector", Route::Connector), ("direct", Route::Direct), ("smarthost", Route::Smarthost)];
 
 /// A service that is known is one that logs in.
 pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {

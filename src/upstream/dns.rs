@@ -203,7 +203,7 @@ impl Names {
             }
         };
         if proven == Proven::No && known.is_none() {
-            warn!("the DNS server hands no signatures through (DNSSEC): DANE is not used");
+            warn!("no signatures from DNS");
         }
         *self.tried.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), proven));
         proven
