@@ -187,7 +187,7 @@ async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
     let request =
         Request::get("/.well-known/mta-sts.txt").header(HOST, host).body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
-    let exchange = async {
+    let exchange = async move {
         let answer = sender.send_request(request).await.map_err(said)?;
         let is_text = answer.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
         if answer.status() != 200 || !is_text {
@@ -196,11 +196,10 @@ async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
         let body = Limited::new(answer.into_body(), LARGEST_POLICY).collect().await.map_err(|error| error.to_string())?;
         String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())
     };
-    // The connection is driven here and nowhere else: no task outlives the request.
-    tokio::select! {
-        answer = exchange => answer,
-        ended = connection => Err(ended.err().map_or_else(|| "the connection was closed".to_owned(), said)),
-    }
+    // The connection is driven here and nowhere else: no task outlives the request. A server that closes it behind its answer has answered;
+    // what went wrong before that is said by the exchange as well.
+    let (answer, _ended) = tokio::join!(exchange, connection);
+    answer
 }
 
 #[cfg(test)]
