@@ -8,7 +8,7 @@ use postroom::{
     device::{DeviceAuth, PasswordSource},
     listener::ClientCertificates,
     model::{Address, ByteSize, Secret, TlsVersion},
-    queue::{SenderRewrite, Split},
+    queue::{Reach, SenderRewrite, Split},
     upstream::{AuthMethod, Security, Verification},
 };
 use proptest::prelude::*;
@@ -348,10 +348,151 @@ fn unsafe_ways_out_are_pointed_out() {
 }
 
 #[test]
-fn routes_of_later_versions_name_what_can_be_used_today() {
-    refused(&with("\"submission\"", "\"connector\""), "account[0].route", "is not available in this version; write route = \"smarthost\"");
-    refused(&with("\"submission\"", "\"direct\""), "account[0].route", "only recipients of the own tenant");
-    refused(&with("\"submission\"", "\"pigeon\""), "account[0].route", "none of \"submission\", \"smarthost\"");
+fn a_route_that_does_not_exist_is_refused_with_those_that_do() {
+    refused(&with("\"submission\"", "\"pigeon\""), "account[0].route", "none of \"submission\", \"connector\", \"direct\", \"smarthost\"");
+}
+
+const DIRECT: &str = "[[account]]\nname = \"inside\"\nroute = \"direct\"\ndomains = [\"contoso.com\", \"contoso.de\"]\n";
+
+#[test]
+fn direct_send_reaches_the_own_domains_and_finds_their_servers() {
+    let direct = |keys: &str| with("[report]", &format!("{DIRECT}{keys}\n[report]"));
+    let config = good(&direct("").replace("[report]", "[dns]\nservers = [\"127.0.0.1\", \"[::1]:5353\"]\n[report]"));
+    let account = config.accounts.last().unwrap();
+    assert_eq!(account.reach, Reach::Within(vec!["contoso.com".to_owned(), "contoso.de".to_owned()]));
+    assert_eq!((account.destination.port, account.destination.security), (25, Security::Opportunistic));
+    assert_eq!(account.limits.recipients_per_message, 200);
+    let dns = &account.destination.exchangers.as_ref().unwrap().dns;
+    assert_eq!(dns.servers, ["127.0.0.1:53".parse::<SocketAddr>().unwrap(), "[::1]:5353".parse().unwrap()]);
+    let required = good(&direct("tls = \"required\"")).accounts.last().unwrap().destination.security;
+    assert_eq!(required, Security::StartTls);
+    refused(&direct("auth = { method = \"login\", user = \"x\", password_file = \"/p\" }"), "account[1].auth", "take no login");
+    refused(&direct("host = \"mx.contoso.com\""), "account[1].host", "asks DNS");
+    refused(&direct("verify = false"), "account[1].verify", "takes any certificate");
+    refused(&direct("tls = \"implicit\""), "account[1].tls", "none of \"opportunistic\", \"required\"");
+    refused(&direct("preset = \"office365\""), "account[1].preset", "leave the key out");
+    refused(&direct("").replace("domains = [\"contoso.com\", \"contoso.de\"]\n", ""), "account[1].domains", "is missing");
+    let dns = direct("").replace("[report]", "[dns]\nservers = [\"dns.contoso.com\"]\n[report]");
+    refused(&dns, "dns.servers", "is no address");
+}
+
+const CONNECTOR: &str = "[[account]]\nname = \"tenant\"\nroute = \"connector\"\nhost = \"contoso-com.mail.protection.outlook.com\"\ndomains = [\"contoso.com\"]\n";
+
+fn connector(keys: &str) -> String {
+    with("[report]", &format!("{CONNECTOR}{keys}\n[report]"))
+}
+
+#[test]
+fn a_connector_is_the_tenants_mx_host_and_sends_as_the_organization() {
+    let config = good(&connector(""));
+    let account = config.accounts.last().unwrap();
+    let destination = &account.destination;
+    assert_eq!((destination.port, destination.security, &destination.identity), (25, Security::StartTls, &None));
+    assert_eq!((account.limits.recipients_per_message, account.limits.messages_per_minute), (200, None));
+    assert_eq!(account.reach, Reach::From(vec!["contoso.com".to_owned()]));
+    assert!(account.sender.allowed.iter().any(|pattern| pattern.fits(&"copier@contoso.com".parse::<Address>().unwrap())));
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn what_does_not_go_with_a_connector_is_refused_with_the_reason() {
+    refused(
+        &connector("auth = { method = \"login\", user = \"x\", password_file = \"/p\" }"),
+        "account[1].auth",
+        "an MX host takes no login",
+    );
+    refused(&connector("tls = \"implicit\""), "account[1].tls", "not served at an MX host");
+    refused(&connector("preset = \"office365\""), "account[1].preset", "leave the key out");
+    refused(&connector("key = \"/k\""), "account[1].certificate", "is missing");
+    refused(&connector("").replace("domains = [\"contoso.com\"]\n", ""), "account[1].domains", "accepted domains");
+    refused(&connector("").replace("[\"contoso.com\"]", "[\"*\"]"), "account[1].domains", "is no domain");
+    refused(&connector("").replace("contoso-com.mail.protection.outlook.com", "smtp.office365.com"), "account[1].host", "wants a login");
+    refused(&connector("").replace("contoso-com.mail.protection.outlook.com", "52.101.73.1"), "account[1].host", "is an address");
+    warned(&connector("port = 587"), "account[1].port", "not where MX hosts take mail");
+    warned(&connector("tls = \"none\""), "account[1].tls", "over the internet in clear");
+    warned(&connector("limits = { recipients_per_message = 500 }"), "account[1].limits.recipients_per_message", "in one transaction (200)");
+}
+
+#[test]
+fn a_notice_that_no_connector_would_relay_is_noticed_before() {
+    let carrier = |keys: &str, administrator: &str| {
+        connector(keys).replace("administrator = \"it@contoso.com\"", &format!("account = \"tenant\"\nadministrator = \"{administrator}\""))
+    };
+    assert_eq!(good(&carrier("", "it@contoso.com")).warnings, []);
+    refused(&carrier("", "it@fabrikam.com"), "report.account", "no mail with an empty sender");
+    assert_eq!(good(&carrier("address = \"scanner@contoso.com\"", "it@fabrikam.com")).warnings, []);
+}
+
+#[test]
+fn hosts_that_do_not_fit_their_route_are_refused() {
+    let host = |host: &str| with("preset = \"office365\"", &format!("host = \"{host}\""));
+    refused(&host("contoso-com.mail.protection.outlook.com"), "account[0].host", "takes no login");
+    refused(&host("contoso-com.a-v1.mx.microsoft"), "account[0].host", "takes no login");
+    refused(&host("smtp-emea.outlook.com"), "account[0].host", "is gone");
+    warned(&host("SMTP.office365.com"), "account[0].host", "is taken for preset = \"office365\"");
+    assert_eq!(good(&host("smtp.office365.com")).accounts.first().unwrap().limits.messages_per_minute, Some(30));
+    warned(
+        &with("preset = \"office365\"", "preset = \"office365\"\nhost = \"smtp-legacy.office365.com\""),
+        "account[0].host",
+        "without TLS 1.2",
+    );
+    refused(&with("preset = \"office365\"", "preset = \"office365\"\nhost = \"40.99.1.1\""), "account[0].host", "write the host's name");
+    warned(
+        &with("preset = \"office365\"", "preset = \"custom\"\nhost = \"smtp.office365.com\""),
+        "account[0].preset",
+        "write preset = \"office365\"",
+    );
+}
+
+#[test]
+fn high_volume_email_stays_inside_and_sends_as_itself() {
+    let hve = |keys: &str| with("preset = \"office365\"", &format!("preset = \"hve\"\n{keys}"));
+    let config = good(&hve(""));
+    assert_eq!(config.accounts.first().unwrap().reach, Reach::Within(vec!["contoso.com".to_owned()]));
+    refused(&hve("sender = { rewrite = \"never\" }"), "account[0].sender.rewrite", "takes scanner@contoso.com alone");
+    refused(&hve("sender = { allowed = [\"*@contoso.com\"] }"), "account[0].sender.allowed", "takes no other sender");
+    warned(&hve("limits = { recipients_per_message = 100 }"), "account[0].limits.recipients_per_message", "in one transaction (50)");
+    let outside = hve("").replace("it@contoso.com", "it@fabrikam.com");
+    refused(&outside, "report.account", "outside its `domains`");
+}
+
+#[test]
+fn an_azure_login_has_three_parts() {
+    let azure = |user: &str| {
+        with("preset = \"office365\"", "preset = \"azure-communication-services\"")
+            .replace("method = \"xoauth2\", token_file = \"/run/postroom/token\"", &format!("{user}password_file = \"/p\""))
+    };
+    warned(&azure(""), "account[0].auth.user", "resource|application ID|tenant ID");
+    refused(&azure("user = \"mail|1111\", "), "account[0].auth.user", "two \"|\"");
+    assert_eq!(good(&azure("user = \"mail|1111|2222\", ")).warnings, []);
+    assert_eq!(good(&azure("user = \"scanner@contoso.com\", ")).warnings, []);
+}
+
+#[test]
+fn a_data_folder_that_can_be_none_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let folder = file.path().join("postroom");
+    let text = format!("data_dir = \"{}\"\n{GOOD}", folder.display());
+    let Err(ConfigError::Invalid(problems)) = Config::parse(Path::new("postroom.toml"), &text, &[], &postroom::config::Disk) else {
+        panic!("{} was taken for a folder", folder.display())
+    };
+    assert!(problems.iter().any(|problem| problem.key == "data_dir" && problem.text.contains("is a file")), "{problems:#?}");
+}
+
+#[test]
+fn files_that_cannot_be_used_are_spoken_of_before_the_start() {
+    let lan = |keys: &str| with("[report]", &format!("{SMARTHOST}{keys}\n[report]"));
+    refused(&lan("ca_file = \"/etc/absent\""), "account[1].ca_file", "cannot be read");
+    refused(&lan("ca_file = \"/etc/ca.txt\""), "account[1].ca_file", "holds no certificate");
+    let empty = Disk { content: "\n", mode: 0o600 };
+    let password = with("method = \"xoauth2\", token_file", "method = \"plain\", password_file").replace("office365", "gmail");
+    let problems = parse_on(
+        &password.replace("[[user]]\nname = \"erp\"\npassword_file = \"/etc/postroom/erp.pass\"\ndevice = \"printers\"\n", ""),
+        &[],
+        &empty,
+    );
+    let warnings = problems.unwrap().warnings;
+    assert!(warnings.iter().any(|w| w.key == "account[0].auth.password_file" && w.text.contains("is empty")), "{warnings:#?}");
 }
 
 #[test]

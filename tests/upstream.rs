@@ -48,10 +48,12 @@ impl Sink {
     async fn connect(&mut self) -> Connection {
         let destination = Destination {
             host: "localhost".to_owned(),
+            exchangers: None,
             port: 25,
             security: Security::None,
             verify: Verification::Required,
             ca_file: None,
+            identity: None,
             auth: None,
             helo: "postroom.example.com".to_owned(),
             timeouts: Timeouts { end_of_data: Duration::from_secs(10), command: Duration::from_secs(10), ..Timeouts::default() },
@@ -180,10 +182,12 @@ impl Tenant {
         let patience = Duration::from_secs(1);
         let destination = Destination {
             host: "localhost".to_owned(),
+            exchangers: None,
             port: sandbox.submission().port(),
             security: Security::StartTls,
             verify: Verification::Required,
             ca_file: Some(sandbox.dir().join("ca.pem")),
+            identity: None,
             auth: Some(Auth { method: AuthMethod::Login, user: "scanner@contoso.com".to_owned(), secret: SecretSource::File(secret_file) }),
             helo: "postroom.example.com".to_owned(),
             timeouts: Timeouts {

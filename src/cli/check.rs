@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::Config,
     oauth::{Expiry, RefreshTokenStore, expiry_of},
-    upstream::SecretSource,
+    upstream::{Chain, SecretSource},
 };
 
 /// Errors end it with exit code 78; warnings do not.
@@ -19,6 +19,15 @@ pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
     let ends = ends(&config, clock);
     for warning in &ends {
         say(warning)?;
+    }
+    for account in &config.accounts {
+        // What cannot be read has been warned about.
+        if let Some(files) = &account.destination.identity
+            && let Ok(chain) = std::fs::read_to_string(&files.certificate).map_err(drop).and_then(|pem| Chain::read(&pem).map_err(drop))
+        {
+            let (names, issuer, end) = (chain.names.join(", "), &chain.issuer, chain.not_after.to_rfc3339());
+            say(&format!("account \"{}\": shows a certificate for {names}, issued by {issuer}, good until {end}", account.name))?;
+        }
     }
     let warnings = match config.warnings.len() + ends.len() {
         0 => String::new(),

@@ -3,17 +3,19 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    destination,
+    destination::{self, Known},
     device::patterns,
     footer, name,
-    preset::{CUSTOM, MISSPELT, PRESETS, Preset},
+    preset::{CUSTOM, MISSPELT, MX, PRESETS, Preset},
     reference::{Key, Shown},
+    route::{self, Route},
     table::{Table, quoted},
 };
 use crate::{
     device::Pattern,
-    model::{AccountName, Address, ByteSize},
+    model::{AccountName, Address, ByteSize, Timestamp},
     queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
+    upstream::DnsSettings,
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -21,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "route",
         shown: Shown::As("\"submission\""),
-        about: "\"submission\": a mailbox logs in, over TLS (Office 365, Gmail, …).\n\"smarthost\": any other server, with or without a login; also the MX host of a tenant whose connector knows our address.\nDefault: \"submission\" with a preset that knows its host.",
+        about: "\"submission\": a mailbox logs in, over TLS (Office 365, Gmail, …).\n\"connector\": the tenant's MX host, with an inbound connector that knows our address or certificate.\n\"direct\": the mail servers of the own domains, found by DNS, for recipients there alone.\n\"smarthost\": any other server, with or without a login.\nDefault: \"submission\" with a preset that knows its host.",
     },
     Key {
         name: "preset",
@@ -34,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "tls",
         shown: Shown::Off("\"starttls\""),
-        about: "\"none\", \"starttls\" (without it nothing is sent) or \"implicit\" (usual on 465).",
+        about: "\"none\", \"starttls\" (without it nothing is sent) or \"implicit\" (usual on 465).\nWith route = \"direct\": \"opportunistic\" (where offered, with any certificate; the default) or \"required\" (with a good one, else nothing is sent).\nWhat the domain asks for in MTA-STS or DANE is obeyed in any case.",
     },
     Key {
         name: "verify",
@@ -46,6 +48,17 @@ pub(super) const KEYS: &[Key] = &[
         shown: Shown::Off("\"/etc/postroom/ca.pem\""),
         about: "Trust the certificates in this file (PEM) instead of the machine's.",
     },
+    Key {
+        name: "domains",
+        shown: Shown::Off("[\"contoso.com\"]"),
+        about: "The accepted domains of the organization. route = \"connector\": without a certificate, what leaves them has to be from them. route = \"direct\": what may be written to. preset = \"hve\": the same; by default the domain of address.",
+    },
+    Key {
+        name: "certificate",
+        shown: Shown::Off("\"/etc/postroom/connector.pem\""),
+        about: "Shown to the server when it asks who we are: ours first, behind it its issuers (PEM). Read again for each connection.",
+    },
+    Key { name: "key", shown: Shown::Off("\"/run/credentials/postroom.service/connector-key\""), about: "Its private key (PEM)." },
     Key { name: "spill_to", shown: Shown::As("[]"), about: "Accounts that take over, in this order, when this one cannot send." },
     Key {
         name: "for_senders",
@@ -151,7 +164,7 @@ pub(super) const SENDER_KEYS: &[Key] = &[
     Key {
         name: "allowed",
         shown: Shown::As("[\"scanner@contoso.com\"]"),
-        about: "What the account may send as. Default: its address; everything without one.",
+        about: "What the account may send as. Default: its address; everything without one; with a connector whatever is in its domains.",
     },
 ];
 
@@ -161,65 +174,42 @@ const BATCH: u32 = 30;
 const MOST_RECIPIENTS: usize = 100_000;
 const MOST_CONNECTIONS: usize = 1000;
 
-/// `route`. The other routes of the world are named in the error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Route {
-    Submission,
-    Smarthost,
-}
-
 /// What an account has to know of the machine it is on.
 pub(super) struct Here<'a> {
     pub(super) hostname: &'a str,
     pub(super) data_dir: &'a Path,
+    /// `[dns]`.
+    pub(super) dns: &'a DnsSettings,
+    /// For what ends at a time.
+    pub(super) now: Timestamp,
 }
 
 pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings> {
     let name = name(table, "name").map(AccountName::from);
-    let preset = preset(table);
-    let route = route(table, preset);
+    let preset = route::infer(table, preset(table));
+    let route = route::read(table, preset);
+    let preset = if matches!(route, Some(Route::Connector | Route::Direct)) { &MX } else { preset };
     let address = table.parse::<Address>("address", "\"scanner@contoso.com\"");
-    let destination = destination::read(table, route, preset, address.as_ref(), name.as_ref(), here);
+    let domains = route::domains(table, route, preset, address.as_ref());
+    let identity = route::certificate(table, route, &domains, here.now);
+    let known = Known { route, preset, address: address.as_ref(), name: name.as_ref(), identity, domains: &domains };
+    let destination = destination::read(table, &known, here);
     let limits = limits(&table.table_or_empty("limits", LIMIT_KEYS), preset);
     let batch = batch(&table.table_or_empty("batch", BATCH_KEYS));
-    let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref());
+    let own = route::own_senders(route, &domains);
+    let sender = sender(&table.table_or_empty("sender", SENDER_KEYS), address.as_ref(), &own);
+    route::check_sender(table, preset, address.as_ref(), &sender);
     let footer = footer::read(&table.table_or_empty("footer", footer::KEYS));
     let spill_to = table.texts("spill_to").unwrap_or_default().into_iter().map(AccountName::from).collect();
     let (for_senders, for_recipients) = (pool(table, "for_senders"), pool(table, "for_recipients"));
+    let reach = route::reach(route, preset, domains.clone(), known.identity.as_ref());
     let (name, destination) = (name?, destination?);
-    Some(AccountSettings { name, destination, address, limits, batch, sender, footer, for_senders, for_recipients, spill_to })
+    Some(AccountSettings { name, destination, address, reach, limits, batch, sender, footer, for_senders, for_recipients, spill_to })
 }
 
 /// Whose mail it takes; absent patterns are none.
 fn pool(table: &Table<'_>, name: &'static str) -> Vec<Pattern> {
     table.list(name, str::parse).unwrap_or_default()
-}
-
-/// A service that is known is one that logs in.
-fn route(table: &Table<'_>, preset: &Preset) -> Option<Route> {
-    let text = table.text("route");
-    if preset.host.is_some() && !table.has("route") {
-        return Some(Route::Submission);
-    }
-    let text = table.required("route", text, "write \"submission\" (a mailbox that logs in) or \"smarthost\" (any other server)")?;
-    match text.as_str() {
-        "submission" => Some(Route::Submission),
-        "smarthost" => Some(Route::Smarthost),
-        "connector" | "direct" => {
-            let advice = "write route = \"smarthost\" with the tenant's MX host, port = 25 and tls = \"starttls\", without auth";
-            let limit = if text == "direct" {
-                "; then only recipients of the own tenant are taken"
-            } else {
-                "; the connector then knows us by our address"
-            };
-            table.error("route", format!("\"{text}\" is not available in this version; {advice}{limit}, or \"submission\" with a mailbox"));
-            None
-        }
-        other => {
-            table.error("route", format!("\"{other}\" is none of \"submission\", \"smarthost\""));
-            None
-        }
-    }
 }
 
 fn preset(table: &Table<'_>) -> &'static Preset {
@@ -254,6 +244,10 @@ fn limits(table: &Table<'_>, preset: &Preset) -> LimitSettings {
     };
     above("messages_per_minute", limits.messages_per_minute, known.messages_per_minute);
     above("recipients_per_day", limits.recipients_per_day, known.recipients_per_day);
+    if limits.recipients_per_message > known.recipients_per_message && preset.is_strict {
+        let (name, most) = (preset.name, known.recipients_per_message);
+        table.warning("recipients_per_message", format!("is above what {name} takes in one transaction ({most})"));
+    }
     if preset.host.is_some() && limits.connections > known.connections {
         table.warning("connections", format!("is above what {} serves at once ({})", preset.name, known.connections));
     }
@@ -289,11 +283,13 @@ fn batch(table: &Table<'_>) -> BatchSettings {
     }
 }
 
-fn sender(table: &Table<'_>, address: Option<&Address>) -> SenderSettings {
+/// `own` is what the server lets it send as besides.
+fn sender(table: &Table<'_>, address: Option<&Address>, own: &[Pattern]) -> SenderSettings {
     let words = [("never", SenderRewrite::Never), ("when_not_allowed", SenderRewrite::WhenNotAllowed), ("always", SenderRewrite::Always)];
     let default = if address.is_some() { SenderRewrite::WhenNotAllowed } else { SenderRewrite::Never };
     let rewrite = table.choice("rewrite", &words).unwrap_or(default);
     let allowed = match address {
+        _ if !table.has("allowed") && !own.is_empty() => own.to_vec(),
         Some(address) if !table.has("allowed") => address.as_str().parse::<Pattern>().into_iter().collect(),
         Some(_) | None => patterns(table, "allowed"),
     };

@@ -9,8 +9,8 @@ use crate::{
     admin::AdminSettings,
     device::{DeviceAuth, DeviceSettings, UserSettings},
     listener::{ListenerSettings, Protocol},
-    model::AccountName,
-    queue::{AccountSettings, SenderRewrite},
+    model::{AccountName, Address},
+    queue::{AccountSettings, Reach, SenderRewrite},
 };
 
 /// The parts that refer to each other.
@@ -20,6 +20,7 @@ pub(super) struct Parts<'a> {
     pub(super) users: &'a [Placed<UserSettings>],
     pub(super) accounts: &'a [Placed<AccountSettings>],
     pub(super) report_account: Option<&'a AccountName>,
+    pub(super) administrator: Option<&'a Address>,
     pub(super) admin: &'a AdminSettings,
 }
 
@@ -42,6 +43,29 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     for listener in parts.listeners {
         pop(reader, listener, parts.users);
     }
+    carrier(reader, parts);
+}
+
+/// Notices have no sender, and not every way out takes such mail to everybody.
+fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
+    let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == parts.report_account;
+    let account = if parts.report_account.is_some() { parts.accounts.iter().find(named) } else { parts.accounts.first() };
+    let (Some(account), Some(administrator)) = (account, parts.administrator) else { return };
+    let outside = |domains: &[String]| !domains.iter().any(|domain| domain == administrator.domain());
+    let name = &account.value.name;
+    let text = match &account.value.reach {
+        Reach::Within(domains) if outside(domains) => {
+            format!(
+                "\"{name}\" would carry the notices, and {administrator} is outside its `domains`; name another account, or an administrator inside"
+            )
+        }
+        Reach::From(domains) if outside(domains) && account.value.address.is_none() => format!(
+            "\"{name}\" would carry the notices, and a connector without certificate relays no mail with an empty sender to {administrator}; give \
+             the account an `address` to stand in for it, or name another account"
+        ),
+        Reach::Anywhere | Reach::Within(_) | Reach::From(_) => return,
+    };
+    error(reader, "report", "account", text);
 }
 
 fn names(reader: &Reader<'_>, parts: &Parts<'_>) {

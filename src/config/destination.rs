@@ -3,53 +3,92 @@
 use std::path::Path;
 
 use super::{
-    account::{AUTH_KEYS, Here, Route},
+    account::{AUTH_KEYS, Here},
     oauth,
     preset::{Encryption, Preset, Service},
+    route::{self, Route},
     table::Table,
     user::warn_if_open_to_all,
 };
 use crate::{
     model::{AccountName, Address},
-    upstream::{Auth, AuthMethod, Destination, SecretSource, Security, Timeouts, Verification},
+    upstream::{
+        Auth, AuthMethod, ClientCertificate, Destination, Exchangers, SecretSource, Security, Timeouts, Verification, certificates,
+    },
 };
 
 /// RFC 6409 3.1.
 const SUBMISSION: u16 = 587;
 /// RFC 8314 3.3: TLS from the first byte.
 const SUBMISSIONS: u16 = 465;
+/// RFC 8461 3.3.
+const HTTPS: u16 = 443;
 /// RFC 5321.
 const SMTP: u16 = 25;
 
-pub(super) fn read(
-    table: &Table<'_>,
-    route: Option<Route>,
-    preset: &Preset,
-    address: Option<&Address>,
-    name: Option<&AccountName>,
-    here: &Here<'_>,
-) -> Option<Destination> {
+/// What has been found out about the account before.
+pub(super) struct Known<'a> {
+    pub(super) route: Option<Route>,
+    pub(super) preset: &'a Preset,
+    pub(super) address: Option<&'a Address>,
+    pub(super) name: Option<&'a AccountName>,
+    pub(super) identity: Option<ClientCertificate>,
+    pub(super) domains: &'a [String],
+}
+
+pub(super) fn read(table: &Table<'_>, known: &Known<'_>, here: &Here<'_>) -> Option<Destination> {
+    let Known { route, preset, address, name, .. } = *known;
     let hostname = here.hostname;
-    let host = table.text("host").or_else(|| preset.host.map(str::to_owned));
-    let host = table.required("host", host, "write the server's name, or a `preset` that knows it");
+    let host = host(table, known);
     let port = port(table, route, preset);
     let security = security(table, route, preset, port);
     let verify = verify(table, security);
     let ca_file = table.path("ca_file");
+    if let Some(path) = &ca_file {
+        check_ca_file(table, path);
+    }
     let owner = Owner { name, address, data_dir: here.data_dir };
     let auth = auth(table, route, preset, &owner, security);
     let host = host.and_then(|host| check_host(table, host, hostname));
+    if let (true, Some(host)) = (table.has("host"), &host) {
+        route::check_host(table, route, preset, host);
+    }
     route?;
     Some(Destination {
         host: host?,
+        exchangers: (route == Some(Route::Direct)).then(|| Exchangers { dns: here.dns.clone(), policy_port: HTTPS }),
         port,
         security,
         verify,
         ca_file,
+        identity: known.identity.clone(),
         auth: auth?,
         helo: hostname.to_owned(),
         timeouts: Timeouts::default(),
     })
+}
+
+/// Of direct send, which has many, one of the domains stands for them.
+fn host(table: &Table<'_>, known: &Known<'_>) -> Option<String> {
+    if known.route == Some(Route::Direct) {
+        route::check_direct(table);
+        return known.domains.first().cloned();
+    }
+    let host = table.text("host").or_else(|| known.preset.host.map(str::to_owned));
+    table.required("host", host, "write the server's name, or a `preset` that knows it")
+}
+
+/// Without it the daemon would not start.
+fn check_ca_file(table: &Table<'_>, path: &Path) {
+    let shown = path.display();
+    match table.reader.files.read(path) {
+        Ok(file) => {
+            if let Err(error) = certificates(file.text.expose()) {
+                table.error("ca_file", format!("{shown} {error}"));
+            }
+        }
+        Err(error) => table.error("ca_file", format!("{shown} cannot be read ({error}); write the path of a file with certificates (PEM)")),
+    }
 }
 
 fn check_host(table: &Table<'_>, host: String, hostname: &str) -> Option<String> {
@@ -68,7 +107,11 @@ fn check_host(table: &Table<'_>, host: String, hostname: &str) -> Option<String>
 }
 
 fn port(table: &Table<'_>, route: Option<Route>, preset: &Preset) -> u16 {
-    let default = preset.ports.first().copied().unwrap_or(if route == Some(Route::Smarthost) { SMTP } else { SUBMISSION });
+    let usual = match route {
+        Some(Route::Connector | Route::Direct | Route::Smarthost) => SMTP,
+        Some(Route::Submission) | None => SUBMISSION,
+    };
+    let default = preset.ports.first().copied().unwrap_or(usual);
     let Some(port) = table.number("port", 1, u16::MAX) else {
         return default;
     };
@@ -78,18 +121,27 @@ fn port(table: &Table<'_>, route: Option<Route>, preset: &Preset) -> u16 {
             "port",
             format!("{port} does not work with preset \"{}\": {reason}; write {default}, or leave the key out", preset.name),
         );
+    } else if matches!(route, Some(Route::Connector | Route::Direct)) && port != SMTP {
+        table.warning(
+            "port",
+            format!("{port} is not where MX hosts take mail: that is {SMTP}, whatever the port of a login; leave the key out"),
+        );
     }
     port
 }
 
 fn security(table: &Table<'_>, route: Option<Route>, preset: &Preset, port: u16) -> Security {
+    if route == Some(Route::Direct) {
+        let words = [("opportunistic", Security::Opportunistic), ("required", Security::StartTls)];
+        return table.choice("tls", &words).unwrap_or(Security::Opportunistic);
+    }
     let words = [("none", Security::None), ("starttls", Security::StartTls), ("implicit", Security::Implicit)];
-    let usual = if port == SUBMISSIONS { Security::Implicit } else { Security::StartTls };
+    let usual = if port == SUBMISSIONS && route != Some(Route::Connector) { Security::Implicit } else { Security::StartTls };
     let security = table.choice("tls", &words).unwrap_or(usual);
     if preset.encryption == Encryption::StartTlsOnly && security != Security::StartTls && table.has("tls") {
         table.error("tls", format!("preset \"{}\" is reached with \"starttls\" only; write that, or leave the key out", preset.name));
-    } else if route == Some(Route::Submission) && security == Security::None {
-        table.error("tls", "\"none\" would send the password in clear; write \"starttls\" or \"implicit\", or route = \"smarthost\"");
+    } else {
+        route::check_security(table, route, security);
     }
     security
 }
@@ -106,13 +158,8 @@ fn verify(table: &Table<'_>, security: Security) -> Verification {
 
 /// None is an error, noted; `Some(None)` does not log in.
 fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, owner: &Owner<'_>, security: Security) -> Option<Option<Auth>> {
+    route::check_auth(table, route);
     let Some(keys) = table.table("auth", AUTH_KEYS) else {
-        if route == Some(Route::Submission) {
-            table.error(
-                "auth",
-                "is missing; write for example auth = { method = \"login\", password_file = \"/etc/postroom/scanner.pass\" }",
-            );
-        }
         return Some(None);
     };
     if owner.address.is_none() && !table.has("address") && !keys.has("user") {
@@ -139,6 +186,7 @@ fn login(table: &Table<'_>, preset: &Preset, owner: &Owner<'_>) -> Option<Auth> 
         [("login", AuthMethod::Login), ("plain", AuthMethod::Plain), ("cram-md5", AuthMethod::CramMd5), ("xoauth2", AuthMethod::Xoauth2)];
     let usual = if table.has("token_file") || oauth::is_meant(table) { AuthMethod::Xoauth2 } else { preset.password_method };
     let method = table.choice("method", &words).unwrap_or(usual);
+    route::check_user(table, preset);
     let user = table.text("user").or_else(|| owner.address.map(|address| address.as_str().to_owned()));
     if table.has("password_file") && table.has("token_file") {
         table.error("token_file", "stands beside password_file; write one of them");
@@ -164,7 +212,15 @@ fn login(table: &Table<'_>, preset: &Preset, owner: &Owner<'_>) -> Option<Auth> 
     // The file is read at each login, and may be a systemd credential that exists only while the service runs: its
     // absence stops the account, not the daemon.
     match table.reader.files.read(&file) {
-        Ok(found) => warn_if_open_to_all(table, name, &file, found.mode),
+        Ok(found) => {
+            warn_if_open_to_all(table, name, &file, found.mode);
+            if found.text.expose().trim_end_matches(['\r', '\n']).is_empty() {
+                table.warning(
+                    name,
+                    format!("{} is empty; the account will not send until the secret stands in it, on one line", file.display()),
+                );
+            }
+        }
         Err(error) => {
             table.warning(name, format!("{} cannot be read now ({error}); the account will not send until it can be", file.display()));
         }

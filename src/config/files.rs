@@ -31,6 +31,14 @@ pub trait Files {
     /// # Errors
     /// When it is absent or too large.
     fn octets(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
+
+    /// Whether this is a folder, or could be made one.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    fn check_folder(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A password file.
@@ -56,6 +64,13 @@ impl Files for Disk {
         File::open(path)?.take(most + 1).read_to_end(&mut octets)?;
         let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
         if length > most { Err(io::Error::other(format!("it has more than {most} octets"))) } else { Ok(octets) }
+    }
+
+    fn check_folder(&self, path: &Path) -> io::Result<()> {
+        match path.ancestors().find(|part| part.exists()) {
+            Some(part) if !part.is_dir() => Err(io::Error::other(format!("{} is a file", part.display()))),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

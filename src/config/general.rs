@@ -29,6 +29,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "device", shown: Shown::Below, about: "" },
     Key { name: "user", shown: Shown::Below, about: "" },
     Key { name: "account", shown: Shown::Below, about: "" },
+    Key { name: "dns", shown: Shown::Below, about: "" },
     Key { name: "retry", shown: Shown::Below, about: "" },
     Key { name: "report", shown: Shown::Below, about: "" },
     Key { name: "spool", shown: Shown::Below, about: "" },
@@ -56,7 +57,11 @@ pub(super) fn read(root: &Table<'_>) -> General {
     if stop_timeout > LONGEST_STOP {
         root.error("stop_timeout", "is longer than 15 minutes; nothing that is worth waiting for takes longer");
     }
-    General { hostname: hostname.and_then(|name| check_hostname(root, name)), data_dir: data_dir(root), stop_timeout }
+    let data_dir = data_dir(root);
+    if let Err(error) = root.reader.files.check_folder(&data_dir) {
+        root.error("data_dir", format!("{} cannot be a folder: {error}; write the path of one", data_dir.display()));
+    }
+    General { hostname: hostname.and_then(|name| check_hostname(root, name)), data_dir, stop_timeout }
 }
 
 /// `data_dir` alone: what a command needs to find the daemon's socket.

@@ -2,8 +2,8 @@
 //!
 //! - `source`: file and environment, merged by the `config` crate, and the line of each value
 //! - `table`: reads one table, noting everything that is wrong with it
-//! - `general`, `listener`, `device`, `user`, `account` (with `destination`, `oauth`, `footer` and `preset`), `retry`, `report`, `spool`,
-//!   `admin`: one section each, its keys documented beside the code that reads them
+//! - `general`, `listener`, `device`, `user`, `account` (with `route`, `destination`, `identity`, `oauth`, `footer` and `preset`), `dns`, `retry`, `report`,
+//!   `spool`, `admin`: one section each, its keys documented beside the code that reads them
 //! - `check`: what only the whole can show
 //! - [`reference()`]: the complete commented config, made of the keys' documentation
 //!
@@ -14,9 +14,11 @@ mod admin;
 mod check;
 mod destination;
 mod device;
+mod dns;
 mod files;
 mod footer;
 mod general;
+mod identity;
 mod listener;
 mod oauth;
 mod preset;
@@ -24,6 +26,7 @@ mod problem;
 mod reference;
 mod report;
 mod retry;
+mod route;
 mod source;
 mod spool;
 mod table;
@@ -46,6 +49,7 @@ use self::{
 };
 use crate::{
     admin::AdminSettings,
+    clock::Clock,
     device::{DeviceSettings, UserSettings},
     listener::{ListenerSettings, ReceivingLimits, TlsSettings},
     queue::{AccountSettings, RetrySettings},
@@ -135,7 +139,8 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     let root = reader.root(general::KEYS);
     let general = general::read(&root);
     let hostname = general.hostname.clone().unwrap_or_default();
-    let here = account::Here { hostname: &hostname, data_dir: &general.data_dir };
+    let dns = dns::read(&root.table_or_empty("dns", dns::KEYS));
+    let here = account::Here { hostname: &hostname, data_dir: &general.data_dir, dns: &dns, now: Clock::system().now() };
     let listeners = several(&root, "listener", listener::KEYS, listener::read);
     let devices = several(&root, "device", device::KEYS, device::read);
     let users = several(&root, "user", user::KEYS, user::read);
@@ -152,6 +157,7 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
         users: &users,
         accounts: &accounts,
         report_account: report.account.as_ref(),
+        administrator: report.administrator.as_ref(),
         admin: &admin,
     };
     check::check(reader, &parts);
@@ -243,8 +249,10 @@ mod tests {
     pub(super) struct EveryFile;
 
     impl Files for EveryFile {
-        fn read(&self, _path: &Path) -> io::Result<SecretFile> {
-            Ok(SecretFile { text: Secret::new("geheim\n".to_owned()), mode: 0o600 })
+        fn read(&self, path: &Path) -> io::Result<SecretFile> {
+            let pem = || rcgen::generate_simple_self_signed(["contoso.com".to_owned()]).unwrap().cert.pem();
+            let text = if path.extension().is_some_and(|e| e == "pem") { pem() } else { "geheim\n".to_owned() };
+            Ok(SecretFile { text: Secret::new(text), mode: 0o600 })
         }
 
         fn octets(&self, _path: &Path, _most: u64) -> io::Result<Vec<u8>> {

@@ -117,7 +117,7 @@ fn cloud(preset: &Preset) -> Option<Cloud> {
         (Service::ExchangeOnline, "office365-gcc-high") => Some(Cloud::GccHigh),
         (Service::ExchangeOnline, "office365-dod") => Some(Cloud::Dod),
         (Service::ExchangeOnline, "office365-china") => Some(Cloud::China),
-        (Service::ExchangeOnline | Service::Microsoft, _) => Some(Cloud::Global),
+        (Service::ExchangeOnline | Service::Microsoft | Service::Azure, _) => Some(Cloud::Global),
         (Service::Other, _) => None,
     }
 }

@@ -19,6 +19,10 @@ pub(super) struct Preset {
     pub(super) password_method: AuthMethod,
     /// What the service allows.
     pub(super) limits: LimitSettings,
+    /// Whether more recipients of one message than that are refused, whoever asks.
+    pub(super) is_strict: bool,
+    /// Whether it takes mail for the own organization alone, from the account's address alone.
+    pub(super) is_internal: bool,
     /// Who runs it.
     pub(super) service: Service,
 }
@@ -39,6 +43,8 @@ pub(super) enum Service {
     ExchangeOnline,
     /// Another of Microsoft's.
     Microsoft,
+    /// Azure Communication Services: a login of its own form.
+    Azure,
     /// Anyone else's.
     Other,
 }
@@ -66,6 +72,8 @@ const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
         limits: MAILBOX,
+        is_strict: false,
+        is_internal: false,
         service: Service::ExchangeOnline,
     }
 }
@@ -86,8 +94,13 @@ pub(super) const CUSTOM: Preset = Preset {
         connections: 10,
         message_size: None,
     },
+    is_strict: false,
+    is_internal: false,
     service: Service::Other,
 };
+
+/// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a transaction (non-delivery report 4.5.3).
+pub(super) const MX: Preset = Preset { name: "an MX host", is_strict: true, service: Service::Microsoft, ..CUSTOM };
 
 /// In place of a misspelt preset, which has been complained about: complains about nothing that would follow from it.
 pub(super) const MISSPELT: Preset = Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };
@@ -112,6 +125,8 @@ pub(super) const PRESETS: &[Preset] = &[
             connections: 10,
             message_size: Some(ByteSize::from_mebibytes(10)),
         },
+        is_strict: true,
+        is_internal: true,
         service: Service::Microsoft,
     },
     Preset {
@@ -129,7 +144,9 @@ pub(super) const PRESETS: &[Preset] = &[
             connections: 3,
             message_size: Some(ByteSize::from_mebibytes(10)),
         },
-        service: Service::Microsoft,
+        is_strict: true,
+        is_internal: false,
+        service: Service::Azure,
     },
     Preset {
         // A private account: 500 recipients a day, 100 of one message over SMTP, 25 MB. Workspace: 10,000 a day; raise it there.
@@ -146,6 +163,8 @@ pub(super) const PRESETS: &[Preset] = &[
             connections: 3,
             message_size: Some(ByteSize::from_mebibytes(25)),
         },
+        is_strict: false,
+        is_internal: false,
         service: Service::Other,
     },
     CUSTOM,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{account, admin, device, footer, general, listener, report, retry, spool, user};
+use super::{account, admin, device, dns, footer, general, listener, report, retry, spool, user};
 
 /// One key of a table.
 pub(super) struct Key {
@@ -77,6 +77,7 @@ const SECTIONS: &[Section] = &[
         about: "A text at the end of each message; never in what is signed or encrypted. May be absent: then there is none. See docs/sender.md.",
         keys: footer::KEYS,
     },
+    Section { header: "[dns]", about: "For route = \"direct\". May be absent.", keys: dns::KEYS },
     Section { header: "[retry]", about: "When a message that could not be delivered is tried again. May be absent.", keys: retry::KEYS },
     Section { header: "[report]", about: "Who is told about trouble.", keys: report::KEYS },
     Section { header: "[spool]", about: "The disk. May be absent.", keys: spool::KEYS },
@@ -167,8 +168,10 @@ mod tests {
     #[test]
     fn every_key_that_is_switched_off_in_the_reference_can_be_switched_on() {
         let text = reference();
-        // A login has one secret, of one kind.
+        // A login has one secret, of one kind; a certificate and its key stand together.
         let exclusive = [
+            "certificate",
+            "key",
             "token_file",
             "tenant",
             "client_id",

@@ -5,18 +5,19 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task;
 
 use crate::{
-    model::{ByteSize, MessageId, Timestamp},
+    model::{MessageId, Timestamp},
     queue::{
-        LimitSettings, Split,
+        Split,
         account::Condition,
         core::{Account, Core, Flight},
         fair::Line,
+        lane::{self, Way},
         ledger::Moves,
         outcome::Attempt,
         outgoing, split,
         transport::Transport,
     },
-    spool::{Change, Charge, Entry, SpoolError},
+    spool::{Change, Charge, Entry, RecipientState, SpoolError},
 };
 
 /// A message taken for an attempt.
@@ -25,15 +26,8 @@ pub(super) struct Claim {
     pub(super) entry: Entry,
     pub(super) attempt: Attempt,
     pub(super) charge: Option<Charge>,
-    /// Why there will be no attempt after all.
-    pub(super) obstacle: Option<Obstacle>,
-}
-
-/// What makes an attempt senseless: the server would refuse it for good.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Obstacle {
-    /// The message is larger than the account lets through.
-    LargerThan(ByteSize),
+    /// Where its recipients go.
+    pub(super) way: Way,
 }
 
 impl Claim {
@@ -42,29 +36,23 @@ impl Claim {
     }
 }
 
-/// How far a transaction may reach.
+/// How much a transaction may hold.
 #[derive(Clone, Copy)]
-struct Reach {
+struct Bounds {
     /// So many recipients.
     most: usize,
     split: Split,
 }
 
-/// What a line has for an account.
-enum Candidate {
-    /// Some recipients of a message.
-    Go(Entry, Vec<usize>),
-    /// A message that must fail.
-    TooLarge(Entry, Obstacle),
-    /// Nothing.
-    Nothing,
-}
-
-/// Our own `Received:` is no reason to fail what the device was allowed to hand in.
-const OWN_FIELDS: u64 = 2048;
-
-/// So many messages of another account are looked at for one whose sender this account may use.
+/// So many messages of another account are looked at for one that this account may send.
 const SPILL_LOOKAHEAD: usize = 32;
+
+/// What a line has to offer: a message, which of its recipients go, and where.
+struct Next {
+    entry: Entry,
+    indexes: Vec<usize>,
+    way: Way,
+}
 
 /// When an account has something to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,19 +80,26 @@ impl<T: Transport> Core<T> {
             self.store(moves);
             return Ok(None);
         };
-        let reach = Reach { most: most.min(account.settings.limits.recipients_per_message.max(1)), split: desk.split };
+        let bounds = Bounds { most: most.min(account.settings.limits.recipients_per_message.max(1)), split: desk.split };
         let mut flights = self.flights();
         for line in desk.turns.order(&lines) {
-            let (mut entry, indexes) = match self.next_of(line, account, reach, &flights)? {
-                Candidate::Go(entry, indexes) => (entry, indexes),
-                Candidate::TooLarge(entry, obstacle) => {
-                    let attempt = Attempt::without(&entry, &line.1, self.clock.now());
-                    desk.turns.took(line.clone());
-                    self.store(moves);
-                    return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge: None, obstacle: Some(obstacle) })));
-                }
-                Candidate::Nothing => continue,
+            let Some(Next { mut entry, indexes, way }) = self.next_of(line, account, bounds, &flights)? else {
+                continue;
             };
+            match &way {
+                Way::Lane(_) => {}
+                Way::Barred(_) | Way::TooLarge(_) => {
+                    if self.move_on(&mut entry, &indexes, account)? {
+                        continue;
+                    }
+                }
+            }
+            if matches!(way, Way::TooLarge(_)) {
+                let attempt = Attempt::without(&entry, &line.1, self.clock.now());
+                desk.turns.took(line.clone());
+                self.store(moves);
+                return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge: None, way })));
+            }
             let attempt = Attempt::begin(&mut entry, &indexes, &account.settings.name, &self.plan, self.clock.now());
             let now = desk.steady.now();
             let charge = desk.ledger.begin(indexes.len(), now);
@@ -118,10 +113,26 @@ impl<T: Transport> Core<T> {
             }
             desk.batch.begin(now);
             desk.turns.took(line.clone());
-            return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge, obstacle: None })));
+            return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge, way })));
         }
         self.store(moves);
         Ok(None)
+    }
+
+    /// Gives what this account cannot carry to one that can, for good. False when there is none.
+    fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>) -> Result<bool, SpoolError> {
+        let Some((better, moved)) = self.better_way(entry, indexes, account) else {
+            return Ok(false);
+        };
+        let name = (better.settings.name != entry.account).then(|| better.settings.name.clone());
+        for index in moved {
+            if let Some(recipient) = entry.recipients.get_mut(index) {
+                recipient.account.clone_from(&name);
+            }
+        }
+        self.spool.apply(Change { put: vec![entry.clone()], ..Change::default() })?;
+        self.changed.notify_one();
+        Ok(true)
     }
 
     /// When the account has something to do next.
@@ -174,14 +185,14 @@ impl<T: Transport> Core<T> {
         lines
     }
 
-    /// The message of a line that is due and free, and which of its recipients go.
+    /// The message of a line that is due and free, which of its recipients go, and where.
     fn next_of(
         &self,
         line: &Line,
         account: &Account<T>,
-        reach: Reach,
+        bounds: Bounds,
         flights: &HashMap<MessageId, Flight>,
-    ) -> Result<Candidate, SpoolError> {
+    ) -> Result<Option<Next>, SpoolError> {
         let now = self.clock.now();
         let entry = if self.is_spilled(line, account) {
             self.first_to_carry(line, account, flights)?.map(|(_, entry)| entry)
@@ -190,13 +201,16 @@ impl<T: Transport> Core<T> {
             first.map(|(_, id)| self.spool.entry(id)).transpose()?.flatten()
         };
         let Some(entry) = entry.filter(|entry| entry.hold.is_none()) else {
-            return Ok(Candidate::Nothing);
+            return Ok(None);
         };
-        if let Some(obstacle) = obstacle(&entry, &account.settings.limits) {
-            return Ok(Candidate::TooLarge(entry, obstacle));
-        }
-        let indexes = split::choose(&entry, &line.1, reach.split, reach.most, now);
-        Ok(if indexes.is_empty() { Candidate::Nothing } else { Candidate::Go(entry, indexes) })
+        let Some(way) = way_of(&entry, line, account, now) else {
+            return Ok(None);
+        };
+        let goes = |recipient: &RecipientState| {
+            *entry.account_of(recipient) == line.1 && lane::way(&entry, &recipient.recipient.address, &account.settings) == way
+        };
+        let indexes = split::choose(&entry, bounds.split, bounds.most, now, goes);
+        Ok((!indexes.is_empty()).then_some(Next { entry, indexes, way }))
     }
 
     /// When a line has something for the account.
@@ -213,7 +227,8 @@ impl<T: Transport> Core<T> {
         line.1 != account.settings.name && self.account(&line.1).is_some()
     }
 
-    /// The first message of another account's line that is due and free, and that this one may send.
+    /// The first message of another account's line that is due and free, and that this one may send. What of it does not go
+    /// this way is that account's to decide.
     fn first_to_carry(
         &self,
         line: &Line,
@@ -221,15 +236,17 @@ impl<T: Transport> Core<T> {
         flights: &HashMap<MessageId, Flight>,
     ) -> Result<Option<(Timestamp, Entry)>, SpoolError> {
         let (device, name) = line;
-        let fits = |entry: &Entry| obstacle(entry, &account.settings.limits).is_none();
         let now = self.clock.now();
+        let goes = |entry: &Entry| {
+            outgoing::may_carry(&entry.sender, &account.settings) && matches!(way_of(entry, line, account, now), Some(Way::Lane(_)))
+        };
         for (due, id) in self.spool.first_due(name, device, flights.len().saturating_add(SPILL_LOOKAHEAD))? {
             if due > now {
                 break;
             }
             let free = !flights.contains_key(&id);
             let entry = if free { self.spool.entry(id)? } else { None };
-            if let Some(entry) = entry.filter(|entry| fits(entry) && outgoing::may_carry(&entry.sender, &account.settings)) {
+            if let Some(entry) = entry.filter(goes) {
                 return Ok(Some((due, entry)));
             }
         }
@@ -249,9 +266,10 @@ impl<T: Transport> Core<T> {
     }
 }
 
-fn obstacle(entry: &Entry, limits: &LimitSettings) -> Option<Obstacle> {
-    let limit = limits.message_size?;
-    (entry.size.octets() > limit.octets().saturating_add(OWN_FIELDS)).then_some(Obstacle::LargerThan(limit))
+/// The way of what is due next of a message, of the recipients that are in this line.
+fn way_of<T: Transport>(entry: &Entry, line: &Line, account: &Account<T>, now: Timestamp) -> Option<Way> {
+    let is_due = |recipient: &&RecipientState| *entry.account_of(recipient) == line.1 && split::is_due(recipient, now);
+    lane::next(entry, entry.recipients.iter().filter(is_due), &account.settings)
 }
 
 /// The message is taken.

@@ -10,10 +10,9 @@ use tracing::error;
 
 use crate::{
     metrics::{OutcomeLabel, OutcomeValue},
-    model::{EnhancedCode, Reply, Timestamp},
+    model::{ByteSize, EnhancedCode, Reply, Timestamp},
     queue::{
-        Split,
-        claim::{Claim, Obstacle},
+        claim::Claim,
         core::{Account, Core},
         ledger::{End, Moves},
         outcome::{self, Conclusion, Context, stage_word},
@@ -33,14 +32,9 @@ const MOST_PANICS: u8 = 2;
 impl<T: Transport> Core<T> {
     /// Applies the report of an attempt. Durable with the next sync. `first` says that the connection had carried nothing before.
     pub(super) async fn conclude(&self, account: &Account<T>, claim: &Claim, report: &Report, first: bool) {
-        let now = self.clock.now();
-        let split = account.desk().split;
-        let context = Context { plan: &self.plan, account: &account.settings.name, split, now };
-        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
-        self.announce(&conclusion);
-        self.notify(&mut conclusion, now).await;
         let moves = self.balance(account, claim, report);
-        self.store_outcome(claim, conclusion, moves);
+        self.conclude_with(account, claim, report, moves).await;
+        let now = self.clock.now();
         let trouble = trouble(report, first);
         let news = {
             let mut desk = self.desk(account);
@@ -56,21 +50,27 @@ impl<T: Transport> Core<T> {
         self.tell(account, news).await;
     }
 
-    /// A message that the server would refuse for good fails before any attempt.
-    pub(super) async fn refuse(&self, account: &Account<T>, claim: &Claim, obstacle: Obstacle) {
+    /// A message larger than the account lets through fails before any attempt: the server would refuse it for good.
+    pub(super) async fn refuse(&self, account: &Account<T>, claim: &Claim, limit: ByteSize) {
         let name = &account.settings.name;
-        let Obstacle::LargerThan(limit) = obstacle;
         let words = format!("the message has {}; limits.message_size of account \"{name}\" is {limit}", claim.entry.size);
         let reply = Reply::with(0, EnhancedCode(5, 3, 4), &words);
         let (stage, concern, outcome) = (Stage::MailFrom, Concern::Message, Outcome::Fail);
         let verdict = Verdict { stage, concern, outcome, reply: Some(reply), advice: TOO_LARGE };
         let recipients = claim.attempt.recipients.iter().map(|_| verdict.clone()).collect();
         let report = Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
-        let context = Context { plan: &self.plan, account: name, split: Split::Never, now: self.clock.now() };
-        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, &report, &context);
+        self.conclude_with(account, claim, &report, Moves::default()).await;
+    }
+
+    /// The message's part of it: told and stored, with what becomes of the charge.
+    pub(super) async fn conclude_with(&self, account: &Account<T>, claim: &Claim, report: &Report, moves: Moves) {
+        let now = self.clock.now();
+        let split = account.desk().split;
+        let context = Context { plan: &self.plan, account: &account.settings.name, split, now };
+        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
         self.announce(&conclusion);
-        self.notify(&mut conclusion, context.now).await;
-        self.store_outcome(claim, conclusion, Moves::default());
+        self.notify(&mut conclusion, now).await;
+        self.store_outcome(claim, conclusion, moves);
     }
 
     /// Log lines and counters.
@@ -184,7 +184,7 @@ impl<T: Transport> Core<T> {
         self.on_disk(self.reporter.attention(id, reason, advice)).await;
     }
 
-    fn cancel(&self, account: &Account<T>, claim: &Claim) -> Moves {
+    pub(super) fn cancel(&self, account: &Account<T>, claim: &Claim) -> Moves {
         let mut desk = self.desk(account);
         desk.batch.undo();
         claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.cancel(charge))

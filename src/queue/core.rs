@@ -35,7 +35,7 @@ use crate::{
     },
     report::{AccountChange, Reporter},
     spool::{Change, Spool, SpoolError},
-    upstream::Trouble,
+    upstream::{Lane, Trouble},
 };
 
 /// Under which the accounts' conditions are remembered.
@@ -107,6 +107,8 @@ pub(super) struct Idle<L> {
 /// A connection, counted as open until dropped.
 pub(super) struct Live<L> {
     pub(super) link: L,
+    /// Where it leads.
+    pub(super) lane: Lane,
     /// Transactions it has carried.
     pub(super) carried: u32,
     _slot: Slot,
@@ -232,9 +234,9 @@ impl<T: Transport> Account<T> {
     }
 
     /// Counts a new connection.
-    pub(super) fn opened(&self, link: T::Link) -> Live<T::Link> {
+    pub(super) fn opened(&self, link: T::Link, lane: Lane) -> Live<T::Link> {
         self.open.fetch_add(1, Ordering::Relaxed);
-        Live { link, carried: 0, _slot: Slot(Arc::clone(&self.open)) }
+        Live { link, lane, carried: 0, _slot: Slot(Arc::clone(&self.open)) }
     }
 
     pub(super) fn connections(&self) -> usize {

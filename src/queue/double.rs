@@ -15,7 +15,7 @@ use crate::{
     model::{Reply, Timestamp},
     oauth::Expiry,
     queue::{Link, Transport},
-    upstream::{Concern, Counted, Dsn, Fault, Handover, Outcome, Report, Stage, Trouble, Verdict},
+    upstream::{Concern, Counted, Dsn, Fault, Handover, Lane, Outcome, Report, Stage, Trouble, Verdict},
 };
 
 /// How the server reacts to a transaction.
@@ -141,7 +141,7 @@ impl Server {
 impl Transport for Server {
     type Link = Line;
 
-    fn connect(&self) -> impl Future<Output = Result<Line, Trouble>> + Send {
+    fn connect(&self, _lane: &Lane) -> impl Future<Output = Result<Line, Trouble>> + Send {
         let now = self.0.clock.now();
         self.0.logins.lock().unwrap().push(now);
         let trouble = (self.0.door.lock().unwrap())(now);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
-    queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
+    queue::{AccountSettings, BatchSettings, LimitSettings, Reach, SenderRewrite, SenderSettings, Split},
     spool::Entry,
     upstream::{Destination, Security, Timeouts, Verification},
 };
@@ -50,15 +50,18 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
         name: AccountName::from(name),
         destination: Destination {
             host: "127.0.0.1".into(),
+            exchangers: None,
             port: 587,
             security: Security::StartTls,
             verify: Verification::Required,
             ca_file: None,
+            identity: None,
             auth: None,
             helo: "postroom.contoso.lan".into(),
             timeouts: Timeouts::default(),
         },
         address: Some(format!("{name}@contoso.com").parse().unwrap()),
+        reach: Reach::Anywhere,
         limits: LimitSettings {
             messages_per_minute: Some(30),
             recipients_per_day: Some(10_000),

@@ -2,9 +2,8 @@
 //!
 //! The decisions are pure and take `now` as an argument; [`Queue`] runs them with tasks around.
 //!
-//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `routing` (whose mail by which account), `account` (can it send),
-//!   `width` (over how many connections),
-//!   `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
+//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `lane` (which way), `routing` (whose mail
+//!   by which account), `account` (can it send), `width` (over how many connections), `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
 //! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
 //!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` and `adjust` (what a person may do),
 //!   `foresight` (what the forecast is made from)
@@ -21,6 +20,7 @@ mod credential;
 mod fair;
 mod forecast;
 mod foresight;
+mod lane;
 mod ledger;
 mod operator;
 mod outcome;
@@ -48,7 +48,7 @@ pub use crate::message::footer::{FooterImage, FooterTemplate, PLACEHOLDERS};
 pub use forecast::{Forecast, Why};
 pub use operator::Queue;
 pub use routing::Routing;
-pub use settings::{AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings, Split};
+pub use settings::{AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite, SenderSettings, Split};
 pub use status::{AccountState, AccountStatus, Enabled, QueueError};
 pub use transport::{Link, Transport};
 pub use tuning::{SettingChange, SettingStatus};

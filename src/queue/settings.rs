@@ -18,6 +18,8 @@ pub struct AccountSettings {
     pub destination: Destination,
     /// `address`: the mailbox, when there is one.
     pub address: Option<Address>,
+    /// `domains`: what the server takes by this way.
+    pub reach: Reach,
     /// `limits`.
     pub limits: LimitSettings,
     /// `batch`.
@@ -32,6 +34,17 @@ pub struct AccountSettings {
     pub footer: Option<FooterTemplate>,
     /// `spill_to`: who takes over when this one cannot send.
     pub spill_to: Vec<AccountName>,
+}
+
+/// What a server takes by an account's way, as far as that is known beforehand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Whatever the server likes.
+    Anywhere,
+    /// Recipients in these domains alone: High Volume Email.
+    Within(Vec<String>),
+    /// Everything inside these domains, and from them: a connector that knows us by our address.
+    From(Vec<String>),
 }
 
 /// `limits = { … }`. None is no limit.

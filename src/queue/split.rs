@@ -1,15 +1,20 @@
 //! Which recipients share a transaction, and how a refused group is halved. Pure.
 
 use crate::{
-    model::{AccountName, Timestamp},
+    model::Timestamp,
     queue::Split,
     spool::{Entry, RecipientState},
 };
 
-/// The recipients of the next transaction by an account, by their place in the entry; at most `most` of them, none when none is due.
-pub(super) fn choose(entry: &Entry, account: &AccountName, split: Split, most: usize, now: Timestamp) -> Vec<usize> {
-    let is_due = |recipient: &RecipientState| entry.account_of(recipient) == account && recipient.due().is_some_and(|due| due <= now);
-    let mut due = entry.recipients.iter().enumerate().filter(|(_, recipient)| is_due(recipient)).peekable();
+/// Whether a recipient is due.
+pub(super) fn is_due(recipient: &RecipientState, now: Timestamp) -> bool {
+    recipient.due().is_some_and(|due| due <= now)
+}
+
+/// The recipients of the next transaction, by their place in the entry; at most `most` of those that `go` this way, none when none is due.
+pub(super) fn choose(entry: &Entry, split: Split, most: usize, now: Timestamp, go: impl Fn(&RecipientState) -> bool) -> Vec<usize> {
+    let goes = |recipient: &RecipientState| is_due(recipient, now) && go(recipient);
+    let mut due = entry.recipients.iter().enumerate().filter(|(_, recipient)| goes(recipient)).peekable();
     let Some((_, first)) = due.peek().copied() else {
         return Vec::new();
     };
@@ -48,7 +53,7 @@ mod tests {
             recipient.group = *group;
             recipient.progress = crate::spool::Progress::Waiting { due: at(*due) };
         }
-        assert_eq!(choose(&entry, &entry.account, split, most, at(100)), chosen, "{split:?} {most} {groups:?} {due:?}");
+        assert_eq!(choose(&entry, split, most, at(100), |_| true), chosen, "{split:?} {most} {groups:?} {due:?}");
     }
 
     #[test]
@@ -72,8 +77,9 @@ mod tests {
     fn recipients_of_another_account_are_left_to_it() {
         let mut entry = entry(3);
         entry.recipients[1].account = Some("other".into());
-        assert_eq!(choose(&entry, &entry.account, Split::Never, 500, at(100)), [0, 2]);
-        assert_eq!(choose(&entry, &"other".into(), Split::Never, 500, at(100)), [1]);
+        let of = |account: &str| choose(&entry, Split::Never, 500, at(100), |recipient| entry.account_of(recipient).as_str() == account);
+        assert_eq!(of(entry.account.as_str()), [0, 2]);
+        assert_eq!(of("other"), [1]);
     }
 
     proptest! {

@@ -7,6 +7,7 @@ mod faults;
 mod forecasts;
 mod house;
 mod judged;
+mod lanes;
 mod notices;
 mod office;
 mod people;

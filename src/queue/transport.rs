@@ -7,7 +7,7 @@ use std::{future::Future, io};
 use crate::{
     message::Text,
     oauth::Expiry,
-    upstream::{Connection, Handover, Report, Trouble, Upstream},
+    upstream::{Connection, Handover, Lane, Report, Trouble, Upstream},
 };
 
 /// Makes connections for one account.
@@ -15,11 +15,11 @@ pub trait Transport: Send + Sync + 'static {
     /// What it makes.
     type Link: Link;
 
-    /// Connects and logs in.
+    /// Connects, and logs in where that is the way.
     ///
     /// # Errors
-    /// The account's trouble; never a message's.
-    fn connect(&self) -> impl Future<Output = Result<Self::Link, Trouble>> + Send;
+    /// The account's trouble; of a lane that is found by DNS also that of its domain.
+    fn connect(&self, lane: &Lane) -> impl Future<Output = Result<Self::Link, Trouble>> + Send;
 
     /// When what it logs in with ends, where that can be known.
     ///
@@ -53,8 +53,8 @@ pub trait Link: Send + 'static {
 impl Transport for Upstream {
     type Link = Connection;
 
-    async fn connect(&self) -> Result<Connection, Trouble> {
-        Self::connect(self).await
+    async fn connect(&self, lane: &Lane) -> Result<Connection, Trouble> {
+        self.connect_to(lane).await
     }
 
     async fn expiry(&self) -> io::Result<Option<Expiry>> {

@@ -4,7 +4,7 @@
 //! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk ends it too, before
 //! anything is sent whose attempt is not stored.
 
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 use tracing::error;
@@ -15,10 +15,12 @@ use crate::{
         AccountState,
         claim::{Claim, Outlook},
         core::{Account, Core, Idle, Live},
+        lane::Way,
         outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
         transport::{Link, Transport},
     },
     spool::{Entry, MessageReader, SpoolError},
+    upstream::{Lane, Trouble},
 };
 
 /// How long the disk is left in peace after it refused.
@@ -37,53 +39,70 @@ impl<T: Transport> Drop for Starting<T> {
     }
 }
 
-/// Sends by one connection until there is nothing to send.
+/// Sends until there is nothing to send: by one connection, or, where servers are found by DNS, by one to each domain in turn.
 pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<T>>, starting: Starting<T>) {
     let mut starting = Some(starting);
-    let Some(mut live) = core.connection(&account).await else {
-        return;
-    };
+    let ahead = account.settings.destination.lane_ahead();
+    let mut held = None;
+    match &ahead {
+        Some(lane) => match core.connection(&account, lane).await {
+            Some(live) => held = Some(live),
+            None => return,
+        },
+        None => core.probe_by_mail(&account),
+    }
     while let Some(claim) = core.claim_or_rest(&account) {
-        if starting.take().is_some() {
+        if held.is_some() && starting.take().is_some() {
             core.changed.notify_one();
         }
-        if let Some(obstacle) = claim.obstacle {
-            core.refuse(&account, &claim, obstacle).await;
-            continue;
-        }
-        // Also makes the outcome of the message before durable.
-        let (stored, text) = tokio::join!(core.on_disk(core.spool.sync()), core.on_disk(core.prepare(&account, &claim.entry)));
-        if let Err(problem) = stored {
-            core.abandon(&account, &claim, &problem);
-            break;
-        }
-        let text = match text {
-            Ok(text) => text,
-            Err(problem) => {
-                core.do_without(&account, &claim, &problem).await;
+        let lane = match &claim.way {
+            Way::Lane(lane) => lane,
+            Way::Barred(bar) => {
+                core.bar(&account, &claim, bar).await;
+                continue;
+            }
+            Way::TooLarge(limit) => {
+                core.refuse(&account, &claim, *limit).await;
                 continue;
             }
         };
+        let text = match core.ready_text(&account, &claim).await {
+            ControlFlow::Continue(Some(text)) => text,
+            ControlFlow::Continue(None) => continue,
+            ControlFlow::Break(()) => break,
+        };
+        let Some(mut live) = core.connection_for(&account, &claim, lane, held.take()).await else {
+            continue;
+        };
+        if starting.take().is_some() {
+            core.changed.notify_one();
+        }
         core.metrics.sending().attempts.inc();
         let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
         let report = live.link.send(handover).await;
         let first = live.carried == 0;
         live.carried = live.carried.saturating_add(1);
         core.conclude(&account, &claim, &report, first).await;
-        if !(live.link.is_reusable() && live.link.is_fresh()) {
-            core.settle().await;
-            close(live).await;
-            if core.outlook(&account) != Outlook::Now || core.is_stopping() {
-                return;
-            }
-            match core.connection(&account).await {
-                Some(next) => live = next,
+        if live.link.is_reusable() && live.link.is_fresh() {
+            held = Some(live);
+            continue;
+        }
+        core.settle().await;
+        close(live).await;
+        if core.outlook(&account) != Outlook::Now || core.is_stopping() {
+            return;
+        }
+        if let Some(lane) = &ahead {
+            match core.connection(&account, lane).await {
+                Some(next) => held = Some(next),
                 None => return,
             }
         }
     }
     core.settle().await;
-    core.park(&account, live).await;
+    if let Some(live) = held {
+        core.park(&account, live).await;
+    }
 }
 
 /// Says goodbye, if the server still listens.
@@ -94,25 +113,10 @@ pub(super) async fn close<L: Link>(live: Live<L>) {
 }
 
 impl<T: Transport> Core<T> {
-    /// A connection: one that lies idle, or a new one. None when the account is in trouble, which is then known.
-    async fn connection(&self, account: &Account<T>) -> Option<Live<T::Link>> {
-        if matches!(self.desk(account).condition.state(), AccountState::Ready) {
-            loop {
-                let taken = account.idle().pop();
-                match taken {
-                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => return Some(live),
-                    Some(Idle { live, .. }) => close(live).await,
-                    None => break,
-                }
-            }
-        }
-        match account.transport.connect().await {
-            Ok(link) => {
-                let live = account.opened(link);
-                let news = self.desk(account).condition.connected();
-                self.tell(account, news).await;
-                Some(live)
-            }
+    /// A connection to the account's server: one that lies idle, or a new one. None when the account is in trouble, which is then known.
+    async fn connection(&self, account: &Account<T>, lane: &Lane) -> Option<Live<T::Link>> {
+        match self.connect(account, lane).await {
+            Ok(live) => Some(live),
             Err(trouble) => {
                 let news = self.desk(account).trouble(&trouble, self.clock.now());
                 self.tell(account, news).await;
@@ -121,8 +125,41 @@ impl<T: Transport> Core<T> {
         }
     }
 
+    /// One that lies idle in this lane, or a new one.
+    pub(super) async fn connect(&self, account: &Account<T>, lane: &Lane) -> Result<Live<T::Link>, Trouble> {
+        if matches!(self.desk(account).condition.state(), AccountState::Ready) {
+            loop {
+                let taken = {
+                    let mut idle = account.idle();
+                    let place = idle.iter().rposition(|idle| idle.live.lane == *lane);
+                    place.map(|place| idle.swap_remove(place))
+                };
+                match taken {
+                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => return Ok(live),
+                    Some(Idle { live, .. }) => close(live).await,
+                    None => break,
+                }
+            }
+        }
+        self.make_room(account).await;
+        let link = account.transport.connect(lane).await?;
+        let live = account.opened(link, lane.clone());
+        let news = self.desk(account).condition.connected();
+        self.tell(account, news).await;
+        Ok(live)
+    }
+
+    /// Idle connections of other lanes count, too: one goes when there would be too many.
+    async fn make_room(&self, account: &Account<T>) {
+        let full = account.connections() >= account.settings.limits.connections.max(1);
+        let oldest = if full { account.idle().pop() } else { None };
+        if let Some(Idle { live, .. }) = oldest {
+            close(live).await;
+        }
+    }
+
     /// Keeps a connection for the next message, if there may be one soon.
-    async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
+    pub(super) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
         let ready = matches!(self.desk(account).condition.state(), AccountState::Ready);
         if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {
             account.idle().push(Idle { live, since: Instant::now() });
@@ -161,6 +198,22 @@ impl<T: Transport> Core<T> {
         } else {
             error!(%id, %problem, "message not read");
             self.give_back(account, claim, self.clock.now().plus(READ_AGAIN));
+        }
+    }
+
+    /// Makes a claim durable, and with it the outcome of the message before; yields the text. None goes on without it, a break ends the work.
+    async fn ready_text(&self, account: &Account<T>, claim: &Claim) -> ControlFlow<(), Option<Outgoing<Footed<MessageReader>>>> {
+        let (stored, text) = tokio::join!(self.on_disk(self.spool.sync()), self.on_disk(self.prepare(account, &claim.entry)));
+        if let Err(problem) = stored {
+            self.abandon(account, claim, &problem);
+            return ControlFlow::Break(());
+        }
+        match text {
+            Ok(text) => ControlFlow::Continue(Some(text)),
+            Err(problem) => {
+                self.do_without(account, claim, &problem).await;
+                ControlFlow::Continue(None)
+            }
         }
     }
 

@@ -147,10 +147,17 @@ impl ClientCertVerifier for AnyClient {
     }
 }
 
-/// The names that a client certificate speaks for: its alternative names, else its common name.
-pub(crate) fn names_in(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
-    let alternatives = parsed.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
+/// The names that a client certificate speaks for: its alternative names, else its common name. None when its issuers did not come with
+/// it: Exchange Online then takes the client for unknown (550 5.7.64 TenantAttribution).
+pub(crate) fn names_in(chain: &[CertificateDer<'static>]) -> Vec<String> {
+    let parsed: Result<Vec<_>, _> = chain.iter().map(|der| X509Certificate::from_der(der).map(|(_, certificate)| certificate)).collect();
+    let Ok(parsed) = parsed else { return Vec::new() };
+    let Some(certificate) = parsed.first() else { return Vec::new() };
+    let follows = parsed.windows(2).all(|pair| matches!(pair, [issued, issuer] if has_issued(issuer, issued)));
+    if !follows || (parsed.len() == 1 && !has_issued(certificate, certificate)) {
+        return Vec::new();
+    }
+    let alternatives = certificate.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
     let mut names: Vec<String> = Vec::new();
     for name in alternatives.into_iter().flatten() {
         if let GeneralName::DNSName(name) = name {
@@ -158,7 +165,11 @@ pub(crate) fn names_in(certificate: &CertificateDer<'_>) -> Vec<String> {
         }
     }
     if names.is_empty() {
-        names.extend(parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned));
+        names.extend(certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned));
     }
     names
+}
+
+fn has_issued(issuer: &X509Certificate<'_>, issued: &X509Certificate<'_>) -> bool {
+    issued.issuer() == issuer.subject() && issued.verify_signature(Some(issuer.public_key())).is_ok()
 }

@@ -151,7 +151,7 @@ impl Connection {
             Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
             _older => TlsVersion::Tls12,
         };
-        let names = state.peer_certificates().and_then(|chain| chain.first()).map(names_in).unwrap_or_default();
+        let names = state.peer_certificates().map(names_in).unwrap_or_default();
         self.dialogue.secured(version, names);
         let after = self.talk(&mut tls, Vec::new()).await?;
         if matches!(after, After::Gone) {

@@ -11,7 +11,7 @@ use crate::{
     model::Secret,
     oauth::Claims,
     upstream::{
-        Auth, Destination, Fault, SecretSource, Security, Stage, Trouble, Upstream, Verification, offers::Offers, session::words,
+        Auth, Destination, Fault, Lane, SecretSource, Security, Stage, Trouble, Upstream, Verification, offers::Offers, session::words,
         wire::Wire,
     },
 };
@@ -27,6 +27,8 @@ pub enum Step {
     Greeting,
     /// TLS is agreed on, and the certificate is good.
     Certificate,
+    /// The mail servers of a domain are found, and one of them takes us.
+    Servers,
     /// The token or password is there.
     Secret,
     /// The server takes it.
@@ -42,6 +44,7 @@ impl Step {
             Self::Port => "port",
             Self::Greeting => "greeting",
             Self::Certificate => "TLS and certificate",
+            Self::Servers => "mail servers",
             Self::Secret => "secret or token",
             Self::Login => "login",
         }
@@ -78,6 +81,17 @@ impl Upstream {
         }
     }
 
+    /// Looks for the mail servers of a domain, and connects to one, for an account that has no server of its own.
+    pub async fn check_domain(&self, domain: &str, mut found: impl FnMut(Finding)) {
+        match self.connect_to(&Lane::Domain(domain.to_owned())).await {
+            Ok(connection) => {
+                connection.quit().await;
+                found(Finding::Good(Step::Servers, format!("one of {domain} takes us, protected as the domain asks for")));
+            }
+            Err(trouble) => found(Finding::Bad(Step::Servers, Box::new(trouble))),
+        }
+    }
+
     async fn walk(&self, found: &mut impl FnMut(Finding)) -> Result<(), Trouble> {
         let destination = &self.destination;
         let deadline = Instant::now() + destination.timeouts.connect;
@@ -85,10 +99,10 @@ impl Upstream {
         let addresses = self.resolve(deadline).await.map_err(unreachable)?;
         let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
         found(Finding::Good(Step::Name, format!("{} is {list}", destination.host)));
-        let stream = self.dial_first(&addresses, deadline).await.map_err(unreachable)?;
+        let stream = self.dial_any(&destination.host, &addresses, deadline).await.map_err(unreachable)?;
         found(Finding::Good(Step::Port, format!("{} answers", destination.port)));
         // Without a secret this ends before the login.
-        let negotiated = self.negotiate(stream, None).await;
+        let negotiated = self.negotiate(stream, None, &self.shield()).await;
         let failed = negotiated.as_ref().err().map(|(stage, _)| Step::of(*stage));
         for step in greeting_steps(destination.security).iter().take_while(|step| Some(**step) != failed) {
             found(Finding::Good(*step, self.fact(*step)));
@@ -112,7 +126,7 @@ impl Upstream {
             (Step::Certificate, Verification::Required) => format!("the certificate is trusted, and for {host}"),
             (Step::Certificate, Verification::Off) => "encrypted, but verify is false: nobody knows with whom".to_owned(),
             (Step::Greeting, _) if *security == Security::StartTls => "the server greets and offers STARTTLS".to_owned(),
-            (Step::Name | Step::Port | Step::Greeting | Step::Secret | Step::Login, _) => "the server greets".to_owned(),
+            (Step::Name | Step::Port | Step::Greeting | Step::Servers | Step::Secret | Step::Login, _) => "the server greets".to_owned(),
         }
     }
 
@@ -151,7 +165,7 @@ impl Upstream {
 const fn greeting_steps(security: Security) -> &'static [Step] {
     match security {
         Security::None => &[Step::Greeting],
-        Security::StartTls => &[Step::Greeting, Step::Certificate],
+        Security::StartTls | Security::Opportunistic => &[Step::Greeting, Step::Certificate],
         Security::Implicit => &[Step::Certificate, Step::Greeting],
     }
 }

@@ -2,13 +2,19 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{model::AccountName, oauth::OAuthSettings};
+use crate::{
+    model::{AccountName, Address},
+    oauth::OAuthSettings,
+    upstream::DnsSettings,
+};
 
 /// One way out, checked.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// `host`: a DNS name or an address. The certificate is checked against it.
+    /// `host`: a DNS name or an address. The certificate is checked against it. Of direct send, which finds its hosts, one of the domains.
     pub host: String,
+    /// Direct send: the servers are found by DNS, for each domain.
+    pub exchangers: Option<Exchangers>,
     /// `port`.
     pub port: u16,
     /// `tls`.
@@ -17,12 +23,78 @@ pub struct Destination {
     pub verify: Verification,
     /// `ca_file`: trusted instead of the platform's store.
     pub ca_file: Option<PathBuf>,
+    /// `certificate` and `key`: shown to the server when it asks who we are.
+    pub identity: Option<ClientCertificate>,
     /// `auth`; none does not log in.
     pub auth: Option<Auth>,
     /// What we call ourselves in `EHLO`: `hostname`.
     pub helo: String,
     /// All of RFC 5321 4.5.3.2, scaled by tests.
     pub timeouts: Timeouts,
+}
+
+impl Destination {
+    /// One server, over STARTTLS, without a login.
+    #[must_use]
+    pub fn new(host: &str, port: u16, helo: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            exchangers: None,
+            port,
+            security: Security::StartTls,
+            verify: Verification::Required,
+            ca_file: None,
+            identity: None,
+            auth: None,
+            helo: helo.to_owned(),
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Where all mail goes, whoever it is for; none when that depends.
+    #[must_use]
+    pub fn lane_ahead(&self) -> Option<Lane> {
+        match self.exchangers {
+            Some(_) => None,
+            None => Some(Lane::Server),
+        }
+    }
+
+    /// Where mail for a recipient goes.
+    #[must_use]
+    pub fn lane(&self, recipient: &Address) -> Lane {
+        match self.exchangers {
+            Some(_) => Lane::Domain(recipient.domain().to_owned()),
+            None => Lane::Server,
+        }
+    }
+}
+
+/// How the servers of a domain are found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exchangers {
+    /// `[dns]`.
+    pub dns: DnsSettings,
+    /// Where MTA-STS policies are fetched: 443, but for tests.
+    pub policy_port: u16,
+}
+
+/// Which server a transaction goes to: its recipients must all belong there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// The account's one server.
+    Server,
+    /// The mail servers of one domain, found by DNS.
+    Domain(String),
+}
+
+/// Files in PEM form. Read again for each connection, so that a renewed certificate is picked up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientCertificate {
+    /// `certificate`: ours first, behind it its issuers.
+    pub certificate: PathBuf,
+    /// `key`.
+    pub key: PathBuf,
 }
 
 /// `tls` of an account.
@@ -34,6 +106,8 @@ pub enum Security {
     StartTls,
     /// TLS from the first byte (RFC 8314 3.3).
     Implicit,
+    /// STARTTLS where it is offered and works, with any certificate; else plaintext (RFC 7435). Direct send only.
+    Opportunistic,
 }
 
 /// Whether certificates are checked.

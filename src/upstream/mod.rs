@@ -9,15 +9,22 @@
 //! Inside, in reading order:
 //! - `session`: from nothing to a connection that is logged in; the only file that names mail-send
 //! - `connection`: one transaction after the other over it; `transaction` is what is known of one so far, pure
+//! - `exchangers`: the servers of a domain, for direct send; `dns`, `sts`, `dane`: what the domain has published about them
+//! - `chain`: the certificate that we show, with its issuers
 //! - `tls`, `wire`, `offers`, `stuffing`: the handshake, replies in and octets out, EHLO and what follows from it, dots
 //! - `classify`: see above
 
+mod chain;
 mod check;
 mod classify;
 mod connection;
+mod dane;
 mod destination;
+mod dns;
+mod exchangers;
 mod offers;
 mod session;
+mod sts;
 pub(crate) mod stuffing;
 mod tls;
 mod transaction;
@@ -26,12 +33,14 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Chain, Extent, check_pair, private_key};
 pub use check::{Finding, Step};
 pub use classify::{Concern, Fault, Outcome, Stage, Verdict, classify};
 pub use connection::Connection;
-pub use destination::{Auth, AuthMethod, Destination, SecretSource, Security, Timeouts, Verification};
+pub use destination::{Auth, AuthMethod, ClientCertificate, Destination, Exchangers, Lane, SecretSource, Security, Timeouts, Verification};
+pub use dns::{DnsSettings, Dnssec};
 pub use session::Upstream;
-pub use tls::https_client;
+pub use tls::{certificates, https_client};
 pub use wire::Stream;
 
 use crate::model::{Address, BodyKind, Recipient, ReturnContent, ReversePath};

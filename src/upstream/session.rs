@@ -26,9 +26,11 @@ use crate::{
     model::{Reply, Secret},
     oauth::{Expiry, RefreshTokenStore, Refused, Remedy, TokenTrouble, Tokens},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Destination, Fault, Outcome, SecretSource, Security, Stage, Trouble, Verdict, classify,
+        Auth, AuthMethod, Concern, Connection, Destination, Fault, Lane, Outcome, SecretSource, Security, Stage, Trouble, Verdict,
+        Verification, classify,
+        exchangers::{self, Finder},
         offers::Offers,
-        tls::{Tls, https_client},
+        tls::{Check, Tls, https_client},
         wire::{self, Stream, Wire},
     },
 };
@@ -55,9 +57,18 @@ pub(super) mod words {
 /// Makes connections for one account.
 pub struct Upstream {
     pub(super) destination: Destination,
-    tls: Tls,
+    pub(super) tls: Tls,
+    finder: Option<Finder>,
     tokens: Option<Tokens>,
     metrics: Metrics,
+}
+
+/// How one connection is to be protected.
+pub(super) struct Shield<'a> {
+    /// The name that the certificate has to have.
+    pub(super) host: &'a str,
+    pub(super) security: Security,
+    pub(super) check: Check,
 }
 
 pub(super) type Step<T> = Result<T, (Stage, Fault)>;
@@ -69,6 +80,7 @@ impl Upstream {
     /// When `ca_file` cannot be read or has no certificate.
     pub fn new(destination: Destination, clock: Clock, metrics: Metrics) -> Result<Self, io::Error> {
         let tls = Tls::new(&destination, clock.clone())?;
+        let finder = exchangers::finder(&destination, clock.clone())?;
         let tokens = match destination.auth.as_ref().map(|auth| &auth.secret) {
             Some(SecretSource::OAuth { settings, account, secrets }) => {
                 let store = RefreshTokenStore::new(secrets.clone());
@@ -76,7 +88,7 @@ impl Upstream {
             }
             Some(SecretSource::File(_)) | None => None,
         };
-        Ok(Self { destination, tls, tokens, metrics })
+        Ok(Self { destination, tls, finder, tokens, metrics })
     }
 
     /// Connects, negotiates TLS, says EHLO, logs in.
@@ -129,6 +141,17 @@ impl Upstream {
         }
     }
 
+    /// Connects to a server of this lane.
+    ///
+    /// # Errors
+    /// The account's trouble; of a domain's lane also the domain's, with what becomes of its recipients as the verdict.
+    pub async fn connect_to(&self, lane: &Lane) -> Result<Connection, Trouble> {
+        match (lane, &self.finder) {
+            (Lane::Domain(domain), Some(finder)) => self.connect_domain(finder, domain).await,
+            (Lane::Domain(_) | Lane::Server, _) => self.connect().await,
+        }
+    }
+
     /// The same over a stream that is already there.
     ///
     /// # Errors
@@ -143,13 +166,26 @@ impl Upstream {
     }
 
     async fn open(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Result<Connection, Trouble> {
-        match self.negotiate(stream, secret).await {
-            Ok((wire, offers)) => {
-                self.metrics.upstream().connections.inc();
-                Ok(Connection::new(wire, offers, self.destination.timeouts, self.metrics.clone()))
-            }
+        match self.negotiate(stream, secret, &self.shield()).await {
+            Ok(opened) => Ok(self.opened(opened)),
             Err((stage, fault)) => Err(self.trouble(stage, fault)),
         }
+    }
+
+    /// As the config protects connections to the account's one server.
+    pub(super) fn shield(&self) -> Shield<'_> {
+        let Destination { host, security, verify, .. } = &self.destination;
+        let check = match verify {
+            Verification::Required => Check::Trusted,
+            Verification::Off => Check::Anyone,
+        };
+        Shield { host, security: *security, check }
+    }
+
+    /// Ready for `MAIL FROM`.
+    pub(super) fn opened(&self, (wire, offers): (Wire, Offers)) -> Connection {
+        self.metrics.upstream().connections.inc();
+        Connection::new(wire, offers, self.destination.timeouts, self.metrics.clone())
     }
 
     /// The password or token, when there is a login.
@@ -185,7 +221,7 @@ impl Upstream {
     async fn dial(&self) -> Result<Box<dyn Stream>, Fault> {
         let deadline = Instant::now() + self.destination.timeouts.connect;
         let addresses = self.resolve(deadline).await?;
-        self.dial_first(&addresses, deadline).await
+        self.dial_any(&self.destination.host, &addresses, deadline).await
     }
 
     pub(super) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Fault> {
@@ -201,12 +237,12 @@ impl Upstream {
         }
     }
 
-    pub(super) async fn dial_first(&self, addresses: &[SocketAddr], deadline: Instant) -> Result<Box<dyn Stream>, Fault> {
-        let host = &self.destination.host;
-        let mut last = Fault::TimedOut;
-        for (tried, address) in addresses.iter().enumerate() {
+    /// The first of these addresses that answers.
+    pub(super) async fn dial_any(&self, host: &str, addresses: &[SocketAddr], deadline: Instant) -> Result<Box<dyn Stream>, Fault> {
+        let mut last = Fault::Closed;
+        for (tried, address) in addresses.iter().take(ADDRESSES).enumerate() {
             // What is left of the time is shared among the addresses left: one that swallows everything must not use up all of it.
-            let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
+            let left = u32::try_from(addresses.len().min(ADDRESSES) - tried).unwrap_or(1);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             match SmtpClient::connect(*address, share).await {
                 Ok(SmtpClient { stream, .. }) => {
@@ -222,21 +258,23 @@ impl Upstream {
     }
 
     /// From the first octet to the end of the login.
-    pub(super) async fn negotiate(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Step<(Wire, Offers)> {
-        let Destination { security, timeouts, auth, .. } = &self.destination;
+    pub(super) async fn negotiate(&self, stream: Box<dyn Stream>, secret: Option<Secret>, shield: &Shield<'_>) -> Step<(Wire, Offers)> {
+        let Destination { timeouts, auth, .. } = &self.destination;
+        let Shield { host, security, check } = shield;
         let broken = |fault| (Stage::Tls, fault);
         let mut wire = match security {
-            Security::None | Security::StartTls => Wire::new(stream),
-            Security::Implicit => Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(broken)?),
+            Security::None | Security::StartTls | Security::Opportunistic => Wire::new(stream),
+            Security::Implicit => Wire::new(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?),
         };
         positive(wire.reply(timeouts.greeting).await).map_err(|fault| (Stage::Greeting, fault))?;
         let mut offers = self.ehlo(&mut wire).await?;
         match security {
             Security::None | Security::Implicit => {}
-            Security::StartTls => {
+            Security::Opportunistic if !offers.starttls => {}
+            Security::StartTls | Security::Opportunistic => {
                 self.start_tls(&mut wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
                 let stream = wire.into_stream().map_err(broken)?;
-                wire = Wire::new(self.tls.handshake(stream, timeouts.connect).await.map_err(broken)?);
+                wire = Wire::new(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?);
                 // RFC 3207 4.2: what was said before the handshake is forgotten.
                 offers = self.ehlo(&mut wire).await?;
             }

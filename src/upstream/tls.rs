@@ -8,8 +8,11 @@
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    client::{
+        WantsClientCert,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     time_provider::TimeProvider,
 };
@@ -21,7 +24,13 @@ use crate::{
     clock::Clock,
     model::Timestamp,
     oauth::HttpClient,
-    upstream::{Destination, Fault, Verification, wire, wire::Stream},
+    upstream::{
+        ClientCertificate, Destination, Fault, Verification,
+        chain::Chain,
+        dane::{ByRecord, Tlsa},
+        wire,
+        wire::Stream,
+    },
 };
 
 /// Words that [`classify`](crate::upstream::classify) knows the handshake's failures by.
@@ -31,40 +40,103 @@ pub(super) mod words {
     pub(in crate::upstream) const WRONG_NAME: &str = "the server's certificate is for another name";
     pub(in crate::upstream) const UNKNOWN_ISSUER: &str = "the server's certificate comes from an issuer that is not trusted";
     pub(in crate::upstream) const BAD_CERTIFICATE: &str = "the server's certificate is not acceptable";
+    pub(in crate::upstream) const NOT_RECORDED: &str = "the server's certificate is not the one that its domain has recorded (DANE)";
+    pub(in crate::upstream) const NO_IDENTITY: &str = "the client certificate cannot be used";
     pub(in crate::upstream) const NOT_TLS: &str = "the server did not answer with TLS";
     pub(in crate::upstream) const NO_COMMON_VERSION: &str = "the server offers nothing newer than TLS 1.1, or no cipher that is still safe";
 }
 
-/// How to speak TLS with one account's server.
+/// How to speak TLS on behalf of one account.
 pub(super) struct Tls {
-    connector: TlsConnector,
-    name: Result<ServerName<'static>, Fault>,
+    provider: Arc<CryptoProvider>,
+    clock: Clock,
+    roots: Arc<RootCertStore>,
+    /// Kept, so that sessions are resumed.
+    trusting: Arc<ClientConfig>,
+    careless: Arc<ClientConfig>,
+    /// Read for each handshake.
+    identity: Option<ClientCertificate>,
+}
+
+/// Which certificates will do.
+#[derive(Clone, Debug)]
+pub(super) enum Check {
+    /// From a trusted issuer, for the right name.
+    Trusted,
+    /// Any.
+    Anyone,
+    /// What the domain has recorded in DNS.
+    Recorded(Arc<[Tlsa]>),
 }
 
 impl Tls {
     /// Reads the trust store.
     pub(super) fn new(destination: &Destination, clock: Clock) -> io::Result<Self> {
+        let roots = Arc::new(match destination.verify {
+            Verification::Required => trusted(destination.ca_file.as_deref())?,
+            Verification::Off => RootCertStore::empty(),
+        });
         let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(WallClock(clock)))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?;
-        let config = match destination.verify {
-            Verification::Required => builder.with_root_certificates(trusted(destination.ca_file.as_deref())?),
-            Verification::Off => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
-        };
-        let name = ServerName::try_from(destination.host.clone())
-            .map_err(|_not_a_name| Fault::Failed(format!("\"{}\" is neither a DNS name nor an address", destination.host)));
-        Ok(Self { connector: TlsConnector::from(Arc::new(config.with_no_client_auth())), name })
+        let config = |check: &Check| build(&provider, &clock, &roots, check).map(|builder| Arc::new(builder.with_no_client_auth()));
+        let trusting = config(&Check::Trusted).map_err(io::Error::other)?;
+        let careless = config(&Check::Anyone).map_err(io::Error::other)?;
+        Ok(Self { trusting, careless, provider, clock, roots, identity: destination.identity.clone() })
     }
 
     /// The handshake, over TCP or after STARTTLS.
-    pub(super) async fn handshake(&self, stream: Box<dyn Stream>, within: Duration) -> Result<Box<dyn Stream>, Fault> {
-        match timeout(within, self.connector.connect(self.name.clone()?, stream)).await {
+    pub(super) async fn handshake(
+        &self,
+        stream: Box<dyn Stream>,
+        host: &str,
+        check: &Check,
+        within: Duration,
+    ) -> Result<Box<dyn Stream>, Fault> {
+        let config = match (&self.identity, check) {
+            (Some(identity), check) => self.as_ourselves(identity.clone(), check).await?,
+            (None, Check::Trusted) => Arc::clone(&self.trusting),
+            (None, Check::Anyone) => Arc::clone(&self.careless),
+            (None, Check::Recorded(_)) => Arc::new(self.builder(check).map_err(|e| Fault::Failed(e.to_string()))?.with_no_client_auth()),
+        };
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_not_a_name| Fault::Failed(format!("\"{host}\" is neither a DNS name nor an address")))?;
+        match timeout(within, TlsConnector::from(config).connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(fault(&error)),
             Err(_elapsed) => Err(Fault::TimedOut),
         }
     }
+
+    fn builder(&self, check: &Check) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+        build(&self.provider, &self.clock, &self.roots, check)
+    }
+
+    /// With our certificate, as it is on the disk now.
+    async fn as_ourselves(&self, files: ClientCertificate, check: &Check) -> Result<Arc<ClientConfig>, Fault> {
+        let unusable = |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: {reason}", words::NO_IDENTITY));
+        let loaded = tokio::task::spawn_blocking(move || Chain::load(&files)).await.map_err(|error| unusable(&error))?;
+        let (chain, key) = loaded.map_err(|error| unusable(&error))?;
+        let config = self.builder(check).and_then(|builder| builder.with_client_auth_cert(chain.into_certificates(), key));
+        config.map(Arc::new).map_err(|error| unusable(&error))
+    }
+}
+
+fn build(
+    provider: &Arc<CryptoProvider>,
+    clock: &Clock,
+    roots: &Arc<RootCertStore>,
+    check: &Check,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+    let time = Arc::new(WallClock(clock.clone()));
+    let builder = ClientConfig::builder_with_details(Arc::clone(provider), time).with_safe_default_protocol_versions()?;
+    let provider = Arc::clone(provider);
+    Ok(match check {
+        Check::Trusted => builder.with_root_certificates(Arc::clone(roots)),
+        Check::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        Check::Recorded(records) => {
+            let records = Arc::clone(records);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(ByRecord { records, provider }))
+        }
+    })
 }
 
 /// For requests over HTTPS to an authorization server: the machine's trust, never `ca_file`, which is for the mail server.
@@ -82,12 +154,10 @@ pub fn https_client(clock: Clock) -> io::Result<HttpClient> {
 fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     if let Some(path) = ca_file {
-        let unreadable = |error: &dyn std::fmt::Display| io::Error::other(format!("ca_file \"{}\": {error}", path.display()));
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
-            store.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
-        }
-        if store.is_empty() {
-            return Err(unreadable(&"there is no certificate in it; it has to be in PEM form"));
+        let unreadable = |error: &dyn std::fmt::Display| io::Error::other(format!("ca_file \"{}\" {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(&format!("cannot be read: {error}")))?;
+        for certificate in certificates(&text).map_err(|error| unreadable(&error))? {
+            store.add(certificate).map_err(|error| unreadable(&format!("holds a certificate that cannot be used: {error}")))?;
         }
         return Ok(store);
     }
@@ -97,6 +167,19 @@ fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     Ok(store)
+}
+
+/// The certificates of a PEM text, at least one.
+///
+/// # Errors
+/// When there is none, or one that cannot be read.
+pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match parsed {
+        Ok(certificates) if certificates.is_empty() => Err("holds no certificate; it has to be in PEM form".to_owned()),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(format!("is no PEM file: {error}")),
+    }
 }
 
 /// What a failed handshake means.
@@ -128,6 +211,8 @@ fn describe(reason: &CertificateError) -> String {
         CertificateError::NotValidForNameContext { expected, presented } => {
             format!("{}: \"{}\" was asked for, it is for {}", words::WRONG_NAME, expected.to_str(), names(presented))
         }
+        // What DANE says no to.
+        CertificateError::ApplicationVerificationFailure => words::NOT_RECORDED.to_owned(),
         CertificateError::UnknownIssuer => words::UNKNOWN_ISSUER.to_owned(),
         other => format!("{}: {other}", words::BAD_CERTIFICATE),
     }

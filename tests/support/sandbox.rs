@@ -23,7 +23,6 @@ pub(crate) struct Sandbox {
     // Ended by being dropped.
     _process: Process,
     submission: SocketAddr,
-    control: SocketAddr,
     ca: PathBuf,
     messages: PathBuf,
     password_file: PathBuf,
@@ -88,7 +87,6 @@ impl Sandbox {
         Self {
             _process: process,
             submission: fact("submission").parse().unwrap(),
-            control: fact("control").trim_start_matches("http://").trim_end_matches('/').parse().unwrap(),
             ca: fact("ca").into(),
             messages: fact("messages").into(),
             control: fact("control"),
@@ -163,7 +161,7 @@ impl Sandbox {
     }
 
     fn ask(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(self.control).unwrap();
+        let mut stream = TcpStream::connect(self.control.trim_start_matches("http://").trim_end_matches('/')).unwrap();
         stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
         let mut answer = String::new();

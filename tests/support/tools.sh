@@ -29,6 +29,8 @@ need python3-venv python3 -c 'import venv, ensurepip'
 need procps command -v ps
 need nodejs command -v node
 need npm command -v npm
+need nsd command -v nsd # the domains of the direct route
+need ldnsutils command -v ldns-signzone
 
 as_root=()
 policy=/usr/sbin/policy-rc.d
@@ -59,7 +61,7 @@ install() {
   local package
   for package in "${missing[@]}"; do
     case $package in
-      postfix | prometheus)
+      postfix | prometheus | nsd)
         if command -v systemctl >/dev/null; then "${as_root[@]}" systemctl disable --quiet "$package" || true; fi
         ;;
     esac

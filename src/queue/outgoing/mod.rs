@@ -9,7 +9,7 @@ mod sender;
 mod text;
 
 pub(super) use footed::{Footed, Footing, WithFooting, footer};
-pub(super) use sender::{header as author, may_carry};
+pub(super) use sender::{header as author, may_carry, spoken as sender};
 pub(super) use text::Outgoing;
 
 use std::{future::Future, io};
@@ -59,10 +59,11 @@ pub(super) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {
 
 /// Puts together what is handed over for some recipients of a message.
 pub(super) fn handover<T: Text>(entry: &Entry, indexes: &[usize], account: &AccountSettings, text: T) -> Handover<T> {
-    let recipients = indexes.iter().filter_map(|index| entry.recipients.get(*index)).map(|state| state.recipient.clone());
+    let recipients = indexes.iter().filter_map(|index| entry.recipients.get(*index)).map(|state| &state.recipient).collect::<Vec<_>>();
+    let addresses = recipients.iter().map(|recipient| &recipient.address).collect::<Vec<_>>();
     Handover {
-        sender: sender::envelope(entry, account),
-        recipients: recipients.collect(),
+        sender: sender::spoken(entry, &addresses, account),
+        recipients: recipients.into_iter().cloned().collect(),
         size: text.size(),
         body: entry.body,
         smtputf8: entry.smtputf8,

@@ -4,7 +4,7 @@ use crate::{
     device::FromIdentity,
     message::Identity,
     model::{Address, ReversePath},
-    queue::{AccountSettings, SenderRewrite},
+    queue::{AccountSettings, Reach, SenderRewrite},
     spool::Entry,
 };
 
@@ -17,6 +17,19 @@ pub(super) fn envelope(entry: &Entry, account: &AccountSettings) -> ReversePath 
     match &account.address {
         Some(own) if !keeps(wanted, own, account) => ReversePath::Mailbox(own.clone()),
         Some(_) | None => ReversePath::Mailbox(wanted.clone()),
+    }
+}
+
+/// What is said in `MAIL FROM` for these recipients. RFC 3464 2 wants notices to have a null sender; a connector that knows us by our address
+/// relays none beyond the organization (ATTR36), so there the account's address stands in for it: a notice that cannot be delivered then
+/// comes back to a mailbox, never to us.
+pub(in crate::queue) fn spoken(entry: &Entry, recipients: &[&Address], account: &AccountSettings) -> ReversePath {
+    match (envelope(entry, account), &account.reach, &account.address) {
+        (ReversePath::Null, Reach::From(domains), Some(own)) => {
+            let inside = |recipient: &&Address| domains.iter().any(|domain| domain == recipient.domain());
+            if recipients.iter().all(inside) { ReversePath::Null } else { ReversePath::Mailbox(own.clone()) }
+        }
+        (sender, Reach::Anywhere | Reach::Within(_) | Reach::From(_), _) => sender,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     report::{ReportSettings, Reporter},
     sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
     spool::{JournalLine, Spool, SpoolSettings},
-    upstream::{Auth, AuthMethod, Connection, Handover, Report, SecretSource, Security, Trouble, Upstream},
+    upstream::{Auth, AuthMethod, Connection, Handover, Lane, Report, SecretSource, Security, Trouble, Upstream},
 };
 
 /// How long things take that no machine can hurry: the network, and Exchange Online.
@@ -209,7 +209,7 @@ pub(super) struct Way {
 impl Transport for Way {
     type Link = Ride;
 
-    async fn connect(&self) -> Result<Ride, Trouble> {
+    async fn connect(&self, _lane: &Lane) -> Result<Ride, Trouble> {
         sleep(self.pace.connect).await;
         let connection = self.upstream.connect_over(Box::new(self.sandbox.connect())).await?;
         Ok(Ride { connection, pace: self.pace })

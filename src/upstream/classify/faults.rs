@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::upstream::{Fault, Outcome, Stage, connection, session, tls, wire};
+use crate::upstream::{Fault, Outcome, Stage, connection, exchangers, session, tls, wire};
 
 /// Between attempts to reach a server that is not there. The queue lets repeated pauses grow.
 const UNREACHABLE: Duration = Duration::from_secs(60);
@@ -122,6 +122,14 @@ const OWN_WORDS: &[(&str, Finding)] = &[
         (Outcome::Stop, "The server's certificate cannot be accepted. Whoever runs the server has to replace it."),
     ),
     (
+        tls::words::NO_IDENTITY,
+        (
+            Outcome::Stop,
+            "The client certificate of the account cannot be used. Check that certificate and key exist, belong together and can be read by \
+             the service; postroom check says more.",
+        ),
+    ),
+    (
         tls::words::NOT_TLS,
         (
             Outcome::Stop,
@@ -140,6 +148,61 @@ const OWN_WORDS: &[(&str, Finding)] = &[
     (
         tls::words::NO_COMMON_VERSION,
         (Outcome::Stop, "The server speaks no version of TLS that is still safe; 1.2 or 1.3 is needed. Whoever runs it has to update it."),
+    ),
+    // --- direct send: the domain's trouble, but for the network and our own DNS server ---
+    (
+        exchangers::words::NO_DOMAIN,
+        (
+            Outcome::Fail,
+            "The recipient's domain does not exist, or has no mail server. Correct the address on the device, or domains of the account.",
+        ),
+    ),
+    (
+        exchangers::words::NULL_MX,
+        (
+            Outcome::Fail,
+            "The recipient's domain says in DNS that it takes no mail. Correct the address on the device, or domains of the account.",
+        ),
+    ),
+    (
+        exchangers::words::OURSELVES,
+        (
+            Outcome::Fail,
+            "DNS names this machine as the mail server of the recipient's domain: mail would go round in circles. Let the domain's MX record name \
+             the server that has the mailboxes, or set hostname to this machine's own name.",
+        ),
+    ),
+    (
+        exchangers::words::BROKEN_DNS,
+        (
+            Outcome::Retry,
+            "The recipient's domain cannot be looked up: its DNS servers fail, or its signatures do not hold (DNSSEC). It is tried again; if it goes \
+             on, whoever runs the domain's DNS has to look: dig +dnssec MX <domain>.",
+        ),
+    ),
+    (
+        exchangers::words::SILENT_DNS,
+        (
+            Outcome::Pause(UNREACHABLE),
+            "The DNS server does not answer. Check [dns] servers, or the DNS of this machine: resolvectl query <domain>.",
+        ),
+    ),
+    (
+        exchangers::words::UNREACHABLE,
+        (
+            Outcome::Pause(UNREACHABLE),
+            "No mail server of the domain can be reached. Check whether the firewall and the provider let this machine out on port 25: many networks \
+             block it.",
+        ),
+    ),
+    (
+        exchangers::words::NOT_SAFE,
+        (
+            Outcome::Retry,
+            "The domain's mail servers do not offer the TLS that the domain asks for (MTA-STS, DANE) or tls = \"required\" wants. Nothing is sent \
+             without it; it is tried again. If it goes on, a firewall opens TLS, or whoever runs the domain has to look: \
+             openssl s_client -starttls smtp -connect <server>:25.",
+        ),
     ),
     (
         connection::words::UNREADABLE,

@@ -278,10 +278,12 @@ fn letter(recipients: &[&str]) -> Handover<Chunks> {
 fn destination() -> Destination {
     Destination {
         host: "fake.example.com".to_owned(),
+        exchangers: None,
         port: 587,
         security: Security::None,
         verify: Verification::Required,
         ca_file: None,
+        identity: None,
         auth: None,
         helo: "postroom.example.com".to_owned(),
         timeouts: Timeouts::default(),

@@ -61,7 +61,7 @@ fn script() -> Script {
 async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), Trouble> {
     let (ours, theirs) = pipe();
     match destination.security {
-        Security::None | Security::StartTls => drop(script().tls(acceptor).serve(theirs)),
+        Security::None | Security::StartTls | Security::Opportunistic => drop(script().tls(acceptor).serve(theirs)),
         Security::Implicit => drop(tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(theirs).await {
                 drop(script().serve(stream).await);

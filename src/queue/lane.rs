@@ -1,0 +1,232 @@
+//! Which way the recipients of a message take by an account: to its server, to the mail servers of their domain, to another account, or
+//! nowhere. Pure, but for what is done about those that go nowhere.
+//!
+//! Recipients of one transaction share a lane. Those that an account cannot carry are a lane, too: once nobody else of the message is due, the
+//! message moves to an account of `spill_to` that can, or they fail with the reason, before anything is said to a server.
+
+use std::time::Duration;
+
+use crate::{
+    model::{Address, ByteSize, EnhancedCode, Reply, ReversePath},
+    queue::{
+        AccountSettings, AccountState, Reach,
+        claim::Claim,
+        core::{Account, Core, Live},
+        outgoing,
+        transport::Transport,
+    },
+    spool::{Entry, RecipientState},
+    upstream::{Concern, Counted, Dsn, Lane, Outcome, Report, Stage, Trouble, Verdict},
+};
+
+/// How long a message rests whose domain's servers could not be reached.
+const REST: Duration = Duration::from_secs(5 * 60);
+
+/// Where a recipient goes by an account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// There.
+    Lane(Lane),
+    /// Nowhere, for this reason.
+    Barred(&'static Bar),
+    /// Nowhere: the message is larger than the account lets through.
+    TooLarge(ByteSize),
+}
+
+/// Our own `Received:` is no reason to fail what the device was allowed to hand in.
+const OWN_FIELDS: u64 = 2048;
+
+/// Why an account cannot carry a recipient's mail, with what its server would say.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Bar {
+    code: EnhancedCode,
+    words: &'static str,
+    advice: &'static str,
+}
+
+static OUTSIDE: Bar = Bar {
+    code: EnhancedCode(5, 7, 64),
+    words: "This way out takes mail for the own organization only",
+    advice: "The account reaches recipients of the organization's own domains alone (domains). Name an account in its spill_to that reaches others: one \
+             with route = \"submission\" or a connector.",
+};
+
+static FOREIGN_SENDER: Bar = Bar {
+    code: EnhancedCode(5, 7, 64),
+    words: "The connector does not relay for this sender (ATTR36)",
+    advice: "A connector that knows us by our address relays only what is from the organization's own domains (domains). Give the account an address, \
+             so that other senders are replaced by it, or use a certificate (certificate, key).",
+};
+
+static NULL_SENDER: Bar = Bar {
+    code: EnhancedCode(5, 7, 64),
+    words: "The connector does not relay mail without a sender (ATTR36)",
+    advice: "A connector that knows us by our address relays no mail with an empty sender beyond the organization's own domains. Give the account an \
+             address, which then stands in for it, or use a certificate (certificate, key).",
+};
+
+/// Where a recipient goes.
+pub(super) fn way(entry: &Entry, recipient: &Address, account: &AccountSettings) -> Way {
+    if let Some(limit) = account.limits.message_size
+        && entry.size.octets() > limit.octets().saturating_add(OWN_FIELDS)
+    {
+        return Way::TooLarge(limit);
+    }
+    let within = |domains: &[String]| domains.iter().any(|domain| domain == recipient.domain());
+    let bar = match &account.reach {
+        Reach::Anywhere => None,
+        Reach::Within(domains) => (!within(domains)).then_some(&OUTSIDE),
+        Reach::From(domains) if within(domains) => None,
+        Reach::From(domains) => match outgoing::sender(entry, &[recipient], account) {
+            ReversePath::Null => Some(&NULL_SENDER),
+            ReversePath::Mailbox(sender) => (!domains.iter().any(|domain| domain == sender.domain())).then_some(&FOREIGN_SENDER),
+        },
+    };
+    bar.map_or_else(|| Way::Lane(account.destination.lane(recipient)), Way::Barred)
+}
+
+/// The way of the transaction that is due next: of those that go somewhere the first, else of those that do not.
+pub(super) fn next<'a>(entry: &Entry, due: impl Iterator<Item = &'a RecipientState>, account: &AccountSettings) -> Option<Way> {
+    let mut first = None;
+    for recipient in due {
+        match way(entry, &recipient.recipient.address, account) {
+            lane @ Way::Lane(_) => return Some(lane),
+            nowhere @ (Way::Barred(_) | Way::TooLarge(_)) => first = first.or(Some(nowhere)),
+        }
+    }
+    first
+}
+
+impl<T: Transport> Core<T> {
+    /// Who else may carry what goes nowhere here, and which of it: an account of `spill_to`, or one that spills to this one, as after an
+    /// earlier move.
+    pub(super) fn better_way(&self, entry: &Entry, stuck: &[usize], account: &Account<T>) -> Option<(&Account<T>, Vec<usize>)> {
+        let taken = |other: &AccountSettings| -> Vec<usize> {
+            let goes = |index: &&usize| {
+                let recipient = entry.recipients.get(**index);
+                recipient.is_some_and(|state| matches!(way(entry, &state.recipient.address, other), Way::Lane(_)))
+            };
+            if outgoing::may_carry(&entry.sender, other) { stuck.iter().filter(goes).copied().collect() } else { Vec::new() }
+        };
+        let others = account.settings.spill_to.iter().chain(&account.feeders).filter_map(|name| self.account(name));
+        others.map(|other| (other.as_ref(), taken(&other.settings))).find(|(_, taken)| !taken.is_empty())
+    }
+
+    /// The connection for a claim: the one at hand if it leads there, else another. None when there is none: the claim is then settled, or
+    /// given back.
+    ///
+    /// What a domain lacks concerns its recipients. What keeps us from its servers pauses the account: direct send is for an organization's
+    /// own domains, which live in one place. The message rests a while, so that another domain's goes first then.
+    pub(super) async fn connection_for(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        lane: &Lane,
+        held: Option<Live<T::Link>>,
+    ) -> Option<Live<T::Link>> {
+        match held {
+            Some(live) if live.lane == *lane => return Some(live),
+            Some(live) => self.park(account, live).await,
+            None => {}
+        }
+        let trouble = match self.connect(account, lane).await {
+            Ok(live) => return Some(live),
+            Err(trouble) => trouble,
+        };
+        let pause = match trouble.verdict.outcome {
+            Outcome::Pause(pause) => pause,
+            // Nothing but mail shows that it is over, so it is tried again by itself; long enough to be told of.
+            Outcome::Stop => Verdict::ALARMING_PAUSE,
+            Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => {
+                self.conclude_unsent(account, claim, &trouble.verdict).await;
+                return None;
+            }
+        };
+        let now = self.clock.now();
+        self.give_back(account, claim, now.plus(REST));
+        let verdict = Verdict { outcome: Outcome::Pause(pause), ..trouble.verdict.clone() };
+        let news = self.desk(account).trouble(&Trouble { verdict, ..trouble }, now);
+        self.tell(account, news).await;
+        None
+    }
+
+    /// An account without a server of its own has nothing to log in to: when a stop has lasted, mail is the probe.
+    pub(super) fn probe_by_mail(&self, account: &Account<T>) {
+        let now = self.clock.now();
+        let mut desk = self.desk(account);
+        if matches!(desk.condition.state(), AccountState::Stopped { .. }) && desk.condition.may_connect(now) {
+            // Nobody is told that it is over before mail has shown it.
+            let _unsaid = desk.condition.connected();
+        }
+    }
+
+    /// Recipients that the account cannot carry, and nobody else: they fail, and nothing is charged.
+    pub(super) async fn bar(&self, account: &Account<T>, claim: &Claim, bar: &Bar) {
+        let verdict = Verdict {
+            stage: Stage::RcptTo,
+            concern: Concern::Recipient,
+            outcome: Outcome::Fail,
+            reply: Some(Reply::fixed(550, bar.code, bar.words)),
+            advice: bar.advice,
+        };
+        self.conclude_unsent(account, claim, &verdict).await;
+    }
+
+    /// The recipients of a claim meet with this before anything was said of the message to a server.
+    pub(super) async fn conclude_unsent(&self, account: &Account<T>, claim: &Claim, verdict: &Verdict) {
+        let recipients = claim.attempt.recipients.iter().map(|_before| verdict.clone()).collect();
+        let report = Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
+        self.conclude_with(account, claim, &report, self.cancel(account, claim)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{SenderRewrite, fixture};
+
+    fn account(reach: Reach, address: Option<&str>) -> AccountSettings {
+        let mut account = fixture::account("tenant", SenderRewrite::WhenNotAllowed);
+        account.sender.allowed = vec!["*@contoso.com".parse().unwrap()];
+        account.address = address.map(|address| address.parse().unwrap());
+        AccountSettings { reach, ..account }
+    }
+
+    #[track_caller]
+    fn check(account: &AccountSettings, sender: &str, recipient: &str, expected: Option<&'static Bar>) {
+        let sender = if sender.is_empty() { ReversePath::Null } else { ReversePath::Mailbox(sender.parse().unwrap()) };
+        let entry = Entry { sender, ..fixture::entry(1) };
+        let expected = expected.map_or(Way::Lane(Lane::Server), Way::Barred);
+        assert_eq!(way(&entry, &recipient.parse().unwrap(), account), expected, "{} to {recipient}", entry.sender);
+    }
+
+    #[test]
+    fn mail_for_others_does_not_go_by_a_way_into_the_organization() {
+        let inside = account(Reach::Within(vec!["contoso.com".to_owned()]), None);
+        check(&inside, "mfp1@contoso.com", "ann@Contoso.com", None);
+        check(&inside, "", "ann@contoso.com", None);
+        check(&inside, "mfp1@contoso.com", "bob@fabrikam.com", Some(&OUTSIDE));
+        check(&inside, "mfp1@contoso.com", "bob@sub.contoso.com", Some(&OUTSIDE));
+        check(&account(Reach::Anywhere, None), "mfp1@contoso.com", "bob@fabrikam.com", None);
+    }
+
+    #[test]
+    fn a_connector_by_address_relays_only_what_is_from_the_organization() {
+        let by_address = account(Reach::From(vec!["contoso.com".to_owned()]), None);
+        check(&by_address, "mfp1@contoso.com", "bob@fabrikam.com", None);
+        check(&by_address, "mfp1@printers.lan", "ann@contoso.com", None);
+        check(&by_address, "mfp1@printers.lan", "bob@fabrikam.com", Some(&FOREIGN_SENDER));
+        check(&by_address, "", "ann@contoso.com", None);
+        check(&by_address, "", "bob@fabrikam.com", Some(&NULL_SENDER));
+    }
+
+    #[test]
+    fn an_address_of_the_account_stands_in_for_senders_that_are_not_relayed() {
+        let by_address = account(Reach::From(vec!["contoso.com".to_owned()]), Some("scanner@contoso.com"));
+        check(&by_address, "mfp1@printers.lan", "bob@fabrikam.com", None);
+        check(&by_address, "", "bob@fabrikam.com", None);
+        let notice = Entry { sender: ReversePath::Null, ..fixture::entry(1) };
+        let said = |recipient: &str| outgoing::sender(&notice, &[&recipient.parse().unwrap()], &by_address).to_string();
+        assert_eq!((said("ann@contoso.com"), said("bob@fabrikam.com")), (String::new(), "scanner@contoso.com".to_owned()));
+    }
+}

@@ -1,0 +1,253 @@
+//! MTA-STS (RFC 8461): a domain says over HTTPS which servers take its mail, and that they do so with TLS.
+//!
+//! # Failure
+//! A policy that cannot be had is none, unless one is still held from before: so says RFC 8461 5.1. The log has the reason at `debug`.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{
+    Request,
+    body::Bytes,
+    client::conn::http1,
+    header::{CONTENT_TYPE, HOST},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+use tracing::debug;
+
+use crate::{
+    clock::Clock,
+    model::Timestamp,
+    upstream::{
+        dns::Names,
+        tls::{Check, Tls},
+        wire::Stream,
+    },
+};
+
+/// RFC 8461 3.2: a policy is at most 64 KB.
+const LARGEST_POLICY: usize = 64 * 1024;
+/// RFC 8461 3.3: the fetch ends within a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// RFC 8461 3.2: a year or so at most.
+const LONGEST: Duration = Duration::from_secs(31_557_600);
+/// Policies held: those of the own domains, which are few.
+const HELD: usize = 1000;
+
+/// What a domain says of its servers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Policy {
+    pub(super) mode: Mode,
+    servers: Vec<String>,
+    max_age: Duration,
+}
+
+/// `mode`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mode {
+    /// What does not obey gets no mail.
+    Enforce,
+    /// What does not obey gets mail.
+    Testing,
+    /// There is no policy any more.
+    None,
+}
+
+impl Policy {
+    /// RFC 8461 3.2. Keys that are not known are skipped.
+    fn parse(text: &str) -> Option<Self> {
+        let (mut version, mut mode, mut max_age, mut servers) = (None, None, None, Vec::new());
+        for line in text.lines() {
+            let Some((key, value)) = line.split_once(':') else { continue };
+            let value = value.trim();
+            match key.trim() {
+                "version" => version = version.or(Some(value)),
+                "mode" => mode = mode.or(Some(value)),
+                "max_age" => max_age = max_age.or_else(|| value.parse().ok()),
+                "mx" => servers.push(value.to_lowercase()),
+                _unknown => {}
+            }
+        }
+        let mode = match (version?, mode?) {
+            ("STSv1", "enforce") => Mode::Enforce,
+            ("STSv1", "testing") => Mode::Testing,
+            ("STSv1", "none") => Mode::None,
+            _unknown => return None,
+        };
+        let named = mode == Mode::None || !servers.is_empty();
+        named.then_some(Self { mode, servers, max_age: Duration::from_secs(max_age?).min(LONGEST) })
+    }
+
+    /// Whether a server is one of those. RFC 8461 4.1: `*.` stands for one label.
+    pub(super) fn names(&self, host: &str) -> bool {
+        self.servers.iter().any(|server| match server.strip_prefix("*.") {
+            Some(parent) => host.split_once('.').is_some_and(|(_label, rest)| rest == parent),
+            None => host == server,
+        })
+    }
+}
+
+/// RFC 8461 3.1: the id of the one record that begins so.
+fn id(texts: &[String]) -> Option<String> {
+    let mut records = texts.iter().filter(|text| text.split(';').next().is_some_and(|version| version.trim() == "v=STSv1"));
+    let (record, None) = (records.next()?, records.next()) else { return None };
+    record.split(';').find_map(|field| field.trim().strip_prefix("id=")).map(str::to_owned)
+}
+
+/// Policies, each for as long as it says. A restart forgets them, as if never seen.
+pub(super) struct Policies {
+    clock: Clock,
+    port: u16,
+    held: Mutex<HashMap<String, Held>>,
+}
+
+#[derive(Clone)]
+struct Held {
+    id: String,
+    policy: Policy,
+    until: Timestamp,
+}
+
+impl Policies {
+    /// `port` is 443 but for tests.
+    pub(super) fn new(clock: Clock, port: u16) -> Self {
+        Self { clock, port, held: Mutex::default() }
+    }
+
+    /// The policy in force for a domain.
+    pub(super) async fn of(&self, domain: &str, names: &Names, tls: &Tls) -> Option<Policy> {
+        let held = self.held(domain);
+        let published = names.texts(&format!("_mta-sts.{domain}")).await.ok().and_then(|texts| id(&texts));
+        let fresh = match (&published, &held) {
+            // RFC 8461 5.1: whoever takes the record away cannot take the policy away.
+            (None, _) => None,
+            (Some(published), Some(held)) if *published == held.id => None,
+            (Some(published), _) => Some(published.clone()),
+        };
+        let Some(id) = fresh else {
+            return held.map(|held| held.policy).filter(|policy| policy.mode != Mode::None);
+        };
+        let fetched = match timeout(PATIENCE, self.fetch(domain, names, tls)).await {
+            Ok(fetched) => fetched,
+            Err(_elapsed) => Err("no answer in time".to_owned()),
+        };
+        match fetched {
+            Ok(policy) => {
+                self.hold(domain, Held { id, policy: policy.clone(), until: self.clock.now().plus(policy.max_age) });
+                Some(policy).filter(|policy| policy.mode != Mode::None)
+            }
+            Err(reason) => {
+                debug!(domain, reason, "no MTA-STS policy could be fetched");
+                held.map(|held| held.policy).filter(|policy| policy.mode != Mode::None)
+            }
+        }
+    }
+
+    fn held(&self, domain: &str) -> Option<Held> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(domain).filter(|held| held.until > self.clock.now()).cloned()
+    }
+
+    fn hold(&self, domain: &str, new: Held) {
+        let now = self.clock.now();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|_, held| held.until > now);
+        if held.len() < HELD || held.contains_key(domain) {
+            held.insert(domain.to_owned(), new);
+        }
+    }
+
+    /// RFC 8461 3.3: over HTTPS with a certificate that holds; redirections are not followed.
+    async fn fetch(&self, domain: &str, names: &Names, tls: &Tls) -> Result<Policy, String> {
+        let host = format!("mta-sts.{domain}");
+        let (addresses, _proven) = names.addresses(&host).await.map_err(|error| format!("{host}: {error:?}"))?;
+        let mut reason = "no address".to_owned();
+        for address in addresses {
+            let tried = async {
+                let tcp = TcpStream::connect((address, self.port)).await.map_err(|error| error.to_string())?;
+                let stream = tls.handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE).await.map_err(|fault| format!("{fault:?}"))?;
+                get(stream, &host).await
+            };
+            match tried.await {
+                Ok(text) => return Policy::parse(&text).ok_or_else(|| "the policy makes no sense".to_owned()),
+                Err(error) => reason = format!("{host} [{address}]: {error}"),
+            }
+        }
+        Err(reason)
+    }
+}
+
+async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
+    let said = |error: hyper::Error| error.to_string();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
+    let request =
+        Request::get("/.well-known/mta-sts.txt").header(HOST, host).body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+    let exchange = async move {
+        let answer = sender.send_request(request).await.map_err(said)?;
+        let is_text = answer.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+        if answer.status() != 200 || !is_text {
+            return Err(format!("HTTP {}", answer.status()));
+        }
+        let body = Limited::new(answer.into_body(), LARGEST_POLICY).collect().await.map_err(|error| error.to_string())?;
+        String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())
+    };
+    // The connection is driven here and nowhere else: no task outlives the request. A server that closes it behind its answer has answered;
+    // what went wrong before that is said by the exchange as well.
+    let (answer, _ended) = tokio::join!(exchange, connection);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(text: &str) -> Option<Policy> {
+        Policy::parse(&text.replace('|', "\r\n"))
+    }
+
+    #[test]
+    fn a_policy_is_understood_and_nonsense_is_none() {
+        let good = policy("version: STSv1|mode: enforce|mx: mx1.Contoso.com|mx: *.example.net|max_age: 604800|later: x|").unwrap();
+        assert_eq!((good.mode, good.max_age), (Mode::Enforce, Duration::from_secs(604_800)));
+        assert_eq!(policy("version: STSv1|mode: none|max_age: 60").unwrap().mode, Mode::None);
+        assert_eq!(policy("version: STSv1|mode: testing|mx: a.b|max_age: 99999999999").unwrap().max_age, LONGEST);
+        for nonsense in [
+            "",
+            "version: STSv2|mode: enforce|mx: a.b|max_age: 60",
+            "version: STSv1|mode: perhaps|mx: a.b|max_age: 60",
+            "version: STSv1|mode: enforce|max_age: 60",
+            "version: STSv1|mode: enforce|mx: a.b",
+            "<html>",
+        ] {
+            assert_eq!(policy(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_one_label() {
+        let policy = policy("version: STSv1|mode: enforce|mx: mx.contoso.com|mx: *.example.net|max_age: 60").unwrap();
+        for (host, named) in [
+            ("mx.contoso.com", true),
+            ("mx2.contoso.com", false),
+            ("a.example.net", true),
+            ("a.b.example.net", false),
+            ("example.net", false),
+        ] {
+            assert_eq!(policy.names(host), named, "{host}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_record_or_none() {
+        let id = |texts: &[&str]| id(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        assert_eq!(id(&["v=spf1 -all", "v=STSv1; id=20160831085700Z;"]).as_deref(), Some("20160831085700Z"));
+        assert_eq!(id(&["v=STSv1; id=1;", "v=STSv1; id=2;"]), None);
+        assert_eq!(id(&["v=STSv1"]), None);
+        assert_eq!(id(&["v=spf1 -all"]), None);
+    }
+}
