@@ -55,16 +55,8 @@ pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<
         if held.is_some() && starting.take().is_some() {
             core.changed.notify_one();
         }
-        let lane = match &claim.way {
-            Way::Lane(lane) => lane,
-            Way::Barred(bar) => {
-                core.bar(&account, &claim, bar).await;
-                continue;
-            }
-            Way::TooLarge(limit) => {
-                core.refuse(&account, &claim, *limit).await;
-                continue;
-            }
+        let Some(lane) = core.lane_of(&account, &claim).await else {
+            continue;
         };
         let text = match core.ready_text(&account, &claim).await {
             ControlFlow::Continue(Some(text)) => text,
@@ -123,6 +115,16 @@ impl<T: Transport> Core<T> {
                 None
             }
         }
+    }
+
+    /// Where a claim leads. None when that is nowhere: its recipients have then failed with the reason.
+    async fn lane_of<'c>(&self, account: &Account<T>, claim: &'c Claim) -> Option<&'c Lane> {
+        match &claim.way {
+            Way::Lane(lane) => return Some(lane),
+            Way::Barred(bar) => self.bar(account, claim, bar).await,
+            Way::TooLarge(limit) => self.refuse(account, claim, *limit).await,
+        }
+        None
     }
 
     /// One that lies idle in this lane, or a new one.
