@@ -271,7 +271,10 @@ fn exchange_online_is_used_as_it_can_be() {
     assert_eq!(size(GOOD), Some(ByteSize::from_mebibytes(35)));
     assert_eq!(size(&account("limits = { message_size = \"none\" }")), None);
     refused(&account("limits = { message_size = \"big\" }"), "account[0].limits.message_size", "write a number and a unit");
-    warned(&account("limits = { message_size = \"10MB\" }"), "device[0].max_message", "what is larger is taken and then fails");
+    let small = account("limits = { message_size = \"10MB\" }");
+    assert_eq!(good(&small).devices.first().unwrap().max_message, ByteSize::from_mebibytes(10));
+    let said = small.replacen("networks = [\"192.168.10.0/24\"]", "networks = [\"192.168.10.0/24\"]\nmax_message = \"20MB\"", 1);
+    warned(&said, "device[0].max_message", "what is larger is taken and then fails");
     assert_eq!(good(&account("limits = { connections = 1 }")).accounts.first().unwrap().limits.connections, 1);
 }
 

@@ -108,13 +108,13 @@ fn senders_that_the_mailbox_may_not_use_become_the_account_and_stay_reachable() 
         own,
         "From: \"anna@contoso.com\" <scanner@contoso.com>\r\nSender: scanner@contoso.com\r\nReply-To: office@contoso.com\r\n",
     );
-    // Several authors: the first is who is answered.
+    // Several authors: one stays, and all of them are answered.
     check(
         &office,
         "mfp1@printers.lan",
         "From: anna@contoso.com, bob@contoso.com\r\n",
         own,
-        "From: \"anna@contoso.com\" <scanner@contoso.com>\r\nReply-To: anna@contoso.com\r\n",
+        "From: \"anna@contoso.com\" <scanner@contoso.com>\r\nReply-To: anna@contoso.com, bob@contoso.com\r\n",
     );
     // RFC 5322 3.6.6: trace of an earlier journey.
     check(

@@ -46,8 +46,9 @@ pub(super) async fn check(config: &Path, name: &str, clock: &Clock) -> anyhow::R
         say(&line)?;
     }
     if code == ExitCode::SUCCESS {
+        let can = if account.destination.auth.is_some() { "log in" } else { "reach its servers" };
         say(&format!(
-            "Account \"{name}\" works so far. Nothing was sent; to see a message arrive: postroom send --account {name} --to ADDRESS"
+            "Account \"{name}\" can {can}. Nothing was sent; to see a message arrive: postroom send --account {name} --to ADDRESS"
         ))?;
     }
     Ok(code)

@@ -237,7 +237,10 @@ fn size(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Placed
 }
 
 /// The account that carries a device's mail, unless senders or recipients are sent elsewhere.
-fn account_of<'a>(device: &Placed<DeviceSettings>, accounts: &'a [Placed<AccountSettings>]) -> Option<&'a Placed<AccountSettings>> {
+pub(super) fn account_of<'a>(
+    device: &Placed<DeviceSettings>,
+    accounts: &'a [Placed<AccountSettings>],
+) -> Option<&'a Placed<AccountSettings>> {
     let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == device.value.account.as_ref();
     if device.value.account.is_some() { accounts.iter().find(named) } else { accounts.first() }
 }

@@ -54,7 +54,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "max_message",
         shown: Shown::As("\"35MB\""),
-        about: "Largest message. As Exchange Online counts: attachments grow by 37 % on the way, so 35MB carries a scan of 25 MB.",
+        about: "Largest message. As Exchange Online counts: attachments grow by 37 % on the way, so 35MB carries a scan of 25 MB.\nWhen absent, no more than limits.message_size of the account.",
     },
     Key { name: "max_recipients", shown: Shown::As("500"), about: "Most recipients of one message (RFC 5321: at least 100)." },
     Key { name: "connections", shown: Shown::As("20"), about: "Connections at once." },

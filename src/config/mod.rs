@@ -145,6 +145,7 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     let devices = several(&root, "device", device::KEYS, device::read);
     let users = several(&root, "user", user::KEYS, user::read);
     let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &here));
+    let devices = within_accounts(reader, devices, &accounts);
     let receiving = listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
     let tls = listener::tls(&root.table_or_empty("tls", listener::TLS_KEYS), &general.data_dir, &hostname, &devices);
     let retry = retry::read(&root.table_or_empty("retry", retry::KEYS));
@@ -182,6 +183,21 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
         admin,
         warnings: Vec::new(),
     })
+}
+
+/// What its account would not let through, a device hears at once, unless the file says how much it may hand in.
+fn within_accounts(
+    reader: &Reader<'_>,
+    mut devices: Vec<Placed<DeviceSettings>>,
+    accounts: &[Placed<AccountSettings>],
+) -> Vec<Placed<DeviceSettings>> {
+    for device in &mut devices {
+        let limit = check::account_of(device, accounts).and_then(|account| account.value.limits.message_size);
+        if let Some(limit) = limit.filter(|_| !reader.has(&format!("{}.max_message", device.key))) {
+            device.value.max_message = device.value.max_message.min(limit);
+        }
+    }
+    devices
 }
 
 /// Each account knows whom the devices' mail is to be from, since it decides whether it may be.

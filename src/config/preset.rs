@@ -100,7 +100,13 @@ pub(super) const CUSTOM: Preset = Preset {
 };
 
 /// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a transaction (non-delivery report 4.5.3).
-pub(super) const MX: Preset = Preset { name: "an MX host", is_strict: true, service: Service::Microsoft, ..CUSTOM };
+pub(super) const MX: Preset = Preset {
+    name: "an MX host",
+    limits: LimitSettings { recipients_per_message: 200, ..CUSTOM.limits },
+    is_strict: true,
+    service: Service::Microsoft,
+    ..CUSTOM
+};
 
 /// In place of a misspelt preset, which has been complained about: complains about nothing that would follow from it.
 pub(super) const MISSPELT: Preset = Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };

@@ -50,6 +50,11 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// Whether a key was written, in the file or the environment.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.source.has(key)
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.errors.get() > 0
     }

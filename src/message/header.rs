@@ -209,24 +209,26 @@ fn fold_line(line: &[u8], mut from: usize, text: &mut Vec<u8>) {
     let shortened =
         if line.len() > FOLDED_LIMIT { Cow::Owned(without_gaps(line.trim_ascii_end())) } else { Cow::Borrowed(line.trim_ascii_end()) };
     let mut rest: &[u8] = &shortened;
-    while let Some(place) = place_of_break(rest, from) {
+    // Octets of the blank that was put before the rest.
+    let mut put = 0;
+    while let Some(place) = place_of_break(rest, from, put) {
         let (piece, after) = rest.split_at(place);
         text.extend_from_slice(piece);
         text.extend_from_slice(b"\r\n");
-        if !matches!(after.first(), Some(b' ' | b'\t')) {
-            text.push(b' ');
-        }
+        put = usize::from(!matches!(after.first(), Some(b' ' | b'\t')));
+        text.extend_from_slice(b" ".get(..put).unwrap_or_default());
         rest = after;
-        from = 1;
+        from = 1 - put;
     }
     text.extend_from_slice(rest);
     text.extend_from_slice(b"\r\n");
 }
 
 /// Before the last word that begins within [`FOLD_AT`], else before the first one after it, else in the middle of a word. None for a
-/// line that is short enough.
-fn place_of_break(line: &[u8], from: usize) -> Option<usize> {
-    if line.len() <= FOLD_AT {
+/// line that is short enough. `put` octets are before it already.
+fn place_of_break(line: &[u8], from: usize, put: usize) -> Option<usize> {
+    let (fold_at, limit) = (FOLD_AT - put, FOLDED_LIMIT - put);
+    if line.len() <= fold_at {
         return None;
     }
     let begins_word = |place: &usize| {
@@ -234,14 +236,14 @@ fn place_of_break(line: &[u8], from: usize) -> Option<usize> {
             // A line of blanks alone ends the header in the eyes of some.
             && line.get(..*place).is_some_and(|before| !before.trim_ascii().is_empty())
     };
-    let near = (from..=FOLD_AT).rev().find(begins_word);
-    if near.is_some() || line.len() <= FOLDED_LIMIT {
+    let near = (from..=fold_at).rev().find(begins_word);
+    if near.is_some() || line.len() <= limit {
         return near;
     }
     // Never inside a character of UTF-8.
     let begins_character = |place: &usize| line.get(*place).is_some_and(|octet| octet & 0xc0 != 0x80);
-    let far = (FOLD_AT..FOLDED_LIMIT).find(begins_word);
-    far.or_else(|| (FOLDED_LIMIT - 4..FOLDED_LIMIT).rev().find(begins_character)).or(Some(FOLDED_LIMIT - 1))
+    let far = (fold_at..limit).find(begins_word);
+    far.or_else(|| (limit - 4..limit).rev().find(begins_character)).or(Some(limit - 1))
 }
 
 /// With every run of many blanks cut to one, so that no line has to consist of blanks.
@@ -285,6 +287,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_word_that_was_broken_is_not_broken_again() {
+        for length in (900..3100).step_by(7).chain([995, 996, 997, 998, 999, 1990, 1992, 1993, 1994]) {
+            let once = HeaderBlock::read(format!("To: a@b.c, {}\r\n\r\n", "\u{90}".repeat(length)).as_bytes()).render();
+            assert_eq!(HeaderBlock::read(&once).render(), once, "a word of {length} characters");
+        }
+    }
 
     #[test]
     fn a_block_ends_after_its_empty_line() {
