@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    device::{DeviceSettings, Pattern, RefusalKind, RefusalSighting, Sighting},
+    device::{DeviceEncryption, DeviceSettings, Pattern, RefusalKind, RefusalSighting, Sighting},
     model::{Address, DeviceName, TlsVersion},
 };
 
@@ -17,8 +17,11 @@ const LONGEST_NAME: usize = 20;
 pub fn admitting(stranger: &Sighting, taken: &[&DeviceName]) -> String {
     let name = proposed_name(stranger, taken);
     let mut lines = vec!["[[device]]".to_owned(), format!("name = {}", quoted(&name)), format!("networks = [\"{}\"]", stranger.peer)];
-    if let Some(version) = stranger.failed_handshake.as_ref().and_then(|failed| failed.needs) {
-        lines.push(format!("oldest_tls = \"{}\"  # it offers nothing newer", version.as_str()));
+    // What it was refused, or was seen to use where another device's rules let it.
+    let refused = stranger.failed_handshake.as_ref().and_then(|failed| failed.needs);
+    let used = stranger.tls.as_ref().map(|tls| tls.version);
+    if let Some(version) = refused.into_iter().chain(used).filter(|version| !version.is_secure()).min() {
+        lines.push(format!("oldest_tls = \"{}\"  # the oldest that was seen from there", version.as_str()));
     }
     if stranger.mechanism.is_none() && stranger.login.is_none() {
         return lines.join("\n") + "\n";
@@ -61,10 +64,9 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
             format!("Set another sender address in the device; or {}.", lower(&write(format!("senders = {}", about(&device.senders)?))))
         }
         RefusalKind::Recipient => format!("{}.", write(format!("recipients = {}", about(&device.recipients)?))),
-        RefusalKind::Encryption => format!(
-            "Set encryption to STARTTLS or TLS in the device; or {}.",
-            lower(&write("encryption = \"optional\", or an older oldest_tls,".to_owned()))
-        ),
+        RefusalKind::Encryption => {
+            format!("Set encryption to STARTTLS or TLS in the device; or {}.", lower(&write(encryption(device).to_owned())))
+        }
         RefusalKind::Size => too_large(device),
         RefusalKind::Rate => format!(
             "It comes back by itself, as a rule. If not: {}.",
@@ -116,6 +118,14 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
         return None;
     };
     Some(fixed.to_owned())
+}
+
+/// What keeps its TLS from being good enough.
+fn encryption(device: &DeviceSettings) -> &'static str {
+    match device.encryption {
+        DeviceEncryption::Required => "encryption = \"optional\"",
+        DeviceEncryption::Optional => "the version that the refusal names as oldest_tls",
+    }
 }
 
 fn too_large(device: &DeviceSettings) -> String {

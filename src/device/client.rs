@@ -97,7 +97,8 @@ impl Client {
             Login::Password { user, .. } | Login::CramMd5 { user, .. } => user,
             Login::DigestMd5(response) => response.user(),
         };
-        let verdict = self.registry.users.verify(self.peer, user, |stored| stored.matches(login));
+        let memory = &self.registry.memory;
+        let verdict = self.registry.users.verify(self.peer, user, |stored| stored.matches(login, memory));
         let login = self.counted(verdict, user).map_err(|cause| self.refuse(refusal::login(cause)))?;
         let name = login.user.as_ref().to_owned();
         Ok((self.clone().logged_in(login), name))
@@ -106,9 +107,12 @@ impl Client {
     /// Verifies a login by POP; when it is right, the address counts as logged in for as long as `window` says. May take
     /// long, as [`Client::log_in`].
     #[must_use]
-    pub fn log_in_by_pop(&self, login: &PopLogin, window: Duration) -> PopAnswer {
-        let verdict = self.registry.users.verify(self.peer, login.user(), |stored| stored.matches_pop(login));
+    pub fn log_in_by_pop(&self, login: &PopLogin, on: Option<TlsVersion>, window: Duration) -> PopAnswer {
+        let memory = &self.registry.memory;
+        let verdict = self.registry.users.verify(self.peer, login.user(), |stored| stored.matches_pop(login, memory));
         match self.counted(verdict, login.user()) {
+            // It may have come from anywhere: only now is it known whose rules hold.
+            Ok(login) if self.clone().logged_in(login.clone()).permit_tls(on).is_err() => PopAnswer::EncryptFirst,
             Ok(login) => {
                 self.registry.windows.open(self.peer, login, window);
                 PopAnswer::Right
@@ -447,11 +451,11 @@ mod tests {
         let identify = |peer: &str| devices.identify(peer.parse().unwrap());
         let pop = |password: &str| PopLogin::Password { user: "mfp1".into(), password: Secret::new(password.into()) };
         let window = Duration::from_secs(600);
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch"), window), PopAnswer::Wrong);
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch"), None, window), PopAnswer::Wrong);
         assert!(identify("172.16.0.1").device().is_none());
         let early = identify("172.16.0.1");
         assert!(early.after_pop().is_none());
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim"), window), PopAnswer::Right);
+        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim"), None, window), PopAnswer::Right);
         // Connected before the login, it is known after it.
         assert_eq!(early.after_pop().unwrap().user(), Some("mfp1"));
         assert_eq!(identify("172.16.0.1").user(), Some("mfp1"));
@@ -471,7 +475,7 @@ mod tests {
             timestamp: "<1896.697170952@dbc.mtview.ca.us>".into(),
             digest: "c4c9334bac560ecc979e58001b3e22fb".into(),
         };
-        assert_eq!(client.log_in_by_pop(&apop, Duration::from_secs(600)), PopAnswer::Right);
+        assert_eq!(client.log_in_by_pop(&apop, None, Duration::from_secs(600)), PopAnswer::Right);
     }
 
     #[test]

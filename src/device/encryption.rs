@@ -49,6 +49,10 @@ impl Client {
         };
         let allowed = self.oldest_tls().as_str();
         match self.device() {
+            Some(device) if device.encryption == DeviceEncryption::Required => {
+                let name = &device.name;
+                format!("it offers {offered} at best, and [[device]] \"{name}\" has encryption = \"required\", which takes tls1.2 or newer")
+            }
             Some(device) => {
                 let name = &device.name;
                 format!(

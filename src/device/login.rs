@@ -49,6 +49,7 @@ struct User {
 }
 
 /// A login that is right.
+#[derive(Clone)]
 pub(super) struct LoggedIn {
     pub(super) user: Arc<str>,
     pub(super) device: Arc<Device>,

@@ -1,6 +1,8 @@
 //! One password against one stored secret.
 
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
+use std::sync::{Mutex, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -31,23 +33,23 @@ impl PasswordSource {
         }
     }
 
-    pub(super) fn matches(&self, login: &Login) -> bool {
+    pub(super) fn matches(&self, login: &Login, memory: &Memory) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, Login::Password { password, .. }) => same(secret, password),
             (Self::Clear { secret, .. }, Login::CramMd5 { challenge, digest, .. }) => verify_cram_md5(challenge, digest, secret),
             (Self::Clear { secret, .. }, Login::DigestMd5(response)) => response.verify(secret),
-            (Self::Argon2(hash), Login::Password { password, .. }) => argon2(hash, password),
+            (Self::Argon2(hash), Login::Password { password, .. }) => memory.verify(hash, password),
             (Self::Argon2(_), Login::CramMd5 { .. } | Login::DigestMd5(_)) => false,
         }
     }
 }
 
 impl PasswordSource {
-    pub(super) fn matches_pop(&self, login: &PopLogin) -> bool {
+    pub(super) fn matches_pop(&self, login: &PopLogin, memory: &Memory) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, PopLogin::Password { password, .. }) => same(secret, password),
             (Self::Clear { secret, .. }, PopLogin::Apop { timestamp, digest, .. }) => PopLogin::apop_matches(timestamp, digest, secret),
-            (Self::Argon2(hash), PopLogin::Password { password, .. }) => argon2(hash, password),
+            (Self::Argon2(hash), PopLogin::Password { password, .. }) => memory.verify(hash, password),
             (Self::Argon2(_), PopLogin::Apop { .. }) => false,
         }
     }
@@ -60,8 +62,45 @@ fn same(stored: &Secret, given: &Secret) -> bool {
     stored.ct_eq(&given).into()
 }
 
-fn argon2(hash: &str, given: &Secret) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(given.expose().as_bytes(), &hash).is_ok())
+/// Pieces of memory that are kept: as many logins are verified at once.
+const PIECES: usize = 2;
+
+/// The memory that argon2 computes in (19 MiB as a rule), kept from one login to the next. Given back each time, the allocator would keep
+/// a piece for every thread that ever verified one: hundreds of MiB, which strangers could bring about.
+#[derive(Default)]
+pub(super) struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    /// Whether a password is the one of a hash in PHC form.
+    fn verify(&self, hash: &str, given: &Secret) -> bool {
+        let piece = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut blocks = piece.unwrap_or_default();
+        let same = fits(hash, given, &mut blocks).unwrap_or(false);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < PIECES {
+            kept.push(blocks);
+        }
+        same
+    }
+}
+
+/// None when the hash makes no sense.
+fn fits(hash: &str, given: &Secret, blocks: &mut Vec<Block>) -> Option<bool> {
+    let hash = PasswordHash::new(hash).ok()?;
+    let algorithm = Algorithm::try_from(hash.algorithm).ok()?;
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let params = Params::try_from(&hash).ok()?;
+    let (mut octets, stored) = ([0; 64], hash.hash?);
+    let salt = hash.salt?.decode_b64(&mut octets).ok()?;
+    if blocks.len() < params.block_count() {
+        // The old ones first, so that both are never there at once.
+        *blocks = Vec::new();
+        blocks.resize(params.block_count(), Block::default());
+    }
+    let mut output = vec![0; stored.len()];
+    let argon2 = Argon2::new(algorithm, version, params);
+    argon2.hash_password_into_with_memory(given.expose().as_bytes(), salt, &mut output, &mut *blocks).ok()?;
+    Some(stored.as_bytes().ct_eq(&output).into())
 }
 
 #[cfg(test)]
@@ -76,12 +115,16 @@ mod tests {
     const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$";
 
     fn hashed(password: &str) -> PasswordSource {
-        use argon2::{Params, PasswordHasher, password_hash::SaltString};
-        let salt = SaltString::from_b64("c2FsdHNhbHQ").unwrap();
-        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, Params::new(8, 1, 1, None).unwrap());
-        let hash = argon2.hash_password(password.as_bytes(), &salt).unwrap().to_string();
+        let hash = costly(password, 8);
         assert!(hash.starts_with(HASH));
         PasswordSource::Argon2(hash)
+    }
+
+    fn costly(password: &str, kibibytes: u32) -> String {
+        use argon2::{PasswordHasher, password_hash::SaltString};
+        let salt = SaltString::from_b64("c2FsdHNhbHQ").unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(kibibytes, 1, 1, None).unwrap());
+        argon2.hash_password(password.as_bytes(), &salt).unwrap().to_string()
     }
 
     fn plain(password: &str) -> Login {
@@ -91,11 +134,22 @@ mod tests {
     #[test]
     fn the_right_password_fits_and_a_wrong_one_does_not() {
         for stored in [clear("geheim"), hashed("geheim")] {
-            assert!(stored.matches(&plain("geheim")));
-            assert!(!stored.matches(&plain("Geheim")));
-            assert!(!stored.matches(&plain("geheim ")));
-            assert!(!stored.matches(&plain("")));
+            assert!(stored.matches(&plain("geheim"), &Memory::default()));
+            assert!(!stored.matches(&plain("Geheim"), &Memory::default()));
+            assert!(!stored.matches(&plain("geheim "), &Memory::default()));
+            assert!(!stored.matches(&plain(""), &Memory::default()));
         }
+    }
+
+    #[test]
+    fn the_memory_of_one_login_serves_the_next_whatever_its_hash_asks_for() {
+        let memory = Memory::default();
+        let (small, large) = (hashed("geheim"), PasswordSource::Argon2(costly("geheim", 64)));
+        for stored in [&small, &large, &small, &large] {
+            assert!(stored.matches(&plain("geheim"), &memory));
+            assert!(!stored.matches(&plain("falsch"), &memory));
+        }
+        assert_eq!(memory.0.lock().unwrap().len(), 1);
     }
 
     #[test]
@@ -105,16 +159,16 @@ mod tests {
             challenge: "<1896.697170952@postoffice.reston.mci.net>".into(),
             digest: digest.into(),
         };
-        assert!(clear("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890")));
-        assert!(!clear("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3891")));
-        assert!(!clear("tanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890")));
-        assert!(!hashed("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890")));
+        assert!(clear("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default()));
+        assert!(!clear("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3891"), &Memory::default()));
+        assert!(!clear("tanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default()));
+        assert!(!hashed("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default()));
     }
 
     #[test]
     fn a_hash_that_is_none_admits_nobody() {
-        assert!(!PasswordSource::Argon2("geheim".into()).matches(&plain("geheim")));
-        assert!(!PasswordSource::Argon2(String::new()).matches(&plain("")));
+        assert!(!PasswordSource::Argon2("geheim".into()).matches(&plain("geheim"), &Memory::default()));
+        assert!(!PasswordSource::Argon2(String::new()).matches(&plain(""), &Memory::default()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     device::{
         Client, DeviceAuth, DeviceEncryption, DeviceSettings, DeviceSighting, Sighting, SightingRecord, UserSettings,
         login::Users,
+        password::Memory,
         rate::MessageRate,
         sightings::{Restored, Sightings},
         window::Windows,
@@ -25,6 +26,8 @@ pub(super) struct Registry {
     pub(super) devices: Vec<Arc<Device>>,
     pub(super) users: Users,
     pub(super) windows: Windows,
+    /// For the passwords of which only a hash is known.
+    pub(super) memory: Memory,
     pub(super) stranger: Offer,
     pub(super) oldest_tls_of_strangers: TlsVersion,
     pub(super) sightings: Sightings,
@@ -84,6 +87,7 @@ impl Devices {
             devices,
             users,
             windows: Windows::new(),
+            memory: Memory::default(),
             stranger,
             oldest_tls_of_strangers,
             sightings: Sightings::default(),

@@ -183,7 +183,11 @@ impl Book {
             (whose.device == newcomer.device && peers >= limit) || too_many_of_all
         };
         let rivals = self.clients.iter().filter(|(whose, _)| is_rival(whose));
-        if let Some(oldest) = rivals.min_by_key(|(_, client)| client.note.last_seen).map(|(whose, _)| whose.clone()) {
+        // A stranger that was refused is what an administrator looks for; those that only knocked make room first.
+        let asked =
+            |whose: &Whose, seen: &Sighting| whose.device.is_none() && (seen.last_refusal.is_some() || seen.failed_handshake.is_some());
+        let worth = |(whose, client): &(&Whose, &Noted<Sighting>)| (asked(whose, &client.note), client.note.last_seen);
+        if let Some(oldest) = rivals.min_by_key(worth).map(|(whose, _)| whose.clone()) {
             self.forget(&oldest);
         }
     }
@@ -254,6 +258,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::device::HandshakeSighting;
 
     fn peer(n: u32) -> IpAddr {
         Ipv4Addr::from(n).into()
@@ -285,6 +290,18 @@ mod tests {
         let strangers = sightings.strangers();
         assert_eq!(strangers.len(), STRANGERS_LIMIT);
         assert_eq!((strangers[0].peer, strangers[1].peer), (peer(50), peer(99)));
+    }
+
+    #[test]
+    fn who_only_knocks_does_not_make_a_refused_stranger_forgotten() {
+        let sightings = Sightings::default();
+        let failed = HandshakeSighting { at: at(0), reason: "too old".to_owned(), needs: None };
+        sightings.note(None, peer(1), at(0), |seen| seen.failed_handshake = Some(failed));
+        for n in 2..200 {
+            sightings.note(None, peer(n), at(n), |_| {});
+        }
+        let strangers = sightings.strangers();
+        assert_eq!((strangers.len(), strangers.iter().any(|seen| seen.peer == peer(1))), (STRANGERS_LIMIT, true));
     }
 
     #[test]

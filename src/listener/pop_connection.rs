@@ -131,9 +131,10 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
         if self.client.permit_tls(self.tls.map(|agreed| agreed.version)).is_err() {
             return PopAnswer::EncryptFirst;
         }
+        let on = self.tls.map(|agreed| agreed.version);
         let permit = self.reception.login_permit(self.client).await;
         let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
-        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, window)).await;
+        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, on, window)).await;
         drop(permit);
         verified.unwrap_or_else(|broken| {
             self.reception.shared().metrics.receiving().session_panics.inc();
