@@ -21,9 +21,17 @@ pub fn check(input: &[u8]) {
     assert_eq!(sent, edited(&text, &edits, usize::MAX), "the cut matters");
     assert_clean(&sent);
     check_header(&text, &edits);
-    let again = edited(&sent, &edits, usize::MAX);
-    assert_eq!(again.escape_ascii().to_string(), sent.escape_ascii().to_string(), "a second time changes it again");
+    // A word that no line could hold has been broken: what it says has changed, and so may what is found wrong with it.
+    if longest_header_line(&text) <= LINE_LIMIT {
+        let again = edited(&sent, &edits, usize::MAX);
+        assert_eq!(again.escape_ascii().to_string(), sent.escape_ascii().to_string(), "a second time changes it again");
+    }
     check_body(&text, &sent);
+}
+
+fn longest_header_line(text: &[u8]) -> usize {
+    let header = text.get(..HeaderBlock::read(text).length()).unwrap_or_default();
+    header.split(|octet| *octet == b'\n').map(<[u8]>::len).max().unwrap_or(0)
 }
 
 /// As the spool has it.
