@@ -1,6 +1,7 @@
 //! `[[listener]]`, `[receiving]` and `[tls]`.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -64,12 +65,12 @@ pub(super) const TLS_KEYS: &[Key] = &[
         shown: Shown::As("\"/etc/postroom/legacy.pem\""),
         about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made at first start.",
     },
+    Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
     Key {
         name: "client_ca",
         shown: Shown::Off("\"/etc/postroom/devices-ca.pem\""),
         about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] certificates has names.",
     },
-    Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
 ];
 
 /// An office has some dozen devices; a connection costs some 100 KB.
@@ -129,6 +130,7 @@ pub(super) fn tls(table: &Table<'_>, data_dir: &Path, hostname: &str, devices: &
 /// Only devices that are known by one are asked for a certificate, and a name is worth what vouches for it.
 fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
     let ca = table.path("client_ca");
+    exists(table, "client_ca", ca.as_deref());
     let named = |device: &&Placed<DeviceSettings>| device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)));
     if !table.has("client_ca")
         && let Some(device) = devices.iter().find(named)
@@ -154,5 +156,18 @@ fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str) -> Opti
     if key_file.is_some() && !table.has(certificate) {
         table.error(certificate, "is missing; a private key needs its certificate");
     }
+    for (name, file) in [(certificate, &certificate_file), (key, &key_file)] {
+        exists(table, name, file.as_deref());
+    }
     certificate_file.zip(key_file)
+}
+
+/// What is there but may not be read by whoever checks may yet be read by the daemon.
+fn exists(table: &Table<'_>, name: &'static str, file: Option<&Path>) {
+    if let Some(file) = file
+        && let Err(error) = table.reader.files.read(file)
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        table.error(name, format!("{} is not there; write the path of a file (PEM)", file.display()));
+    }
 }

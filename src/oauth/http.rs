@@ -117,17 +117,16 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-    let exchange = async {
+    // Owns the sender: when it ends, so does the connection.
+    let exchange = async move {
         let answer = sender.send_request(in_origin_form(request)?).await.map_err(unreachable)?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(unreachable)?;
         Ok((parts, body.to_bytes()))
     };
-    // The connection is driven here and nowhere else: no task outlives the request.
-    let (parts, body) = tokio::select! {
-        answer = exchange => answer?,
-        ended = connection => return Err(unreachable(ended.err().map_or_else(|| "the connection was closed".to_owned(), |error| error.to_string()))),
-    };
+    // The connection is driven here and nowhere else: no task outlives the request. A server that closes behind its answer has answered.
+    let (answer, _ended) = tokio::join!(exchange, connection);
+    let (parts, body) = answer?;
     if parts.status.as_u16() == 429 || parts.status.is_server_error() {
         let seconds = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         return Err(HttpError::Busy { status: parts.status.as_u16(), retry_after: seconds.map(Duration::from_secs) });
