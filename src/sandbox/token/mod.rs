@@ -110,6 +110,7 @@ struct Minted {
 
 struct DeviceCode {
     code: String,
+    scope: String,
     polls: u32,
     polled: Timestamp,
     ends: Timestamp,
@@ -138,6 +139,15 @@ impl TokenBook {
         remember(&mut self.access, Minted { token, subject: Subject::Application, ends });
     }
 
+    /// What the token is to be for. RFC 8628 3.4: of a device code it was said when the code was asked for.
+    fn scope_of(&self, form: &Form) -> String {
+        let presented = form.field("device_code");
+        match self.devices.iter().find(|device| device.code == presented) {
+            Some(device) if form.field("scope").is_empty() => device.scope.clone(),
+            Some(_) | None => form.field("scope").to_owned(),
+        }
+    }
+
     pub(crate) fn token(&mut self, directory: &Directory<'_>, name: &str, form: &Form, now: Timestamp, random: [u8; 32]) -> Answer {
         if let Err(refusal) = directory.knows(name, form, now) {
             return refusal;
@@ -153,9 +163,10 @@ impl TokenBook {
                 now,
             )),
         };
-        match granted.and_then(|subject| resource(form.field("scope"), &subject, now).map(|resource| (subject, resource))) {
+        let scope = self.scope_of(form);
+        match granted.and_then(|subject| resource(&scope, &subject, now).map(|resource| (subject, resource))) {
             Err(refusal) => refusal,
-            Ok((subject, resource)) => self.mint(directory.application, subject, resource, form.field("scope"), now, random),
+            Ok((subject, resource)) => self.mint(directory.application, subject, resource, &scope, now, random),
         }
     }
 
@@ -234,7 +245,13 @@ impl TokenBook {
         let interval = directory.application.poll_interval;
         remember(
             &mut self.devices,
-            DeviceCode { code: code.clone(), polls: 0, polled: now.minus(interval), ends: now.plus(DEVICE_CODE_LIFETIME) },
+            DeviceCode {
+                code: code.clone(),
+                scope: form.field("scope").to_owned(),
+                polls: 0,
+                polled: now.minus(interval),
+                ends: now.plus(DEVICE_CODE_LIFETIME),
+            },
         );
         let message = format!(
             "To sign in, use a web browser to open the page https://microsoft.com/devicelogin and enter the code {user_code} to authenticate."
