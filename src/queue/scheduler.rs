@@ -58,6 +58,10 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<
         arrived.as_mut().enable();
         changed.as_mut().enable();
         let wake_at = tasks.start_what_can(&core);
+        if Instant::now() >= credentials_at {
+            core.watch_credentials(std::mem::replace(&mut look, Look::Again)).await;
+            credentials_at = Instant::now() + CREDENTIAL_SPACING;
+        }
         if Instant::now() >= gauges_at {
             publish(&core);
             gauges_at = Instant::now() + GAUGE_SPACING;
@@ -65,10 +69,6 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<
         if Instant::now() >= catch_up_at {
             core.on_disk(core.reporter.catch_up()).await;
             catch_up_at = Instant::now() + LONGEST_SLEEP;
-        }
-        if Instant::now() >= credentials_at {
-            core.watch_credentials(std::mem::replace(&mut look, Look::Again)).await;
-            credentials_at = Instant::now() + CREDENTIAL_SPACING;
         }
         tokio::select! {
             () = &mut stopped => break,
