@@ -105,9 +105,7 @@ fn what_is_wrong_is_told_as_the_directory_does() {
 fn a_device_code_is_polled_until_the_user_has_signed_in_and_then_refreshed() {
     let mut desk = Desk::new();
     let code = desk.device();
-    let form = format!(
-        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id={CLIENT}&device_code={code}"
-    );
+    let form = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id={CLIENT}&device_code={code}");
     assert_eq!(desk.ask(&form).body["error"], "authorization_pending");
     assert_eq!(desk.ask(&form).body["error"], "slow_down");
     desk.now = NOW.plus(Duration::from_secs(5));
