@@ -283,7 +283,7 @@ fn exchange_online_is_used_as_it_can_be() {
     warned(&account("limits = { recipients_per_day = \"none\" }"), "account[0].limits.recipients_per_day", "above what office365 allows");
     warned(&account("limits = { connections = 4 }"), "account[0].limits.connections", "above what office365 serves at once (3; Microsoft");
     let limit = |limit: &str, key: &str, says: &str| {
-        warned(&account(&format!("limits = {{ {limit} }}")), &format!("account[0].limits.{key}"), says)
+        warned(&account(&format!("limits = {{ {limit} }}")), &format!("account[0].limits.{key}"), says);
     };
     limit("messages_per_minute = 31", "messages_per_minute", "(30; Microsoft, \"Exchange Online limits\")");
     limit("recipients_per_message = 501", "recipients_per_message", "(500; Microsoft, \"Exchange Online limits\"), unless");
