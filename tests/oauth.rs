@@ -175,6 +175,11 @@ fn a_person_signs_in_once_and_each_restart_uses_the_newest_refresh_token() {
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     let mut relay = start(dir.path(), &sandbox, &directory.auth("by-person", "scope = \"mail offline_access\""));
+    process::run_anyhow(&mut relay.command(&["send", "--to", "ann@contoso.com", "--wait", "1ms"]));
+    wait::until("the account to say what is missing", wait::PATIENCE, || {
+        let text = process::run(&mut relay.command(&["status"]));
+        if text.contains("Sign in: postroom account login out.") { Ok(()) } else { Err(text) }
+    });
     sign_in(&relay);
     process::run(&mut relay.command(&["account", "enable", "out"]));
     send(&relay);
@@ -192,7 +197,7 @@ fn a_person_signs_in_once_and_each_restart_uses_the_newest_refresh_token() {
     send(&relay);
     let seen = json!({ "granted": { "device_code": 1, "refresh_token": 6 }, "refused": [], "turned_away": 0 });
     assert_eq!(directory.seen(), seen);
-    assert_eq!(sandbox.files().len(), 5);
+    assert_eq!(sandbox.files().len(), 6);
 }
 
 #[test]
@@ -259,6 +264,9 @@ fn mail_waits_for_an_authorization_server_that_is_down() {
     }
     assert_eq!(directory.seen()["turned_away"], 1, "three messages, one request");
     directory.turn("up");
+    let text = process::run(&mut relay.command(&["account", "check", "out"]));
+    assert!(text.contains("can log in") && text.contains("In the daemon it is still paused, and goes on in "), "{text}");
+    assert!(text.contains("To let it send at once: postroom account enable out"), "{text}");
     process::run(&mut relay.command(&["account", "enable", "out"]));
     relay.wait_until_empty(wait::PATIENCE);
     assert_eq!(sandbox.files().len(), 3);
@@ -289,6 +297,9 @@ fn a_check_of_an_account_names_the_step_that_fails_and_the_next_one_to_take() {
 
     let (well, said) = check(dir.path(), &sandbox.account_with(&by(&good), ""));
     assert!(well && said.contains("can log in") && said.contains("good    login"), "{said}");
+    assert!(said.contains("good    TLS and certificate: the certificate is for localhost, "), "{said}");
+    assert!(said.contains(", issued by CN=") && said.contains(", good until 4096-01-01"), "{said}");
+    assert!(!said.contains("In the daemon"), "there is none: {said}");
 
     // Entra wants PS256 and x5t#S256, and so does the sandbox.
     let by_certificate = format!("{client}, {scope}, client_certificate = \"{named}\", client_key = \"{}\"", key.display());

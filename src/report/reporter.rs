@@ -95,6 +95,7 @@ impl Reporter {
 
     /// An account changed its state: one alert for the change, not one for each message.
     pub async fn account_changed(&self, account: &AccountName, change: AccountChange, what_happened: &str, advice: &str) {
+        let advice = account.in_advice(advice);
         let (subject, text) = match change {
             AccountChange::Hiccup => {
                 warn!(%account, reason = what_happened, advice, "account paused");
@@ -116,6 +117,7 @@ impl Reporter {
 
     /// A secret, certificate or sign-in will end: an alert in time. The caller says when, and logs.
     pub async fn credential_ends(&self, account: &AccountName, what_ends: &str, advice: &str) {
+        let advice = account.in_advice(advice);
         let text = format!("Account \"{account}\": {what_ends}\nFrom then on it cannot send; its mail will wait.\n\n{advice}\n");
         self.alert(&format!("Account \"{account}\": {what_ends}"), text).await;
     }

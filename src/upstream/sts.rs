@@ -170,8 +170,8 @@ impl Policies {
         for address in addresses {
             let tried = async {
                 let tcp = TcpStream::connect((address, self.port)).await.map_err(|error| error.to_string())?;
-                let stream = tls.handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE).await.map_err(|fault| format!("{fault:?}"))?;
-                get(stream, &host).await
+                let secured = tls.handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE).await.map_err(|fault| format!("{fault:?}"))?;
+                get(secured.stream, &host).await
             };
             match tried.await {
                 Ok(text) => return Policy::parse(&text).ok_or_else(|| "the policy makes no sense".to_owned()),
