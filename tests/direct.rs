@@ -53,6 +53,7 @@ struct World {
     good: Heard,
     bare: Heard,
     folder: TempDir,
+    patience: Duration,
 }
 
 impl World {
@@ -72,12 +73,16 @@ impl World {
         let web = web_server(acceptor(&[&web_pem], &web_key), Arc::clone(&policy)).await;
         let spki = hex(digest::digest(&digest::SHA256, &odd_key.subject_public_key_info()).as_ref());
         let zones = Zones::start(&signed(port, &spki), &plain());
-        Self { zones, port, policy_port: web.port(), policy, odd, good, bare, folder }
+        Self { zones, port, policy_port: web.port(), policy, odd, good, bare, folder, patience: DnsSettings::default().patience }
     }
 
     fn upstream(&self, security: Security) -> Upstream {
-        let dns =
-            DnsSettings { servers: vec![self.zones.address], dnssec: Dnssec::Auto, trust_anchor: Some(self.zones.trust_anchor.clone()) };
+        let dns = DnsSettings {
+            servers: vec![self.zones.address],
+            dnssec: Dnssec::Auto,
+            trust_anchor: Some(self.zones.trust_anchor.clone()),
+            patience: self.patience,
+        };
         let destination = Destination {
             exchangers: Some(Exchangers { dns, policy_port: self.policy_port }),
             security,
@@ -180,6 +185,7 @@ async fn servers_are_found_by_dns_and_tried_by_preference() {
 #[tokio::test]
 async fn a_dns_server_that_does_not_answer_is_no_reason_to_return_mail() {
     let mut world = World::start().await;
+    world.patience = Duration::from_millis(100);
     // A port where nobody listens any more.
     world.zones.address = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let outcome = Outcome::Pause(Duration::from_secs(60));

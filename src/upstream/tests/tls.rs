@@ -124,7 +124,7 @@ fn a_certificate_that_ends_within_three_weeks_is_suspect() {
     };
     let facts = "the certificate is for fake.example.com, 192.0.2.7, issued by CN=rcgen self signed cert, good until 2027-03-01";
     let facts = Finding::Good(Step::Certificate, facts.to_owned());
-    assert_eq!(seen("2027-02-08"), [facts.clone()]);
+    assert_eq!(seen("2027-02-08"), std::slice::from_ref(&facts));
     let [first, Finding::Suspect(Step::Certificate, text)] = &seen("2027-02-09")[..] else { panic!("nobody is warned") };
     assert_eq!(first, &facts);
     assert!(text.contains("ends in 20 days"), "{text}");
