@@ -122,6 +122,17 @@ impl Reporter {
         self.alert(&format!("Account \"{account}\": {what_ends}"), text).await;
     }
 
+    /// What an account has sent is no longer known: an alert, since its mail waits though the account is well. The caller logs.
+    pub async fn budget_lost(&self, account: &AccountName, until: Timestamp) {
+        let text = format!(
+            "The index in the data folder was lost, and with it the count of what account \"{account}\" has sent. So that it does not exceed the \
+             server's limits, its budget of the day counts as used up: nothing goes by it before {until}. No mail is lost.\n\nIf you know that \
+             little was sent in the last 24 hours: postroom account forget-budget {account}\n\nLook at the disk of the data folder, too: an index \
+             does not vanish by itself.\n"
+        );
+        self.alert(&format!("Account \"{account}\" waits: what it has sent is not known any more"), text).await;
+    }
+
     /// Something that a person must look at, beside accounts and failed mail: a message in quarantine, a lost file.
     pub async fn attention(&self, id: MessageId, what_happened: &str, advice: &str) {
         error!(%id, reason = what_happened, advice, "message needs attention");
