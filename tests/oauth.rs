@@ -241,6 +241,16 @@ fn an_old_token_that_is_refused_is_replaced_and_nobody_is_alarmed() {
 }
 
 #[test]
+fn a_token_refused_in_googles_way_is_a_login_that_was_refused() {
+    let dir = scratch();
+    let sandbox = Sandbox::start_with(dir.path(), Limits::Out, &["--switch", "token_refusal=challenge", "--tarpit", "0s"]);
+    let file = secret(dir.path(), "token", "made-up");
+    let (well, said) = check(dir.path(), &sandbox.account_with(&format!("token_file = \"{}\"", file.display()), ""));
+    assert!(!well && said.contains("FAILED  login: 535 5.7.3"), "{said}");
+    assert_eq!(refused_logins(&sandbox), 1);
+}
+
+#[test]
 fn mail_waits_for_an_authorization_server_that_is_down() {
     let dir = scratch();
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
