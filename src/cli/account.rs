@@ -53,13 +53,19 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
             print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::RestoreDefaults { name, yes } => {
+            let client = Client::of_config(config)?;
+            let rows: Vec<SettingStatus> = client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
+            if rows.iter().all(|row| row.changed.is_none()) {
+                say(&format!("Nothing was changed: the batches of \"{name}\" are as the config file says"))?;
+                return Ok(ExitCode::SUCCESS);
+            }
             let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
             if !yes && confirm(&question)? == Answer::No {
                 return Ok(ExitCode::SUCCESS);
             }
             let request = RestoreRequest { by: person() };
             let path = format!("/api/v1/accounts/{}/restore-defaults", encoded(&name));
-            let rows: Vec<SettingStatus> = Client::of_config(config)?.post(&path, &request).await?;
+            let rows: Vec<SettingStatus> = client.post(&path, &request).await?;
             print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::ForgetBudget { name, yes } => {
