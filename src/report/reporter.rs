@@ -126,9 +126,9 @@ impl Reporter {
     pub async fn budget_lost(&self, account: &AccountName, until: Timestamp) {
         let text = format!(
             "The index in the data folder was lost, and with it the count of what account \"{account}\" has sent. So that it does not exceed the \
-             server's limits, its budget of the day counts as used up: nothing goes by it before {until}. No mail is lost.\n\nIf you know that \
-             little was sent in the last 24 hours: postroom account forget-budget {account}\n\nLook at the disk of the data folder, too: an index \
-             does not vanish by itself.\n"
+             server's limits, its budget of the day counts as used up: nothing goes by it before {until}. No mail is lost.\n\nWho knows that little \
+             was sent in the last 24 hours, may say so:\n\npostroom account forget-budget {account}\n\nLook at the disk of the data folder, too: \
+             an index does not vanish by itself.\n"
         );
         self.alert(&format!("Account \"{account}\" waits: what it has sent is not known any more"), text).await;
     }
