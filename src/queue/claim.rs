@@ -10,14 +10,16 @@ use crate::{
         Split,
         account::Condition,
         core::{Account, Core, Flight},
+        domains::Domains,
         fair::Line,
-        lane::{self, Way},
+        lane::{self, Heirs, Way},
         ledger::Moves,
         outcome::Attempt,
         outgoing, split,
         transport::Transport,
     },
     spool::{Change, Charge, Entry, RecipientState, SpoolError},
+    upstream::Lane,
 };
 
 /// A message taken for an attempt.
@@ -31,6 +33,14 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// Where it leads; what leads nowhere is the account's own affair.
+    pub(super) fn lane(&self) -> &Lane {
+        match &self.way {
+            Way::Lane(lane) => lane,
+            Way::Barred(_) | Way::TooLarge(_) => &Lane::Server,
+        }
+    }
+
     pub(super) fn indexes(&self) -> Vec<usize> {
         self.attempt.recipients.iter().map(|before| before.index).collect()
     }
@@ -43,6 +53,9 @@ struct Bounds {
     most: usize,
     split: Split,
 }
+
+/// So many messages of a line are put off, because their domain rests, or given to another account before the next line is looked at.
+const MOST_PASSED: usize = 64;
 
 /// So many messages of another account are looked at for one that this account may send.
 const SPILL_LOOKAHEAD: usize = 32;
@@ -83,17 +96,9 @@ impl<T: Transport> Core<T> {
         let bounds = Bounds { most: most.min(account.settings.limits.recipients_per_message.max(1)), split: desk.split };
         let mut flights = self.flights();
         for line in desk.turns.order(&lines) {
-            let Some(Next { mut entry, indexes, way }) = self.next_of(line, account, bounds, &flights)? else {
+            let Some(Next { mut entry, indexes, way }) = self.next_that_can_go(line, account, &desk.domains, bounds, &flights)? else {
                 continue;
             };
-            match &way {
-                Way::Lane(_) => {}
-                Way::Barred(_) | Way::TooLarge(_) => {
-                    if self.move_on(&mut entry, &indexes, account)? {
-                        continue;
-                    }
-                }
-            }
             if matches!(way, Way::TooLarge(_)) {
                 let attempt = Attempt::without(&entry, &line.1, self.clock.now());
                 desk.turns.took(line.clone());
@@ -119,9 +124,57 @@ impl<T: Transport> Core<T> {
         Ok(None)
     }
 
+    /// The next of a line, after what cannot go just now has been put off or given to another account.
+    fn next_that_can_go(
+        &self,
+        line: &Line,
+        account: &Account<T>,
+        domains: &Domains,
+        bounds: Bounds,
+        flights: &HashMap<MessageId, Flight>,
+    ) -> Result<Option<Next>, SpoolError> {
+        for _ in 0..MOST_PASSED {
+            let Some(mut next) = self.next_of(line, account, domains, bounds, flights)? else {
+                return Ok(None);
+            };
+            let now = self.clock.now();
+            let (heirs, rest) = match &next.way {
+                Way::Barred(_) | Way::TooLarge(_) => (Some(Heirs::Anybody), None),
+                Way::Lane(lane) => match domains.rests_until(lane, now) {
+                    Some(until) if !self.plan.is_up(next.entry.received, now) => {
+                        (domains.is_out(lane, now).then_some(Heirs::Servers), Some(until))
+                    }
+                    Some(_) | None => return Ok(Some(next)),
+                },
+            };
+            let moved = match heirs {
+                Some(heirs) => self.move_on(&mut next.entry, &next.indexes, account, heirs)?,
+                None => false,
+            };
+            match rest {
+                _ if moved => {}
+                Some(until) => self.put_off(next, until)?,
+                None => return Ok(Some(next)),
+            }
+        }
+        self.changed.notify_one();
+        Ok(None)
+    }
+
+    /// Their domain rests: they are looked at again then. No attempt.
+    fn put_off(&self, next: Next, until: Timestamp) -> Result<(), SpoolError> {
+        let Next { mut entry, indexes, .. } = next;
+        for index in indexes {
+            if let Some(recipient) = entry.recipients.get_mut(index) {
+                recipient.put_off(until);
+            }
+        }
+        self.spool.apply(Change { put: vec![entry], ..Change::default() })
+    }
+
     /// Gives what this account cannot carry to one that can, for good. False when there is none.
-    fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>) -> Result<bool, SpoolError> {
-        let Some((better, moved)) = self.better_way(entry, indexes, account) else {
+    fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>, heirs: Heirs) -> Result<bool, SpoolError> {
+        let Some((better, moved)) = self.better_way(entry, indexes, account, heirs) else {
             return Ok(false);
         };
         let name = (better.settings.name != entry.account).then(|| better.settings.name.clone());
@@ -147,7 +200,7 @@ impl<T: Transport> Core<T> {
             return Outlook::Now; // A stopped account's probe is due.
         }
         let flights = self.flights();
-        let due = lines.iter().filter_map(|line| self.due_in(line, account, &flights).ok().flatten()).min();
+        let due = lines.iter().filter_map(|line| self.due_in(line, account, &desk.domains, &flights).ok().flatten()).min();
         drop(flights);
         let Some(due) = due else {
             return Outlook::Idle;
@@ -190,12 +243,13 @@ impl<T: Transport> Core<T> {
         &self,
         line: &Line,
         account: &Account<T>,
+        domains: &Domains,
         bounds: Bounds,
         flights: &HashMap<MessageId, Flight>,
     ) -> Result<Option<Next>, SpoolError> {
         let now = self.clock.now();
         let entry = if self.is_spilled(line, account) {
-            self.first_to_carry(line, account, flights)?.map(|(_, entry)| entry)
+            self.first_to_carry(line, account, domains, flights)?.map(|(_, entry)| entry)
         } else {
             let first = self.first_free(line, flights)?.filter(|(due, _)| *due <= now);
             first.map(|(_, id)| self.spool.entry(id)).transpose()?.flatten()
@@ -214,12 +268,18 @@ impl<T: Transport> Core<T> {
     }
 
     /// When a line has something for the account.
-    fn due_in(&self, line: &Line, account: &Account<T>, flights: &HashMap<MessageId, Flight>) -> Result<Option<Timestamp>, SpoolError> {
+    fn due_in(
+        &self,
+        line: &Line,
+        account: &Account<T>,
+        domains: &Domains,
+        flights: &HashMap<MessageId, Flight>,
+    ) -> Result<Option<Timestamp>, SpoolError> {
         let first = self.first_free(line, flights)?.map(|(due, _)| due);
         if !self.is_spilled(line, account) || first.is_none_or(|due| due > self.clock.now()) {
             return Ok(first);
         }
-        Ok(self.first_to_carry(line, account, flights)?.map(|(due, _)| due))
+        Ok(self.first_to_carry(line, account, domains, flights)?.map(|(due, _)| due))
     }
 
     /// Another account's mail, which that one cannot send just now.
@@ -233,12 +293,14 @@ impl<T: Transport> Core<T> {
         &self,
         line: &Line,
         account: &Account<T>,
+        domains: &Domains,
         flights: &HashMap<MessageId, Flight>,
     ) -> Result<Option<(Timestamp, Entry)>, SpoolError> {
         let (device, name) = line;
         let now = self.clock.now();
         let goes = |entry: &Entry| {
-            outgoing::may_carry(&entry.sender, &account.settings) && matches!(way_of(entry, line, account, now), Some(Way::Lane(_)))
+            let open = |way| matches!(way, Way::Lane(lane) if domains.rests_until(&lane, now).is_none());
+            outgoing::may_carry(&entry.sender, &account.settings) && way_of(entry, line, account, now).is_some_and(open)
         };
         for (due, id) in self.spool.first_due(name, device, flights.len().saturating_add(SPILL_LOOKAHEAD))? {
             if due > now {

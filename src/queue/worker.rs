@@ -110,7 +110,7 @@ impl<T: Transport> Core<T> {
         match self.connect(account, lane).await {
             Ok(live) => Some(live),
             Err(trouble) => {
-                let news = self.desk(account).trouble(&trouble, self.clock.now());
+                let news = self.desk(account).trouble(lane, &trouble, self.clock.now());
                 self.tell(account, news).await;
                 None
             }
@@ -146,7 +146,7 @@ impl<T: Transport> Core<T> {
         self.make_room(account).await;
         let link = account.transport.connect(lane).await?;
         let live = account.opened(link, lane.clone());
-        let news = self.desk(account).condition.connected();
+        let news = self.desk(account).connected(lane);
         self.tell(account, news).await;
         Ok(live)
     }
