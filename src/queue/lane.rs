@@ -15,7 +15,7 @@ use crate::{
         outgoing,
         transport::Transport,
     },
-    spool::{Entry, RecipientState},
+    spool::{Change, Entry, RecipientState, SpoolError},
     upstream::{Concern, Counted, Dsn, Lane, Outcome, Report, Stage, Trouble, Verdict},
 };
 
@@ -105,13 +105,7 @@ pub(super) fn next<'a>(entry: &Entry, due: impl Iterator<Item = &'a RecipientSta
 
 impl<T: Transport> Core<T> {
     /// Who else may carry what goes nowhere here, and which of it.
-    pub(super) fn better_way(
-        &self,
-        entry: &Entry,
-        stuck: &[usize],
-        account: &Account<T>,
-        heirs: Heirs,
-    ) -> Option<(&Account<T>, Vec<usize>)> {
+    fn better_way(&self, entry: &Entry, stuck: &[usize], account: &Account<T>, heirs: Heirs) -> Option<(&Account<T>, Vec<usize>)> {
         let taken = |other: &AccountSettings| -> Vec<usize> {
             let goes = |index: &&usize| {
                 let recipient = entry.recipients.get(**index);
@@ -126,6 +120,22 @@ impl<T: Transport> Core<T> {
         let fits = |other: &&Arc<Account<T>>| heirs == Heirs::Anybody || other.settings.destination.exchangers.is_none();
         let others = account.settings.spill_to.iter().chain(feeders).filter_map(|name| self.account(name)).filter(fits);
         others.map(|other| (other.as_ref(), taken(&other.settings))).find(|(_, taken)| !taken.is_empty())
+    }
+
+    /// Gives what this account cannot carry to one that can, for good. False when there is none.
+    pub(super) fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>, heirs: Heirs) -> Result<bool, SpoolError> {
+        let Some((better, moved)) = self.better_way(entry, indexes, account, heirs) else {
+            return Ok(false);
+        };
+        let name = (better.settings.name != entry.account).then(|| better.settings.name.clone());
+        for index in moved {
+            if let Some(recipient) = entry.recipients.get_mut(index) {
+                recipient.account.clone_from(&name);
+            }
+        }
+        self.spool.apply(Change { put: vec![entry.clone()], ..Change::default() })?;
+        self.changed.notify_one();
+        Ok(true)
     }
 
     /// The connection for a claim: the one at hand if it leads there, else another. None when there is none: the claim is then settled, or

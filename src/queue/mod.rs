@@ -3,8 +3,9 @@
 //! The decisions are pure and take `now` as an argument; [`Queue`] runs them with tasks around.
 //!
 //! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `lane` (which way), `routing` (whose mail
-//!   by which account), `account` (can it send), `width` (over how many connections), `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
-//! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
+//!   by which account), `account` (can it send), `domains` (which of direct send's cannot be sent to), `width` (over how many connections),
+//!   `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
+//! - around them: `core` (what the tasks share), `offer` (what could go), `claim` (the promise to send, stored first), `worker` (sends),
 //!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` and `adjust` (what a person may do),
 //!   `foresight` (what the forecast is made from)
 //! - `credential`: when what an account logs in with ends
@@ -23,6 +24,7 @@ mod forecast;
 mod foresight;
 mod lane;
 mod ledger;
+mod offer;
 mod operator;
 mod outcome;
 mod outgoing;
