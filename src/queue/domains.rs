@@ -17,6 +17,9 @@ use crate::{
 /// Mail for a domain in trouble is looked at again after so long at the latest, so that a person's word takes effect soon.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
+/// While one worker looks whether a domain is well again, the others leave it alone: connecting in vain takes a minute for each of its servers.
+const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
+
 /// Domains in trouble, by name.
 #[derive(Default)]
 pub(super) struct Domains(BTreeMap<String, Domain>);
@@ -25,6 +28,8 @@ struct Domain {
     condition: Condition,
     /// What the trouble means for mail whose time is up.
     verdict: Verdict,
+    /// Somebody is trying it, until then at the latest.
+    probed_until: Timestamp,
 }
 
 impl Domains {
@@ -32,9 +37,22 @@ impl Domains {
     pub(super) fn trouble(&mut self, domain: &str, trouble: &Trouble, now: Timestamp) -> Option<News> {
         let reply = trouble.verdict.reply.clone().or_else(|| Some(in_the_form_of_a_reply(domain, &trouble.fault)));
         let verdict = Verdict { concern: Concern::Message, outcome: Outcome::Retry, reply, ..trouble.verdict.clone() };
-        let entry = self.0.entry(domain.to_owned()).or_insert_with(|| Domain { condition: Condition::ready(), verdict: verdict.clone() });
-        entry.verdict = verdict;
+        let entry = self.0.entry(domain.to_owned()).or_insert_with(|| Domain {
+            condition: Condition::ready(),
+            verdict: verdict.clone(),
+            probed_until: Timestamp::ZERO,
+        });
+        (entry.verdict, entry.probed_until) = (verdict, Timestamp::ZERO);
         entry.condition.trouble(trouble, now)
+    }
+
+    /// Somebody is about to connect there.
+    pub(super) fn probe(&mut self, lane: &Lane, now: Timestamp) {
+        if let Lane::Domain(domain) = lane
+            && let Some(domain) = self.0.get_mut(domain)
+        {
+            domain.probed_until = now.plus(PROBE_TIME);
+        }
     }
 
     /// One of its servers took a connection.
@@ -51,9 +69,10 @@ impl Domains {
         let Lane::Domain(domain) = lane else {
             return None;
         };
-        let condition = &mut self.0.get_mut(domain)?.condition;
-        let news = change(condition);
-        if condition.is_well() {
+        let found = self.0.get_mut(domain)?;
+        found.probed_until = Timestamp::ZERO;
+        let news = change(&mut found.condition);
+        if found.condition.is_well() {
             self.0.remove(domain);
         }
         news
@@ -68,9 +87,9 @@ impl Domains {
 
     /// When mail for it should be looked at again; none when it may be tried.
     pub(super) fn rests_until(&self, lane: &Lane, now: Timestamp) -> Option<Timestamp> {
-        let condition = &self.find(lane)?.condition;
+        let Domain { condition, probed_until, .. } = self.find(lane)?;
         if condition.may_connect(now) {
-            return None;
+            return (now < *probed_until).then_some(*probed_until);
         }
         let soon = now.plus(LOOK_AGAIN);
         Some(condition.next_at().map_or(soon, |at| at.min(soon)))
@@ -154,6 +173,23 @@ mod tests {
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(60)), None);
         assert_eq!(domains.connected(&lane("contoso.de")), None, "a short pause is told to nobody, and so is its end");
         assert_eq!(domains.state(&lane("contoso.de")), None);
+    }
+
+    #[test]
+    fn one_worker_tries_and_the_others_wait_for_what_it_finds() {
+        let mut domains = Domains::default();
+        let pause = Outcome::Pause(Duration::from_secs(60));
+        domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(0));
+        domains.lapse(at(60));
+        domains.probe(&lane("contoso.de"), at(60));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(61)), Some(at(180)));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(180)), None, "it may have died");
+        domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(100));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(101)), Some(at(220)), "the second pause is longer");
+        domains.lapse(at(220));
+        domains.probe(&lane("contoso.de"), at(220));
+        domains.connected(&lane("contoso.de"));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(221)), None);
     }
 
     #[test]

@@ -157,12 +157,16 @@ impl<T: Transport> Core<T> {
         }
         let now = self.clock.now();
         let (rests, verdict) = {
-            let desk = self.desk(account);
-            (desk.domains.rests_until(lane, now).is_some(), desk.domains.verdict(lane))
+            let mut desk = self.desk(account);
+            let rests = desk.domains.rests_until(lane, now).is_some();
+            if !rests {
+                desk.domains.probe(lane, now);
+            }
+            (rests, desk.domains.verdict(lane))
         };
-        // Only mail whose time is up is claimed for a domain that rests.
-        if let Some(verdict) = verdict.filter(|_| rests) {
-            self.conclude_unsent(account, claim, &verdict).await;
+        // Its time is up, or the trouble is so new that it was claimed just before.
+        if rests {
+            self.let_go(account, claim, verdict).await;
             return None;
         }
         let trouble = match self.connect(account, lane).await {
@@ -187,12 +191,17 @@ impl<T: Transport> Core<T> {
             let mut desk = self.desk(account);
             (desk.trouble(lane, trouble, now), desk.domains.verdict(lane))
         };
+        self.let_go(account, claim, verdict).await;
+        self.tell(account, news).await;
+    }
+
+    /// It is not for now: the next claim puts it off, or finds another way for it; when its time is up, it meets with the verdict.
+    async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
+        let now = self.clock.now();
         match verdict.filter(|_| self.plan.is_up(claim.entry.received, now)) {
             Some(verdict) => self.conclude_unsent(account, claim, &verdict).await,
-            // The next claim puts it off, or finds another way for it.
             None => self.give_back(account, claim, now),
         }
-        self.tell(account, news).await;
     }
 
     /// An account without a server of its own has nothing to log in to: when a stop has lasted, mail is the probe.

@@ -52,7 +52,8 @@ pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<
         None => core.probe_by_mail(&account),
     }
     while let Some(claim) = core.claim_or_rest(&account) {
-        if held.is_some() && starting.take().is_some() {
+        // What keeps us from one domain's servers need not keep us from another's.
+        if (held.is_some() || ahead.is_none()) && starting.take().is_some() {
             core.changed.notify_one();
         }
         let Some(lane) = core.lane_of(&account, &claim).await else {
