@@ -166,6 +166,21 @@ fn every_error_is_found_in_one_look_and_knows_its_line() {
 }
 
 #[test]
+fn what_only_the_whole_shows_is_found_in_the_same_look() {
+    let text = with("\"[::]:25\"", "\"[::]\"")
+        .replace("networks = [\"192.168.10.0/24\"]", "networks = [\"192.168.10.0/24\"]\nmax_message = \"40MB\"")
+        .replace("[report]", "spill_to = [\"lan\", \"nowhere\"]\n[[account]]\nname = \"lan\"\nroute = \"smarthost\"\n[report]");
+    let problems = parse(&text, &[]).map(|_| ()).unwrap_err();
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    // "lan" exists, though it lacks its host: that it is wrong is said once.
+    assert_eq!(keys, ["listener[0].address", "device[0].max_message", "account[0].spill_to", "account[1].host"], "{problems:#?}");
+    let lost = with("password_file = \"/etc/postroom/erp.pass\"\n", "").replace("networks = [\"192.168.10.0/24\"]\n", "");
+    let problems = parse(&lost, &[]).map(|_| ()).unwrap_err();
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["user[0].password_file"], "a device is not called unreachable because its user is wrong: {problems:#?}");
+}
+
+#[test]
 fn what_is_no_toml_is_refused_with_its_line() {
     let problems = parse("hostname = \"a.b\"\n[[listener]\n", &[]).map(|_| ()).unwrap_err();
     assert_eq!(problems.first().unwrap().place, Place::Line { file: "postroom.toml".into(), line: 2 });
@@ -266,7 +281,14 @@ fn exchange_online_is_used_as_it_can_be() {
     warned(&password, "account[0].auth.method", "end of December 2026");
     warned(&account("limits = { messages_per_minute = 60 }"), "account[0].limits.messages_per_minute", "above what office365 allows");
     warned(&account("limits = { recipients_per_day = \"none\" }"), "account[0].limits.recipients_per_day", "above what office365 allows");
-    warned(&account("limits = { connections = 4 }"), "account[0].limits.connections", "above what office365 serves at once (3)");
+    warned(&account("limits = { connections = 4 }"), "account[0].limits.connections", "above what office365 serves at once (3; Microsoft");
+    let limit = |limit: &str, key: &str, says: &str| {
+        warned(&account(&format!("limits = {{ {limit} }}")), &format!("account[0].limits.{key}"), says);
+    };
+    limit("messages_per_minute = 31", "messages_per_minute", "(30; Microsoft, \"Exchange Online limits\")");
+    limit("recipients_per_message = 501", "recipients_per_message", "(500; Microsoft, \"Exchange Online limits\"), unless");
+    limit("message_size = \"36MB\"", "message_size", "(35MB; Microsoft, \"Exchange Online limits\"), unless the mailbox's MaxSendSize");
+    limit("message_size = \"none\"", "message_size", "is above what office365 takes");
     let size = |text: &str| good(text).accounts.first().unwrap().limits.message_size;
     assert_eq!(size(GOOD), Some(ByteSize::from_mebibytes(35)));
     assert_eq!(size(&account("limits = { message_size = \"none\" }")), None);
@@ -286,6 +308,66 @@ fn an_account_may_be_for_senders_and_recipients() {
     let account = good(GOOD).accounts.remove(0);
     assert!(account.for_senders.is_empty() && account.for_recipients.is_empty(), "absent patterns are none, not all");
     refused(&with("preset =", "for_recipients = [\"contoso.com\"]\npreset ="), "account[0].for_recipients", "*@contoso.com");
+}
+
+#[test]
+fn a_login_that_the_service_does_not_offer_is_refused_with_those_it_does() {
+    let method = |method: &str, preset: &str| {
+        let password = format!("method = \"{method}\", password_file");
+        with("method = \"xoauth2\", token_file", &password).replace("\"office365\"", &format!("\"{preset}\""))
+    };
+    for word in ["cram-md5", "plain"] {
+        refused(&method(word, "office365"), "account[0].auth.method", &format!("\"{word}\" is not offered by office365"));
+        refused(&method(word, "hve"), "account[0].auth.method", "it offers \"login\", \"xoauth2\"");
+    }
+    refused(&method("cram-md5", "gmail"), "account[0].auth.method", "it offers \"login\", \"plain\", \"xoauth2\"");
+    assert_eq!(good(&method("plain", "gmail")).warnings, []);
+    assert_eq!(good(&method("login", "hve")).warnings, []);
+}
+
+/// The good config and a second account.
+fn second(keys: &str) -> String {
+    with("[report]", &format!("[[account]]\nname = \"second\"\n{keys}\n[report]"))
+}
+
+#[test]
+fn a_mailbox_in_two_accounts_has_its_limits_once() {
+    let same = |limits: &str| {
+        second(&format!(
+            "preset = \"office365\"\naddress = \"Scanner@contoso.com\"\nauth = {{ token_file = \"/run/postroom/token\" }}\n{limits}"
+        ))
+    };
+    refused(
+        &same(""),
+        "account[1].auth",
+        "and so does account[0]: the server counts the mailbox, and together they may use 60 messages a minute of its 30",
+    );
+    refused(&same("limits = { messages_per_minute = \"none\" }").replace("none", "1"), "account[1].auth", "31 messages a minute of its 30");
+    let shared =
+        |limits: &str| same(limits).replace("[[account]]\nname = \"second\"", &format!("{limits}\n[[account]]\nname = \"second\""));
+    assert_eq!(good(&shared("limits = { messages_per_minute = 15, recipients_per_day = 5000, connections = 1 }")).warnings, []);
+    refused(
+        &shared("limits = { messages_per_minute = 15, recipients_per_day = 5000, connections = 2 }"),
+        "account[1].auth",
+        "4 connections of its 3",
+    );
+    let other = same("").replace("Scanner@", "other@");
+    assert_eq!(good(&other).warnings, []);
+}
+
+#[test]
+fn a_pattern_that_an_earlier_account_takes_is_pointed_out() {
+    let two = |first: &str, later: &str| {
+        let keys = format!("route = \"smarthost\"\nhost = \"mx.contoso.lan\"\n{later}");
+        second(&keys).replacen("preset = ", &format!("{first}\npreset = "), 1)
+    };
+    let senders = |first: &str, later: &str| two(&format!("for_senders = [\"{first}\"]"), &format!("for_senders = [\"{later}\"]"));
+    warned(&senders("*@contoso.com", "*@Contoso.com"), "account[1].for_senders", "stands in account[0].for_senders; take one of them out");
+    warned(&senders("*@contoso.com", "erp@contoso.com"), "account[1].for_senders", "\"erp@contoso.com\" is never chosen here");
+    let recipients = two("for_recipients = [\"*\"]", "for_recipients = [\"*@contoso.com\"]");
+    warned(&recipients, "account[1].for_recipients", "\"*\" stands in account[0].for_recipients");
+    assert_eq!(good(&senders("erp@contoso.com", "*@contoso.com")).warnings, []);
+    assert_eq!(good(&two("for_senders = [\"*@contoso.com\"]", "for_recipients = [\"*@contoso.com\"]")).warnings, []);
 }
 
 #[test]
@@ -413,7 +495,11 @@ fn what_does_not_go_with_a_connector_is_refused_with_the_reason() {
     refused(&connector("").replace("contoso-com.mail.protection.outlook.com", "52.101.73.1"), "account[1].host", "is an address");
     warned(&connector("port = 587"), "account[1].port", "not where MX hosts take mail");
     warned(&connector("tls = \"none\""), "account[1].tls", "over the internet in clear");
-    warned(&connector("limits = { recipients_per_message = 500 }"), "account[1].limits.recipients_per_message", "in one transaction (200)");
+    warned(
+        &connector("limits = { recipients_per_message = 500 }"),
+        "account[1].limits.recipients_per_message",
+        "in one transaction (200; Microsoft, non-delivery report 4.5.3)",
+    );
 }
 
 #[test]
@@ -432,6 +518,9 @@ fn hosts_that_do_not_fit_their_route_are_refused() {
     refused(&host("contoso-com.mail.protection.outlook.com"), "account[0].host", "takes no login");
     refused(&host("contoso-com.a-v1.mx.microsoft"), "account[0].host", "takes no login");
     refused(&host("smtp-emea.outlook.com"), "account[0].host", "is gone");
+    let office = |host: &str| with("preset = \"office365\"", &format!("preset = \"office365\"\nhost = \"{host}\""));
+    warned(&office("pod51024.outlook.com"), "account[0].host", "write preset = \"office365\" (smtp.office365.com)");
+    assert_eq!(good(&host("smtp-mail.outlook.com")).warnings, [], "private mailboxes are served there");
     warned(&host("SMTP.office365.com"), "account[0].host", "is taken for preset = \"office365\"");
     assert_eq!(good(&host("smtp.office365.com")).accounts.first().unwrap().limits.messages_per_minute, Some(30));
     warned(
@@ -454,7 +543,11 @@ fn high_volume_email_stays_inside_and_sends_as_itself() {
     assert_eq!(config.accounts.first().unwrap().reach, Reach::Within(vec!["contoso.com".to_owned()]));
     refused(&hve("sender = { rewrite = \"never\" }"), "account[0].sender.rewrite", "takes scanner@contoso.com alone");
     refused(&hve("sender = { allowed = [\"*@contoso.com\"] }"), "account[0].sender.allowed", "takes no other sender");
-    warned(&hve("limits = { recipients_per_message = 100 }"), "account[0].limits.recipients_per_message", "in one transaction (50)");
+    warned(
+        &hve("limits = { recipients_per_message = 100 }"),
+        "account[0].limits.recipients_per_message",
+        "in one transaction (50; Microsoft, ",
+    );
     let outside = hve("").replace("it@contoso.com", "it@fabrikam.com");
     refused(&outside, "report.account", "outside its `domains`");
 }
@@ -468,6 +561,7 @@ fn an_azure_login_has_three_parts() {
     warned(&azure(""), "account[0].auth.user", "resource|application ID|tenant ID");
     refused(&azure("user = \"mail|1111\", "), "account[0].auth.user", "two \"|\"");
     assert_eq!(good(&azure("user = \"mail|1111|2222\", ")).warnings, []);
+    warned(&azure("user = \"contoso-mail\", "), "account[0].auth.user", "has not the three parts");
     assert_eq!(good(&azure("user = \"scanner@contoso.com\", ")).warnings, []);
 }
 

@@ -6,7 +6,7 @@ use super::{
     destination::{self, Known},
     device::patterns,
     footer, name,
-    preset::{CUSTOM, MISSPELT, MX, PRESETS, Preset},
+    preset::{CUSTOM, MISSPELT, MX, PRESETS, Preset, Service},
     reference::{Key, Shown},
     route::{self, Route},
     table::{Table, quoted},
@@ -235,23 +235,39 @@ fn limits(table: &Table<'_>, preset: &Preset) -> LimitSettings {
         if let Some(theirs) = theirs
             && ours.is_none_or(|ours| ours > theirs)
         {
-            let service = preset.name;
+            let (service, source) = (preset.name, preset.source);
             table.warning(
                 name,
-                format!("is above what {service} allows by default ({theirs}): what is more will be refused, and may block the mailbox"),
+                format!(
+                    "is above what {service} allows by default ({theirs}; {source}): what is more will be refused, and may block the mailbox"
+                ),
             );
         }
     };
     above("messages_per_minute", limits.messages_per_minute, known.messages_per_minute);
     above("recipients_per_day", limits.recipients_per_day, known.recipients_per_day);
-    if limits.recipients_per_message > known.recipients_per_message && preset.is_strict {
-        let (name, most) = (preset.name, known.recipients_per_message);
-        table.warning("recipients_per_message", format!("is above what {name} takes in one transaction ({most})"));
-    }
-    if preset.host.is_some() && limits.connections > known.connections {
-        table.warning("connections", format!("is above what {} serves at once ({})", preset.name, known.connections));
-    }
+    above_the_mailbox(table, preset, &limits);
     limits
+}
+
+/// What the service refuses unless its administrator has raised it, and of some not even then.
+fn above_the_mailbox(table: &Table<'_>, preset: &Preset, ours: &LimitSettings) {
+    let Preset { name, source, limits: known, .. } = preset;
+    if ours.recipients_per_message > known.recipients_per_message && (preset.is_strict || preset.service == Service::ExchangeOnline) {
+        let most = known.recipients_per_message;
+        let unless = if preset.is_strict { "" } else { ", unless the mailbox's RecipientLimits was raised, to 1000 at most" };
+        table.warning("recipients_per_message", format!("is above what {name} takes in one transaction ({most}; {source}){unless}"));
+    }
+    if preset.host.is_some() && ours.connections > known.connections {
+        table.warning("connections", format!("is above what {name} serves at once ({}; {source})", known.connections));
+    }
+    if let Some(most) = known.message_size.filter(|most| ours.message_size.is_none_or(|ours| ours > *most)) {
+        let unless = match preset.service {
+            Service::ExchangeOnline => ", unless the mailbox's MaxSendSize was raised, to 150MB at most",
+            Service::Microsoft | Service::Azure | Service::Other => "",
+        };
+        table.warning("message_size", format!("is above what {name} takes ({most}; {source}){unless}: what is larger is tried and fails"));
+    }
 }
 
 fn rate(table: &Table<'_>, name: &'static str, known: Option<u32>) -> Option<u32> {

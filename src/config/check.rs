@@ -4,7 +4,7 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use ipnet::IpNet;
 
-use super::{Placed, problem::Severity, table::Reader};
+use super::{Placed, problem::Severity, sharing, table::Reader};
 use crate::{
     admin::AdminSettings,
     device::{DeviceAuth, DeviceSettings, UserSettings},
@@ -25,22 +25,29 @@ pub(super) struct Parts<'a> {
 }
 
 pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
-    names(reader, parts);
+    names(reader);
     addresses(reader, parts);
     networks(reader, parts.devices);
     certificates(reader, parts.devices);
     references(reader, parts);
-    if reader.has_errors() {
-        // What follows would only repeat, in other words, that a part is missing.
-        return;
-    }
+    sharing::check(reader, parts.accounts);
+    // What is concluded from something that is wrong would only repeat in other words that it is wrong.
+    let users_are_good = reader.is_good("user");
     for device in parts.devices {
-        reachable(reader, device, parts.users);
-        mechanisms(reader, device, parts.users);
-        identity(reader, device, parts.accounts);
-        size(reader, device, parts.accounts);
+        let are_good = |names: &[&str]| names.iter().all(|name| reader.is_good(&format!("{}.{name}", device.key)));
+        if users_are_good && are_good(&["networks", "certificates", "auth", "mechanisms"]) {
+            reachable(reader, device, parts.users);
+            mechanisms(reader, device, parts.users);
+        }
+        let Some(account) = account_of(device, parts.accounts) else { continue };
+        if are_good(&["from"]) {
+            identity(reader, device, account);
+        }
+        if are_good(&["max_message"]) {
+            size(reader, device, account);
+        }
     }
-    for listener in parts.listeners {
+    for listener in parts.listeners.iter().filter(|_| users_are_good) {
         pop(reader, listener, parts.users);
     }
     carrier(reader, parts);
@@ -49,7 +56,7 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
 /// Notices have no sender, and not every way out takes such mail to everybody.
 fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
     let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == parts.report_account;
-    let account = if parts.report_account.is_some() { parts.accounts.iter().find(named) } else { parts.accounts.first() };
+    let account = if parts.report_account.is_some() { parts.accounts.iter().find(named) } else { default(parts.accounts) };
     let (Some(account), Some(administrator)) = (account, parts.administrator) else { return };
     let outside = |domains: &[String]| !domains.iter().any(|domain| domain == administrator.domain());
     let name = &account.value.name;
@@ -68,10 +75,14 @@ fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
     error(reader, "report", "account", text);
 }
 
-fn names(reader: &Reader<'_>, parts: &Parts<'_>) {
-    unique(reader, "name", parts.devices.iter().map(|d| (d.key.as_str(), d.value.name.as_str().to_owned())));
-    unique(reader, "name", parts.users.iter().map(|u| (u.key.as_str(), u.value.name.to_lowercase())));
-    unique(reader, "name", parts.accounts.iter().map(|a| (a.key.as_str(), a.value.name.as_str().to_owned())));
+/// Of every part, whatever else is wrong with it.
+fn names(reader: &Reader<'_>) {
+    for kind in ["device", "account"] {
+        let written = reader.names(kind);
+        unique(reader, "name", written.iter().map(|(key, name)| (key.as_str(), name.clone())));
+    }
+    let users = reader.names("user");
+    unique(reader, "name", users.iter().map(|(key, name)| (key.as_str(), name.to_lowercase())));
 }
 
 fn unique<'a>(reader: &Reader<'_>, under: &str, values: impl Iterator<Item = (&'a str, String)>) {
@@ -127,8 +138,9 @@ fn certificates(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
 }
 
 fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
-    let accounts: Vec<&str> = parts.accounts.iter().map(|a| a.value.name.as_str()).collect();
-    let devices: Vec<&str> = parts.devices.iter().map(|d| d.value.name.as_str()).collect();
+    let (accounts, devices) = (reader.names("account"), reader.names("device"));
+    let accounts: Vec<&str> = accounts.iter().map(|(_, name)| name.as_str()).collect();
+    let devices: Vec<&str> = devices.iter().map(|(_, name)| name.as_str()).collect();
     for device in parts.devices {
         if let Some(account) = &device.value.account {
             exists(reader, &device.key, "account", account.as_str(), &accounts);
@@ -206,11 +218,8 @@ fn pop(reader: &Reader<'_>, listener: &Placed<ListenerSettings>, users: &[Placed
 }
 
 /// A sender that the account may not use would be refused with "SendAsDenied", or rewritten.
-fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Placed<AccountSettings>]) {
+fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, account: &Placed<AccountSettings>) {
     let Some(address) = device.value.from.as_ref().and_then(|from| from.address.as_ref()) else {
-        return;
-    };
-    let Some(account) = account_of(device, accounts) else {
         return;
     };
     let sender = &account.value.sender;
@@ -225,11 +234,9 @@ fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Pl
 }
 
 /// What the account does not let through, the device should hear at once.
-fn size(reader: &Reader<'_>, device: &Placed<DeviceSettings>, accounts: &[Placed<AccountSettings>]) {
-    let account = account_of(device, accounts).map(|account| &account.value);
-    let limit = account.and_then(|account| Some((&account.name, account.limits.message_size?)));
-    if let Some((name, limit)) = limit.filter(|(_, limit)| device.value.max_message > *limit) {
-        let ours = device.value.max_message;
+fn size(reader: &Reader<'_>, device: &Placed<DeviceSettings>, account: &Placed<AccountSettings>) {
+    if let Some(limit) = account.value.limits.message_size.filter(|limit| device.value.max_message > *limit) {
+        let (name, ours) = (&account.value.name, device.value.max_message);
         let text =
             format!("is {ours}, but account \"{name}\" lets {limit} through (limits.message_size): what is larger is taken and then fails");
         reader.note(Severity::Warning, &format!("{}.max_message", device.key), text);
@@ -242,7 +249,12 @@ pub(super) fn account_of<'a>(
     accounts: &'a [Placed<AccountSettings>],
 ) -> Option<&'a Placed<AccountSettings>> {
     let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == device.value.account.as_ref();
-    if device.value.account.is_some() { accounts.iter().find(named) } else { accounts.first() }
+    if device.value.account.is_some() { accounts.iter().find(named) } else { default(accounts) }
+}
+
+/// The first of the file: not the second, when the first could not be read.
+fn default(accounts: &[Placed<AccountSettings>]) -> Option<&Placed<AccountSettings>> {
+    accounts.iter().find(|account| account.key == "account[0]")
 }
 
 fn error(reader: &Reader<'_>, key: &str, under: &str, text: String) {

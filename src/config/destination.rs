@@ -7,7 +7,7 @@ use super::{
     oauth,
     preset::{Encryption, Preset, Service},
     route::{self, Route},
-    table::Table,
+    table::{Table, quoted},
     user::warn_if_open_to_all,
 };
 use crate::{
@@ -179,14 +179,28 @@ struct Owner<'a> {
     data_dir: &'a Path,
 }
 
+const METHODS: [(&str, AuthMethod); 4] =
+    [("login", AuthMethod::Login), ("plain", AuthMethod::Plain), ("cram-md5", AuthMethod::CramMd5), ("xoauth2", AuthMethod::Xoauth2)];
+
+/// What a service is known not to offer ends every login there.
+fn check_method(table: &Table<'_>, preset: &Preset, method: AuthMethod) {
+    if preset.methods.is_empty() || preset.methods.contains(&method) {
+        return;
+    }
+    let named = |wanted: AuthMethod| METHODS.into_iter().filter(move |(_, method)| *method == wanted).map(|(word, _)| word);
+    let offered = quoted(preset.methods.iter().flat_map(|method| named(*method)));
+    let until = if preset.service == Service::ExchangeOnline { " (\"login\" until Microsoft switches passwords off)" } else { "" };
+    let text = format!("is not offered by {}, which would answer every login with a refusal; it offers {offered}{until}", preset.name);
+    table.error("method", format!("{} {text}", quoted(named(method))));
+}
+
 fn login(table: &Table<'_>, preset: &Preset, owner: &Owner<'_>) -> Option<Auth> {
     let password = table.path("password_file");
     let token = table.path("token_file");
-    let words =
-        [("login", AuthMethod::Login), ("plain", AuthMethod::Plain), ("cram-md5", AuthMethod::CramMd5), ("xoauth2", AuthMethod::Xoauth2)];
     let usual = if table.has("token_file") || oauth::is_meant(table) { AuthMethod::Xoauth2 } else { preset.password_method };
-    let method = table.choice("method", &words).unwrap_or(usual);
+    let method = table.choice("method", &METHODS).unwrap_or(usual);
     route::check_user(table, preset);
+    check_method(table, preset, method);
     let user = table.text("user").or_else(|| owner.address.map(|address| address.as_str().to_owned()));
     if table.has("password_file") && table.has("token_file") {
         table.error("token_file", "stands beside password_file; write one of them");

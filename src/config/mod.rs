@@ -4,7 +4,7 @@
 //! - `table`: reads one table, noting everything that is wrong with it
 //! - `general`, `listener`, `device`, `user`, `account` (with `route`, `destination`, `identity`, `oauth`, `footer` and `preset`), `dns`, `retry`, `report`,
 //!   `spool`, `admin`: one section each, its keys documented beside the code that reads them
-//! - `check`: what only the whole can show
+//! - `check`: what only the whole can show; `sharing`: what two accounts must not both have
 //! - [`reference()`]: the complete commented config, made of the keys' documentation
 //!
 //! All that is wrong is found in one look, and each [`Problem`] says where it stands and what to write instead.
@@ -27,6 +27,7 @@ mod reference;
 mod report;
 mod retry;
 mod route;
+mod sharing;
 mod source;
 mod spool;
 mod table;

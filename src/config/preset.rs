@@ -17,8 +17,12 @@ pub(super) struct Preset {
     pub(super) encryption: Encryption,
     /// How a password is presented.
     pub(super) password_method: AuthMethod,
+    /// What the service offers after `EHLO`; none is whatever the config says.
+    pub(super) methods: &'static [AuthMethod],
     /// What the service allows.
     pub(super) limits: LimitSettings,
+    /// Who says so.
+    pub(super) source: &'static str,
     /// Whether more recipients of one message than that are refused, whoever asks.
     pub(super) is_strict: bool,
     /// Whether it takes mail for the own organization alone, from the account's address alone.
@@ -63,6 +67,11 @@ const MAILBOX: LimitSettings = LimitSettings {
     message_size: Some(ByteSize::from_mebibytes(35)),
 };
 
+/// Exchange Online, seen 2025-11: `250-AUTH LOGIN XOAUTH2`; anything else is answered with 504 5.7.4.
+const LOGIN_OR_TOKEN: &[AuthMethod] = &[AuthMethod::Login, AuthMethod::Xoauth2];
+/// What needs no clear password at the server: the service keeps none.
+const NO_CHALLENGE: &[AuthMethod] = &[AuthMethod::Login, AuthMethod::Plain, AuthMethod::Xoauth2];
+
 const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
     Preset {
         name,
@@ -71,7 +80,9 @@ const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
         port_reason: NO_465,
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
+        methods: LOGIN_OR_TOKEN,
         limits: MAILBOX,
+        source: "Microsoft, \"Exchange Online limits\"",
         is_strict: false,
         is_internal: false,
         service: Service::ExchangeOnline,
@@ -86,6 +97,7 @@ pub(super) const CUSTOM: Preset = Preset {
     port_reason: "",
     encryption: Encryption::AsConfigured,
     password_method: AuthMethod::Plain,
+    methods: &[],
     // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
     limits: LimitSettings {
         messages_per_minute: None,
@@ -94,6 +106,7 @@ pub(super) const CUSTOM: Preset = Preset {
         connections: 10,
         message_size: None,
     },
+    source: "",
     is_strict: false,
     is_internal: false,
     service: Service::Other,
@@ -103,6 +116,7 @@ pub(super) const CUSTOM: Preset = Preset {
 pub(super) const MX: Preset = Preset {
     name: "an MX host",
     limits: LimitSettings { recipients_per_message: 200, ..CUSTOM.limits },
+    source: "Microsoft, non-delivery report 4.5.3",
     is_strict: true,
     service: Service::Microsoft,
     ..CUSTOM
@@ -124,6 +138,7 @@ pub(super) const PRESETS: &[Preset] = &[
         port_reason: "High Volume Email is served with STARTTLS on 587 only",
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
+        methods: LOGIN_OR_TOKEN,
         limits: LimitSettings {
             messages_per_minute: None,
             recipients_per_day: None,
@@ -131,6 +146,7 @@ pub(super) const PRESETS: &[Preset] = &[
             connections: 10,
             message_size: Some(ByteSize::from_mebibytes(10)),
         },
+        source: "Microsoft, \"High Volume Email for Microsoft 365\"",
         is_strict: true,
         is_internal: true,
         service: Service::Microsoft,
@@ -143,6 +159,7 @@ pub(super) const PRESETS: &[Preset] = &[
         port_reason: "Azure Communication Services are served with STARTTLS on 587 and 25 only",
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
+        methods: NO_CHALLENGE,
         limits: LimitSettings {
             messages_per_minute: Some(30),
             recipients_per_day: None,
@@ -150,6 +167,7 @@ pub(super) const PRESETS: &[Preset] = &[
             connections: 3,
             message_size: Some(ByteSize::from_mebibytes(10)),
         },
+        source: "Microsoft, \"Service limits for Azure Communication Services\"",
         is_strict: true,
         is_internal: false,
         service: Service::Azure,
@@ -162,6 +180,7 @@ pub(super) const PRESETS: &[Preset] = &[
         port_reason: "Gmail is served on 587, 465 and 25 only",
         encryption: Encryption::AsConfigured,
         password_method: AuthMethod::Plain,
+        methods: NO_CHALLENGE,
         limits: LimitSettings {
             messages_per_minute: None,
             recipients_per_day: Some(500),
@@ -169,6 +188,7 @@ pub(super) const PRESETS: &[Preset] = &[
             connections: 3,
             message_size: Some(ByteSize::from_mebibytes(25)),
         },
+        source: "Google, \"Gmail sending limits\"",
         is_strict: false,
         is_internal: false,
         service: Service::Other,

@@ -88,7 +88,8 @@ pub(super) fn check_host(table: &Table<'_>, route: Option<Route>, preset: &Prese
 
 /// Exchange Online's earlier names. True when it is one that no longer answers.
 fn retired(table: &Table<'_>, host: &str) -> bool {
-    let regional = host.starts_with("smtp-") && host.ends_with(".outlook.com");
+    // smtp-mail.outlook.com is alive: it serves private mailboxes.
+    let regional = host.starts_with("smtp-") && host.ends_with(".outlook.com") && host != "smtp-mail.outlook.com";
     if regional {
         table.error(
             "host",
@@ -99,10 +100,21 @@ fn retired(table: &Table<'_>, host: &str) -> bool {
             "host",
             format!("{host} is for senders without TLS 1.2, which this one has; write preset = \"office365\" and leave host out"),
         );
+    } else if is_pod(host) {
+        table.warning(
+            "host",
+            format!("{host} is one of Exchange Online's own machines, which come and go; write preset = \"office365\" (smtp.office365.com) and leave host out"),
+        );
     } else if host == "smtp-hve.office365.com" {
         table.warning("host", format!("Microsoft gives up {host}; write preset = \"hve\" and leave host out"));
     }
     regional
+}
+
+/// pod51024.outlook.com: mail programs used to be told the machine that held the mailbox.
+fn is_pod(host: &str) -> bool {
+    let number = host.strip_prefix("pod").and_then(|rest| rest.strip_suffix(".outlook.com"));
+    number.is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// The preset that a submission host belongs to, when none is written: a mailbox without limits would soon be blocked.
@@ -191,6 +203,9 @@ pub(super) fn check_user(auth: &Table<'_>, preset: &Preset) {
     let form = "<resource>|<application ID>|<tenant ID>, with two \"|\", or the name of an SMTP username of the resource";
     match auth.text("user") {
         None => auth.warning("user", "is missing, and the account's address is no login there as a rule; write resource|application ID|tenant ID, or the name of an SMTP username of the resource"),
+        Some(user) if !user.contains(['|', '@', '.']) => {
+            auth.warning("user", format!("\"{user}\" has not the three parts of a login there, and is good only as the name of an SMTP username of the resource; else write resource|application ID|tenant ID"));
+        }
         Some(user) if user.contains('|') && (user.matches('|').count() != 2 || user.split('|').any(str::is_empty)) => {
             auth.error("user", format!("\"{user}\" is no login there; write {form}"));
         }

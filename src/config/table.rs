@@ -3,14 +3,7 @@
 //! Every method notes its own problem and then yields nothing, so that one look at a file finds all that is wrong.
 //! The keys that a table may have are those that the reference documents: see [`Key`].
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeSet,
-    fmt::Display,
-    path::PathBuf,
-    str::FromStr,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use config::{Map, Value, ValueKind};
 
@@ -27,13 +20,12 @@ pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
     pub(super) files: &'a dyn Files,
     problems: RefCell<Vec<Problem>>,
-    errors: Cell<usize>,
     asked: RefCell<BTreeSet<(String, &'static str)>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source, files: &'a dyn Files) -> Self {
-        Self { source, files, problems: RefCell::default(), errors: Cell::new(0), asked: RefCell::default() }
+        Self { source, files, problems: RefCell::default(), asked: RefCell::default() }
     }
 
     /// The whole file.
@@ -43,9 +35,6 @@ impl<'a> Reader<'a> {
 
     /// Notes something under a key.
     pub(super) fn note(&self, severity: Severity, key: &str, text: impl Into<String>) {
-        if severity == Severity::Error {
-            self.errors.set(self.errors.get() + 1);
-        }
         let problem = Problem { severity, place: self.source.place(key), key: key.to_owned(), text: text.into() };
         self.problems.borrow_mut().push(problem);
     }
@@ -55,8 +44,25 @@ impl<'a> Reader<'a> {
         self.source.has(key)
     }
 
+    /// The names in the tables of a list, each with the path of its table: of those, too, that could not be read.
+    pub(super) fn names(&self, list: &str) -> Vec<(String, String)> {
+        let ValueKind::Table(root) = &self.source.root().kind else { return Vec::new() };
+        let Some(ValueKind::Array(tables)) = root.get(list).map(|value| &value.kind) else { return Vec::new() };
+        let name = |(index, table): (usize, &Value)| {
+            let ValueKind::Table(values) = &table.kind else { return None };
+            Some((format!("{list}[{index}]"), scalar(values.get("name")?)?))
+        };
+        tables.iter().enumerate().filter_map(name).collect()
+    }
+
     pub(super) fn has_errors(&self) -> bool {
-        self.errors.get() > 0
+        self.problems.borrow().iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Whether nothing under this key is wrong: `user`, `account[0]`.
+    pub(super) fn is_good(&self, key: &str) -> bool {
+        let is_under = |other: &str| other.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        !self.problems.borrow().iter().any(|problem| problem.severity == Severity::Error && is_under(&problem.key))
     }
 
     /// Everything noted, in the order of the file; then what concerns the environment and the file as a whole.

@@ -227,7 +227,7 @@ impl<T: Transport> Core<T> {
         let unreadable = |source| SpoolError::Io { what: "read message", path: entry.id.as_str().into(), source };
         let stored = Stored { spool: &self.spool, id: entry.id };
         let footing = match outgoing::footer(entry, settings) {
-            Some(footer) => Some(Footing::find(&footer, &stored).await.map_err(unreadable)?),
+            Some(footer) => Footing::find(&footer, &stored).await.map_err(unreadable)?.within(entry, settings),
             None => None,
         };
         let source = WithFooting { source: stored, footing };

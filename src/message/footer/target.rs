@@ -15,7 +15,9 @@ use crate::message::{
 };
 
 /// What begins the end of an HTML text. The footer goes before the last one.
-const CLOSE: &[u8] = b"</body";
+const BODY: &[u8] = b"</body";
+/// The same in a text that leaves `</body>` out (HTML 4 7.5.1 lets it).
+const PAGE: &[u8] = b"</html";
 /// What begins a text signed or encrypted in place (RFC 9580 6.2).
 const ARMOR: &[u8] = b"-----BEGIN PGP ";
 
@@ -52,13 +54,35 @@ pub(super) struct Target {
     length: u64,
 }
 
+/// A tag that is looked for in any letter case, and where it was seen last.
+#[derive(Default)]
+struct Tag {
+    matched: usize,
+    begins: u64,
+    last: Option<u64>,
+}
+
+impl Tag {
+    fn take(&mut self, tag: &[u8], octet: u8, offset: u64) {
+        if octet == b'<' {
+            (self.matched, self.begins) = (1, offset);
+        } else if self.matched > 0 && tag.get(self.matched) == Some(&octet.to_ascii_lowercase()) {
+            self.matched += 1;
+            if self.matched == tag.len() {
+                (self.last, self.matched) = (Some(self.begins), 0);
+            }
+        } else {
+            self.matched = 0;
+        }
+    }
+}
+
 /// What the decoded text has shown.
 #[derive(Default)]
 struct Seen {
     high: u64,
-    close: Option<u64>,
-    close_at: u64,
-    closing: usize,
+    body: Tag,
+    page: Tag,
     /// Octets of this line that are the armour's; none when the line is another.
     armor: Option<usize>,
     armored: bool,
@@ -140,7 +164,8 @@ impl Target {
             let start = format!("Content-Type: multipart/related; boundary=\"{boundary}\"; type=\"text/html\"\r\n");
             edits.push(Edit { range: self.header.clone(), with: With::Text(wrapped(&self.block, &start, &boundary, b"")) });
         }
-        let place = self.seen.close.unwrap_or(end);
+        let close = self.seen.body.last.or(self.seen.page.last);
+        let place = close.unwrap_or(end);
         match self.encoding {
             Encoding::Identity => edits.push(Edit { range: place..place, with: With::Text(fragment.into_bytes()) }),
             Encoding::QuotedPrintable => {
@@ -149,7 +174,7 @@ impl Target {
                 edits.push(Edit { range: place..place, with: With::Text(text.into_bytes()) });
             }
             Encoding::Base64 => {
-                let place = self.seen.close.map_or(FooterPlace::End, FooterPlace::At);
+                let place = close.map_or(FooterPlace::End, FooterPlace::At);
                 let (to, ending) = (Encoding::Base64, self.ending(Encoding::Base64));
                 let recoding = Recoding { from: Encoding::Base64, to, footer: fragment.into_bytes(), place, ending };
                 edits.push(Edit { range: self.header.end..end, with: With::Recoded(recoding) });
@@ -242,16 +267,8 @@ struct Wording {
 impl Seen {
     fn take(&mut self, octet: u8, offset: u64) {
         self.high += u64::from(octet >= 0x80);
-        if octet == b'<' {
-            (self.closing, self.close_at) = (1, offset);
-        } else if CLOSE.get(self.closing) == Some(&octet.to_ascii_lowercase()) && self.closing > 0 {
-            self.closing += 1;
-            if self.closing == CLOSE.len() {
-                (self.close, self.closing) = (Some(self.close_at), 0);
-            }
-        } else {
-            self.closing = 0;
-        }
+        self.body.take(BODY, octet, offset);
+        self.page.take(PAGE, octet, offset);
         self.armor = match self.armor {
             _ if octet == b'\n' => Some(0),
             Some(matched) if ARMOR.get(matched) == Some(&octet) => Some(matched + 1),

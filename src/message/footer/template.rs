@@ -99,13 +99,17 @@ impl FooterTemplate {
         let text = join(&self.text, facts, str::to_owned);
         let cid = format!("footer-{}@postroom", facts.tag);
         let shown = format!("<br><img src=\"cid:{cid}\" alt=\"\">");
-        let mut html = match &self.html {
-            Some(pieces) => join(pieces, facts, |value| if value == IMAGE { format!("cid:{cid}") } else { escaped(value) }),
-            None => escaped(text.trim_end()).replace('\n', "<br>\n"),
+        // A block of its own: whatever stands before it, even text without any markup, is not joined to it.
+        let (open, mut html, close) = match &self.html {
+            Some(pieces) => {
+                ("<div>", join(pieces, facts, |value| if value == IMAGE { format!("cid:{cid}") } else { escaped(value) }), "</div>")
+            }
+            None => ("<p>", escaped(text.trim_end()).replace('\n', "<br>\n"), "</p>"),
         };
         if self.image.is_some() && !html.contains(&cid) {
             html.push_str(&shown);
         }
+        let html = format!("{open}{}{close}", html.trim_end());
         let rich = if self.html.is_some() || self.image.is_some() { Rich::Yes } else { Rich::No };
         Footer { text: crlf(&text.replace(IMAGE, "")), html: ascii(&crlf(&html)), rich, image: self.image.clone(), tag: facts.tag.clone() }
     }
@@ -245,7 +249,7 @@ mod tests {
             FooterTemplate::new("Scan by {device}\non {date}\n", Some("<style>p {color:red}</style><p>{device}</p>"), None).unwrap();
         let footer = template.fill(&facts());
         assert_eq!(footer.text, "Scan by <Büro> 1\r\non 2027-05-01");
-        assert_eq!(footer.html, "<style>p {color:red}</style><p>&lt;B&#252;ro&gt; 1</p>");
+        assert_eq!(footer.html, "<div><style>p {color:red}</style><p>&lt;B&#252;ro&gt; 1</p></div>");
     }
 
     #[test]
@@ -258,8 +262,8 @@ mod tests {
     fn html_is_made_from_the_text_when_there_is_none_and_shows_the_image() {
         let image = FooterImage { content_type: "image/png", name: "logo.png".into(), octets: vec![1, 2, 3] };
         let footer = FooterTemplate::new("a & b\nc", None, Some(image.clone())).unwrap().fill(&facts());
-        assert_eq!(footer.html, "a &amp; b<br>\r\nc<br><img src=\"cid:footer-t1@postroom\" alt=\"\">");
+        assert_eq!(footer.html, "<p>a &amp; b<br>\r\nc<br><img src=\"cid:footer-t1@postroom\" alt=\"\"></p>");
         let footer = FooterTemplate::new("x{image}", Some("<img src=\"{image}\">"), Some(image)).unwrap().fill(&facts());
-        assert_eq!((footer.text.as_str(), footer.html.as_str()), ("x", "<img src=\"cid:footer-t1@postroom\">"));
+        assert_eq!((footer.text.as_str(), footer.html.as_str()), ("x", "<div><img src=\"cid:footer-t1@postroom\"></div>"));
     }
 }

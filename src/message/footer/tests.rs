@@ -65,7 +65,9 @@ fn check(text: &str, footed: usize) -> Vec<u8> {
     assert_eq!(marks.iter().sum::<usize>(), footed, "{marks:?} in\n{seen}");
     assert!(marks.iter().all(|count| *count <= 1), "{seen}");
     for old in texts(&before) {
-        let start = old.get(..old.to_lowercase().find("</body").unwrap_or(old.len())).unwrap().trim_end().to_owned();
+        let lower = old.to_lowercase();
+        let end = lower.find("</body").or(lower.find("</html")).unwrap_or(old.len());
+        let start = old.get(..end).unwrap().trim_end().to_owned();
         assert!(texts(&after).iter().any(|new| new.starts_with(&start)), "{old:?} is gone from\n{seen}");
     }
     assert_eq!(documents(&after), documents(&before), "{seen}");
@@ -110,13 +112,29 @@ fn html_gets_the_footer_before_the_end_of_its_body() {
         ("7bit", "<html><body><p>x</p></BODY></html>\r\n"),
         ("quoted-printable", "<html><body class=3D\"a\"><p>x</p></bo=\r\ndy></html>\r\n"),
         ("base64", "PGh0bWw+PGJvZHk+PHA+eDwvcD48L2JvZHk+PC9odG1sPg==\r\n"),
+        ("7bit", "<html><p>x</p></HTML>\r\n"),
         ("7bit", "<p>x\r\n"),
     ] {
         let head = format!("{HEAD}Content-Type: text/html; charset=us-ascii\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
         let whole = check(&format!("{head}{body}"), 1);
         let html = texts(&parse(&whole)).remove(0).to_lowercase();
-        assert!(html.find("gruß").unwrap() < html.find("</body").unwrap_or(html.len()), "{html}");
+        assert!(html.find("gruß").unwrap() < html.find("</body").or(html.find("</html")).unwrap_or(html.len()), "{html}");
     }
+}
+
+#[test]
+fn a_footer_made_from_the_text_is_not_glued_to_the_last_line() {
+    let template = FooterTemplate::new("Scanned by {device}", None, None).unwrap();
+    let footer = template.fill(&Facts { values: vec![("device", "mfp1".to_owned())], tag: "1".to_owned() });
+    for (body, expected) in [
+        ("<body>Toner low</body>\r\n", "<body>Toner low<p>Scanned by mfp1</p>\r\n</body>\r\n"),
+        ("Toner low", "Toner low<p>Scanned by mfp1</p>\r\n"),
+    ] {
+        let whole = weave(format!("{HEAD}Content-Type: text/html\r\n\r\n{body}").as_bytes(), &footer, 3);
+        assert!(whole.ends_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&whole));
+    }
+    let plain = weave(format!("{HEAD}\r\nToner low").as_bytes(), &footer, 3);
+    assert!(plain.ends_with(b"\r\n\r\nToner low\r\n\r\nScanned by mfp1\r\n"), "{}", String::from_utf8_lossy(&plain));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! A text with its account's footer, read in chunks.
 //!
 //! # Failure
-//! What the disk refuses is returned.
+//! What the disk refuses is returned. A footer that a message has no room for is logged and left out.
 
 use std::io;
+
+use tracing::info;
 
 use crate::{
     message::{
@@ -79,6 +81,16 @@ impl Footing {
             }
             size += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         }
+    }
+
+    /// None when the footer would make the message larger than the account lets through: it goes out without, rather than not at all.
+    pub(in crate::queue) fn within(self, entry: &Entry, account: &AccountSettings) -> Option<Self> {
+        let limit = account.limits.message_size.filter(|limit| self.size > limit.octets() && !self.plan.is_empty());
+        if let Some(limit) = limit {
+            info!(id = %entry.id, account = %account.name, size = self.size, %limit, "footer left out");
+            return None;
+        }
+        Some(self)
     }
 
     /// The message with its footer, from the start.

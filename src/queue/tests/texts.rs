@@ -5,7 +5,8 @@ use mail_parser::MessageParser;
 use super::house::{House, scanner};
 use crate::{
     device::FromIdentity,
-    model::{AccountName, DeviceName},
+    message::footer::FooterTemplate,
+    model::{AccountName, ByteSize, DeviceName},
     queue::{AccountSettings, SenderRewrite, SenderSettings, fixture::account},
 };
 
@@ -66,6 +67,23 @@ async fn lines_that_are_too_long_are_mended_on_the_way() {
         let message = MessageParser::new().parse(&sent).unwrap();
         assert_eq!(message.body_text(0).unwrap().trim_end(), paragraph.trim_end());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_footer_that_a_message_has_no_room_for_is_left_out() {
+    let text = format!(
+        "From: mfp1@contoso.com\r\nTo: a@contoso.com\r\nDate: Sun, 22 Nov 2026 20:32:48 +0000\r\nMessage-ID: <1@mfp1>\r\n\r\n{}",
+        "A page.\r\n".repeat(100)
+    );
+    let footed = |limit: usize| {
+        let mut settings = scanner();
+        settings.footer = FooterTemplate::new("Scanned by {device}", None, None).ok();
+        settings.limits.message_size = Some(ByteSize::from_octets(u64::try_from(limit).unwrap()));
+        sent(settings, HashMap::new(), &text)
+    };
+    let footer = "\r\nScanned by printers\r\n";
+    assert!(footed(text.len() + footer.len()).await.ends_with(footer), "just within the limit");
+    assert_eq!(footed(text.len() + footer.len() - 1).await, text, "one octet too many");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,86 @@
+//! What two accounts must not both have: a mailbox, whose limits the server counts once, and a pattern, which only the first gets to see.
+
+use super::{
+    Placed,
+    preset::{PRESETS, Preset},
+    problem::Severity,
+    table::Reader,
+};
+use crate::{device::Pattern, model::Address, queue::AccountSettings};
+
+pub(super) fn check(reader: &Reader<'_>, accounts: &[Placed<AccountSettings>]) {
+    for (index, account) in accounts.iter().enumerate() {
+        let before = accounts.get(..index).unwrap_or_default();
+        mailbox(reader, account, before);
+        pool(reader, "for_senders", account, before, |account| &account.for_senders);
+        pool(reader, "for_recipients", account, before, |account| &account.for_recipients);
+    }
+}
+
+/// Two accounts of one mailbox may share its limits, and not have each the whole.
+fn mailbox(reader: &Reader<'_>, account: &Placed<AccountSettings>, before: &[Placed<AccountSettings>]) {
+    let Some((preset, login)) = login(&account.value) else { return };
+    let same = |other: &&Placed<AccountSettings>| self::login(&other.value).is_some_and(|(_, other)| other == login);
+    let Some(first) = before.iter().find(same) else { return };
+    let all = || before.iter().filter(same).chain([account]).map(|account| &account.value.limits);
+    let sum = |of: fn(&AccountSettings) -> Option<u32>| {
+        let each = before.iter().filter(same).chain([account]).map(|account| of(&account.value).map(u64::from));
+        each.sum::<Option<u64>>()
+    };
+    let known = preset.limits;
+    let connections = u64::try_from(all().map(|limits| limits.connections).sum::<usize>()).ok();
+    let sums = [
+        ("messages a minute", sum(|account| account.limits.messages_per_minute), known.messages_per_minute.map(u64::from)),
+        ("recipients a day", sum(|account| account.limits.recipients_per_day), known.recipients_per_day.map(u64::from)),
+        ("connections", connections, u64::try_from(known.connections).ok()),
+    ];
+    let above = sums.into_iter().find_map(|(what, ours, theirs)| {
+        let theirs = theirs.filter(|theirs| ours.is_none_or(|ours| ours > *theirs))?;
+        Some((what, ours.map_or_else(|| "any number of".to_owned(), |ours| ours.to_string()), theirs))
+    });
+    if let Some((what, ours, theirs)) = above {
+        let text = format!(
+            "logs in as {login}, and so does {}: the server counts the mailbox, and together they may use {ours} {what} of its {theirs}; make them \
+             one account, or write `limits` that add up to what the mailbox has",
+            first.key
+        );
+        reader.note(Severity::Error, &format!("{}.auth", account.key), text);
+    }
+}
+
+/// Who logs in, at a service whose limits are known.
+fn login(account: &AccountSettings) -> Option<(&'static Preset, String)> {
+    let user = &account.destination.auth.as_ref()?.user;
+    let preset = PRESETS.iter().find(|preset| preset.host.is_some_and(|host| host.eq_ignore_ascii_case(&account.destination.host)))?;
+    let has_limits = preset.limits.messages_per_minute.is_some() || preset.limits.recipients_per_day.is_some();
+    has_limits.then(|| (preset, user.to_lowercase()))
+}
+
+fn pool(
+    reader: &Reader<'_>,
+    name: &str,
+    account: &Placed<AccountSettings>,
+    before: &[Placed<AccountSettings>],
+    patterns: fn(&AccountSettings) -> &Vec<Pattern>,
+) {
+    for pattern in patterns(&account.value) {
+        let taken = before.iter().find_map(|other| {
+            let found = patterns(&other.value).iter().find(|earlier| covers(earlier, pattern))?;
+            Some((&other.key, found))
+        });
+        if let Some((key, earlier)) = taken {
+            let text = format!(
+                "\"{}\" is never chosen here: the first account that fits is, and \"{}\" stands in {key}.{name}; take one of them out",
+                pattern.as_str(),
+                earlier.as_str()
+            );
+            reader.note(Severity::Warning, &format!("{}.{name}", account.key), text);
+        }
+    }
+}
+
+/// True when whatever fits the later pattern fits the earlier.
+fn covers(earlier: &Pattern, later: &Pattern) -> bool {
+    let is_one = |address: Address| !later.as_str().contains('*') && earlier.fits(&address);
+    earlier == later || earlier.as_str() == "*" || later.as_str().parse::<Address>().is_ok_and(is_one)
+}
