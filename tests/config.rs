@@ -1,7 +1,7 @@
 //! What the config takes, what it refuses, and what it says then.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
 
-use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, io, net::SocketAddr, path::Path, sync::OnceLock, time::Duration};
 
 use postroom::{
     config::{Config, ConfigError, Files, Place, Problem, SecretFile, Severity, reference},
@@ -34,7 +34,17 @@ auth = { method = "xoauth2", token_file = "/run/postroom/token" }
 administrator = "it@contoso.com"
 "#;
 
-/// A disk that has every file, all with this content and these permissions.
+/// A certificate of its own making, and its key.
+fn pair() -> &'static (String, String) {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let made = rcgen::generate_simple_self_signed(["relay.contoso.lan".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    })
+}
+
+/// A disk that has every file: certificates and keys that belong together where the name says so, else all with this content; all with
+/// these permissions.
 struct Disk {
     content: &'static str,
     mode: u32,
@@ -45,7 +55,12 @@ impl Files for Disk {
         if path.ends_with("absent") {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(SecretFile { text: Secret::new(self.content.to_owned()), mode: self.mode })
+        let text = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("pem") => &pair().0,
+            Some("key") => &pair().1,
+            Some(_) | None => self.content,
+        };
+        Ok(SecretFile { text: Secret::new(text.to_owned()), mode: self.mode })
     }
 
     fn octets(&self, path: &Path, _most: u64) -> io::Result<Vec<u8>> {
@@ -117,6 +132,49 @@ fn a_good_config_loads_without_a_word() {
     assert_eq!(config.retry.spacing.first(), Some(&Duration::from_secs(1800)));
     assert_eq!(config.report.from, Some("scanner@contoso.com".parse::<Address>().unwrap()));
     assert_eq!(config.admin.address, "127.0.0.1:8025".parse::<SocketAddr>().unwrap());
+}
+
+#[test]
+fn what_a_device_is_shown_is_read_before_a_device_sees_it() {
+    let tls = |lines: &str| format!("{GOOD}[tls]\n{lines}\n");
+    assert_eq!(good(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/etc/postroom/tls.key\"")).warnings, []);
+    refused(&tls("certificate = \"/geheim\"\nkey = \"/etc/postroom/tls.key\""), "tls.certificate", "/geheim holds no certificate");
+    refused(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/geheim\""), "tls.key", "/geheim holds no private key");
+    refused(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/absent\""), "tls.key", "/absent is not there");
+    refused(&tls("legacy_certificate = \"/geheim\"\nlegacy_key = \"/etc/postroom/tls.key\""), "tls.legacy_certificate", "no certificate");
+    let swapped = tls("certificate = \"/etc/postroom/tls.key\"\nkey = \"/etc/postroom/tls.pem\"");
+    let problems = parse(&swapped, &[]).map(|_| ()).unwrap_err();
+    assert_eq!(problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), ["tls.certificate", "tls.key"]);
+    let vouched = format!("{}[tls]\nclient_ca = \"/geheim\"\n", with("networks =", "certificates = [\"mfp7.contoso.lan\"]\nnetworks ="));
+    refused(&vouched, "tls.client_ca", "/geheim holds no certificate");
+}
+
+#[test]
+fn networks_are_written_as_they_are_compared() {
+    let networks = |network: &str| with("\"192.168.10.0/24\"", &format!("\"{network}\""));
+    warned(&networks("192.168.1.7/24"), "device[0].networks", "taken as the network 192.168.1.0/24; write that, or \"192.168.1.7\"");
+    warned(&networks("2001:db8::7/64"), "device[0].networks", "taken as the network 2001:db8::/64");
+    refused(&networks("::ffff:10.0.0.0/104"), "device[0].networks", "write \"10.0.0.0/8\"");
+    refused(&networks("::ffff:10.0.0.7"), "device[0].networks", "write \"10.0.0.7/32\"");
+    for fine in ["192.168.1.7", "10.0.0.0/8", "2001:db8::/64", "fe80::1"] {
+        assert_eq!(good(&networks(fine)).warnings, [], "{fine}");
+    }
+}
+
+#[test]
+fn a_word_that_is_nearly_right_is_answered_with_the_right_one() {
+    let device = |line: &str| with("networks =", &format!("{line}\nnetworks ="));
+    refused(&device("hide_extensions = [\"PIPELINE\"]"), "device[0].hide_extensions", "do you mean \"PIPELINING\"?");
+    refused(&device("hide_extensions = [\"CHUNKING\"]"), "device[0].hide_extensions", "is none of \"SIZE\"");
+    assert_eq!(good(&device("hide_extensions = [\"pipelining\", \"AUTH=\"]")).devices[0].hide_extensions, ["PIPELINING", "AUTH="]);
+    refused(&device("mechanisms = [\"crammd5\"]"), "device[0].mechanisms", "do you mean \"cram-md5\"?");
+    refused(&device("auth = \"require\""), "device[0].auth", "do you mean \"required\"?");
+    refused(&device("mechanisms = []"), "device[0].mechanisms", "nobody could log in");
+}
+
+#[test]
+fn a_device_that_is_known_by_its_users_alone_lets_them_log_in() {
+    refused(&with("networks = [\"192.168.10.0/24\"]", "auth = \"none\""), "device[0].auth", "known by its users alone");
 }
 
 #[test]
@@ -256,7 +314,7 @@ fn a_client_is_one_device() {
     warned(&with("192.168.10.0/24", "0.0.0.0/0"), "device[0].networks", "open relay");
     warned(&with("192.168.10.0/24", "::/0"), "device[0].networks", "open relay");
     warned(
-        &with("networks = [\"192.168.10.0/24\"]\n", "networks = [\"192.168.10.0/24\", \"192.168.10.9/24\"]\n"),
+        &with("networks = [\"192.168.10.0/24\"]\n", "networks = [\"192.168.10.0/24\", \"192.168.10.0/24\"]\n"),
         "device[0].networks",
         "twice",
     );

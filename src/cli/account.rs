@@ -165,6 +165,12 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
         if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &account.state {
             text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
         }
+        for domain in &account.domains {
+            if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &domain.state {
+                let (name, how) = (&domain.domain, state(&domain.state, now));
+                text.push_str(&format!("\n{}: mail for {name} waits ({how}), the rest goes on: {reason}\n  {advice}\n", account.name));
+            }
+        }
         if account.connections_allowed < account.connections_limit {
             let (now, all) = (account.connections_allowed, account.connections_limit);
             text.push_str(&format!("\n{}: uses {now} of its {all} connections for a while: {FEWER}\n", account.name));

@@ -1,21 +1,21 @@
 //! `[[account]]`: one way out. Where it leads is in `destination.rs`.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use super::{
+    Here,
     destination::{self, Known},
     device::patterns,
     footer, name,
     preset::{CUSTOM, MISSPELT, MX, PRESETS, Preset, Service},
     reference::{Key, Shown},
     route::{self, Route},
-    table::{Table, quoted},
+    table::{Table, none_of},
 };
 use crate::{
     device::Pattern,
-    model::{AccountName, Address, ByteSize, Timestamp},
+    model::{AccountName, Address, ByteSize},
     queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
-    upstream::DnsSettings,
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -174,16 +174,6 @@ const BATCH: u32 = 30;
 const MOST_RECIPIENTS: usize = 100_000;
 const MOST_CONNECTIONS: usize = 1000;
 
-/// What an account has to know of the machine it is on.
-pub(super) struct Here<'a> {
-    pub(super) hostname: &'a str,
-    pub(super) data_dir: &'a Path,
-    /// `[dns]`.
-    pub(super) dns: &'a DnsSettings,
-    /// For what ends at a time.
-    pub(super) now: Timestamp,
-}
-
 pub(super) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<AccountSettings> {
     let name = name(table, "name").map(AccountName::from);
     let preset = route::infer(table, preset(table));
@@ -217,7 +207,7 @@ fn preset(table: &Table<'_>) -> &'static Preset {
         return &CUSTOM;
     };
     PRESETS.iter().find(|preset| preset.name == text).unwrap_or_else(|| {
-        table.error("preset", format!("\"{text}\" is none of {}", quoted(PRESETS.iter().map(|preset| preset.name))));
+        table.error("preset", none_of(&text, PRESETS.iter().map(|preset| preset.name)));
         &MISSPELT
     })
 }

@@ -179,6 +179,11 @@ fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Plac
     if device.value.networks.is_empty() && !has_user && !has_certificate {
         let text = format!("nobody can be \"{name}\": it has no networks and no certificates, and no [[user]] names it");
         reader.note(Severity::Warning, &device.key, text);
+    } else if device.value.auth == DeviceAuth::None && device.value.networks.is_empty() && !has_certificate {
+        let text = format!(
+            "is \"none\", but \"{name}\" is known by its users alone, who could not log in; write \"required\", or give it networks"
+        );
+        error(reader, &device.key, "auth", text);
     } else if device.value.auth == DeviceAuth::Required && !has_user && !has_certificate {
         reader.note(
             Severity::Warning,

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    account::{AUTH_KEYS, Here},
+    Here,
+    account::AUTH_KEYS,
     oauth,
     preset::{Encryption, Preset, Service},
     route::{self, Route},

@@ -1,16 +1,18 @@
 //! `[[device]]`.
 
-use ipnet::IpNet;
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     name,
     reference::{Key, Shown},
-    table::{Table, quoted},
+    table::{Table, none_of},
 };
 use crate::{
     device::{CertificatePattern, DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, Pattern},
     model::{AccountName, Address, ByteSize, DeviceName, TlsVersion},
-    smtp::{EndOfData, Mechanism},
+    smtp::{EXTENSIONS, EndOfData, Mechanism},
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -66,7 +68,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "hide_extensions",
         shown: Shown::As("[]"),
-        about: "EHLO keywords that confuse this device: \"SIZE\", \"PIPELINING\", \"8BITMIME\", \"STARTTLS\", \"AUTH\", …",
+        about: "What of the answer to EHLO confuses this device: \"SIZE\", \"PIPELINING\", \"8BITMIME\", \"SMTPUTF8\", \"ENHANCEDSTATUSCODES\", \"DSN\", \"STARTTLS\", \"AUTH\", or \"AUTH=\", its old form alone.",
     },
     Key {
         name: "end_of_data",
@@ -104,7 +106,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
     if name.as_deref() == Some(OURS) {
         table.error("name", format!("\"{OURS}\" is the name under which our own mail goes; write another"));
     }
-    let networks = table.list("networks", network);
+    let networks = table.list("networks", |text| network(table, text));
     let certificates = table.list("certificates", str::parse::<CertificatePattern>);
     let auth_words = [("none", DeviceAuth::None), ("optional", DeviceAuth::Optional), ("required", DeviceAuth::Required)];
     let by_network = networks.as_ref().is_some_and(|networks| !networks.is_empty());
@@ -123,7 +125,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
         max_message: max_message(table),
         max_recipients: table.number("max_recipients", 1, 10_000).unwrap_or(MAX_RECIPIENTS),
         connections: table.number("connections", 1, 10_000).unwrap_or(CONNECTIONS),
-        mechanisms: table.list("mechanisms", mechanism).unwrap_or_else(|| MECHANISMS.iter().map(|(_, mechanism)| *mechanism).collect()),
+        mechanisms: mechanisms(table),
         hide_extensions: table.list("hide_extensions", extension).unwrap_or_default(),
         end_of_data: end_of_data(table),
         account: table.text("account").map(AccountName::from),
@@ -141,22 +143,48 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
     Some(DeviceSettings { name: DeviceName::from(name?), ..device })
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
-    let net = text.parse::<IpNet>().or_else(|_no_net| text.parse::<std::net::IpAddr>().map(IpNet::from));
-    net.map(|net| net.trunc())
-        .map_err(|_neither| format!("\"{text}\" is no network; write for example \"192.168.10.0/24\" or \"192.168.10.7\""))
+fn network(table: &Table<'_>, text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().or_else(|_no_net| text.parse::<IpAddr>().map(IpNet::from));
+    let net = net.map_err(|_neither| format!("\"{text}\" is no network; write for example \"192.168.10.0/24\" or \"192.168.10.7\""))?;
+    if let Some(plain) = unmapped(net) {
+        return Err(format!("\"{text}\" would fit nobody: addresses of IPv4 are compared in their own form; write \"{plain}\""));
+    }
+    if net.addr() != net.network() {
+        let (whole, one) = (net.trunc(), net.addr());
+        table.warning("networks", format!("\"{text}\" is taken as the network {whole}; write that, or \"{one}\" for this address alone"));
+    }
+    Ok(net.trunc())
+}
+
+/// What is meant by a network of IPv4 in IPv6's clothes (RFC 4291 2.5.5.2), `::ffff:10.0.0.0/104`.
+fn unmapped(net: IpNet) -> Option<IpNet> {
+    let IpNet::V6(net) = net else {
+        return None;
+    };
+    let (address, length) = (net.addr().to_ipv4_mapped()?, net.prefix_len().checked_sub(96)?);
+    Ipv4Net::new(address, length).ok().map(|plain| IpNet::V4(plain.trunc()))
 }
 
 fn mechanism(text: &str) -> Result<Mechanism, String> {
     let lower = text.to_ascii_lowercase();
     let found = MECHANISMS.iter().find(|(word, _)| *word == lower).map(|(_, mechanism)| *mechanism);
-    found.ok_or_else(|| format!("\"{text}\" is none of {}", quoted(MECHANISMS.iter().map(|(word, _)| *word))))
+    found.ok_or_else(|| none_of(text, MECHANISMS.iter().map(|(word, _)| *word)))
+}
+
+fn mechanisms(table: &Table<'_>) -> Vec<Mechanism> {
+    let Some(named) = table.list("mechanisms", mechanism) else {
+        return MECHANISMS.iter().map(|(_, mechanism)| *mechanism).collect();
+    };
+    if named.is_empty() {
+        table
+            .error("mechanisms", "is empty: nobody could log in; leave it out for all of them, or write auth = \"none\" to offer no login");
+    }
+    named
 }
 
 fn extension(text: &str) -> Result<String, String> {
-    // RFC 5321 4.1.1.1: an EHLO keyword is letters, digits and hyphens.
-    let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if good { Ok(text.to_ascii_uppercase()) } else { Err(format!("\"{text}\" is no EHLO keyword; write for example \"PIPELINING\"")) }
+    let upper = text.to_ascii_uppercase();
+    if EXTENSIONS.contains(&upper.as_str()) { Ok(upper) } else { Err(none_of(text, EXTENSIONS.into_iter())) }
 }
 
 /// Address patterns; absent ones allow everything.

@@ -66,11 +66,17 @@ fn check_chain(table: &Table<'_>, chain: &Chain, domains: &[String], now: Timest
             ),
         );
     }
+    warn_of_dates(table, "certificate", chain, now);
+}
+
+/// It has ended, ends soon, or has not begun.
+pub(super) fn warn_of_dates(table: &Table<'_>, key: &'static str, chain: &Chain, now: Timestamp) {
+    let names = chain.names.join(", ");
     if chain.not_after <= now {
-        table.warning("certificate", format!("for {names} ended at {}: renew it", chain.not_after.to_rfc3339()));
+        table.warning(key, format!("for {names} ended at {}: renew it", chain.not_after.to_rfc3339()));
     } else if chain.not_after.since(now).as_secs() < DAYS_AHEAD * DAY {
-        table.warning("certificate", format!("for {names} ends at {}: renew it", chain.not_after.to_rfc3339()));
+        table.warning(key, format!("for {names} ends at {}: renew it", chain.not_after.to_rfc3339()));
     } else if chain.not_before > now {
-        table.warning("certificate", format!("for {names} begins at {}: look at the clock of this machine", chain.not_before.to_rfc3339()));
+        table.warning(key, format!("for {names} begins at {}: look at the clock of this machine", chain.not_before.to_rfc3339()));
     }
 }

@@ -1,19 +1,12 @@
-//! `[[listener]]`, `[receiving]` and `[tls]`.
+//! `[[listener]]` and `[receiving]`.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{
-    Placed,
-    problem::Severity,
     reference::{Key, Shown},
     table::Table,
 };
-use crate::device::{CertificatePattern, DeviceSettings};
-use crate::listener::{ClientCertificates, ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
+use crate::listener::{ListenerSettings, ListenerTls, Protocol, ReceivingLimits};
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -50,26 +43,6 @@ pub(super) const RECEIVING_KEYS: &[Key] = &[
         name: "pop_window",
         shown: Shown::As("\"10m\""),
         about: "How long an address may send after a device has logged in from it by POP (POP before SMTP).",
-    },
-];
-
-pub(super) const TLS_KEYS: &[Key] = &[
-    Key {
-        name: "certificate",
-        shown: Shown::As("\"/etc/postroom/tls.pem\""),
-        about: "The certificate and those between it and the root, PEM. RSA: many devices know nothing else.",
-    },
-    Key { name: "key", shown: Shown::As("\"/etc/postroom/tls.key\""), about: "Its private key, PEM." },
-    Key {
-        name: "legacy_certificate",
-        shown: Shown::As("\"/etc/postroom/legacy.pem\""),
-        about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made at first start.",
-    },
-    Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
-    Key {
-        name: "client_ca",
-        shown: Shown::Off("\"/etc/postroom/devices-ca.pem\""),
-        about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] certificates has names.",
     },
 ];
 
@@ -118,56 +91,4 @@ pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {
         }
     }
     limits
-}
-
-pub(super) fn tls(table: &Table<'_>, data_dir: &Path, hostname: &str, devices: &[Placed<DeviceSettings>]) -> TlsSettings {
-    let files = pair(table, "certificate", "key");
-    let legacy_files = pair(table, "legacy_certificate", "legacy_key");
-    let clients = clients(table, devices);
-    TlsSettings { files, legacy_files, clients, data_dir: data_dir.to_owned(), hostname: hostname.to_owned() }
-}
-
-/// Only devices that are known by one are asked for a certificate, and a name is worth what vouches for it.
-fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
-    let ca = table.path("client_ca");
-    exists(table, "client_ca", ca.as_deref());
-    let named = |device: &&Placed<DeviceSettings>| device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)));
-    if !table.has("client_ca")
-        && let Some(device) = devices.iter().find(named)
-    {
-        let text =
-            "has a name, which anyone can write into a certificate; name who vouches for it in [tls] client_ca, or write its \"sha256:…\"";
-        table.reader.note(Severity::Error, &format!("{}.certificates", device.key), text);
-    }
-    if devices.iter().all(|device| device.value.certificates.is_empty()) {
-        if ca.is_some() {
-            table.warning("client_ca", "has no effect: no [[device]] has certificates");
-        }
-        return ClientCertificates::Ignored;
-    }
-    ClientCertificates::Asked { ca }
-}
-
-fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str) -> Option<(PathBuf, PathBuf)> {
-    let (certificate_file, key_file) = (table.path(certificate), table.path(key));
-    if certificate_file.is_some() && !table.has(key) {
-        table.error(key, "is missing; a certificate needs its private key");
-    }
-    if key_file.is_some() && !table.has(certificate) {
-        table.error(certificate, "is missing; a private key needs its certificate");
-    }
-    for (name, file) in [(certificate, &certificate_file), (key, &key_file)] {
-        exists(table, name, file.as_deref());
-    }
-    certificate_file.zip(key_file)
-}
-
-/// What is there but may not be read by whoever checks may yet be read by the daemon.
-fn exists(table: &Table<'_>, name: &'static str, file: Option<&Path>) {
-    if let Some(file) = file
-        && let Err(error) = table.reader.files.read(file)
-        && error.kind() == io::ErrorKind::NotFound
-    {
-        table.error(name, format!("{} is not there; write the path of a file (PEM)", file.display()));
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `source`: file and environment, merged by the `config` crate, and the line of each value
 //! - `table`: reads one table, noting everything that is wrong with it
-//! - `general`, `listener`, `device`, `user`, `account` (with `route`, `destination`, `identity`, `oauth`, `footer` and `preset`), `dns`, `retry`, `report`,
+//! - `general`, `listener`, `tls`, `device`, `user`, `account` (with `route`, `destination`, `identity`, `oauth`, `footer` and `preset`), `dns`, `retry`, `report`,
 //!   `spool`, `admin`: one section each, its keys documented beside the code that reads them
 //! - `check`: what only the whole can show; `sharing`: what two accounts must not both have
 //! - [`reference()`]: the complete commented config, made of the keys' documentation
@@ -31,6 +31,7 @@ mod sharing;
 mod source;
 mod spool;
 mod table;
+mod tls;
 mod user;
 
 pub use files::{Disk, Files, SecretFile};
@@ -53,9 +54,11 @@ use crate::{
     clock::Clock,
     device::{DeviceSettings, UserSettings},
     listener::{ListenerSettings, ReceivingLimits, TlsSettings},
+    model::Timestamp,
     queue::{AccountSettings, RetrySettings},
     report::ReportSettings,
     spool::SpoolSettings,
+    upstream::DnsSettings,
 };
 
 /// Where the config is, unless `--config` says otherwise.
@@ -136,19 +139,29 @@ struct Placed<T> {
     value: T,
 }
 
+/// What a part has to know of the machine it is on.
+struct Here<'a> {
+    hostname: &'a str,
+    data_dir: &'a Path,
+    /// `[dns]`.
+    dns: &'a DnsSettings,
+    /// For what ends at a time.
+    now: Timestamp,
+}
+
 fn read(reader: &Reader<'_>) -> Option<Config> {
     let root = reader.root(general::KEYS);
     let general = general::read(&root);
     let hostname = general.hostname.clone().unwrap_or_default();
     let dns = dns::read(&root.table_or_empty("dns", dns::KEYS));
-    let here = account::Here { hostname: &hostname, data_dir: &general.data_dir, dns: &dns, now: Clock::system().now() };
+    let here = Here { hostname: &hostname, data_dir: &general.data_dir, dns: &dns, now: Clock::system().now() };
     let listeners = several(&root, "listener", listener::KEYS, listener::read);
     let devices = several(&root, "device", device::KEYS, device::read);
     let users = several(&root, "user", user::KEYS, user::read);
     let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &here));
     let devices = within_accounts(reader, devices, &accounts);
     let receiving = listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
-    let tls = listener::tls(&root.table_or_empty("tls", listener::TLS_KEYS), &general.data_dir, &hostname, &devices);
+    let tls = tls::read(&root.table_or_empty("tls", tls::KEYS), &here, &devices);
     let retry = retry::read(&root.table_or_empty("retry", retry::KEYS));
     let report = report::read(&root.table_or_empty("report", report::KEYS));
     let spool = spool::read(&root.table_or_empty("spool", spool::KEYS), &general.data_dir);
@@ -257,18 +270,26 @@ fn name(table: &Table<'_>, key: &'static str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::{io, sync::OnceLock};
 
     use super::*;
     use crate::model::Secret;
 
-    /// A disk on which every file exists and holds a password.
+    /// A disk on which every file exists and holds what its name says: a certificate, its key, or a password.
     pub(super) struct EveryFile;
 
     impl Files for EveryFile {
         fn read(&self, path: &Path) -> io::Result<SecretFile> {
-            let pem = || rcgen::generate_simple_self_signed(["contoso.com".to_owned()]).unwrap().cert.pem();
-            let text = if path.extension().is_some_and(|e| e == "pem") { pem() } else { "geheim\n".to_owned() };
+            static PAIR: OnceLock<(String, String)> = OnceLock::new();
+            let (certificate, key) = PAIR.get_or_init(|| {
+                let made = rcgen::generate_simple_self_signed(["contoso.com".to_owned()]).unwrap();
+                (made.cert.pem(), made.signing_key.serialize_pem())
+            });
+            let text = match path.extension().and_then(|extension| extension.to_str()) {
+                Some("pem") => certificate.clone(),
+                Some("key") => key.clone(),
+                Some(_) | None => "geheim\n".to_owned(),
+            };
             Ok(SecretFile { text: Secret::new(text), mode: 0o600 })
         }
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{account, admin, device, dns, footer, general, listener, report, retry, spool, user};
+use super::{account, admin, device, dns, footer, general, listener, report, retry, spool, tls, user};
 
 /// One key of a table.
 pub(super) struct Key {
@@ -46,7 +46,7 @@ const SECTIONS: &[Section] = &[
     Section {
         header: "[tls]",
         about: "The certificate shown to devices. When absent, a self-signed RSA certificate is made in data_dir/tls at the first start.",
-        keys: listener::TLS_KEYS,
+        keys: tls::KEYS,
     },
     Section {
         header: "[[device]]",

@@ -110,10 +110,9 @@ impl<'a> Table<'a> {
             let path = self.path_of(name);
             // A service called "postroom" makes Kubernetes set POSTROOM_PORT and the like: such a variable must not stop the daemon.
             let severity = if from_environment_alone(value) { Severity::Warning } else { Severity::Error };
-            let nearest = self.keys.iter().map(|key| (strsim::damerau_levenshtein(key.name, name), key.name)).min();
-            let advice = match nearest {
-                Some((distance, nearest)) if distance <= 1 + nearest.len() / 3 => format!("do you mean `{nearest}`?"),
-                Some(_) | None => format!("known are: {}", self.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
+            let advice = match nearest(name, self.keys.iter().map(|key| key.name)) {
+                Some(nearest) => format!("do you mean `{nearest}`?"),
+                None => format!("known are: {}", self.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
             };
             self.reader.note(severity, &path, format!("there is no such key; {advice}"));
         }
@@ -183,7 +182,7 @@ impl<'a> Table<'a> {
         let text = self.text(name)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            self.error(name, format!("\"{text}\" is none of {}", quoted(words.iter().map(|(word, _)| *word))));
+            self.error(name, none_of(&text, words.iter().map(|(word, _)| *word)));
         }
         found
     }
@@ -336,6 +335,22 @@ fn from_environment_alone(value: &Value) -> bool {
         | ValueKind::String(_)
         | ValueKind::Array(_) => is_variable(value),
     }
+}
+
+/// What somebody may have meant: the word that is most like it, if one is.
+fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let (distance, nearest) = known.map(|known| (strsim::damerau_levenshtein(known, word), known)).min()?;
+    (distance <= 1 + nearest.len() / 3).then_some(nearest)
+}
+
+/// That a word is none of those that are known, and which was meant, if that is plain.
+pub(super) fn none_of<'w>(word: &str, known: impl Iterator<Item = &'w str> + Clone) -> String {
+    let folded = word.to_ascii_lowercase();
+    let lower: Vec<(String, &str)> = known.clone().map(|known| (known.to_ascii_lowercase(), known)).collect();
+    let meant = nearest(&folded, lower.iter().map(|(lower, _)| lower.as_str()));
+    let meant = meant.and_then(|meant| lower.iter().find(|(lower, _)| lower == meant)).map(|(_, known)| *known);
+    let meant = meant.map(|meant| format!("; do you mean \"{meant}\"?")).unwrap_or_default();
+    format!("\"{word}\" is none of {}{meant}", quoted(known))
 }
 
 /// Words, each in quotes, for a person.

@@ -6,6 +6,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::model::TlsVersion;
+
 /// Metrics of the receiving half.
 pub struct Receiving {
     /// Connections open now.
@@ -55,6 +57,10 @@ pub enum Refusal {
     Rate,
 }
 
+impl Refusal {
+    const ALL: [Self; 7] = [Self::Stranger, Self::LoginRequired, Self::Encryption, Self::Sender, Self::Recipient, Self::Size, Self::Rate];
+}
+
 /// `reason` of a refusal.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct RefusalLabel {
@@ -82,8 +88,8 @@ pub struct TlsLabel {
     version: &'static str,
 }
 
-impl From<crate::model::TlsVersion> for TlsLabel {
-    fn from(version: crate::model::TlsVersion) -> Self {
+impl From<TlsVersion> for TlsLabel {
+    fn from(version: TlsVersion) -> Self {
         Self { version: version.as_str() }
     }
 }
@@ -105,6 +111,13 @@ impl Receiving {
             messages_not_stored: Counter::default(),
             session_panics: Counter::default(),
         };
+        // What has not happened yet is a zero: a rate over it must not begin with a gap.
+        for reason in Refusal::ALL {
+            drop(metrics.refusals.get_or_create(&reason.into()));
+        }
+        for version in TlsVersion::ALL {
+            drop(metrics.handshakes.get_or_create(&version.into()));
+        }
         registry.register("connections", "Connections from devices open now", metrics.connections.clone());
         registry.register("connections_accepted", "Connections taken from devices", metrics.connections_accepted.clone());
         registry.register(

@@ -24,6 +24,8 @@ pub struct Sending {
     pub account_state: Family<AccountStateLabel, Gauge>,
     /// Connections open to an account's server.
     pub account_connections: Family<AccountLabel, Gauge>,
+    /// Domains of direct send in trouble.
+    pub account_domains_held_up: Family<AccountLabel, Gauge>,
     /// Transactions of the last minute, as the server may count them.
     pub account_minute_messages: Family<AccountLabel, Gauge>,
     /// Recipients of the last day, as the server may count them.
@@ -119,6 +121,10 @@ pub enum OutcomeValue {
     deleted,
 }
 
+impl OutcomeValue {
+    const ALL: [Self; 5] = [Self::delivered, Self::failed, Self::delayed, Self::doubtful, Self::deleted];
+}
+
 /// Seconds. A scan should be there before its owner is back at the desk; a throttled one takes minutes, a failing one hours.
 const LATENCY_BUCKETS: [f64; 14] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432_000.0];
 
@@ -133,6 +139,7 @@ impl Sending {
             delivery_latency: Histogram::new(LATENCY_BUCKETS),
             account_state: Family::default(),
             account_connections: Family::default(),
+            account_domains_held_up: Family::default(),
             account_minute_messages: Family::default(),
             account_day_recipients: Family::default(),
             account_last_delivery: Family::default(),
@@ -141,6 +148,9 @@ impl Sending {
             notices: Counter::default(),
             notices_withheld: Counter::default(),
         };
+        for outcome in OutcomeValue::ALL {
+            drop(metrics.outcomes.get_or_create(&OutcomeLabel { outcome }));
+        }
         metrics.register_messages(registry);
         metrics.register_accounts(registry);
         metrics
@@ -162,6 +172,8 @@ impl Sending {
     fn register_accounts(&self, registry: &mut Registry) {
         registry.register("account_state", "1 for the state that the account is in, 0 for the others", self.account_state.clone());
         registry.register("account_connections", "Connections open to the account's server", self.account_connections.clone());
+        let help = "Domains of direct send that mail waits for, though the account is ready";
+        registry.register("account_domains_held_up", help, self.account_domains_held_up.clone());
         let help = "Transactions of the last 60 seconds, as the server may count them";
         registry.register("account_minute_messages", help, self.account_minute_messages.clone());
         let help = "Recipients of the last 24 hours, as the server may count them";

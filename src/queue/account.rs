@@ -190,6 +190,11 @@ impl Condition {
         (was == Told::Trouble).then_some(News::AllClear)
     }
 
+    /// Nothing is to be remembered of it.
+    pub(super) fn is_well(&self) -> bool {
+        self.state == AccountState::Ready && self.streak == 0 && self.told == Told::Nothing
+    }
+
     /// Our own disk keeps the account from sending: nothing may go out whose attempt cannot be stored.
     pub(super) fn hinder(&mut self, pause: Duration, reason: String, advice: &str, now: Timestamp) {
         if self.state == AccountState::Ready {

@@ -5,19 +5,19 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task;
 
 use crate::{
-    model::{MessageId, Timestamp},
+    model::MessageId,
     queue::{
-        Split,
         account::Condition,
         core::{Account, Core, Flight},
         fair::Line,
-        lane::{self, Way},
+        lane::Way,
         ledger::Moves,
+        offer::{Bounds, Offer, View},
         outcome::Attempt,
-        outgoing, split,
         transport::Transport,
     },
-    spool::{Change, Charge, Entry, RecipientState, SpoolError},
+    spool::{Change, Charge, Entry, SpoolError},
+    upstream::Lane,
 };
 
 /// A message taken for an attempt.
@@ -31,27 +31,17 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// Where it leads; what leads nowhere is the account's own affair.
+    pub(super) fn lane(&self) -> &Lane {
+        match &self.way {
+            Way::Lane(lane) => lane,
+            Way::Barred(_) | Way::TooLarge(_) => &Lane::Server,
+        }
+    }
+
     pub(super) fn indexes(&self) -> Vec<usize> {
         self.attempt.recipients.iter().map(|before| before.index).collect()
     }
-}
-
-/// How much a transaction may hold.
-#[derive(Clone, Copy)]
-struct Bounds {
-    /// So many recipients.
-    most: usize,
-    split: Split,
-}
-
-/// So many messages of another account are looked at for one that this account may send.
-const SPILL_LOOKAHEAD: usize = 32;
-
-/// What a line has to offer: a message, which of its recipients go, and where.
-struct Next {
-    entry: Entry,
-    indexes: Vec<usize>,
-    way: Way,
 }
 
 /// When an account has something to do.
@@ -83,17 +73,10 @@ impl<T: Transport> Core<T> {
         let bounds = Bounds { most: most.min(account.settings.limits.recipients_per_message.max(1)), split: desk.split };
         let mut flights = self.flights();
         for line in desk.turns.order(&lines) {
-            let Some(Next { mut entry, indexes, way }) = self.next_of(line, account, bounds, &flights)? else {
+            let view = View { core: self, account, domains: &desk.domains, flights: &flights };
+            let Some(Offer { mut entry, indexes, way }) = view.take(line, bounds)? else {
                 continue;
             };
-            match &way {
-                Way::Lane(_) => {}
-                Way::Barred(_) | Way::TooLarge(_) => {
-                    if self.move_on(&mut entry, &indexes, account)? {
-                        continue;
-                    }
-                }
-            }
             if matches!(way, Way::TooLarge(_)) {
                 let attempt = Attempt::without(&entry, &line.1, self.clock.now());
                 desk.turns.took(line.clone());
@@ -119,22 +102,6 @@ impl<T: Transport> Core<T> {
         Ok(None)
     }
 
-    /// Gives what this account cannot carry to one that can, for good. False when there is none.
-    fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>) -> Result<bool, SpoolError> {
-        let Some((better, moved)) = self.better_way(entry, indexes, account) else {
-            return Ok(false);
-        };
-        let name = (better.settings.name != entry.account).then(|| better.settings.name.clone());
-        for index in moved {
-            if let Some(recipient) = entry.recipients.get_mut(index) {
-                recipient.account.clone_from(&name);
-            }
-        }
-        self.spool.apply(Change { put: vec![entry.clone()], ..Change::default() })?;
-        self.changed.notify_one();
-        Ok(true)
-    }
-
     /// When the account has something to do next.
     pub(super) fn outlook(&self, account: &Account<T>) -> Outlook {
         let now = self.clock.now();
@@ -147,7 +114,8 @@ impl<T: Transport> Core<T> {
             return Outlook::Now; // A stopped account's probe is due.
         }
         let flights = self.flights();
-        let due = lines.iter().filter_map(|line| self.due_in(line, account, &flights).ok().flatten()).min();
+        let view = View { core: self, account, domains: &desk.domains, flights: &flights };
+        let due = lines.iter().filter_map(|line| view.due(line).ok().flatten()).min();
         drop(flights);
         let Some(due) = due else {
             return Outlook::Idle;
@@ -184,92 +152,6 @@ impl<T: Transport> Core<T> {
         lines.sort();
         lines
     }
-
-    /// The message of a line that is due and free, which of its recipients go, and where.
-    fn next_of(
-        &self,
-        line: &Line,
-        account: &Account<T>,
-        bounds: Bounds,
-        flights: &HashMap<MessageId, Flight>,
-    ) -> Result<Option<Next>, SpoolError> {
-        let now = self.clock.now();
-        let entry = if self.is_spilled(line, account) {
-            self.first_to_carry(line, account, flights)?.map(|(_, entry)| entry)
-        } else {
-            let first = self.first_free(line, flights)?.filter(|(due, _)| *due <= now);
-            first.map(|(_, id)| self.spool.entry(id)).transpose()?.flatten()
-        };
-        let Some(entry) = entry.filter(|entry| entry.hold.is_none()) else {
-            return Ok(None);
-        };
-        let Some(way) = way_of(&entry, line, account, now) else {
-            return Ok(None);
-        };
-        let goes = |recipient: &RecipientState| {
-            *entry.account_of(recipient) == line.1 && lane::way(&entry, &recipient.recipient.address, &account.settings) == way
-        };
-        let indexes = split::choose(&entry, bounds.split, bounds.most, now, goes);
-        Ok((!indexes.is_empty()).then_some(Next { entry, indexes, way }))
-    }
-
-    /// When a line has something for the account.
-    fn due_in(&self, line: &Line, account: &Account<T>, flights: &HashMap<MessageId, Flight>) -> Result<Option<Timestamp>, SpoolError> {
-        let first = self.first_free(line, flights)?.map(|(due, _)| due);
-        if !self.is_spilled(line, account) || first.is_none_or(|due| due > self.clock.now()) {
-            return Ok(first);
-        }
-        Ok(self.first_to_carry(line, account, flights)?.map(|(due, _)| due))
-    }
-
-    /// Another account's mail, which that one cannot send just now.
-    fn is_spilled(&self, line: &Line, account: &Account<T>) -> bool {
-        line.1 != account.settings.name && self.account(&line.1).is_some()
-    }
-
-    /// The first message of another account's line that is due and free, and that this one may send. What of it does not go
-    /// this way is that account's to decide.
-    fn first_to_carry(
-        &self,
-        line: &Line,
-        account: &Account<T>,
-        flights: &HashMap<MessageId, Flight>,
-    ) -> Result<Option<(Timestamp, Entry)>, SpoolError> {
-        let (device, name) = line;
-        let now = self.clock.now();
-        let goes = |entry: &Entry| {
-            outgoing::may_carry(&entry.sender, &account.settings) && matches!(way_of(entry, line, account, now), Some(Way::Lane(_)))
-        };
-        for (due, id) in self.spool.first_due(name, device, flights.len().saturating_add(SPILL_LOOKAHEAD))? {
-            if due > now {
-                break;
-            }
-            let free = !flights.contains_key(&id);
-            let entry = if free { self.spool.entry(id)? } else { None };
-            if let Some(entry) = entry.filter(goes) {
-                return Ok(Some((due, entry)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The message of a line that has been due longest and is not being attempted.
-    fn first_free(&self, line: &Line, flights: &HashMap<MessageId, Flight>) -> Result<Option<(Timestamp, MessageId)>, SpoolError> {
-        let (device, account) = line;
-        let first = self.spool.first_due(account, device, 1)?;
-        match first.first() {
-            Some((_, id)) if flights.contains_key(id) => {}
-            first => return Ok(first.copied()),
-        }
-        let due = self.spool.first_due(account, device, flights.len().saturating_add(1))?;
-        Ok(due.into_iter().find(|(_, id)| !flights.contains_key(id)))
-    }
-}
-
-/// The way of what is due next of a message, of the recipients that are in this line.
-fn way_of<T: Transport>(entry: &Entry, line: &Line, account: &Account<T>, now: Timestamp) -> Option<Way> {
-    let is_due = |recipient: &&RecipientState| *entry.account_of(recipient) == line.1 && split::is_due(recipient, now);
-    lane::next(entry, entry.recipients.iter().filter(is_due), &account.settings)
 }
 
 /// The message is taken.

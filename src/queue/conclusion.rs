@@ -13,7 +13,7 @@ use crate::{
     model::{ByteSize, EnhancedCode, Reply, Timestamp},
     queue::{
         claim::Claim,
-        core::{Account, Core},
+        core::{Account, Core, DELIVERY},
         ledger::{End, Moves},
         outcome::{self, Conclusion, Context, stage_word},
         transport::Transport,
@@ -22,6 +22,9 @@ use crate::{
     spool::{Change, Doubt, Entry, Hold, Progress},
     upstream::{Concern, Counted, Dsn, Fault, Outcome, Report, Stage, Trouble, Verdict},
 };
+
+/// What is kept beside the queue: kind, name, value.
+type Memory = (&'static str, String, Option<serde_json::Value>);
 
 const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution on the device. If the mailbox may send more, raise \
                          limits.message_size of the account; set max_message of the device to the same, so that it is told at once.";
@@ -38,12 +41,9 @@ impl<T: Transport> Core<T> {
         let trouble = trouble(report, first);
         let news = {
             let mut desk = self.desk(account);
-            if delivered(report) {
-                desk.last_delivery = Some(now);
-            }
             match &trouble {
-                Some(trouble) => desk.trouble(trouble, now),
-                None if delivered(report) => desk.condition.works(),
+                Some(trouble) => desk.trouble(claim.lane(), trouble, now),
+                None if delivered(report) => desk.works(claim.lane()),
                 None => None,
             }
         };
@@ -70,7 +70,12 @@ impl<T: Transport> Core<T> {
         let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
         self.announce(&conclusion);
         self.notify(&mut conclusion, now).await;
-        self.store_outcome(claim, conclusion, moves);
+        let mut remember = Vec::new();
+        if delivered(report) {
+            account.desk().last_delivery = Some(now);
+            remember.push((DELIVERY, account.settings.name.to_string(), serde_json::to_value(now).ok()));
+        }
+        self.store_outcome(claim, conclusion, moves, remember);
     }
 
     /// Log lines and counters.
@@ -139,17 +144,17 @@ impl<T: Transport> Core<T> {
         let in_doubt = report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Doubt);
         match report.counted {
             Counted::No => desk.ledger.cancel(charge),
-            Counted::Perhaps => desk.ledger.end(charge, if in_doubt { End::Unknown } else { End::Known }, now),
+            Counted::Perhaps => desk.ledger.end(charge, if in_doubt { End::Unknown } else { End::Known }, refused_alone(report), now),
         }
     }
 
     /// Applies the outcome, and lets go of the message.
-    fn store_outcome(&self, claim: &Claim, conclusion: Conclusion, moves: Moves) {
+    fn store_outcome(&self, claim: &Claim, conclusion: Conclusion, moves: Moves, remember: Vec<Memory>) {
         let Conclusion { entry, lines, .. } = conclusion;
         let settles = |word: Word| matches!(word, Word::Delivered | Word::Failed);
         let journal = lines.into_iter().filter(|line| settles(line.word)).map(|line| line.line).collect();
         let (put, remove) = put_or_remove(entry);
-        let change = Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember: Vec::new() };
+        let change = Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember };
         let id = claim.entry.id;
         let mut flights = self.flights();
         if let Err(problem) = self.spool.apply(change) {
@@ -212,16 +217,22 @@ impl<T: Transport> Core<T> {
             let mut desk = self.desk(account);
             let now = desk.steady.now();
             desk.batch.end(now);
-            claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, now))
+            claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, 0, now))
         };
         self.metrics.sending().doubts.inc();
-        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() }, moves);
+        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() }, moves, Vec::new());
     }
 }
 
 /// A settled message goes, unless a person has to look at it first.
 pub(super) fn put_or_remove(entry: Entry) -> (Vec<Entry>, Vec<crate::model::MessageId>) {
     if entry.is_settled() && entry.hold.is_none() { (Vec::new(), vec![entry.id]) } else { (vec![entry], Vec::new()) }
+}
+
+/// How many the server has refused at `RCPT TO`: they are in no message that it has, and so in no count of recipients.
+fn refused_alone(report: &Report) -> usize {
+    let refused = |verdict: &&Verdict| verdict.stage == Stage::RcptTo && verdict.concern == Concern::Recipient && verdict.reply.is_some();
+    report.recipients.iter().filter(refused).count()
 }
 
 fn delivered(report: &Report) -> bool {

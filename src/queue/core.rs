@@ -26,6 +26,7 @@ use crate::{
         adjust,
         batch::Batch,
         claim::Claim,
+        domains::Domains,
         fair::Turns,
         ledger::{Ledger, Moves, Room},
         steady::{Steady, Step},
@@ -40,6 +41,8 @@ use crate::{
 
 /// Under which the accounts' conditions are remembered.
 pub(super) const REMEMBERED: &str = "account";
+/// Under which it is remembered when each account last delivered.
+pub(super) const DELIVERY: &str = "delivery";
 
 /// The queue without its tasks.
 pub(super) struct Core<T: Transport> {
@@ -77,6 +80,8 @@ pub(super) struct Account<T: Transport> {
 /// An account's decisions.
 pub(super) struct Desk {
     pub(super) condition: Condition,
+    /// Those of its domains that are in trouble.
+    pub(super) domains: Domains,
     pub(super) ledger: Ledger,
     pub(super) steady: Steady,
     pub(super) batch: Batch,
@@ -184,6 +189,7 @@ impl<T: Transport> Core<T> {
             self.store(moves);
         }
         desk.condition.lapse(self.clock.now());
+        desk.domains.lapse(self.clock.now());
         desk
     }
 
@@ -215,22 +221,29 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Remembers and tells what became of an account.
-    pub(super) async fn tell(&self, account: &Account<T>, news: Option<News>) {
-        let Some(news) = news else {
+    /// Remembers and tells what became of an account, or tells of one of its domains.
+    pub(super) async fn tell(&self, account: &Account<T>, news: Option<(Subject, News)>) {
+        let Some((subject, news)) = news else {
             return;
         };
-        let condition = account.desk().condition.clone();
-        if let Err(problem) = self.remember(account, &condition) {
-            error!(account = %account.settings.name, %problem, "account state not stored");
-        }
         let change = match news {
             News::Hiccup => AccountChange::Hiccup,
             News::Alarm => AccountChange::Trouble,
             News::AllClear => AccountChange::Recovered,
         };
+        let name = &account.settings.name;
+        if let Subject::Domain(domain) = subject {
+            let (reason, advice) = account.desk().domains.words(&domain);
+            self.on_disk(self.reporter.domain_changed(name, &domain, change, &reason, &advice)).await;
+            self.changed.notify_one();
+            return;
+        }
+        let condition = account.desk().condition.clone();
+        if let Err(problem) = self.remember(account, &condition) {
+            error!(account = %name, %problem, "account state not stored");
+        }
         let (reason, advice) = condition.words();
-        self.on_disk(self.reporter.account_changed(&account.settings.name, change, reason, advice)).await;
+        self.on_disk(self.reporter.account_changed(name, change, reason, advice)).await;
         self.changed.notify_one();
     }
 }
@@ -286,6 +299,7 @@ impl Desk {
         let width = Width::new(settings.limits.connections);
         Ok(Self {
             condition,
+            domains: Domains::default(),
             ledger,
             steady,
             batch,
@@ -295,19 +309,36 @@ impl Desk {
             width,
             workers: 0,
             starting: false,
-            last_delivery: None,
+            last_delivery: spool.recall::<Timestamp>(DELIVERY, settings.name.as_str()).ok().flatten(),
             pace: FIRST_PACE,
             expiry: None,
             lost_until,
         })
     }
 
-    /// Something that concerns the whole account went wrong.
-    pub(super) fn trouble(&mut self, trouble: &Trouble, now: Timestamp) -> Option<News> {
+    /// Something went wrong that concerns the whole account, or the whole domain of this lane.
+    pub(super) fn trouble(&mut self, lane: &Lane, trouble: &Trouble, now: Timestamp) -> Option<(Subject, News)> {
         if trouble.verdict.asks_for_fewer_connections() {
             self.width.narrow(now);
         }
-        self.condition.trouble(trouble, now)
+        match lane {
+            Lane::Domain(domain) if !trouble.is_ours() => {
+                self.domains.trouble(domain, trouble, now).map(|news| (Subject::Domain(domain.clone()), news))
+            }
+            Lane::Domain(_) | Lane::Server => self.condition.trouble(trouble, now).map(|news| (Subject::Account, news)),
+        }
+    }
+
+    /// A connection was made.
+    pub(super) fn connected(&mut self, lane: &Lane) -> Option<(Subject, News)> {
+        let (of_account, of_domain) = (self.condition.connected(), self.domains.connected(lane));
+        either(of_account, lane, of_domain)
+    }
+
+    /// Mail was taken.
+    pub(super) fn works(&mut self, lane: &Lane) -> Option<(Subject, News)> {
+        let (of_account, of_domain) = (self.condition.works(), self.domains.works(lane));
+        either(of_account, lane, of_domain)
     }
 
     /// A transaction took so long.
@@ -342,6 +373,23 @@ impl Desk {
         let budget = self.ledger.free_at(self.steady.now(), 1);
         self.condition.is_out(now) || budget.is_some_and(|at| at.since(self.steady.now()) > MINUTE_AND_A_BIT)
     }
+}
+
+/// What there is news of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Subject {
+    Account,
+    /// One domain of an account that finds servers by DNS.
+    Domain(String),
+}
+
+/// Both at once is rare, and the account's is the greater news.
+fn either(of_account: Option<News>, lane: &Lane, of_domain: Option<News>) -> Option<(Subject, News)> {
+    let of_domain = || match lane {
+        Lane::Domain(domain) => of_domain.map(|news| (Subject::Domain(domain.clone()), news)),
+        Lane::Server => None,
+    };
+    of_account.map(|news| (Subject::Account, news)).or_else(of_domain)
 }
 
 /// Longer than the budget of a minute ever holds mail up: that is no reason to spill.

@@ -55,6 +55,8 @@ pub(super) struct Seen {
     pub(super) text: String,
     /// The server may have counted it.
     pub(super) counted: bool,
+    /// Recipients that it has refused one by one, and so has not counted.
+    pub(super) refused: usize,
     /// Recipients that the server has the message for.
     pub(super) taken: Vec<String>,
     /// Transactions under way when it began, itself included.
@@ -63,7 +65,7 @@ pub(super) struct Seen {
 
 type Script = Box<dyn FnMut(&Seen) -> Reaction + Send>;
 /// The trouble that meets whoever connects.
-type Door = Box<dyn FnMut(Timestamp) -> Option<Trouble> + Send>;
+type Door = Box<dyn FnMut(&Lane, Timestamp) -> Option<Trouble> + Send>;
 
 /// The server. Cheap to clone.
 #[derive(Clone)]
@@ -82,7 +84,7 @@ impl Server {
     /// One that takes everything at once.
     pub(super) fn new(clock: Clock) -> Self {
         let script: Script = Box::new(|_| Reaction::Take(Duration::from_millis(100)));
-        let door: Door = Box::new(|_| None);
+        let door: Door = Box::new(|_, _| None);
         Self(Arc::new(Inner {
             clock,
             script: Mutex::new(script),
@@ -97,7 +99,12 @@ impl Server {
         *self.0.script.lock().unwrap() = Box::new(script);
     }
 
-    pub(super) fn admit(&self, door: impl FnMut(Timestamp) -> Option<Trouble> + Send + 'static) {
+    pub(super) fn admit(&self, mut door: impl FnMut(Timestamp) -> Option<Trouble> + Send + 'static) {
+        self.admit_to(move |_lane, now| door(now));
+    }
+
+    /// Lets in who goes there.
+    pub(super) fn admit_to(&self, door: impl FnMut(&Lane, Timestamp) -> Option<Trouble> + Send + 'static) {
         *self.0.door.lock().unwrap() = Box::new(door);
     }
 
@@ -131,20 +138,20 @@ impl Server {
         (log.len() - 1, reaction)
     }
 
-    fn end(&self, index: usize, taken: Vec<String>) {
+    fn end(&self, index: usize, taken: Vec<String>, refused: usize) {
         let now = self.0.clock.now();
         let seen = &mut self.0.log.lock().unwrap()[index];
-        (seen.ended, seen.taken) = (Some(now), taken);
+        (seen.ended, seen.taken, seen.refused) = (Some(now), taken, refused);
     }
 }
 
 impl Transport for Server {
     type Link = Line;
 
-    fn connect(&self, _lane: &Lane) -> impl Future<Output = Result<Line, Trouble>> + Send {
+    fn connect(&self, lane: &Lane) -> impl Future<Output = Result<Line, Trouble>> + Send {
         let now = self.0.clock.now();
         self.0.logins.lock().unwrap().push(now);
-        let trouble = (self.0.door.lock().unwrap())(now);
+        let trouble = (self.0.door.lock().unwrap())(lane, now);
         let server = self.clone();
         async move {
             sleep(Duration::from_millis(50)).await;
@@ -183,12 +190,14 @@ impl Link for Line {
             subject: text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default().to_owned(),
             text,
             counted: true,
+            refused: 0,
             taken: Vec::new(),
             at_once: 0,
         };
         let (index, reaction) = self.server.begin(seen);
         let (report, taken) = self.react(reaction, &recipients).await;
-        self.server.end(index, taken);
+        let refused = report.recipients.iter().filter(|verdict| verdict.stage == Stage::RcptTo && verdict.concern == Concern::Recipient);
+        self.server.end(index, taken, refused.count());
         report
     }
 

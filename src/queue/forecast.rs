@@ -214,7 +214,7 @@ impl Play {
         let clock = self.clock;
         for (end, charge) in self.under_way.extract_if(.., |(end, _)| *end <= clock) {
             if let Some(charge) = charge {
-                self.scene.ledger.end(&charge, End::Known, end);
+                self.scene.ledger.end(&charge, End::Known, 0, end);
             }
             self.scene.batch.end(end);
         }

@@ -9,6 +9,7 @@ use crate::{
         core::{Account, Core},
         fair::Line,
         forecast::{Cause, Forecast, Rest, Scene, Start, Waiting, Why, play},
+        lane::{self, Way},
         outgoing,
         transport::Transport,
     },
@@ -80,6 +81,9 @@ impl<T: Transport> Core<T> {
             AccountState::Disabled => return Ok(Forecast { at: None, before: 0, why: Why::Disabled }),
             AccountState::Ready | AccountState::Paused { .. } => {}
         }
+        if let Some(forecast) = self.of_domain(account, entry) {
+            return Ok(forecast);
+        }
         let starts = match plays.entry(place) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(free) => free.insert(play(self.scene(account)?, PLACES)),
@@ -90,6 +94,21 @@ impl<T: Transport> Core<T> {
             return Ok(Forecast { at: Some(at), before: starts.len(), why: Why::FarBehind });
         };
         Ok(Forecast { at: Some(start.at), before: start.before, why: self.why(account, &state, start.cause) })
+    }
+
+    /// What waits for a domain in trouble waits for that, whatever else may go.
+    fn of_domain(&self, account: &Account<T>, entry: &Entry) -> Option<Forecast> {
+        let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
+        let Way::Lane(lane) = lane::next(entry, waiting, &account.settings)? else {
+            return None;
+        };
+        let desk = self.desk(account);
+        let (at, why) = match desk.domains.state(&lane)? {
+            AccountState::Paused { until, reason, .. } => (Some(*until), Why::Paused { until: *until, because: reason.clone() }),
+            AccountState::Stopped { reason, .. } => (None, Why::Stopped { because: reason.clone() }),
+            AccountState::Ready | AccountState::Disabled => return None,
+        };
+        Some(Forecast { at, before: 0, why })
     }
 
     fn why(&self, account: &Account<T>, state: &AccountState, cause: Option<Cause>) -> Why {

@@ -4,7 +4,7 @@
 //! Recipients of one transaction share a lane. Those that an account cannot carry are a lane, too: once nobody else of the message is due, the
 //! message moves to an account of `spill_to` that can, or they fail with the reason, before anything is said to a server.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::{
     model::{Address, ByteSize, EnhancedCode, Reply, ReversePath},
@@ -15,12 +15,9 @@ use crate::{
         outgoing,
         transport::Transport,
     },
-    spool::{Entry, RecipientState},
+    spool::{Change, Entry, RecipientState, SpoolError},
     upstream::{Concern, Counted, Dsn, Lane, Outcome, Report, Stage, Trouble, Verdict},
 };
-
-/// How long a message rests whose domain's servers could not be reached.
-const REST: Duration = Duration::from_secs(5 * 60);
 
 /// Where a recipient goes by an account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +62,15 @@ static NULL_SENDER: Bar = Bar {
              address, which then stands in for it, or use a certificate (certificate, key).",
 };
 
+/// Who may take over what an account cannot send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heirs {
+    /// Any account of its `spill_to`, and any that spills to it, as after an earlier move: it will never send it.
+    Anybody,
+    /// Those of its `spill_to` that have a server of their own: it cannot send it now, and they do not depend on the same domain.
+    Servers,
+}
+
 /// Where a recipient goes.
 pub(super) fn way(entry: &Entry, recipient: &Address, account: &AccountSettings) -> Way {
     if let Some(limit) = account.limits.message_size
@@ -98,9 +104,8 @@ pub(super) fn next<'a>(entry: &Entry, due: impl Iterator<Item = &'a RecipientSta
 }
 
 impl<T: Transport> Core<T> {
-    /// Who else may carry what goes nowhere here, and which of it: an account of `spill_to`, or one that spills to this one, as after an
-    /// earlier move.
-    pub(super) fn better_way(&self, entry: &Entry, stuck: &[usize], account: &Account<T>) -> Option<(&Account<T>, Vec<usize>)> {
+    /// Who else may carry what goes nowhere here, and which of it.
+    fn better_way(&self, entry: &Entry, stuck: &[usize], account: &Account<T>, heirs: Heirs) -> Option<(&Account<T>, Vec<usize>)> {
         let taken = |other: &AccountSettings| -> Vec<usize> {
             let goes = |index: &&usize| {
                 let recipient = entry.recipients.get(**index);
@@ -108,15 +113,36 @@ impl<T: Transport> Core<T> {
             };
             if outgoing::may_carry(&entry.sender, other) { stuck.iter().filter(goes).copied().collect() } else { Vec::new() }
         };
-        let others = account.settings.spill_to.iter().chain(&account.feeders).filter_map(|name| self.account(name));
+        let feeders = match heirs {
+            Heirs::Anybody => account.feeders.as_slice(),
+            Heirs::Servers => &[],
+        };
+        let fits = |other: &&Arc<Account<T>>| heirs == Heirs::Anybody || other.settings.destination.exchangers.is_none();
+        let others = account.settings.spill_to.iter().chain(feeders).filter_map(|name| self.account(name)).filter(fits);
         others.map(|other| (other.as_ref(), taken(&other.settings))).find(|(_, taken)| !taken.is_empty())
+    }
+
+    /// Gives what this account cannot carry to one that can, for good. False when there is none.
+    pub(super) fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>, heirs: Heirs) -> Result<bool, SpoolError> {
+        let Some((better, moved)) = self.better_way(entry, indexes, account, heirs) else {
+            return Ok(false);
+        };
+        let name = (better.settings.name != entry.account).then(|| better.settings.name.clone());
+        for index in moved {
+            if let Some(recipient) = entry.recipients.get_mut(index) {
+                recipient.account.clone_from(&name);
+            }
+        }
+        self.spool.apply(Change { put: vec![entry.clone()], ..Change::default() })?;
+        self.changed.notify_one();
+        Ok(true)
     }
 
     /// The connection for a claim: the one at hand if it leads there, else another. None when there is none: the claim is then settled, or
     /// given back.
     ///
-    /// What a domain lacks concerns its recipients. What keeps us from its servers pauses the account: direct send is for an organization's
-    /// own domains, which live in one place. The message rests a while, so that another domain's goes first then.
+    /// What a domain lacks concerns its recipients. What keeps us from its servers holds up the mail for that domain, which is no attempt of it,
+    /// until its time is up; what keeps us from everybody pauses the account.
     pub(super) async fn connection_for(
         &self,
         account: &Account<T>,
@@ -129,25 +155,53 @@ impl<T: Transport> Core<T> {
             Some(live) => self.park(account, live).await,
             None => {}
         }
+        let now = self.clock.now();
+        let (rests, verdict) = {
+            let mut desk = self.desk(account);
+            let rests = desk.domains.rests_until(lane, now).is_some();
+            if !rests {
+                desk.domains.probe(lane, now);
+            }
+            (rests, desk.domains.verdict(lane))
+        };
+        // Its time is up, or the trouble is so new that it was claimed just before.
+        if rests {
+            self.let_go(account, claim, verdict).await;
+            return None;
+        }
         let trouble = match self.connect(account, lane).await {
             Ok(live) => return Some(live),
             Err(trouble) => trouble,
         };
-        let pause = match trouble.verdict.outcome {
-            Outcome::Pause(pause) => pause,
-            // Nothing but mail shows that it is over, so it is tried again by itself; long enough to be told of.
-            Outcome::Stop => Verdict::ALARMING_PAUSE,
+        match trouble.verdict.outcome {
+            Outcome::Pause(_) | Outcome::Stop => {}
             Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => {
                 self.conclude_unsent(account, claim, &trouble.verdict).await;
                 return None;
             }
-        };
-        let now = self.clock.now();
-        self.give_back(account, claim, now.plus(REST));
-        let verdict = Verdict { outcome: Outcome::Pause(pause), ..trouble.verdict.clone() };
-        let news = self.desk(account).trouble(&Trouble { verdict, ..trouble }, now);
-        self.tell(account, news).await;
+        }
+        self.hold_up(account, claim, lane, &trouble).await;
         None
+    }
+
+    /// A claim whose domain, or account, is in trouble.
+    async fn hold_up(&self, account: &Account<T>, claim: &Claim, lane: &Lane, trouble: &Trouble) {
+        let now = self.clock.now();
+        let (news, verdict) = {
+            let mut desk = self.desk(account);
+            (desk.trouble(lane, trouble, now), desk.domains.verdict(lane))
+        };
+        self.let_go(account, claim, verdict).await;
+        self.tell(account, news).await;
+    }
+
+    /// It is not for now: the next claim puts it off, or finds another way for it; when its time is up, it meets with the verdict.
+    async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
+        let now = self.clock.now();
+        match verdict.filter(|_| self.plan.is_up(claim.entry.received, now)) {
+            Some(verdict) => self.conclude_unsent(account, claim, &verdict).await,
+            None => self.give_back(account, claim, now),
+        }
     }
 
     /// An account without a server of its own has nothing to log in to: when a stop has lasted, mail is the probe.

@@ -203,14 +203,15 @@ impl Ledger {
         Some(self.record(stamp, Phase::UnderWay))
     }
 
-    /// A transaction has ended: its charge moves to now.
-    pub(super) fn end(&mut self, charge: &Charge, end: End, now: Timestamp) -> Moves {
+    /// A transaction has ended: its charge moves to now, without the recipients that the server has refused one by one.
+    pub(super) fn end(&mut self, charge: &Charge, end: End, refused: usize, now: Timestamp) -> Moves {
         let mut moves = self.cancel(charge);
         let at = match end {
             End::Known => now,
             End::Unknown => now.plus(LATE_COUNT),
         };
-        let stamp = Stamp { at, sequence: charge.sequence, recipients: charge.recipients };
+        let refused = u32::try_from(refused).unwrap_or(u32::MAX);
+        let stamp = Stamp { at, sequence: charge.sequence, recipients: charge.recipients.saturating_sub(refused) };
         self.insert(stamp);
         // A charge of the same time replaces the older by itself; giving that back as well would remove both.
         moves.refund.retain(|old| old.at != at);

@@ -3,8 +3,9 @@
 //! The decisions are pure and take `now` as an argument; [`Queue`] runs them with tasks around.
 //!
 //! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `lane` (which way), `routing` (whose mail
-//!   by which account), `account` (can it send), `width` (over how many connections), `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
-//! - around them: `core` (what the tasks share), `claim` (the promise to send, stored first), `worker` (sends),
+//!   by which account), `account` (can it send), `domains` (which of direct send's cannot be sent to), `width` (over how many connections),
+//!   `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
+//! - around them: `core` (what the tasks share), `offer` (what could go), `claim` (the promise to send, stored first), `worker` (sends),
 //!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` and `adjust` (what a person may do),
 //!   `foresight` (what the forecast is made from)
 //! - `credential`: when what an account logs in with ends
@@ -17,11 +18,13 @@ mod claim;
 mod conclusion;
 mod core;
 mod credential;
+mod domains;
 mod fair;
 mod forecast;
 mod foresight;
 mod lane;
 mod ledger;
+mod offer;
 mod operator;
 mod outcome;
 mod outgoing;
@@ -49,6 +52,6 @@ pub use forecast::{Forecast, Why};
 pub use operator::Queue;
 pub use routing::Routing;
 pub use settings::{AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite, SenderSettings, Split};
-pub use status::{AccountState, AccountStatus, Enabled, QueueError};
+pub use status::{AccountState, AccountStatus, DomainStatus, Enabled, QueueError};
 pub use transport::{Link, Transport};
 pub use tuning::{SettingChange, SettingStatus};

@@ -9,7 +9,7 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, MessageId},
     queue::{
-        AccountSettings, AccountStatus, Enabled, QueueError, RetrySettings,
+        AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, RetrySettings,
         conclusion::put_or_remove,
         core::{Account, Core, Parts},
         ledger::Moves,
@@ -163,6 +163,7 @@ impl<T: Transport> Queue<T> {
         let condition = {
             let mut desk = account.desk();
             desk.condition.set_enabled(enabled);
+            desk.domains.clear();
             desk.condition.clone()
         };
         self.0.remember(account, &condition)?;
@@ -221,6 +222,7 @@ impl<T: Transport> Queue<T> {
             budget_free_at: desk.ledger.free_at(now, 1).filter(|at| *at > now),
             last_delivery: desk.last_delivery,
             credential: desk.expiry,
+            domains: desk.domains.held_up().map(|(domain, state)| DomainStatus { domain: domain.clone(), state: state.clone() }).collect(),
         }
     }
 }

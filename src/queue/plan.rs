@@ -27,12 +27,16 @@ impl RetrySettings {
     /// RFC 5321 4.5.4.1: the give-up time must be reached by attempts, not fall between two of them; so the last one
     /// is made when it is reached, and a message that waited longer for its account is still tried once.
     pub(super) fn after_failure(&self, received: Timestamp, attempts: u32, now: Timestamp) -> Next {
-        let give_up = received.plus(self.give_up_after);
-        if now >= give_up {
+        if self.is_up(received, now) {
             return Next::GiveUp;
         }
-        let due = now.plus(self.spacing_after(attempts)).min(give_up);
+        let due = now.plus(self.spacing_after(attempts)).min(received.plus(self.give_up_after));
         Next::Due(due.max(now.plus(Self::FLOOR)))
+    }
+
+    /// Whether the time of a message is up: the next attempt that fails is the last.
+    pub(super) fn is_up(&self, received: Timestamp, now: Timestamp) -> bool {
+        now >= received.plus(self.give_up_after)
     }
 
     /// Whether people should be told by now that the message waits.

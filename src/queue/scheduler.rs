@@ -194,7 +194,7 @@ fn publish<T: Transport>(core: &Core<T>) {
     for account in &core.accounts {
         let name = account.settings.name.as_str();
         let label = AccountLabel { account: name.to_owned() };
-        let (state, (minute, day), last, expiry) = {
+        let (state, (minute, day), held_up, last, expiry) = {
             let desk = core.desk(account);
             let state = match desk.condition.state() {
                 AccountState::Ready => StateValue::ready,
@@ -202,7 +202,7 @@ fn publish<T: Transport>(core: &Core<T>) {
                 AccountState::Stopped { .. } => StateValue::stopped,
                 AccountState::Disabled => StateValue::disabled,
             };
-            (state, desk.ledger.used(), desk.last_delivery, desk.expiry)
+            (state, desk.ledger.used(), desk.domains.held_up().count(), desk.last_delivery, desk.expiry)
         };
         for value in StateValue::ALL {
             let label = AccountStateLabel { account: name.to_owned(), state: value };
@@ -210,6 +210,7 @@ fn publish<T: Transport>(core: &Core<T>) {
         }
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.account_connections.get_or_create(&label).set(gauge(account.connections()));
+        metrics.account_domains_held_up.get_or_create(&label).set(gauge(held_up));
         metrics.account_minute_messages.get_or_create(&label).set(gauge(minute));
         metrics.account_day_recipients.get_or_create(&label).set(i64::try_from(day).unwrap_or(i64::MAX));
         if let Some(expiry) = expiry {

@@ -80,6 +80,19 @@ pub struct AccountStatus {
     /// When what it logs in with ends, where that is known.
     #[serde(default)]
     pub credential: Option<Expiry>,
+    /// Direct send: the domains that mail waits for, though the account is ready.
+    #[serde(default)]
+    pub domains: Vec<DomainStatus>,
+}
+
+/// A domain that cannot be sent to just now.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct DomainStatus {
+    /// Which.
+    pub domain: String,
+    /// Paused or stopped.
+    #[serde(flatten)]
+    pub state: AccountState,
 }
 
 impl AccountState {

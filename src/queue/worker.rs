@@ -52,7 +52,8 @@ pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<
         None => core.probe_by_mail(&account),
     }
     while let Some(claim) = core.claim_or_rest(&account) {
-        if held.is_some() && starting.take().is_some() {
+        // What keeps us from one domain's servers need not keep us from another's.
+        if (held.is_some() || ahead.is_none()) && starting.take().is_some() {
             core.changed.notify_one();
         }
         let Some(lane) = core.lane_of(&account, &claim).await else {
@@ -110,7 +111,7 @@ impl<T: Transport> Core<T> {
         match self.connect(account, lane).await {
             Ok(live) => Some(live),
             Err(trouble) => {
-                let news = self.desk(account).trouble(&trouble, self.clock.now());
+                let news = self.desk(account).trouble(lane, &trouble, self.clock.now());
                 self.tell(account, news).await;
                 None
             }
@@ -146,7 +147,7 @@ impl<T: Transport> Core<T> {
         self.make_room(account).await;
         let link = account.transport.connect(lane).await?;
         let live = account.opened(link, lane.clone());
-        let news = self.desk(account).condition.connected();
+        let news = self.desk(account).connected(lane);
         self.tell(account, news).await;
         Ok(live)
     }

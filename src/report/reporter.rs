@@ -115,6 +115,29 @@ impl Reporter {
         self.alert(&subject, text).await;
     }
 
+    /// The same of one domain of an account that finds its servers by DNS.
+    pub async fn domain_changed(&self, account: &AccountName, domain: &str, change: AccountChange, what_happened: &str, advice: &str) {
+        let (subject, text) = match change {
+            AccountChange::Hiccup => {
+                warn!(%account, domain, reason = what_happened, advice, "domain paused");
+                return;
+            }
+            AccountChange::Trouble => {
+                error!(%account, domain, reason = what_happened, advice, "domain in trouble");
+                let subject = format!("Account \"{account}\" cannot send to {domain}");
+                let text = format!("{subject}.\n\nWhat happened: {what_happened}\n\n{advice}\n\n{DOMAIN_WAITS}\n");
+                (subject, text)
+            }
+            AccountChange::Recovered => {
+                warn!(%account, domain, "domain recovered");
+                let subject = format!("Account \"{account}\" sends to {domain} again");
+                let text = format!("{subject}.\nMail that waited for it is on its way.\n");
+                (subject, text)
+            }
+        };
+        self.alert(&subject, text).await;
+    }
+
     /// A secret, certificate or sign-in will end: an alert in time. The caller says when, and logs.
     pub async fn credential_ends(&self, account: &AccountName, what_ends: &str, advice: &str) {
         let advice = account.in_advice(advice);
@@ -258,5 +281,8 @@ fn wants(entry: &Entry, index: usize, condition: impl Fn(Notify) -> bool) -> boo
 
 /// A larger message is not returned whole, whatever `RET=` says: RFC 3461 6.2 f lets us spare the mailbox that is told.
 const RETURN_LIMIT: u64 = 1024 * 1024;
+
+const DOMAIN_WAITS: &str = "Mail for other domains goes on. What is for this one waits, and goes as soon as its servers take it; what has waited for \
+                            retry.give_up_after fails, and you are told.";
 
 const WAITS: &str = "No mail is lost or returned for this: it waits, and goes as soon as the account works again.";

@@ -21,7 +21,7 @@ pub mod reply;
 mod session;
 
 pub use crate::model::Quirk;
-pub use session::{Session, Step};
+pub use session::{EXTENSIONS, Session, Step};
 
 use std::sync::Arc;
 

@@ -191,6 +191,14 @@ impl RecipientState {
             Progress::Delivered(_) | Progress::Failed(_) => None,
         }
     }
+
+    /// Makes it due then. An attempt that nobody reported on stays one; what is settled stays so.
+    pub const fn put_off(&mut self, until: Timestamp) {
+        match &mut self.progress {
+            Progress::Waiting { due } | Progress::Attempting(Attempting { due, .. }) => *due = until,
+            Progress::Delivered(_) | Progress::Failed(_) => {}
+        }
+    }
 }
 
 /// Where a recipient stands.

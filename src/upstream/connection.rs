@@ -14,7 +14,7 @@ use crate::{
     metrics::Metrics,
     model::Reply,
     upstream::{
-        Fault, Handover, Report, Stage, Timeouts,
+        Fault, Handover, Peer, Report, Stage, Timeouts,
         offers::Offers,
         stuffing::Stuffing,
         transaction::{Broken, Command, Left, Next, Transaction, Use},
@@ -39,6 +39,7 @@ const WRITE_SIZE: usize = 128 * 1024;
 pub struct Connection {
     wire: Wire,
     offers: Offers,
+    peer: Peer,
     timeouts: Timeouts,
     metrics: Metrics,
     opened: Instant,
@@ -63,9 +64,9 @@ enum State {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, offers: Offers, timeouts: Timeouts, metrics: Metrics) -> Self {
+    pub(super) fn new(wire: Wire, offers: Offers, peer: Peer, timeouts: Timeouts, metrics: Metrics) -> Self {
         let now = Instant::now();
-        Self { wire, offers, timeouts, metrics, opened: now, idle_since: now, state: State::New, out: Vec::new(), chunk: Vec::new() }
+        Self { wire, offers, peer, timeouts, metrics, opened: now, idle_since: now, state: State::New, out: Vec::new(), chunk: Vec::new() }
     }
 
     /// What the server has shown in the handshake; none without encryption.
@@ -82,7 +83,7 @@ impl Connection {
             State::New => Use::First,
             State::Used | State::OwesReset | State::Unusable => Use::Again,
         };
-        let mut transaction = Transaction::new(&envelope.sender, &envelope.recipients, &self.offers, connection);
+        let mut transaction = Transaction::new(&envelope.sender, &envelope.recipients, &self.offers, (self.peer, connection));
         let ended = self.transact(before, &envelope, &mut text, &mut transaction).await;
         self.idle_since = Instant::now();
         match ended {

@@ -197,6 +197,7 @@ impl Upstream {
                 _ if what.starts_with(words::NULL_MX) => Some((556, EnhancedCode(5, 1, 10))),
                 _ if what.starts_with(words::OURSELVES) => Some((554, EnhancedCode(5, 4, 6))),
                 _ if what.starts_with(words::BROKEN_DNS) => Some((451, EnhancedCode(4, 4, 3))),
+                _ if what.starts_with(words::UNREACHABLE) => Some((451, EnhancedCode(4, 4, 1))),
                 _ if what.starts_with(words::NOT_SAFE) => Some((454, EnhancedCode(4, 7, 5))),
                 _of_the_account => None,
             };

@@ -36,7 +36,7 @@ mod tests;
 
 pub use chain::{Chain, Extent, check_pair, private_key};
 pub use check::{Finding, Step};
-pub use classify::{Concern, Fault, Outcome, Stage, Verdict, classify};
+pub use classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};
 pub use connection::Connection;
 pub use destination::{Auth, AuthMethod, ClientCertificate, Destination, Exchangers, Lane, SecretSource, Security, Timeouts, Verification};
 pub use dns::{DnsSettings, Dnssec};
@@ -99,7 +99,8 @@ pub enum Counted {
     No,
 }
 
-/// A trouble of the account: connect, TLS, token, login, or a refusal that concerns all its mail. Never a message's failure.
+/// A trouble of the account: connect, TLS, token, login, or a refusal that concerns all its mail; of a lane that is found by DNS, of that domain.
+/// Never a message's failure.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Trouble {
     /// Where it happened.
@@ -108,6 +109,14 @@ pub struct Trouble {
     pub fault: Fault,
     /// What follows: a pause or a stop, and a sentence for the administrator.
     pub verdict: Verdict,
+}
+
+impl Trouble {
+    /// Of a domain's lane: whether it is our own side that fails, and every other domain would meet with it, too.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(&self.fault, Fault::Failed(words) if words.starts_with(exchangers::words::SILENT_DNS))
+    }
 }
 
 impl<T> Handover<T> {

@@ -26,8 +26,8 @@ use crate::{
     model::{Reply, Secret},
     oauth::{Expiry, RefreshTokenStore, Refused, Remedy, TokenTrouble, Tokens},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Destination, Fault, Lane, Outcome, SecretSource, Security, Stage, Trouble, Verdict,
-        Verification, classify,
+        Auth, AuthMethod, Concern, Connection, Destination, Fault, Lane, Outcome, Peer, SecretSource, Security, Stage, Trouble, Verdict,
+        Verification, classify_of,
         exchangers::{self, Finder},
         offers::Offers,
         tls::{Check, Tls, https_client},
@@ -186,7 +186,14 @@ impl Upstream {
     /// Ready for `MAIL FROM`.
     pub(super) fn opened(&self, (wire, offers): (Wire, Offers)) -> Connection {
         self.metrics.upstream().connections.inc();
-        Connection::new(wire, offers, self.destination.timeouts, self.metrics.clone())
+        Connection::new(wire, offers, self.peer(), self.destination.timeouts, self.metrics.clone())
+    }
+
+    const fn peer(&self) -> Peer {
+        match self.finder {
+            Some(_) => Peer::Exchanger,
+            None => Peer::Server,
+        }
     }
 
     /// The password or token, when there is a login.
@@ -214,7 +221,7 @@ impl Upstream {
 
     pub(super) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
         self.metrics.upstream().troubles.inc();
-        let verdict = classify(stage, &fault);
+        let verdict = classify_of(self.peer(), stage, &fault);
         Trouble { stage, fault, verdict }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Recipient, Reply, ReversePath},
-    upstream::{Concern, Counted, Dsn, Fault, Outcome, Report, Stage, Trouble, Verdict, classify, offers::Offers},
+    upstream::{Concern, Counted, Dsn, Fault, Outcome, Peer, Report, Stage, Trouble, Verdict, classify, classify_of, offers::Offers},
 };
 
 /// Where a transaction broke off, and why. The connection must not be used again.
@@ -62,6 +62,7 @@ pub(super) enum Left {
 
 /// One transaction in progress.
 pub(super) struct Transaction {
+    peer: Peer,
     connection: Use,
     mail: Answer,
     data: Answer,
@@ -86,8 +87,9 @@ enum Standing {
 
 impl Transaction {
     /// Nothing said yet. Addresses that the server cannot be told of are judged at once.
-    pub(super) fn new(sender: &ReversePath, recipients: &[Recipient], offers: &Offers, connection: Use) -> Self {
+    pub(super) fn new(sender: &ReversePath, recipients: &[Recipient], offers: &Offers, (peer, connection): (Peer, Use)) -> Self {
         let mut transaction = Self {
+            peer,
             connection,
             mail: Answer::Awaited,
             data: Answer::Awaited,
@@ -212,7 +214,7 @@ impl Transaction {
 
     /// The verdict; what concerns the account is noted for it, the first time.
     fn judge(&mut self, stage: Stage, fault: Fault) -> Verdict {
-        let verdict = classify(stage, &fault);
+        let verdict = classify_of(self.peer, stage, &fault);
         match verdict.concern {
             Concern::Account if self.account.is_none() => self.account = Some(Trouble { stage, fault, verdict: verdict.clone() }),
             Concern::Account | Concern::Message | Concern::Recipient => {}

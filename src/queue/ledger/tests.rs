@@ -25,7 +25,7 @@ fn room(ledger: &mut Ledger, now: Timestamp) -> Room {
 
 fn send(ledger: &mut Ledger, recipients: usize, from: u64, to: u64) {
     let charge = ledger.begin(recipients, at(from)).unwrap();
-    ledger.end(&charge, End::Known, at(to));
+    ledger.end(&charge, End::Known, 0, at(to));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn transactions_under_way_count_as_now_however_long_they_take() {
     let first = ledger.begin(1, at(0)).unwrap();
     ledger.begin(1, at(0)).unwrap();
     assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(None));
-    ledger.end(&first, End::Known, at(1000));
+    ledger.end(&first, End::Known, 0, at(1000));
     assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(Some(at(1060).plus(MINUTE_MARGIN))));
 }
 
@@ -51,7 +51,7 @@ fn transactions_under_way_count_as_now_however_long_they_take() {
 fn a_transaction_in_doubt_may_be_counted_later() {
     let mut ledger = ledger(Some(1), None);
     let charge = ledger.begin(1, at(0)).unwrap();
-    ledger.end(&charge, End::Unknown, at(10));
+    ledger.end(&charge, End::Unknown, 0, at(10));
     assert_eq!(room(&mut ledger, at(100)), Room::FreeAt(Some(at(10).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN))));
 }
 
@@ -77,6 +77,16 @@ fn what_never_happened_is_given_back() {
 }
 
 #[test]
+fn recipients_that_were_refused_one_by_one_are_given_back() {
+    let mut ledger = ledger(Some(2), Some(10));
+    let charge = ledger.begin(10, at(0)).unwrap();
+    let moves = ledger.end(&charge, End::Known, 7, at(1));
+    assert_eq!((moves.charge.len(), moves.charge[0].recipients, moves.refund), (1, 3, vec![charge]));
+    assert_eq!(room(&mut ledger, at(1)), Room::Recipients(7));
+    assert_eq!(ledger.used(), (1, 3), "the message may count all the same");
+}
+
+#[test]
 fn without_limits_nothing_is_charged() {
     let mut ledger = ledger(None, None);
     assert_eq!(ledger.begin(1, at(0)), None);
@@ -87,7 +97,7 @@ fn without_limits_nothing_is_charged() {
 fn a_clock_that_was_set_back_holds_mail_up_for_one_window_at_most() {
     let mut before = ledger(Some(1), None);
     let charge = before.begin(1, at(500_000)).unwrap();
-    let stored = before.end(&charge, End::Known, at(500_000)).charge;
+    let stored = before.end(&charge, End::Known, 0, at(500_000)).charge;
     let mut after = ledger(Some(1), None);
     let moves = after.restore(stored.clone(), at(0));
     assert_eq!(moves.refund, stored, "what is stored moves too, so that the next start does not wait again");
@@ -107,7 +117,7 @@ fn a_clock_that_is_set_moves_the_charges_with_it() {
 fn what_the_last_process_stored_may_have_been_off_by_a_little() {
     let mut before = ledger(Some(1), None);
     let charge = before.begin(1, at(10)).unwrap();
-    let stored = before.end(&charge, End::Known, at(10)).charge;
+    let stored = before.end(&charge, End::Known, 0, at(10)).charge;
     let mut after = ledger(Some(1), None);
     after.restore(stored, at(20));
     assert_eq!(room(&mut after, at(20)), Room::FreeAt(Some(at(70).plus(DRIFT + MINUTE_MARGIN))));
@@ -197,7 +207,7 @@ proptest! {
                     let (charge, index) = open.remove(0);
                     let late = match end { End::Known => 0, End::Unknown => 299_000 };
                     truth[index].ended = now + late;
-                    stored.apply(ledger.end(&charge, end, clock));
+                    stored.apply(ledger.end(&charge, end, 0, clock));
                 },
                 Event::Cancel => if let Some((charge, index)) = open.pop() {
                     truth[index].recipients = 0;

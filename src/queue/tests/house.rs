@@ -196,7 +196,7 @@ impl House {
                 seen.begun <= last.begun && seen.ended.is_none_or(|ended| ended.plus(Duration::from_secs(window)) >= last.begun)
             };
             let messages = log.iter().filter(|seen| shares(seen, 60)).count();
-            let recipients: usize = log.iter().filter(|seen| shares(seen, 86_400)).map(|seen| seen.recipients.len()).sum();
+            let recipients: usize = log.iter().filter(|seen| shares(seen, 86_400)).map(|seen| seen.recipients.len() - seen.refused).sum();
             assert!(limits.messages_per_minute.is_none_or(|limit| messages <= usize::try_from(limit).unwrap()), "{messages} in a minute");
             assert!(limits.recipients_per_day.is_none_or(|limit| recipients <= usize::try_from(limit).unwrap()), "{recipients} in a day");
             assert!(last.at_once <= limits.connections, "{} at once", last.at_once);

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::house::House;
 use crate::{
     model::Reply,
-    queue::{AccountSettings, AccountState, Reach, SenderRewrite, double::Reaction, fixture::account},
-    upstream::{DnsSettings, Exchangers, Fault, Outcome, Stage, Trouble, classify},
+    queue::{AccountSettings, AccountState, Enabled, Reach, SenderRewrite, double::Reaction, fixture::account, forecast::Why},
+    upstream::{DnsSettings, Exchangers, Fault, Lane, Outcome, Stage, Trouble, classify},
 };
 
 /// Direct send to two domains.
@@ -14,6 +14,10 @@ fn inside(spill_to: &[&str]) -> AccountSettings {
     settings.destination.exchangers = Some(Exchangers { dns: DnsSettings::default(), policy_port: 443 });
     settings.spill_to = spill_to.iter().map(|name| (*name).into()).collect();
     settings
+}
+
+fn german() -> Lane {
+    Lane::Domain("contoso.de".to_owned())
 }
 
 fn trouble(words: &str) -> Trouble {
@@ -63,20 +67,76 @@ async fn those_that_nobody_reaches_fail_alone_and_cost_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn servers_that_cannot_be_reached_pause_the_account_and_cost_no_attempt() {
+async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_and_costs_no_attempt() {
     let mut house = House::open(vec![inside(&[])]);
     let mut times = 0;
-    house.server.admit(move |_| {
-        times += 1;
-        (times <= 2).then(|| trouble("no mail server of the domain can be reached: contoso.com"))
+    house.server.admit_to(move |lane, _now| {
+        times += u32::from(*lane == german());
+        (*lane == german() && times <= 2).then(|| trouble("no mail server of the domain can be reached: contoso.de"))
     });
-    let id = house.receive_for("printers", &["ann@contoso.com"]).await;
-    house.pass(1).await;
-    assert!(matches!(house.queue.accounts()[0].state, AccountState::Paused { .. }));
+    let id = house.receive_for("printers", &["bob@contoso.de", "ann@contoso.com"]).await;
+    let others = [house.receive_for("printers", &["bob@contoso.de"]).await, house.receive_for("printers", &["ann@contoso.com"]).await];
+    house.pass(20).await;
+    assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered"), line("ann@contoso.com", "inside", "delivered")]);
+    let status = house.queue.accounts().remove(0);
+    assert_eq!((status.state, status.domains.len(), status.domains[0].domain.as_str()), (AccountState::Ready, 1, "contoso.de"));
+    assert!(matches!(status.domains[0].state, AccountState::Paused { .. }));
     assert_eq!(house.entry(id).unwrap().recipients[0].attempts, 0);
-    house.pass(1800).await;
+    let why = house.queue.forecasts(&[house.entry(others[0]).unwrap()]).unwrap().remove(0).why;
+    assert!(matches!(&why, Why::Paused { because, .. } if because.contains("contoso.de")), "{why:?}");
+    house.pass(300).await;
+    assert_eq!(outcomes(&house).len(), 4);
+    assert!(house.journal().iter().all(|line| line.attempts == 1 && line.outcome == "delivered"));
+    assert_eq!(house.queue.accounts()[0].domains, []);
+    house.assert_limits();
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_for_a_domain_that_stays_away_goes_another_way_if_there_is_one() {
+    let mut house = House::open(vec![inside(&["scanner"]), account("scanner", SenderRewrite::WhenNotAllowed)]);
+    house.server.admit_to(|lane, _now| (*lane == german()).then(|| trouble("no mail server of the domain can be reached: contoso.de")));
+    house.receive_for("printers", &["bob@contoso.de"]).await;
+    house.pass(600).await;
+    assert_eq!(outcomes(&house), [line("bob@contoso.de", "scanner", "delivered")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_for_a_domain_that_never_comes_back_fails_when_its_time_is_up_and_a_person_is_told() {
+    let mut house = House::open(vec![inside(&[])]);
+    house.server.admit_to(|lane, _now| (*lane == german()).then(|| trouble("no mail server of the domain can be reached: contoso.de")));
+    house.receive_for("printers", &["bob@contoso.de"]).await;
+    house.pass(5 * 24 * 3600 - 60).await;
+    assert_eq!(outcomes(&house), []);
+    assert_eq!(house.notices().len(), 1, "of the domain's trouble");
+    house.pass(3600).await;
+    assert_eq!(outcomes(&house), [line("bob@contoso.de", "inside", "failed")]);
+    assert!(house.journal()[0].reply.as_ref().unwrap().to_string().contains("can be reached"), "{:?}", house.journal()[0].reply);
+    assert_eq!(house.notices().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_for_a_domain_that_rests_does_not_hold_up_what_comes_behind_it() {
+    let mut house = House::open(vec![inside(&[])]);
+    house.server.admit_to(|lane, _now| (*lane == german()).then(|| trouble("no mail server of the domain can be reached: contoso.de")));
+    for _ in 0..300 {
+        house.receive_for("printers", &["bob@contoso.de"]).await;
+    }
+    house.receive_for("printers", &["ann@contoso.com"]).await;
+    house.pass(30).await;
     assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered")]);
-    assert_eq!(house.journal()[0].attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_dns_server_that_is_silent_pauses_the_account() {
+    let mut house = House::open(vec![inside(&[])]);
+    let mut first = true;
+    house.server.admit(move |_| std::mem::take(&mut first).then(|| trouble("the DNS server does not answer: contoso.com")));
+    house.receive_for("printers", &["ann@contoso.com"]).await;
+    house.pass(1).await;
+    let status = house.queue.accounts().remove(0);
+    assert!(matches!(status.state, AccountState::Paused { .. }) && status.domains.is_empty());
+    house.pass(120).await;
+    assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +166,7 @@ async fn a_domain_that_is_not_safe_is_tried_again_as_the_plan_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopped_account_without_a_login_is_tried_with_mail() {
+async fn a_domain_that_refuses_us_is_tried_with_mail_and_both_are_told_once() {
     let mut house = House::open(vec![inside(&[])]);
     let mut first = true;
     house.server.react(move |_| {
@@ -117,8 +177,29 @@ async fn a_stopped_account_without_a_login_is_tried_with_mail() {
         }
     });
     house.receive_for("printers", &["ann@contoso.com"]).await;
+    house.receive_for("printers", &["bob@contoso.de"]).await;
     house.pass(60).await;
-    assert!(matches!(house.queue.accounts()[0].state, AccountState::Stopped { .. }));
+    let status = house.queue.accounts().remove(0);
+    assert_eq!(status.state, AccountState::Ready);
+    assert!(matches!(&status.domains[..], [one] if one.domain == "contoso.com" && matches!(one.state, AccountState::Stopped { .. })));
+    assert_eq!(outcomes(&house), [line("bob@contoso.de", "inside", "delivered")]);
     house.pass(2 * 3600).await;
+    assert_eq!(outcomes(&house).len(), 2);
+    let subjects = house.notices();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_persons_word_ends_the_rest_of_a_domain_within_minutes() {
+    let mut house = House::open(vec![inside(&[])]);
+    let mut times = 0;
+    house.server.admit(move |_| {
+        times += 1;
+        (times <= 5).then(|| trouble("no mail server of the domain can be reached: contoso.com"))
+    });
+    house.receive_for("printers", &["ann@contoso.com"]).await;
+    house.pass(1000).await;
+    house.queue.set_enabled(&"inside".into(), Enabled::On).await.unwrap();
+    house.pass(301).await;
     assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered")]);
 }

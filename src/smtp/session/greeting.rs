@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// What the answer to EHLO may announce, each to be hidden by its name; `AUTH=` is the old form of `AUTH` alone.
+pub const EXTENSIONS: [&str; 9] = ["SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "STARTTLS", "AUTH", "AUTH="];
+
 impl Conversation {
     /// RFC 5321 4.1.4: a greeting resets a transaction. A login stays: some clients greet again after AUTH.
     pub(super) fn greet(&mut self, hello: Hello) -> Moved {

@@ -14,6 +14,8 @@ mod state;
 mod text;
 mod transaction;
 
+pub use greeting::EXTENSIONS;
+
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc};
 
 use crate::{

@@ -266,3 +266,20 @@ proptest! {
         prop_assert_eq!(play(&mut session(), &input.chunks(1).collect::<Vec<_>>()), whole);
     }
 }
+
+#[test]
+fn whatever_is_announced_can_be_hidden_by_its_name() {
+    let greet = |hidden: &[&str]| {
+        let hide_extensions = hidden.iter().map(|&name| name.to_owned()).collect();
+        let settings = SessionSettings { hide_extensions, ..SessionSettings::clone(&settings()) };
+        let mut session = Session::new(Arc::new(settings), None, 1);
+        play(&mut session, &[b"EHLO mfp1\r\n"]).0
+    };
+    let all = greet(&[]);
+    for name in EXTENSIONS {
+        assert!(all.contains(&format!("-{name}")) || all.contains(&format!(" {name}")), "{name}: {all}");
+        let without = greet(&[name]);
+        assert_eq!(without.lines().count(), all.lines().count() - if name == "AUTH" { 2 } else { 1 }, "{name}: {without}");
+    }
+    assert_eq!(greet(&EXTENSIONS).lines().count(), 2, "banner and name");
+}

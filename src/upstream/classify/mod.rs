@@ -6,10 +6,12 @@
 //!   classes of RFC 5321 4.2.1
 //! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any server says, down to the bare classes
 //! - `faults`: what goes wrong without a reply
+//! - `exchanger`, before all others: what a domain's mail server says, who does not know us, means something else
 //!
 //! A row's code is a pattern (`row`); its concern follows from its outcome and the stage (`concern`).
 
 mod exchange;
+mod exchanger;
 mod faults;
 mod generic;
 mod opening;
@@ -19,18 +21,28 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use verdict::{Concern, Fault, Outcome, Stage, Verdict};
+pub use verdict::{Concern, Fault, Outcome, Peer, Stage, Verdict};
 
 use row::Row;
 
 use crate::model::Reply;
 
-/// The table.
+/// The table, for the account's own server.
 #[must_use]
 pub fn classify(stage: Stage, fault: &Fault) -> Verdict {
+    classify_of(Peer::Server, stage, fault)
+}
+
+/// The table.
+#[must_use]
+pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
     match fault {
         Fault::Reply(reply) => {
-            let Row { outcome, advice, .. } = find(stage, reply);
+            let own = match peer {
+                Peer::Server => None,
+                Peer::Exchanger => exchanger::ROWS.iter().find(|row| row.fits(stage, reply)),
+            };
+            let Row { outcome, advice, .. } = own.unwrap_or_else(|| find(stage, reply));
             Verdict { stage, concern: concern(stage, *outcome, reply.code), outcome: *outcome, reply: Some(reply.clone()), advice }
         }
         Fault::Closed | Fault::TimedOut | Fault::Failed(_) => {

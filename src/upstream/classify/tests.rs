@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::{
-    Concern, Fault, Outcome, Stage,
+    Concern, Fault, Outcome, Peer, Stage,
     Stage::{Auth, Body, Connect, Data, Ehlo, EndOfData, Greeting, MailFrom, RcptTo, Tls, Token},
-    classify, exchange, find, generic, opening,
+    classify, classify_of, exchange, exchanger, find, generic, opening,
 };
 use crate::{
     model::Reply,
@@ -390,6 +390,20 @@ fn every_row_of_the_table_has_its_reply() {
 }
 
 #[test]
+fn a_domains_mail_server_that_relays_nothing_for_it_is_no_matter_of_connectors() {
+    let said = ["550 5.7.64 TenantAttribution; Relay Access Denied", "550 5.7.1 Unable to relay", "554 5.7.1 <a@b.c>: Relay access denied"];
+    let rows = said.map(|text| {
+        let verdict = classify_of(Peer::Exchanger, RcptTo, &Fault::Reply(reply(text)));
+        assert_eq!((verdict.concern, verdict.outcome), (Concern::Account, Outcome::Stop), "{text}");
+        assert!(verdict.advice.contains("MX record") && !verdict.advice.contains("onnector"), "{}", verdict.advice);
+        exchanger::ROWS.iter().position(|row| row.fits(RcptTo, &reply(text)))
+    });
+    assert_eq!(rows, [Some(0), Some(1), Some(1)]);
+    let elsewhere = Fault::Reply(reply("550 5.1.10 RESOLVER.ADR.RecipientNotFound"));
+    assert_eq!(classify_of(Peer::Exchanger, RcptTo, &elsewhere), classify(RcptTo, &elsewhere));
+}
+
+#[test]
 fn the_advice_names_the_next_step() {
     check_advice(&[
         (
@@ -506,6 +520,7 @@ fn page() -> String {
     let sections = [
         ("Before mail: connection, TLS, login", opening::ROWS),
         ("Mail: Exchange Online", exchange::ROWS),
+        ("Direct send: the domain's mail server", exchanger::ROWS),
         ("Mail: any server", generic::ROWS),
         ("Before mail: everything else", opening::CLASSES),
     ];

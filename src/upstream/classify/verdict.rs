@@ -32,6 +32,15 @@ pub enum Stage {
     EndOfData,
 }
 
+/// Who says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Peer {
+    /// The account's own server, which knows us by a login, a certificate or our address.
+    Server,
+    /// A mail server of the recipients' domain, found by DNS: a stranger.
+    Exchanger,
+}
+
 /// What was said or went wrong.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Fault {

@@ -1,0 +1,126 @@
+//! `[tls]`: what is shown to devices, and who vouches for theirs.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Here, Placed, SecretFile,
+    identity::warn_of_dates,
+    problem::Severity,
+    reference::{Key, Shown},
+    table::Table,
+    user::warn_if_open_to_all,
+};
+use crate::{
+    device::{CertificatePattern, DeviceSettings},
+    listener::{ClientCertificates, TlsSettings},
+    model::Timestamp,
+    upstream::{Chain, certificates, check_pair, private_key},
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "certificate",
+        shown: Shown::As("\"/etc/postroom/tls.pem\""),
+        about: "The certificate and those between it and the root, PEM. RSA: many devices know nothing else.",
+    },
+    Key { name: "key", shown: Shown::As("\"/etc/postroom/tls.key\""), about: "Its private key, PEM." },
+    Key {
+        name: "legacy_certificate",
+        shown: Shown::As("\"/etc/postroom/legacy.pem\""),
+        about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made at first start.",
+    },
+    Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
+    Key {
+        name: "client_ca",
+        shown: Shown::Off("\"/etc/postroom/devices-ca.pem\""),
+        about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] certificates has names.",
+    },
+];
+
+pub(super) fn read(table: &Table<'_>, here: &Here<'_>, devices: &[Placed<DeviceSettings>]) -> TlsSettings {
+    let files = pair(table, "certificate", "key", here.now);
+    let legacy_files = pair(table, "legacy_certificate", "legacy_key", here.now);
+    let clients = clients(table, devices);
+    TlsSettings { files, legacy_files, clients, data_dir: here.data_dir.to_owned(), hostname: here.hostname.to_owned() }
+}
+
+/// Only devices that are known by one are asked for a certificate, and a name is worth what vouches for it.
+fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
+    let ca = table.path("client_ca");
+    if let Some(file) = ca.as_deref()
+        && let Some(found) = text(table, "client_ca", file)
+        && let Err(error) = certificates(found.text.expose())
+    {
+        table.error("client_ca", format!("{} {error}", file.display()));
+    }
+    let named = |device: &&Placed<DeviceSettings>| device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)));
+    if !table.has("client_ca")
+        && let Some(device) = devices.iter().find(named)
+    {
+        let text =
+            "has a name, which anyone can write into a certificate; name who vouches for it in [tls] client_ca, or write its \"sha256:…\"";
+        table.reader.note(Severity::Error, &format!("{}.certificates", device.key), text);
+    }
+    if devices.iter().all(|device| device.value.certificates.is_empty()) {
+        if ca.is_some() {
+            table.warning("client_ca", "has no effect: no [[device]] has certificates");
+        }
+        return ClientCertificates::Ignored;
+    }
+    ClientCertificates::Asked { ca }
+}
+
+fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, now: Timestamp) -> Option<(PathBuf, PathBuf)> {
+    let (certificate_file, key_file) = (table.path(certificate), table.path(key));
+    if certificate_file.is_some() && !table.has(key) {
+        table.error(key, "is missing; a certificate needs its private key");
+    }
+    if key_file.is_some() && !table.has(certificate) {
+        table.error(certificate, "is missing; a private key needs its certificate");
+    }
+    let chain = certificate_file.as_deref().and_then(|file| chain(table, certificate, file, now));
+    if let Some(file) = key_file.as_deref()
+        && let Some(found) = text(table, key, file)
+    {
+        warn_if_open_to_all(table, key, file, found.mode);
+        let fits = private_key(found.text.expose()).and_then(|key| chain.map_or(Ok(()), |chain| check_pair(&chain, key)));
+        if let Err(error) = fits {
+            table.error(key, format!("{} {error}", file.display()));
+        }
+    }
+    certificate_file.zip(key_file)
+}
+
+/// The certificates of a file, as devices would be shown them.
+fn chain(table: &Table<'_>, name: &'static str, file: &Path, now: Timestamp) -> Option<Chain> {
+    let found = text(table, name, file)?;
+    match Chain::read(found.text.expose()) {
+        Ok(chain) => {
+            warn_of_dates(table, name, &chain, now);
+            Some(chain)
+        }
+        Err(error) => {
+            table.error(name, format!("{} {error}", file.display()));
+            None
+        }
+    }
+}
+
+/// What is there but may not be read by whoever checks may yet be read by the daemon.
+fn text(table: &Table<'_>, name: &'static str, file: &Path) -> Option<SecretFile> {
+    match table.reader.files.read(file) {
+        Ok(found) => Some(found),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            table.error(name, format!("{} is not there; write the path of a file (PEM)", file.display()));
+            None
+        }
+        Err(error) => {
+            table.error(name, format!("{} cannot be read ({error}); write the path of a file (PEM)", file.display()));
+            None
+        }
+    }
+}
