@@ -90,7 +90,7 @@ impl Client {
 async fn http(address: SocketAddr, method: &str, path: &str, body: &str) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
@@ -201,6 +201,19 @@ async fn a_line_beyond_all_bounds_is_refused_and_forgotten() {
     assert_eq!(client.say(&"x".repeat(300_000)).await.unwrap(), "500 5.5.2 Command too long");
     assert_eq!(client.say("NOOP").await.unwrap(), "250 2.0.0 OK");
     sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = start(&dir).await;
+    let taken = first.control();
+    let settings = || SandboxSettings::new(dir.path().join("second"));
+    for settings in [SandboxSettings { mx: taken, ..settings() }, SandboxSettings { control: taken, ..settings() }] {
+        let error = Sandbox::start(settings).await.err().unwrap().to_string();
+        assert!(error.starts_with(&taken.to_string()) && error.contains("in use"), "{error}");
+    }
+    first.stop().await;
 }
 
 #[tokio::test]

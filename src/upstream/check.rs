@@ -134,7 +134,8 @@ impl Upstream {
         let (issuer, end) = (&leaf.issuer, leaf.not_after.to_date());
         found(Finding::Good(Step::Certificate, format!("the certificate is for {names}, issued by {issuer}, good until {end}")));
         let days = leaf.not_after.since(self.clock.now()).as_secs() / DAY;
-        if days < DAYS_AHEAD && self.destination.verify == Verification::Required {
+        let Destination { verify, security, .. } = self.destination;
+        if days < DAYS_AHEAD && verify == Verification::Required && security != Security::Opportunistic {
             let text =
                 format!("the certificate ends in {days} days; from then on nothing is sent. Whoever runs the server has to renew it");
             found(Finding::Suspect(Step::Certificate, text));
