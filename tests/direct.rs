@@ -91,6 +91,10 @@ impl World {
     }
 
     fn upstream(&self, security: Security) -> Upstream {
+        self.upstream_at(security, Clock::system())
+    }
+
+    fn upstream_at(&self, security: Security, clock: Clock) -> Upstream {
         let dns = DnsSettings {
             servers: vec![self.zones.address],
             dnssec: Dnssec::Auto,
@@ -104,7 +108,7 @@ impl World {
             timeouts: Timeouts { connect: Duration::from_secs(20), ..Timeouts::default() },
             ..Destination::new("contoso.test", self.port, "postroom.contoso.test")
         };
-        Upstream::new(destination, Clock::system(), Metrics::new()).unwrap()
+        Upstream::new(destination, clock, Metrics::new()).unwrap()
     }
 
     /// The daemon, with an account that sends to these domains directly.
@@ -265,6 +269,20 @@ async fn a_policy_holds_although_it_can_no_longer_be_fetched() {
     "<html>gone</html>".clone_into(&mut world.policy.lock().unwrap());
     refused(upstream.connect_to(&lane).await, Outcome::Retry, Some("454 4.7.5"), "as safe as is asked for");
     connected(world.connect(Security::Opportunistic, "odd.plain").await);
+}
+
+#[tokio::test]
+async fn a_policy_that_could_not_be_fetched_is_not_asked_for_at_each_message() {
+    let world = World::start().await;
+    "<html>come back later</html>".clone_into(&mut world.policy.lock().unwrap());
+    let clock = Clock::fixed(Clock::system().now());
+    let upstream = world.upstream_at(Security::Opportunistic, clock.clone());
+    let lane = Lane::Domain("odd.plain".to_owned());
+    connected(upstream.connect_to(&lane).await);
+    "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n".clone_into(&mut world.policy.lock().unwrap());
+    connected(upstream.connect_to(&lane).await);
+    clock.set(clock.now().plus(Duration::from_secs(5 * 60)));
+    refused(upstream.connect_to(&lane).await, Outcome::Retry, Some("454 4.7.5"), "as safe as is asked for");
 }
 
 #[tokio::test]
