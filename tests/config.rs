@@ -411,6 +411,10 @@ fn a_mailbox_in_two_accounts_has_its_limits_once() {
     );
     let other = same("").replace("Scanner@", "other@");
     assert_eq!(good(&other).warnings, []);
+    let elsewhere = same("").replace("name = \"second\"\npreset = \"office365\"", "name = \"second\"\npreset = \"gmail\"");
+    assert_eq!(good(&elsewhere).warnings, [], "another service has another mailbox of that name");
+    let by_another_name = same("host = \"pod51024.outlook.com\"");
+    refused(&by_another_name, "account[1].auth", "60 messages a minute of its 30");
 }
 
 #[test]

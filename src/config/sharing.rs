@@ -20,7 +20,9 @@ pub(super) fn check(reader: &Reader<'_>, accounts: &[Placed<AccountSettings>]) {
 /// Two accounts of one mailbox may share its limits, and not have each the whole.
 fn mailbox(reader: &Reader<'_>, account: &Placed<AccountSettings>, before: &[Placed<AccountSettings>]) {
     let Some((preset, login)) = login(&account.value) else { return };
-    let same = |other: &&Placed<AccountSettings>| self::login(&other.value).is_some_and(|(_, other)| other == login);
+    let same = |other: &&Placed<AccountSettings>| {
+        self::login(&other.value).is_some_and(|(service, user)| service.name == preset.name && user == login)
+    };
     let Some(first) = before.iter().find(same) else { return };
     let all = || before.iter().filter(same).chain([account]).map(|account| &account.value.limits);
     let sum = |of: fn(&AccountSettings) -> Option<u32>| {
@@ -51,7 +53,12 @@ fn mailbox(reader: &Reader<'_>, account: &Placed<AccountSettings>, before: &[Pla
 /// Who logs in, at a service whose limits are known.
 fn login(account: &AccountSettings) -> Option<(&'static Preset, String)> {
     let user = &account.destination.auth.as_ref()?.user;
-    let preset = PRESETS.iter().find(|preset| preset.host.is_some_and(|host| host.eq_ignore_ascii_case(&account.destination.host)))?;
+    let host = account.destination.host.to_lowercase();
+    // Exchange Online by another of its names is the same mailbox.
+    let is_another_service = matches!(host.as_str(), "smtp-hve.office365.com" | "smtp-mail.outlook.com");
+    let is_exchange_online = !is_another_service && (host.ends_with(".outlook.com") || host.ends_with(".office365.com"));
+    let known = PRESETS.iter().find(|preset| preset.host == Some(host.as_str()));
+    let preset = known.or_else(|| PRESETS.first().filter(|_| is_exchange_online))?;
     let has_limits = preset.limits.messages_per_minute.is_some() || preset.limits.recipients_per_day.is_some();
     has_limits.then(|| (preset, user.to_lowercase()))
 }
