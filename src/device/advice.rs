@@ -100,8 +100,12 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
     let says = |words: &str| trouble.contains(words);
     let fixed = if says("Authentication is not offered") {
         "Switch authentication off in the device; or give it a [[user]], and write auth = \"optional\" in its [[device]]."
+    } else if says("Log in over TLS") {
+        "Switch on STARTTLS or SSL/TLS in the device; or write encryption = \"optional\" in its [[device]], and restart."
     } else if says("mechanism not offered") {
         "Let the device choose the mechanism (\"automatic\"); see mechanisms of its [[device]], and keep its password in clear for CRAM-MD5 and DIGEST-MD5."
+    } else if says("no TLS on this port") {
+        "Switch SSL/TLS off in the device, or let it use a port whose [[listener]] has tls = \"auto\" or \"implicit\"; or write tls = \"auto\" for this one."
     } else if says("TLS is not offered") {
         "Switch STARTTLS off in the device; or give it a [[listener]] with tls = \"starttls\" or \"auto\"."
     } else if says("left after \"334") {
@@ -160,8 +164,13 @@ fn proposed_name(stranger: &Sighting, taken: &[&DeviceName]) -> String {
         IpAddr::V4(address) => address.to_string().replace('.', "-"),
         IpAddr::V6(address) => address.to_string().replace(':', "-"),
     };
-    format!("device-{address}")
+    // The longest of IPv4 has 15 characters. Of IPv6 the end is what tells devices apart.
+    let end = address.get(address.len().saturating_sub(LONGEST_NAME - PREFIX.len())..).unwrap_or(&address).trim_start_matches('-');
+    format!("{PREFIX}{end}")
 }
+
+/// Before an address that stands in for a name.
+const PREFIX: &str = "dev-";
 
 /// A string of TOML.
 fn quoted(text: &str) -> String {
@@ -192,7 +201,7 @@ mod tests {
     fn a_name_that_is_none_or_taken_is_made_from_the_address() {
         for helo in ["", "192.168.7.9", "[192.168.7.9]", "a b", "postroom", "printers", "?????", "x".repeat(21).as_str()] {
             let seen = stranger(|seen| seen.helo = Some(helo.to_owned()));
-            assert!(admitting(&seen, &[&"printers".into()]).contains("name = \"device-192-168-7-9\"\n"), "{helo}");
+            assert!(admitting(&seen, &[&"printers".into()]).contains("name = \"dev-192-168-7-9\"\n"), "{helo}");
         }
     }
 

@@ -85,7 +85,7 @@ impl Client {
     #[must_use]
     pub fn session_settings(&self, starttls: StartTls, tls: Option<TlsVersion>) -> Arc<SessionSettings> {
         let offer = self.device.as_ref().map_or(&self.registry.stranger, |device| &device.offer);
-        offer.settings(if tls.is_some() { StartTls::Absent } else { starttls })
+        offer.settings(starttls, tls)
     }
 
     /// Verifies a login; the client that results, and the user's name. May take long (argon2): call it off the async threads.
@@ -313,7 +313,7 @@ impl Client {
         for quirk in quirks {
             let known = seen.quirks.get(quirk).map_or(0, |known| known.connections);
             if let (0, Some(device)) = (known, self.device()) {
-                info!(device = %device.name, peer = %self.peer, ?quirk, "quirk");
+                info!(device = %device.name, peer = %self.peer, quirk = quirk.name(), "quirk");
             }
             seen.quirks.insert(*quirk, QuirkSighting { connections: known.saturating_add(1), last_seen: now });
         }
