@@ -23,6 +23,9 @@ pub fn admitting(stranger: &Sighting, taken: &[&DeviceName]) -> String {
     if let Some(version) = refused.into_iter().chain(used).filter(|version| !version.is_secure()).min() {
         lines.push(format!("oldest_tls = \"{}\"  # the oldest that was seen from there", version.as_str()));
     }
+    if let Some(certificate) = &stranger.unknown_certificate {
+        lines.push(format!("# Or by the certificate that it shows, wherever it is: certificates = [{}]", quoted(&certificate.fingerprint)));
+    }
     if stranger.mechanism.is_none() && stranger.login.is_none() {
         return lines.join("\n") + "\n";
     }
@@ -181,7 +184,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        device::{HandshakeSighting, LoginOutcome, LoginSighting, fixture},
+        device::{CertificateSighting, HandshakeSighting, LoginOutcome, LoginSighting, fixture},
         model::{EnhancedCode, Reply, Timestamp},
     };
 
@@ -195,6 +198,18 @@ mod tests {
     fn a_plain_stranger_needs_its_address_and_nothing_else() {
         let seen = stranger(|seen| seen.helo = Some("NPIF65E56.contoso.lan".into()));
         assert_eq!(admitting(&seen, &[]), "[[device]]\nname = \"NPIF65E56\"\nnetworks = [\"192.168.7.9\"]\n");
+    }
+
+    #[test]
+    fn a_stranger_that_shows_a_certificate_may_be_known_by_it() {
+        let certificate = CertificateSighting {
+            at: Timestamp::ZERO,
+            names: vec!["mfp7.contoso.lan".to_owned()],
+            fingerprint: "sha256:07".to_owned(),
+            reason: "it has expired".to_owned(),
+        };
+        let seen = stranger(|seen| seen.unknown_certificate = Some(certificate));
+        assert!(admitting(&seen, &[]).ends_with("certificates = [\"sha256:07\"]\n"), "{}", admitting(&seen, &[]));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use tracing::{debug, info};
 
 use crate::{
     device::{
-        DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalKind,
-        RefusalSighting, Sighting, TlsSighting,
+        CertificateSighting, ClientCertificate, DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting,
+        MessageSighting, QuirkSighting, RefusalKind, RefusalSighting, Sighting, TlsSighting,
         login::{LoggedIn, LoginRefusal},
         refusal::{self, Logins, Refusal},
         registry::{Device, Registry},
@@ -16,6 +16,10 @@ use crate::{
     pop::{Apop, PopAnswer, PopLogin},
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
+
+/// Names of an unknown certificate that are remembered, and how much of each: whoever made it chose them.
+const NAMES_SHOWN: usize = 5;
+const NAME_SHOWN: usize = 100;
 
 /// One connection's standing: which device it is, and what it may do. Changes when it logs in.
 #[derive(Clone)]
@@ -272,6 +276,16 @@ impl Client {
         self.note(|seen, now| {
             seen.counts.refusals += 1;
             seen.failed_handshake = Some(HandshakeSighting { at: now, reason: reason.to_owned(), needs });
+        });
+    }
+
+    /// It has shown a certificate that is no device's.
+    pub(super) fn note_unknown_certificate(&self, shown: &ClientCertificate, reason: &str) {
+        let cut = |name: &String| name.chars().take(NAME_SHOWN).collect();
+        let names: Vec<String> = shown.names.iter().take(NAMES_SHOWN).map(cut).collect();
+        self.note(|seen, now| {
+            let (fingerprint, reason) = (shown.fingerprint.to_string(), reason.to_owned());
+            seen.unknown_certificate = Some(CertificateSighting { at: now, names, fingerprint, reason });
         });
     }
 

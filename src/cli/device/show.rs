@@ -163,6 +163,10 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     if let Some(certificate) = &client.certificate {
         fact("certificate", certificate.clone());
     }
+    if let Some(unknown) = &client.unknown_certificate {
+        let names = if unknown.names.is_empty() { "no name".to_owned() } else { unknown.names.join(", ") };
+        fact("certificate", format!("unknown, {}: {names}, {}: {}", relative(unknown.at, now), unknown.fingerprint, unknown.reason));
+    }
     fact("login", login(client));
     if let Some(message) = &client.last_message {
         fact("last message", format!("{}, {}, {}", relative(message.at, now), message.id, size(ByteSize::from_octets(message.octets))));
