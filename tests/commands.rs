@@ -266,6 +266,23 @@ fn a_second_daemon_on_the_same_data_ends_and_leaves_the_first_alone() {
 }
 
 #[test]
+fn a_start_waits_a_little_for_the_process_before_it_to_be_gone() {
+    let office = Office::new();
+    fs::create_dir(office.dir.path().join("data")).unwrap();
+    let lock = fs::File::create(office.dir.path().join("data/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut command = office.command(&["run"]);
+    let log = fs::File::create(office.dir.path().join("log")).unwrap();
+    let mut daemon = Daemon(command.stderr(log).spawn().unwrap());
+    until("the daemon to wait", || office.log().contains("waiting for the process before").then_some(()));
+    lock.unlock().unwrap();
+    until("the daemon to be ready", || {
+        assert!(daemon.0.try_wait().unwrap().is_none(), "{}", office.log());
+        office.run(&["status"]).status.success().then_some(())
+    });
+}
+
+#[test]
 fn an_address_that_is_taken_ends_the_start() {
     let office = Office::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -309,7 +326,11 @@ fn a_retry_asks_before_it_shortens_the_half_hour() {
     let id = queued(&office);
     let said = office.bad(&["queue", "retry", &id], 1);
     assert!(said.contains("30 minutes apart") && said.contains("--yes"), "{said}");
-    office.good(&["queue", "retry", &id, "--yes"]);
+    assert!(office.good(&["queue", "retry", &id, "--yes"]).contains("is due now"));
+    office.good(&["queue", "hold", &id, "--reason", "wait for Alex"]);
+    let said = office.good(&["queue", "retry", &id, "--yes"]);
+    assert!(said.contains("held (wait for Alex)") && said.contains(&format!("postroom queue release {id}")), "{said}");
+    assert!(office.json(&["queue", "show", &id])["size"].as_u64().unwrap() > 100);
 }
 
 #[test]
@@ -343,6 +364,7 @@ fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
     assert!(office.bad(&["account", "restore-defaults", "out/1"], 1).contains("--yes"));
     let said = office.good(&["account", "restore-defaults", "out/1", "--yes"]);
     assert!(!said.contains("newest word"), "{said}");
+    assert!(office.good(&["account", "restore-defaults", "out/1"]).contains("Nothing was changed"), "nobody has to be asked");
 }
 
 #[test]

@@ -808,3 +808,19 @@ fn the_end_of_a_client_secret_is_a_date() {
     refused(&secret("client_secret_file = \"/etc/s\", client_secret_expires = \"May 2027\""), key, "is no date");
     refused(&secret("client_secret_expires = \"2027-05-01\""), key, "needs client_secret_file");
 }
+
+#[test]
+fn a_scope_fits_whoever_asks_for_the_token() {
+    let auth = |keys: &str| {
+        let old = "auth = { method = \"xoauth2\", token_file = \"/run/postroom/token\" }";
+        with(old, &format!("auth = {{ tenant = \"t\", client_id = \"c\", {keys} }}"))
+    };
+    let (key, application) = ("account[0].auth.scope", "client_secret_file = \"/etc/s\", ");
+    let scope = |scope: &str| format!("scope = \"{scope}\"");
+    warned(&auth(&format!("{application}{}", scope("https://outlook.office.com/SMTP.Send"))), key, "has to end in \"/.default\"");
+    assert_eq!(good(&auth(&format!("{application}{}", scope("https://outlook.office365.com/.default")))).warnings, []);
+    warned(&auth(&scope("https://outlook.office365.com/.default")), key, "without it a sign-in is good for an hour");
+    assert_eq!(good(&auth(&scope("https://outlook.office.com/SMTP.Send offline_access"))).warnings, []);
+    let other = "token_url = \"https://login.example.com/token\", ";
+    assert_eq!(good(&auth(&format!("{other}{application}{}", scope("mail"))).replace("tenant = \"t\", ", "")).warnings, []);
+}

@@ -1,6 +1,12 @@
 //! Direct send against a real authoritative DNS server: MX, null MX, MTA-STS and DANE, and servers with right and wrong certificates.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a broken helper should stop the test, and say why"
+)]
 
 #[path = "support/routes.rs"]
 mod authority;
@@ -8,6 +14,9 @@ mod authority;
 mod letter;
 #[path = "support/peer.rs"]
 mod peer;
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "each test program uses its part")]
+mod support;
 #[path = "support/zones.rs"]
 mod zones;
 
@@ -31,6 +40,11 @@ use crate::{
     authority::Authority,
     letter::handover,
     peer::{Heard, acceptor, mail_server, web_server},
+    support::{
+        device::Device,
+        relay::{LISTENERS, Relay, SCANNERS},
+        wait,
+    },
     zones::Zones,
 };
 
@@ -53,6 +67,7 @@ struct World {
     good: Heard,
     bare: Heard,
     folder: TempDir,
+    patience: Duration,
 }
 
 impl World {
@@ -72,12 +87,16 @@ impl World {
         let web = web_server(acceptor(&[&web_pem], &web_key), Arc::clone(&policy)).await;
         let spki = hex(digest::digest(&digest::SHA256, &odd_key.subject_public_key_info()).as_ref());
         let zones = Zones::start(&signed(port, &spki), &plain());
-        Self { zones, port, policy_port: web.port(), policy, odd, good, bare, folder }
+        Self { zones, port, policy_port: web.port(), policy, odd, good, bare, folder, patience: DnsSettings::default().patience }
     }
 
     fn upstream(&self, security: Security) -> Upstream {
-        let dns =
-            DnsSettings { servers: vec![self.zones.address], dnssec: Dnssec::Auto, trust_anchor: Some(self.zones.trust_anchor.clone()) };
+        let dns = DnsSettings {
+            servers: vec![self.zones.address],
+            dnssec: Dnssec::Auto,
+            trust_anchor: Some(self.zones.trust_anchor.clone()),
+            patience: self.patience,
+        };
         let destination = Destination {
             exchangers: Some(Exchangers { dns, policy_port: self.policy_port }),
             security,
@@ -86,6 +105,13 @@ impl World {
             ..Destination::new("contoso.test", self.port, "postroom.contoso.test")
         };
         Upstream::new(destination, Clock::system(), Metrics::new()).unwrap()
+    }
+
+    /// The daemon, with an account that sends to these domains directly.
+    fn relay(&self, domains: &str) -> Relay {
+        let dns = format!("[dns]\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n", self.zones.address, self.zones.trust_anchor.display());
+        let account = format!("[[account]]\nname = \"out\"\nroute = \"direct\"\ndomains = [{domains}]\nport = {}\n", self.port);
+        Relay::start(self.folder.path(), "", &[LISTENERS, SCANNERS, &account, &dns])
     }
 
     async fn connect(&self, security: Security, domain: &str) -> Result<Connection, Trouble> {
@@ -180,6 +206,7 @@ async fn servers_are_found_by_dns_and_tried_by_preference() {
 #[tokio::test]
 async fn a_dns_server_that_does_not_answer_is_no_reason_to_return_mail() {
     let mut world = World::start().await;
+    world.patience = Duration::from_millis(100);
     // A port where nobody listens any more.
     world.zones.address = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let outcome = Outcome::Pause(Duration::from_secs(60));
@@ -262,4 +289,54 @@ async fn mail_is_encrypted_wherever_it_can_be() {
         assert_eq!(report.recipients.first().unwrap().outcome, Outcome::Deliver, "{report:?}");
         assert_eq!(*heard.lock().unwrap(), [format!("{how} RCPT TO:<ann@{domain}>")]);
     }
+}
+
+/// Hands a message in as a device does, in one transaction.
+fn hand_in(relay: &Relay, recipients: &[&str]) {
+    let mut device = Device::greeted(relay.listener("none")).unwrap();
+    assert_eq!(device.command("MAIL FROM:<mfp1@two.plain>").unwrap().code, 250);
+    for recipient in recipients {
+        let answer = device.command(&format!("RCPT TO:<{recipient}>")).unwrap();
+        assert_eq!(answer.code, 250, "{answer:?}");
+    }
+    assert_eq!(device.command("DATA").unwrap().code, 354);
+    device.send(b"From: mfp1@two.plain\r\nSubject: Scan\r\n\r\nThe scan.\r\n.\r\n").unwrap();
+    let answer = device.answer().unwrap();
+    assert_eq!(answer.code, 250, "{answer:?}");
+}
+
+fn wait_until_heard(heard: &Heard, words: &[&str]) {
+    wait::until(&format!("{words:?} to arrive"), wait::PATIENCE, || {
+        let said = heard.lock().unwrap().clone();
+        if said == words { Ok(()) } else { Err(format!("{said:?}")) }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_handed_in_by_smtp_arrives_at_the_servers_of_each_of_its_domains() {
+    let world = World::start().await;
+    let relay = world.relay("\"two.plain\", \"implicit.plain\"");
+    hand_in(&relay, &["ann@two.plain", "bob@implicit.plain"]);
+    wait_until_heard(&world.odd, &["tls RCPT TO:<ann@two.plain>"]);
+    wait_until_heard(&world.bare, &["clear RCPT TO:<bob@implicit.plain>"]);
+    relay.wait_until_empty(wait::PATIENCE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_whose_servers_are_down_does_not_hold_up_another() {
+    let world = World::start().await;
+    let relay = world.relay("\"two.plain\", \"dead.plain\"");
+    hand_in(&relay, &["cem@dead.plain"]);
+    wait::until("the dead domain to be tried", wait::PATIENCE, || {
+        let log = relay.log();
+        if log.contains("can be reached") { Ok(()) } else { Err(log) }
+    });
+    hand_in(&relay, &["ann@two.plain"]);
+    wait::until("the other domain's message to arrive at once", Duration::from_secs(20), || {
+        let said = world.odd.lock().unwrap().clone();
+        if said == ["tls RCPT TO:<ann@two.plain>"] { Ok(()) } else { Err(relay.json(&["status"]).to_string()) }
+    });
+    let queue = relay.queue();
+    let waiting: Vec<&str> = queue.iter().filter_map(|entry| entry["recipients"][0]["recipient"]["address"].as_str()).collect();
+    assert_eq!(waiting, ["cem@dead.plain"], "it waits, and is not returned: {queue:?}");
 }

@@ -14,21 +14,19 @@ mod support;
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
 use support::{
+    http::request,
     process::{self, Process},
     relay::{LISTENERS, Relay, SCANNERS},
     sandbox::{Limits, MAILBOX, Sandbox, write_secret},
-    wait,
+    scratch, wait,
 };
 
 /// The authorization server.
@@ -71,25 +69,6 @@ impl Directory {
     }
 }
 
-/// One request; the body of its answer.
-fn request(method: &str, url: &str, body: &str) -> String {
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
-    let length = body.len();
-    write!(stream, "{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(" 20"), "{method} {url}: {answer}");
-    body.to_owned()
-}
-
-fn scratch() -> TempDir {
-    tempfile::Builder::new().prefix("postroom-oauth-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
 fn secret(dir: &Path, name: &str, text: &str) -> PathBuf {
     let path = dir.join(name);
     write_secret(&path, text);
@@ -121,7 +100,7 @@ fn refused_logins(sandbox: &Sandbox) -> u64 {
 
 #[test]
 fn an_application_with_a_secret_sends_and_all_its_connections_share_one_token() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     let file = secret(dir.path(), "client.secret", "right");
@@ -139,7 +118,7 @@ fn an_application_with_a_secret_sends_and_all_its_connections_share_one_token() 
 
 #[test]
 fn an_application_with_a_certificate_sends() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let (certificate, key) = certificate(dir.path());
     let directory = Directory::start(dir.path(), &sandbox, 3600, Some(&certificate));
@@ -171,10 +150,15 @@ fn sign_in(relay: &Relay) {
 
 #[test]
 fn a_person_signs_in_once_and_each_restart_uses_the_newest_refresh_token() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     let mut relay = start(dir.path(), &sandbox, &directory.auth("by-person", "scope = \"mail offline_access\""));
+    process::run_anyhow(&mut relay.command(&["send", "--to", "ann@contoso.com", "--wait", "1ms"]));
+    wait::until("the account to say what is missing", wait::PATIENCE, || {
+        let text = process::run(&mut relay.command(&["status"]));
+        if text.contains("Sign in: postroom account login out.") { Ok(()) } else { Err(text) }
+    });
     sign_in(&relay);
     process::run(&mut relay.command(&["account", "enable", "out"]));
     send(&relay);
@@ -192,12 +176,12 @@ fn a_person_signs_in_once_and_each_restart_uses_the_newest_refresh_token() {
     send(&relay);
     let seen = json!({ "granted": { "device_code": 1, "refresh_token": 6 }, "refused": [], "turned_away": 0 });
     assert_eq!(directory.seen(), seen);
-    assert_eq!(sandbox.files().len(), 5);
+    assert_eq!(sandbox.files().len(), 6);
 }
 
 #[test]
 fn tokens_end_in_the_middle_of_a_queue_and_mail_flows_on() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     // A session ends before its second message, so that there are logins all the time.
     request("POST", &format!("{}/faults", sandbox.control()), r#"{ "faults": [{ "fault": "mail-421", "every": 2 }] }"#);
@@ -219,7 +203,7 @@ fn tokens_end_in_the_middle_of_a_queue_and_mail_flows_on() {
 
 #[test]
 fn an_old_token_that_is_refused_is_replaced_and_nobody_is_alarmed() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     let file = secret(dir.path(), "client.secret", "right");
@@ -236,8 +220,18 @@ fn an_old_token_that_is_refused_is_replaced_and_nobody_is_alarmed() {
 }
 
 #[test]
+fn a_token_refused_in_googles_way_is_a_login_that_was_refused() {
+    let dir = scratch("oauth");
+    let sandbox = Sandbox::start_with(dir.path(), Limits::Out, &["--switch", "token_refusal=challenge", "--tarpit", "0s"]);
+    let file = secret(dir.path(), "token", "made-up");
+    let (well, said) = check(dir.path(), &sandbox.account_with(&format!("token_file = \"{}\"", file.display()), ""));
+    assert!(!well && said.contains("FAILED  login: 535 5.7.3"), "{said}");
+    assert_eq!(refused_logins(&sandbox), 1);
+}
+
+#[test]
 fn mail_waits_for_an_authorization_server_that_is_down() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let directory = Directory::start(dir.path(), &sandbox, 3600, None);
     directory.turn("down");
@@ -259,6 +253,9 @@ fn mail_waits_for_an_authorization_server_that_is_down() {
     }
     assert_eq!(directory.seen()["turned_away"], 1, "three messages, one request");
     directory.turn("up");
+    let text = process::run(&mut relay.command(&["account", "check", "out"]));
+    assert!(text.contains("can log in") && text.contains("In the daemon it is still paused, and goes on in "), "{text}");
+    assert!(text.contains("To let it send at once: postroom account enable out"), "{text}");
     process::run(&mut relay.command(&["account", "enable", "out"]));
     relay.wait_until_empty(wait::PATIENCE);
     assert_eq!(sandbox.files().len(), 3);
@@ -277,7 +274,7 @@ fn check(dir: &Path, account: &str) -> (bool, String) {
 
 #[test]
 fn a_check_of_an_account_names_the_step_that_fails_and_the_next_one_to_take() {
-    let dir = scratch();
+    let dir = scratch("oauth");
     let (certificate, key) = certificate(dir.path());
     let named = certificate.display().to_string();
     let sandbox = Sandbox::start_with(dir.path(), Limits::Out, &["--client-certificate", &named, "--tarpit", "0s"]);
@@ -289,6 +286,9 @@ fn a_check_of_an_account_names_the_step_that_fails_and_the_next_one_to_take() {
 
     let (well, said) = check(dir.path(), &sandbox.account_with(&by(&good), ""));
     assert!(well && said.contains("can log in") && said.contains("good    login"), "{said}");
+    assert!(said.contains("good    TLS and certificate: the certificate is for localhost, "), "{said}");
+    assert!(said.contains(", issued by CN=") && said.contains(", good until 4096-01-01"), "{said}");
+    assert!(!said.contains("In the daemon"), "there is none: {said}");
 
     // Entra wants PS256 and x5t#S256, and so does the sandbox.
     let by_certificate = format!("{client}, {scope}, client_certificate = \"{named}\", client_key = \"{}\"", key.display());

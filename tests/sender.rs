@@ -24,7 +24,7 @@ use support::{
     process,
     relay::{LISTENERS, Relay, SCANNERS},
     sandbox::{Limits, Sandbox},
-    scan, wait,
+    scan, scratch, wait,
 };
 
 struct Office {
@@ -36,7 +36,7 @@ struct Office {
 impl Office {
     /// `device` are keys of the device, `account` those of the account; the mailbox may send as itself and as the reception.
     fn open(device: &str, sender: &str, account: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("postroom-sender-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = scratch("sender");
         let sandbox = Sandbox::start_sending_as(dir.path(), Limits::Out, "reception@contoso.com", &[]);
         let usual = "sender = { rewrite = \"never\", allowed = [\"*@contoso.com\"] }";
         let table = sandbox.account(account);

@@ -1,6 +1,6 @@
 //! `postroom account list | check | enable | disable | settings | set | restore-defaults | forget-budget | login`.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{os::unix::fs::MetadataExt as _, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 
@@ -53,13 +53,19 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
             print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::RestoreDefaults { name, yes } => {
+            let client = Client::of_config(config)?;
+            let rows: Vec<SettingStatus> = client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
+            if rows.iter().all(|row| row.changed.is_none()) {
+                say(&format!("Nothing was changed: the batches of \"{name}\" are as the config file says"))?;
+                return Ok(ExitCode::SUCCESS);
+            }
             let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
             if !yes && confirm(&question)? == Answer::No {
                 return Ok(ExitCode::SUCCESS);
             }
             let request = RestoreRequest { by: person() };
             let path = format!("/api/v1/accounts/{}/restore-defaults", encoded(&name));
-            let rows: Vec<SettingStatus> = Client::of_config(config)?.post(&path, &request).await?;
+            let rows: Vec<SettingStatus> = client.post(&path, &request).await?;
             print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::ForgetBudget { name, yes } => {
@@ -81,8 +87,24 @@ Do you know that little was sent in the last 24 hours, and shall nothing of it c
 
 /// Who types, behind sudo too. It is only shown; what lets someone in is the socket.
 fn person() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    name.unwrap_or_else(|| "somebody".to_owned())
+    let name = |variable: &str| std::env::var(variable).ok().filter(|user| !user.is_empty());
+    name("SUDO_USER").or_else(owner).or_else(|| name("USER")).unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// Whose process this is: in a container or under systemd no variable says so. A user without a line in the list is shown as a number.
+fn owner() -> Option<String> {
+    let user = std::fs::metadata("/proc/self").ok()?.uid();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Some(user_name(&users, user).unwrap_or_else(|| format!("user {user}")))
+}
+
+/// passwd(5): name, password, number, …
+fn user_name(users: &str, wanted: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _password, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(wanted) && !name.is_empty()).then(|| name.to_owned())
+    })
 }
 
 fn render_settings(rows: &[SettingStatus], now: Timestamp) -> String {
@@ -112,6 +134,10 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
         Some(_) | None => bail!("account \"{name}\" needs no sign-in: it logs in by itself, with the secret its config names"),
     };
     let http = upstream::https_client(clock.clone())?;
+    let explained = |trouble: TokenTrouble| {
+        let advice = account.name.in_advice(trouble.advice);
+        anyhow::Error::new(trouble).context(advice)
+    };
     let login = DeviceLogin::begin(settings, http).await.map_err(explained)?;
     let SignIn { address, code, minutes } = login.sign_in();
     say(&format!(
@@ -119,11 +145,6 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
     ))?;
     login.finish(&account.name, &RefreshTokenStore::new(secrets)).await.map_err(explained)?;
     Ok(say(&format!("Signed in. If the account was stopped: postroom account enable {name}"))?)
-}
-
-fn explained(trouble: TokenTrouble) -> anyhow::Error {
-    let advice = trouble.advice;
-    anyhow::Error::new(trouble).context(advice)
 }
 
 pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
@@ -164,7 +185,7 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
             text.push_str(&format!("\n{}: the budget of this minute is used up; next message {}\n", account.name, relative(free, now)));
         }
         if let Some(expiry) = account.credential.filter(|expiry| expiry.ends.since(now) < SOON) {
-            text.push_str(&format!("\n{}: {}\n  {}\n", account.name, expiry.sentence(now), expiry.kind.advice()));
+            text.push_str(&format!("\n{}: {}\n  {}\n", account.name, expiry.sentence(now), account.name.in_advice(expiry.kind.advice())));
         }
     }
     text
@@ -187,5 +208,22 @@ fn state(state: &AccountState, now: Timestamp) -> String {
         AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
         AccountState::Stopped { probe_at, .. } => format!("stopped, next try {}", relative(*probe_at, now)),
         AccountState::Disabled => "off".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_known_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\n";
+        let name = |number| user_name(users, number);
+        assert_eq!((name(0).as_deref(), name(1000).as_deref(), name(7)), (Some("root"), Some("anna"), None));
+    }
+
+    #[test]
+    fn somebody_has_a_name() {
+        assert_ne!(person(), "somebody");
     }
 }

@@ -4,26 +4,30 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
-use super::output::say;
+use super::{
+    client::Client,
+    output::{relative, say},
+};
 use crate::{
     clock::Clock,
     config::Config,
     metrics::Metrics,
+    model::{AccountName, Timestamp},
     oauth::{RefreshTokenStore, expiry_of},
-    queue::{AccountSettings, Reach},
+    queue::{AccountSettings, AccountState, AccountStatus, Reach},
     upstream::{Fault, Finding, SecretSource, Trouble, Upstream},
 };
 
 /// Goes the way without the daemon: what it finds holds for whoever goes it from this machine.
-pub(super) async fn check(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<ExitCode> {
-    let config = Config::load(config)?;
+pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
     let account = account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
     let upstream = Upstream::new(account.destination.clone(), clock.clone(), Metrics::new())?;
     let mut findings = Vec::new();
     let mut tell = |finding| {
         // Said at once: a step may take a minute, and whoever waits wants to see which.
-        let told = say(&render(&finding, name));
+        let told = say(&render(&finding, &account.name));
         findings.push((finding, told));
     };
     match (&account.reach, account.destination.lane_ahead()) {
@@ -50,16 +54,36 @@ pub(super) async fn check(config: &Path, name: &str, clock: &Clock) -> anyhow::R
         say(&format!(
             "Account \"{name}\" can {can}. Nothing was sent; to see a message arrive: postroom send --account {name} --to ADDRESS"
         ))?;
+        if let Some(line) = still(&daemons_word(path, &account.name).await, name, clock.now()) {
+            say(&line)?;
+        }
     }
     Ok(code)
 }
 
-fn render(finding: &Finding, account: &str) -> String {
+/// What the running daemon has of the account; nothing when none runs.
+async fn daemons_word(config: &Path, name: &AccountName) -> Option<AccountState> {
+    let accounts: Vec<AccountStatus> = Client::of_config(config).ok()?.get("/api/v1/accounts").await.ok()?;
+    accounts.into_iter().find(|account| account.name == *name).map(|account| account.state)
+}
+
+/// What was put right here, the daemon does not know yet.
+fn still(state: &Option<AccountState>, name: &str, now: Timestamp) -> Option<String> {
+    let state = match state {
+        Some(AccountState::Stopped { probe_at, .. }) => format!("is still stopped, and tries again {}", relative(*probe_at, now)),
+        Some(AccountState::Paused { until, .. }) => format!("is still paused, and goes on {}", relative(*until, now)),
+        Some(AccountState::Disabled) => "was switched off by a person".to_owned(),
+        Some(AccountState::Ready) | None => return None,
+    };
+    Some(format!("In the daemon it {state}. To let it send at once: postroom account enable {name}"))
+}
+
+fn render(finding: &Finding, account: &AccountName) -> String {
     match finding {
         Finding::Good(step, fact) => format!("good    {}: {fact}", step.name()),
         Finding::Suspect(step, hint) => format!("suspect {}: {hint}", step.name()),
         Finding::Bad(step, trouble) => {
-            let advice = trouble.verdict.advice.replace("account login NAME", &format!("account login {account}"));
+            let advice = account.in_advice(trouble.verdict.advice);
             format!("FAILED  {}: {}\n        {advice}", step.name(), words(trouble))
         }
     }

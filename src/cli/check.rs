@@ -58,7 +58,7 @@ fn ends(config: &Config, clock: &Clock) -> Vec<String> {
         // A file that cannot be read stops the account, not the daemon; the account says so.
         let expiry = expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten();
         let expiry = expiry.filter(|expiry: &Expiry| expiry.days_left(now) <= 30)?;
-        Some(format!("warning: account \"{account}\": {} {}", expiry.sentence(now), expiry.kind.advice()))
+        Some(format!("warning: account \"{account}\": {} {}", expiry.sentence(now), account.in_advice(expiry.kind.advice())))
     };
     config.accounts.iter().filter_map(warning).collect()
 }

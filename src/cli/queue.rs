@@ -36,7 +36,16 @@ pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -
             if !yes && confirm(RETRY_QUESTION)? == Answer::No {
                 return Ok(());
             }
-            each(&client, &ids, "retry", &(), "is due now").await
+            for id in ids {
+                let () = client.post(&format!("/api/v1/queue/{id}/retry"), &()).await?;
+                // It may be gone by now.
+                let held = client.get::<Queued>(&format!("/api/v1/queue/{id}")).await.ok().and_then(|queued| queued.entry.hold);
+                say(&match held {
+                    Some(hold) => format!("{id} is due, but held ({}); let it go: postroom queue release {id}", hold.reason),
+                    None => format!("{id} is due now"),
+                })?;
+            }
+            Ok(())
         }
         QueueCommand::Hold { ids, reason } => each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await,
         QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "goes on").await,

@@ -41,5 +41,5 @@ pub(super) fn read(table: &Table<'_>) -> DnsSettings {
     {
         table.error("trust_anchor", format!("{} cannot be read ({error}); leave the key out to trust the root's", path.display()));
     }
-    DnsSettings { servers, dnssec, trust_anchor }
+    DnsSettings { servers, dnssec, trust_anchor, ..DnsSettings::default() }
 }

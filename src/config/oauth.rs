@@ -59,6 +59,9 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
     };
     settings.client_id = client_id?;
     settings.device_url = device_url.unwrap_or(settings.device_url);
+    if let (Some(scope), true) = (&scope, is_microsofts(table, &settings.token_url)) {
+        check_scope(table, &settings.grant, scope);
+    }
     settings.scope = scope.unwrap_or(settings.scope);
     for (name, url) in [("token_url", &settings.token_url), ("device_url", &settings.device_url)] {
         if !(url.starts_with("https://") || url.starts_with("http://127.0.0.1") || url.starts_with("http://localhost")) {
@@ -66,6 +69,26 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         }
     }
     Some(settings)
+}
+
+fn is_microsofts(table: &Table<'_>, token_url: &str) -> bool {
+    !table.has("token_url") || token_url.contains("/oauth2/v2.0/")
+}
+
+/// Entra wants another scope of an application (AADSTS1002012) than of somebody who signs in.
+fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
+    match grant {
+        Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } if !scope.ends_with("/.default") => {
+            table.warning("scope", format!("\"{scope}\" is none for an application: it has to end in \"/.default\"; leave the key out"));
+        }
+        Grant::RefreshToken if !scope.split(' ').any(|word| word == "offline_access") => {
+            table.warning(
+                "scope",
+                format!("\"{scope}\" lacks \"offline_access\": without it a sign-in is good for an hour; leave the key out, or write it in addition"),
+            );
+        }
+        Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } | Grant::RefreshToken => {}
+    }
 }
 
 fn grant(table: &Table<'_>) -> Option<Grant> {

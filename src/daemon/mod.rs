@@ -27,10 +27,14 @@ pub use logging::{LogFormat, log_to};
 pub use sockets::Sockets;
 pub use supervise::{Signal, Signals};
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -69,6 +73,29 @@ pub enum DaemonError {
     Ended(&'static str),
 }
 
+/// How long a start waits for the process before it to let go of the data folder: the kernel takes a moment to clear away one that was killed.
+const FORMER_PROCESS: Duration = Duration::from_secs(5);
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Waits a little for the data folder, then gives up: a second daemon must not wait for ever behind the first.
+async fn open_spool(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Spool, SpoolError> {
+    let deadline = Instant::now() + FORMER_PROCESS;
+    let mut told = false;
+    loop {
+        match Spool::open(config.spool.clone(), routes(config), clock.clone(), metrics.clone()) {
+            Err(SpoolError::Locked(folder)) if Instant::now() < deadline => {
+                if !told {
+                    warn!(folder = %folder.display(), seconds = FORMER_PROCESS.as_secs(), "data folder is in use; waiting for the process before");
+                    told = true;
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// A daemon that has started.
 pub struct Daemon {
     config: Config,
@@ -92,7 +119,7 @@ impl Daemon {
             warn!(place = %warning.place, key = warning.key, text = warning.text, "config warning");
         }
         let metrics = Metrics::new();
-        let spool = Spool::open(config.spool.clone(), routes(&config), clock.clone(), metrics.clone())?;
+        let spool = open_spool(&config, &clock, &metrics).await?;
         let reporter = Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
         let queue = Queue::new(config.accounts.clone(), config.retry.clone(), spool.clone(), reporter, clock.clone(), metrics.clone())?;
         let devices = Devices::new(config.devices.clone(), config.users.clone(), &config.hostname, clock.clone(), metrics.clone());

@@ -154,6 +154,16 @@ name! {
     AccountName
 }
 
+impl AccountName {
+    /// An advice that speaks of `postroom account login NAME`, with the account's name in it, as a shell takes it.
+    #[must_use]
+    pub fn in_advice(&self, advice: &str) -> String {
+        let is_word = !self.0.is_empty() && self.0.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'));
+        let name = if is_word { self.0.to_string() } else { format!("'{}'", self.0.replace('\'', "'\\''")) };
+        advice.replace("postroom account login NAME", &format!("postroom account login {name}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +175,14 @@ mod tests {
         assert!(older < newer);
         assert!(older.as_str() < newer.as_str());
         assert_eq!(older.as_str().parse(), Ok(older));
+    }
+
+    #[test]
+    fn an_advice_names_the_account() {
+        let advice = |name: &str| AccountName::from(name).in_advice("Sign in: postroom account login NAME.");
+        assert_eq!(advice("scanner"), "Sign in: postroom account login scanner.");
+        assert_eq!(advice("Anna's scanner"), "Sign in: postroom account login 'Anna'\\''s scanner'.");
+        assert_eq!(AccountName::from("scanner").in_advice("Wait."), "Wait.");
     }
 
     #[test]

@@ -82,6 +82,13 @@ impl Timestamp {
         u64::try_from(begins.timestamp().as_millisecond()).ok().map(Self)
     }
 
+    /// As HTTP has it (RFC 9110 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms nobody sends any more.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        u64::try_from(instant.as_millisecond()).ok().map(Self)
+    }
+
     /// As logs and the console have it (RFC 3339): `2026-11-22T20:32:48.123Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
@@ -108,10 +115,18 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// A number of octets. Written in the config as `"35MB"`, `"512KiB"` or `"1000"`.
+/// A number of octets. Written in the config as `"35MB"`, `"512KiB"` or `"1000"`; in JSON a number, so that scripts can add them up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Written", into = "u64")]
 pub struct ByteSize(u64);
+
+/// A size as a person or a program writes it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Octets(u64),
+    Text(String),
+}
 
 /// A text that is no size.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -157,17 +172,20 @@ impl FromStr for ByteSize {
     }
 }
 
-impl TryFrom<String> for ByteSize {
+impl TryFrom<Written> for ByteSize {
     type Error = InvalidSize;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match written {
+            Written::Octets(octets) => Ok(Self(octets)),
+            Written::Text(text) => text.parse(),
+        }
     }
 }
 
-impl From<ByteSize> for String {
+impl From<ByteSize> for u64 {
     fn from(size: ByteSize) -> Self {
-        size.to_string()
+        size.0
     }
 }
 
@@ -198,6 +216,16 @@ mod tests {
         for (text, octets) in [("35MB", 36_700_160), ("512 KiB", 524_288), ("1000", 1000), ("2gb", 2 << 30), ("7b", 7)] {
             assert_eq!(text.parse(), Ok(ByteSize::from_octets(octets)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_size_is_a_number_in_json_and_read_from_either() {
+        let size = ByteSize::from_mebibytes(35);
+        assert_eq!(serde_json::to_string(&size).unwrap(), "36700160");
+        for text in ["36700160", "\"35MB\"", "\"36700160\""] {
+            assert_eq!(serde_json::from_str::<ByteSize>(text).unwrap(), size, "{text}");
+        }
+        assert!(serde_json::from_str::<ByteSize>("\"large\"").is_err());
     }
 
     #[test]

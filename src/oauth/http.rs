@@ -6,7 +6,7 @@
 use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, Response, Uri, body::Bytes, client::conn::http1, header};
+use hyper::{HeaderMap, Request, Response, Uri, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use oauth2::AsyncHttpClient;
 use rustls_pki_types::ServerName;
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::oauth::TokenTrouble;
+use crate::{model::Timestamp, oauth::TokenTrouble};
 
 /// Octets of an answer. Tokens are 1.5 to 3 KB.
 const ANSWER_LIMIT: usize = 128 * 1024;
@@ -38,7 +38,7 @@ pub enum HttpError {
     Busy {
         /// 429 or 5yz.
         status: u16,
-        /// `Retry-After`, when given in seconds.
+        /// `Retry-After`, in seconds or as a date (RFC 9110 10.2.3).
         retry_after: Option<Duration>,
     },
     /// It cannot be reached, or does not speak HTTP.
@@ -128,10 +128,20 @@ where
     let (answer, _ended) = tokio::join!(exchange, connection);
     let (parts, body) = answer?;
     if parts.status.as_u16() == 429 || parts.status.is_server_error() {
-        let seconds = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        return Err(HttpError::Busy { status: parts.status.as_u16(), retry_after: seconds.map(Duration::from_secs) });
+        return Err(HttpError::Busy { status: parts.status.as_u16(), retry_after: retry_after(&parts.headers) });
     }
     Ok(Response::from_parts(parts, body.to_vec()))
+}
+
+/// A date is compared with the server's own, so that it does not matter what time it is here.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wanted = text(header::RETRY_AFTER)?;
+    if let Ok(seconds) = wanted.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let (then, now) = (Timestamp::from_http_date(wanted)?, Timestamp::from_http_date(text(header::DATE)?)?);
+    Some(then.since(now))
 }
 
 /// RFC 9112 3.2.1: path and query in the request line, the host in its field.
@@ -142,4 +152,25 @@ fn in_origin_form(request: Request<Vec<u8>>) -> Result<Request<Full<Bytes>>, Htt
     parts.headers.insert(header::HOST, authority.parse().map_err(unreachable)?);
     parts.uri = path.parse().map_err(unreachable)?;
     Ok(Request::from_parts(parts, Full::new(Bytes::from(body))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_asked_for_in_seconds_or_until_a_date() {
+        let check = |fields: &[(&str, &str)], seconds: Option<u64>| {
+            let field = |(name, value): &(&str, &str)| (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap());
+            let headers: HeaderMap = fields.iter().map(field).collect();
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{fields:?}");
+        };
+        let date = ("date", "Wed, 25 Nov 2026 06:59:00 GMT");
+        check(&[("retry-after", "120")], Some(120));
+        check(&[("retry-after", "Wed, 25 Nov 2026 07:01:30 GMT"), date], Some(150));
+        check(&[("retry-after", "Wed, 25 Nov 2026 06:00:00 GMT"), date], Some(0));
+        check(&[("retry-after", "Wed, 25 Nov 2026 07:01:30 GMT")], None);
+        check(&[("retry-after", "soon"), date], None);
+        check(&[date], None);
+    }
 }

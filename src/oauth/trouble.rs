@@ -68,7 +68,10 @@ const CODES: &[(u32, &str)] = &[
     ),
     (90_094, "An administrator has to consent. Grant admin consent for the application in the Entra admin center."),
     (28_000, "The scope mixes several resources. Leave scope at its default."),
-    (70_011, "The scope is not valid. Leave scope at its default, or use https://outlook.office365.com/.default."),
+    (
+        70_011,
+        "The scope is not valid. Leave scope at its default: an application's ends in /.default, that of somebody who signs in is https://outlook.office.com/SMTP.Send offline_access.",
+    ),
     (500_011, "The resource is not known in this tenant. Check the cloud (preset) and that Exchange Online is licensed."),
     (700_082, "The sign-in has expired because it was not used for 90 days. Sign in again: postroom account login NAME."),
     (50_173, "The sign-in was revoked, or the password was changed. Sign in again: postroom account login NAME."),
@@ -186,6 +189,7 @@ mod tests {
             "Conditional Access",
             Remedy::Person,
         );
+        check("invalid_scope", "AADSTS70011: The provided request must include a 'scope' input parameter.", "SMTP.Send", Remedy::Person);
         check("invalid_client", "AADSTS700027: Client assertion contains an invalid signature.", "certificate", Remedy::Person);
     }
 

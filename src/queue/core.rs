@@ -101,6 +101,8 @@ pub(super) struct Desk {
     pub(super) pace: Duration,
     /// When what it logs in with ends, as last looked at.
     pub(super) expiry: Option<Expiry>,
+    /// The index was lost: until then the budget counts as used up, and the administrator has to hear of it.
+    lost_until: Option<Timestamp>,
 }
 
 /// A connection that nobody uses.
@@ -209,6 +211,16 @@ impl<T: Transport> Core<T> {
         self.spool.apply(Change { remember, ..Change::default() })
     }
 
+    /// After a start that found the index lost.
+    pub(super) async fn tell_of_lost_budgets(&self) {
+        for account in &self.accounts {
+            let lost = account.desk().lost_until.take();
+            if let Some(until) = lost {
+                self.on_disk(self.reporter.budget_lost(&account.settings.name, until)).await;
+            }
+        }
+    }
+
     /// Remembers and tells what became of an account, or tells of one of its domains.
     pub(super) async fn tell(&self, account: &Account<T>, news: Option<(Subject, News)>) {
         let Some((subject, news)) = news else {
@@ -266,12 +278,15 @@ impl Desk {
         if !moves.refund.is_empty() {
             spool.apply(Change { charge: moves.charge, refund: moves.refund, ..Change::default() })?;
         }
+        let mut lost_until = None;
         if was_lost(spool)? {
             let now = steady.now();
             let moves = ledger.assume_worst(now);
             if !moves.charge.is_empty() {
                 let account = settings.name.as_str();
-                warn!(account, until = %now.plus(ledger.window()), "the index was lost; the budget counts as used up");
+                let until = now.plus(ledger.window());
+                warn!(account, %until, "the index was lost; the budget counts as used up");
+                lost_until = Some(until);
                 spool.apply(Change { charge: moves.charge, ..Change::default() })?;
             }
         }
@@ -297,6 +312,7 @@ impl Desk {
             last_delivery: spool.recall::<Timestamp>(DELIVERY, settings.name.as_str()).ok().flatten(),
             pace: FIRST_PACE,
             expiry: None,
+            lost_until,
         })
     }
 

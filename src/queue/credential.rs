@@ -89,7 +89,7 @@ impl<T: Transport> Core<T> {
         let near = Nearness::of(expiry, now);
         let (tell, remembered) = next(told, near);
         if near.is_some() && (tell == Tell::Administrator || look == Look::First) {
-            warn!(account = %name, reason = expiry.sentence(now), advice = expiry.kind.advice(), "credential ends");
+            warn!(account = %name, reason = expiry.sentence(now), advice = name.in_advice(expiry.kind.advice()), "credential ends");
         }
         if tell == Tell::Administrator {
             self.on_disk(self.reporter.credential_ends(name, &expiry.sentence(now), expiry.kind.advice())).await;

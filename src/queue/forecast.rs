@@ -141,7 +141,8 @@ pub(super) fn play(scene: Scene, most: usize) -> HashMap<MessageId, Start> {
         match play.step() {
             Step::Began(id, due) => {
                 let start = Start { at: play.clock, before: starts.len(), cause: play.cause(due) };
-                starts.insert(id, start);
+                // Recipients of one message may wait in several lines, or be due at different times: it goes when the first does.
+                starts.entry(id).or_insert(start);
             }
             Step::Waited => {}
             Step::Over => break,
@@ -350,6 +351,12 @@ mod tests {
     fn devices_take_turns_in_the_play_as_in_life() {
         let lines = vec![line("dump", 0, &[0; 50]), line("scan", 100, &[0])];
         check(&play(Scene { lines, ..scene(None, None, (30, 0)) }, 100), 100, 1, 1, None);
+    }
+
+    #[test]
+    fn a_message_in_several_lines_goes_when_the_first_of_them_does() {
+        let lines = vec![line("printers", 0, &[0]), Waiting { line: ("printers".into(), "other".into()), ..line("", 0, &[1500]) }];
+        check(&play(Scene { lines, ..scene(None, None, (30, 0)) }, 100), 0, 0, 0, None);
     }
 
     #[test]

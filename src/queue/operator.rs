@@ -209,7 +209,7 @@ impl<T: Transport> Queue<T> {
         let (minute, day) = desk.ledger.used();
         AccountStatus {
             name: name.clone(),
-            state: desk.condition.state().clone(),
+            state: desk.condition.state().clone().named(name),
             waiting: waiting.iter().find(|(account, _)| account == name).map_or(0, |(_, messages)| *messages),
             connections: account.connections(),
             connections_allowed: desk.width.at(self.0.clock.now()),

@@ -51,6 +51,7 @@ pub(super) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<
     let mut credentials_at = Instant::now();
     let mut look = Look::First;
     let mut stopped = std::pin::pin!(told_to_stop(stop));
+    core.tell_of_lost_budgets().await;
     loop {
         // Asked for before looking: what happens from here on wakes us.
         let (arrived, changed) = (wakeups.notified(), core.changed.notified());

@@ -95,6 +95,17 @@ pub struct DomainStatus {
     pub state: AccountState,
 }
 
+impl AccountState {
+    /// With the account's name in what there is to do.
+    pub(super) fn named(mut self, account: &AccountName) -> Self {
+        match &mut self {
+            Self::Paused { advice, .. } | Self::Stopped { advice, .. } => *advice = account.in_advice(advice),
+            Self::Ready | Self::Disabled => {}
+        }
+        self
+    }
+}
+
 /// The state of an account.
 ///
 /// ```text

@@ -95,6 +95,7 @@ impl Reporter {
 
     /// An account changed its state: one alert for the change, not one for each message.
     pub async fn account_changed(&self, account: &AccountName, change: AccountChange, what_happened: &str, advice: &str) {
+        let advice = account.in_advice(advice);
         let (subject, text) = match change {
             AccountChange::Hiccup => {
                 warn!(%account, reason = what_happened, advice, "account paused");
@@ -139,8 +140,20 @@ impl Reporter {
 
     /// A secret, certificate or sign-in will end: an alert in time. The caller says when, and logs.
     pub async fn credential_ends(&self, account: &AccountName, what_ends: &str, advice: &str) {
+        let advice = account.in_advice(advice);
         let text = format!("Account \"{account}\": {what_ends}\nFrom then on it cannot send; its mail will wait.\n\n{advice}\n");
         self.alert(&format!("Account \"{account}\": {what_ends}"), text).await;
+    }
+
+    /// What an account has sent is no longer known: an alert, since its mail waits though the account is well. The caller logs.
+    pub async fn budget_lost(&self, account: &AccountName, until: Timestamp) {
+        let text = format!(
+            "The index in the data folder was lost, and with it the count of what account \"{account}\" has sent. So that it does not exceed the \
+             server's limits, its budget of the day counts as used up: nothing goes by it before {until}. No mail is lost.\n\nWho knows that little \
+             was sent in the last 24 hours, may say so:\n\npostroom account forget-budget {account}\n\nLook at the disk of the data folder, too: \
+             an index does not vanish by itself.\n"
+        );
+        self.alert(&format!("Account \"{account}\" waits: what it has sent is not known any more"), text).await;
     }
 
     /// Something that a person must look at, beside accounts and failed mail: a message in quarantine, a lost file.

@@ -13,6 +13,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -86,8 +87,10 @@ async fn faults(State(shared): State<Arc<Shared>>) -> Json<InForce> {
     Json(in_force(&shared))
 }
 
-async fn change(State(shared): State<Arc<Shared>>, Json(change): Json<Change>) -> Result<Json<InForce>, Refusal> {
+/// JSON, whatever `Content-Type` says: `curl -d` calls it a form.
+async fn change(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Json<InForce>, Refusal> {
     let bad = |reason: String| (StatusCode::BAD_REQUEST, reason);
+    let change: Change = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
     {
         let mut tenant = shared.tenant();
         let switches = overlaid(tenant.switches(), change.switches).map_err(bad)?;
@@ -100,9 +103,11 @@ async fn change(State(shared): State<Arc<Shared>>, Json(change): Json<Change>) -
     Ok(Json(in_force(&shared)))
 }
 
-async fn admit(State(shared): State<Arc<Shared>>, Json(foreign): Json<ForeignToken>) {
+async fn admit(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<(), Refusal> {
+    let foreign: ForeignToken = serde_json::from_slice(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     let ends = shared.clock.now().plus(Duration::from_secs(foreign.expires_in));
     shared.tenant().admit_token(Secret::new(foreign.access_token), ends);
+    Ok(())
 }
 
 async fn reset(State(shared): State<Arc<Shared>>) -> Result<Json<SandboxState>, Refusal> {

@@ -33,5 +33,5 @@ pub use fault::{Effect, Fault, Stage, markdown_table, plain_table};
 pub use keep::KeptMessage;
 pub use server::{RunningSandbox, Sandbox};
 pub use settings::{Application, Keep, Limits, MailboxSettings, SandboxSettings, SignIn, TenantSettings, Timing, Unlisted};
-pub use switches::{Basic, Connector, OverRate, SmtpAuth, Switches};
+pub use switches::{Basic, Connector, OverRate, SmtpAuth, Switches, TokenRefusal};
 pub use tenant::{Gauge, Limit, MailboxReport, SandboxState, Violation};

@@ -61,13 +61,13 @@ impl Sandbox {
         let certificates = Certificates::make(&settings.names)?;
         fs::write(settings.dir.join("ca.pem"), &certificates.ca_pem)?;
         let keeper = Keeper::open(&settings.dir, settings.keep)?;
-        let submission = TcpListener::bind(settings.submission).await?;
-        let mx = TcpListener::bind(settings.mx).await?;
+        let submission = bind(settings.submission).await?;
+        let mx = bind(settings.mx).await?;
         if !settings.control.ip().is_loopback() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the control API has no login: its address must be a loopback one"));
         }
-        let control = TcpListener::bind(settings.control).await?;
-        let token = TcpListener::bind(settings.token).await?;
+        let control = bind(settings.control).await?;
+        let token = bind(settings.token).await?;
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let shared = Arc::new(Shared {
             tenant: Mutex::new(Tenant::new(settings.tenant)),
@@ -209,4 +209,9 @@ async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
         debug!(%error, "an HTTP side of the sandbox ended");
     }
+}
+
+/// Which of the four addresses is taken, the system does not say.
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }

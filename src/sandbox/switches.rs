@@ -11,6 +11,8 @@ pub struct Switches {
     pub smtp_auth: SmtpAuth,
     /// Whether passwords are taken.
     pub basic: Basic,
+    /// How a bad token is refused.
+    pub token_refusal: TokenRefusal,
     /// What exceeding the rate brings.
     pub over_rate: OverRate,
     /// `RejectDirectSend`.
@@ -67,6 +69,17 @@ pub enum Basic {
     Disabled,
     /// Switched off by Microsoft: 550 5.7.30.
     Retired,
+}
+
+/// How a bad token is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenRefusal {
+    /// 535 at once, as Exchange Online does.
+    #[default]
+    AtOnce,
+    /// The reason in a challenge, and 535 after the client's empty line, as Google does.
+    Challenge,
 }
 
 /// What exceeding the messages per minute brings. Microsoft's texts contradict each other, and so do reports.

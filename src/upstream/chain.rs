@@ -6,7 +6,7 @@
 //! # Failure
 //! What is wrong is returned as a sentence that names the certificate in question, never its key.
 
-use std::path::Path;
+use std::{net::IpAddr, path::Path};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -113,6 +113,36 @@ impl Chain {
             domains.iter().any(|domain| name == *domain || name.strip_suffix(domain.as_str()).is_some_and(|host| host.ends_with('.')))
         })
     }
+}
+
+/// A server's certificate, as a person wants to see it.
+pub(super) struct Leaf {
+    /// Whom it is for: names, addresses, or the common name.
+    pub(super) names: Vec<String>,
+    /// Who issued it, as it says.
+    pub(super) issuer: String,
+    /// Until when it holds.
+    pub(super) not_after: Timestamp,
+}
+
+impl Leaf {
+    /// None when it cannot be read: whoever only shows it can do without.
+    pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let mut names = names_of(&certificate);
+        names.extend(addresses_of(&certificate).map(|address| address.to_string()));
+        Some(Self { names, issuer: certificate.issuer().to_string(), not_after: time(certificate.validity().not_after.timestamp()) })
+    }
+}
+
+/// RFC 5280 4.2.1.6: four octets or sixteen.
+fn addresses_of(certificate: &X509Certificate<'_>) -> impl Iterator<Item = IpAddr> {
+    let alternatives = certificate.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
+    alternatives.into_iter().flatten().filter_map(|name| {
+        let GeneralName::IPAddress(octets) = name else { return None };
+        let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
+        v4.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from)).ok()
+    })
 }
 
 /// The key of a certificate, from PEM.

@@ -5,16 +5,21 @@
 //! # Failure
 //! The first step that fails ends the look with the account's [`Trouble`].
 
+use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use crate::{
     model::Secret,
     oauth::Claims,
     upstream::{
-        Auth, Destination, Fault, Lane, SecretSource, Security, Stage, Trouble, Upstream, Verification, offers::Offers, session::words,
-        wire::Wire,
+        Auth, Destination, Fault, Lane, SecretSource, Security, Stage, Trouble, Upstream, Verification, chain::Leaf, offers::Offers,
+        session::words, wire::Wire,
     },
 };
+
+/// How long before its end a server's certificate is spoken of: public ones are renewed 30 days ahead.
+const DAYS_AHEAD: u64 = 21;
+const DAY: u64 = 24 * 60 * 60;
 
 /// A step of the way to a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,8 +71,8 @@ impl Step {
 pub enum Finding {
     /// It works; some facts.
     Good(Step, String),
-    /// It works, but what comes next will not, and why.
-    Suspect(Step, &'static str),
+    /// It works, but what comes next, or after a while, will not, and why.
+    Suspect(Step, String),
     /// It does not.
     Bad(Step, Box<Trouble>),
 }
@@ -85,8 +90,9 @@ impl Upstream {
     pub async fn check_domain(&self, domain: &str, mut found: impl FnMut(Finding)) {
         match self.connect_to(&Lane::Domain(domain.to_owned())).await {
             Ok(connection) => {
-                connection.quit().await;
                 found(Finding::Good(Step::Servers, format!("one of {domain} takes us, protected as the domain asks for")));
+                self.show_certificate(connection.certificate(), &mut found);
+                connection.quit().await;
             }
             Err(trouble) => found(Finding::Bad(Step::Servers, Box::new(trouble))),
         }
@@ -108,6 +114,7 @@ impl Upstream {
             found(Finding::Good(*step, self.fact(*step)));
         }
         let (mut wire, offers) = negotiated.map_err(|(stage, fault)| self.trouble(stage, fault))?;
+        self.show_certificate(wire.certificate(), found);
         if let Some(auth) = &destination.auth {
             let secret = self.secret().await?;
             self.look_at(secret.as_ref(), auth, found);
@@ -118,6 +125,20 @@ impl Upstream {
         // Whether the server answers QUIT is of no consequence.
         drop(wire.write(b"QUIT\r\n", destination.timeouts.command).await);
         Ok(())
+    }
+
+    /// Whom it is for, who issued it, and when it ends: a server's own people tend to forget the last.
+    pub(super) fn show_certificate(&self, certificate: Option<&CertificateDer<'_>>, found: &mut impl FnMut(Finding)) {
+        let Some(leaf) = certificate.and_then(Leaf::read) else { return };
+        let names = if leaf.names.is_empty() { "nobody".to_owned() } else { leaf.names.join(", ") };
+        let (issuer, end) = (&leaf.issuer, leaf.not_after.to_date());
+        found(Finding::Good(Step::Certificate, format!("the certificate is for {names}, issued by {issuer}, good until {end}")));
+        let days = leaf.not_after.since(self.clock.now()).as_secs() / DAY;
+        if days < DAYS_AHEAD && self.destination.verify == Verification::Required {
+            let text =
+                format!("the certificate ends in {days} days; from then on nothing is sent. Whoever runs the server has to renew it");
+            found(Finding::Suspect(Step::Certificate, text));
+        }
     }
 
     fn fact(&self, step: Step) -> String {
@@ -153,7 +174,7 @@ impl Upstream {
                 // Other servers than Microsoft's put other claims into their tokens.
                 let microsofts = settings.token_url.contains("/oauth2/v2.0/") && claims.tid.is_some();
                 if let Some(hint) = claims.hint(&settings.grant).filter(|_| microsofts) {
-                    found(Finding::Suspect(Step::Secret, hint));
+                    found(Finding::Suspect(Step::Secret, hint.to_owned()));
                 }
             }
             None => found(Finding::Good(Step::Secret, "a token; it cannot be looked into".to_owned())),

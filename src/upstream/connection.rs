@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 use tracing::trace;
 
@@ -66,6 +67,11 @@ impl Connection {
     pub(super) fn new(wire: Wire, offers: Offers, peer: Peer, timeouts: Timeouts, metrics: Metrics) -> Self {
         let now = Instant::now();
         Self { wire, offers, peer, timeouts, metrics, opened: now, idle_since: now, state: State::New, out: Vec::new(), chunk: Vec::new() }
+    }
+
+    /// What the server has shown in the handshake; none without encryption.
+    pub(super) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.wire.certificate()
     }
 
     /// One transaction.

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
-    client::{
-        WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    CertificateError, Error as TlsError, RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
+    crypto::CryptoProvider,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256, Sha512};
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::upstream::verifier::{Judge, Shown};
 
 /// DANE-TA: an issuer in the server's chain.
 const TRUST_ANCHOR: u8 = 2;
@@ -64,22 +63,15 @@ pub(super) struct ByRecord {
     pub(super) provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for ByRecord {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
+impl Judge for ByRecord {
+    fn judge(&self, shown: &Shown<'_>) -> Result<(), TlsError> {
         let of = |usage: u8| self.records.iter().filter(move |record| record.is_usable() && record.usage == usage);
         // RFC 7672 3.1.1: neither its names nor its dates matter then.
-        if of(END_ENTITY).any(|record| record.fits(end_entity)) {
-            return Ok(ServerCertVerified::assertion());
+        if of(END_ENTITY).any(|record| record.fits(shown.end_entity)) {
+            return Ok(());
         }
         let mut anchors = RootCertStore::empty();
-        for certificate in intermediates.iter().filter(|certificate| of(TRUST_ANCHOR).any(|record| record.fits(certificate))) {
+        for certificate in shown.intermediates.iter().filter(|certificate| of(TRUST_ANCHOR).any(|record| record.fits(certificate))) {
             anchors.add(certificate.clone().into_owned())?;
         }
         if anchors.is_empty() {
@@ -87,29 +79,7 @@ impl ServerCertVerifier for ByRecord {
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), Arc::clone(&self.provider)).build();
         let verifier = verifier.map_err(|error| TlsError::General(error.to_string()))?;
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        verifier.verify_server_cert(shown.end_entity, shown.intermediates, shown.name, shown.ocsp_response, shown.now).map(drop)
     }
 }
 
@@ -117,6 +87,7 @@ impl ServerCertVerifier for ByRecord {
 mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
     use rustls::crypto::ring;
+    use rustls_pki_types::{ServerName, UnixTime};
 
     use super::*;
 
@@ -152,7 +123,8 @@ mod tests {
         let verifier = ByRecord { records: tlsa.iter().map(record).collect(), provider: Arc::new(ring::default_provider()) };
         let name = ServerName::try_from("mx.contoso.com").unwrap();
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_763_900_000));
-        verifier.verify_server_cert(&chain.leaf, std::slice::from_ref(&chain.root), &name, &[], now).is_ok()
+        let intermediates = std::slice::from_ref(&chain.root);
+        verifier.judge(&Shown { end_entity: &chain.leaf, intermediates, name: &name, ocsp_response: &[], now }).is_ok()
     }
 
     fn sha256(octets: &[u8]) -> Vec<u8> {

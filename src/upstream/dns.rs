@@ -37,7 +37,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(60 * 60);
 const RECORDS: usize = 50;
 
 /// `[dns]`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DnsSettings {
     /// `servers`; none are the system's.
     pub servers: Vec<SocketAddr>,
@@ -45,6 +45,15 @@ pub struct DnsSettings {
     pub dnssec: Dnssec,
     /// `trust_anchor`: a file of DNSKEY records, instead of the root's.
     pub trust_anchor: Option<PathBuf>,
+    /// How long a server has for one answer. It is asked several times.
+    pub patience: Duration,
+}
+
+impl Default for DnsSettings {
+    /// RFC 1123 6.1.3.3: five seconds before a server is asked again.
+    fn default() -> Self {
+        Self { servers: Vec::new(), dnssec: Dnssec::Auto, trust_anchor: None, patience: Duration::from_secs(5) }
+    }
 }
 
 /// `dnssec = "auto" | "off"`.
@@ -224,6 +233,7 @@ fn resolver(settings: &DnsSettings, anchors: Option<Arc<TrustAnchors>>) -> io::R
         let config = ResolverConfig::from_name_servers(servers.collect());
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
     };
+    builder.options_mut().timeout = settings.patience;
     if let Some(anchors) = anchors {
         builder = builder.with_trust_anchor(anchors);
     }

@@ -11,7 +11,7 @@
 //! - `connection`: one transaction after the other over it; `transaction` is what is known of one so far, pure
 //! - `exchangers`: the servers of a domain, for direct send; `dns`, `sts`, `dane`: what the domain has published about them
 //! - `chain`: the certificate that we show, with its issuers
-//! - `tls`, `wire`, `offers`, `stuffing`: the handshake, replies in and octets out, EHLO and what follows from it, dots
+//! - `tls` (with `verifier`), `wire`, `offers`, `stuffing`: the handshake, replies in and octets out, EHLO and what follows from it, dots
 //! - `classify`: see above
 
 mod chain;
@@ -28,6 +28,7 @@ mod sts;
 pub(crate) mod stuffing;
 mod tls;
 mod transaction;
+mod verifier;
 mod wire;
 
 #[cfg(test)]

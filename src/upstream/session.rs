@@ -61,6 +61,7 @@ pub struct Upstream {
     finder: Option<Finder>,
     tokens: Option<Tokens>,
     metrics: Metrics,
+    pub(super) clock: Clock,
 }
 
 /// How one connection is to be protected.
@@ -84,11 +85,11 @@ impl Upstream {
         let tokens = match destination.auth.as_ref().map(|auth| &auth.secret) {
             Some(SecretSource::OAuth { settings, account, secrets }) => {
                 let store = RefreshTokenStore::new(secrets.clone());
-                Some(Tokens::new(account.clone(), settings.clone(), store, https_client(clock.clone())?, clock))
+                Some(Tokens::new(account.clone(), settings.clone(), store, https_client(clock.clone())?, clock.clone()))
             }
             Some(SecretSource::File(_)) | None => None,
         };
-        Ok(Self { destination, tls, finder, tokens, metrics })
+        Ok(Self { destination, tls, finder, tokens, metrics, clock })
     }
 
     /// Connects, negotiates TLS, says EHLO, logs in.
@@ -271,7 +272,7 @@ impl Upstream {
         let broken = |fault| (Stage::Tls, fault);
         let mut wire = match security {
             Security::None | Security::StartTls | Security::Opportunistic => Wire::new(stream),
-            Security::Implicit => Wire::new(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?),
+            Security::Implicit => Wire::secured(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?),
         };
         positive(wire.reply(timeouts.greeting).await).map_err(|fault| (Stage::Greeting, fault))?;
         let mut offers = self.ehlo(&mut wire).await?;
@@ -281,7 +282,7 @@ impl Upstream {
             Security::StartTls | Security::Opportunistic => {
                 self.start_tls(&mut wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
                 let stream = wire.into_stream().map_err(broken)?;
-                wire = Wire::new(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?);
+                wire = Wire::secured(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?);
                 // RFC 3207 4.2: what was said before the handshake is forgotten.
                 offers = self.ehlo(&mut wire).await?;
             }

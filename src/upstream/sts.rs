@@ -36,6 +36,8 @@ const LARGEST_POLICY: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// RFC 8461 3.2: a year or so at most.
 const LONGEST: Duration = Duration::from_secs(31_557_600);
+/// RFC 8461 3.3 wants failed fetches limited: an hour's worth of mail must not wait for a web server again and again.
+const FETCH_AGAIN: Duration = Duration::from_secs(5 * 60);
 /// Policies held: those of the own domains, which are few.
 const HELD: usize = 1000;
 
@@ -104,6 +106,8 @@ pub(super) struct Policies {
     clock: Clock,
     port: u16,
     held: Mutex<HashMap<String, Held>>,
+    /// Until when a domain's policy is not asked for again, after that failed.
+    failed: Mutex<HashMap<String, Timestamp>>,
 }
 
 #[derive(Clone)]
@@ -116,7 +120,7 @@ struct Held {
 impl Policies {
     /// `port` is 443 but for tests.
     pub(super) fn new(clock: Clock, port: u16) -> Self {
-        Self { clock, port, held: Mutex::default() }
+        Self { clock, port, held: Mutex::default(), failed: Mutex::default() }
     }
 
     /// The policy in force for a domain.
@@ -129,7 +133,7 @@ impl Policies {
             (Some(published), Some(held)) if *published == held.id => None,
             (Some(published), _) => Some(published.clone()),
         };
-        let Some(id) = fresh else {
+        let Some(id) = fresh.filter(|_| !self.has_failed(domain)) else {
             return held.map(|held| held.policy).filter(|policy| policy.mode != Mode::None);
         };
         let fetched = match timeout(PATIENCE, self.fetch(domain, names, tls)).await {
@@ -143,6 +147,7 @@ impl Policies {
             }
             Err(reason) => {
                 debug!(domain, reason, "no MTA-STS policy could be fetched");
+                self.remember_failure(domain);
                 held.map(|held| held.policy).filter(|policy| policy.mode != Mode::None)
             }
         }
@@ -151,6 +156,22 @@ impl Policies {
     fn held(&self, domain: &str) -> Option<Held> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.get(domain).filter(|held| held.until > self.clock.now()).cloned()
+    }
+
+    fn has_failed(&self, domain: &str) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        // A clock that was set back must not make it longer.
+        failed.get(domain).is_some_and(|until| *until > now && until.since(now) <= FETCH_AGAIN)
+    }
+
+    fn remember_failure(&self, domain: &str) {
+        let now = self.clock.now();
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, until| *until > now);
+        if failed.len() < HELD {
+            failed.insert(domain.to_owned(), now.plus(FETCH_AGAIN));
+        }
     }
 
     fn hold(&self, domain: &str, new: Held) {
@@ -170,8 +191,8 @@ impl Policies {
         for address in addresses {
             let tried = async {
                 let tcp = TcpStream::connect((address, self.port)).await.map_err(|error| error.to_string())?;
-                let stream = tls.handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE).await.map_err(|fault| format!("{fault:?}"))?;
-                get(stream, &host).await
+                let secured = tls.handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE).await.map_err(|fault| format!("{fault:?}"))?;
+                get(secured.stream, &host).await
             };
             match tried.await {
                 Ok(text) => return Policy::parse(&text).ok_or_else(|| "the policy makes no sense".to_owned()),

@@ -8,12 +8,9 @@
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use rustls::{
-    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
-    client::{
-        WantsClientCert,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    CertificateError, ClientConfig, ConfigBuilder, Error as TlsError, RootCertStore,
+    client::WantsClientCert,
+    crypto::{CryptoProvider, ring},
     time_provider::TimeProvider,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
@@ -28,6 +25,7 @@ use crate::{
         ClientCertificate, Destination, Fault, Verification,
         chain::Chain,
         dane::{ByRecord, Tlsa},
+        verifier::{Anyone, Verifier},
         wire,
         wire::Stream,
     },
@@ -39,11 +37,19 @@ pub(super) mod words {
     pub(in crate::upstream) const NOT_YET: &str = "the server's certificate is not valid yet";
     pub(in crate::upstream) const WRONG_NAME: &str = "the server's certificate is for another name";
     pub(in crate::upstream) const UNKNOWN_ISSUER: &str = "the server's certificate comes from an issuer that is not trusted";
+    pub(in crate::upstream) const OTHER_ISSUER: &str =
+        "the server's certificate names an issuer that is trusted, and was not signed by it but by another of the same name";
     pub(in crate::upstream) const BAD_CERTIFICATE: &str = "the server's certificate is not acceptable";
     pub(in crate::upstream) const NOT_RECORDED: &str = "the server's certificate is not the one that its domain has recorded (DANE)";
     pub(in crate::upstream) const NO_IDENTITY: &str = "the client certificate cannot be used";
     pub(in crate::upstream) const NOT_TLS: &str = "the server did not answer with TLS";
     pub(in crate::upstream) const NO_COMMON_VERSION: &str = "the server offers nothing newer than TLS 1.1, or no cipher that is still safe";
+}
+
+/// An encrypted stream, and the certificate that the server has shown.
+pub(super) struct Secured {
+    pub(super) stream: Box<dyn Stream>,
+    pub(super) certificate: Option<CertificateDer<'static>>,
 }
 
 /// How to speak TLS on behalf of one account.
@@ -84,13 +90,7 @@ impl Tls {
     }
 
     /// The handshake, over TCP or after STARTTLS.
-    pub(super) async fn handshake(
-        &self,
-        stream: Box<dyn Stream>,
-        host: &str,
-        check: &Check,
-        within: Duration,
-    ) -> Result<Box<dyn Stream>, Fault> {
+    pub(super) async fn handshake(&self, stream: Box<dyn Stream>, host: &str, check: &Check, within: Duration) -> Result<Secured, Fault> {
         let config = match (&self.identity, check) {
             (Some(identity), check) => self.as_ourselves(identity.clone(), check).await?,
             (None, Check::Trusted) => Arc::clone(&self.trusting),
@@ -100,7 +100,10 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_not_a_name| Fault::Failed(format!("\"{host}\" is neither a DNS name nor an address")))?;
         match timeout(within, TlsConnector::from(config).connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Ok(stream)) => {
+                let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
+                Ok(Secured { stream: Box::new(stream), certificate })
+            }
             Ok(Err(error)) => Err(fault(&error)),
             Err(_elapsed) => Err(Fault::TimedOut),
         }
@@ -131,10 +134,10 @@ fn build(
     let provider = Arc::clone(provider);
     Ok(match check {
         Check::Trusted => builder.with_root_certificates(Arc::clone(roots)),
-        Check::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        Check::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { judge: Anyone, provider })),
         Check::Recorded(records) => {
-            let records = Arc::clone(records);
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(ByRecord { records, provider }))
+            let judge = ByRecord { records: Arc::clone(records), provider: Arc::clone(&provider) };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { judge, provider }))
         }
     })
 }
@@ -213,6 +216,7 @@ fn describe(reason: &CertificateError) -> String {
         }
         // What DANE says no to.
         CertificateError::ApplicationVerificationFailure => words::NOT_RECORDED.to_owned(),
+        CertificateError::BadSignature => words::OTHER_ISSUER.to_owned(),
         CertificateError::UnknownIssuer => words::UNKNOWN_ISSUER.to_owned(),
         other => format!("{}: {other}", words::BAD_CERTIFICATE),
     }
@@ -231,44 +235,5 @@ struct WallClock(Clock);
 impl TimeProvider for WallClock {
     fn current_time(&self) -> Option<UnixTime> {
         Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().as_millis())))
-    }
-}
-
-/// `verify = false`: any certificate will do, for servers on the own network. The handshake itself is still checked.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

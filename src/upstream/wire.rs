@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::BytesMut;
+use rustls_pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::timeout,
@@ -18,7 +19,7 @@ use tokio::{
 
 use crate::{
     model::{EnhancedCode, Reply},
-    upstream::Fault,
+    upstream::{Fault, tls::Secured},
 };
 
 /// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB; beyond this it is no reply.
@@ -43,12 +44,24 @@ pub(super) mod words {
 /// A stream and what was read ahead of it.
 pub(super) struct Wire {
     stream: Box<dyn Stream>,
+    /// The server's, when the stream is encrypted.
+    certificate: Option<CertificateDer<'static>>,
     input: BytesMut,
 }
 
 impl Wire {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, input: BytesMut::with_capacity(READ_SIZE) }
+        Self { stream, certificate: None, input: BytesMut::with_capacity(READ_SIZE) }
+    }
+
+    /// After a handshake.
+    pub(super) fn secured(Secured { stream, certificate }: Secured) -> Self {
+        Self { certificate, ..Self::new(stream) }
+    }
+
+    /// What the server has shown in the handshake.
+    pub(super) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.certificate.as_ref()
     }
 
     /// Writes all of it and flushes. When the server has closed meanwhile, its last words, if it left any, are the fault.

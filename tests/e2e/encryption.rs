@@ -47,7 +47,7 @@ fn openssl_hands_a_whole_message_in_with_tls_1_2_and_1_3_from_the_first_byte_and
     }
     let queue = relay.queue();
     assert_eq!(queue.len(), 4);
-    assert!(queue.iter().all(|entry| entry["size"].as_str().unwrap().parse::<u64>().unwrap() > 2000 * 18), "{queue:?}");
+    assert!(queue.iter().all(|entry| entry["size"].as_u64().unwrap() > 2000 * 18), "{queue:?}");
 }
 
 #[test]

@@ -27,7 +27,6 @@ mod refusal;
 mod sightings;
 mod strangers;
 
-/// A folder of the test's own, on the disk of the build: `/tmp` may be memory.
 fn scratch() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("postroom-e2e-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    support::scratch("e2e")
 }

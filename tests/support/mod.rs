@@ -6,18 +6,25 @@
 //! - `peers`: swaks, smtp-source and Python's smtplib
 //! - `scan`: messages to hand in, and the proof that they arrived unchanged
 //! - `process`: child processes that end with their test
+//! - `http`: one request to this machine
 //! - `wait`: waiting for a condition, with a deadline
 //!
 //! # Failure
 //! Helpers panic with what they saw: a broken helper must stop the test.
 
 pub(crate) mod device;
+pub(crate) mod http;
 pub(crate) mod peers;
 pub(crate) mod process;
 pub(crate) mod relay;
 pub(crate) mod sandbox;
 pub(crate) mod scan;
 pub(crate) mod wait;
+
+/// A folder of the test's own, on the disk of the build: `/tmp` may be memory.
+pub(crate) fn scratch(whose: &str) -> tempfile::TempDir {
+    tempfile::Builder::new().prefix(&format!("postroom-{whose}-")).tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
 
 /// How long a test takes its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,8 +3,7 @@
 use std::{
     collections::HashSet,
     fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -12,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{process::Process, scan, wait};
+use crate::support::{http, process::Process, scan, wait};
 
 /// The mailbox that every sandbox of the tests has.
 pub(crate) const MAILBOX: &str = "scanner@contoso.com";
@@ -161,13 +160,8 @@ impl Sandbox {
     }
 
     fn ask(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(self.control.trim_start_matches("http://").trim_end_matches('/')).unwrap();
-        stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path} gave no JSON ({error}): {body}"))
+        let body = http::request("GET", &format!("{}{path}", self.control), "");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path} gave no JSON ({error}): {body}"))
     }
 
     /// The mark of each message taken.

@@ -5,19 +5,26 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crate::{
     model::{Address, Secret, Timestamp},
     sandbox::{
-        Stage,
+        Stage, TokenRefusal,
         dialect::{About, Act, Dialogue, LOGON_FAILURE_LIMIT, Pace, Role, say},
         fault::cited,
         tenant::{Credential, Tenant},
     },
 };
 
+/// Google, "OAuth 2.0 Mechanism": what its challenge has for a client to read.
+const GOOGLES_REASON: &str = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
+
 /// Where a login stands.
 pub(crate) enum Exchange {
     None,
     LoginUser,
-    LoginPassword { user: String },
+    LoginPassword {
+        user: String,
+    },
     Token,
+    /// The reason of a refusal was told; an empty line is to acknowledge it.
+    RefusedToken(&'static str),
 }
 
 impl Dialogue {
@@ -58,6 +65,8 @@ impl Dialogue {
             Exchange::None => Vec::new(),
             Exchange::LoginUser => self.prompt(Exchange::LoginPassword { user: text }, "UGFzc3dvcmQ6"),
             Exchange::LoginPassword { user } => self.log_in(&user, &Credential::Password(Secret::new(text)), tenant, now),
+            Exchange::RefusedToken(refusal) if text.is_empty() => self.refuse_login(refusal, now),
+            Exchange::RefusedToken(_) => self.refuse_login("501 5.5.4 Invalid arguments {fe}", now),
             Exchange::Token => match split_token(&text) {
                 Some((user, token)) => self.log_in(user, &Credential::Token(Secret::new(token.to_owned())), tenant, now),
                 None => self.refuse_login(cited::AUTH_FAILED, now),
@@ -77,11 +86,15 @@ impl Dialogue {
                 self.user = Some(address);
                 Pace::of(fault.as_ref()).say("235 2.7.0 Authentication successful\r\n".to_owned())
             }
-            Err(refusal) => self.refuse_login(refusal, now),
+            Err(refusal) => match (credential, tenant.switches().token_refusal) {
+                (Credential::Token(_), TokenRefusal::Challenge) => {
+                    self.prompt(Exchange::RefusedToken(refusal), &STANDARD.encode(GOOGLES_REASON))
+                }
+                (Credential::Token(_), TokenRefusal::AtOnce) | (Credential::Password(_), _) => self.refuse_login(refusal, now),
+            },
         }
     }
 
-    /// Exchange Online answers a bad token at once with 535, without the JSON challenge that Google sends.
     fn refuse_login(&mut self, template: &str, now: Timestamp) -> Vec<Act> {
         self.logon_failures += 1;
         let mut acts = vec![Act::Pause(self.timing.tarpit), Act::Say(self.wording.render(template, About::default(), now))];

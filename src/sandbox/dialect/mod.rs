@@ -107,7 +107,7 @@ impl Dialogue {
         }
         match std::mem::replace(&mut self.exchange, Exchange::None) {
             Exchange::None => self.command(Command::parse(line), tenant, now),
-            exchange @ (Exchange::LoginUser | Exchange::LoginPassword { .. } | Exchange::Token) => {
+            exchange @ (Exchange::LoginUser | Exchange::LoginPassword { .. } | Exchange::Token | Exchange::RefusedToken(_)) => {
                 self.login_step(exchange, line, tenant, now)
             }
         }

@@ -118,6 +118,15 @@ const OWN_WORDS: &[(&str, Finding)] = &[
         ),
     ),
     (
+        tls::words::OTHER_ISSUER,
+        (
+            Outcome::Stop,
+            "The server's certificate was issued by another CA than the one trusted here, though both have the same name: a ca_file that does \
+             not belong to the server's chain, as after a CA was made anew. Put the certificate of the CA that issued the server's present one \
+             into ca_file. Without a ca_file: look for a firewall that opens TLS.",
+        ),
+    ),
+    (
         tls::words::BAD_CERTIFICATE,
         (Outcome::Stop, "The server's certificate cannot be accepted. Whoever runs the server has to replace it."),
     ),

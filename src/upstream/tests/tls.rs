@@ -13,7 +13,8 @@ use super::{Act, Destination, Point, Script, Security, Verification, connect, de
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    upstream::{Concern, Fault, Outcome, Stage, Trouble, Upstream},
+    model::Timestamp,
+    upstream::{Concern, Fault, Finding, Outcome, Stage, Step, Trouble, Upstream},
 };
 
 /// Issues certificates; its own is in the file.
@@ -98,6 +99,35 @@ async fn a_bad_certificate_stops_the_account_and_says_why() {
             assert!(trouble.verdict.advice.contains(advice), "{}", trouble.verdict.advice);
         }
     }
+}
+
+#[tokio::test]
+async fn a_ca_of_the_same_name_with_another_key_is_told_from_an_unknown_one() {
+    let (authority, namesake) = (Authority::new("Contoso CA"), Authority::new("Contoso CA"));
+    let trouble = attempt(authority.destination(Security::StartTls), namesake.server("fake.example.com", 2999)).await.unwrap_err();
+    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
+    assert!(matches!(&trouble.fault, Fault::Failed(said) if said.contains("another of the same name")), "{:?}", trouble.fault);
+    assert!(trouble.verdict.advice.contains("a ca_file that does not belong to the server's chain"), "{}", trouble.verdict.advice);
+}
+
+#[test]
+fn a_certificate_that_ends_within_three_weeks_is_suspect() {
+    let mut params = CertificateParams::new(vec!["fake.example.com".to_owned(), "192.0.2.7".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(2027, 3, 1);
+    let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    let seen = |day: &str| {
+        let clock = Clock::fixed(Timestamp::from_date(day).unwrap());
+        let upstream = Upstream::new(destination(), clock, Metrics::new()).unwrap();
+        let mut findings = Vec::new();
+        upstream.show_certificate(Some(certificate.der()), &mut |finding| findings.push(finding));
+        findings
+    };
+    let facts = "the certificate is for fake.example.com, 192.0.2.7, issued by CN=rcgen self signed cert, good until 2027-03-01";
+    let facts = Finding::Good(Step::Certificate, facts.to_owned());
+    assert_eq!(seen("2027-02-08"), std::slice::from_ref(&facts));
+    let [first, Finding::Suspect(Step::Certificate, text)] = &seen("2027-02-09")[..] else { panic!("nobody is warned") };
+    assert_eq!(first, &facts);
+    assert!(text.contains("ends in 20 days"), "{text}");
 }
 
 #[tokio::test]
