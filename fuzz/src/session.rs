@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use postroom::{
     model::{ByteSize, EnhancedCode, MessageId, Reply, Timestamp, TlsVersion},
-    smtp::{Action, Answer, EndOfData, Login, Mechanism, Question, Quirk, Session, SessionSettings, StartTls, Step, body::CHUNK},
+    smtp::{Action, Answer, EndOfData, Login, Mechanism, NoLogin, Question, Quirk, Session, SessionSettings, StartTls, Step, body::CHUNK},
 };
 
 use super::{Input, assert_clean, count};
@@ -78,6 +78,7 @@ fn settings(input: &Input<'_>) -> Arc<SessionSettings> {
         max_recipients: 3,
         starttls: if starttls { StartTls::Offered } else { StartTls::Absent },
         mechanisms: if no_login { Vec::new() } else { mechanisms },
+        no_login: if starttls { NoLogin::InClear } else { NoLogin::Never },
         hide_extensions: if hidden { vec!["PIPELINING".to_owned(), "SIZE".to_owned()] } else { Vec::new() },
         end_of_data: if lone_lf { EndOfData::LoneLfThenClose } else { EndOfData::Strict },
     })

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::model::Timestamp;
+use crate::model::{ByteSize, Timestamp};
 
 /// Writes to standard output.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -47,6 +47,20 @@ pub(super) fn confirm(question: &str) -> anyhow::Result<Answer> {
 pub(super) enum Answer {
     Yes,
     No,
+}
+
+/// How large something is, for people: `194 octets`, `28 KB`, `3.4 MB`.
+pub(super) fn size(size: ByteSize) -> String {
+    const KB: u64 = 1 << 10;
+    const MB: u64 = 1 << 20;
+    match size.octets() {
+        octets @ 0..KB => plural(octets, "octet"),
+        octets @ KB..MB => format!("{} KB", octets.div_ceil(KB)),
+        octets => {
+            let tenths = octets.saturating_mul(10).div_ceil(MB);
+            format!("{}.{} MB", tenths / 10, tenths % 10)
+        }
+    }
 }
 
 /// `1 message`, `2 messages`.
@@ -103,6 +117,15 @@ mod tests {
     fn a_span_has_its_two_largest_units() {
         for (seconds, text) in [(0, "0s"), (59, "59s"), (60, "1m"), (3605, "1h"), (3665, "1h 1m"), (90_061, "1d 1h"), (86_400, "1d")] {
             assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_and_is_never_made_smaller() {
+        for (octets, text) in
+            [(1, "1 octet"), (194, "194 octets"), (1024, "1 KB"), (1025, "2 KB"), (1 << 20, "1.0 MB"), (3_500_000, "3.4 MB")]
+        {
+            assert_eq!(size(ByteSize::from_octets(octets)), text);
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     arguments::QueueCommand,
     client::Client,
     forecast::{in_full, in_short},
-    output::{Answer, confirm, plural, print, print_json, relative, say, table},
+    output::{Answer, confirm, plural, print, print_json, relative, say, size, table},
 };
 use crate::{
     admin::{HoldRequest, Queued},
@@ -96,7 +96,7 @@ fn list(queued: &[Queued], now: Timestamp) -> String {
             accounts(entry),
             format!("<{}>", entry.sender),
             format!("{open} of {}", entry.recipients.len()),
-            entry.size.to_string(),
+            size(entry.size),
             state(entry),
             in_short(forecast, now),
         ]
@@ -130,7 +130,7 @@ fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, s
     writeln!(text, "device    {}", entry.device)?;
     writeln!(text, "account   {}", accounts(entry))?;
     writeln!(text, "sender    <{}>", entry.sender)?;
-    writeln!(text, "size      {}", entry.size)?;
+    writeln!(text, "size      {}", size(entry.size))?;
     writeln!(text, "state     {}", state(entry))?;
     writeln!(text, "goes      {}", in_full(forecast, now))?;
     for recipient in &entry.recipients {

@@ -24,7 +24,7 @@ fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
     let uptime = span(std::time::Duration::from_secs(status.uptime_seconds));
     writeln!(text, "postroom {} on {}: {ready}; up {uptime}", status.version, status.hostname)?;
     for listener in &status.listeners {
-        writeln!(text, "listening  {} ({:?}, tls {:?})", listener.address, listener.protocol, listener.tls)?;
+        writeln!(text, "listening  {} ({}, tls = \"{}\")", listener.address, listener.protocol.as_str(), listener.tls.as_str())?;
     }
     if let Some(admin) = status.admin {
         writeln!(text, "health     http://{admin}/readyz")?;

@@ -77,7 +77,7 @@ impl Files for Disk {
 /// The config's text.
 pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
     let read = File::open(path).and_then(|file| bounded(file, LARGEST_CONFIG));
-    read.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+    read.map_err(|problem| ConfigError::Unreadable { path: path.to_owned(), problem })
 }
 
 fn bounded(file: File, most: u64) -> io::Result<String> {

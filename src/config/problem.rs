@@ -70,12 +70,12 @@ impl fmt::Display for Problem {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {source}; `postroom init` writes a config, `--config FILE` names another", path.display())]
+    #[error("{}: {problem}; `postroom init` writes a config, `--config FILE` names another", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        problem: std::io::Error,
     },
     /// It can, and is wrong. Errors and warnings, in the order of their lines.
     #[error("{}", lines(.0))]

@@ -23,6 +23,9 @@ pub fn admitting(stranger: &Sighting, taken: &[&DeviceName]) -> String {
     if let Some(version) = refused.into_iter().chain(used).filter(|version| !version.is_secure()).min() {
         lines.push(format!("oldest_tls = \"{}\"  # the oldest that was seen from there", version.as_str()));
     }
+    if let Some(certificate) = &stranger.unknown_certificate {
+        lines.push(format!("# Or by the certificate that it shows, wherever it is: certificates = [{}]", quoted(&certificate.fingerprint)));
+    }
     if stranger.mechanism.is_none() && stranger.login.is_none() {
         return lines.join("\n") + "\n";
     }
@@ -100,8 +103,12 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
     let says = |words: &str| trouble.contains(words);
     let fixed = if says("Authentication is not offered") {
         "Switch authentication off in the device; or give it a [[user]], and write auth = \"optional\" in its [[device]]."
+    } else if says("Log in over TLS") {
+        "Switch on STARTTLS or SSL/TLS in the device; or write encryption = \"optional\" in its [[device]], and restart."
     } else if says("mechanism not offered") {
         "Let the device choose the mechanism (\"automatic\"); see mechanisms of its [[device]], and keep its password in clear for CRAM-MD5 and DIGEST-MD5."
+    } else if says("no TLS on this port") {
+        "Switch SSL/TLS off in the device, or let it use a port whose [[listener]] has tls = \"auto\" or \"implicit\"; or write tls = \"auto\" for this one."
     } else if says("TLS is not offered") {
         "Switch STARTTLS off in the device; or give it a [[listener]] with tls = \"starttls\" or \"auto\"."
     } else if says("left after \"334") {
@@ -160,8 +167,13 @@ fn proposed_name(stranger: &Sighting, taken: &[&DeviceName]) -> String {
         IpAddr::V4(address) => address.to_string().replace('.', "-"),
         IpAddr::V6(address) => address.to_string().replace(':', "-"),
     };
-    format!("device-{address}")
+    // The longest of IPv4 has 15 characters. Of IPv6 the end is what tells devices apart.
+    let end = address.get(address.len().saturating_sub(LONGEST_NAME - PREFIX.len())..).unwrap_or(&address).trim_start_matches('-');
+    format!("{PREFIX}{end}")
 }
+
+/// Before an address that stands in for a name.
+const PREFIX: &str = "dev-";
 
 /// A string of TOML.
 fn quoted(text: &str) -> String {
@@ -172,7 +184,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        device::{HandshakeSighting, LoginOutcome, LoginSighting, fixture},
+        device::{CertificateSighting, HandshakeSighting, LoginOutcome, LoginSighting, fixture},
         model::{EnhancedCode, Reply, Timestamp},
     };
 
@@ -189,10 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_that_shows_a_certificate_may_be_known_by_it() {
+        let certificate = CertificateSighting {
+            at: Timestamp::ZERO,
+            names: vec!["mfp7.contoso.lan".to_owned()],
+            fingerprint: "sha256:07".to_owned(),
+            reason: "it has expired".to_owned(),
+        };
+        let seen = stranger(|seen| seen.unknown_certificate = Some(certificate));
+        assert!(admitting(&seen, &[]).ends_with("certificates = [\"sha256:07\"]\n"), "{}", admitting(&seen, &[]));
+    }
+
+    #[test]
     fn a_name_that_is_none_or_taken_is_made_from_the_address() {
         for helo in ["", "192.168.7.9", "[192.168.7.9]", "a b", "postroom", "printers", "?????", "x".repeat(21).as_str()] {
             let seen = stranger(|seen| seen.helo = Some(helo.to_owned()));
-            assert!(admitting(&seen, &[&"printers".into()]).contains("name = \"device-192-168-7-9\"\n"), "{helo}");
+            assert!(admitting(&seen, &[&"printers".into()]).contains("name = \"dev-192-168-7-9\"\n"), "{helo}");
         }
     }
 

@@ -12,13 +12,26 @@ use crate::device::{
     registry::{Device, Registry},
 };
 
-/// A certificate that a client has shown, and for whose key it has given proof.
+/// A certificate that a client has shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClientCertificate {
     /// SHA-256 over the whole certificate.
     pub fingerprint: Fingerprint,
-    /// Its common name, host names and mail addresses; empty unless `client_ca` vouches for them.
+    /// Its common name, host names and mail addresses.
     pub names: Vec<String>,
+    /// What they are worth.
+    pub worth: Worth,
+}
+
+/// What a certificate proves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Worth {
+    /// `client_ca` vouches for its names.
+    Names,
+    /// It is this very certificate, and the client has its key; its names may be anybody's, for this reason.
+    Fingerprint(String),
+    /// Nothing, for this reason: whether the client has its key could not be seen.
+    Nothing(String),
 }
 
 /// SHA-256 over a certificate.
@@ -91,19 +104,12 @@ impl fmt::Display for CertificatePattern {
     }
 }
 
-/// The names that are vouched for, then the fingerprint, as the config would have it.
-impl fmt::Display for ClientCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.names.iter().try_for_each(|name| write!(f, "{name} "))?;
-        self.fingerprint.fmt(f)
-    }
-}
-
 impl CertificatePattern {
     fn fits(&self, shown: &ClientCertificate) -> bool {
-        match self {
-            Self::Fingerprint(fingerprint) => *fingerprint == shown.fingerprint,
-            Self::Name(name) => shown.names.iter().any(|shown| shown.to_lowercase() == *name),
+        match (self, &shown.worth) {
+            (Self::Fingerprint(_) | Self::Name(_), Worth::Nothing(_)) | (Self::Name(_), Worth::Fingerprint(_)) => false,
+            (Self::Fingerprint(fingerprint), Worth::Names | Worth::Fingerprint(_)) => *fingerprint == shown.fingerprint,
+            (Self::Name(name), Worth::Names) => shown.names.iter().any(|shown| shown.to_lowercase() == *name),
         }
     }
 }
@@ -127,10 +133,16 @@ impl Client {
             debug!(device = %device.settings.name, peer = %self.peer(), certificate = %pattern, "known by its certificate");
             return self.known_by(Arc::clone(device), pattern.to_string().into());
         }
+        let (names, fingerprint) = (shown.names.join(", "), shown.fingerprint);
+        let reason = match &shown.worth {
+            Worth::Names => "no [[device]] has one of its names, or its fingerprint, in certificates",
+            Worth::Fingerprint(reason) | Worth::Nothing(reason) => reason,
+        };
         match self.device() {
-            Some(device) => info!(device = %device.name, peer = %self.peer(), certificate = %shown, "certificate not known"),
-            None => debug!(peer = %self.peer(), certificate = %shown, "certificate not known"),
+            Some(device) => info!(device = %device.name, peer = %self.peer(), names, %fingerprint, reason, "certificate not known"),
+            None => debug!(peer = %self.peer(), names, %fingerprint, reason, "certificate not known"),
         }
+        self.note_unknown_certificate(shown, reason);
         self
     }
 }
@@ -147,7 +159,8 @@ mod tests {
     fn shown(first: u8, names: &[&str]) -> ClientCertificate {
         let mut fingerprint = [0; 32];
         fingerprint[0] = first;
-        ClientCertificate { fingerprint: Fingerprint(fingerprint), names: names.iter().map(|name| (*name).to_owned()).collect() }
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        ClientCertificate { fingerprint: Fingerprint(fingerprint), names, worth: Worth::Names }
     }
 
     fn certified(name: &str, networks: &[&str], certificates: &[&str]) -> DeviceSettings {
@@ -187,6 +200,21 @@ mod tests {
         check("192.168.10.9", &shown(7, &[]), Some("cellar"));
         check("192.168.10.9", &shown(8, &["mfp8.contoso.lan"]), Some("printers"));
         check("172.16.0.1", &shown(8, &["mfp8.contoso.lan"]), None);
+    }
+
+    #[test]
+    fn a_certificate_counts_for_what_it_is_worth_and_what_is_missing_is_remembered() {
+        let worth = |worth| ClientCertificate { worth, ..shown(7, &["mfp7.contoso.lan"]) };
+        check("172.16.0.1", &worth(Worth::Fingerprint("it has expired".into())), Some("cellar"));
+        check("172.16.0.1", &worth(Worth::Nothing("it is too old".into())), None);
+        let expired = ClientCertificate { worth: Worth::Fingerprint("it has expired".into()), ..shown(8, &["mfp7.contoso.lan"]) };
+        check("172.16.0.1", &expired, None);
+        let devices = fixture::devices(vec![certified("reception", &[], &["mfp7.contoso.lan"])], vec![]);
+        let stranger = devices.identify("172.16.0.1".parse().unwrap()).certified(&expired);
+        stranger.note_connection(None);
+        let seen = devices.strangers().remove(0).unknown_certificate.unwrap();
+        assert_eq!((seen.names.as_slice(), seen.reason.as_str()), (["mfp7.contoso.lan".to_owned()].as_slice(), "it has expired"));
+        assert_eq!(seen.fingerprint, expired.fingerprint.to_string());
     }
 
     #[test]

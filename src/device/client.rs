@@ -6,8 +6,8 @@ use tracing::{debug, info};
 
 use crate::{
     device::{
-        DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalKind,
-        RefusalSighting, Sighting, TlsSighting,
+        CertificateSighting, ClientCertificate, DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting,
+        MessageSighting, QuirkSighting, RefusalKind, RefusalSighting, Sighting, TlsSighting,
         login::{LoggedIn, LoginRefusal},
         refusal::{self, Logins, Refusal},
         registry::{Device, Registry},
@@ -16,6 +16,10 @@ use crate::{
     pop::{Apop, PopAnswer, PopLogin},
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
+
+/// Names of an unknown certificate that are remembered, and how much of each: whoever made it chose them.
+const NAMES_SHOWN: usize = 5;
+const NAME_SHOWN: usize = 100;
 
 /// One connection's standing: which device it is, and what it may do. Changes when it logs in.
 #[derive(Clone)]
@@ -85,7 +89,7 @@ impl Client {
     #[must_use]
     pub fn session_settings(&self, starttls: StartTls, tls: Option<TlsVersion>) -> Arc<SessionSettings> {
         let offer = self.device.as_ref().map_or(&self.registry.stranger, |device| &device.offer);
-        offer.settings(if tls.is_some() { StartTls::Absent } else { starttls })
+        offer.settings(starttls, tls)
     }
 
     /// Verifies a login; the client that results, and the user's name. May take long (argon2): call it off the async threads.
@@ -275,6 +279,16 @@ impl Client {
         });
     }
 
+    /// It has shown a certificate that is no device's.
+    pub(super) fn note_unknown_certificate(&self, shown: &ClientCertificate, reason: &str) {
+        let cut = |name: &String| name.chars().take(NAME_SHOWN).collect();
+        let names: Vec<String> = shown.names.iter().take(NAMES_SHOWN).map(cut).collect();
+        self.note(|seen, now| {
+            let (fingerprint, reason) = (shown.fingerprint.to_string(), reason.to_owned());
+            seen.unknown_certificate = Some(CertificateSighting { at: now, names, fingerprint, reason });
+        });
+    }
+
     /// A message was accepted from it.
     pub fn note_message(&self, id: MessageId, octets: u64) {
         self.note(|seen, now| {
@@ -313,7 +327,7 @@ impl Client {
         for quirk in quirks {
             let known = seen.quirks.get(quirk).map_or(0, |known| known.connections);
             if let (0, Some(device)) = (known, self.device()) {
-                info!(device = %device.name, peer = %self.peer, ?quirk, "quirk");
+                info!(device = %device.name, peer = %self.peer, quirk = quirk.name(), "quirk");
             }
             seen.quirks.insert(*quirk, QuirkSighting { connections: known.saturating_add(1), last_seen: now });
         }

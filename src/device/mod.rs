@@ -30,15 +30,15 @@ mod sighting;
 mod sightings;
 mod window;
 
-pub use certificate::{CertificatePattern, ClientCertificate, Fingerprint};
+pub use certificate::{CertificatePattern, ClientCertificate, Fingerprint, Worth};
 pub use client::{Client, Parting};
 pub use encryption::TlsRefusal;
 pub use refusal::RefusalKind;
 pub use registry::Devices;
 pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
 pub use sighting::{
-    Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalSighting, Sighting,
-    TlsSighting,
+    CertificateSighting, Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting,
+    RefusalSighting, Sighting, TlsSighting,
 };
 pub use sightings::SightingRecord;
 

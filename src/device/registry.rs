@@ -15,7 +15,7 @@ use crate::{
     metrics::Metrics,
     model::{ByteSize, DeviceName, TlsVersion},
     pop::Apop,
-    smtp::{EndOfData, Mechanism, SessionSettings, StartTls},
+    smtp::{EndOfData, Mechanism, NoLogin, SessionSettings, StartTls},
 };
 
 /// All devices and users of the config. Cheap to clone.
@@ -44,26 +44,33 @@ pub(super) struct Device {
 
 /// What sessions offer, ready to be shared by all of them.
 pub(super) struct Offer {
-    with_starttls: Arc<SessionSettings>,
-    without: Arc<SessionSettings>,
+    /// In clear, where STARTTLS is there.
+    before_tls: Arc<SessionSettings>,
+    /// In clear for good, or under TLS that protects nothing.
+    in_clear: Arc<SessionSettings>,
+    encrypted: Arc<SessionSettings>,
     pub(super) apop: Apop,
 }
 
 impl Offer {
     fn new(settings: SessionSettings, apop: Apop, encryption: DeviceEncryption) -> Self {
-        let without = Arc::new(SessionSettings { starttls: StartTls::Absent, ..settings.clone() });
-        let mut before = SessionSettings { starttls: StartTls::Offered, ..settings };
-        if encryption == DeviceEncryption::Required {
+        let encrypted = SessionSettings { starttls: StartTls::Absent, ..settings };
+        let mut in_clear = encrypted.clone();
+        if encryption == DeviceEncryption::Required && !encrypted.mechanisms.is_empty() {
             // RFC 4954 4: what must not be sent in clear is not asked for in clear.
-            before.mechanisms.clear();
+            in_clear.mechanisms.clear();
+            in_clear.no_login = NoLogin::InClear;
         }
-        Self { with_starttls: Arc::new(before), without, apop }
+        let before_tls = SessionSettings { starttls: StartTls::Offered, ..in_clear.clone() };
+        Self { before_tls: before_tls.into(), in_clear: in_clear.into(), encrypted: encrypted.into(), apop }
     }
 
-    pub(super) fn settings(&self, starttls: StartTls) -> Arc<SessionSettings> {
-        Arc::clone(match starttls {
-            StartTls::Offered => &self.with_starttls,
-            StartTls::Absent => &self.without,
+    /// `starttls` is the listener's word, `on` the TLS there is now.
+    pub(super) fn settings(&self, starttls: StartTls, on: Option<TlsVersion>) -> Arc<SessionSettings> {
+        Arc::clone(match (on, starttls) {
+            (Some(version), _) if version.is_secure() => &self.encrypted,
+            (Some(_), _) | (None, StartTls::Absent) => &self.in_clear,
+            (None, StartTls::Offered) => &self.before_tls,
         })
     }
 }
@@ -165,6 +172,7 @@ impl Device {
             max_recipients: settings.max_recipients,
             starttls: StartTls::Absent,
             mechanisms,
+            no_login: NoLogin::Never,
             hide_extensions: settings.hide_extensions.clone(),
             end_of_data: settings.end_of_data,
         };
@@ -205,6 +213,7 @@ fn offered_to_strangers(devices: &[DeviceSettings], users: &[UserSettings], host
         max_recipients: 1,
         starttls: StartTls::Absent,
         mechanisms: verifiable(&listed, &users.iter().collect::<Vec<_>>()),
+        no_login: NoLogin::Never,
         hide_extensions: Vec::new(),
         end_of_data: EndOfData::Strict,
     }
@@ -275,7 +284,10 @@ mod tests {
     fn no_login_is_offered_in_clear_to_a_device_that_must_encrypt() {
         let device = DeviceSettings { encryption: DeviceEncryption::Required, ..fixture::device("printers", &["10.0.0.0/8"]) };
         let client = fixture::devices(vec![device], vec![fixture::user("mfp1", "printers", "x")]).identify("10.0.0.1".parse().unwrap());
-        assert_eq!(client.session_settings(StartTls::Offered, None).mechanisms, []);
+        for (starttls, on) in [(StartTls::Offered, None), (StartTls::Absent, None), (StartTls::Offered, Some(TlsVersion::Tls11))] {
+            let settings = client.session_settings(starttls, on);
+            assert_eq!((settings.mechanisms.as_slice(), settings.no_login), ([].as_slice(), NoLogin::InClear), "{starttls:?} {on:?}");
+        }
         assert_eq!(client.session_settings(StartTls::Offered, Some(TlsVersion::Tls13)).mechanisms.len(), 3);
     }
 

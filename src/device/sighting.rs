@@ -45,6 +45,9 @@ pub struct Sighting {
     /// The entry of `certificates` that it was known by.
     #[serde(default)]
     pub certificate: Option<String>,
+    /// The last certificate it has shown that is no device's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_certificate: Option<CertificateSighting>,
     /// The last handshake that failed.
     #[serde(default)]
     pub failed_handshake: Option<HandshakeSighting>,
@@ -102,6 +105,19 @@ pub struct HandshakeSighting {
     pub reason: String,
     /// The `oldest_tls` that would let it in, when that is why.
     pub needs: Option<TlsVersion>,
+}
+
+/// A certificate that is no device's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CertificateSighting {
+    /// When.
+    pub at: Timestamp,
+    /// The first of its names, which anybody may have written into it.
+    pub names: Vec<String>,
+    /// As `certificates` takes it.
+    pub fingerprint: String,
+    /// Why nobody is known by it.
+    pub reason: String,
 }
 
 /// A login.
@@ -171,6 +187,7 @@ impl Sighting {
             helo: None,
             tls: None,
             certificate: None,
+            unknown_certificate: None,
             failed_handshake: None,
             mechanism: None,
             login: None,

@@ -59,7 +59,7 @@ impl Listener {
     /// and returns when the last has ended. The daemon bounds how long it waits for that: dropped, it cuts them off.
     pub async fn run(self, reception: Reception, stop: watch::Receiver<bool>) {
         let ListenerSettings { address, tls, protocol } = self.settings;
-        info!(%address, ?tls, ?protocol, "listening");
+        info!(%address, tls = tls.as_str(), protocol = protocol.as_str(), "listening");
         let mut acceptors = JoinSet::new();
         for _ in 0..ACCEPTORS {
             acceptors.spawn(accept(Arc::clone(&self.socket), self.settings, reception.clone(), stop.clone()));

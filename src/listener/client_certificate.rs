@@ -4,7 +4,7 @@
 //! any whose key the client can prove to have, and who vouches for it is looked at afterwards.
 //!
 //! # Failure
-//! A broken certificate or one that nobody vouches for has no names; what is wrong with it is logged at `debug`.
+//! None: a certificate is worth what it proves, and says why that is not more.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustls::{
-    DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     server::{
@@ -23,11 +23,10 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest as _, Sha256};
-use tracing::debug;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Version};
 
 use crate::{
-    device::{ClientCertificate, Fingerprint},
+    device::{ClientCertificate, Fingerprint, Worth},
     listener::{ClientCertificates, ListenerError, tls::read_chain},
     model::Timestamp,
 };
@@ -64,24 +63,46 @@ impl Judge {
     /// What a chain, the client's own certificate first, says about the client.
     pub(super) fn read(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<ClientCertificate> {
         let (own, others) = chain.split_first()?;
-        // The proof of the key was waived for what cannot be read: see `AnyClient`.
-        if let Err(error) = ParsedCertificate::try_from(own) {
-            debug!(%error, "the client's certificate cannot be read");
-            return None;
-        }
-        let authority = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
-        let verdict = authority.map(|authority| authority.verify_client_cert(own, others, now));
-        let names = match verdict {
-            Some(Ok(_verified)) => names(own),
-            Some(Err(error)) => {
-                debug!(%error, "client_ca does not vouch for the client's certificate");
-                Vec::new()
-            }
-            None => Vec::new(),
+        let (_, parsed) = X509Certificate::from_der(own).ok()?;
+        let worth = match ParsedCertificate::try_from(own) {
+            Ok(_) => self.vouched(own, others, now),
+            // The proof of the key was waived for it: see `AnyClient`.
+            Err(_) if parsed.version() != X509Version::V3 => Worth::Nothing(OLD_FORM.to_owned()),
+            Err(error) => Worth::Nothing(format!("it cannot be read: {error}")),
         };
-        Some(ClientCertificate { fingerprint: Fingerprint(Sha256::digest(own).into()), names })
+        Some(ClientCertificate { fingerprint: Fingerprint(Sha256::digest(own).into()), names: names(&parsed), worth })
     }
+
+    fn vouched(&self, own: &CertificateDer<'_>, others: &[CertificateDer<'_>], now: Timestamp) -> Worth {
+        let Some(authority) = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone() else {
+            return Worth::Fingerprint("its fingerprint is no device's, and without client_ca nobody vouches for its names".to_owned());
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
+        match authority.verify_client_cert(own, others, now) {
+            Ok(_verified) => Worth::Names,
+            Err(error) => Worth::Fingerprint(why_not(&error)),
+        }
+    }
+}
+
+const OLD_FORM: &str = "it is of X.509 version 1, which cannot be checked; give the device a certificate of version 3";
+
+/// Why `client_ca` does not vouch for a certificate.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors of rustls are shown in its own words")]
+fn why_not(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return error.to_string();
+    };
+    let words = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet",
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => "it was not issued by client_ca",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is made for servers alone; the device needs one for client authentication"
+        }
+        other => return other.to_string(),
+    };
+    words.to_owned()
 }
 
 fn authority(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, ListenerError> {
@@ -94,10 +115,7 @@ fn authority(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn Clie
 }
 
 /// Common names, host names and mail addresses (RFC 5280 4.2.1.6). Devices' certificates have them in either place.
-fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
-        return Vec::new();
-    };
+fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
     let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
     let alternative = parsed.subject_alternative_name().ok().flatten();
     let alternative = alternative.iter().flat_map(|extension| &extension.value.general_names).filter_map(|name| {
@@ -193,6 +211,12 @@ mod tests {
         parameters.signed_by(&KeyPair::generate().unwrap(), &by.issuer).unwrap().der().clone()
     }
 
+    fn for_servers(by: &Authority) -> CertificateDer<'static> {
+        let mut parameters = CertificateParams::new(vec!["mfp7.contoso.lan".to_owned()]).unwrap();
+        parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        parameters.signed_by(&KeyPair::generate().unwrap(), &by.issuer).unwrap().der().clone()
+    }
+
     fn judge(ca: Option<&Authority>) -> Judge {
         let folder = tempfile::tempdir().unwrap();
         let path = ca.map(|ca| {
@@ -210,11 +234,21 @@ mod tests {
     fn names_count_only_where_somebody_vouches_for_them_and_in_their_time() {
         let (ours, other) = (authority(), authority());
         let shown = device(&ours);
-        let names = |judge: &Judge, shown: &CertificateDer<'_>, now| judge.read(std::slice::from_ref(shown), now).unwrap().names;
-        assert_eq!(names(&judge(Some(&ours)), &shown, IN_2026), ["Printer 7", "mfp7.contoso.lan", "mfp7@contoso.com"]);
-        assert!(names(&judge(Some(&ours)), &shown, IN_2033).is_empty());
-        assert!(names(&judge(Some(&ours)), &device(&other), IN_2026).is_empty());
-        assert!(names(&judge(None), &shown, IN_2026).is_empty());
+        let read = |judge: &Judge, shown: &CertificateDer<'_>, now| judge.read(std::slice::from_ref(shown), now).unwrap();
+        let good = read(&judge(Some(&ours)), &shown, IN_2026);
+        assert_eq!(good.names, ["Printer 7", "mfp7.contoso.lan", "mfp7@contoso.com"]);
+        assert_eq!(good.worth, Worth::Names);
+        let why = |judge: &Judge, shown: &CertificateDer<'_>, now| match read(judge, shown, now).worth {
+            Worth::Fingerprint(reason) => reason,
+            worth @ (Worth::Names | Worth::Nothing(_)) => panic!("{worth:?}"),
+        };
+        assert_eq!(why(&judge(Some(&ours)), &shown, IN_2033), "it has expired");
+        assert_eq!(why(&judge(Some(&ours)), &device(&other), IN_2026), "it was not issued by client_ca");
+        assert_eq!(
+            why(&judge(Some(&ours)), &for_servers(&ours), IN_2026),
+            "it is made for servers alone; the device needs one for client authentication"
+        );
+        assert!(why(&judge(None), &shown, IN_2026).contains("without client_ca"));
     }
 
     #[test]
@@ -232,6 +266,28 @@ mod tests {
         let judge = judge(None);
         assert_eq!(judge.read(&[], IN_2026), None);
         assert_eq!(judge.read(&[CertificateDer::from(vec![0x30, 0x00])], IN_2026), None);
+    }
+
+    #[cfg(feature = "legacy-tls")]
+    #[test]
+    fn a_certificate_of_the_first_version_is_worth_nothing_and_says_why() {
+        use openssl::{asn1::Asn1Time, ec, hash::MessageDigest, nid::Nid, pkey::PKey, x509};
+        let group = ec::EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = PKey::from_ec_key(ec::EcKey::generate(&group).unwrap()).unwrap();
+        let mut name = x509::X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", "mfp7.contoso.lan").unwrap();
+        let name = name.build();
+        let mut builder = x509::X509::builder().unwrap();
+        builder.set_version(0).unwrap();
+        builder.set_subject_name(&name).unwrap();
+        builder.set_issuer_name(&name).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        builder.set_not_before(&Asn1Time::from_unix(1_600_000_000).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::from_unix(1_900_000_000).unwrap()).unwrap();
+        builder.sign(&key, MessageDigest::sha256()).unwrap();
+        let shown = CertificateDer::from(builder.build().to_der().unwrap());
+        let read = judge(None).read(&[shown], IN_2026).unwrap();
+        assert_eq!((read.names.as_slice(), read.worth), (["mfp7.contoso.lan".to_owned()].as_slice(), Worth::Nothing(OLD_FORM.to_owned())));
     }
 
     #[test]

@@ -171,10 +171,7 @@ impl<IO: Transport + 'static> Connection<IO> {
         }
         Ok(match self.wait().await? {
             Event::Octets if self.hears_tls() => {
-                debug!(peer = %self.client.peer(), "TLS after the banner; the next connection is waited for");
-                self.reception.habits().note_late_tls(self.client.peer());
-                self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
-                self.session.recorder().trouble("TLS where a command should be; the next connection is waited for");
+                self.note_late_tls();
                 Action::Close
             }
             Event::Octets => self.advance(),
@@ -192,6 +189,20 @@ impl<IO: Transport + 'static> Connection<IO> {
     /// not understand the banner.
     fn hears_tls(&self) -> bool {
         self.tls.is_none() && self.session.helo().is_empty() && hello::read(self.input.unused()) != Opening::NoTls
+    }
+
+    /// Only where TLS is served will the next connection be any better.
+    fn note_late_tls(&mut self) {
+        let what = match self.starttls {
+            StartTls::Offered => {
+                self.reception.habits().note_late_tls(self.client.peer());
+                self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
+                "TLS where a command should be; the next connection is waited for"
+            }
+            StartTls::Absent => "TLS where a command should be; there is no TLS on this port (tls = \"none\" of the listener)",
+        };
+        debug!(peer = %self.client.peer(), "{what}");
+        self.session.recorder().trouble(what);
     }
 
     async fn wait(&mut self) -> io::Result<Event> {

@@ -37,6 +37,30 @@ pub enum ListenerTls {
     Auto,
 }
 
+impl Protocol {
+    /// As the config has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Pop3 => "pop3",
+        }
+    }
+}
+
+impl ListenerTls {
+    /// As the config has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Starttls => "starttls",
+            Self::Implicit => "implicit",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 /// `[tls]`, checked.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {

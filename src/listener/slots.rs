@@ -81,7 +81,7 @@ impl Table {
         };
         let held = self.devices.entry(device.name.clone()).or_default();
         if *held >= device.connections {
-            return Err(trouble::TOO_MANY_FROM_YOU);
+            return Err(trouble::TOO_MANY_OF_DEVICE);
         }
         *held += 1;
         Ok(Some(device.name.clone()))

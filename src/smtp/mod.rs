@@ -40,10 +40,22 @@ pub struct SessionSettings {
     pub starttls: StartTls,
     /// The mechanisms offered, in this order. Empty: AUTH is not announced. Never one that cannot be verified.
     pub mechanisms: Vec<Mechanism>,
+    /// Why there are none, when there are none.
+    pub no_login: NoLogin,
     /// EHLO keywords hidden from this device (`SIZE`, `PIPELINING`, `8BITMIME`, …). `AUTH=` hides the old form of `AUTH` alone.
     pub hide_extensions: Vec<String>,
     /// What ends the text of a message.
     pub end_of_data: EndOfData,
+}
+
+/// Why no mechanism is offered: what a client hears that tries all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum NoLogin {
+    /// It has nothing to log in with: 503 5.5.1.
+    #[default]
+    Never,
+    /// It must encrypt first: 530 5.7.0 (RFC 3207 4).
+    InClear,
 }
 
 /// Whether `STARTTLS` is offered.

@@ -44,7 +44,7 @@ pub const LOCAL_ERROR: Reply = Reply::fixed(451, EnhancedCode(4, 3, 0), "Local e
 pub const STORAGE_FULL: Reply = Reply::fixed(452, EnhancedCode(4, 3, 1), "Insufficient system storage; try again later");
 /// RFC 5321 4.5.3.1.10.
 pub const TOO_MANY_RECIPIENTS: Reply =
-    Reply::fixed(452, EnhancedCode(4, 5, 3), "Too many recipients; send to the others in another message");
+    Reply::fixed(452, EnhancedCode(4, 5, 3), "Too many recipients (max_recipients); send to the others in another message");
 /// A login could not be judged.
 pub const LOGIN_UNAVAILABLE: Reply = Reply::fixed(454, EnhancedCode(4, 7, 0), "Temporary authentication failure; try again later");
 
@@ -66,7 +66,8 @@ pub const LOGIN_CANCELLED: Reply = Reply::fixed(501, EnhancedCode(5, 7, 0), "Aut
 /// A command of some standard that we do not serve.
 pub const NOT_IMPLEMENTED: Reply = Reply::fixed(502, EnhancedCode(5, 5, 1), "Command not implemented");
 /// `STARTTLS` where the listener has none.
-pub const NO_TLS_HERE: Reply = Reply::fixed(502, EnhancedCode(5, 5, 1), "TLS is not offered here");
+pub const NO_TLS_HERE: Reply =
+    Reply::fixed(502, EnhancedCode(5, 5, 1), "TLS is not offered here (tls of the listener); switch it off in the device");
 /// `STARTTLS` again.
 pub const TLS_IS_ON: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "TLS is already active");
 /// `MAIL` or `AUTH` first of all.
@@ -81,11 +82,19 @@ pub const NO_LOGIN_NOW: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "AUTH i
 pub const ALREADY_LOGGED_IN: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "Already authenticated");
 /// AUTH that was not announced.
 pub const NO_LOGIN_HERE: Reply =
-    Reply::fixed(503, EnhancedCode(5, 5, 1), "Authentication is not offered here; switch it off in the device");
+    Reply::fixed(503, EnhancedCode(5, 5, 1), "Authentication is not offered here (auth); switch it off in the device");
+/// AUTH in clear (RFC 3207 4: "Must issue a STARTTLS command first").
+pub const ENCRYPT_FIRST: Reply = Reply::fixed(
+    530,
+    EnhancedCode(5, 7, 0),
+    "Log in over TLS 1.2 or newer only (encryption = \"required\"); switch on STARTTLS or SSL/TLS in the device",
+);
 /// A mechanism that was not announced.
-pub const UNKNOWN_MECHANISM: Reply = Reply::fixed(504, EnhancedCode(5, 5, 4), "Authentication mechanism not offered");
+pub const UNKNOWN_MECHANISM: Reply =
+    Reply::fixed(504, EnhancedCode(5, 5, 4), "Authentication mechanism not offered (mechanisms); choose another in the device");
 /// The text is larger than `max_message`.
-pub const TOO_LARGE: Reply = Reply::fixed(552, EnhancedCode(5, 3, 4), "Message too large; lower the resolution or split the document");
+pub const TOO_LARGE: Reply =
+    Reply::fixed(552, EnhancedCode(5, 3, 4), "Message too large (max_message); lower the resolution or split the document");
 /// `DATA` with no recipient that was accepted (RFC 5321 3.3).
 pub const NO_RECIPIENTS: Reply = Reply::fixed(554, EnhancedCode(5, 5, 1), "No valid recipients");
 /// RFC 8689 4.1: a promise that we cannot keep.

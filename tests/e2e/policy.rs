@@ -140,7 +140,7 @@ fn a_device_is_offered_what_suits_it_and_has_the_places_that_are_its_own() {
     let _only = office.call("127.0.3.1");
     let address = office.relay.listener("none");
     let refused = Device::greeted_from("127.0.3.2".parse().unwrap(), address).err().unwrap();
-    assert!(format!("{refused:?}").contains("421 4.7.0 Too many connections from you"), "{refused:?}");
+    assert!(format!("{refused:?}").contains("421 4.7.0 Too many connections from this device"), "{refused:?}");
     let shown = process::run(&mut office.relay.command(&["device", "show", "alone"]));
     assert!(shown.contains("In [[device]] \"alone\" write connections = 2 or more, and restart."), "{shown}");
 

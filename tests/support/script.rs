@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use postroom::{
     message::Identity,
     model::{ByteSize, Reply, TlsVersion},
-    smtp::{EndOfData, Mechanism, SessionSettings, StartTls, reply},
+    smtp::{EndOfData, Mechanism, NoLogin, SessionSettings, StartTls, reply},
 };
 
 /// How the client's octets are cut into reads.
@@ -97,6 +97,7 @@ impl Script {
                 max_recipients: 100,
                 starttls: StartTls::Absent,
                 mechanisms: Vec::new(),
+                no_login: NoLogin::Never,
                 hide_extensions: Vec::new(),
                 end_of_data: EndOfData::Strict,
             },
@@ -137,6 +138,7 @@ impl Script {
         match words.as_slice() {
             ["starttls"] => self.settings.starttls = StartTls::Offered,
             ["tls"] => self.tls = Some(TlsVersion::Tls12),
+            ["logins", "encrypted"] => self.settings.no_login = NoLogin::InClear,
             ["mechanisms", names @ ..] => self.settings.mechanisms = names.iter().map(|name| mechanism(name)).collect(),
             ["user", user, password] => self.rules.users.push(((*user).to_owned(), (*password).to_owned())),
             ["hide", keyword] => self.settings.hide_extensions.push((*keyword).to_owned()),

@@ -15,7 +15,7 @@ use crate::{
     cli::{
         arguments::JsonArguments,
         client::encoded,
-        output::{plural, print, print_json, relative, table},
+        output::{plural, print, print_json, relative, size, table},
     },
     clock::Clock,
     config::Config,
@@ -85,7 +85,7 @@ fn render_device(shown: &Shown, device: &DeviceSettings, now: Timestamp) -> Stri
         relative(seen.last_seen, now),
         plural(seen.counts.connections, "connection"),
         plural(seen.counts.messages, "message"),
-        ByteSize::from_octets(seen.counts.octets),
+        size(ByteSize::from_octets(seen.counts.octets)),
         plural(seen.counts.refusals, "refusal"),
     ));
     let rows: Vec<Vec<String>> = seen.clients.iter().map(|client| row(client, now)).collect();
@@ -163,9 +163,13 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     if let Some(certificate) = &client.certificate {
         fact("certificate", certificate.clone());
     }
+    if let Some(unknown) = &client.unknown_certificate {
+        let names = if unknown.names.is_empty() { "no name".to_owned() } else { unknown.names.join(", ") };
+        fact("certificate", format!("unknown, {}: {names}, {}: {}", relative(unknown.at, now), unknown.fingerprint, unknown.reason));
+    }
     fact("login", login(client));
     if let Some(message) = &client.last_message {
-        fact("last message", format!("{}, {}, {}", relative(message.at, now), message.id, ByteSize::from_octets(message.octets)));
+        fact("last message", format!("{}, {}, {}", relative(message.at, now), message.id, size(ByteSize::from_octets(message.octets))));
     }
     for (quirk, seen) in &client.quirks {
         let times = plural(seen.connections, "connection");
@@ -190,13 +194,13 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
 
 fn render_dialogue(title: &str, dialogue: &Dialogue, device: Option<&DeviceSettings>, now: Timestamp) -> String {
     let mut text = format!("\n  {title}, {}:\n", relative(dialogue.begun, now));
+    for line in &dialogue.lines {
+        text.push_str(&format!("    {line}\n"));
+    }
     if let Some(trouble) = &dialogue.trouble
         && let Some(what) = advice::on_trouble(trouble, device)
     {
         text.push_str(&format!("  what to do      {what}\n"));
-    }
-    for line in &dialogue.lines {
-        text.push_str(&format!("    {line}\n"));
     }
     text
 }

@@ -20,8 +20,9 @@ fn refusal(taken: Result<Slot, Reply>) -> String {
     taken.err().map_or("taken".to_owned(), |reply| reply.to_string())
 }
 
-const BUSY: &str = "421 4.3.2 Too many connections; try again later";
-const YOURS: &str = "421 4.7.0 Too many connections from you; try again later";
+const BUSY: &str = "421 4.3.2 Too many connections (receiving.connections); try again later";
+const YOURS: &str = "421 4.7.0 Too many connections from you (receiving.connections_per_client); try again later";
+const ITS: &str = "421 4.7.0 Too many connections from this device (connections of its [[device]]); try again later";
 
 #[tokio::test]
 async fn strangers_hold_a_small_share_and_devices_find_the_rest() {
@@ -41,7 +42,7 @@ async fn one_client_or_one_device_does_not_take_all_places() {
     let mut held: Vec<Slot> = (0..4).map(|_| take(&office, "192.168.10.1").unwrap()).collect();
     assert_eq!(refusal(take(&office, "192.168.10.1")), YOURS);
     held.extend((2..8).map(|n| take(&office, &format!("192.168.10.{n}")).unwrap()));
-    assert_eq!(refusal(take(&office, "192.168.10.99")), YOURS);
+    assert_eq!(refusal(take(&office, "192.168.10.99")), ITS);
     held.clear();
     assert_eq!(refusal(take(&office, "192.168.10.1")), "taken");
 }
@@ -87,7 +88,7 @@ async fn a_stranger_that_logs_in_frees_its_place_for_the_next() {
     slot.pass_to(&printer).unwrap();
     let mut next = take(&office, "172.16.0.2").unwrap();
     // The device had one place only.
-    assert_eq!(next.pass_to(&printer).unwrap_err().to_string(), YOURS);
+    assert_eq!(next.pass_to(&printer).unwrap_err().to_string(), ITS);
     drop(slot);
     next.pass_to(&printer).unwrap();
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    device::{DeviceEncryption, DeviceSettings},
+    device::{DeviceEncryption, DeviceSettings, advice},
     listener::{
         ListenerTls,
         tests::{LIMITS, MESSAGE, Office, PRINTER, printers, reply, tls, tls_folder},
@@ -125,12 +125,27 @@ async fn tls_from_the_first_byte_on_a_starttls_port_is_served_and_noted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tls_where_there_is_none_is_told_to_the_administrator_with_what_to_do() {
+    let mut office = Office::open();
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    caller.0.write_all(&[22, 3, 1, 0, 80, 1]).await.unwrap();
+    assert_eq!(caller.hear_out().await, "");
+    let seen = office.devices.sightings().remove(0).clients.remove(0);
+    assert!(!seen.quirks.contains_key(&Quirk::EarlyTls));
+    let trouble = seen.last_trouble.and_then(|dialogue| dialogue.trouble).unwrap();
+    let what = advice::on_trouble(&trouble, Some(&printers())).unwrap();
+    assert!(trouble.contains("no TLS on this port") && what.contains("tls = \"auto\""), "{trouble}: {what}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_device_that_must_encrypt_gets_nothing_done_in_clear_and_everything_after_starttls() {
     let mut office = Office::with(DeviceSettings { encryption: DeviceEncryption::Required, ..printers() }, LIMITS);
     let mut caller = office.call(PRINTER, ListenerTls::Starttls);
     caller.hear().await;
     let offered = caller.ask("EHLO mfp1").await;
     assert!(offered.contains("STARTTLS") && !offered.contains("AUTH"), "{offered}");
+    assert!(caller.ask("AUTH PLAIN AG1mcDEAeA==").await.starts_with("530 5.7.0 Log in over TLS"));
     let refusal = "530 5.7.0 use TLS 1.2 or newer: device \"printers\" has encryption = \"required\"";
     assert_eq!(caller.ask("MAIL FROM:<scan@contoso.com>").await, refusal);
     assert!(caller.ask("STARTTLS").await.starts_with("220 "));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     model::Reply,
     smtp::{
-        Action, Login, Mechanism, Question, Quirk, SessionSettings,
+        Action, Login, Mechanism, NoLogin, Question, Quirk, SessionSettings,
         auth::{self, Exchange, Next, RspAuth},
         command::{HelloVerb, InitialResponse},
         reply,
@@ -49,7 +49,10 @@ impl Conversation {
             return Err(reply::ALREADY_LOGGED_IN);
         }
         if self.settings.mechanisms.is_empty() {
-            return Err(reply::NO_LOGIN_HERE);
+            return Err(match self.settings.no_login {
+                NoLogin::Never => reply::NO_LOGIN_HERE,
+                NoLogin::InClear => reply::ENCRYPT_FIRST,
+            });
         }
         let mechanism = mechanism.filter(|mechanism| self.settings.mechanisms.contains(mechanism)).ok_or(reply::UNKNOWN_MECHANISM)?;
         // Deliberately laxer than RFC 4954 4, which knows AUTH after EHLO only: cameras send EHLO, HELO, AUTH.

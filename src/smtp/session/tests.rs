@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     model::{ByteSize, EnhancedCode, Reply, Timestamp},
-    smtp::{EndOfData, Mechanism, StartTls},
+    smtp::{EndOfData, Mechanism, NoLogin, StartTls},
 };
 
 struct Kept(MessageId);
@@ -23,6 +23,7 @@ fn settings() -> Arc<SessionSettings> {
         max_recipients: 3,
         starttls: StartTls::Offered,
         mechanisms: vec![Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5, Mechanism::DigestMd5],
+        no_login: NoLogin::Never,
         hide_extensions: Vec::new(),
         end_of_data: EndOfData::Strict,
     })
