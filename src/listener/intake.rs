@@ -5,21 +5,27 @@
 //! [`Intake::commit`], a message leaves nothing behind.
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     device::Client,
     listener::{Receiving, trouble},
-    message::{self, Inspection},
-    model::{ByteSize, Envelope, Reply, ReversePath, TlsVersion, Via},
+    message::{self, FirstLine, HeaderLength, Inspection},
+    model::{ByteSize, EnhancedCode, Envelope, Reply, ReversePath, TlsVersion, Via},
     smtp::{Transaction, reply},
     spool::{Committed, Incoming, SpoolError},
 };
+
+/// It could be neither read nor mended, and the next server would refuse it when the device has long gone.
+const HEADER_TOO_LONG: Reply =
+    Reply::fixed(554, EnhancedCode(5, 6, 0), "The header of the message is larger than 252KB; send to fewer recipients at once");
 
 /// A message being received.
 pub(super) struct Intake {
     incoming: Incoming,
     inspection: Inspection,
+    header: HeaderLength,
+    first_line: Option<FirstLine>,
     sender: ReversePath,
     recipients: usize,
     octets: u64,
@@ -41,7 +47,16 @@ impl Intake {
         let (sender, recipients) = (envelope.sender.clone(), envelope.recipients.len());
         let refused = |error: SpoolError| refused(shared, client, &error);
         let incoming = shared.spool.receive(envelope, routes).await.map_err(refused)?;
-        let mut intake = Self { incoming, inspection: Inspection::default(), sender, recipients, octets: 0, begun: Instant::now() };
+        let mut intake = Self {
+            incoming,
+            inspection: Inspection::default(),
+            header: HeaderLength::default(),
+            first_line: None,
+            sender,
+            recipients,
+            octets: 0,
+            begun: Instant::now(),
+        };
         intake.incoming.write(head.as_bytes()).await.map_err(refused)?;
         Ok(intake)
     }
@@ -50,11 +65,27 @@ impl Intake {
     pub(super) async fn write(&mut self, shared: &Receiving, client: &Client, text: &[u8]) -> Result<(), Reply> {
         self.inspection.read(text);
         self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
-        self.incoming.write(text).await.map_err(|error| refused(shared, client, &error))
+        self.header.read(text);
+        let written = match (self.first_line, FirstLine::of(text)) {
+            (Some(_), _) | (None, FirstLine::Stays) => self.incoming.write(text).await,
+            (None, FirstLine::Without(octets)) => self.incoming.write(text.get(octets..).unwrap_or_default()).await,
+            (None, FirstLine::IsBody) => match self.incoming.write(b"\r\n").await {
+                Ok(()) => self.incoming.write(text).await,
+                Err(error) => Err(error),
+            },
+        };
+        self.first_line.get_or_insert(FirstLine::of(text));
+        written.map_err(|error| refused(shared, client, &error))
     }
 
     /// Makes it durable; the proof that lets the session say `250`.
     pub(super) async fn commit(self, shared: &Receiving, client: &Client, tls: Option<TlsVersion>) -> Result<Committed, Reply> {
+        if self.header.is_too_long() {
+            debug!(id = %self.incoming.id(), peer = %client.peer(), "refused: its header is too long");
+            return Err(HEADER_TOO_LONG);
+        }
+        let mut quirks = self.inspection.quirks();
+        quirks.extend(self.first_line.and_then(FirstLine::quirk));
         let committed = self.incoming.commit().await.map_err(|error| refused(shared, client, &error))?;
         let id = committed.id();
         let size = committed.size().octets();
@@ -62,7 +93,7 @@ impl Intake {
         metrics.messages_accepted.inc();
         metrics.message_bytes.inc_by(size);
         client.note_message(id, size);
-        client.note_quirks(&self.inspection.quirks());
+        client.note_quirks(&quirks);
         info!(
             %id,
             device = client.device().map(|device| device.name.as_str()),

@@ -275,7 +275,7 @@ fn is_folded(line: &[u8]) -> bool {
 }
 
 /// RFC 5322 3.6.8: printable ASCII but the colon; blanks before the colon are obsolete and taken (4.5).
-fn field_name(line: &[u8]) -> Option<&[u8]> {
+pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
     let colon = line.iter().position(|octet| *octet == b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
     let legal = (1..=NAME_LIMIT).contains(&name.len()) && name.iter().all(|octet| (33..=126).contains(octet));

@@ -36,8 +36,11 @@ pub fn read(value: &str) -> Option<Mailbox> {
     }
     let words: Vec<&str> = value.split([' ', '\t', ',', ';']).filter(|word| word.contains('@')).collect();
     let word = words.first()?;
-    let before = value.split(*word).next().unwrap_or_default();
-    Some(Mailbox { name: clean_name(before), address: clean_address(word)? })
+    let (before, after) = value.split_once(*word)?;
+    let name = |text: &str| clean_name(text.trim_matches([' ', '\t', ',', ';']));
+    // Behind the address, unless another one is there: then there is no telling whose name it is.
+    let behind = || if words.len() == 1 { name(after) } else { None };
+    Some(Mailbox { name: name(before).or_else(behind), address: clean_address(word)? })
 }
 
 /// Reads every mailbox of a list, each once.
@@ -50,6 +53,24 @@ pub fn read_list(value: &str) -> Vec<Mailbox> {
         }
     }
     mailboxes
+}
+
+/// A list of recipients as it was meant, when it is none that every server reads: `John b@contoso.com`. None when it is right. Groups and
+/// comments (RFC 5322 3.4, 3.2.2) are right, and stay. What has no address at all becomes an empty group of that name.
+#[must_use]
+pub(super) fn mended_list(value: &str) -> Option<String> {
+    let is_group = value.contains(':') && value.contains(';');
+    if value.is_empty() || is_group || value.contains(['(', ')']) {
+        return None;
+    }
+    let encoded = encode_names(value).replace("\r\n", "");
+    if pieces(&encoded).iter().all(|piece| is_well_formed(piece.trim())) {
+        return None;
+    }
+    let parted = if value.contains('"') { value.to_owned() } else { value.replace(';', ",") };
+    let members: Vec<String> = read_list(&parted).iter().map(Mailbox::render).collect();
+    let list = if members.is_empty() { format!("{}:;", render_name(&clean_name(value)?)) } else { members.join(", ") };
+    Some(list)
 }
 
 /// A list with the 8-bit text in its names encoded (RFC 2047 5). An address beyond ASCII has no other form, and stays.
@@ -177,6 +198,7 @@ mod tests {
         check("scan@contoso.com <scan@contoso.com>", Some("\"scan@contoso.com\" <scan@contoso.com>"));
         check("Copier, 2nd floor <scan@contoso.com>", Some("\"Copier, 2nd floor\" <scan@contoso.com>"));
         check("Copier scan@contoso.com", Some("Copier <scan@contoso.com>"));
+        check("scan@contoso.com Copier", Some("Copier <scan@contoso.com>"));
         check("<<scan@contoso.com>>", Some("scan@contoso.com"));
         check("<'scan@contoso.com'>", Some("scan@contoso.com"));
         check("a@contoso.com, b@contoso.com", Some("a@contoso.com"));
@@ -197,6 +219,35 @@ mod tests {
         assert_eq!(addresses("\"a@x.y, b\" <a@x.y>, a@X.Y"), "a@x.y");
         assert_eq!(addresses("a@x.y <a@x.y>"), "a@x.y");
         assert_eq!(addresses("undisclosed-recipients:;"), "");
+    }
+
+    #[test]
+    fn a_list_of_recipients_that_is_none_is_written_as_it_was_meant() {
+        let check = |value: &str, expected: Option<&str>| {
+            let mended = mended_list(value);
+            assert_eq!(mended.as_deref(), expected, "{value}");
+            if let Some(mended) = mended {
+                assert_eq!(mended_list(&mended), None, "{mended} is still malformed");
+            }
+        };
+        check("John b@contoso.com", Some("John <b@contoso.com>"));
+        check("b@contoso.com John", Some("John <b@contoso.com>"));
+        check("a@contoso.com, John b@contoso.com", Some("a@contoso.com, John <b@contoso.com>"));
+        check("a@contoso.com; b@contoso.com", Some("a@contoso.com, b@contoso.com"));
+        check("b@contoso.com <b@contoso.com>", Some("\"b@contoso.com\" <b@contoso.com>"));
+        check("Anna, Accounting", Some("\"Anna, Accounting\":;"));
+        for right in [
+            "",
+            "a@contoso.com",
+            "a@contoso.com, John <b@contoso.com>",
+            "undisclosed-recipients:;",
+            "Team: a@contoso.com, b@contoso.com;",
+            "a@contoso.com (John)",
+            "Büro <a@contoso.com>",
+            "\"Smith, John\" <a@contoso.com>",
+        ] {
+            check(right, None);
+        }
     }
 
     #[test]

@@ -6,13 +6,16 @@
 //! - [`long_lines`]: lines that no server has to take, made legal
 //! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right; `encoding`: 8-bit text in a header
 //! - [`footer`]: a text at the end of each message
+//! - [`FirstLine`]: what must not touch our own field; [`HeaderLength`]: what is too long to be worked on
 //! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 
 mod edit;
 mod encoding;
+mod first_line;
 pub mod footer;
 pub mod header;
+mod header_length;
 mod inspection;
 pub mod long_lines;
 pub mod mailbox;
@@ -21,6 +24,8 @@ mod text;
 mod trace;
 
 pub use edit::{Edited, Edits, Identity, author, edit};
+pub use first_line::FirstLine;
+pub use header_length::{ACCEPTED_HEADER, HeaderLength};
 pub use inspection::Inspection;
 pub use repair::Repair;
 pub use text::Text;

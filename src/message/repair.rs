@@ -34,6 +34,8 @@ pub enum Repair {
     MalformedMessageId,
     /// None of `To:`, `Cc:`, `Bcc:` had anything in it.
     MissingTo,
+    /// `To:`, `Cc:` or `Bcc:` was no list of mailboxes.
+    MalformedTo,
     /// MIME without `MIME-Version:`.
     MissingMimeVersion,
     /// 8-bit text where RFC 5322 wants ASCII: encoded by RFC 2047.
@@ -64,19 +66,28 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let mime = ["Content-Type", "Content-Transfer-Encoding"].iter().any(|name| header.find(name).is_some());
     let unversioned = mime && header.find("MIME-Version").is_none();
     // What DKIM has signed stays, as long as it can be delivered as it is.
-    let eight_bit = header.find("DKIM-Signature").is_none() && header.fields().any(|field| encoding::encoded(field).is_some());
+    let signed = header.find("DKIM-Signature").is_some();
+    let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
+    let eight_bit = !signed && header.fields().any(|field| encoding::encoded(field).is_some());
     [
         double,
         from_fault(value("From").as_deref()),
         date,
         id,
         (!addressed).then_some(Repair::MissingTo),
+        malformed.then_some(Repair::MalformedTo),
         unversioned.then_some(Repair::MissingMimeVersion),
         eight_bit.then_some(Repair::EightBitHeader),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// A field of recipients as it was meant; none when it is right, or when it is another field.
+fn legal_list(field: &Field<'_>) -> Option<String> {
+    let name = DESTINATIONS.iter().find(|name| field.is(name))?;
+    mailbox::mended_list(&field.value()).map(|list| format!("{name}: {list}\r\n"))
 }
 
 fn from_fault(value: Option<&str>) -> Option<Repair> {
@@ -99,6 +110,8 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
         Repair::MissingDate | Repair::MalformedDate => header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322())),
         Repair::MissingMessageId | Repair::MalformedMessageId => mend_message_id(header, edits),
         Repair::MissingTo => header.replace("To", "To: undisclosed-recipients:;\r\n".to_owned()),
+        // Each of them: a device may write one field for each recipient.
+        Repair::MalformedTo => header.rewrite(legal_list),
         Repair::MissingMimeVersion => header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned()),
         Repair::EightBitHeader => header.rewrite(encoding::encoded),
     }
@@ -156,6 +169,7 @@ impl Repair {
                 Quirk::MissingFields
             }
             Self::DoubleField | Self::MalformedDate | Self::MalformedMessageId => Quirk::MalformedFields,
+            Self::MalformedTo => Quirk::MalformedTo,
             Self::MalformedFrom => Quirk::MalformedFrom,
             Self::SeveralFrom => Quirk::SeveralFrom,
             Self::EightBitHeader => Quirk::EightBitHeader,

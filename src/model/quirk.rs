@@ -36,10 +36,14 @@ pub enum Quirk {
     EarlyTalker,
     /// A message without a header, or without an empty line after it.
     NoHeader,
+    /// Something before the first field: the separator of an mbox file, or blanks.
+    OddFirstLine,
     /// A header without a sender, a date, a Message-ID, a recipient, or the version of MIME.
     MissingFields,
     /// A date that nobody can read, a Message-ID that is none, a second field where one may stand.
     MalformedFields,
+    /// A `To:`, `Cc:` or `Bcc:` that is no list of mailboxes (RFC 5322 3.6.3).
+    MalformedTo,
     /// A `From:` that is no mailbox (RFC 5322 3.6.2).
     MalformedFrom,
     /// Several mailboxes in `From:`.
@@ -54,7 +58,7 @@ pub enum Quirk {
 
 impl Quirk {
     /// Every quirk there is.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::OddHelo,
         Self::OddPath,
         Self::OddParameter,
@@ -70,8 +74,10 @@ impl Quirk {
         Self::EarlyTls,
         Self::EarlyTalker,
         Self::NoHeader,
+        Self::OddFirstLine,
         Self::MissingFields,
         Self::MalformedFields,
+        Self::MalformedTo,
         Self::MalformedFrom,
         Self::SeveralFrom,
         Self::EightBitHeader,
@@ -98,8 +104,10 @@ impl Quirk {
             Self::EarlyTls => "early_tls",
             Self::EarlyTalker => "early_talker",
             Self::NoHeader => "no_header",
+            Self::OddFirstLine => "odd_first_line",
             Self::MissingFields => "missing_fields",
             Self::MalformedFields => "malformed_fields",
+            Self::MalformedTo => "malformed_to",
             Self::MalformedFrom => "malformed_from",
             Self::SeveralFrom => "several_from",
             Self::EightBitHeader => "eight_bit_header",

@@ -51,6 +51,45 @@ async fn all_commands_of_one_read_are_answered_in_one_write() {
     assert_eq!(office.spool.count(), 2);
 }
 
+/// Hands in a text; what was said to it.
+async fn hand_in(office: &mut Office, text: &str) -> String {
+    let mut caller = office.call(PRINTER, ListenerTls::None);
+    caller.hear().await;
+    for line in ["EHLO mfp1", "MAIL FROM:<scan@contoso.com>", "RCPT TO:<anna@contoso.com>", "DATA"] {
+        caller.ask(line).await;
+    }
+    caller.say(text).await;
+    caller.ask(".").await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_line_that_is_no_field_neither_joins_our_own_nor_hides_the_others() {
+    for (text, stored, quirk) in [
+        (" for <x@y.z>; now\r\nFrom: a@b.c\r\n", "\r\n\r\n for <x@y.z>; now\r\nFrom: a@b.c\r\n", Quirk::NoHeader),
+        ("From mfp Sun Mar  9 19:25:28 2025\r\nFrom: a@b.c\r\n\r\n", "+0000\r\nFrom: a@b.c\r\n\r\n", Quirk::OddFirstLine),
+        ("  From: a@b.c\r\n\r\n", "+0000\r\nFrom: a@b.c\r\n\r\n", Quirk::OddFirstLine),
+    ] {
+        let mut office = Office::open();
+        let queued = hand_in(&mut office, text).await;
+        assert!(queued.starts_with("250 2.0.0 "), "{queued}");
+        let kept = office.only_message().await;
+        assert!(kept.ends_with(stored), "{kept}");
+        let seen = office.devices.sightings();
+        assert!(seen[0].clients[0].quirks.contains_key(&quirk), "{seen:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_cannot_be_mended_is_refused_while_the_device_listens() {
+    let mut office = Office::open();
+    let endless = format!("Subject: scan\r\nTo: a@b.c{}\r\n\r\npage\r\n", ",\r\n someone@contoso.com".repeat(13_000));
+    let refusal = hand_in(&mut office, &endless).await;
+    assert!(refusal.starts_with("554 5.6.0 The header of the message is larger than 252KB"), "{refusal}");
+    assert_eq!(office.spool.count(), 0);
+    let body = format!("Subject: scan\r\n\r\n{}", "To: someone@contoso.com\r\n".repeat(13_000));
+    assert!(hand_in(&mut office, &body).await.starts_with("250 2.0.0 "));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stranger_is_never_relayed_for() {
     let mut office = Office::open();
