@@ -20,7 +20,7 @@ use std::{
 use crate::script::{Event, Outcome, Pieces, Script};
 use postroom::{
     fuzzing::edited,
-    message::{Edits, Inspection},
+    message::{Edits, FirstLine, Inspection},
     model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
     pop::{Apop, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
     smtp::{Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5},
@@ -221,7 +221,7 @@ impl<'a> Stage<'a> {
     }
 
     fn commit(&mut self) {
-        let text = std::mem::take(&mut self.text);
+        let text = self.without_odd_beginning();
         let answer = match &self.script.rules.on_commit {
             Some(refusal) => Answer::Refuse(refusal.clone()),
             None => {
@@ -231,6 +231,20 @@ impl<'a> Stage<'a> {
             }
         };
         self.session.answer(answer);
+    }
+
+    /// As it is stored below our own field.
+    fn without_odd_beginning(&mut self) -> Vec<u8> {
+        let text = std::mem::take(&mut self.text);
+        let first = FirstLine::of(&text);
+        if !self.script.expected.sent.is_empty() {
+            self.outcome.quirks.extend(first.quirk().map(|quirk| quirk.name().to_owned()));
+        }
+        match first {
+            FirstLine::Stays => text,
+            FirstLine::Without(octets) => text[octets..].to_vec(),
+            FirstLine::IsBody => [b"\r\n", text.as_slice()].concat(),
+        }
     }
 
     /// As the account sends it on, and what of it is noted for the device.
