@@ -90,7 +90,7 @@ fn check_header(text: &[u8], edits: &Edits) {
 fn check_body(text: &[u8], sent: &[u8]) {
     let body = text.get(HeaderBlock::read(text).length()..).unwrap_or_default();
     let sent_body = sent.get(HeaderBlock::read(sent).length()..).unwrap_or_default();
-    let is_long = |line: &[u8]| line.len() > LINE_LIMIT + 1;
+    let is_long = |line: &[u8]| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT;
     let lower = text.to_ascii_lowercase();
     let has = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());
     if !text.split(|octet| *octet == b'\n').any(is_long) || HeaderBlock::read(text).find("DKIM-Signature").is_some() {
