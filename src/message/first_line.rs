@@ -56,8 +56,8 @@ fn is_mbox_separator(line: &[u8]) -> bool {
     // The sender, the day, month and date, then time, zone and year in any order.
     (5..=9).contains(&words.len())
         && words.iter().skip(1).take(1).any(|word| DAYS.contains(word))
-        && words.iter().skip(4).any(|word| is_time(word))
-        && words.iter().skip(5).any(|word| is_year(word))
+        && words.iter().skip(4).any(is_time)
+        && words.iter().skip(5).any(is_year)
 }
 
 #[cfg(test)]
