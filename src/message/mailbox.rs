@@ -59,11 +59,12 @@ pub fn read_list(value: &str) -> Vec<Mailbox> {
 /// comments (RFC 5322 3.4, 3.2.2) are right, and stay. What has no address at all becomes an empty group of that name.
 #[must_use]
 pub(super) fn mended_list(value: &str) -> Option<String> {
-    let is_group = value.contains(':') && value.contains(';');
-    if value.is_empty() || is_group || value.contains(['(', ')']) {
+    // As it is judged on its way: what an encoded word hides makes neither a group nor a comment.
+    let encoded = encode_names(value).replace("\r\n", "");
+    let is_group = encoded.contains(':') && encoded.contains(';');
+    if encoded.is_empty() || is_group || encoded.contains(['(', ')']) {
         return None;
     }
-    let encoded = encode_names(value).replace("\r\n", "");
     if pieces(&encoded).iter().all(|piece| is_well_formed(piece.trim())) {
         return None;
     }
