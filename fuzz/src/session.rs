@@ -62,9 +62,12 @@ fn assert_same_or_broken_off(ahead: &Outcome, waiting: &Outcome) {
 /// CRLF.CRLF, and the dot that follows DATA at once, whatever ended that.
 fn ends_of_data(octets: &[u8]) -> usize {
     let empty = octets.split(|octet| *octet == b'\n').collect::<Vec<_>>();
-    let empty = empty.windows(2).filter(|pair| {
-        !pair[0].ends_with(b"\r") && pair[1] == b".\r" && pair[0].to_ascii_uppercase().windows(4).any(|word| word == b"DATA")
-    });
+    let says_data = |line: &[u8]| {
+        // A lone CR in a command is passed over.
+        let line: Vec<u8> = line.iter().filter(|octet| **octet != b'\r').map(u8::to_ascii_uppercase).collect();
+        line.windows(4).any(|word| word == b"DATA")
+    };
+    let empty = empty.windows(2).filter(|pair| !pair[0].ends_with(b"\r") && pair[1] == b".\r" && says_data(pair[0]));
     count(octets, b"\r\n.\r\n") + empty.count()
 }
 

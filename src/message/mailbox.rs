@@ -79,7 +79,9 @@ pub(super) fn mended_list(value: &str) -> Option<String> {
 pub(super) fn encode_names(value: &str) -> String {
     let encode = |piece: &str| match piece.rsplit_once('<') {
         Some((name, address)) if !name.is_ascii() && address.is_ascii() => {
-            format!("{} <{address}", render_name(&clean_name(name).unwrap_or_default()))
+            // Of control characters alone nothing is left.
+            let name = render_name(&clean_name(name).unwrap_or_default());
+            if name.is_empty() { format!("<{address}") } else { format!("{name} <{address}") }
         }
         Some(_) | None => piece.to_owned(),
     };
