@@ -142,3 +142,20 @@ fn without_the_daemon_the_config_is_shown_and_a_wrong_name_is_answered_with_the_
     let (status, _, errors) = process::run_anyhow(&mut relay.command(&["device", "show", "printers"]));
     assert!(!status.success() && errors.contains("devices are: elsewhere"), "{errors}");
 }
+
+#[test]
+fn what_was_seen_outlives_a_process_that_is_killed_once_it_has_been_kept() {
+    let dir = scratch();
+    let mut relay = Relay::start(dir.path(), "", &[LISTENERS, NOBODY]);
+    let syncs = || relay.metric("postroom_index_syncs_total");
+    let before = syncs();
+    assert!(plain_device(&relay, FACTORY).starts_with("550 "));
+    await_seen(&relay, "the stranger, gone", |list| list["strangers"][0]["mechanism"] == "PLAIN");
+    // Nothing else is written: what becomes durable is what was seen, within ten seconds.
+    wait::until("the sighting on the disk", wait::PATIENCE, || if syncs() > before { Ok(()) } else { Err("not yet".to_owned()) });
+    relay.kill();
+    relay.restart();
+    let list = relay.json(&["device", "list"]);
+    assert_eq!(list["strangers"][0]["mechanism"], "PLAIN", "{list}");
+    assert_eq!(list["strangers"][0]["last_refusal"]["kind"], "stranger", "{list}");
+}
