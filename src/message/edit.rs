@@ -224,6 +224,24 @@ mod tests {
     }
 
     #[test]
+    fn a_word_of_the_subject_that_fits_into_no_line_reads_the_same() {
+        for word in ["x".repeat(1500), format!("\\\\server\\{}", "scan".repeat(600)), "ü".repeat(900)] {
+            let text = format!("From: a@b.c\r\nSubject: Scan {word} done\r\n{WHOLE}\r\n");
+            let edited = edit(text.as_bytes(), &edits(None)).header;
+            assert!(edited.split(|octet| *octet == b'\n').all(|line| line.len() <= 999));
+            let read = mail_parser::MessageParser::default().parse(&edited).unwrap();
+            assert_eq!(read.subject(), Some(format!("Scan {word} done").as_str()));
+            assert_eq!(edit(&edited, &edits(None)).header, edited);
+        }
+    }
+
+    #[test]
+    fn a_long_word_that_a_line_holds_is_left_alone() {
+        let text = format!("From: a@b.c\r\nSubject: {}\r\n{WHOLE}\r\n", "x".repeat(980));
+        check(&text, None, &text, &[]);
+    }
+
+    #[test]
     fn mime_without_its_version_gets_it() {
         check(
             &format!("From: a@b.c\r\n{WHOLE}Content-Type: text/plain\r\n\r\n"),

@@ -8,6 +8,9 @@ use crate::message::{header::Field, mailbox};
 /// Octets of an encoded word (RFC 2047 2: at most 75) that are left for text before base64.
 const ENCODED_WORD_TEXT: usize = 42;
 
+/// Octets of a word of text that is sure to fit into a line, with the field's name before it.
+const WORD_LIMIT: usize = 900;
+
 /// Fields that are text as a whole (RFC 5322 3.6.5, and what mail programs add).
 const TEXTS: [&str; 5] = ["Subject", "Comments", "Organization", "Thread-Topic", "Content-Description"];
 /// Fields that are lists of mailboxes, whose names may be encoded.
@@ -24,20 +27,33 @@ pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
     let encoded = if LISTS.iter().find(is).is_some() {
         mailbox::encode_names(&value)
     } else if TEXTS.iter().find(is).is_some() || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-")) {
-        encode_text(&value)
+        encode_text(&value, |word| !word.is_ascii())
     } else {
         return None;
     };
     (encoded != value).then(|| format!("{name}: {encoded}\r\n"))
 }
 
-/// Words of 8-bit text one after the other become encoded words; the others stay as they are.
-fn encode_text(value: &str) -> String {
+/// A field of text with the words that no line could hold encoded, so that they can go on the next line without a blank in them.
+/// None if there is no such word, or it is one that means something to a program: there a break with a blank has to do.
+pub(super) fn without_long_words(field: &Field<'_>) -> Option<String> {
+    // One that has been encoded already would show what it is made of.
+    let is_long = |word: &str| word.len() > WORD_LIMIT && !word.starts_with("=?");
+    if !field.has_long_line() || !TEXTS.iter().any(|name| field.is(name)) {
+        return None;
+    }
+    let value = field.value();
+    let long = value.split([' ', '\t']).any(is_long);
+    long.then(|| format!("{}: {}\r\n", field.name(), encode_text(&value, |word| !word.is_ascii() || is_long(word))))
+}
+
+/// Words that are to be encoded become encoded words, one after the other; the others stay as they are.
+fn encode_text(value: &str, is_to_be_encoded: impl Fn(&str) -> bool) -> String {
     let mut text = String::with_capacity(value.len() * 2);
     let mut pending = String::new();
     let mut after_encoded = false;
     for word in value.split([' ', '\t']).filter(|word| !word.is_empty()) {
-        if !word.is_ascii() {
+        if is_to_be_encoded(word) {
             // RFC 2047 6.2: the blank between two encoded words is not shown, so it goes inside.
             if !pending.is_empty() || after_encoded {
                 pending.push(' ');

@@ -144,7 +144,7 @@ impl<'a> HeaderBlock<'a> {
     pub fn render(&self) -> Vec<u8> {
         let mut text: Vec<u8> = Vec::with_capacity(self.length + 256);
         for field in &self.fields {
-            if field.raw.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE_LIMIT + 1) {
+            if !field.has_long_line() {
                 text.extend_from_slice(&field.raw);
                 if !field.raw.ends_with(b"\r\n") {
                     text.extend_from_slice(b"\r\n");
@@ -163,6 +163,12 @@ impl Field<'_> {
     #[must_use]
     pub fn name(&self) -> &str {
         std::str::from_utf8(self.name).unwrap_or_default()
+    }
+
+    /// True when one of its lines has more than 998 octets (RFC 5322 2.1.1).
+    #[must_use]
+    pub fn has_long_line(&self) -> bool {
+        self.raw.split(|octet| *octet == b'\n').any(|line| line.len() > LINE_LIMIT + 1)
     }
 
     /// True when it has no 8-bit text.

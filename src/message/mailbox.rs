@@ -69,7 +69,8 @@ pub(super) fn mended_list(value: &str) -> Option<String> {
         return None;
     }
     let parted = if value.contains('"') { value.to_owned() } else { value.replace(';', ",") };
-    let members: Vec<String> = read_list(&parted).iter().map(Mailbox::render).collect();
+    // What cannot be written so that everybody reads the same is left out: the envelope says who gets it.
+    let members: Vec<String> = read_list(&parted).iter().map(Mailbox::render).filter(|member| is_well_formed(member)).collect();
     let list = if members.is_empty() { format!("{}:;", render_name(&clean_name(value)?)) } else { members.join(", ") };
     Some(list)
 }
@@ -239,6 +240,7 @@ mod tests {
         check("a@contoso.com; b@contoso.com", Some("a@contoso.com, b@contoso.com"));
         check("b@contoso.com <b@contoso.com>", Some("\"b@contoso.com\" <b@contoso.com>"));
         check("Anna, Accounting", Some("\"Anna, Accounting\":;"));
+        check("John x@contoso.com, f\"a@b.c", Some("John <x@contoso.com>"));
         for right in [
             "",
             "a@contoso.com",

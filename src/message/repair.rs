@@ -40,6 +40,8 @@ pub enum Repair {
     MissingMimeVersion,
     /// 8-bit text where RFC 5322 wants ASCII: encoded by RFC 2047.
     EightBitHeader,
+    /// A word of text that fits into no line: encoded by RFC 2047, which parts it without a blank.
+    LongWord,
 }
 
 /// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it for the first.
@@ -78,6 +80,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
         malformed.then_some(Repair::MalformedTo),
         unversioned.then_some(Repair::MissingMimeVersion),
         eight_bit.then_some(Repair::EightBitHeader),
+        header.fields().any(|field| encoding::without_long_words(field).is_some()).then_some(Repair::LongWord),
     ]
     .into_iter()
     .flatten()
@@ -114,6 +117,7 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
         Repair::MalformedTo => header.rewrite(legal_list),
         Repair::MissingMimeVersion => header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned()),
         Repair::EightBitHeader => header.rewrite(encoding::encoded),
+        Repair::LongWord => header.rewrite(encoding::without_long_words),
     }
     true
 }
@@ -173,6 +177,7 @@ impl Repair {
             Self::MalformedFrom => Quirk::MalformedFrom,
             Self::SeveralFrom => Quirk::SeveralFrom,
             Self::EightBitHeader => Quirk::EightBitHeader,
+            Self::LongWord => Quirk::LongLine,
         }
     }
 }
