@@ -252,6 +252,30 @@ mod tests {
     }
 
     #[test]
+    fn a_version_of_mime_that_is_none_becomes_the_one_there_is() {
+        for wrong in ["", "1", "foo", "2.0"] {
+            check(
+                &format!("From: a@b.c\r\n{WHOLE}MIME-Version: {wrong}\r\nContent-Type: text/plain\r\n\r\n"),
+                None,
+                &format!("From: a@b.c\r\n{WHOLE}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n"),
+                &[Repair::MissingMimeVersion],
+            );
+        }
+        let right = format!("From: a@b.c\r\n{WHOLE}MIME-Version: 1.0 (printer)\r\nContent-Type: text/plain\r\n\r\n");
+        check(&right, None, &right, &[]);
+    }
+
+    #[test]
+    fn a_field_for_each_recipient_becomes_one_for_all() {
+        check(
+            &format!("From: a@b.c\r\n{WHOLE}To: x@y.z\r\nCc: b@c.d\r\nCC: e@f.g\r\n\r\n"),
+            None,
+            &format!("From: a@b.c\r\n{}Cc: b@c.d, e@f.g\r\n\r\n", WHOLE.replace("To: it@contoso.com", "To: it@contoso.com, x@y.z")),
+            &[Repair::DoubleField],
+        );
+    }
+
+    #[test]
     fn a_rewritten_sender_stays_visible_and_reachable() {
         check(
             &format!("From: mfp1@printers.lan\r\n{WHOLE}\r\n"),

@@ -45,7 +45,9 @@ pub enum Repair {
 }
 
 /// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it for the first.
-const UNIQUE: [&str; 5] = ["From", "Date", "Message-ID", "Subject", "MIME-Version"];
+const UNIQUE: [&str; 7] = ["From", "Date", "Message-ID", "Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+/// Of these, too; but each of several says something, so they become one.
+const LISTS: [&str; 4] = ["To", "Cc", "Bcc", "Reply-To"];
 /// RFC 5322 3.6.3: where a message says whom it is for.
 const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 
@@ -53,7 +55,7 @@ const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 #[must_use]
 pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let value = |name: &str| header.find(name).map(Field::value);
-    let double = UNIQUE.iter().any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
+    let double = UNIQUE.iter().chain(&LISTS).any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
     let date = match value("Date") {
         None => Some(Repair::MissingDate),
         Some(date) => (!is_date(&date)).then_some(Repair::MalformedDate),
@@ -66,7 +68,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let addressed = DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !value.is_empty()));
     // RFC 2045 4: without it a reader need not look at the others, and shows base64 as text.
     let mime = ["Content-Type", "Content-Transfer-Encoding"].iter().any(|name| header.find(name).is_some());
-    let unversioned = mime && header.find("MIME-Version").is_none();
+    let unversioned = mime && header.find("MIME-Version").is_none_or(|field| !field.value().trim_start().starts_with("1.0"));
     // What DKIM has signed stays, as long as it can be delivered as it is.
     let signed = header.find("DKIM-Signature").is_some();
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
@@ -107,7 +109,10 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
     match fault {
         // The empty line comes with the block.
         Repair::MissingHeader => {}
-        Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
+        Repair::DoubleField => {
+            LISTS.iter().for_each(|name| join(header, name));
+            UNIQUE.iter().for_each(|name| header.keep_first(name));
+        }
         Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => return mend_from(header, fault, edits),
         // RFC 6409 8.2 and 8.3 let a submission server add these two; Exchange Online answers with the Message-ID it was given.
         Repair::MissingDate | Repair::MalformedDate => header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322())),
@@ -120,6 +125,15 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
         Repair::LongWord => header.rewrite(encoding::without_long_words),
     }
     true
+}
+
+/// Several lists become one: a device may write a field for each recipient.
+fn join(header: &mut HeaderBlock<'_>, name: &'static str) {
+    if header.count(name) < 2 {
+        return;
+    }
+    let values: Vec<String> = header.fields().filter(|field| field.is(name)).map(Field::value).filter(|value| !value.is_empty()).collect();
+    header.replace(name, format!("{name}: {}\r\n", values.join(", ")));
 }
 
 fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
