@@ -332,6 +332,7 @@ fn devices_that_nobody_can_be_are_pointed_out() {
 #[test]
 fn exchange_online_is_used_as_it_can_be() {
     let account = |keys: &str| with("preset = \"office365\"", &format!("preset = \"office365\"\n{keys}"));
+    refused(&account("host = \"smtp.office365.com.\"\nport = 465"), "account[0].port", "on 465 nobody answers; write 587");
     refused(&account("port = 465"), "account[0].port", "on 465 nobody answers; write 587");
     refused(&account("tls = \"implicit\""), "account[0].tls", "\"starttls\" only");
     assert_eq!(good(&account("port = 25")).accounts.first().unwrap().destination.port, 25);

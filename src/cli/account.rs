@@ -74,7 +74,7 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
             }
             let request = RestoreRequest { by: person() };
             let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request).await?;
-            say(&format!("account \"{name}\" has its whole budget again"))?;
+            say(&format!("account \"{name}\" has the budget of its day again; that of the minute is free in six minutes at the latest"))?;
         }
         AccountCommand::Login { name } => sign_in(config, &name, clock).await?,
     }
@@ -206,6 +206,8 @@ fn state(state: &AccountState, now: Timestamp) -> String {
     match state {
         AccountState::Ready => "ready".to_owned(),
         AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
+        // A domain, and an account without a login, is tried with mail, and that may not be due.
+        AccountState::Stopped { probe_at, .. } if *probe_at < now => "stopped, tried with the next message".to_owned(),
         AccountState::Stopped { probe_at, .. } => format!("stopped, next try {}", relative(*probe_at, now)),
         AccountState::Disabled => "off".to_owned(),
     }

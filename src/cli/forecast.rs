@@ -17,7 +17,14 @@ pub(super) fn in_short(forecast: &Forecast, now: Timestamp) -> String {
         (_, None) => "not known".to_owned(),
         (Why::FarBehind, Some(when)) => format!("later than {when}"),
         (
-            Why::Nothing | Why::Plan | Why::Turn | Why::Minute { .. } | Why::Day { .. } | Why::Batch { .. } | Why::Paused { .. },
+            Why::Nothing
+            | Why::Plan
+            | Why::Turn
+            | Why::Minute { .. }
+            | Why::Day { .. }
+            | Why::Batch { .. }
+            | Why::Paused { .. }
+            | Why::Domain { .. },
             Some(when),
         ) => when,
     }
@@ -39,6 +46,7 @@ pub(super) fn in_full(forecast: &Forecast, now: Timestamp) -> String {
         }
         Why::Batch { messages } => format!("{when}: the account rests after {}, {before}", plural(u64::from(*messages), "message")),
         Why::Paused { until, because } => format!("{when}: the account is paused and goes on {}: {because}", relative(*until, now)),
+        Why::Domain { domain, because } => format!("{when}: mail for {domain} waits: {because}"),
         Why::Stopped { because } => format!("when the account works again: {because}"),
         Why::Disabled => "when the account is switched on: postroom account enable".to_owned(),
         Why::FarBehind => format!("{when}: more than {before}"),
@@ -69,6 +77,8 @@ mod tests {
         check(Some(840), 412, Why::Minute { limit: 30 }, "in 14m", "in 14m: 30 a minute, 412 messages before it");
         check(Some(1800), 1, Why::Plan, "in 30m", "in 30m: its next attempt, as the retry plan says");
         check(Some(60), 1, Why::Batch { messages: 5 }, "in 1m", "in 1m: the account rests after 5 messages, 1 message before it");
+        let domain = Why::Domain { domain: "contoso.de".into(), because: "no answer".into() };
+        check(Some(60), 0, domain, "in 1m", "in 1m: mail for contoso.de waits: no answer");
         check(None, 0, Why::Stopped { because: "535 5.7.3 no".into() }, "account stopped", "when the account works again: 535 5.7.3 no");
         check(None, 0, Why::Held, "-", "when it is released: postroom queue release");
         check(Some(60), 10_000, Why::FarBehind, "later than in 1m", "later than in 1m: more than 10000 messages before it");

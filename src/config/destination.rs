@@ -75,7 +75,7 @@ fn host(table: &Table<'_>, known: &Known<'_>) -> Option<String> {
         route::check_direct(table);
         return known.domains.first().cloned();
     }
-    let host = table.text("host").or_else(|| known.preset.host.map(str::to_owned));
+    let host = host_as_written(table).or_else(|| known.preset.host.map(str::to_owned));
     table.required("host", host, "write the server's name, or a `preset` that knows it")
 }
 
@@ -90,6 +90,12 @@ fn check_ca_file(table: &Table<'_>, path: &Path) {
         }
         Err(error) => table.error("ca_file", format!("{shown} cannot be read ({error}); write the path of a file with certificates (PEM)")),
     }
+}
+
+/// `host`, without the dot that may stand behind the root (RFC 1034 3.1): certificates and presets have none.
+pub(super) fn host_as_written(table: &Table<'_>) -> Option<String> {
+    let host = table.text("host")?;
+    Some(host.strip_suffix('.').unwrap_or(&host).to_owned())
 }
 
 fn check_host(table: &Table<'_>, host: String, hostname: &str) -> Option<String> {

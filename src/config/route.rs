@@ -1,6 +1,7 @@
 //! `route`: by which kind of way an account sends, and what fits it and what does not.
 
 use super::{
+    destination::host_as_written,
     identity,
     preset::{PRESETS, Preset, Service},
     table::Table,
@@ -119,7 +120,7 @@ fn is_pod(host: &str) -> bool {
 
 /// The preset that a submission host belongs to, when none is written: a mailbox without limits would soon be blocked.
 pub(super) fn infer(table: &Table<'_>, preset: &'static Preset) -> &'static Preset {
-    let host = table.text("host").map(|host| host.to_lowercase());
+    let host = host_as_written(table).map(|host| host.to_lowercase());
     let known = PRESETS.iter().find(|known| known.host.is_some() && known.host == host.as_deref());
     match known {
         Some(known) if preset.host.is_none() && table.text("route").as_deref() == Some("submission") => {

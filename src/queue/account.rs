@@ -37,6 +37,8 @@ pub(super) struct Condition {
     cause: Cause,
     /// A person was told of the trouble, and has not yet been told of its end.
     told: Told,
+    #[serde(default)]
+    proof: Proof,
 }
 
 /// What the trouble was about, which says what proves its end.
@@ -58,6 +60,15 @@ enum Told {
     Trouble,
 }
 
+/// Whether a person's word that all is well was borne out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Proof {
+    #[default]
+    Given,
+    Awaited,
+}
+
 /// What to tell people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum News {
@@ -71,7 +82,7 @@ pub(super) enum News {
 
 impl Condition {
     pub(super) const fn ready() -> Self {
-        Self { state: AccountState::Ready, streak: 0, cause: Cause::Login, told: Told::Nothing }
+        Self { state: AccountState::Ready, streak: 0, cause: Cause::Login, told: Told::Nothing, proof: Proof::Given }
     }
 
     /// As an earlier process left it. What a restart may have put right is tried at once.
@@ -145,6 +156,12 @@ impl Condition {
         let cause = if trouble.verdict.is_punished_when_repeated() { Cause::Punished } else { cause(trouble.stage) };
         match (&mut self.state, trouble.verdict.outcome) {
             (AccountState::Disabled, _) => None,
+            // What was under way when it stopped meets the same trouble: it is one. Unless it is one that must not be repeated.
+            (AccountState::Stopped { probe_at, .. }, _)
+                if *probe_at > now && (cause != Cause::Punished || self.cause == Cause::Punished) =>
+            {
+                None
+            }
             (AccountState::Stopped { probe_at, reason: old, advice: old_advice, .. }, _) => {
                 self.streak = self.streak.saturating_add(1);
                 *probe_at = now.plus(probe_spacing(cause, self.streak));
@@ -175,9 +192,11 @@ impl Condition {
         }
     }
 
-    /// A login succeeded.
-    pub(super) fn connected(&mut self) -> Option<News> {
-        if matches!(self.state, AccountState::Stopped { .. }) {
+    /// A login succeeded. A refusal of mail it ends only when it is the probe that was due: others were under way when the mail was refused.
+    pub(super) fn connected(&mut self, now: Timestamp) -> Option<News> {
+        if let AccountState::Stopped { probe_at, .. } = &self.state
+            && (self.cause == Cause::Login || *probe_at <= now)
+        {
             self.state = AccountState::Ready;
         }
         if self.cause == Cause::Login { self.works() } else { None }
@@ -185,14 +204,19 @@ impl Condition {
 
     /// The server took mail.
     pub(super) fn works(&mut self) -> Option<News> {
-        self.streak = 0;
+        (self.streak, self.proof) = (0, Proof::Given);
         let was = std::mem::replace(&mut self.told, Told::Nothing);
         (was == Told::Trouble).then_some(News::AllClear)
     }
 
+    /// Its mail was refused, and none has gone since: one message at a time shows whether it goes again.
+    pub(super) fn is_on_probation(&self) -> bool {
+        self.state == AccountState::Ready && self.cause != Cause::Login && (self.streak > 0 || self.proof == Proof::Awaited)
+    }
+
     /// Nothing is to be remembered of it.
     pub(super) fn is_well(&self) -> bool {
-        self.state == AccountState::Ready && self.streak == 0 && self.told == Told::Nothing
+        self.state == AccountState::Ready && self.streak == 0 && self.told == Told::Nothing && self.proof == Proof::Given
     }
 
     /// Our own disk keeps the account from sending: nothing may go out whose attempt cannot be stored.
@@ -202,11 +226,17 @@ impl Condition {
         }
     }
 
-    /// A person's word. Switching on also ends a pause or a stop: "I have put it right, go on".
+    /// A person's word. Switching on also ends a pause or a stop: "I have put it right, go on". Who was told of the trouble is told of its end
+    /// when mail has shown it.
     pub(super) fn set_enabled(&mut self, enabled: Enabled) {
-        *self = Self::ready();
-        if enabled == Enabled::Off {
-            self.state = AccountState::Disabled;
+        match enabled {
+            Enabled::On => {
+                let was_in_trouble = self.streak > 0;
+                self.state = AccountState::Ready;
+                self.streak = 0;
+                self.proof = if was_in_trouble { Proof::Awaited } else { self.proof };
+            }
+            Enabled::Off => *self = Self { state: AccountState::Disabled, ..Self::ready() },
         }
     }
 
@@ -297,7 +327,7 @@ mod tests {
             now += expected;
             assert!(condition.lapse(at(now)) && condition.may_connect(at(now)));
         }
-        condition.connected();
+        condition.connected(at(now));
         condition.trouble(&trouble(Stage::Connect, pause(60)), at(now));
         assert_eq!(condition.next_at(), Some(at(now + 60)));
     }
@@ -317,7 +347,7 @@ mod tests {
         for probe in 1..5 {
             assert_eq!(condition.trouble(&trouble(Stage::Auth, Outcome::Stop), at(probe * 900)), None);
         }
-        assert_eq!(condition.connected(), Some(News::AllClear));
+        assert_eq!(condition.connected(at(3601)), Some(News::AllClear));
         assert_eq!(condition.state(), &AccountState::Ready);
         assert_eq!(condition.works(), None);
     }
@@ -339,12 +369,38 @@ mod tests {
         let mut condition = Condition::ready();
         condition.trouble(&trouble(Stage::EndOfData, Outcome::Stop), at(0));
         assert!(condition.may_connect(at(300)));
-        assert_eq!(condition.connected(), None, "a login proves nothing");
+        assert_eq!(condition.connected(at(300)), None, "a login proves nothing");
         assert_eq!(condition.state(), &AccountState::Ready);
         condition.trouble(&trouble(Stage::EndOfData, Outcome::Stop), at(300));
         assert_eq!(condition.next_at(), Some(at(900)), "the next try costs a message, so it comes later");
-        condition.connected();
+        condition.connected(at(900));
         assert_eq!(condition.works(), Some(News::AllClear));
+    }
+
+    #[test]
+    fn what_was_under_way_when_mail_was_refused_neither_ends_the_stop_nor_makes_it_longer() {
+        let mut condition = Condition::ready();
+        condition.trouble(&trouble(Stage::EndOfData, Outcome::Stop), at(0));
+        assert_eq!(condition.connected(at(1)), None);
+        assert_eq!(condition.trouble(&trouble(Stage::EndOfData, Outcome::Stop), at(1)), None);
+        assert!(!condition.may_connect(at(299)) && condition.may_connect(at(300)));
+        assert!(!condition.is_on_probation());
+        condition.connected(at(300));
+        assert!(condition.is_on_probation(), "one message at a time, until one has gone");
+        condition.works();
+        assert!(!condition.is_on_probation());
+    }
+
+    #[test]
+    fn a_persons_word_is_borne_out_by_mail_and_then_somebody_is_told() {
+        let mut condition = Condition::ready();
+        condition.trouble(&trouble(Stage::EndOfData, Outcome::Stop), at(0));
+        condition.set_enabled(Enabled::On);
+        assert!(condition.may_connect(at(1)) && condition.is_on_probation());
+        assert_eq!(condition.works(), Some(News::AllClear));
+        condition.set_enabled(Enabled::On);
+        assert!(!condition.is_on_probation());
+        assert_eq!(condition.works(), None);
     }
 
     #[test]

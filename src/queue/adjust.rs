@@ -80,16 +80,17 @@ impl<T: Transport> Queue<T> {
         .await
     }
 
-    /// Lets everything that was sent count no more, because a person knows better than a lost index.
+    /// Lets the recipients of all that was sent count no more, because a person knows better than a lost index.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
     pub async fn forget_budget(&self, account: &AccountName, by: &str) -> Result<(), QueueError> {
         let (core, account) = (self.core(), self.known(account)?);
         {
-            let mut desk = account.desk();
-            let moves = desk.ledger.forget();
-            core.spool.apply(Change { refund: moves.refund, ..Change::default() })?;
+            let mut desk = core.desk(account);
+            let now = desk.steady.now();
+            let moves = desk.ledger.forget(now);
+            core.spool.apply(Change { charge: moves.charge, refund: moves.refund, ..Change::default() })?;
         }
         core.on_disk(core.spool.sync()).await?;
         core.changed.notify_one();

@@ -41,11 +41,17 @@ impl<T: Transport> Core<T> {
         let trouble = trouble(report, first);
         let news = {
             let mut desk = self.desk(account);
-            match &trouble {
+            let was_on_probation = desk.condition.is_on_probation();
+            let news = match &trouble {
                 Some(trouble) => desk.trouble(claim.lane(), trouble, now),
                 None if delivered(report) => desk.works(claim.lane()),
                 None => None,
+            };
+            if was_on_probation && !desk.condition.is_on_probation() {
+                // More than one may send again.
+                self.changed.notify_one();
             }
+            news
         };
         self.tell(account, news).await;
     }

@@ -121,7 +121,15 @@ pub(super) struct Live<L> {
     _slot: Slot,
 }
 
-struct Slot(Arc<AtomicUsize>);
+impl<L> Live<L> {
+    /// Nothing carried yet.
+    pub(super) const fn new(link: L, lane: Lane, slot: Slot) -> Self {
+        Self { link, lane, carried: 0, _slot: slot }
+    }
+}
+
+/// A place among an account's connections, until dropped.
+pub(super) struct Slot(Arc<AtomicUsize>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
@@ -258,10 +266,10 @@ impl<T: Transport> Account<T> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a new connection.
-    pub(super) fn opened(&self, link: T::Link, lane: Lane) -> Live<T::Link> {
+    /// Counts a new connection, from before it is made.
+    pub(super) fn reserve(&self) -> Slot {
         self.open.fetch_add(1, Ordering::Relaxed);
-        Live { link, lane, carried: 0, _slot: Slot(Arc::clone(&self.open)) }
+        Slot(Arc::clone(&self.open))
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -284,7 +292,7 @@ impl Desk {
             let moves = ledger.assume_worst(now);
             if !moves.charge.is_empty() {
                 let account = settings.name.as_str();
-                let until = now.plus(ledger.window());
+                let until = moves.charge.iter().map(|charge| charge.at).max().unwrap_or(now).plus(ledger.window());
                 warn!(account, %until, "the index was lost; the budget counts as used up");
                 lost_until = Some(until);
                 spool.apply(Change { charge: moves.charge, ..Change::default() })?;
@@ -330,8 +338,8 @@ impl Desk {
     }
 
     /// A connection was made.
-    pub(super) fn connected(&mut self, lane: &Lane) -> Option<(Subject, News)> {
-        let (of_account, of_domain) = (self.condition.connected(), self.domains.connected(lane));
+    pub(super) fn connected(&mut self, lane: &Lane, now: Timestamp) -> Option<(Subject, News)> {
+        let (of_account, of_domain) = (self.condition.connected(now), self.domains.connected(lane, now));
         either(of_account, lane, of_domain)
     }
 

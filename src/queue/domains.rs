@@ -8,14 +8,14 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     model::{EnhancedCode, Reply, Timestamp},
     queue::{
-        AccountState,
+        AccountState, Enabled,
         account::{Condition, News},
     },
     upstream::{Concern, Fault, Lane, Outcome, Trouble, Verdict},
 };
 
-/// Mail for a domain in trouble is looked at again after so long at the latest, so that a person's word takes effect soon.
-const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// Mail for a domain in trouble is looked at again after so long at the latest, so that it goes soon after the first has shown that it can.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// While one worker looks whether a domain is well again, the others leave it alone: connecting in vain takes a minute for each of its servers.
 const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
@@ -56,22 +56,24 @@ impl Domains {
     }
 
     /// One of its servers took a connection.
-    pub(super) fn connected(&mut self, lane: &Lane) -> Option<News> {
-        self.change(lane, Condition::connected)
+    pub(super) fn connected(&mut self, lane: &Lane, now: Timestamp) -> Option<News> {
+        self.change(lane, |domain| domain.condition.connected(now))
     }
 
     /// One of its servers took mail.
     pub(super) fn works(&mut self, lane: &Lane) -> Option<News> {
-        self.change(lane, Condition::works)
+        self.change(lane, |domain| {
+            domain.probed_until = Timestamp::ZERO;
+            domain.condition.works()
+        })
     }
 
-    fn change(&mut self, lane: &Lane, change: impl FnOnce(&mut Condition) -> Option<News>) -> Option<News> {
+    fn change(&mut self, lane: &Lane, change: impl FnOnce(&mut Domain) -> Option<News>) -> Option<News> {
         let Lane::Domain(domain) = lane else {
             return None;
         };
         let found = self.0.get_mut(domain)?;
-        found.probed_until = Timestamp::ZERO;
-        let news = change(&mut found.condition);
+        let news = change(found);
         if found.condition.is_well() {
             self.0.remove(domain);
         }
@@ -88,10 +90,10 @@ impl Domains {
     /// When mail for it should be looked at again; none when it may be tried.
     pub(super) fn rests_until(&self, lane: &Lane, now: Timestamp) -> Option<Timestamp> {
         let Domain { condition, probed_until, .. } = self.find(lane)?;
-        if condition.may_connect(now) {
-            return (now < *probed_until).then_some(*probed_until);
-        }
         let soon = now.plus(LOOK_AGAIN);
+        if condition.may_connect(now) {
+            return (now < *probed_until).then_some((*probed_until).min(soon));
+        }
         Some(condition.next_at().map_or(soon, |at| at.min(soon)))
     }
 
@@ -125,8 +127,12 @@ impl Domains {
     }
 
     /// A person says that everything was put right.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+    pub(super) fn trust(&mut self) {
+        for domain in self.0.values_mut() {
+            domain.condition.set_enabled(Enabled::On);
+            domain.probed_until = Timestamp::ZERO;
+        }
+        self.0.retain(|_, domain| !domain.condition.is_well());
     }
 
     fn find(&self, lane: &Lane) -> Option<&Domain> {
@@ -171,7 +177,7 @@ mod tests {
         assert!(!domains.is_out(&lane("contoso.de"), at(1)));
         domains.lapse(at(60));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(60)), None);
-        assert_eq!(domains.connected(&lane("contoso.de")), None, "a short pause is told to nobody, and so is its end");
+        assert_eq!(domains.connected(&lane("contoso.de"), at(60)), None, "a short pause is told to nobody, and so is its end");
         assert_eq!(domains.state(&lane("contoso.de")), None);
     }
 
@@ -182,28 +188,29 @@ mod tests {
         domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(0));
         domains.lapse(at(60));
         domains.probe(&lane("contoso.de"), at(60));
-        assert_eq!(domains.rests_until(&lane("contoso.de"), at(61)), Some(at(180)));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(61)), Some(at(121)));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(180)), None, "it may have died");
         domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(100));
-        assert_eq!(domains.rests_until(&lane("contoso.de"), at(101)), Some(at(220)), "the second pause is longer");
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(101)), Some(at(161)), "the second pause is longer");
         domains.lapse(at(220));
         domains.probe(&lane("contoso.de"), at(220));
-        domains.connected(&lane("contoso.de"));
+        domains.connected(&lane("contoso.de"), at(221));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(221)), None);
     }
 
     #[test]
-    fn a_long_rest_is_looked_at_every_five_minutes() {
+    fn a_long_rest_is_looked_at_every_minute() {
         let mut domains = Domains::default();
         assert_eq!(
             domains.trouble("contoso.de", &trouble(Stage::RcptTo, Outcome::Pause(Duration::from_secs(3600))), at(0)),
             Some(News::Alarm)
         );
-        assert_eq!(domains.rests_until(&lane("contoso.de"), at(10)), Some(at(310)));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(10)), Some(at(70)));
         assert!(domains.is_out(&lane("contoso.de"), at(10)));
         assert_eq!(domains.held_up().count(), 1);
-        domains.clear();
+        domains.trust();
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(10)), None);
+        assert_eq!(domains.works(&lane("contoso.de")), Some(News::AllClear));
     }
 
     #[test]
@@ -212,7 +219,7 @@ mod tests {
         assert_eq!(domains.trouble("contoso.de", &trouble(Stage::RcptTo, Outcome::Stop), at(0)), Some(News::Alarm));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(299)), Some(at(300)));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(300)), None);
-        assert_eq!(domains.connected(&lane("contoso.de")), None);
+        assert_eq!(domains.connected(&lane("contoso.de"), at(300)), None);
         assert_eq!(domains.works(&lane("contoso.de")), Some(News::AllClear));
         assert_eq!(domains.state(&lane("contoso.de")), None);
     }

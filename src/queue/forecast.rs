@@ -77,6 +77,13 @@ pub enum Why {
         /// What happened.
         because: String,
     },
+    /// Direct send: its domain cannot be sent to just now.
+    Domain {
+        /// Which.
+        domain: String,
+        /// What happened.
+        because: String,
+    },
     /// The account is switched off.
     Disabled,
     /// More messages go before it than were looked at.

@@ -9,11 +9,12 @@ use crate::{
         core::{Account, Core},
         fair::Line,
         forecast::{Cause, Forecast, Rest, Scene, Start, Waiting, Why, play},
-        lane::{self, Way},
+        lane::{self, Heirs, Way},
         outgoing,
         transport::Transport,
     },
     spool::{Entry, SpoolError},
+    upstream::Lane,
 };
 
 /// Messages of an account that are looked at for one answer: a few milliseconds of reading. What lies behind them is far behind.
@@ -81,7 +82,7 @@ impl<T: Transport> Core<T> {
             AccountState::Disabled => return Ok(Forecast { at: None, before: 0, why: Why::Disabled }),
             AccountState::Ready | AccountState::Paused { .. } => {}
         }
-        if let Some(forecast) = self.of_domain(account, entry) {
+        if let Some(forecast) = self.of_domain(account, entry, due) {
             return Ok(forecast);
         }
         let starts = match plays.entry(place) {
@@ -97,18 +98,28 @@ impl<T: Transport> Core<T> {
     }
 
     /// What waits for a domain in trouble waits for that, whatever else may go.
-    fn of_domain(&self, account: &Account<T>, entry: &Entry) -> Option<Forecast> {
+    fn of_domain(&self, account: &Account<T>, entry: &Entry, due: Timestamp) -> Option<Forecast> {
         let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
         let Way::Lane(lane) = lane::next(entry, waiting, &account.settings)? else {
             return None;
         };
+        let Lane::Domain(domain) = &lane else {
+            return None;
+        };
+        let now = self.clock.now();
         let desk = self.desk(account);
-        let (at, why) = match desk.domains.state(&lane)? {
-            AccountState::Paused { until, reason, .. } => (Some(*until), Why::Paused { until: *until, because: reason.clone() }),
-            AccountState::Stopped { reason, .. } => (None, Why::Stopped { because: reason.clone() }),
+        let (next, reason) = match desk.domains.state(&lane)? {
+            AccountState::Paused { until, reason, .. } => (*until, reason.clone()),
+            AccountState::Stopped { probe_at, reason, .. } => (*probe_at, reason.clone()),
             AccountState::Ready | AccountState::Disabled => return None,
         };
-        Some(Forecast { at, before: 0, why })
+        // Another account takes it over when it is due.
+        let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
+        if desk.domains.is_out(&lane, now) && self.better_way(entry, &indexes, account, Heirs::Servers).is_some() {
+            return None;
+        }
+        let why = Why::Domain { domain: domain.clone(), because: reason };
+        Some(Forecast { at: Some(next.max(due).max(now)), before: 0, why })
     }
 
     fn why(&self, account: &Account<T>, state: &AccountState, cause: Option<Cause>) -> Why {

@@ -105,7 +105,13 @@ pub(super) fn next<'a>(entry: &Entry, due: impl Iterator<Item = &'a RecipientSta
 
 impl<T: Transport> Core<T> {
     /// Who else may carry what goes nowhere here, and which of it.
-    fn better_way(&self, entry: &Entry, stuck: &[usize], account: &Account<T>, heirs: Heirs) -> Option<(&Account<T>, Vec<usize>)> {
+    pub(super) fn better_way(
+        &self,
+        entry: &Entry,
+        stuck: &[usize],
+        account: &Account<T>,
+        heirs: Heirs,
+    ) -> Option<(&Account<T>, Vec<usize>)> {
         let taken = |other: &AccountSettings| -> Vec<usize> {
             let goes = |index: &&usize| {
                 let recipient = entry.recipients.get(**index);
@@ -210,7 +216,7 @@ impl<T: Transport> Core<T> {
         let mut desk = self.desk(account);
         if matches!(desk.condition.state(), AccountState::Stopped { .. }) && desk.condition.may_connect(now) {
             // Nobody is told that it is over before mail has shown it.
-            let _unsaid = desk.condition.connected();
+            let _unsaid = desk.condition.connected(now);
         }
     }
 

@@ -154,13 +154,24 @@ impl Ledger {
         moves
     }
 
-    /// A person knows better: nothing that has ended counts any more.
-    pub(super) fn forget(&mut self) -> Moves {
+    /// A person knows better: no recipient of what has ended counts any more. The messages of the last minute do: nobody knows better in
+    /// so short a time, and they are forgotten by themselves.
+    pub(super) fn forget(&mut self, now: Timestamp) -> Moves {
         let ended = std::mem::take(&mut self.ended);
         self.past_minute = 0;
         self.recipients = self.open.iter().map(|stamp| u64::from(stamp.recipients)).sum();
-        let refund = ended.into_iter().map(|stamp| self.record(stamp, Phase::Ended)).collect();
-        if self.is_kept() { Moves { refund, charge: Vec::new() } } else { Moves::default() }
+        let mut moves = Moves::default();
+        for stamp in ended {
+            if self.per_minute.is_some() && stamp.at.plus(MINUTE + MINUTE_MARGIN) > now {
+                let kept = Stamp { recipients: 0, ..stamp };
+                self.ended.push_back(kept);
+                // Of the same time and number: it takes the place of the old one.
+                moves.charge.push(self.record(kept, Phase::Ended));
+            } else {
+                moves.refund.push(self.record(stamp, Phase::Ended));
+            }
+        }
+        if self.is_kept() { moves } else { Moves::default() }
     }
 
     /// The charges of transactions under way.

@@ -163,7 +163,7 @@ impl<T: Transport> Queue<T> {
         let condition = {
             let mut desk = account.desk();
             desk.condition.set_enabled(enabled);
-            desk.domains.clear();
+            desk.domains.trust();
             desk.condition.clone()
         };
         self.0.remember(account, &condition)?;

@@ -118,7 +118,8 @@ impl<T: Transport> Tasks<T> {
                 if let Some(at) = desk.width.widens_at(now) {
                     wake_at = wake_at.min(Instant::now() + at.since(now));
                 }
-                desk.starting || desk.workers >= desk.width.at(now)
+                let allowed = if desk.condition.is_on_probation() { 1 } else { desk.width.at(now) };
+                desk.starting || desk.workers >= allowed
             };
             if full {
                 continue; // Its end, or its first claim, wakes us.

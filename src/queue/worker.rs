@@ -144,19 +144,23 @@ impl<T: Transport> Core<T> {
                 }
             }
         }
+        let slot = account.reserve();
         self.make_room(account).await;
         let link = account.transport.connect(lane).await?;
-        let live = account.opened(link, lane.clone());
-        let news = self.desk(account).connected(lane);
+        let live = Live::new(link, lane.clone(), slot);
+        let news = self.desk(account).connected(lane, self.clock.now());
         self.tell(account, news).await;
         Ok(live)
     }
 
-    /// Idle connections of other lanes count, too: one goes when there would be too many.
+    /// Idle connections of other lanes count, too: they go while there are too many with the one that was just reserved.
     async fn make_room(&self, account: &Account<T>) {
-        let full = account.connections() >= account.settings.limits.connections.max(1);
-        let oldest = if full { account.idle().pop() } else { None };
-        if let Some(Idle { live, .. }) = oldest {
+        while account.connections() > account.settings.limits.connections.max(1) {
+            let oldest = {
+                let mut idle = account.idle();
+                (!idle.is_empty()).then(|| idle.remove(0))
+            };
+            let Some(Idle { live, .. }) = oldest else { break };
             close(live).await;
         }
     }

@@ -184,8 +184,9 @@ async fn a_lost_index_counts_as_a_budget_used_up_until_a_person_knows_better() {
     house.pass(60).await;
     assert_eq!(house.seen().len(), 10, "a restart knows no more");
     house.queue.forget_budget(&house.settings[0].name, "anna").await.unwrap();
-    house.pass(60).await;
+    house.pass(400).await;
     assert_eq!(house.seen().len(), 12);
+    house.assert_limits();
     let alerts: Vec<_> = house.server.seen().into_iter().filter(|seen| seen.subject.contains("what it has sent is not known")).collect();
     assert_eq!(alerts.len(), 1, "one alert, whatever the restarts");
     assert!(alerts[0].text.contains("postroom account forget-budget scanner"), "{}", alerts[0].text);
