@@ -12,6 +12,9 @@ use postroom::{
     upstream::{AuthMethod, Security, Verification},
 };
 use proptest::prelude::*;
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
+use rsa::pkcs8::EncodePrivateKey as _;
+use rustls_pki_types::PrivatePkcs8KeyDer;
 
 /// A config with nothing to complain about.
 const GOOD: &str = r#"hostname = "relay.contoso.lan"
@@ -34,12 +37,17 @@ auth = { method = "xoauth2", token_file = "/run/postroom/token" }
 administrator = "it@contoso.com"
 "#;
 
-/// A certificate of its own making, and its key.
-fn pair() -> &'static (String, String) {
-    static PAIR: OnceLock<(String, String)> = OnceLock::new();
-    PAIR.get_or_init(|| {
-        let made = rcgen::generate_simple_self_signed(["relay.contoso.lan".to_owned()]).unwrap();
-        (made.cert.pem(), made.signing_key.serialize_pem())
+/// A certificate with RSA and its key, and the same with an elliptic curve.
+fn pairs() -> &'static [(String, String); 2] {
+    static PAIRS: OnceLock<[(String, String); 2]> = OnceLock::new();
+    PAIRS.get_or_init(|| {
+        let names = ["relay.contoso.lan".to_owned()];
+        let curve = rcgen::generate_simple_self_signed(names.clone()).unwrap();
+        let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
+        let der = key.to_pkcs8_der().unwrap();
+        let pair = KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_bytes()), &PKCS_RSA_SHA256).unwrap();
+        let certificate = CertificateParams::new(names).unwrap().self_signed(&pair).unwrap().pem();
+        [(certificate, pair.serialize_pem()), (curve.cert.pem(), curve.signing_key.serialize_pem())]
     })
 }
 
@@ -55,9 +63,11 @@ impl Files for Disk {
         if path.ends_with("absent") {
             return Err(io::ErrorKind::NotFound.into());
         }
+        let [rsa, curve] = pairs();
+        let (certificate, key) = if path.file_stem().is_some_and(|stem| stem == "curve") { curve } else { rsa };
         let text = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("pem") => &pair().0,
-            Some("key") => &pair().1,
+            Some("pem") => certificate,
+            Some("key") => key,
             Some(_) | None => self.content,
         };
         Ok(SecretFile { text: Secret::new(text.to_owned()), mode: self.mode })
@@ -138,13 +148,17 @@ fn a_good_config_loads_without_a_word() {
 fn what_a_device_is_shown_is_read_before_a_device_sees_it() {
     let tls = |lines: &str| format!("{GOOD}[tls]\n{lines}\n");
     assert_eq!(good(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/etc/postroom/tls.key\"")).warnings, []);
+    warned(&tls("certificate = \"/curve.pem\"\nkey = \"/curve.key\""), "tls.certificate", "is not RSA");
+    warned(&tls("legacy_certificate = \"/curve.pem\"\nlegacy_key = \"/curve.key\""), "tls.legacy_certificate", "is not RSA");
+    refused(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/curve.key\""), "tls.key", "is not the key of the certificate");
+    refused(&tls("legacy_certificate = \"/etc/postroom/tls.pem\"\nlegacy_key = \"/curve.key\""), "tls.legacy_key", "is not the key");
     refused(&tls("certificate = \"/geheim\"\nkey = \"/etc/postroom/tls.key\""), "tls.certificate", "/geheim holds no certificate");
     refused(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/geheim\""), "tls.key", "/geheim holds no private key");
     refused(&tls("certificate = \"/etc/postroom/tls.pem\"\nkey = \"/absent\""), "tls.key", "/absent is not there");
     refused(&tls("legacy_certificate = \"/geheim\"\nlegacy_key = \"/etc/postroom/tls.key\""), "tls.legacy_certificate", "no certificate");
     let swapped = tls("certificate = \"/etc/postroom/tls.key\"\nkey = \"/etc/postroom/tls.pem\"");
     let problems = parse(&swapped, &[]).map(|_| ()).unwrap_err();
-    assert_eq!(problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), ["tls.certificate", "tls.key"]);
+    assert_eq!(problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), ["tls.certificate"]);
     let vouched = format!("{}[tls]\nclient_ca = \"/geheim\"\n", with("networks =", "certificates = [\"mfp7.contoso.lan\"]\nnetworks ="));
     refused(&vouched, "tls.client_ca", "/geheim holds no certificate");
 }

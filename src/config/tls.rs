@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustls::SignatureAlgorithm;
+
 use super::{
     Here, Placed, SecretFile,
     identity::warn_of_dates,
@@ -15,9 +17,9 @@ use super::{
 };
 use crate::{
     device::{CertificatePattern, DeviceSettings},
-    listener::{ClientCertificates, TlsSettings},
+    listener::{BadPair, ClientCertificates, KeyKind, TlsSettings, check_authority, check_legacy_pair},
     model::Timestamp,
-    upstream::{Chain, certificates, check_pair, private_key},
+    upstream::{Chain, check_pair, private_key},
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -41,8 +43,8 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 pub(super) fn read(table: &Table<'_>, here: &Here<'_>, devices: &[Placed<DeviceSettings>]) -> TlsSettings {
-    let files = pair(table, "certificate", "key", here.now);
-    let legacy_files = pair(table, "legacy_certificate", "legacy_key", here.now);
+    let files = pair(table, "certificate", "key", Server::Rustls, here.now);
+    let legacy_files = pair(table, "legacy_certificate", "legacy_key", Server::OpenSsl, here.now);
     let clients = clients(table, devices);
     TlsSettings { files, legacy_files, clients, data_dir: here.data_dir.to_owned(), hostname: here.hostname.to_owned() }
 }
@@ -52,7 +54,7 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     let ca = table.path("client_ca");
     if let Some(file) = ca.as_deref()
         && let Some(found) = text(table, "client_ca", file)
-        && let Err(error) = certificates(found.text.expose())
+        && let Err(error) = check_authority(found.text.expose())
     {
         table.error("client_ca", format!("{} {error}", file.display()));
     }
@@ -73,7 +75,14 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     ClientCertificates::Asked { ca }
 }
 
-fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, now: Timestamp) -> Option<(PathBuf, PathBuf)> {
+/// What serves a certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Rustls,
+    OpenSsl,
+}
+
+fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, server: Server, now: Timestamp) -> Option<(PathBuf, PathBuf)> {
     let (certificate_file, key_file) = (table.path(certificate), table.path(key));
     if certificate_file.is_some() && !table.has(key) {
         table.error(key, "is missing; a certificate needs its private key");
@@ -81,32 +90,46 @@ fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, now: Ti
     if key_file.is_some() && !table.has(certificate) {
         table.error(certificate, "is missing; a private key needs its certificate");
     }
-    let chain = certificate_file.as_deref().and_then(|file| chain(table, certificate, file, now));
-    if let Some(file) = key_file.as_deref()
-        && let Some(found) = text(table, key, file)
-    {
+    let chain_text = certificate_file.as_deref().and_then(|file| text(table, certificate, file));
+    let key_text = key_file.as_deref().and_then(|file| text(table, key, file));
+    if let (Some(file), Some(found)) = (key_file.as_deref(), &key_text) {
         warn_if_open_to_all(table, key, file, found.mode);
-        let fits = private_key(found.text.expose()).and_then(|key| chain.map_or(Ok(()), |chain| check_pair(&chain, key)));
-        if let Err(error) = fits {
-            table.error(key, format!("{} {error}", file.display()));
-        }
+    }
+    if let Some(found) = &chain_text
+        && let Ok(chain) = Chain::read(found.text.expose())
+    {
+        warn_of_dates(table, certificate, &chain, now);
+    }
+    let (chain_text, key_text) = (chain_text.as_ref(), key_text.as_ref());
+    let judged = match server {
+        Server::Rustls => modern(chain_text, key_text),
+        Server::OpenSsl => match (chain_text, key_text) {
+            (Some(chain), Some(key)) => check_legacy_pair(chain.text.expose(), key.text.expose()),
+            (None, _) | (_, None) => Ok(KeyKind::Rsa),
+        },
+    };
+    let shown = |file: &Option<PathBuf>| file.as_deref().unwrap_or(Path::new("")).display().to_string();
+    match judged {
+        Ok(KeyKind::Rsa) => {}
+        Ok(KeyKind::Other) => table.warning(certificate, "is not RSA: many devices know nothing else, and will fail to connect"),
+        Err(BadPair::Certificate(error)) => table.error(certificate, format!("{} {error}", shown(&certificate_file))),
+        Err(BadPair::Key(error)) => table.error(key, format!("{} {error}", shown(&key_file))),
     }
     certificate_file.zip(key_file)
 }
 
-/// The certificates of a file, as devices would be shown them.
-fn chain(table: &Table<'_>, name: &'static str, file: &Path, now: Timestamp) -> Option<Chain> {
-    let found = text(table, name, file)?;
-    match Chain::read(found.text.expose()) {
-        Ok(chain) => {
-            warn_of_dates(table, name, &chain, now);
-            Some(chain)
-        }
-        Err(error) => {
-            table.error(name, format!("{} {error}", file.display()));
-            None
-        }
+/// A certificate and a key for TLS 1.2 and 1.3, as far as they can be read.
+fn modern(chain: Option<&SecretFile>, key: Option<&SecretFile>) -> Result<KeyKind, BadPair> {
+    let chain = chain.map(|found| Chain::read(found.text.expose())).transpose().map_err(BadPair::Certificate)?;
+    let Some(key) = key else {
+        return Ok(KeyKind::Rsa);
+    };
+    let key = private_key(key.text.expose()).map_err(BadPair::Key)?;
+    let is_rsa = rustls::crypto::ring::sign::any_supported_type(&key).is_ok_and(|key| key.algorithm() == SignatureAlgorithm::RSA);
+    if let Some(chain) = &chain {
+        check_pair(chain, key).map_err(BadPair::Key)?;
     }
+    Ok(if is_rsa { KeyKind::Rsa } else { KeyKind::Other })
 }
 
 /// What is there but may not be read by whoever checks may yet be read by the daemon.

@@ -12,19 +12,18 @@ use crate::{
 /// Characters of a name that is proposed: the fields of old devices are short, and the name becomes a user's, too.
 const LONGEST_NAME: usize = 20;
 
-/// The lines that make a stranger a device, with what it was seen to need. `taken` are the names in use.
+/// The lines that make a stranger a device of that name, with what it was seen to need.
 #[must_use]
-pub fn admitting(stranger: &Sighting, taken: &[&DeviceName]) -> String {
-    let name = proposed_name(stranger, taken);
-    let mut lines = vec!["[[device]]".to_owned(), format!("name = {}", quoted(&name)), format!("networks = [\"{}\"]", stranger.peer)];
+pub fn admitting(stranger: &Sighting, name: &str) -> String {
+    let mut lines = vec!["[[device]]".to_owned(), format!("name = {}", quoted(name)), format!("networks = [\"{}\"]", stranger.peer)];
     // What it was refused, or was seen to use where another device's rules let it.
     let refused = stranger.failed_handshake.as_ref().and_then(|failed| failed.needs);
     let used = stranger.tls.as_ref().map(|tls| tls.version);
     if let Some(version) = refused.into_iter().chain(used).filter(|version| !version.is_secure()).min() {
         lines.push(format!("oldest_tls = \"{}\"  # the oldest that was seen from there", version.as_str()));
     }
-    if let Some(certificate) = &stranger.unknown_certificate {
-        lines.push(format!("# Or by the certificate that it shows, wherever it is: certificates = [{}]", quoted(&certificate.fingerprint)));
+    if let Some(entry) = stranger.unknown_certificate.as_ref().and_then(|certificate| certificate.entry.as_ref()) {
+        lines.push(format!("# Or by the certificate that it shows, wherever it is: certificates = [{}]", quoted(entry)));
     }
     if stranger.mechanism.is_none() && stranger.login.is_none() {
         return lines.join("\n") + "\n";
@@ -39,8 +38,8 @@ pub fn admitting(stranger: &Sighting, taken: &[&DeviceName]) -> String {
     lines.push(String::new());
     lines.push(format!("# First: postroom device password --user {name} --output {file}"));
     lines.push("# Then set that user name and password in the device.".to_owned());
-    lines.extend(["[[user]]".to_owned(), format!("name = {}", quoted(&name)), format!("password_file = {}", quoted(&file))]);
-    lines.push(format!("device = {}", quoted(&name)));
+    lines.extend(["[[user]]".to_owned(), format!("name = {}", quoted(name)), format!("password_file = {}", quoted(&file))]);
+    lines.push(format!("device = {}", quoted(name)));
     lines.join("\n") + "\n"
 }
 
@@ -154,8 +153,9 @@ fn lower(sentence: &str) -> String {
     characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// By what it calls itself, else by its address.
-fn proposed_name(stranger: &Sighting, taken: &[&DeviceName]) -> String {
+/// A name for a stranger: what it calls itself, else its address. `taken` are the names in use.
+#[must_use]
+pub fn proposed_name(stranger: &Sighting, taken: &[DeviceName]) -> String {
     let host = stranger.helo.as_deref().unwrap_or_default().split('.').next().unwrap_or_default();
     let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     let named = plain && host.chars().any(|c| c.is_ascii_alphabetic()) && host.len() <= LONGEST_NAME;
@@ -194,10 +194,14 @@ mod tests {
         sighting
     }
 
+    fn proposed(stranger: &Sighting, taken: &[DeviceName]) -> String {
+        admitting(stranger, &proposed_name(stranger, taken))
+    }
+
     #[test]
     fn a_plain_stranger_needs_its_address_and_nothing_else() {
         let seen = stranger(|seen| seen.helo = Some("NPIF65E56.contoso.lan".into()));
-        assert_eq!(admitting(&seen, &[]), "[[device]]\nname = \"NPIF65E56\"\nnetworks = [\"192.168.7.9\"]\n");
+        assert_eq!(proposed(&seen, &[]), "[[device]]\nname = \"NPIF65E56\"\nnetworks = [\"192.168.7.9\"]\n");
     }
 
     #[test]
@@ -205,18 +209,18 @@ mod tests {
         let certificate = CertificateSighting {
             at: Timestamp::ZERO,
             names: vec!["mfp7.contoso.lan".to_owned()],
-            fingerprint: "sha256:07".to_owned(),
+            entry: Some("sha256:07".to_owned()),
             reason: "it has expired".to_owned(),
         };
         let seen = stranger(|seen| seen.unknown_certificate = Some(certificate));
-        assert!(admitting(&seen, &[]).ends_with("certificates = [\"sha256:07\"]\n"), "{}", admitting(&seen, &[]));
+        assert!(proposed(&seen, &[]).ends_with("certificates = [\"sha256:07\"]\n"), "{}", proposed(&seen, &[]));
     }
 
     #[test]
     fn a_name_that_is_none_or_taken_is_made_from_the_address() {
         for helo in ["", "192.168.7.9", "[192.168.7.9]", "a b", "postroom", "printers", "?????", "x".repeat(21).as_str()] {
             let seen = stranger(|seen| seen.helo = Some(helo.to_owned()));
-            assert!(admitting(&seen, &[&"printers".into()]).contains("name = \"dev-192-168-7-9\"\n"), "{helo}");
+            assert!(proposed(&seen, &["printers".into()]).contains("name = \"dev-192-168-7-9\"\n"), "{helo}");
         }
     }
 
@@ -227,7 +231,7 @@ mod tests {
             seen.failed_handshake = Some(HandshakeSighting { at: Timestamp::ZERO, reason: String::new(), needs: Some(TlsVersion::Ssl3) });
             seen.mechanism = Some("CRAM-MD5".into());
         });
-        let lines = admitting(&seen, &[]);
+        let lines = proposed(&seen, &[]);
         let tables: toml_edit::DocumentMut = lines.parse().unwrap();
         assert_eq!(tables["device"][0]["oldest_tls"].as_str(), Some("ssl3"));
         assert_eq!(tables["device"][0]["auth"].as_str(), Some("optional"));
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn a_stranger_with_a_users_name_and_a_wrong_password_gets_no_second_user() {
         let login = LoginSighting { at: Timestamp::ZERO, user: Some("mfp1".into()), outcome: LoginOutcome::Wrong };
-        let lines = admitting(&stranger(|seen| seen.login = Some(login)), &[]);
+        let lines = proposed(&stranger(|seen| seen.login = Some(login)), &[]);
         assert!(lines.contains("it has the wrong password") && !lines.contains("[[user]]"), "{lines}");
     }
 

@@ -214,7 +214,9 @@ mod tests {
         stranger.note_connection(None);
         let seen = devices.strangers().remove(0).unknown_certificate.unwrap();
         assert_eq!((seen.names.as_slice(), seen.reason.as_str()), (["mfp7.contoso.lan".to_owned()].as_slice(), "it has expired"));
-        assert_eq!(seen.fingerprint, expired.fingerprint.to_string());
+        assert_eq!(seen.entry, Some(expired.fingerprint.to_string()));
+        let _same = stranger.certified(&worth(Worth::Nothing("it is too old".into())));
+        assert_eq!(devices.strangers().remove(0).unknown_certificate.unwrap().entry, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tracing::{debug, info};
 use crate::{
     device::{
         CertificateSighting, ClientCertificate, DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting,
-        MessageSighting, QuirkSighting, RefusalKind, RefusalSighting, Sighting, TlsSighting,
+        MessageSighting, QuirkSighting, RefusalKind, RefusalSighting, Sighting, TlsSighting, Worth,
         login::{LoggedIn, LoginRefusal},
         refusal::{self, Logins, Refusal},
         registry::{Device, Registry},
@@ -284,8 +284,11 @@ impl Client {
         let cut = |name: &String| name.chars().take(NAME_SHOWN).collect();
         let names: Vec<String> = shown.names.iter().take(NAMES_SHOWN).map(cut).collect();
         self.note(|seen, now| {
-            let (fingerprint, reason) = (shown.fingerprint.to_string(), reason.to_owned());
-            seen.unknown_certificate = Some(CertificateSighting { at: now, names, fingerprint, reason });
+            let entry = match shown.worth {
+                Worth::Names | Worth::Fingerprint(_) => Some(shown.fingerprint.to_string()),
+                Worth::Nothing(_) => None,
+            };
+            seen.unknown_certificate = Some(CertificateSighting { at: now, names, entry, reason: reason.to_owned() });
         });
     }
 

@@ -114,8 +114,9 @@ pub struct CertificateSighting {
     pub at: Timestamp,
     /// The first of its names, which anybody may have written into it.
     pub names: Vec<String>,
-    /// As `certificates` takes it.
-    pub fingerprint: String,
+    /// Its fingerprint as `certificates` takes it; none when it would not be known by that either.
+    #[serde(default)]
+    pub entry: Option<String>,
     /// Why nobody is known by it.
     pub reason: String,
 }

@@ -21,9 +21,12 @@ use rustls::{
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime, pem::PemObject};
 use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Version};
+use x509_parser::{
+    prelude::{FromDer, GeneralName, X509Certificate, X509Version},
+    public_key::PublicKey,
+};
 
 use crate::{
     device::{ClientCertificate, Fingerprint, Worth},
@@ -64,11 +67,10 @@ impl Judge {
     pub(super) fn read(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<ClientCertificate> {
         let (own, others) = chain.split_first()?;
         let (_, parsed) = X509Certificate::from_der(own).ok()?;
-        let worth = match ParsedCertificate::try_from(own) {
-            Ok(_) => self.vouched(own, others, now),
+        let worth = match unprovable(own) {
+            None => self.vouched(own, others, now),
             // The proof of the key was waived for it: see `AnyClient`.
-            Err(_) if parsed.version() != X509Version::V3 => Worth::Nothing(OLD_FORM.to_owned()),
-            Err(error) => Worth::Nothing(format!("it cannot be read: {error}")),
+            Some(reason) => Worth::Nothing(reason),
         };
         Some(ClientCertificate { fingerprint: Fingerprint(Sha256::digest(own).into()), names: names(&parsed), worth })
     }
@@ -85,6 +87,55 @@ impl Judge {
     }
 }
 
+/// Why it cannot be seen whether a client has the key of its certificate; none when it can.
+fn unprovable(certificate: &CertificateDer<'_>) -> Option<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Some("it cannot be read".to_owned());
+    };
+    if parsed.version() != X509Version::V3 {
+        return Some(OLD_FORM.to_owned());
+    }
+    if let Err(error) = ParsedCertificate::try_from(certificate) {
+        return Some(format!("it cannot be read: {error}"));
+    }
+    let key = parsed.public_key();
+    match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) if rsa.key_size() < LEAST_RSA_BITS => {
+            Some(format!("its key of {} bits is too short to prove anything; {LEAST_RSA_BITS} or more are needed", rsa.key_size()))
+        }
+        Ok(PublicKey::RSA(_)) => None,
+        Ok(PublicKey::EC(_)) => {
+            let curve = key.algorithm.parameters.as_ref().and_then(|curve| curve.as_oid().ok()).map(|curve| curve.to_id_string());
+            let known = curve.is_some_and(|curve| CURVES.contains(&curve.as_str()));
+            (!known).then(|| "its key is on a curve that cannot be checked; P-256 and P-384 can".to_owned())
+        }
+        _ if key.algorithm.algorithm.to_id_string() == ED25519 => None,
+        _another => Some("its key is of a kind that cannot be checked; RSA, P-256, P-384 and Ed25519 can".to_owned()),
+    }
+}
+
+/// What can be checked (`ring`): RSA from so many bits on, P-256 and P-384 (RFC 5480 2.1.1.1), Ed25519 (RFC 8410 3).
+const LEAST_RSA_BITS: usize = 2048;
+const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
+const ED25519: &str = "1.3.101.112";
+
+/// Whether a text holds certificates, in PEM, that can vouch for others.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub fn check_authority(pem: &str) -> Result<(), String> {
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let certificates = parsed.map_err(|error| format!("is no PEM file: {error}"))?;
+    if certificates.is_empty() {
+        return Err("holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned());
+    }
+    let mut roots = RootCertStore::empty();
+    for (place, certificate) in certificates.into_iter().enumerate() {
+        roots.add(certificate).map_err(|error| format!("has a certificate ({} of it) that cannot be used: {error}", place + 1))?;
+    }
+    Ok(())
+}
+
 const OLD_FORM: &str = "it is of X.509 version 1, which cannot be checked; give the device a certificate of version 3";
 
 /// Why `client_ca` does not vouch for a certificate.
@@ -99,6 +150,10 @@ fn why_not(error: &rustls::Error) -> String {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => "it was not issued by client_ca",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is made for servers alone; the device needs one for client authentication"
+        }
+        // By its words, since it has no name of its own in rustls.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is self-signed, or an authority's own; only its fingerprint can stand in certificates"
         }
         other => return other.to_string(),
     };
@@ -124,8 +179,13 @@ fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
         };
         Some(*name)
     });
-    let all = common.chain(alternative).filter(|name| !name.chars().any(char::is_control));
-    all.map(str::to_owned).take(NAMES_LIMIT).collect()
+    let mut names: Vec<String> = Vec::new();
+    for name in common.chain(alternative).filter(|name| !name.chars().any(char::is_control)).take(NAMES_LIMIT) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Takes whatever certificate a client shows, if it has its key.
@@ -157,8 +217,8 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if ParsedCertificate::try_from(certificate).is_err() {
-            // X.509 version 1, from old firmware: it cannot identify anybody, and `Judge::read` sees to that.
+        if unprovable(certificate).is_some() {
+            // From old firmware, as a rule: it cannot identify anybody, and `Judge::read` sees to that.
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
@@ -170,7 +230,7 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if ParsedCertificate::try_from(certificate).is_err() {
+        if unprovable(certificate).is_some() {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)

@@ -13,7 +13,7 @@ use openssl::{
     error::ErrorStack,
     hash::MessageDigest,
     nid::Nid,
-    pkey::{PKey, Private},
+    pkey::{Id, PKey, Private},
     provider::Provider,
     rsa::Rsa,
     ssl::{
@@ -28,7 +28,7 @@ use tokio_openssl::SslStream;
 use crate::{
     device::TlsRefusal,
     listener::{
-        ClientCertificates, ListenerError, TlsSettings, certificate,
+        BadPair, ClientCertificates, KeyKind, ListenerError, TlsSettings, certificate,
         tls::{Agreed, Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
@@ -117,6 +117,29 @@ fn context(certificate: &Path, key: &Path, ciphers: &str, oldest: SslVersion) ->
     builder.set_private_key_file(key, SslFiletype::PEM)?;
     builder.check_private_key()?;
     Ok(builder.build())
+}
+
+/// Whether OpenSSL can use a certificate and its key, in PEM; which kind of key it is.
+///
+/// # Errors
+/// Which of the two is wrong, and how. The key is never shown.
+pub fn check_legacy_pair(certificate: &str, key: &str) -> Result<KeyKind, BadPair> {
+    let none = || BadPair::Certificate("holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned());
+    let chain = X509::stack_from_pem(certificate.as_bytes()).map_err(|_error| none())?;
+    let own = chain.first().ok_or_else(none)?;
+    // Nobody is asked for a password.
+    let key = PKey::private_key_from_pem_callback(key.as_bytes(), |_password| Ok(0));
+    let key = key.map_err(|_shows_nothing| {
+        BadPair::Key(
+            "holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\"); one that is locked with a password cannot be used"
+                .to_owned(),
+        )
+    })?;
+    let public = own.public_key().map_err(|error| BadPair::Certificate(format!("cannot be used: {error}")))?;
+    if !key.public_eq(&public) {
+        return Err(BadPair::Key("is not the key of the certificate; write the one that it was made with".to_owned()));
+    }
+    Ok(if key.id() == Id::RSA { KeyKind::Rsa } else { KeyKind::Other })
 }
 
 /// A certificate that the oldest devices can read: X.509 with RSA and SHA-1.

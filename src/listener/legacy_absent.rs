@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     listener::{
-        ListenerError, TlsSettings,
+        BadPair, KeyKind, ListenerError, TlsSettings,
         tls::{Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
@@ -14,6 +14,16 @@ use crate::{
 /// Whether this build serves what rustls does not.
 pub(super) const PRESENT: bool = false;
 
+const ABSENT: &str = "this build has no legacy TLS (Cargo feature legacy-tls)";
+
+/// Never, in this build.
+///
+/// # Errors
+/// Always.
+pub fn check_legacy_pair(_certificate: &str, _key: &str) -> Result<KeyKind, BadPair> {
+    Err(BadPair::Certificate(format!("is of no use: {ABSENT}")))
+}
+
 /// Nothing.
 pub(super) struct Legacy;
 
@@ -21,9 +31,7 @@ impl Legacy {
     /// A certificate that could not be used is an error, not a setting without effect.
     pub(super) fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         match &settings.legacy_files {
-            Some((certificate, _key)) => {
-                Err(ListenerError::tls("use legacy certificate", certificate, &"this build has no legacy TLS (Cargo feature legacy-tls)"))
-            }
+            Some((certificate, _key)) => Err(ListenerError::tls("use legacy certificate", certificate, &ABSENT)),
             None => Ok(Self),
         }
     }

@@ -42,9 +42,11 @@ mod trouble;
 mod wire;
 
 pub use accept::Listener;
+pub use client_certificate::check_authority;
 pub use error::ListenerError;
+pub use legacy::check_legacy_pair;
 pub use reception::{Receiving, Reception};
-pub use settings::{ClientCertificates, ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
+pub use settings::{BadPair, ClientCertificates, KeyKind, ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
 pub use tls::Tls;
 
 #[cfg(test)]

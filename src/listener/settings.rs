@@ -88,6 +88,24 @@ pub enum ClientCertificates {
     },
 }
 
+/// Which kind of key a certificate is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyKind {
+    /// What all devices know.
+    Rsa,
+    /// What only newer ones know.
+    Other,
+}
+
+/// What is wrong with a certificate and its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BadPair {
+    /// With the certificate.
+    Certificate(String),
+    /// With the key.
+    Key(String),
+}
+
 /// Bounds on what clients can make us hold, each with its reason in `docs/limits.md`.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceivingLimits {

@@ -164,6 +164,7 @@ pub fn check_pair(chain: &Chain, key: PrivateKeyDer<'static>) -> Result<(), Stri
     match rustls::sign::CertifiedKey::from_der(chain.certificates.clone(), key, &provider) {
         Ok(_pair) => Ok(()),
         Err(rustls::Error::InconsistentKeys(_)) => Err("is not the key of the certificate; write the one that it was made with".to_owned()),
+        Err(error @ rustls::Error::InvalidCertificate(_)) => Err(format!("cannot be used, since its certificate cannot: {error}")),
         Err(error) => Err(format!("cannot be used: {error}")),
     }
 }

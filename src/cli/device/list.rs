@@ -45,10 +45,16 @@ pub(super) struct Stranger {
 }
 
 impl Stranger {
-    pub(super) fn new(seen: Sighting, config: &Config) -> Self {
-        let taken: Vec<&DeviceName> = config.devices.iter().map(|device| &device.name).collect();
-        let admitting = advice::admitting(&seen, &taken);
-        Self { seen, admitting }
+    /// Each under a name of its own: printers of one make call themselves alike.
+    pub(super) fn all(seen: Vec<Sighting>, config: &Config) -> Vec<Self> {
+        let mut taken: Vec<DeviceName> = config.devices.iter().map(|device| device.name.clone()).collect();
+        let mut admit = |seen: Sighting| {
+            let name = advice::proposed_name(&seen, &taken);
+            let admitting = advice::admitting(&seen, &name);
+            taken.push(name.as_str().into());
+            Self { seen, admitting }
+        };
+        seen.into_iter().map(&mut admit).collect()
     }
 }
 
@@ -59,10 +65,7 @@ pub(super) async fn list(path: &Path, arguments: &JsonArguments, clock: &Clock) 
         settings: Settings::new(device, &config),
         seen: devices.iter().find(|sighting| sighting.device == device.name).cloned(),
     };
-    let listing = Listing {
-        devices: config.devices.iter().map(row).collect(),
-        strangers: strangers.into_iter().map(|seen| Stranger::new(seen, &config)).collect(),
-    };
+    let listing = Listing { devices: config.devices.iter().map(row).collect(), strangers: Stranger::all(strangers, &config) };
     if arguments.json {
         return print_json(&listing);
     }

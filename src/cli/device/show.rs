@@ -45,7 +45,7 @@ pub(super) async fn show(path: &Path, which: &str, json: &JsonArguments, clock: 
         address,
         device: is.map(|device| device.name.to_string()),
         seen: devices,
-        stranger: strangers.into_iter().map(|seen| Stranger::new(seen, &config)).next(),
+        stranger: Stranger::all(strangers, &config).into_iter().next(),
     };
     if json.json { print_json(&shown) } else { Ok(print(&render_address(&shown, &config, clock.now()))?) }
 }
@@ -165,7 +165,8 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     }
     if let Some(unknown) = &client.unknown_certificate {
         let names = if unknown.names.is_empty() { "no name".to_owned() } else { unknown.names.join(", ") };
-        fact("certificate", format!("unknown, {}: {names}, {}: {}", relative(unknown.at, now), unknown.fingerprint, unknown.reason));
+        let entry = unknown.entry.as_ref().map(|entry| format!(", {entry}")).unwrap_or_default();
+        fact("certificate", format!("unknown, {}: {names}{entry}: {}", relative(unknown.at, now), unknown.reason));
     }
     fact("login", login(client));
     if let Some(message) = &client.last_message {
