@@ -187,6 +187,18 @@ fn a_word_that_is_nearly_right_is_answered_with_the_right_one() {
 }
 
 #[test]
+fn what_lets_nothing_through_is_pointed_out() {
+    let device = |line: &str| with("networks =", &format!("{line}\nnetworks ="));
+    refused(&device("senders = [\"@contoso.com\"]"), "device[0].senders", "is no address pattern; write for example \"*@contoso.com\"");
+    warned(&device("senders = []"), "device[0].senders", "nothing is allowed");
+    let offered = good(&device("auth = \"optional\"\nmechanisms = [\"PLAIN\", \"plain\", \"login\"]")).devices[0].mechanisms.len();
+    assert_eq!(offered, 2);
+    let challenge = device("auth = \"required\"\nmechanisms = [\"cram-md5\"]");
+    let problems = parse_on(&challenge, &[], &HASHES).map(|_| ()).unwrap_err();
+    assert!(problems.iter().any(|p| p.key == "device[0].mechanisms" && p.text.contains("only a hash is known; add")), "{problems:#?}");
+}
+
+#[test]
 fn a_device_that_is_known_by_its_users_alone_lets_them_log_in() {
     refused(&with("networks = [\"192.168.10.0/24\"]", "auth = \"none\""), "device[0].auth", "known by its users alone");
 }

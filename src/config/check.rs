@@ -11,6 +11,7 @@ use crate::{
     listener::{ListenerSettings, Protocol},
     model::{AccountName, Address},
     queue::{AccountSettings, Reach, SenderRewrite},
+    smtp::Mechanism,
 };
 
 /// The parts that refer to each other.
@@ -203,6 +204,12 @@ fn mechanisms(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Pla
     // As in `device`: without users of its own, it lends its network to those of others.
     let has_own = users.iter().any(|user| is_own(&user));
     let loggers = users.iter().filter(|user| !has_own || is_own(user));
+    let verifies = |mechanism: &Mechanism| loggers.clone().all(|user| user.value.password.verifies(*mechanism));
+    if loggers.clone().next().is_some() && !device.value.mechanisms.iter().any(verifies) {
+        let text = "has none that all users of the device can log in with, since of some only a hash is known; add \"plain\" and \"login\"";
+        reader.note(Severity::Error, &key, text);
+        return;
+    }
     for (word, mechanism) in super::device::MECHANISMS.iter().filter(|(_, mechanism)| device.value.mechanisms.contains(mechanism)) {
         if let Some(user) = loggers.clone().find(|user| !user.value.password.verifies(*mechanism)) {
             let text = format!(

@@ -131,6 +131,11 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
         account: table.text("account").map(AccountName::from),
         from: table.table("from", FROM_KEYS).map(|from| identity(&from)),
     };
+    for (name, allowed) in [("senders", &device.senders), ("recipients", &device.recipients)] {
+        if allowed.is_empty() {
+            table.warning(name, "is empty: nothing is allowed; leave it out to allow everything");
+        }
+    }
     if device.encryption == DeviceEncryption::Required && device.oldest_tls < TlsVersion::Tls12 {
         table.error("oldest_tls", "does not go with encryption = \"required\": what is older than TLS 1.2 counts as plaintext");
     } else if device.oldest_tls < TlsVersion::Tls12 {
@@ -179,7 +184,13 @@ fn mechanisms(table: &Table<'_>) -> Vec<Mechanism> {
         table
             .error("mechanisms", "is empty: nobody could log in; leave it out for all of them, or write auth = \"none\" to offer no login");
     }
-    named
+    let mut once = Vec::with_capacity(named.len());
+    for mechanism in named {
+        if !once.contains(&mechanism) {
+            once.push(mechanism);
+        }
+    }
+    once
 }
 
 fn extension(text: &str) -> Result<String, String> {

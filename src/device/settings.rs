@@ -113,7 +113,8 @@ impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "*" || (text.matches('@').count() == 1 && !text.contains(char::is_whitespace)) {
+        let whole = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        if text == "*" || (whole && !text.contains(char::is_whitespace)) {
             Ok(Self(text.to_lowercase()))
         } else {
             Err(format!("\"{text}\" is no address pattern; write for example \"*@contoso.com\", \"scan@contoso.com\" or \"*\""))

@@ -137,7 +137,7 @@ impl PopSession {
                 self.state = State::Transaction;
             }
             PopAnswer::Wrong => self.refuse_login("-ERR [AUTH] wrong user name or password"),
-            PopAnswer::EncryptFirst => self.refuse_login("-ERR use TLS 1.2 or newer first"),
+            PopAnswer::EncryptFirst => self.refuse_login("-ERR use TLS 1.2 or newer first (encryption of its [[device]])"),
             // RFC 3206 3: the client need not ask its user for another password.
             PopAnswer::TooMany => self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes"),
         }

@@ -118,7 +118,7 @@ async fn a_device_that_must_encrypt_does_not_log_in_by_pop_in_clear() {
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
-    assert!(said.ends_with("-ERR use TLS 1.2 or newer first\r\n+OK bye\r\n"), "{said}");
+    assert!(said.ends_with("-ERR use TLS 1.2 or newer first (encryption of its [[device]])\r\n+OK bye\r\n"), "{said}");
     assert_eq!(office.metrics.receiving().logins_accepted.get(), 0);
 }
 
