@@ -170,7 +170,11 @@ impl Target {
             Encoding::Identity => edits.push(Edit { range: place..place, with: With::Text(fragment.into_bytes()) }),
             Encoding::QuotedPrintable => {
                 // In the middle of a line: soft breaks around it keep both within their length.
-                let text = format!("=\r\n{}=\r\n", quoted_printable(fragment.as_bytes()));
+                let (before, after) = match close {
+                    Some(_) => ("=\r\n", "=\r\n"),
+                    None => (self.soft_break(), ""),
+                };
+                let text = format!("{before}{}{after}", quoted_printable(fragment.as_bytes()));
                 edits.push(Edit { range: place..place, with: With::Text(text.into_bytes()) });
             }
             Encoding::Base64 => {
@@ -239,6 +243,15 @@ impl Target {
             Encoding::QuotedPrintable if e == b'=' => b"\r\n\r\n\r\n",
             Encoding::QuotedPrintable if [c, d, e] == *b"=\r\n" => b"\r\n\r\n",
             Encoding::Identity | Encoding::QuotedPrintable | Encoding::Base64 => gap(self.length, [d, e]),
+        }
+    }
+
+    /// What makes a soft line break of the end of a quoted-printable text, where it has not one already.
+    fn soft_break(&self) -> &'static str {
+        match self.tail {
+            [_, _, _, _, b'='] => "\r\n",
+            [_, _, b'=', b'\r', b'\n'] => "",
+            _ => "=\r\n",
         }
     }
 

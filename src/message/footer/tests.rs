@@ -114,6 +114,9 @@ fn html_gets_the_footer_before_the_end_of_its_body() {
         ("base64", "PGh0bWw+PGJvZHk+PHA+eDwvcD48L2JvZHk+PC9odG1sPg==\r\n"),
         ("7bit", "<html><p>x</p></HTML>\r\n"),
         ("7bit", "<p>x\r\n"),
+        ("quoted-printable", "<p>h=3D</p>=\r\n"),
+        ("quoted-printable", "<p>h=3D</p>="),
+        ("quoted-printable", "<p>h=3D</p>"),
     ] {
         let head = format!("{HEAD}Content-Type: text/html; charset=us-ascii\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
         let whole = check(&format!("{head}{body}"), 1);
@@ -135,6 +138,18 @@ fn a_footer_made_from_the_text_is_not_glued_to_the_last_line() {
     }
     let plain = weave(format!("{HEAD}\r\nToner low").as_bytes(), &footer, 3);
     assert!(plain.ends_with(b"\r\n\r\nToner low\r\n\r\nScanned by mfp1\r\n"), "{}", String::from_utf8_lossy(&plain));
+}
+
+#[test]
+fn a_soft_line_break_at_the_end_of_html_stays_one() {
+    let html = "Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<p>h=3D</p>=";
+    for part in [format!("{html}\r\n"), format!("{html}\r\n\r\n")] {
+        let whole = weave(mixed(&[&part]).as_bytes(), &footer(None), 3);
+        let text = String::from_utf8_lossy(&whole);
+        assert!(!text.contains("=="), "{text}");
+        assert!(texts(&parse(&whole)).remove(0).starts_with("<p>h=</p>"), "{text}");
+        assert!(!texts(&parse(&whole)).remove(0).trim_end().ends_with('='), "{text}");
+    }
 }
 
 #[test]
