@@ -68,7 +68,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let addressed = DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !value.is_empty()));
     // RFC 2045 4: without it a reader need not look at the others, and shows base64 as text.
     let mime = ["Content-Type", "Content-Transfer-Encoding"].iter().any(|name| header.find(name).is_some());
-    let unversioned = mime && header.find("MIME-Version").is_none_or(|field| !field.value().trim_start().starts_with("1.0"));
+    let unversioned = header.find("MIME-Version").map_or(mime, |field| !field.value().trim_start().starts_with("1.0"));
     // What DKIM has signed stays, as long as it can be delivered as it is.
     let signed = header.find("DKIM-Signature").is_some();
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
