@@ -57,11 +57,11 @@ pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
     if text.chars().count() > USUAL_TEXT {
         table.warning(key, format!("has more than {USUAL_TEXT} characters, and goes out with every message"));
     }
+    // Each is looked at, whatever is wrong with another.
+    let text_is_good = understood(table, key, &text, None);
+    let html_is_good = html.as_ref().and_then(Option::as_ref).map_or(Some(()), |html| understood(table, "html_file", "", Some(html)));
     let (html, image) = (html.map_or(Some(None), |html| html.map(Some))?, image.map_or(Some(None), |image| image.map(Some))?);
-    understood(table, key, &text, None)?;
-    if let Some(html) = &html {
-        understood(table, "html_file", "", Some(html))?;
-    }
+    text_is_good.and(html_is_good)?;
     FooterTemplate::new(&text, html.as_deref(), image).ok()
 }
 
