@@ -266,16 +266,6 @@ mod tests {
     }
 
     #[test]
-    fn a_field_for_each_recipient_becomes_one_for_all() {
-        check(
-            &format!("From: a@b.c\r\n{WHOLE}To: x@y.z\r\nCc: b@c.d\r\nCC: e@f.g\r\n\r\n"),
-            None,
-            &format!("From: a@b.c\r\n{}Cc: b@c.d, e@f.g\r\n\r\n", WHOLE.replace("To: it@contoso.com", "To: it@contoso.com, x@y.z")),
-            &[Repair::DoubleField],
-        );
-    }
-
-    #[test]
     fn a_rewritten_sender_stays_visible_and_reachable() {
         check(
             &format!("From: mfp1@printers.lan\r\n{WHOLE}\r\n"),

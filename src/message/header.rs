@@ -168,7 +168,7 @@ impl Field<'_> {
     /// True when one of its lines has more than 998 octets (RFC 5322 2.1.1).
     #[must_use]
     pub fn has_long_line(&self) -> bool {
-        self.raw.split(|octet| *octet == b'\n').any(|line| line.len() > LINE_LIMIT + 1)
+        self.raw.split(|octet| *octet == b'\n').any(|line| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT)
     }
 
     /// True when it has no 8-bit text.

@@ -78,15 +78,20 @@ pub(super) fn mended_list(value: &str) -> Option<String> {
 /// A list with the 8-bit text in its names encoded (RFC 2047 5). An address beyond ASCII has no other form, and stays.
 #[must_use]
 pub(super) fn encode_names(value: &str) -> String {
+    let is_encodable = |piece: &str| piece.rsplit_once('<').is_some_and(|(name, address)| !name.is_ascii() && address.is_ascii());
+    let pieces = pieces(value);
+    if !pieces.iter().any(|piece| is_encodable(piece)) {
+        return value.to_owned();
+    }
     let encode = |piece: &str| match piece.rsplit_once('<') {
-        Some((name, address)) if !name.is_ascii() && address.is_ascii() => {
+        Some((name, address)) if is_encodable(piece) => {
             // Of control characters alone nothing is left.
             let name = render_name(&clean_name(name).unwrap_or_default());
             if name.is_empty() { format!("<{address}") } else { format!("{name} <{address}") }
         }
         Some(_) | None => piece.to_owned(),
     };
-    pieces(value).into_iter().map(|piece| encode(piece.trim())).collect::<Vec<_>>().join(", ")
+    pieces.into_iter().map(|piece| encode(piece.trim())).collect::<Vec<_>>().join(", ")
 }
 
 /// A list's members: parted at commas that are neither quoted nor inside brackets. A name with a comma in it that somebody forgot to

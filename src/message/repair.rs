@@ -46,8 +46,6 @@ pub enum Repair {
 
 /// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it for the first.
 const UNIQUE: [&str; 7] = ["From", "Date", "Message-ID", "Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
-/// Of these, too; but each of several says something, so they become one.
-const LISTS: [&str; 4] = ["To", "Cc", "Bcc", "Reply-To"];
 /// RFC 5322 3.6.3: where a message says whom it is for.
 const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 
@@ -55,7 +53,7 @@ const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 #[must_use]
 pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let value = |name: &str| header.find(name).map(Field::value);
-    let double = UNIQUE.iter().chain(&LISTS).any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
+    let double = UNIQUE.iter().any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
     let date = match value("Date") {
         None => Some(Repair::MissingDate),
         Some(date) => (!is_date(&date)).then_some(Repair::MalformedDate),
@@ -109,10 +107,7 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
     match fault {
         // The empty line comes with the block.
         Repair::MissingHeader => {}
-        Repair::DoubleField => {
-            LISTS.iter().for_each(|name| join(header, name));
-            UNIQUE.iter().for_each(|name| header.keep_first(name));
-        }
+        Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
         Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => return mend_from(header, fault, edits),
         // RFC 6409 8.2 and 8.3 let a submission server add these two; Exchange Online answers with the Message-ID it was given.
         Repair::MissingDate | Repair::MalformedDate => header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322())),
@@ -125,15 +120,6 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
         Repair::LongWord => header.rewrite(encoding::without_long_words),
     }
     true
-}
-
-/// Several lists become one: a device may write a field for each recipient.
-fn join(header: &mut HeaderBlock<'_>, name: &'static str) {
-    if header.count(name) < 2 {
-        return;
-    }
-    let values: Vec<String> = header.fields().filter(|field| field.is(name)).map(Field::value).filter(|value| !value.is_empty()).collect();
-    header.replace(name, format!("{name}: {}\r\n", values.join(", ")));
 }
 
 fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
