@@ -236,6 +236,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_blanks_in_a_long_field_does_not_end_the_header() {
+        let text = format!("From: a@b.c\r\nX-Scan: {}\r\n \r\n end\r\n{WHOLE}\r\n", "page ".repeat(300));
+        let edited = String::from_utf8(edit(text.as_bytes(), &edits(None)).header).unwrap();
+        assert_eq!(edited.find("\r\n\r\n"), Some(edited.len() - 4), "{edited}");
+    }
+
+    #[test]
     fn a_long_word_that_a_line_holds_is_left_alone() {
         let text = format!("From: a@b.c\r\nSubject: {}\r\n{WHOLE}\r\n", "x".repeat(980));
         check(&text, None, &text, &[]);

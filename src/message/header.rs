@@ -204,7 +204,8 @@ fn fold(raw: &[u8], text: &mut Vec<u8>) {
     // Not right after the name: a first line without a value is taken for an empty field by some.
     let name = first.iter().position(|octet| *octet == b':').map_or(0, |colon| colon + 2);
     fold_line(first, name, text);
-    for line in lines.filter(|line| !line.is_empty()) {
+    // A folded line of blanks says nothing, and without them it would end the header.
+    for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
         fold_line(line, 1, text);
     }
 }
