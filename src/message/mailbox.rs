@@ -15,13 +15,24 @@ pub struct Mailbox {
 #[must_use]
 pub fn is_well_formed(value: &str) -> bool {
     let Some((name, rest)) = value.rsplit_once('<') else {
-        return value.parse::<Address>().is_ok() && !value.contains([',', ';', '"', '(', ')']);
+        return is_legal_address(value);
     };
     let Some(address) = rest.strip_suffix('>') else {
         return false;
     };
-    // An address beyond ASCII (RFC 6531) has no other form.
-    address.parse::<Address>().is_ok() && is_phrase(name.trim())
+    is_legal_address(address) && is_phrase(name.trim())
+}
+
+/// RFC 5322 3.4.1, as far as a list can be taken apart by it: nothing in it that means something else, unless quoted. Beyond ASCII (RFC 6531)
+/// there is no other form.
+fn is_legal_address(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let plain = |text: &str, special: &str| !text.chars().any(|c| c.is_control() || special.contains(c));
+    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).is_some_and(is_quoted_content);
+    let legal = (quoted || plain(local, " \"(),:;<>@[]\\")) && plain(domain, " \"(),;<>@\\");
+    legal && text.parse::<Address>().is_ok()
 }
 
 /// Reads one mailbox out of what a device wrote, however wrong: the last thing in angle brackets, else the first word with
@@ -136,7 +147,8 @@ impl Mailbox {
 
 fn clean_address(text: &str) -> Option<Address> {
     let mail_to = text.trim().trim_start_matches("mailto:");
-    mail_to.trim_matches(['\'', '"', '(', ')', '<', '>', ' ', '\t', ',', ';']).parse().ok()
+    let address = mail_to.trim_matches(['\'', '"', '(', ')', '<', '>', ' ', '\t', ',', ';']);
+    if is_legal_address(address) { address.parse().ok() } else { None }
 }
 
 fn clean_name(text: &str) -> Option<String> {
