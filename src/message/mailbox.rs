@@ -89,10 +89,26 @@ pub(super) fn mended_list(value: &str) -> Option<String> {
 /// A list with the 8-bit text in its names encoded (RFC 2047 5). An address beyond ASCII has no other form, and stays.
 #[must_use]
 pub(super) fn encode_names(value: &str) -> String {
+    let mut list = value.to_owned();
+    // A stray quote in a name hides where members end; once it is encoded they show.
+    for _ in 0..ENCODINGS {
+        match encode_members(&list) {
+            Some(encoded) => list = encoded,
+            None => return list,
+        }
+    }
+    value.to_owned()
+}
+
+/// A list that shows more members after so many times is no device's, and stays: what is encoded again and again would grow.
+const ENCODINGS: usize = 4;
+
+/// None when there is nothing to encode.
+fn encode_members(value: &str) -> Option<String> {
     let is_encodable = |piece: &str| piece.rsplit_once('<').is_some_and(|(name, address)| !name.is_ascii() && address.is_ascii());
     let pieces = pieces(value);
     if !pieces.iter().any(|piece| is_encodable(piece)) {
-        return value.to_owned();
+        return None;
     }
     let encode = |piece: &str| match piece.rsplit_once('<') {
         Some((name, address)) if is_encodable(piece) => {
@@ -102,7 +118,7 @@ pub(super) fn encode_names(value: &str) -> String {
         }
         Some(_) | None => piece.to_owned(),
     };
-    pieces.into_iter().map(|piece| encode(piece.trim())).collect::<Vec<_>>().join(", ")
+    Some(pieces.into_iter().map(|piece| encode(piece.trim())).collect::<Vec<_>>().join(", "))
 }
 
 /// A list's members: parted at commas that are neither quoted nor inside brackets. A name with a comma in it that somebody forgot to
