@@ -45,7 +45,7 @@ pub enum Repair {
 }
 
 /// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it for the first.
-const UNIQUE: [&str; 7] = ["From", "Date", "Message-ID", "Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+const UNIQUE: [&str; 5] = ["From", "Date", "Message-ID", "Subject", "MIME-Version"];
 /// RFC 5322 3.6.3: where a message says whom it is for.
 const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 
