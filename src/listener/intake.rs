@@ -5,7 +5,7 @@
 //! [`Intake::commit`], a message leaves nothing behind.
 
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     device::Client,
@@ -66,22 +66,22 @@ impl Intake {
         self.inspection.read(text);
         self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.header.read(text);
-        let written = match (self.first_line, FirstLine::of(text)) {
-            (Some(_), _) | (None, FirstLine::Stays) => self.incoming.write(text).await,
-            (None, FirstLine::Without(octets)) => self.incoming.write(text.get(octets..).unwrap_or_default()).await,
-            (None, FirstLine::IsBody) => match self.incoming.write(b"\r\n").await {
-                Ok(()) => self.incoming.write(text).await,
-                Err(error) => Err(error),
-            },
+        // Only the first piece begins with it.
+        let (before, kept) = match self.first_line {
+            Some(_) => (b"".as_slice(), text),
+            None => self.first_line.insert(FirstLine::of(text)).stored(text),
         };
-        self.first_line.get_or_insert(FirstLine::of(text));
-        written.map_err(|error| refused(shared, client, &error))
+        for piece in [before, kept].into_iter().filter(|piece| !piece.is_empty()) {
+            self.incoming.write(piece).await.map_err(|error| refused(shared, client, &error))?;
+        }
+        Ok(())
     }
 
     /// Makes it durable; the proof that lets the session say `250`.
     pub(super) async fn commit(self, shared: &Receiving, client: &Client, tls: Option<TlsVersion>) -> Result<Committed, Reply> {
         if self.header.is_too_long() {
-            debug!(id = %self.incoming.id(), peer = %client.peer(), "refused: its header is too long");
+            let device = client.device().map(|device| device.name.as_str());
+            info!(device, peer = %client.peer(), reply = %HEADER_TOO_LONG, "refused");
             return Err(HEADER_TOO_LONG);
         }
         let mut quirks = self.inspection.quirks();

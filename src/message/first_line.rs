@@ -31,6 +31,16 @@ impl FirstLine {
         if field_name(field).is_some() { Self::Without(line.len() - field.len()) } else { Self::IsBody }
     }
 
+    /// The text as it is stored: what is put before it, and what is kept of it.
+    #[must_use]
+    pub fn stored(self, text: &[u8]) -> (&'static [u8], &[u8]) {
+        match self {
+            Self::Stays => (b"", text),
+            Self::Without(octets) => (b"", text.get(octets..).unwrap_or_default()),
+            Self::IsBody => (b"\r\n", text),
+        }
+    }
+
     /// As what the device shows it.
     #[must_use]
     pub const fn quirk(self) -> Option<Quirk> {
@@ -69,11 +79,8 @@ mod tests {
     fn check(text: &str, expected: FirstLine, header: &[&str]) {
         let first = FirstLine::of(text.as_bytes());
         assert_eq!(first, expected, "{text}");
-        let stored = match first {
-            FirstLine::Stays => text.to_owned(),
-            FirstLine::Without(octets) => text[octets..].to_owned(),
-            FirstLine::IsBody => format!("\r\n{text}"),
-        };
+        let (before, kept) = first.stored(text.as_bytes());
+        let stored = String::from_utf8([before, kept].concat()).unwrap();
         let stored = format!("Received: by postroom;\r\n\tSun, 9 Mar 2025 19:25:28 +0000\r\n{stored}");
         let block = HeaderBlock::read(stored.as_bytes());
         let names: Vec<&str> = block.fields().map(crate::message::header::Field::name).collect();

@@ -201,7 +201,7 @@ impl<T: Transport> Core<T> {
         self.tell(account, news).await;
     }
 
-    /// It is not for now: the next claim puts it off, or finds another way for it; when its time is up, it meets with the verdict.
+    /// Gives a claim back, which the next one then puts off or sends another way. When its time is up, it meets with the verdict.
     async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
         let now = self.clock.now();
         match verdict.filter(|_| self.plan.is_up(claim.entry.received, now)) {
