@@ -19,7 +19,7 @@ use crate::{
     device::{CertificatePattern, DeviceSettings},
     listener::{BadPair, ClientCertificates, KeyKind, TlsSettings, check_authority, check_legacy_pair},
     model::Timestamp,
-    upstream::{Chain, check_pair, private_key},
+    upstream::{Chain, certificates, check_pair, private_key},
 };
 
 pub(super) const KEYS: &[Key] = &[
@@ -54,7 +54,7 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     let ca = table.path("client_ca");
     if let Some(file) = ca.as_deref()
         && let Some(found) = text(table, "client_ca", file)
-        && let Err(error) = check_authority(found.text.expose())
+        && let Err(error) = certificates(found.text.expose()).and_then(check_authority)
     {
         table.error("client_ca", format!("{} {error}", file.display()));
     }
@@ -95,15 +95,13 @@ fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, server:
     if let (Some(file), Some(found)) = (key_file.as_deref(), &key_text) {
         warn_if_open_to_all(table, key, file, found.mode);
     }
-    if let Some(found) = &chain_text
-        && let Ok(chain) = Chain::read(found.text.expose())
-    {
-        warn_of_dates(table, certificate, &chain, now);
+    let chain = chain_text.as_ref().map(|found| Chain::read(found.text.expose()));
+    if let Some(Ok(chain)) = &chain {
+        warn_of_dates(table, certificate, chain, now);
     }
-    let (chain_text, key_text) = (chain_text.as_ref(), key_text.as_ref());
     let judged = match server {
-        Server::Rustls => modern(chain_text, key_text),
-        Server::OpenSsl => match (chain_text, key_text) {
+        Server::Rustls => modern(chain, key_text.as_ref()),
+        Server::OpenSsl => match (&chain_text, &key_text) {
             (Some(chain), Some(key)) => check_legacy_pair(chain.text.expose(), key.text.expose()),
             (None, _) | (_, None) => Ok(KeyKind::Rsa),
         },
@@ -119,8 +117,8 @@ fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, server:
 }
 
 /// A certificate and a key for TLS 1.2 and 1.3, as far as they can be read.
-fn modern(chain: Option<&SecretFile>, key: Option<&SecretFile>) -> Result<KeyKind, BadPair> {
-    let chain = chain.map(|found| Chain::read(found.text.expose())).transpose().map_err(BadPair::Certificate)?;
+fn modern(chain: Option<Result<Chain, String>>, key: Option<&SecretFile>) -> Result<KeyKind, BadPair> {
+    let chain = chain.transpose().map_err(BadPair::Certificate)?;
     let Some(key) = key else {
         return Ok(KeyKind::Rsa);
     };

@@ -21,7 +21,7 @@ use rustls::{
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
-use rustls_pki_types::{CertificateDer, UnixTime, pem::PemObject};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest as _, Sha256};
 use x509_parser::{
     prelude::{FromDer, GeneralName, X509Certificate, X509Version},
@@ -119,16 +119,11 @@ const LEAST_RSA_BITS: usize = 2048;
 const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
 const ED25519: &str = "1.3.101.112";
 
-/// Whether a text holds certificates, in PEM, that can vouch for others.
+/// Whether certificates can vouch for others.
 ///
 /// # Errors
 /// What is wrong with one of them.
-pub fn check_authority(pem: &str) -> Result<(), String> {
-    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let certificates = parsed.map_err(|error| format!("is no PEM file: {error}"))?;
-    if certificates.is_empty() {
-        return Err("holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned());
-    }
+pub fn check_authority(certificates: Vec<CertificateDer<'static>>) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
     for (place, certificate) in certificates.into_iter().enumerate() {
         roots.add(certificate).map_err(|error| format!("has a certificate ({} of it) that cannot be used: {error}", place + 1))?;
