@@ -47,6 +47,10 @@ pub enum CertificatePattern {
     Name(String),
 }
 
+/// Names of an unknown certificate that are logged and remembered, and how many characters of each.
+const NAMES_SHOWN: usize = 5;
+const NAME_SHOWN: usize = 100;
+
 /// What stands before a fingerprint.
 const SHA256: &str = "sha256:";
 
@@ -104,6 +108,13 @@ impl fmt::Display for CertificatePattern {
     }
 }
 
+impl ClientCertificate {
+    /// The first of its names, each cut: whoever made it chose them, and their length.
+    fn some_names(&self) -> Vec<String> {
+        self.names.iter().take(NAMES_SHOWN).map(|name| name.chars().take(NAME_SHOWN).collect()).collect()
+    }
+}
+
 impl CertificatePattern {
     fn fits(&self, shown: &ClientCertificate) -> bool {
         match (self, &shown.worth) {
@@ -133,7 +144,8 @@ impl Client {
             debug!(device = %device.settings.name, peer = %self.peer(), certificate = %pattern, "known by its certificate");
             return self.known_by(Arc::clone(device), pattern.to_string().into());
         }
-        let (names, fingerprint) = (shown.names.join(", "), shown.fingerprint);
+        let (some, fingerprint) = (shown.some_names(), shown.fingerprint);
+        let names = some.join(", ");
         let reason = match &shown.worth {
             Worth::Names => "no [[device]] has one of its names, or its fingerprint, in certificates",
             Worth::Fingerprint(reason) | Worth::Nothing(reason) => reason,
@@ -142,7 +154,7 @@ impl Client {
             Some(device) => info!(device = %device.name, peer = %self.peer(), names, %fingerprint, reason, "certificate not known"),
             None => debug!(peer = %self.peer(), names, %fingerprint, reason, "certificate not known"),
         }
-        self.note_unknown_certificate(shown, reason);
+        self.note_unknown_certificate(shown, some, reason);
         self
     }
 }

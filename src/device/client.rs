@@ -17,10 +17,6 @@ use crate::{
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
 
-/// Names of an unknown certificate that are remembered, and how much of each: whoever made it chose them.
-const NAMES_SHOWN: usize = 5;
-const NAME_SHOWN: usize = 100;
-
 /// One connection's standing: which device it is, and what it may do. Changes when it logs in.
 #[derive(Clone)]
 pub struct Client {
@@ -280,9 +276,7 @@ impl Client {
     }
 
     /// It has shown a certificate that is no device's.
-    pub(super) fn note_unknown_certificate(&self, shown: &ClientCertificate, reason: &str) {
-        let cut = |name: &String| name.chars().take(NAME_SHOWN).collect();
-        let names: Vec<String> = shown.names.iter().take(NAMES_SHOWN).map(cut).collect();
+    pub(super) fn note_unknown_certificate(&self, shown: &ClientCertificate, names: Vec<String>, reason: &str) {
         self.note(|seen, now| {
             let entry = match shown.worth {
                 Worth::Names | Worth::Fingerprint(_) => Some(shown.fingerprint.to_string()),
