@@ -22,7 +22,7 @@ use postroom::{
     fuzzing::edited,
     message::{Edits, FirstLine, Inspection},
     model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
-    pop::{Apop, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
+    pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
     smtp::{Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5},
 };
 
@@ -112,7 +112,8 @@ struct Stage<'a> {
 
 /// A POP session whose logins are checked against the script's users.
 fn play_pop(script: &Script, pieces: Pieces) -> Outcome {
-    let mut session = PopSession::new(&script.settings.hostname, PopOffer { apop: Apop::Offered, stls: Stls::Absent }, 1);
+    let mut session =
+        PopSession::new(&script.settings.hostname, PopOffer { apop: Apop::Offered, stls: Stls::Absent, logins: Logins::Now }, 1);
     let mut replies = Vec::new();
     let mut closed = false;
     for event in script.cut(pieces) {
@@ -240,11 +241,8 @@ impl<'a> Stage<'a> {
         if !self.script.expected.sent.is_empty() {
             self.outcome.quirks.extend(first.quirk().map(|quirk| quirk.name().to_owned()));
         }
-        match first {
-            FirstLine::Stays => text,
-            FirstLine::Without(octets) => text[octets..].to_vec(),
-            FirstLine::IsBody => [b"\r\n", text.as_slice()].concat(),
-        }
+        let (before, kept) = first.stored(&text);
+        [before, kept].concat()
     }
 
     /// As the account sends it on, and what of it is noted for the device.

@@ -1,6 +1,6 @@
 //! POP: the same replies and logins for every cut, within bounds.
 
-use postroom::pop::{Apop, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls};
+use postroom::pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls};
 
 use super::Input;
 
@@ -31,6 +31,7 @@ fn play(pieces: &[&[u8]], input: &Input<'_>) -> Outcome {
     let offer = PopOffer {
         apop: if input.option(3) { Apop::Absent } else { Apop::Offered },
         stls: if input.option(2) { Stls::Offered } else { Stls::Absent },
+        logins: if input.option(1) { Logins::AfterTls } else { Logins::Now },
     };
     let mut session = PopSession::new("postroom.example", offer, 7);
     let mut outcome = Outcome::default();

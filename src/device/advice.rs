@@ -100,7 +100,9 @@ pub fn on_handshake(needs: Option<TlsVersion>, reason: &str, device: Option<&Dev
 #[must_use]
 pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<String> {
     let says = |words: &str| trouble.contains(words);
-    let fixed = if says("Authentication is not offered") {
+    let fixed = if says("use TLS 1.2 or newer first") {
+        "Switch on SSL/TLS for POP in the device; or write encryption = \"optional\" in its [[device]], and restart."
+    } else if says("Authentication is not offered") {
         "Switch authentication off in the device; or give it a [[user]], and write auth = \"optional\" in its [[device]]."
     } else if says("Log in over TLS") {
         "Switch on STARTTLS or SSL/TLS in the device; or write encryption = \"optional\" in its [[device]], and restart."
@@ -114,6 +116,8 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
         "It gave up while logging in: try another mechanism, in the device or by mechanisms of its [[device]]."
     } else if says("left after \"354") {
         "It stopped in the middle of a message: look at its timeout, its cable, and whether it can send a smaller scan."
+    } else if says("The header of the message is larger") {
+        "Send to fewer recipients at once. If they are few, its firmware writes no empty line after the header: look for a newer one."
     } else if says("4.5.3") {
         "Send to fewer recipients at once; or raise max_recipients of its [[device]], and restart."
     } else if says("4.3.1") {

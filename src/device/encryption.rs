@@ -65,6 +65,12 @@ impl Client {
         }
     }
 
+    /// Whether it may not say anything that matters yet: it must encrypt, and what is on protects nothing.
+    #[must_use]
+    pub fn must_encrypt(&self, on: Option<TlsVersion>) -> bool {
+        self.device().is_some_and(|device| device.encryption == DeviceEncryption::Required) && !on.is_some_and(TlsVersion::is_secure)
+    }
+
     /// Whether the TLS that is on, if any, is good enough for its device: it may have become that device after the handshake.
     ///
     /// # Errors
@@ -76,7 +82,7 @@ impl Client {
         if let Some(version) = on.filter(|version| *version < device.oldest_tls) {
             return Err(self.refuse(refusal::old_tls(device, version)));
         }
-        if device.encryption == DeviceEncryption::Required && !on.is_some_and(TlsVersion::is_secure) {
+        if self.must_encrypt(on) {
             return Err(self.refuse(refusal::plaintext(device, on)));
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::{
         tls::Agreed,
         wire::{Transport, Wire},
     },
-    pop::{PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
+    pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
 };
 
 /// RFC 1939 3 asks for ten minutes, for people who read their mail. A device logs in and is done.
@@ -44,7 +44,10 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     client.note_connection(tls.map(Agreed::sighting));
     client.note_quirks(&begun.quirks);
     let began = reception.shared().clock.now();
-    let session = PopSession::new(&reception.shared().hostname, PopOffer { apop: client.apop(), stls }, rand::random());
+    // A timestamp in the greeting asks for a login at once.
+    let must_encrypt = client.must_encrypt(tls.map(|agreed| agreed.version));
+    let (apop, logins) = if must_encrypt { (Apop::Absent, Logins::AfterTls) } else { (client.apop(), Logins::Now) };
+    let session = PopSession::new(&reception.shared().hostname, PopOffer { apop, stls, logins }, rand::random());
     let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early), tls };
     let ended = tokio::select! {
         ended = connection.serve() => ended,

@@ -20,6 +20,17 @@ pub struct PopOffer {
     pub apop: Apop,
     /// TLS from a command on.
     pub stls: Stls,
+    /// A login as things stand.
+    pub logins: Logins,
+}
+
+/// Whether the password may come as the connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Logins {
+    /// Yes.
+    Now,
+    /// Only once it is encrypted: no name is taken before, so that no password follows it.
+    AfterTls,
 }
 
 /// `APOP` (RFC 1939 7), which needs the clear password on our side too.

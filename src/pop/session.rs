@@ -9,7 +9,7 @@
 
 use crate::{
     model::{Recorder, Secret},
-    pop::{Apop, PopLogin, PopOffer, Stls},
+    pop::{Apop, Logins, PopLogin, PopOffer, Stls},
 };
 
 /// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it longer).
@@ -63,6 +63,8 @@ enum State {
     Transaction,
     Closed,
 }
+
+const ENCRYPT_FIRST: &str = "-ERR use TLS 1.2 or newer first (encryption of its [[device]])";
 
 /// One device's session, from greeting to close.
 pub struct PopSession {
@@ -137,7 +139,7 @@ impl PopSession {
                 self.state = State::Transaction;
             }
             PopAnswer::Wrong => self.refuse_login("-ERR [AUTH] wrong user name or password"),
-            PopAnswer::EncryptFirst => self.refuse_login("-ERR use TLS 1.2 or newer first (encryption of its [[device]])"),
+            PopAnswer::EncryptFirst => self.refuse_login(ENCRYPT_FIRST),
             // RFC 3206 3: the client need not ask its user for another password.
             PopAnswer::TooMany => self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes"),
         }
@@ -146,6 +148,8 @@ impl PopSession {
     /// The handshake is done. RFC 2595 4: what was known from before it is forgotten, and there is no second greeting.
     pub fn tls_started(&mut self) {
         self.offer.stls = Stls::Absent;
+        // Whether it protects anything, the driver knows when it verifies.
+        self.offer.logins = Logins::Now;
         self.state = State::Authorization;
     }
 
@@ -198,6 +202,12 @@ impl PopSession {
 
     fn authorize(&mut self, verb: &str, argument: &str) -> PopAction {
         match verb {
+            "USER" if self.offer.logins == Logins::AfterTls => self.remain(State::Authorization, ENCRYPT_FIRST),
+            // Sent without waiting for that answer.
+            "PASS" if self.offer.logins == Logins::AfterTls => {
+                self.refuse_login(ENCRYPT_FIRST);
+                PopAction::Read
+            }
             "USER" if !argument.trim().is_empty() => {
                 // RFC 1939 7: whether the name exists is not told.
                 self.remain(State::Named { user: argument.trim().to_owned() }, "+OK send PASS")
@@ -249,7 +259,12 @@ impl PopSession {
                     Stls::Offered => "STLS\r\n",
                     Stls::Absent => "",
                 };
-                self.remain(state, &format!("+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n{stls}."))
+                // RFC 2595 4: what may not be used yet is not among them.
+                let user = match self.offer.logins {
+                    Logins::Now => "USER\r\n",
+                    Logins::AfterTls => "",
+                };
+                self.remain(state, &format!("+OK\r\n{user}UIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n{stls}."))
             }
             "QUIT" => {
                 self.reply("+OK bye");
@@ -292,7 +307,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: PopOffer = PopOffer { apop: Apop::Offered, stls: Stls::Offered };
+    const ALL: PopOffer = PopOffer { apop: Apop::Offered, stls: Stls::Offered, logins: Logins::Now };
 
     /// Plays `input` in chunks of `step` octets; each login is answered with the next of `answers`. Gives what was replied.
     fn play(input: &str, step: usize, answers: &[PopAnswer]) -> (String, Vec<String>, bool) {
@@ -436,5 +451,24 @@ mod tests {
                 prop_assert!(session.line.len() <= LINE_LIMIT);
             }
         }
+    }
+
+    #[test]
+    fn who_must_encrypt_is_not_asked_for_a_password_before() {
+        let offer = PopOffer { apop: Apop::Absent, logins: Logins::AfterTls, ..ALL };
+        let mut session = PopSession::new("postroom.example", offer, 1);
+        session.advance(b"CAPA\r\nUSER mfp1\r\n");
+        let said = String::from_utf8(session.replies().clone()).unwrap();
+        assert!(
+            !said.contains('<')
+                && !said.contains("\r\nUSER\r\n")
+                && said.ends_with("-ERR use TLS 1.2 or newer first (encryption of its [[device]])\r\n"),
+            "{said}"
+        );
+        session.replies().clear();
+        session.tls_started();
+        session.advance(b"CAPA\r\nUSER mfp1\r\n");
+        let said = String::from_utf8(session.replies().clone()).unwrap();
+        assert!(said.contains("\r\nUSER\r\n") && said.ends_with("+OK send PASS\r\n"), "{said}");
     }
 }
