@@ -1,5 +1,7 @@
 //! Mailboxes in `From:` and `Reply-To:` (RFC 5322 3.4): told right from wrong, read when wrong, written right.
 
+use std::collections::HashSet;
+
 use crate::{message::encoding::encoded_words, model::Address};
 
 /// A display name and an address.
@@ -54,16 +56,11 @@ pub fn read(value: &str) -> Option<Mailbox> {
     Some(Mailbox { name: name(before).or_else(behind), address: clean_address(word)? })
 }
 
-/// Reads every mailbox of a list, each once.
+/// Reads every mailbox of a list, each once; in any case of letters it is the same. A header has room for tens of thousands.
 #[must_use]
 pub fn read_list(value: &str) -> Vec<Mailbox> {
-    let mut mailboxes: Vec<Mailbox> = Vec::new();
-    for mailbox in pieces(value).into_iter().filter_map(read) {
-        if !mailboxes.iter().any(|known| known.address.same_mailbox(&mailbox.address)) {
-            mailboxes.push(mailbox);
-        }
-    }
-    mailboxes
+    let mut known = HashSet::new();
+    pieces(value).into_iter().filter_map(read).filter(|mailbox| known.insert(mailbox.address.as_str().to_ascii_lowercase())).collect()
 }
 
 /// A list of recipients as it was meant, when it is none that every server reads: `John b@contoso.com`. None when it is right. Groups and
