@@ -1,6 +1,10 @@
-//! How many messages a second the spool makes durable. `cargo bench --bench spool [FOLDER]`: the folder should lie on the disk
-//! in question; without one, the folder for temporary files is used.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first error and prints what it found")]
+//! How many messages a second the spool makes durable. `cargo bench --bench spool [FOLDER]`: the
+//! folder should lie on the disk in question; without one, the folder for temporary files is used.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement stops at the first error and prints what it found"
+)]
 
 use std::{
     path::{Path, PathBuf},
@@ -23,9 +27,23 @@ const LASTING: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() {
-    let folder = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).map_or_else(std::env::temp_dir, PathBuf::from);
-    println!("{:>10} {:>6} {:>12} {:>16} {:>14} {:>8}", "octets", "tasks", "messages/s", "CPU µs/message", "index MB", "RSS MB");
-    for (size, tasks) in [(4096, 1), (4096, 16), (4096, 64), (65_536, 1), (65_536, 16), (65_536, 64), (25_000_000, 32)] {
+    let folder = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'))
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    println!(
+        "{:>10} {:>6} {:>12} {:>16} {:>14} {:>8}",
+        "octets", "tasks", "messages/s", "CPU µs/message", "index MB", "RSS MB"
+    );
+    for (size, tasks) in [
+        (4096, 1),
+        (4096, 16),
+        (4096, 64),
+        (65_536, 1),
+        (65_536, 16),
+        (65_536, 64),
+        (25_000_000, 32),
+    ] {
         let data = folder.join("postroom-bench");
         measure(&data, size, tasks).await;
         std::fs::remove_dir_all(&data).unwrap();
@@ -35,9 +53,18 @@ async fn main() {
 }
 
 fn open(data: &Path) -> Spool {
-    let settings =
-        SpoolSettings { data_dir: data.to_owned(), min_free: ByteSize::from_mebibytes(100), journal_keep: Duration::from_secs(86_400) };
-    Spool::open(settings, Arc::new(|_envelope: &_| account().into()), Clock::system(), Metrics::new()).unwrap()
+    let settings = SpoolSettings {
+        data_dir: data.to_owned(),
+        min_free: ByteSize::from_mebibytes(100),
+        journal_keep: Duration::from_secs(86_400),
+    };
+    Spool::open(
+        settings,
+        Arc::new(|_envelope: &_| account().into()),
+        Clock::system(),
+        Metrics::new(),
+    )
+    .unwrap()
 }
 
 fn account() -> AccountName {
@@ -49,7 +76,13 @@ async fn hand_in(spool: &Spool, device: usize, size: usize) {
         id: spool.new_id(),
         received: Clock::system().now(),
         device: format!("device{device}").into(),
-        via: Via { peer: "192.168.10.7".parse().ok(), helo: "mfp1".to_owned(), esmtp: true, tls: None, user: None },
+        via: Via {
+            peer: "192.168.10.7".parse().ok(),
+            helo: "mfp1".to_owned(),
+            esmtp: true,
+            tls: None,
+            user: None,
+        },
         sender: ReversePath::Mailbox("scanner@contoso.com".parse().unwrap()),
         recipients: vec![Recipient::new("anna@contoso.com".parse().unwrap())],
         body: BodyKind::SevenBit,
@@ -82,13 +115,18 @@ async fn measure(data: &Path, size: usize, tasks: usize) {
     }
     sessions.join_all().await;
     let (messages, seconds) = (spool.count(), begun.elapsed().as_secs_f64());
-    let each = u32::try_from(messages).map_or(0.0, |messages| (cpu_micros() - cpu) / f64::from(messages));
+    let each =
+        u32::try_from(messages).map_or(0.0, |messages| (cpu_micros() - cpu) / f64::from(messages));
     let rate = u32::try_from(messages).map_or(0.0, f64::from) / seconds;
     let index = std::fs::metadata(data.join("index/db")).unwrap().len() / 1_000_000;
-    println!("{size:>10} {tasks:>6} {rate:>12.0} {each:>16.0} {index:>14} {:>8}", resident_megabytes());
+    println!(
+        "{size:>10} {tasks:>6} {rate:>12.0} {each:>16.0} {index:>14} {:>8}",
+        resident_megabytes()
+    );
 }
 
-/// What the queue asks of the index while much mail waits: the first due of a device, then its removal.
+/// What the queue asks of the index while much mail waits: the first due of a device, then its
+/// removal.
 async fn settle(data: &Path) {
     let spool = open(data);
     let mut sessions = JoinSet::new();
@@ -113,7 +151,10 @@ async fn settle(data: &Path) {
         spool.sync().await.unwrap();
     }
     let left = spool.count();
-    println!("settled {:.0}/s in syncs of up to 64, {left} left of 32000", f64::from(settled) / begun.elapsed().as_secs_f64());
+    println!(
+        "settled {:.0}/s in syncs of up to 64, {left} left of 32000",
+        f64::from(settled) / begun.elapsed().as_secs_f64()
+    );
     drop(spool);
     let begun = Instant::now();
     let spool = open(data);
@@ -122,7 +163,8 @@ async fn settle(data: &Path) {
     println!("recovered after {:?}", begun.elapsed());
 }
 
-/// Processor time of this process so far, from the clock ticks in /proc (of which Linux shows 100 in a second).
+/// Processor time of this process so far, from the clock ticks in /proc (of which Linux shows 100
+/// in a second).
 fn cpu_micros() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();

@@ -1,7 +1,8 @@
 //! The time of day, as an argument.
 //!
-//! Everything that stores or compares wall-clock time takes a [`Clock`]; everything that waits uses `tokio::time`.
-//! [`Clock::simulated`] joins the two, so that a test with paused tokio time sees both advance together.
+//! Everything that stores or compares wall-clock time takes a [`Clock`]; everything that waits uses
+//! `tokio::time`. [`Clock::simulated`] joins the two, so that a test with paused tokio time sees
+//! both advance together.
 
 use std::{
     sync::{
@@ -39,29 +40,41 @@ impl Clock {
         Self(Source::Fixed(Arc::new(AtomicU64::new(at.as_millis()))))
     }
 
-    /// A clock that starts at `epoch` and advances with tokio's time, paused or not. For tests and simulations.
+    /// A clock that starts at `epoch` and advances with tokio's time, paused or not. For tests and
+    /// simulations.
     #[must_use]
     pub fn simulated(epoch: Timestamp) -> Self {
-        Self(Source::Simulated { epoch: Arc::new(AtomicU64::new(epoch.as_millis())), start: Instant::now() })
+        Self(Source::Simulated {
+            epoch: Arc::new(AtomicU64::new(epoch.as_millis())),
+            start: Instant::now(),
+        })
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the one place that asks the machine"
+            )]
             Source::System => SystemTime::now().into(),
             Source::Fixed(millis) => Timestamp::from_millis(millis.load(Ordering::Relaxed)),
-            Source::Simulated { epoch, start } => Timestamp::from_millis(epoch.load(Ordering::Relaxed)).plus(start.elapsed()),
+            Source::Simulated { epoch, start } => {
+                Timestamp::from_millis(epoch.load(Ordering::Relaxed)).plus(start.elapsed())
+            }
         }
     }
 
-    /// Moves a fixed clock, or has a simulated one go on from there; the machine's goes its own way.
+    /// Moves a fixed clock, or has a simulated one go on from there; the machine's goes its own
+    /// way.
     pub fn set(&self, to: Timestamp) {
         match &self.0 {
             Source::System => {}
             Source::Fixed(millis) => millis.store(to.as_millis(), Ordering::Relaxed),
-            Source::Simulated { epoch, start } => epoch.store(to.minus(start.elapsed()).as_millis(), Ordering::Relaxed),
+            Source::Simulated { epoch, start } => {
+                epoch.store(to.minus(start.elapsed()).as_millis(), Ordering::Relaxed)
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What the fuzz targets (`fuzz/`) need of modules that are nobody else's business. No part of the interface.
+//! What the fuzz targets (`fuzz/`) need of modules that are nobody else's business. No part of the
+//! interface.
 //!
 //! Only the raw result is shown here; what must hold of it is asserted by the targets.
 
@@ -62,7 +63,9 @@ pub enum Opening {
 pub fn opening(octets: &[u8]) -> Opening {
     match hello::read(octets) {
         hello::Opening::Incomplete => Opening::Incomplete,
-        decided @ (hello::Opening::NoTls | hello::Opening::Garbled | hello::Opening::Hello(_)) => Opening::Decided(format!("{decided:?}")),
+        decided @ (hello::Opening::NoTls | hello::Opening::Garbled | hello::Opening::Hello(_)) => {
+            Opening::Decided(format!("{decided:?}"))
+        }
     }
 }
 
@@ -76,19 +79,24 @@ pub fn stuffed(text: &[u8], step: usize) -> Vec<u8> {
     wire
 }
 
-/// A stored text with the edits of delivery, made in chunks of `step` octets as the queue makes them.
+/// A stored text with the edits of delivery, made in chunks of `step` octets as the queue makes
+/// them.
 #[must_use]
 pub fn edited(text: &[u8], edits: &Edits, step: usize) -> Vec<u8> {
     let mut survey = Survey::new();
     text.chunks(step.max(1)).for_each(|chunk| survey.read(chunk));
     let plan = survey.finish();
-    let own_header = message::header::HeaderBlock::read(text).length().try_into().unwrap_or(u64::MAX);
+    let own_header =
+        message::header::HeaderBlock::read(text).length().try_into().unwrap_or(u64::MAX);
     let plan = if plan.fits(own_header) { plan } else { message::long_lines::Plan::default() };
     let transfer_encoding = plan.reencodes_whole_body().then_some("quoted-printable");
     let edited = message::edit(text, &Edits { transfer_encoding, ..edits.clone() });
     let mut sent = edited.header;
     let mut mender = Mender::new(plan, own_header);
-    text.get(edited.replaces..).unwrap_or_default().chunks(step.max(1)).for_each(|chunk| mender.mend(chunk, &mut sent));
+    text.get(edited.replaces..)
+        .unwrap_or_default()
+        .chunks(step.max(1))
+        .for_each(|chunk| mender.mend(chunk, &mut sent));
     mender.finish(&mut sent);
     sent
 }

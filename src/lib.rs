@@ -1,10 +1,12 @@
 //! Postroom: the smart host for an office's printers, scanners and old applications.
 //!
-//! A device hands mail to a [`listener`]; the pure [`smtp`] machine runs its session; the [`spool`] keeps the
-//! message durably; the [`queue`] hands it to [`upstream`] within the account's limits; [`report`] tells people
-//! what became of it. `ARCHITECTURE.md` has the tour, the layer table (enforced by a test) and the invariants.
+//! A device hands mail to a [`listener`]; the pure [`smtp`] machine runs its session; the [`spool`]
+//! keeps the message durably; the [`queue`] hands it to [`upstream`] within the account's limits;
+//! [`report`] tells people what became of it. `ARCHITECTURE.md` has the tour, the layer table
+//! (enforced by a test) and the invariants.
 //!
-//! Read the modules in the order in which they are declared here: each uses only those above it, as the table allows.
+//! Read the modules in the order in which they are declared here: each uses only those above it, as
+//! the table allows.
 
 pub mod model;
 

@@ -1,4 +1,5 @@
-//! Holds the code to `ARCHITECTURE.md`: who may use whom, which file alone names a library, and how long a file may be.
+//! Holds the code to `ARCHITECTURE.md`: who may use whom, which file alone names a library, and how
+//! long a file may be.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
 
 use std::{
@@ -24,10 +25,20 @@ struct Source {
 fn sources() -> Vec<Source> {
     let mut paths = Vec::new();
     walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut paths);
-    let texts: Vec<(PathBuf, String)> = paths.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect();
-    let for_tests: Vec<PathBuf> = texts.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
-    let is_for_tests = |path: &Path| for_tests.iter().any(|module| path == module.with_extension("rs") || path.starts_with(module));
-    texts.into_iter().filter(|(path, _)| !is_for_tests(path)).map(|(path, text)| Source::new(path, &text)).collect()
+    let texts: Vec<(PathBuf, String)> =
+        paths.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect();
+    let for_tests: Vec<PathBuf> =
+        texts.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+    let is_for_tests = |path: &Path| {
+        for_tests
+            .iter()
+            .any(|module| path == module.with_extension("rs") || path.starts_with(module))
+    };
+    texts
+        .into_iter()
+        .filter(|(path, _)| !is_for_tests(path))
+        .map(|(path, text)| Source::new(path, &text))
+        .collect()
 }
 
 fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -44,9 +55,22 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
 impl Source {
     fn new(path: PathBuf, text: &str) -> Self {
         let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         let kept = without_tests(text);
-        let code = kept.iter().filter(|line| !line.trim_start().starts_with("//")).copied().collect::<Vec<_>>().join("\n");
+        let code = kept
+            .iter()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .copied()
+            .collect::<Vec<_>>()
+            .join("\n");
         Self { module, code, lines: kept.len(), opens_with_purpose: text.starts_with("//! "), path }
     }
 }
@@ -54,14 +78,19 @@ impl Source {
 /// The files that `#[cfg(test)] mod tests;` brings in: their path without extension.
 fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    let folder = if matches!(name, "mod" | "lib" | "main") { path.parent().unwrap().to_owned() } else { path.with_extension("") };
+    let folder = if matches!(name, "mod" | "lib" | "main") {
+        path.parent().unwrap().to_owned()
+    } else {
+        path.with_extension("")
+    };
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let pairs = lines.windows(2).filter(|pair| pair.first() == Some(&"#[cfg(test)]"));
     let declared = pairs.filter_map(|pair| pair.last()?.strip_suffix(';')?.split_once("mod "));
     declared.map(|(_, name)| folder.join(name)).collect()
 }
 
-/// Leaves out each item under `#[cfg(test)]`. rustfmt ends an item at the indentation at which it began.
+/// Leaves out each item under `#[cfg(test)]`. rustfmt ends an item at the indentation at which it
+/// began.
 fn without_tests(text: &str) -> Vec<&str> {
     let mut kept = Vec::new();
     let mut lines = text.lines();
@@ -73,7 +102,9 @@ fn without_tests(text: &str) -> Vec<&str> {
         let indentation = line.len() - line.trim_start().len();
         let is_last = |line: &str| {
             let here = line.len() - line.trim_start().len() == indentation;
-            here && (line.trim_start().starts_with(['}', ')']) || line.ends_with(';') || line.ends_with('}'))
+            here && (line.trim_start().starts_with(['}', ')'])
+                || line.ends_with(';')
+                || line.ends_with('}'))
         };
         for line in lines.by_ref() {
             if is_last(line) {
@@ -129,17 +160,27 @@ fn identifier(text: &str) -> Option<String> {
 
 /// What each module may use, as the layer table has it; `all` is none.
 fn layers() -> BTreeMap<String, Option<BTreeSet<String>>> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
-    let Some((_, table)) = text.split_once("| module | what lives there | may use | effects |") else {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let Some((_, table)) = text.split_once("| module | what lives there | may use | effects |")
+    else {
         panic!("ARCHITECTURE.md has no layer table");
     };
     let mut layers = BTreeMap::new();
     for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [module, _, may_use, _] = cells.as_slice() else { panic!("a row without four cells: {row}") };
+        let [module, _, may_use, _] = cells.as_slice() else {
+            panic!("a row without four cells: {row}")
+        };
         let may_use = match *may_use {
             "all" => None,
-            list => Some(list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()),
+            list => Some(
+                list.split(',')
+                    .map(str::trim)
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            ),
         };
         layers.insert(module.trim_matches('`').to_owned(), may_use);
     }
@@ -163,7 +204,11 @@ fn modules_use_only_those_that_the_table_allows() {
             continue;
         }
         let Some(may_use) = layers.get(&source.module) else {
-            violations.push(format!("{}: module `{}` is not in the layer table", shown(&source.path), source.module));
+            violations.push(format!(
+                "{}: module `{}` is not in the layer table",
+                shown(&source.path),
+                source.module
+            ));
             continue;
         };
         let Some(may_use) = may_use else { continue };
@@ -185,10 +230,14 @@ fn modules_use_only_those_that_the_table_allows() {
 fn the_table_names_modules_that_exist_and_has_no_circle() {
     let layers = layers();
     let exist: BTreeSet<String> = sources().into_iter().map(|source| source.module).collect();
-    let mut violations: Vec<String> =
-        layers.keys().filter(|name| !exist.contains(*name)).map(|name| format!("there is no `{name}`")).collect();
+    let mut violations: Vec<String> = layers
+        .keys()
+        .filter(|name| !exist.contains(*name))
+        .map(|name| format!("there is no `{name}`"))
+        .collect();
     // The rows stand in the order in which they build on each other.
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
     let place = |name: &str| text.find(&format!("\n| `{name}` |")).unwrap_or(usize::MAX);
     for (module, may_use) in &layers {
         for used in may_use.iter().flatten() {
@@ -202,13 +251,18 @@ fn the_table_names_modules_that_exist_and_has_no_circle() {
 
 #[test]
 fn a_library_with_an_owner_is_named_by_its_owner_alone() {
-    let owned =
-        [("sled", "src/spool/store"), ("mail_send", "src/upstream/session"), ("openssl", "src/listener/"), ("reqwest", "src/oauth/")];
+    let owned = [
+        ("sled", "src/spool/store"),
+        ("mail_send", "src/upstream/session"),
+        ("openssl", "src/listener/"),
+        ("reqwest", "src/oauth/"),
+    ];
     let mut violations = Vec::new();
     for source in sources() {
         let path = shown(&source.path);
         for (library, owner) in owned {
-            let names = source.code.contains(&format!("{library}::")) || source.code.contains(&format!("use {library};"));
+            let names = source.code.contains(&format!("{library}::"))
+                || source.code.contains(&format!("use {library};"));
             if names && !path.starts_with(owner) {
                 violations.push(format!("{path}: names {library}, which only {owner} may"));
             }
@@ -220,19 +274,37 @@ fn a_library_with_an_owner_is_named_by_its_owner_alone() {
 #[test]
 fn no_file_is_longer_than_a_newcomer_can_keep_in_mind() {
     let long = sources().into_iter().filter(|source| source.lines > LONGEST_FILE);
-    hold(&long.map(|source| format!("{}: {} lines before its tests; split it", shown(&source.path), source.lines)).collect::<Vec<_>>());
+    hold(
+        &long
+            .map(|source| {
+                format!(
+                    "{}: {} lines before its tests; split it",
+                    shown(&source.path),
+                    source.lines
+                )
+            })
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn every_file_opens_with_what_it_is_for() {
     let mute = sources().into_iter().filter(|source| !source.opens_with_purpose);
-    hold(&mute.map(|source| format!("{}: does not open with //!", shown(&source.path))).collect::<Vec<_>>());
+    hold(
+        &mute
+            .map(|source| format!("{}: does not open with //!", shown(&source.path)))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn imports_do_not_climb() {
     let climbing = sources().into_iter().filter(|source| source.code.contains("super::super"));
-    hold(&climbing.map(|source| format!("{}: write crate:: instead of super::super", shown(&source.path))).collect::<Vec<_>>());
+    hold(
+        &climbing
+            .map(|source| format!("{}: write crate:: instead of super::super", shown(&source.path)))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -240,9 +312,13 @@ fn the_reader_of_imports_finds_what_is_used() {
     let check = |code: &str, names: &[&str]| {
         assert_eq!(used(code), names.iter().map(|name| (*name).to_owned()).collect(), "{code}");
     };
-    check("use crate::{clock::Clock, model::{Address, self}, spool};", &["clock", "model", "spool"]);
+    check(
+        "use crate::{clock::Clock, model::{Address, self}, spool};",
+        &["clock", "model", "spool"],
+    );
     check("use crate::{\n    a::{b::{c, d}, e},\n    f,\n};\nuse crate::g::h;", &["a", "f", "g"]);
     check("let x = crate::spool::Spool::open(); mycrate::other::x()", &["spool"]);
-    let text = "use crate::a;\n#[cfg(test)]\nmod tests {\n    use crate::b;\n}\nuse crate::c;\n#[cfg(test)]\nuse crate::d;\nfn x() {}\n";
+    let text = "use crate::a;\n#[cfg(test)]\nmod tests {\n    use crate::b;\n}\nuse \
+        crate::c;\n#[cfg(test)]\nuse crate::d;\nfn x() {}\n";
     check(&without_tests(text).join("\n"), &["a", "c"]);
 }

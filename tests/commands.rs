@@ -1,5 +1,10 @@
 //! The program as a person and a service manager use it: commands, exit codes, signals, sockets.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a broken helper should stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a broken helper should stop the test"
+)]
 
 use std::{
     fs,
@@ -38,11 +43,32 @@ struct Office {
 impl Office {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let [data, certificate, key] = ["data", "tls.pem", "tls.key"].map(|name| dir.path().join(name));
+        let [data, certificate, key] =
+            ["data", "tls.pem", "tls.key"].map(|name| dir.path().join(name));
         // Given, so that no start has to make RSA keys, which takes long on a busy machine.
         let mut openssl = Command::new("openssl");
-        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=relay.contoso.lan", "-days", "2", "-keyout"]);
-        assert!(openssl.arg(&key).arg("-out").arg(&certificate).stderr(Stdio::null()).status().unwrap().success());
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=relay.contoso.lan",
+            "-days",
+            "2",
+            "-keyout",
+        ]);
+        assert!(
+            openssl
+                .arg(&key)
+                .arg("-out")
+                .arg(&certificate)
+                .stderr(Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        );
         let text = format!(
             r#"hostname = "relay.contoso.lan"
 data_dir = {data:?}
@@ -78,7 +104,12 @@ address = "127.0.0.1:0"
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
-        command.args(words).arg("--config").arg(self.config()).stdin(Stdio::null()).env_remove("RUST_LOG");
+        command
+            .args(words)
+            .arg("--config")
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .env_remove("RUST_LOG");
         command
     }
 
@@ -130,7 +161,14 @@ struct Daemon(Child);
 
 impl Daemon {
     fn signal(&self, name: &str) {
-        assert!(Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .arg(format!("-{name}"))
+                .arg(self.0.id().to_string())
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn ended(&mut self) -> Option<i32> {
@@ -171,12 +209,19 @@ fn queued(office: &Office) -> String {
 #[test]
 fn exit_codes_tell_usage_config_and_failure_apart() {
     let office = Office::new();
-    assert!(office.bad(&["queue", "show", "nonsense"], 2).contains("a message id has 20 characters"));
+    assert!(
+        office.bad(&["queue", "show", "nonsense"], 2).contains("a message id has 20 characters")
+    );
     assert!(office.bad(&["status"], 1).contains("the daemon is not running"));
     fs::write(office.config(), "hostname = \"x.y\"\nlistner = 1\n").unwrap();
     for command in ["check", "run"] {
         let said = office.bad(&[command], 78);
-        assert!(said.contains("postroom.toml:2: error: listner: there is no such key; do you mean `listener`?"), "{said}");
+        assert!(
+            said.contains(
+                "postroom.toml:2: error: listner: there is no such key; do you mean `listener`?"
+            ),
+            "{said}"
+        );
     }
     fs::remove_file(office.config()).unwrap();
     assert!(office.bad(&["check"], 78).contains("postroom init"));
@@ -185,9 +230,17 @@ fn exit_codes_tell_usage_config_and_failure_apart() {
 #[test]
 fn commands_without_a_daemon_say_how_to_start_it() {
     let office = Office::new();
-    for words in [["queue", "list"].as_slice(), &["account", "list"], &["status"], &["send", "--to", "a@contoso.com"]] {
+    for words in [
+        ["queue", "list"].as_slice(),
+        &["account", "list"],
+        &["status"],
+        &["send", "--to", "a@contoso.com"],
+    ] {
         let said = office.bad(words, 1);
-        assert!(said.contains("the daemon is not running") && said.contains("systemctl start postroom"), "{words:?}: {said}");
+        assert!(
+            said.contains("the daemon is not running") && said.contains("systemctl start postroom"),
+            "{words:?}: {said}"
+        );
     }
     // The devices are in the config, so they can be listed all the same.
     assert!(office.good(&["device", "list"]).contains("printers"));
@@ -207,21 +260,43 @@ fn a_password_for_a_device_is_made_kept_and_hashed_but_never_overwritten() {
 
     // An existing one, hashed: the config takes it for what it is.
     let hashed = office.dir.path().join("mfp1.hash");
-    let mut command = office.command(&["device", "password", "--stdin", "--hash", "--output", hashed.to_str().unwrap()]);
+    let mut command = office.command(&[
+        "device",
+        "password",
+        "--stdin",
+        "--hash",
+        "--output",
+        hashed.to_str().unwrap(),
+    ]);
     let output = command.stdin(fs::File::open(&file).unwrap()).output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("CRAM-MD5, DIGEST-MD5 and APOP need the password itself"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("CRAM-MD5, DIGEST-MD5 and APOP need the password itself"),
+        "{output:?}"
+    );
     let hash = fs::read_to_string(&hashed).unwrap();
     assert!(hash.starts_with("$argon2id$v=19$") && !hash.contains(made.trim()), "{hash}");
     let mut config = fs::OpenOptions::new().append(true).open(office.config()).unwrap();
-    writeln!(config, "[[user]]\nname = \"mfp1\"\npassword_file = {hashed:?}\ndevice = \"printers\"").unwrap();
+    writeln!(
+        config,
+        "[[user]]\nname = \"mfp1\"\npassword_file = {hashed:?}\ndevice = \"printers\""
+    )
+    .unwrap();
     office.good(&["check"]);
 
     // A hash that is made for no file is shown below its password.
     let said = office.good(&["device", "password", "--hash"]);
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines.len() == 2 && lines[0].len() == 16 && lines[1].starts_with("$argon2id$"), "{said}");
-    assert!(office.bad(&["device", "password", "--stdin", "--hash"], 1).contains("standard input holds no password"));
+    assert!(
+        lines.len() == 2 && lines[0].len() == 16 && lines[1].starts_with("$argon2id$"),
+        "{said}"
+    );
+    assert!(
+        office
+            .bad(&["device", "password", "--stdin", "--hash"], 1)
+            .contains("standard input holds no password")
+    );
 }
 
 #[test]
@@ -274,7 +349,9 @@ fn a_start_waits_a_little_for_the_process_before_it_to_be_gone() {
     let mut command = office.command(&["run"]);
     let log = fs::File::create(office.dir.path().join("log")).unwrap();
     let mut daemon = Daemon(command.stderr(log).spawn().unwrap());
-    until("the daemon to wait", || office.log().contains("waiting for the process before").then_some(()));
+    until("the daemon to wait", || {
+        office.log().contains("waiting for the process before").then_some(())
+    });
     lock.unlock().unwrap();
     until("the daemon to be ready", || {
         assert!(daemon.0.try_wait().unwrap().is_none(), "{}", office.log());
@@ -287,7 +364,11 @@ fn an_address_that_is_taken_ends_the_start() {
     let office = Office::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let output = office.command(&["run"]).env("POSTROOM_LISTENER__0__ADDRESS", address.to_string()).output().unwrap();
+    let output = office
+        .command(&["run"])
+        .env("POSTROOM_LISTENER__0__ADDRESS", address.to_string())
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("listener {address}")), "{said}");
@@ -329,7 +410,11 @@ fn a_retry_asks_before_it_shortens_the_half_hour() {
     assert!(office.good(&["queue", "retry", &id, "--yes"]).contains("is due now"));
     office.good(&["queue", "hold", &id, "--reason", "wait for Alex"]);
     let said = office.good(&["queue", "retry", &id, "--yes"]);
-    assert!(said.contains("held (wait for Alex)") && said.contains(&format!("postroom queue release {id}")), "{said}");
+    assert!(
+        said.contains("held (wait for Alex)")
+            && said.contains(&format!("postroom queue release {id}")),
+        "{said}"
+    );
     assert!(office.json(&["queue", "show", &id])["size"].as_u64().unwrap() > 100);
 }
 
@@ -337,22 +422,41 @@ fn a_retry_asks_before_it_shortens_the_half_hour() {
 fn an_account_is_switched_off_and_on() {
     let office = Office::new();
     let _daemon = office.start();
-    let state = || office.json(&["account", "list"])[0]["state"]["state"].as_str().unwrap().to_owned();
+    let state =
+        || office.json(&["account", "list"])[0]["state"]["state"].as_str().unwrap().to_owned();
     office.good(&["account", "disable", "out/1"]);
     assert_eq!(state(), "disabled");
     office.good(&["account", "enable", "out/1"]);
     until("the account to be on", || (state() != "disabled").then_some(()));
-    assert!(office.bad(&["account", "enable", "other"], 1).contains("there is no account \"other\""));
+    assert!(
+        office.bad(&["account", "enable", "other"], 1).contains("there is no account \"other\"")
+    );
 }
 
 #[test]
 fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
     let office = Office::new();
     let mut daemon = office.start();
-    let said = office.good(&["account", "set", "out/1", "batch.messages=10", "batch.interval=60s", "split=always"]);
-    assert!(said.contains("batch.messages  30           10") && said.contains("the newest word counts"), "{said}");
-    assert!(office.bad(&["account", "set", "out/1", "batch.interval=soon"], 1).contains("write for example 60s"));
-    assert!(office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("restart"));
+    let said = office.good(&[
+        "account",
+        "set",
+        "out/1",
+        "batch.messages=10",
+        "batch.interval=60s",
+        "split=always",
+    ]);
+    assert!(
+        said.contains("batch.messages  30           10") && said.contains("the newest word counts"),
+        "{said}"
+    );
+    assert!(
+        office
+            .bad(&["account", "set", "out/1", "batch.interval=soon"], 1)
+            .contains("write for example 60s")
+    );
+    assert!(
+        office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("restart")
+    );
     assert!(office.bad(&["account", "set", "out/1", "nonsense"], 2).contains("KEY=VALUE"));
     daemon.signal("TERM");
     assert_eq!(daemon.ended(), Some(0));
@@ -364,7 +468,10 @@ fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
     assert!(office.bad(&["account", "restore-defaults", "out/1"], 1).contains("--yes"));
     let said = office.good(&["account", "restore-defaults", "out/1", "--yes"]);
     assert!(!said.contains("newest word"), "{said}");
-    assert!(office.good(&["account", "restore-defaults", "out/1"]).contains("Nothing was changed"), "nobody has to be asked");
+    assert!(
+        office.good(&["account", "restore-defaults", "out/1"]).contains("Nothing was changed"),
+        "nobody has to be asked"
+    );
 }
 
 #[test]
@@ -374,12 +481,15 @@ fn the_queue_says_when_a_message_goes_and_why_not_now() {
     let id = queued(&office);
     office.good(&["account", "disable", "out/1"]);
     assert!(office.good(&["queue", "list"]).contains("account off"));
-    assert!(office.good(&["queue", "show", &id]).contains("goes      when the account is switched on"));
+    assert!(
+        office.good(&["queue", "show", &id]).contains("goes      when the account is switched on")
+    );
     office.good(&["account", "enable", "out/1"]);
     // Nobody listens on its port, so it pauses at the first try.
     until("the account to be paused", || {
         let shown = office.json(&["queue", "show", &id]);
-        (shown["forecast"]["why"]["reason"] == "paused" && shown["forecast"]["at"].is_u64()).then_some(())
+        (shown["forecast"]["why"]["reason"] == "paused" && shown["forecast"]["at"].is_u64())
+            .then_some(())
     });
     assert!(office.good(&["status"]).contains("no limit"));
 }
@@ -397,7 +507,9 @@ fn the_service_manager_hears_ready_the_watchdog_and_stopping() {
             String::from_utf8_lossy(&buffer[..length]).contains(word).then_some(())
         });
     };
-    let mut daemon = office.start_with(office.command(&["run"]).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000"));
+    let mut daemon = office.start_with(
+        office.command(&["run"]).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000"),
+    );
     hear("READY=1");
     hear("WATCHDOG=1");
     daemon.signal("TERM");
@@ -408,7 +520,11 @@ fn the_service_manager_hears_ready_the_watchdog_and_stopping() {
 #[test]
 fn the_demonstration_proves_that_a_scan_arrives_unchanged_and_cleans_up() {
     let temporary = TempDir::new().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_postroom")).args(["demo", "--once"]).env("TMPDIR", temporary.path()).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_postroom"))
+        .args(["demo", "--once"])
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Its attachment is the one that was scanned"), "{said}");
@@ -421,11 +537,16 @@ fn questions_are_answered_into_a_config_that_is_good() {
     let path = office.dir.path().join("new/postroom.toml");
     let mut command = office.command(&["init", "--output", path.to_str().unwrap()]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let answers = "relay.contoso.lan\n10.1.0.0/16\noffice365\nscan@contoso.com\ntoken\nit@contoso.com\n";
+    let answers =
+        "relay.contoso.lan\n10.1.0.0/16\noffice365\nscan@contoso.com\ntoken\nit@contoso.com\n";
     child.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let checked = Command::new(env!("CARGO_BIN_EXE_postroom")).args(["check", "--config"]).arg(&path).output().unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_postroom"))
+        .args(["check", "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
     assert!(checked.status.success(), "{checked:?}");
     office.bad(&["init", "--output", path.to_str().unwrap()], 1);
 }

@@ -1,4 +1,5 @@
-//! Direct send against a real authoritative DNS server: MX, null MX, MTA-STS and DANE, and servers with right and wrong certificates.
+//! Direct send against a real authoritative DNS server: MX, null MX, MTA-STS and DANE, and servers
+//! with right and wrong certificates.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,7 +31,10 @@ use std::{
 use postroom::{
     clock::Clock,
     metrics::Metrics,
-    upstream::{Connection, Destination, DnsSettings, Dnssec, Exchangers, Lane, Outcome, Security, Timeouts, Trouble, Upstream},
+    upstream::{
+        Connection, Destination, DnsSettings, Dnssec, Exchangers, Lane, Outcome, Security,
+        Timeouts, Trouble, Upstream,
+    },
 };
 use rcgen::PublicKeyData;
 use ring::digest;
@@ -83,11 +87,23 @@ impl World {
         let good = mail_server(at(GOOD), Some(acceptor(&[&good_pem], &good_key))).await;
         let bare = mail_server(at(BARE), None).await;
         let policy = Arc::new(Mutex::new(String::new()));
-        let (web_pem, web_key) = root.issue(&["mta-sts.odd.plain", "mta-sts.good.plain", "mta-sts.bare.plain"]);
+        let (web_pem, web_key) =
+            root.issue(&["mta-sts.odd.plain", "mta-sts.good.plain", "mta-sts.bare.plain"]);
         let web = web_server(acceptor(&[&web_pem], &web_key), Arc::clone(&policy)).await;
-        let spki = hex(digest::digest(&digest::SHA256, &odd_key.subject_public_key_info()).as_ref());
+        let spki =
+            hex(digest::digest(&digest::SHA256, &odd_key.subject_public_key_info()).as_ref());
         let zones = Zones::start(&signed(port, &spki), &plain());
-        Self { zones, port, policy_port: web.port(), policy, odd, good, bare, folder, patience: DnsSettings::default().patience }
+        Self {
+            zones,
+            port,
+            policy_port: web.port(),
+            policy,
+            odd,
+            good,
+            bare,
+            folder,
+            patience: DnsSettings::default().patience,
+        }
     }
 
     fn upstream(&self, security: Security) -> Upstream {
@@ -113,8 +129,15 @@ impl World {
 
     /// The daemon, with an account that sends to these domains directly.
     fn relay(&self, domains: &str) -> Relay {
-        let dns = format!("[dns]\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n", self.zones.address, self.zones.trust_anchor.display());
-        let account = format!("[[account]]\nname = \"out\"\nroute = \"direct\"\ndomains = [{domains}]\nport = {}\n", self.port);
+        let dns = format!(
+            "[dns]\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n",
+            self.zones.address,
+            self.zones.trust_anchor.display()
+        );
+        let account = format!(
+            "[[account]]\nname = \"out\"\nroute = \"direct\"\ndomains = [{domains}]\nport = {}\n",
+            self.port
+        );
         Relay::start(self.folder.path(), "", &[LISTENERS, SCANNERS, &account, &dns])
     }
 
@@ -126,15 +149,18 @@ impl World {
 fn plain() -> String {
     let domain = |name: &str, ip: &str| {
         format!(
-            "{name}.plain. 60 IN MX 10 mx.{name}.plain.\nmx.{name}.plain. 60 IN A {ip}\n\
-             _mta-sts.{name}.plain. 60 IN TXT \"v=STSv1; id=1;\"\nmta-sts.{name}.plain. 60 IN A 127.0.0.1\n"
+            "{name}.plain. 60 IN MX 10 mx.{name}.plain.\nmx.{name}.plain. 60 IN A \
+            {ip}\n_mta-sts.{name}.plain. 60 IN TXT \"v=STSv1; id=1;\"\nmta-sts.{name}.plain. 60 IN \
+            A 127.0.0.1\n"
         )
     };
     format!(
-        "two.plain. 60 IN MX 10 mx1.two.plain.\ntwo.plain. 60 IN MX 20 mx2.two.plain.\nmx1.two.plain. 60 IN A {DEAD}\nmx2.two.plain. 60 IN A {ODD}\n\
-         implicit.plain. 60 IN A {BARE}\nalias.plain. 60 IN CNAME two.plain.\nnull.plain. 60 IN MX 0 .\nempty.plain. 60 IN TXT \"nothing\"\n\
-         dead.plain. 60 IN MX 10 mx1.two.plain.\nloop.plain. 60 IN MX 10 postroom.contoso.test.\n\
-         strict.plain. 60 IN MX 10 mx.strict.plain.\nmx.strict.plain. 60 IN A {GOOD}\n{}{}{}",
+        "two.plain. 60 IN MX 10 mx1.two.plain.\ntwo.plain. 60 IN MX 20 \
+        mx2.two.plain.\nmx1.two.plain. 60 IN A {DEAD}\nmx2.two.plain. 60 IN A \
+        {ODD}\nimplicit.plain. 60 IN A {BARE}\nalias.plain. 60 IN CNAME two.plain.\nnull.plain. 60 \
+        IN MX 0 .\nempty.plain. 60 IN TXT \"nothing\"\ndead.plain. 60 IN MX 10 \
+        mx1.two.plain.\nloop.plain. 60 IN MX 10 postroom.contoso.test.\nstrict.plain. 60 IN MX 10 \
+        mx.strict.plain.\nmx.strict.plain. 60 IN A {GOOD}\n{}{}{}",
         domain("odd", ODD),
         domain("good", GOOD),
         domain("bare", BARE),
@@ -144,7 +170,10 @@ fn plain() -> String {
 /// The root zone; `spki` is the hash of the odd server's key.
 fn signed(port: u16, spki: &str) -> String {
     let domain = |name: &str, ip: &str, tlsa: &str| {
-        format!("{name}.test. 60 IN MX 10 mx.{name}.test.\nmx.{name}.test. 60 IN A {ip}\n_{port}._tcp.mx.{name}.test. 60 IN TLSA {tlsa}\n")
+        format!(
+            "{name}.test. 60 IN MX 10 mx.{name}.test.\nmx.{name}.test. 60 IN A \
+            {ip}\n_{port}._tcp.mx.{name}.test. 60 IN TLSA {tlsa}\n"
+        )
     };
     [
         domain("right", ODD, &format!("3 1 1 {spki}")),
@@ -160,7 +189,10 @@ fn free_everywhere() -> u16 {
     loop {
         let first = std::net::TcpListener::bind((DEAD.parse::<IpAddr>().unwrap(), 0)).unwrap();
         let port = first.local_addr().unwrap().port();
-        if [ODD, GOOD, BARE].iter().all(|ip| std::net::TcpListener::bind((ip.parse::<IpAddr>().unwrap(), port)).is_ok()) {
+        if [ODD, GOOD, BARE]
+            .iter()
+            .all(|ip| std::net::TcpListener::bind((ip.parse::<IpAddr>().unwrap(), port)).is_ok())
+        {
             return port;
         }
     }
@@ -176,7 +208,10 @@ fn refused(result: Result<Connection, Trouble>, outcome: Outcome, code: Option<&
     assert_eq!(trouble.verdict.outcome, outcome, "{trouble:?}");
     let reply = trouble.verdict.reply.as_ref().map(ToString::to_string);
     match code {
-        Some(code) => assert!(reply.as_ref().is_some_and(|reply| reply.starts_with(code) && reply.contains(says)), "{trouble:?}"),
+        Some(code) => assert!(
+            reply.as_ref().is_some_and(|reply| reply.starts_with(code) && reply.contains(says)),
+            "{trouble:?}"
+        ),
         None => assert!(format!("{:?}", trouble.fault).contains(says), "{trouble:?}"),
     }
 }
@@ -214,7 +249,12 @@ async fn a_dns_server_that_does_not_answer_is_no_reason_to_return_mail() {
     // A port where nobody listens any more.
     world.zones.address = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let outcome = Outcome::Pause(Duration::from_secs(60));
-    refused(world.connect(Security::Opportunistic, "two.plain").await, outcome, None, "DNS server does not answer");
+    refused(
+        world.connect(Security::Opportunistic, "two.plain").await,
+        outcome,
+        None,
+        "DNS server does not answer",
+    );
 }
 
 #[tokio::test]
@@ -239,8 +279,10 @@ async fn opportunistic_takes_any_certificate_and_none_and_required_takes_good_on
 #[tokio::test]
 async fn an_enforced_policy_wants_its_servers_with_good_certificates() {
     let world = World::start().await;
-    let policy =
-        |mode: &str, mx: &str| *world.policy.lock().unwrap() = format!("version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 600\r\n");
+    let policy = |mode: &str, mx: &str| {
+        *world.policy.lock().unwrap() =
+            format!("version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 600\r\n")
+    };
     let opportunistic = Security::Opportunistic;
     for (mode, mx, domain, refusal) in [
         ("testing", "*.odd.plain", "odd.plain", None),
@@ -262,12 +304,23 @@ async fn an_enforced_policy_wants_its_servers_with_good_certificates() {
 #[tokio::test]
 async fn a_policy_holds_although_it_can_no_longer_be_fetched() {
     let world = World::start().await;
-    "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n".clone_into(&mut world.policy.lock().unwrap());
+    "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n"
+        .clone_into(&mut world.policy.lock().unwrap());
     let upstream = world.upstream(Security::Opportunistic);
     let lane = Lane::Domain("odd.plain".to_owned());
-    refused(upstream.connect_to(&lane).await, Outcome::Retry, Some("454 4.7.5"), "as safe as is asked for");
+    refused(
+        upstream.connect_to(&lane).await,
+        Outcome::Retry,
+        Some("454 4.7.5"),
+        "as safe as is asked for",
+    );
     "<html>gone</html>".clone_into(&mut world.policy.lock().unwrap());
-    refused(upstream.connect_to(&lane).await, Outcome::Retry, Some("454 4.7.5"), "as safe as is asked for");
+    refused(
+        upstream.connect_to(&lane).await,
+        Outcome::Retry,
+        Some("454 4.7.5"),
+        "as safe as is asked for",
+    );
     connected(world.connect(Security::Opportunistic, "odd.plain").await);
 }
 
@@ -279,10 +332,16 @@ async fn a_policy_that_could_not_be_fetched_is_not_asked_for_at_each_message() {
     let upstream = world.upstream_at(Security::Opportunistic, clock.clone());
     let lane = Lane::Domain("odd.plain".to_owned());
     connected(upstream.connect_to(&lane).await);
-    "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n".clone_into(&mut world.policy.lock().unwrap());
+    "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n"
+        .clone_into(&mut world.policy.lock().unwrap());
     connected(upstream.connect_to(&lane).await);
     clock.set(clock.now().plus(Duration::from_secs(5 * 60)));
-    refused(upstream.connect_to(&lane).await, Outcome::Retry, Some("454 4.7.5"), "as safe as is asked for");
+    refused(
+        upstream.connect_to(&lane).await,
+        Outcome::Retry,
+        Some("454 4.7.5"),
+        "as safe as is asked for",
+    );
 }
 
 #[tokio::test]
@@ -292,18 +351,34 @@ async fn signed_records_say_which_certificate_it_has_to_be() {
     connected(world.connect(opportunistic, "right.test").await);
     connected(world.connect(Security::StartTls, "right.test").await);
     connected(world.connect(opportunistic, "unusable.test").await);
-    refused(world.connect(opportunistic, "wrong.test").await, Outcome::Retry, Some("454 4.7.5"), "has recorded (DANE)");
-    refused(world.connect(opportunistic, "stripped.test").await, Outcome::Retry, Some("454 4.7.5"), "does not offer STARTTLS");
+    refused(
+        world.connect(opportunistic, "wrong.test").await,
+        Outcome::Retry,
+        Some("454 4.7.5"),
+        "has recorded (DANE)",
+    );
+    refused(
+        world.connect(opportunistic, "stripped.test").await,
+        Outcome::Retry,
+        Some("454 4.7.5"),
+        "does not offer STARTTLS",
+    );
 }
 
 #[tokio::test]
 async fn mail_is_encrypted_wherever_it_can_be() {
     let world = World::start().await;
-    for (domain, heard, how) in
-        [("two.plain", &world.odd, "tls"), ("good.plain", &world.good, "tls"), ("implicit.plain", &world.bare, "clear")]
-    {
-        let mut connection = world.connect(Security::Opportunistic, domain).await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
-        let report = connection.send(handover("scanner@contoso.com", &[&format!("ann@{domain}")])).await;
+    for (domain, heard, how) in [
+        ("two.plain", &world.odd, "tls"),
+        ("good.plain", &world.good, "tls"),
+        ("implicit.plain", &world.bare, "clear"),
+    ] {
+        let mut connection = world
+            .connect(Security::Opportunistic, domain)
+            .await
+            .unwrap_or_else(|trouble| panic!("{trouble:?}"));
+        let report =
+            connection.send(handover("scanner@contoso.com", &[&format!("ann@{domain}")])).await;
         assert_eq!(report.recipients.first().unwrap().outcome, Outcome::Deliver, "{report:?}");
         assert_eq!(*heard.lock().unwrap(), [format!("{how} RCPT TO:<ann@{domain}>")]);
     }
@@ -352,9 +427,16 @@ async fn a_domain_whose_servers_are_down_does_not_hold_up_another() {
     hand_in(&relay, &["ann@two.plain"]);
     wait::until("the other domain's message to arrive at once", Duration::from_secs(20), || {
         let said = world.odd.lock().unwrap().clone();
-        if said == ["tls RCPT TO:<ann@two.plain>"] { Ok(()) } else { Err(relay.json(&["status"]).to_string()) }
+        if said == ["tls RCPT TO:<ann@two.plain>"] {
+            Ok(())
+        } else {
+            Err(relay.json(&["status"]).to_string())
+        }
     });
     let queue = relay.queue();
-    let waiting: Vec<&str> = queue.iter().filter_map(|entry| entry["recipients"][0]["recipient"]["address"].as_str()).collect();
+    let waiting: Vec<&str> = queue
+        .iter()
+        .filter_map(|entry| entry["recipients"][0]["recipient"]["address"].as_str())
+        .collect();
     assert_eq!(waiting, ["cem@dead.plain"], "it waits, and is not returned: {queue:?}");
 }

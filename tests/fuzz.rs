@@ -1,9 +1,20 @@
-//! A seconds-long run of every fuzz target, with a simple mutator in the place of libFuzzer: what `make fuzz` does for as
-//! long as one likes. It begins with the kept corpora (`fuzz/corpus`) and goes on from there, the same way every time.
-#![expect(clippy::unwrap_used, clippy::print_stderr, clippy::indexing_slicing, reason = "a broken helper should stop the test")]
+//! A seconds-long run of every fuzz target, with a simple mutator in the place of libFuzzer: what
+//! `make fuzz` does for as long as one likes. It begins with the kept corpora (`fuzz/corpus`) and
+//! goes on from there, the same way every time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a broken helper should stop the test"
+)]
 
 #[path = "../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, clippy::expect_used, clippy::panic, reason = "shared with the fuzz targets, which are crates of their own")]
+#[expect(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared with the fuzz targets, which are crates of their own"
+)]
 mod targets;
 
 use std::{fs, path::Path};
@@ -71,7 +82,8 @@ impl Drop for Telltale<'_> {
 
 fn run(target: &str, check: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut paths: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let mut inputs: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
     assert!(inputs.len() >= 5, "the corpus of {target} is gone");
@@ -102,7 +114,9 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], random: &mut StdRng) {
     match random.random_range(0..7) {
         0 => input.insert(place, random.random()),
         1 => drop(input.drain(place..end.min(place + 16))),
-        2 => drop(input.splice(place..place, WORDS[random.random_range(0..WORDS.len())].iter().copied())),
+        2 => drop(
+            input.splice(place..place, WORDS[random.random_range(0..WORDS.len())].iter().copied()),
+        ),
         3 => {
             let copied = input[place..end].to_vec();
             drop(input.splice(place..place, copied));

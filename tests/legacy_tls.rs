@@ -1,5 +1,6 @@
-//! Devices of their time: SSL 3.0 to TLS 1.2 with the ciphers of then, from a client that shares no code with us
-//! (tlslite-ng), each handing in a whole message; and refused where `oldest_tls` forbids.
+//! Devices of their time: SSL 3.0 to TLS 1.2 with the ciphers of then, from a client that shares no
+//! code with us (tlslite-ng), each handing in a whole message; and refused where `oldest_tls`
+//! forbids.
 #![cfg(feature = "legacy-tls")]
 #![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
@@ -15,7 +16,8 @@ use postroom::{
     clock::Clock,
     device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices},
     listener::{
-        ClientCertificates, Listener, ListenerSettings, ListenerTls, Protocol, Receiving, ReceivingLimits, Reception, Tls, TlsSettings,
+        ClientCertificates, Listener, ListenerSettings, ListenerTls, Protocol, Receiving,
+        ReceivingLimits, Reception, Tls, TlsSettings,
     },
     metrics::Metrics,
     model::{ByteSize, TlsVersion},
@@ -43,13 +45,32 @@ type Job = (&'static str, &'static str, &'static str, &'static str, &'static str
 impl Office {
     fn open(oldest_tls: TlsVersion) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let inside = runtime.enter();
         let (clock, metrics) = (Clock::system(), Metrics::new());
-        let settings =
-            SpoolSettings { data_dir: folder.path().into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
-        let spool = Spool::open(settings, Arc::new(|_envelope: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
-        let devices = Devices::new(vec![printers(oldest_tls)], Vec::new(), "postroom.contoso.lan", clock.clone(), metrics.clone());
+        let settings = SpoolSettings {
+            data_dir: folder.path().into(),
+            min_free: ByteSize::from_octets(0),
+            journal_keep: Duration::from_secs(86_400),
+        };
+        let spool = Spool::open(
+            settings,
+            Arc::new(|_envelope: &_| "scanner".into()),
+            clock.clone(),
+            metrics.clone(),
+        )
+        .unwrap();
+        let devices = Devices::new(
+            vec![printers(oldest_tls)],
+            Vec::new(),
+            "postroom.contoso.lan",
+            clock.clone(),
+            metrics.clone(),
+        );
         let receiving = Receiving {
             devices: devices.clone(),
             spool: spool.clone(),
@@ -67,16 +88,32 @@ impl Office {
         let reception = Reception::new(receiving, tls());
         let (stop, stopping) = watch::channel(false);
         let serve = |tls| {
-            let listener =
-                Listener::bind(&ListenerSettings { address: (Ipv4Addr::LOCALHOST, 0).into(), tls, protocol: Protocol::Smtp }, None)
-                    .unwrap();
+            let listener = Listener::bind(
+                &ListenerSettings {
+                    address: (Ipv4Addr::LOCALHOST, 0).into(),
+                    tls,
+                    protocol: Protocol::Smtp,
+                },
+                None,
+            )
+            .unwrap();
             let address = listener.address();
             runtime.spawn(listener.run(reception.clone(), stopping.clone()));
             address
         };
-        let (starttls, implicit, auto) = (serve(ListenerTls::Starttls), serve(ListenerTls::Implicit), serve(ListenerTls::Auto));
+        let (starttls, implicit, auto) =
+            (serve(ListenerTls::Starttls), serve(ListenerTls::Implicit), serve(ListenerTls::Auto));
         drop(inside);
-        Self { starttls, implicit, auto, devices, spool, _stop: stop, _runtime: runtime, _folder: folder }
+        Self {
+            starttls,
+            implicit,
+            auto,
+            devices,
+            spool,
+            _stop: stop,
+            _runtime: runtime,
+            _folder: folder,
+        }
     }
 
     /// Runs the devices one after the other, in one process; what each reports.
@@ -109,8 +146,13 @@ fn made() -> &'static (TempDir, Tls) {
     TLS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let hostname = "postroom.contoso.lan".to_owned();
-        let settings =
-            TlsSettings { files: None, legacy_files: None, clients: ClientCertificates::Ignored, data_dir: folder.path().into(), hostname };
+        let settings = TlsSettings {
+            files: None,
+            legacy_files: None,
+            clients: ClientCertificates::Ignored,
+            data_dir: folder.path().into(),
+            hostname,
+        };
         let tls = Tls::load(&settings).unwrap();
         (folder, tls)
     })
@@ -119,7 +161,11 @@ fn made() -> &'static (TempDir, Tls) {
 #[test]
 fn the_certificate_for_old_devices_is_one_that_they_can_read() {
     let file = made().0.path().join("tls/legacy.pem");
-    let shown = Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(file).output().unwrap();
+    let shown = Command::new("openssl")
+        .args(["x509", "-noout", "-text", "-in"])
+        .arg(file)
+        .output()
+        .unwrap();
     let shown = String::from_utf8_lossy(&shown.stdout);
     assert!(shown.contains("sha1WithRSAEncryption") && shown.contains("(2048 bit)"), "{shown}");
 }
@@ -150,7 +196,8 @@ fn check_served(office: &Office, jobs: &[Job]) {
     for ((port, transport, version, cipher, mac), said) in jobs.iter().zip(office.devices(jobs)) {
         let number = version.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         let name = if *version == "ssl3" { "SSL 3.0".to_owned() } else { format!("TLS {number}") };
-        let good = said.starts_with(&format!("{name}\t{cipher}\t")) && said.contains("250 2.0.0 queued as ");
+        let good = said.starts_with(&format!("{name}\t{cipher}\t"))
+            && said.contains("250 2.0.0 queued as ");
         assert!(good, "{port} {transport} {version} {cipher} {mac}: {said}");
     }
     let entries = office.spool.list(None, 100).unwrap();
@@ -211,7 +258,10 @@ fn a_hello_in_the_form_of_ssl_2_leads_to_a_whole_message() {
 fn tls_1_2_with_yesterdays_ciphers_needs_no_permission() {
     check_served(
         &Office::open(TlsVersion::Tls12),
-        &[("starttls", "starttls", "tls1.2", "aes128", "sha"), ("implicit", "implicit", "tls1.2", "aes128gcm", "aead")],
+        &[
+            ("starttls", "starttls", "tls1.2", "aes128", "sha"),
+            ("implicit", "implicit", "tls1.2", "aes128gcm", "aead"),
+        ],
     );
 }
 
@@ -222,9 +272,13 @@ fn check_refused(office: &Office, jobs: &[(Job, &str, &str)]) {
         assert!(said.starts_with("refused\t") && said.contains(alert), "{job:?}: {said}");
     }
     assert_eq!(office.spool.count(), 0);
-    let reason = office.devices.sightings().remove(0).clients.remove(0).failed_handshake.unwrap().reason;
+    let reason =
+        office.devices.sightings().remove(0).clients.remove(0).failed_handshake.unwrap().reason;
     let setting = jobs.last().unwrap().2;
-    assert!(reason.contains(&format!("{setting} in [[device]] \"printers\" lets it in")), "{reason}");
+    assert!(
+        reason.contains(&format!("{setting} in [[device]] \"printers\" lets it in")),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -248,14 +302,36 @@ fn what_is_older_than_the_device_may_use_is_refused_with_an_alert() {
         &[
             (("starttls", "starttls", "tls1.1", "aes128", "sha"), "protocol_version", ""),
             (("implicit", "implicit", "tls1.2", "3des", "sha"), "handshake_failure", ""),
-            (("implicit", "implicit", "tls1.2", "rc4", "sha"), "handshake_failure", "oldest_tls = \"tls1.1\""),
+            (
+                ("implicit", "implicit", "tls1.2", "rc4", "sha"),
+                "handshake_failure",
+                "oldest_tls = \"tls1.1\"",
+            ),
         ],
     );
 }
 
 /// The hello of SSL 2.0 (RFC 5246 E.2), with the suites 3DES and AES-128.
 fn ssl2_hello(version: [u8; 2]) -> Vec<u8> {
-    let mut hello = vec![0x80, 9 + 6 + 16, 1, version[0], version[1], 0, 6, 0, 0, 0, 16, 0, 0, 0x0a, 0, 0, 0x2f];
+    let mut hello = vec![
+        0x80,
+        9 + 6 + 16,
+        1,
+        version[0],
+        version[1],
+        0,
+        6,
+        0,
+        0,
+        0,
+        16,
+        0,
+        0,
+        0x0a,
+        0,
+        0,
+        0x2f,
+    ];
     hello.extend([0x5a; 16]);
     hello
 }

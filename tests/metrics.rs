@@ -1,8 +1,11 @@
-//! `docs/metrics.md` lists every metric that is served, with its labels and the help that a scrape shows, and no other.
+//! `docs/metrics.md` lists every metric that is served, with its labels and the help that a scrape
+//! shows, and no other.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use postroom::metrics::{AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, Metrics, StateValue};
+use postroom::metrics::{
+    AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, Metrics, StateValue,
+};
 
 /// As after a start with one account.
 fn scrape() -> String {
@@ -21,15 +24,22 @@ fn scrape() -> String {
     }
     let state = AccountStateLabel { account: account.account.clone(), state: StateValue::ready };
     sending.account_state.get_or_create(&state).set(1);
-    let credential = CredentialLabel { account: account.account, credential: CredentialValue::client_secret };
+    let credential =
+        CredentialLabel { account: account.account, credential: CredentialValue::client_secret };
     sending.account_credential_expiry.get_or_create(&credential).set(1);
     metrics.render()
 }
 
 /// The names of a metric's labels, as the page has them.
 fn labels(text: &str, name: &str) -> String {
-    let sample = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.split_once('}'));
-    let names = |labels: &str| labels.split(',').filter_map(|label| Some(label.split_once('=')?.0.to_owned())).collect::<Vec<_>>();
+    let sample =
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.split_once('}'));
+    let names = |labels: &str| {
+        labels
+            .split(',')
+            .filter_map(|label| Some(label.split_once('=')?.0.to_owned()))
+            .collect::<Vec<_>>()
+    };
     let names = sample.map(|(labels, _)| names(labels)).unwrap_or_default();
     if names.is_empty() { String::new() } else { format!("{{{}}}", names.join(",")) }
 }
@@ -37,21 +47,37 @@ fn labels(text: &str, name: &str) -> String {
 /// Name and kind of each metric, with its help.
 fn served() -> BTreeMap<String, (String, String)> {
     let text = scrape();
-    let words =
-        |line: &str, prefix: &str| line.strip_prefix(prefix)?.split_once(' ').map(|(name, rest)| (name.to_owned(), rest.to_owned()));
+    let words = |line: &str, prefix: &str| {
+        line.strip_prefix(prefix)?
+            .split_once(' ')
+            .map(|(name, rest)| (name.to_owned(), rest.to_owned()))
+    };
     let helps: BTreeMap<_, _> = text.lines().filter_map(|line| words(line, "# HELP ")).collect();
     let kinds = text.lines().filter_map(|line| words(line, "# TYPE "));
-    kinds.map(|(name, kind)| (format!("{name}{}", labels(&text, &name)), (kind, helps.get(&name).cloned().unwrap_or_default()))).collect()
+    kinds
+        .map(|(name, kind)| {
+            (
+                format!("{name}{}", labels(&text, &name)),
+                (kind, helps.get(&name).cloned().unwrap_or_default()),
+            )
+        })
+        .collect()
 }
 
 fn table() -> String {
-    let row = |(name, (kind, help)): (String, (String, String))| format!("| `{name}` | {kind} | {help} |\n");
-    format!("| metric | kind | meaning |\n|---|---|---|\n{}", served().into_iter().map(row).collect::<String>())
+    let row = |(name, (kind, help)): (String, (String, String))| {
+        format!("| `{name}` | {kind} | {help} |\n")
+    };
+    format!(
+        "| metric | kind | meaning |\n|---|---|---|\n{}",
+        served().into_iter().map(row).collect::<String>()
+    )
 }
 
 #[test]
 fn the_page_lists_what_is_served() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
     let expected = table();
     assert!(page.ends_with(&expected), "docs/metrics.md should end with:\n\n{expected}");
     assert!(served().len() > 10, "{expected}");

@@ -1,4 +1,5 @@
-//! The words of the log are those of `docs/operations.md`: administrators search and alert for them.
+//! The words of the log are those of `docs/operations.md`: administrators search and alert for
+//! them.
 #![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use std::{
@@ -18,7 +19,8 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if path.is_dir() && !matches!(name.as_str(), "sandbox" | "cli" | "tests") {
             files(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs"
+        {
             into.push(path);
         }
     }
@@ -30,7 +32,13 @@ fn events(code: &str) -> BTreeSet<String> {
     for level in ["info!(", "warn!(", "error!("] {
         for (place, _) in code.match_indices(level) {
             let arguments = arguments(code.get(place + level.len()..).unwrap());
-            events.extend(arguments.iter().rev().find_map(|argument| argument.strip_prefix('"')?.strip_suffix('"')).map(str::to_owned));
+            events.extend(
+                arguments
+                    .iter()
+                    .rev()
+                    .find_map(|argument| argument.strip_prefix('"')?.strip_suffix('"'))
+                    .map(str::to_owned),
+            );
         }
     }
     events
@@ -79,12 +87,22 @@ fn documented() -> BTreeSet<String> {
 fn every_word_of_the_log_is_documented_and_no_other() {
     let mut paths = Vec::new();
     files(&root().join("src"), &mut paths);
-    let code = |path: &PathBuf| fs::read_to_string(path).unwrap().split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+    let code = |path: &PathBuf| {
+        fs::read_to_string(path)
+            .unwrap()
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let logged: BTreeSet<String> = paths.iter().flat_map(|path| events(&code(path))).collect();
     let documented = documented();
     let missing: Vec<_> = logged.difference(&documented).collect();
     let stale: Vec<_> = documented.difference(&logged).collect();
-    assert!(missing.is_empty() && stale.is_empty(), "in docs/operations.md, missing: {missing:#?}, stale: {stale:#?}");
+    assert!(
+        missing.is_empty() && stale.is_empty(),
+        "in docs/operations.md, missing: {missing:#?}, stale: {stale:#?}"
+    );
     assert!(logged.len() > 30, "the reader of events has gone blind: {logged:?}");
 }
 

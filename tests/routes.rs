@@ -1,4 +1,5 @@
-//! The ways out that need no login: a tenant's connector, by address and by certificate, against the sandbox's MX host.
+//! The ways out that need no login: a tenant's connector, by address and by certificate, against
+//! the sandbox's MX host.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
 
@@ -45,17 +46,26 @@ impl Tenant {
 
     /// Files with this chain and key.
     fn identity(&self, chain: &[&str], key: &KeyPair) -> ClientCertificate {
-        let files =
-            ClientCertificate { certificate: self.folder.path().join("connector.pem"), key: self.folder.path().join("connector.key") };
+        let files = ClientCertificate {
+            certificate: self.folder.path().join("connector.pem"),
+            key: self.folder.path().join("connector.key"),
+        };
         fs::write(&files.certificate, chain.concat()).unwrap();
         fs::write(&files.key, key.serialize_pem()).unwrap();
         files
     }
 
     /// What becomes of a message.
-    async fn send(&self, identity: Option<ClientCertificate>, sender: &str, recipient: &str) -> Verdict {
-        let upstream = Upstream::new(self.destination(identity), Clock::system(), Metrics::new()).unwrap();
-        let mut connection = upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
+    async fn send(
+        &self,
+        identity: Option<ClientCertificate>,
+        sender: &str,
+        recipient: &str,
+    ) -> Verdict {
+        let upstream =
+            Upstream::new(self.destination(identity), Clock::system(), Metrics::new()).unwrap();
+        let mut connection =
+            upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
         let report = connection.send(handover(sender, &[recipient])).await;
         report.recipients.into_iter().next().unwrap()
     }
@@ -92,7 +102,12 @@ async fn a_connector_by_certificate_knows_us_by_the_whole_chain() {
         let identity = tenant.identity(chain, key);
         for sender in ["copier@fabrikam.com", ""] {
             let verdict = tenant.send(Some(identity.clone()), sender, "bob@example.org").await;
-            assert_eq!(verdict.outcome, outcome, "<{sender}> with {} certificates: {verdict:?}", chain.len());
+            assert_eq!(
+                verdict.outcome,
+                outcome,
+                "<{sender}> with {} certificates: {verdict:?}",
+                chain.len()
+            );
         }
     }
 }
@@ -103,7 +118,8 @@ async fn a_renewed_certificate_is_picked_up_without_a_restart() {
     let root = Authority::new("Root", None);
     let (old, old_key) = root.issue(&["relay.fabrikam.com"]);
     let identity = tenant.identity(&[&old, &root.pem], &old_key);
-    let upstream = Upstream::new(tenant.destination(Some(identity)), Clock::system(), Metrics::new()).unwrap();
+    let upstream =
+        Upstream::new(tenant.destination(Some(identity)), Clock::system(), Metrics::new()).unwrap();
     let mut connection = upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
     let refused = connection.send(handover("", &["bob@example.org"])).await;
     assert_eq!(refused.recipients.first().unwrap().outcome, Outcome::Stop);
@@ -118,13 +134,25 @@ async fn a_renewed_certificate_is_picked_up_without_a_restart() {
 async fn a_certificate_that_cannot_be_used_is_the_accounts_trouble() {
     let tenant = Tenant::start(Connector::ByCertificate).await;
     let root = Authority::new("Root", None);
-    let ((leaf, _), (_, other_key)) = (root.issue(&["relay.contoso.com"]), root.issue(&["relay.contoso.com"]));
+    let ((leaf, _), (_, other_key)) =
+        (root.issue(&["relay.contoso.com"]), root.issue(&["relay.contoso.com"]));
     let mismatched = tenant.identity(&[&leaf, &root.pem], &other_key);
-    let absent = ClientCertificate { certificate: "/nonexistent/connector.pem".into(), key: "/nonexistent/connector.key".into() };
+    let absent = ClientCertificate {
+        certificate: "/nonexistent/connector.pem".into(),
+        key: "/nonexistent/connector.key".into(),
+    };
     for identity in [mismatched, absent] {
-        let upstream = Upstream::new(tenant.destination(Some(identity)), Clock::system(), Metrics::new()).unwrap();
+        let upstream =
+            Upstream::new(tenant.destination(Some(identity)), Clock::system(), Metrics::new())
+                .unwrap();
         let trouble = upstream.connect().await.err().unwrap();
         assert_eq!(trouble.verdict.outcome, Outcome::Stop, "{trouble:?}");
-        assert!(trouble.verdict.advice.starts_with("The client certificate of the account cannot be used"), "{trouble:?}");
+        assert!(
+            trouble
+                .verdict
+                .advice
+                .starts_with("The client certificate of the account cannot be used"),
+            "{trouble:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The sandbox over real sockets: what a client of Exchange Online would see, and what a test can ask the judge.
+//! The sandbox over real sockets: what a client of Exchange Online would see, and what a test can
+//! ask the judge.
 #![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -34,7 +35,11 @@ struct Client(BufReader<Box<dyn Stream>>);
 
 impl Client {
     /// Connects, turns TLS on.
-    async fn secured(sandbox: &RunningSandbox, address: SocketAddr, name: &str) -> std::io::Result<Self> {
+    async fn secured(
+        sandbox: &RunningSandbox,
+        address: SocketAddr,
+        name: &str,
+    ) -> std::io::Result<Self> {
         let mut plain = Self(BufReader::new(Box::new(TcpStream::connect(address).await?)));
         plain.reply().await?;
         plain.say("EHLO relay.contoso.lan").await?;
@@ -42,17 +47,22 @@ impl Client {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(sandbox.ca_pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        let tls = TlsConnector::from(Arc::new(config.with_no_client_auth())).connect(name, plain.0.into_inner()).await?;
+        let tls = TlsConnector::from(Arc::new(config.with_no_client_auth()))
+            .connect(name, plain.0.into_inner())
+            .await?;
         let mut secured = Self(BufReader::new(Box::new(tls)));
         secured.say("EHLO relay.contoso.lan").await?;
         Ok(secured)
     }
 
     async fn logged_in(sandbox: &RunningSandbox) -> Self {
-        let mut client = Self::secured(sandbox, sandbox.submission(), "smtp.office365.com").await.unwrap();
+        let mut client =
+            Self::secured(sandbox, sandbox.submission(), "smtp.office365.com").await.unwrap();
         client.say("AUTH LOGIN").await.unwrap();
         client.say(USER).await.unwrap();
         assert_eq!(client.say(PASSWORD).await.unwrap(), "235 2.7.0 Authentication successful");
@@ -90,7 +100,8 @@ impl Client {
 async fn http(address: SocketAddr, method: &str, path: &str, body: &str) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Type: \
+        application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
@@ -105,12 +116,17 @@ async fn a_message_sent_as_to_exchange_online_is_a_file() {
     let sandbox = start(&dir).await;
     let mut client = Client::logged_in(&sandbox).await;
     let reply = client.send("office@example.com").await.unwrap();
-    assert_eq!(reply, "250 2.0.0 OK <1@contoso.com> [Hostname=FAKE1PR01MB0001.testprd01.prod.outlook.com]");
+    assert_eq!(
+        reply,
+        "250 2.0.0 OK <1@contoso.com> [Hostname=FAKE1PR01MB0001.testprd01.prod.outlook.com]"
+    );
     assert_eq!(client.say("QUIT").await.unwrap(), "221 2.0.0 Service closing transmission channel");
     let messages = sandbox.messages();
     let [message] = messages.as_slice() else { panic!("{messages:?}") };
     assert_eq!(std::fs::read_to_string(message.file.as_ref().unwrap()).unwrap(), TEXT);
-    let envelope: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.path().join("messages/1.json")).unwrap()).unwrap();
+    let envelope: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("messages/1.json")).unwrap())
+            .unwrap();
     assert_eq!(envelope["sender"], "scanner@contoso.com");
     assert_eq!(envelope["recipients"][0]["address"], "office@example.com");
     assert_eq!(envelope["tls"], "tls1.3");
@@ -135,7 +151,10 @@ async fn a_chunked_message_is_the_same_file() {
     client.0.flush().await.unwrap();
     assert!(client.reply().await.unwrap().starts_with("250 2.0.0 OK <1@contoso.com>"));
     let messages = sandbox.messages();
-    assert_eq!(std::fs::read_to_string(messages.first().unwrap().file.as_ref().unwrap()).unwrap(), TEXT);
+    assert_eq!(
+        std::fs::read_to_string(messages.first().unwrap().file.as_ref().unwrap()).unwrap(),
+        TEXT
+    );
     sandbox.stop().await;
 }
 
@@ -155,7 +174,8 @@ async fn a_connection_dropped_at_end_of_data_has_stored_or_lost_the_message_as_a
         assert_eq!(sandbox.messages().len(), stored, "{recipient}");
         assert_eq!(sandbox.state().unanswered, unanswered, "{recipient}");
     }
-    let again = Client::logged_in(&sandbox).await.send("a+once-eod-drop@example.com").await.unwrap();
+    let again =
+        Client::logged_in(&sandbox).await.send("a+once-eod-drop@example.com").await.unwrap();
     assert!(again.starts_with("250 2.0.0 OK"), "{again}");
     sandbox.stop().await;
 }
@@ -165,7 +185,9 @@ async fn a_refused_transaction_leaves_no_file_and_the_session_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(&dir).await;
     let mut client = Client::logged_in(&sandbox).await;
-    for recipient in ["a+eod-sendas@example.com", "a+long-554@example.com", "a+eod-554-quota@example.com"] {
+    for recipient in
+        ["a+eod-sendas@example.com", "a+long-554@example.com", "a+eod-554-quota@example.com"]
+    {
         let refusal = client.send(recipient).await.unwrap();
         assert!(refusal.starts_with("554 5.2."), "{refusal}");
     }
@@ -173,7 +195,10 @@ async fn a_refused_transaction_leaves_no_file_and_the_session_goes_on() {
     assert!(long.len() > 2048, "{}", long.len());
     assert!(client.send("a+slow-dot@example.com").await.unwrap().starts_with("250"));
     assert!(client.send("a+eod-slow@example.com").await.unwrap().starts_with("250"));
-    let files: Vec<_> = std::fs::read_dir(dir.path().join("messages")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let files: Vec<_> = std::fs::read_dir(dir.path().join("messages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(files.len(), 4, "{files:?}");
     sandbox.stop().await;
 }
@@ -182,12 +207,19 @@ async fn a_refused_transaction_leaves_no_file_and_the_session_goes_on() {
 async fn a_bad_certificate_is_one_that_a_careful_client_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(&dir).await;
-    for fault in ["tls-wrong-name", "tls-untrusted", "tls-expired", "tls-garbage", "tls-drop", "tls-reset"] {
+    for fault in
+        ["tls-wrong-name", "tls-untrusted", "tls-expired", "tls-garbage", "tls-drop", "tls-reset"]
+    {
         sandbox.switch_faults(&[fault]).unwrap();
-        assert!(Client::secured(&sandbox, sandbox.submission(), "smtp.office365.com").await.is_err(), "{fault}");
+        assert!(
+            Client::secured(&sandbox, sandbox.submission(), "smtp.office365.com").await.is_err(),
+            "{fault}"
+        );
     }
     sandbox.switch_faults::<&str>(&[]).unwrap();
-    for name in ["smtp.office365.com", "localhost", "127.0.0.1", "contoso-com.mail.protection.outlook.com"] {
+    for name in
+        ["smtp.office365.com", "localhost", "127.0.0.1", "contoso-com.mail.protection.outlook.com"]
+    {
         Client::secured(&sandbox, sandbox.mx(), name).await.unwrap();
     }
     sandbox.stop().await;
@@ -209,7 +241,10 @@ async fn an_address_that_is_taken_is_named() {
     let first = start(&dir).await;
     let taken = first.control();
     let settings = || SandboxSettings::new(dir.path().join("second"));
-    for settings in [SandboxSettings { mx: taken, ..settings() }, SandboxSettings { control: taken, ..settings() }] {
+    for settings in [
+        SandboxSettings { mx: taken, ..settings() },
+        SandboxSettings { control: taken, ..settings() },
+    ] {
         let error = Sandbox::start(settings).await.err().unwrap().to_string();
         assert!(error.starts_with(&taken.to_string()) && error.contains("in use"), "{error}");
     }
@@ -221,7 +256,13 @@ async fn pipelined_commands_are_answered_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(&dir).await;
     let mut client = Client::logged_in(&sandbox).await;
-    client.say("MAIL FROM:<scanner@contoso.com>\r\nRCPT TO:<a@example.com>\r\nRCPT TO:<b+rcpt-550@example.com>\r\nDATA").await.unwrap();
+    client
+        .say(
+            "MAIL FROM:<scanner@contoso.com>\r\nRCPT TO:<a@example.com>\r\nRCPT \
+        TO:<b+rcpt-550@example.com>\r\nDATA",
+        )
+        .await
+        .unwrap();
     let mut codes = Vec::new();
     for _ in 0..3 {
         codes.push(client.reply().await.unwrap().split(' ').next().unwrap().to_owned());
@@ -243,7 +284,10 @@ async fn the_control_api_switches_faults_shows_what_was_seen_and_forgets() {
         r#"{"faults": [{"fault": "eod-432", "times": 1}], "switches": {"basic": "enabled"}, "limits": {"messages_per_minute": 1}}"#,
     )
     .await;
-    assert!(changed.contains("200 OK") && changed.contains("\"messages_per_minute\":1"), "{changed}");
+    assert!(
+        changed.contains("200 OK") && changed.contains("\"messages_per_minute\":1"),
+        "{changed}"
+    );
     let mut client = Client::logged_in(&sandbox).await;
     assert!(client.send("office@example.com").await.unwrap().starts_with("432 4.3.2"));
     http(control, "POST", "/faults", r#"{"limits": {"messages_per_minute": 30}}"#).await;
@@ -273,15 +317,21 @@ async fn a_token_of_the_directory_logs_in_and_a_made_up_one_does_not() {
     let form = "client_id=66666666-7777-8888-9999-000000000000&client_secret=sandbox&grant_type=client_credentials&scope=https%3A%2F%2Foutlook.office365.com%2F.default";
     let answer = http(sandbox.token(), "POST", "/contoso.com/oauth2/v2.0/token", form).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    let login = |token: &str| STANDARD.encode(format!("user=scanner@contoso.com\x01auth=Bearer {token}\x01\x01"));
+    let login = |token: &str| {
+        STANDARD.encode(format!("user=scanner@contoso.com\x01auth=Bearer {token}\x01\x01"))
+    };
     for (token, expected) in [("made-up", "535 5.7.3"), (access_token(&answer), "235 2.7.0")] {
-        let mut client = Client::secured(&sandbox, sandbox.submission(), "localhost").await.unwrap();
+        let mut client =
+            Client::secured(&sandbox, sandbox.submission(), "localhost").await.unwrap();
         assert_eq!(client.say("AUTH XOAUTH2").await.unwrap(), "334");
         assert!(client.say(&login(token)).await.unwrap().starts_with(expected), "{expected}");
     }
     sandbox.switch_faults(&["token-429"]).unwrap();
     let throttled = http(sandbox.token(), "POST", "/contoso.com/oauth2/v2.0/token", form).await;
-    assert!(throttled.starts_with("HTTP/1.1 429") && throttled.contains("retry-after: 5"), "{throttled}");
+    assert!(
+        throttled.starts_with("HTTP/1.1 429") && throttled.contains("retry-after: 5"),
+        "{throttled}"
+    );
     assert_eq!(sandbox.state().tokens, 1);
     sandbox.stop().await;
 }
@@ -307,7 +357,8 @@ async fn stopping_says_goodbye_and_frees_the_ports() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(&dir).await;
     let (submission, mut client) = (sandbox.submission(), Client::logged_in(&sandbox).await);
-    let (stopped, goodbye) = tokio::join!(tokio::time::timeout(Duration::from_secs(30), sandbox.stop()), client.reply());
+    let (stopped, goodbye) =
+        tokio::join!(tokio::time::timeout(Duration::from_secs(30), sandbox.stop()), client.reply());
     stopped.unwrap();
     assert_eq!(goodbye.unwrap(), "421 4.3.2 Service not available");
     TcpStream::connect(submission).await.unwrap_err();
@@ -317,10 +368,24 @@ async fn stopping_says_goodbye_and_frees_the_ports() {
 fn the_command_tells_scripts_where_everything_is_in_its_first_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postroom"));
-    command.args(["sandbox", "--json", "--switch", "basic=retired", "--fault", "once-rcpt-550", "--dir"]).arg(dir.path());
+    command
+        .args([
+            "sandbox",
+            "--json",
+            "--switch",
+            "basic=retired",
+            "--fault",
+            "once-rcpt-550",
+            "--dir",
+        ])
+        .arg(dir.path());
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     let facts: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -335,12 +400,19 @@ fn the_command_tells_scripts_where_everything_is_in_its_first_line() {
 
 #[test]
 fn a_wrong_switch_or_fault_is_named() {
-    for (arguments, reason) in
-        [(["--switch", "basics=retired"], "basics"), (["--switch", "basic=off"], "off"), (["--fault", "rcpt-250"], "rcpt-250")]
-    {
+    for (arguments, reason) in [
+        (["--switch", "basics=retired"], "basics"),
+        (["--switch", "basic=off"], "off"),
+        (["--fault", "rcpt-250"], "rcpt-250"),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postroom"));
-        let output = command.args(["sandbox", "--json", "--dir"]).arg(dir.path()).args(arguments).output().unwrap();
+        let output = command
+            .args(["sandbox", "--json", "--dir"])
+            .arg(dir.path())
+            .args(arguments)
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains(reason), "{output:?}");
     }

@@ -1,5 +1,6 @@
-//! Plays `tests/transcripts/*.smtp` against the session machine: as written, byte by byte, and all at once. The replies,
-//! the stored messages and the quirks must be the same. How to read and write one is in `tests/transcripts/README.md`.
+//! Plays `tests/transcripts/*.smtp` against the session machine: as written, byte by byte, and all
+//! at once. The replies, the stored messages and the quirks must be the same. How to read and write
+//! one is in `tests/transcripts/README.md`.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,14 +24,19 @@ use postroom::{
     message::{Edits, FirstLine, Inspection},
     model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
     pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
-    smtp::{Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5},
+    smtp::{
+        Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5,
+    },
 };
 
 #[test]
 fn every_transcript_plays_as_written_whatever_the_pieces() {
     let files = transcripts("smtp");
     assert!(files.len() >= 100, "transcripts are gone");
-    let failed: Vec<_> = files.iter().filter(|path| !plays(path, |script, pieces| Stage::play(script, pieces))).collect();
+    let failed: Vec<_> = files
+        .iter()
+        .filter(|path| !plays(path, |script, pieces| Stage::play(script, pieces)))
+        .collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
@@ -51,15 +57,19 @@ fn the_page_names_every_transcript_every_row_and_every_quirk() {
     let missing: Vec<&str> = names.filter(|name| !is_named(name)).collect();
     assert!(missing.is_empty(), "not in the table: {missing:#?}");
     let named = page.split('`').filter(|word| word.ends_with(".smtp") || word.ends_with(".pop"));
-    let gone: Vec<&str> = named.filter(|name| !name.contains('*') && !Path::new("tests/transcripts").join(name).exists()).collect();
+    let gone: Vec<&str> = named
+        .filter(|name| !name.contains('*') && !Path::new("tests/transcripts").join(name).exists())
+        .collect();
     assert!(gone.is_empty(), "there is no such file: {gone:#?}");
     assert!((1..=33).all(|row| page.contains(&format!("\n| {row} |"))), "a row is missing");
-    let unseen: Vec<&str> = Quirk::ALL.iter().map(|quirk| quirk.name()).filter(|name| !is_named(name)).collect();
+    let unseen: Vec<&str> =
+        Quirk::ALL.iter().map(|quirk| quirk.name()).filter(|name| !is_named(name)).collect();
     assert!(unseen.is_empty(), "no row leaves the quirk {unseen:?}");
 }
 
 fn transcripts(extension: &str) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir("tests/transcripts").unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir("tests/transcripts").unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|found| found == extension));
     files.sort();
     files
@@ -84,7 +94,10 @@ fn plays(path: &Path, play: fn(&Script, Pieces) -> Outcome) -> bool {
             seen.sent.clear();
         }
         if seen != expected {
-            eprintln!("{} ({pieces:?})\n--- expected\n{expected}\n--- seen\n{seen}", path.display());
+            eprintln!(
+                "{} ({pieces:?})\n--- expected\n{expected}\n--- seen\n{seen}",
+                path.display()
+            );
             good = false;
         }
     }
@@ -112,8 +125,11 @@ struct Stage<'a> {
 
 /// A POP session whose logins are checked against the script's users.
 fn play_pop(script: &Script, pieces: Pieces) -> Outcome {
-    let mut session =
-        PopSession::new(&script.settings.hostname, PopOffer { apop: Apop::Offered, stls: Stls::Absent, logins: Logins::Now }, 1);
+    let mut session = PopSession::new(
+        &script.settings.hostname,
+        PopOffer { apop: Apop::Offered, stls: Stls::Absent, logins: Logins::Now },
+        1,
+    );
     let mut replies = Vec::new();
     let mut closed = false;
     for event in script.cut(pieces) {
@@ -142,7 +158,9 @@ fn pop_answer(script: &Script, login: &PopLogin) -> PopAnswer {
         login.user() == user
             && match login {
                 PopLogin::Password { password, .. } => password.expose() == secret.expose(),
-                PopLogin::Apop { timestamp, digest, .. } => PopLogin::apop_matches(timestamp, digest, &secret),
+                PopLogin::Apop { timestamp, digest, .. } => {
+                    PopLogin::apop_matches(timestamp, digest, &secret)
+                }
             }
     };
     if script.rules.users.iter().any(is_right) { PopAnswer::Right } else { PopAnswer::Wrong }
@@ -151,8 +169,14 @@ fn pop_answer(script: &Script, login: &PopLogin) -> PopAnswer {
 impl<'a> Stage<'a> {
     fn play(script: &'a Script, pieces: Pieces) -> Outcome {
         let session = Session::new(Arc::new(script.settings.clone()), script.tls, 1);
-        let mut stage =
-            Self { script, session, text: Vec::new(), sender: ReversePath::Null, replies: Vec::new(), outcome: Outcome::default() };
+        let mut stage = Self {
+            script,
+            session,
+            text: Vec::new(),
+            sender: ReversePath::Null,
+            replies: Vec::new(),
+            outcome: Outcome::default(),
+        };
         stage.feed(&[]);
         for event in script.cut(pieces) {
             if stage.outcome.closed {
@@ -169,8 +193,12 @@ impl<'a> Stage<'a> {
                 Event::Pause => {}
             }
         }
-        stage.outcome.quirks.extend(stage.session.quirks().iter().map(|quirk| quirk.name().to_owned()));
-        stage.outcome.replies = String::from_utf8(stage.replies).unwrap().lines().map(str::to_owned).collect();
+        stage
+            .outcome
+            .quirks
+            .extend(stage.session.quirks().iter().map(|quirk| quirk.name().to_owned()));
+        stage.outcome.replies =
+            String::from_utf8(stage.replies).unwrap().lines().map(str::to_owned).collect();
         stage.outcome
     }
 
@@ -195,7 +223,8 @@ impl<'a> Stage<'a> {
                 Action::StartTls => {
                     rest = &[];
                     let settings = Arc::new(self.script.settings.clone());
-                    self.session.answer(Answer::TlsStarted { version: TlsVersion::Tls13, settings });
+                    self.session
+                        .answer(Answer::TlsStarted { version: TlsVersion::Tls13, settings });
                 }
                 Action::Ask(question) => self.decide(question),
                 Action::OpenMessage(transaction) => {
@@ -250,7 +279,9 @@ impl<'a> Stage<'a> {
         if !self.script.expected.sent.is_empty() {
             let mut inspection = Inspection::default();
             inspection.read(text);
-            self.outcome.quirks.extend(inspection.quirks().into_iter().map(|quirk| quirk.name().to_owned()));
+            self.outcome
+                .quirks
+                .extend(inspection.quirks().into_iter().map(|quirk| quirk.name().to_owned()));
         }
         let edits = Edits {
             id: MessageId::new(Timestamp::ZERO, 0),
@@ -265,15 +296,25 @@ impl<'a> Stage<'a> {
 
     fn decide(&mut self, question: Question) {
         let rules = &self.script.rules;
-        let refused =
-            |rules: &[(String, Reply)], who: &str| rules.iter().find(|(address, _)| address == who).map(|(_, reply)| reply.clone());
+        let refused = |rules: &[(String, Reply)], who: &str| {
+            rules.iter().find(|(address, _)| address == who).map(|(_, reply)| reply.clone())
+        };
         let answer = match question {
-            Question::Sender { sender, .. } => verdict(refused(&rules.senders, &sender.to_string())),
+            Question::Sender { sender, .. } => {
+                verdict(refused(&rules.senders, &sender.to_string()))
+            }
             Question::Recipient(address) => verdict(refused(&rules.recipients, address.as_str())),
-            Question::Login(login) => match rules.users.iter().find(|(user, password)| is_right(&login, user, password)) {
-                Some((user, _)) => Answer::LoggedIn { user: user.clone(), settings: Arc::new(self.script.settings.clone()) },
-                None => Answer::Refuse(Reply::new(535, "5.7.8 Authentication credentials invalid")),
-            },
+            Question::Login(login) => {
+                match rules.users.iter().find(|(user, password)| is_right(&login, user, password)) {
+                    Some((user, _)) => Answer::LoggedIn {
+                        user: user.clone(),
+                        settings: Arc::new(self.script.settings.clone()),
+                    },
+                    None => {
+                        Answer::Refuse(Reply::new(535, "5.7.8 Authentication credentials invalid"))
+                    }
+                }
+            }
         };
         self.session.answer(answer);
     }
@@ -290,8 +331,12 @@ fn verdict(refusal: Option<Reply>) -> Answer<Kept> {
 fn is_right(login: &Login, user: &str, password: &str) -> bool {
     let secret = Secret::new(password.to_owned());
     match login {
-        Login::Password { user: given, password: sent } => given == user && sent.expose() == password,
-        Login::CramMd5 { user: given, challenge, digest } => given == user && verify_cram_md5(challenge, digest, &secret),
+        Login::Password { user: given, password: sent } => {
+            given == user && sent.expose() == password
+        }
+        Login::CramMd5 { user: given, challenge, digest } => {
+            given == user && verify_cram_md5(challenge, digest, &secret)
+        }
         Login::DigestMd5(response) => response.user() == user && response.verify(&secret),
     }
 }
@@ -312,8 +357,10 @@ fn envelope(transaction: &Transaction) -> String {
 fn recipient(Recipient { address, notify, orcpt }: &Recipient) -> String {
     let mut words = vec![format!("<{address}>")];
     if let Some(notify) = notify {
-        let named = [("success", notify.success), ("failure", notify.failure), ("delay", notify.delay)];
-        let named: Vec<&str> = named.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
+        let named =
+            [("success", notify.success), ("failure", notify.failure), ("delay", notify.delay)];
+        let named: Vec<&str> =
+            named.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
         words.push(if named.is_empty() { "never".to_owned() } else { named.join("+") });
     }
     words.extend(orcpt.clone());

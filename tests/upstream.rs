@@ -1,6 +1,11 @@
-//! The way out against servers of another make, over real sockets: Postfix's smtp-sink, and the sandbox with its faults.
+//! The way out against servers of another make, over real sockets: Postfix's smtp-sink, and the
+//! sandbox with its faults.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a broken helper should stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a broken helper should stop the test"
+)]
 
 use std::{
     io,
@@ -16,8 +21,8 @@ use postroom::{
     model::{BodyKind, Recipient, ReversePath},
     sandbox::{RunningSandbox, Sandbox, SandboxSettings},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Counted, Destination, Handover, Outcome, SecretSource, Security, Stage, Timeouts, Upstream,
-        Verification,
+        Auth, AuthMethod, Concern, Connection, Counted, Destination, Handover, Outcome,
+        SecretSource, Security, Stage, Timeouts, Upstream, Verification,
     },
 };
 use tempfile::TempDir;
@@ -33,7 +38,11 @@ impl Sink {
     fn start(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // smtp-sink refuses to run as root, and then needs to be told as whom to run.
-        let user: &[&str] = if std::fs::metadata("/proc/self").unwrap().uid() == 0 { &["-u", "nobody"] } else { &[] };
+        let user: &[&str] = if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+            &["-u", "nobody"]
+        } else {
+            &[]
+        };
         let process = Command::new("smtp-sink")
             .args(user)
             .args(options)
@@ -56,13 +65,20 @@ impl Sink {
             identity: None,
             auth: None,
             helo: "postroom.example.com".to_owned(),
-            timeouts: Timeouts { end_of_data: Duration::from_secs(10), command: Duration::from_secs(10), ..Timeouts::default() },
+            timeouts: Timeouts {
+                end_of_data: Duration::from_secs(10),
+                command: Duration::from_secs(10),
+                ..Timeouts::default()
+            },
         };
         let upstream = Upstream::new(destination, Clock::system(), Metrics::new()).unwrap();
         let stream = loop {
             match UnixStream::connect(self.folder.path().join("smtp")).await {
                 Ok(stream) => break stream,
-                Err(error) => assert!(self.process.try_wait().unwrap().is_none(), "smtp-sink did not start: {error}"),
+                Err(error) => assert!(
+                    self.process.try_wait().unwrap().is_none(),
+                    "smtp-sink did not start: {error}"
+                ),
             }
             tokio::task::yield_now().await;
         };
@@ -100,7 +116,10 @@ impl Text for Chunks {
 fn handover(recipients: &[&str], text: Vec<u8>) -> Handover<Chunks> {
     Handover {
         sender: ReversePath::Mailbox("scan@contoso.com".parse().unwrap()),
-        recipients: recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect(),
+        recipients: recipients
+            .iter()
+            .map(|address| Recipient::new(address.parse().unwrap()))
+            .collect(),
         size: u64::try_from(text.len()).unwrap(),
         body: BodyKind::EightBitMime,
         smtputf8: false,
@@ -114,7 +133,8 @@ async fn check_delivery(options: &[&str]) {
     let mut sink = Sink::start(options);
     let mut connection = sink.connect().await;
     for text in [&b""[..], b"a\r\n", b".\r\n", &[b'x'; 300_000]] {
-        let report = connection.send(handover(&["ann@contoso.com", "bob@contoso.com"], text.to_vec())).await;
+        let report =
+            connection.send(handover(&["ann@contoso.com", "bob@contoso.com"], text.to_vec())).await;
         let outcomes = report.recipients.iter().map(|verdict| verdict.outcome).collect::<Vec<_>>();
         assert_eq!(outcomes, [Outcome::Deliver, Outcome::Deliver], "{report:?}");
         assert_eq!((report.account, report.counted), (None, Counted::Perhaps));
@@ -146,7 +166,11 @@ async fn more_recipients_than_fit_into_one_round_trip_are_all_told() {
     let recipients = addresses.iter().map(String::as_str).collect::<Vec<_>>();
     let report = connection.send(handover(&recipients, b"a\r\n".to_vec())).await;
     assert_eq!(report.recipients.len(), 500);
-    assert!(report.recipients.iter().all(|verdict| verdict.outcome == Outcome::Deliver), "{:?}", report.recipients.first());
+    assert!(
+        report.recipients.iter().all(|verdict| verdict.outcome == Outcome::Deliver),
+        "{:?}",
+        report.recipients.first()
+    );
 }
 
 #[tokio::test]
@@ -156,7 +180,11 @@ async fn a_refusal_of_one_command_is_the_verdict_and_the_connection_lives_on() {
         let mut connection = sink.connect().await;
         for _again in 0..2 {
             let report = connection.send(handover(&["ann@contoso.com"], b"a\r\n".to_vec())).await;
-            assert_eq!(report.recipients.first().unwrap().outcome, Outcome::Retry, "{command}: {report:?}");
+            assert_eq!(
+                report.recipients.first().unwrap().outcome,
+                Outcome::Retry,
+                "{command}: {report:?}"
+            );
             assert!(connection.is_reusable(), "{command}");
         }
     }
@@ -188,7 +216,11 @@ impl Tenant {
             verify: Verification::Required,
             ca_file: Some(sandbox.dir().join("ca.pem")),
             identity: None,
-            auth: Some(Auth { method: AuthMethod::Login, user: "scanner@contoso.com".to_owned(), secret: SecretSource::File(secret_file) }),
+            auth: Some(Auth {
+                method: AuthMethod::Login,
+                user: "scanner@contoso.com".to_owned(),
+                secret: SecretSource::File(secret_file),
+            }),
             helo: "postroom.example.com".to_owned(),
             timeouts: Timeouts {
                 connect: patience,
@@ -208,7 +240,10 @@ impl Tenant {
         self.sandbox.switch_faults(&[fault]).unwrap();
         let verdict = match self.upstream.connect().await {
             Ok(mut connection) => {
-                let mut handover = handover(&["ann@contoso.com"], b"From: <scanner@contoso.com>\r\n\r\n.Scan\r\n".to_vec());
+                let mut handover = handover(
+                    &["ann@contoso.com"],
+                    b"From: <scanner@contoso.com>\r\n\r\n.Scan\r\n".to_vec(),
+                );
                 handover.sender = ReversePath::Mailbox("scanner@contoso.com".parse().unwrap());
                 let mut report = connection.send(handover).await;
                 assert_eq!(
@@ -229,15 +264,25 @@ impl Tenant {
 async fn mail_arrives_at_exchange_online_as_it_was() {
     let tenant = Tenant::start().await;
     let mut connection = tenant.upstream.connect().await.unwrap();
-    let text = b"From: <scanner@contoso.com>\r\nMessage-ID: <1@contoso.com>\r\n\r\n.dots\r\n..\r\n.\r\nend".to_vec();
+    let text = b"From: <scanner@contoso.com>\r\nMessage-ID: \
+        <1@contoso.com>\r\n\r\n.dots\r\n..\r\n.\r\nend"
+        .to_vec();
     let mut handover = handover(&["ann@contoso.com", "bob@example.org"], text.clone());
     handover.sender = ReversePath::Mailbox("scanner@contoso.com".parse().unwrap());
     let report = connection.send(handover).await;
-    assert!(report.recipients.iter().all(|verdict| verdict.outcome == Outcome::Deliver), "{report:?}");
+    assert!(
+        report.recipients.iter().all(|verdict| verdict.outcome == Outcome::Deliver),
+        "{report:?}"
+    );
     connection.quit().await;
     let messages = tenant.sandbox.messages();
-    let [kept] = messages.as_slice() else { panic!("one message was sent, {} arrived", messages.len()) };
-    assert_eq!(std::fs::read(kept.file.as_ref().unwrap()).unwrap(), [text, b"\r\n".to_vec()].concat());
+    let [kept] = messages.as_slice() else {
+        panic!("one message was sent, {} arrived", messages.len())
+    };
+    assert_eq!(
+        std::fs::read(kept.file.as_ref().unwrap()).unwrap(),
+        [text, b"\r\n".to_vec()].concat()
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The modules of Postroom that have no effects, without the rest: what is fuzzed, built in a minute instead of ten.
+//! The modules of Postroom that have no effects, without the rest: what is fuzzed, built in a
+//! minute instead of ten.
 
 #[path = "../../src/model/mod.rs"]
 pub mod model;

@@ -1,4 +1,5 @@
-//! The text after DATA: one end, the same for every cut, and nothing stored that the next server could take for an end.
+//! The text after DATA: one end, the same for every cut, and nothing stored that the next server
+//! could take for an end.
 
 use postroom::{
     fuzzing::stuffed,
@@ -10,8 +11,19 @@ use postroom::{
 
 use super::{Input, assert_clean};
 
-/// What some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766, CVE-2024-27305, and kin).
-const LENIENT_ENDS: [&[u8]; 9] = [b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n"];
+/// What some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766,
+/// CVE-2024-27305, and kin).
+const LENIENT_ENDS: [&[u8]; 9] = [
+    b"\r\n.\r\n",
+    b"\n.\n",
+    b"\n.\r\n",
+    b"\r\n.\n",
+    b"\r.\r",
+    b"\r.\r\n",
+    b"\r\n.\r",
+    b"\n.\r",
+    b"\r.\n",
+];
 
 #[derive(PartialEq, Eq, Debug)]
 struct Outcome {
@@ -27,7 +39,8 @@ pub fn check(input: &[u8]) {
     let wire = [input.octets, b"\r\n.\r\n"].concat();
     let end_of_data = if input.option(0) { EndOfData::LoneLfThenClose } else { EndOfData::Strict };
     let whole = decode(end_of_data, &[&wire]);
-    let pieces: Vec<&[u8]> = input.pieces().into_iter().chain([&b"\r"[..], b"\n.", b"\r\n"]).collect();
+    let pieces: Vec<&[u8]> =
+        input.pieces().into_iter().chain([&b"\r"[..], b"\n.", b"\r\n"]).collect();
     assert_eq!(whole, decode(end_of_data, &pieces), "the cut matters");
     assert_eq!(whole, decode(end_of_data, &wire.chunks(1).collect::<Vec<_>>()), "the cut matters");
     assert_clean(&whole.text);
@@ -72,7 +85,8 @@ fn decode(end_of_data: EndOfData, pieces: &[&[u8]]) -> Outcome {
     Outcome { text, ended, used, quirks: decoder.quirks().iter().copied().collect() }
 }
 
-/// What the client means, by the letter: every CR LF, CR or LF ends a line, a leading dot with anything after it goes, NULs go.
+/// What the client means, by the letter: every CR LF, CR or LF ends a line, a leading dot with
+/// anything after it goes, NULs go.
 fn meant(wire: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut rest = wire;
@@ -95,6 +109,11 @@ fn check_next_hop(text: &[u8], step: usize) {
     let (inside, end) = seen.split_at(seen.len() - 3);
     assert_eq!(end, b".\r\n");
     for lenient in LENIENT_ENDS {
-        assert!(!inside.windows(lenient.len()).any(|window| window == lenient), "{} in {}", lenient.escape_ascii(), inside.escape_ascii());
+        assert!(
+            !inside.windows(lenient.len()).any(|window| window == lenient),
+            "{} in {}",
+            lenient.escape_ascii(),
+            inside.escape_ascii()
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Header repair and long lines: what goes out is legal, the same for every cut, and says what came in.
+//! Header repair and long lines: what goes out is legal, the same for every cut, and says what came
+//! in.
 
 use postroom::{
     fuzzing::edited,
@@ -21,10 +22,15 @@ pub fn check(input: &[u8]) {
     assert_eq!(sent, edited(&text, &edits, usize::MAX), "the cut matters");
     assert_clean(&sent);
     check_header(&text, &edits);
-    // A word that no line could hold has been broken: what it says has changed, and so may what is found wrong with it.
+    // A word that no line could hold has been broken: what it says has changed, and so may what is
+    // found wrong with it.
     if longest_header_line(&text) <= LINE_LIMIT {
         let again = edited(&sent, &edits, usize::MAX);
-        assert_eq!(again.escape_ascii().to_string(), sent.escape_ascii().to_string(), "a second time changes it again");
+        assert_eq!(
+            again.escape_ascii().to_string(),
+            sent.escape_ascii().to_string(),
+            "a second time changes it again"
+        );
     }
     check_body(&text, &sent);
 }
@@ -73,7 +79,12 @@ fn check_header(text: &[u8], edits: &Edits) {
         assert!(line.len() <= LINE_LIMIT + 1, "a header line of {} octets", line.len());
     }
     let block = HeaderBlock::read(&edited.header);
-    assert_eq!(block.length(), edited.header.len(), "the block ends early: {}", edited.header.escape_ascii());
+    assert_eq!(
+        block.length(),
+        edited.header.len(),
+        "the block ends early: {}",
+        edited.header.escape_ascii()
+    );
     for name in ["Date", "Message-ID"] {
         assert!(block.find(name).is_some(), "no {name}");
     }
@@ -86,14 +97,17 @@ fn check_header(text: &[u8], edits: &Edits) {
     }
 }
 
-/// Only what has lines that are too long is changed, and then it has none, but for what must not be touched.
+/// Only what has lines that are too long is changed, and then it has none, but for what must not be
+/// touched.
 fn check_body(text: &[u8], sent: &[u8]) {
     let body = text.get(HeaderBlock::read(text).length()..).unwrap_or_default();
     let sent_body = sent.get(HeaderBlock::read(sent).length()..).unwrap_or_default();
     let is_long = |line: &[u8]| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT;
     let lower = text.to_ascii_lowercase();
     let has = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());
-    if !text.split(|octet| *octet == b'\n').any(is_long) || HeaderBlock::read(text).find("DKIM-Signature").is_some() {
+    if !text.split(|octet| *octet == b'\n').any(is_long)
+        || HeaderBlock::read(text).find("DKIM-Signature").is_some()
+    {
         assert_eq!(body, sent_body, "a body with legal lines was changed");
     } else if !has("content-") {
         assert!(!sent_body.split(|octet| *octet == b'\n').any(is_long), "a line is still too long");

@@ -1,8 +1,8 @@
 //! What must hold of everything that a stranger's octets reach first, whatever the octets.
 //!
-//! Each module has one `check`, which panics when something does not hold. libFuzzer calls them (`make fuzz`), and so does
-//! an ordinary test with a simple mutator (`tests/fuzz.rs`). An input begins with a few octets that say how the rest is
-//! cut and what the settings are; see [`Input`].
+//! Each module has one `check`, which panics when something does not hold. libFuzzer calls them
+//! (`make fuzz`), and so does an ordinary test with a simple mutator (`tests/fuzz.rs`). An input
+//! begins with a few octets that say how the rest is cut and what the settings are; see [`Input`].
 
 pub mod body;
 pub mod header;
@@ -34,8 +34,13 @@ impl<'a> Input<'a> {
         let mut pieces = Vec::new();
         let mut rest = self.octets;
         for length in self.lengths.iter().cycle() {
-            // Mostly short, so that the pieces' borders meet everything; sometimes as long as a read.
-            let length = if *length < 128 { usize::from(*length) + 1 } else { (usize::from(*length) - 127) * 64 };
+            // Mostly short, so that the pieces' borders meet everything; sometimes as long as a
+            // read.
+            let length = if *length < 128 {
+                usize::from(*length) + 1
+            } else {
+                (usize::from(*length) - 127) * 64
+            };
             let (piece, after) = rest.split_at(length.min(rest.len()));
             pieces.push(piece);
             rest = after;

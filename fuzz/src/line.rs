@@ -15,7 +15,9 @@ pub fn check(input: &[u8]) {
         match line {
             Line::Crlf(text) => assert!(sent.ends_with(b"\r") && *text == sent[..bare]),
             Line::BareLf(text) => assert!(!sent.ends_with(b"\r") && text == sent),
-            Line::TooLong => assert!(sent.len() > 4096, "a line of {} octets was refused", sent.len()),
+            Line::TooLong => {
+                assert!(sent.len() > 4096, "a line of {} octets was refused", sent.len())
+            }
         }
         if let Line::Crlf(text) | Line::BareLf(text) = line {
             assert!(text.len() <= LINE_LIMIT);

@@ -1,6 +1,8 @@
 //! POP: the same replies and logins for every cut, within bounds.
 
-use postroom::pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls};
+use postroom::pop::{
+    Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls,
+};
 
 use super::Input;
 
@@ -40,7 +42,11 @@ fn play(pieces: &[&[u8]], input: &Input<'_>) -> Outcome {
         loop {
             let PopStep { consumed, action } = session.advance(rest);
             rest = &rest[consumed..];
-            assert!(session.replies().len() <= REPLIES_LIMIT, "{} octets of replies", session.replies().len());
+            assert!(
+                session.replies().len() <= REPLIES_LIMIT,
+                "{} octets of replies",
+                session.replies().len()
+            );
             outcome.replies.append(session.replies());
             match action {
                 PopAction::Read if rest.is_empty() => break,
@@ -54,7 +60,9 @@ fn play(pieces: &[&[u8]], input: &Input<'_>) -> Outcome {
                         _ => PopAnswer::Wrong,
                     };
                     if let PopLogin::Apop { timestamp, .. } = login {
-                        assert!(timestamp.starts_with('<') && timestamp.ends_with("@postroom.example>"));
+                        assert!(
+                            timestamp.starts_with('<') && timestamp.ends_with("@postroom.example>")
+                        );
                     }
                     session.answer(answer);
                 }

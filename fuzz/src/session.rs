@@ -1,10 +1,14 @@
-//! The session machine: the same for every cut, within its bounds, and never more messages than ends of data.
+//! The session machine: the same for every cut, within its bounds, and never more messages than
+//! ends of data.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use postroom::{
     model::{ByteSize, EnhancedCode, MessageId, Reply, Timestamp, TlsVersion},
-    smtp::{Action, Answer, EndOfData, Login, Mechanism, NoLogin, Question, Quirk, Session, SessionSettings, StartTls, Step, body::CHUNK},
+    smtp::{
+        Action, Answer, EndOfData, Login, Mechanism, NoLogin, Question, Quirk, Session,
+        SessionSettings, StartTls, Step, body::CHUNK,
+    },
 };
 
 use super::{Input, assert_clean, count};
@@ -46,7 +50,8 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Who sends ahead may be shown out where one who waits is not (text after a refused DATA, BDAT): never the other way round.
+/// Who sends ahead may be shown out where one who waits is not (text after a refused DATA, BDAT):
+/// never the other way round.
 fn assert_same_or_broken_off(ahead: &Outcome, waiting: &Outcome) {
     assert!(ahead.closed || !waiting.closed);
     if ahead.closed == waiting.closed && ahead.replies == waiting.replies {
@@ -56,7 +61,10 @@ fn assert_same_or_broken_off(ahead: &Outcome, waiting: &Outcome) {
     assert!(ahead.closed && waiting.texts.starts_with(&ahead.texts), "{ahead:?}\n{waiting:?}");
     let last = ahead.replies.len().saturating_sub(1);
     assert!(ahead.replies.get(..last) == waiting.replies.get(..last), "{ahead:?}\n{waiting:?}");
-    assert!(ahead.replies.get(last).is_some_and(|reply| reply.starts_with(['4', '5'])), "{ahead:?}");
+    assert!(
+        ahead.replies.get(last).is_some_and(|reply| reply.starts_with(['4', '5'])),
+        "{ahead:?}"
+    );
 }
 
 /// CRLF.CRLF, and the dot that follows DATA at once, whatever ended that.
@@ -64,17 +72,21 @@ fn ends_of_data(octets: &[u8]) -> usize {
     let empty = octets.split(|octet| *octet == b'\n').collect::<Vec<_>>();
     let says_data = |line: &[u8]| {
         // A lone CR in a command is passed over.
-        let line: Vec<u8> = line.iter().filter(|octet| **octet != b'\r').map(u8::to_ascii_uppercase).collect();
+        let line: Vec<u8> =
+            line.iter().filter(|octet| **octet != b'\r').map(u8::to_ascii_uppercase).collect();
         line.windows(4).any(|word| word == b"DATA")
     };
-    let empty = empty.windows(2).filter(|pair| !pair[0].ends_with(b"\r") && pair[1] == b".\r" && says_data(pair[0]));
+    let empty = empty
+        .windows(2)
+        .filter(|pair| !pair[0].ends_with(b"\r") && pair[1] == b".\r" && says_data(pair[0]));
     count(octets, b"\r\n.\r\n") + empty.count()
 }
 
 fn settings(input: &Input<'_>) -> Arc<SessionSettings> {
     let (lone_lf, starttls, no_login, small, hidden) =
         (input.option(0), input.option(1), input.option(2), input.option(3), input.option(4));
-    let mechanisms = vec![Mechanism::CramMd5, Mechanism::DigestMd5, Mechanism::Plain, Mechanism::Login];
+    let mechanisms =
+        vec![Mechanism::CramMd5, Mechanism::DigestMd5, Mechanism::Plain, Mechanism::Login];
     Arc::new(SessionSettings {
         hostname: "postroom.example".to_owned(),
         max_message: ByteSize::from_octets(if small { 30 } else { 200_000 }),
@@ -82,7 +94,11 @@ fn settings(input: &Input<'_>) -> Arc<SessionSettings> {
         starttls: if starttls { StartTls::Offered } else { StartTls::Absent },
         mechanisms: if no_login { Vec::new() } else { mechanisms },
         no_login: if starttls { NoLogin::InClear } else { NoLogin::Never },
-        hide_extensions: if hidden { vec!["PIPELINING".to_owned(), "SIZE".to_owned()] } else { Vec::new() },
+        hide_extensions: if hidden {
+            vec!["PIPELINING".to_owned(), "SIZE".to_owned()]
+        } else {
+            Vec::new()
+        },
         end_of_data: if lone_lf { EndOfData::LoneLfThenClose } else { EndOfData::Strict },
     })
 }
@@ -115,8 +131,13 @@ impl Driver {
             }
         }
         let quirks = driver.session.quirks().iter().copied();
-        driver.outcome.quirks = quirks.filter(|quirk| *quirk != Quirk::UnannouncedPipelining).collect();
-        driver.outcome.replies = String::from_utf8(driver.replies).expect("replies are text").lines().map(str::to_owned).collect();
+        driver.outcome.quirks =
+            quirks.filter(|quirk| *quirk != Quirk::UnannouncedPipelining).collect();
+        driver.outcome.replies = String::from_utf8(driver.replies)
+            .expect("replies are text")
+            .lines()
+            .map(str::to_owned)
+            .collect();
         driver.outcome
     }
 
@@ -136,14 +157,19 @@ impl Driver {
                 Action::StartTls => {
                     // RFC 3207 4.2: nothing that was sent in clear is left.
                     assert_eq!(consumed, offered);
-                    self.session.answer(Answer::TlsStarted { version: TlsVersion::Tls12, settings: Arc::clone(&self.settings) });
+                    self.session.answer(Answer::TlsStarted {
+                        version: TlsVersion::Tls12,
+                        settings: Arc::clone(&self.settings),
+                    });
                 }
                 Action::Ask(question) => {
                     let answer = self.decide(question);
                     self.session.answer(answer);
                 }
                 Action::OpenMessage(transaction) => {
-                    assert!(!transaction.recipients.is_empty() && transaction.recipients.len() <= 3);
+                    assert!(
+                        !transaction.recipients.is_empty() && transaction.recipients.len() <= 3
+                    );
                     let sender = transaction.sender.to_string();
                     self.full = sender.starts_with("full");
                     self.session.answer(verdict(&sender));
@@ -153,7 +179,11 @@ impl Driver {
                     self.text.extend_from_slice(self.session.body());
                     if self.full {
                         self.text.clear();
-                        self.session.answer(Answer::Refuse(Reply::fixed(452, EnhancedCode(4, 3, 1), "Full")));
+                        self.session.answer(Answer::Refuse(Reply::fixed(
+                            452,
+                            EnhancedCode(4, 3, 1),
+                            "Full",
+                        )));
                     }
                 }
                 Action::Commit => {
@@ -179,7 +209,9 @@ impl Driver {
         match question {
             Question::Sender { sender, .. } => verdict(&sender.to_string()),
             Question::Recipient(address) => verdict(address.as_str()),
-            Question::Login(Login::Password { user, password }) if user == "a" && password.expose() == "b" => {
+            Question::Login(Login::Password { user, password })
+                if user == "a" && password.expose() == "b" =>
+            {
                 Answer::LoggedIn { user, settings: Arc::clone(&self.settings) }
             }
             Question::Login(_) => Answer::Refuse(Reply::fixed(535, EnhancedCode(5, 7, 8), "No")),

@@ -20,10 +20,16 @@ use hyper::body::{Bytes, Frame};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{Admin, HoldRequest, Queued, Refusal, RestoreRequest, SendAnswer, SendRequest, SetRequest, Sightings, Status};
+use super::{
+    Admin, HoldRequest, Queued, Refusal, RestoreRequest, SendAnswer, SendRequest, SetRequest,
+    Sightings, Status,
+};
 use crate::{
     device::DeviceSighting,
-    model::{AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    model::{
+        AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp,
+        Via,
+    },
     queue::{AccountStatus, Enabled, QueueError, SettingStatus},
     spool::{Entry, JournalLine, MessageReader, SpoolError},
 };
@@ -98,7 +104,11 @@ async fn list(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Ve
 
 fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolError> {
     let forecasts = admin.0.queue.forecasts(&entries)?;
-    Ok(entries.into_iter().zip(forecasts).map(|(entry, forecast)| Queued { entry, forecast }).collect())
+    Ok(entries
+        .into_iter()
+        .zip(forecasts)
+        .map(|(entry, forecast)| Queued { entry, forecast })
+        .collect())
 }
 
 async fn journal(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<JournalLine>> {
@@ -115,7 +125,11 @@ async fn retry(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<
     Ok(Json(admin.0.queue.retry(id).await?))
 }
 
-async fn hold(State(admin): State<Admin>, Path(id): Path<MessageId>, Json(request): Json<HoldRequest>) -> Answer<()> {
+async fn hold(
+    State(admin): State<Admin>,
+    Path(id): Path<MessageId>,
+    Json(request): Json<HoldRequest>,
+) -> Answer<()> {
     Ok(Json(admin.0.queue.hold(id, request.reason).await?))
 }
 
@@ -139,11 +153,18 @@ async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer
     Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::Off).await?))
 }
 
-async fn settings(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<Vec<SettingStatus>> {
+async fn settings(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+) -> Answer<Vec<SettingStatus>> {
     Ok(Json(admin.0.queue.settings(&AccountName::from(name))?))
 }
 
-async fn set(State(admin): State<Admin>, Path(name): Path<String>, Json(request): Json<SetRequest>) -> Answer<Vec<SettingStatus>> {
+async fn set(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+    Json(request): Json<SetRequest>,
+) -> Answer<Vec<SettingStatus>> {
     let words: Vec<(String, String)> = request.set.into_iter().collect();
     Ok(Json(admin.0.queue.set(&AccountName::from(name), &words, &request.by).await?))
 }
@@ -156,7 +177,11 @@ async fn restore_defaults(
     Ok(Json(admin.0.queue.restore_defaults(&AccountName::from(name), &request.by).await?))
 }
 
-async fn forget_budget(State(admin): State<Admin>, Path(name): Path<String>, Json(request): Json<RestoreRequest>) -> Answer<()> {
+async fn forget_budget(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+    Json(request): Json<RestoreRequest>,
+) -> Answer<()> {
     Ok(Json(admin.0.queue.forget_budget(&AccountName::from(name), &request.by).await?))
 }
 
@@ -165,7 +190,10 @@ async fn devices(State(admin): State<Admin>) -> Json<Sightings> {
 }
 
 /// With all that was said; null when it was never seen.
-async fn device(State(admin): State<Admin>, Path(name): Path<String>) -> Json<Option<DeviceSighting>> {
+async fn device(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+) -> Json<Option<DeviceSighting>> {
     Json(admin.0.devices.sightings().into_iter().find(|sighting| sighting.device.as_str() == name))
 }
 
@@ -196,7 +224,10 @@ async fn send(State(admin): State<Admin>, Json(request): Json<SendRequest>) -> A
 }
 
 /// The message as it was accepted, in chunks: it may be larger than what we want in memory.
-async fn export(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Result<Response, QueueError> {
+async fn export(
+    State(admin): State<Admin>,
+    Path(id): Path<MessageId>,
+) -> Result<Response, QueueError> {
     let reader = admin.0.spool.body(id).await?;
     let (chunks, body) = mpsc::channel(EXPORT_AHEAD);
     tokio::spawn(read_out(reader, chunks));
@@ -225,7 +256,10 @@ impl hyper::body::Body for Export {
     type Data = Bytes;
     type Error = SpoolError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SpoolError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SpoolError>>> {
         self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 }

@@ -10,7 +10,8 @@ use axum::{
 
 use super::Admin;
 
-/// The format of [`Metrics::render`](crate::metrics::Metrics::render); Prometheus refuses a scrape whose type it does not know.
+/// The format of [`Metrics::render`](crate::metrics::Metrics::render); Prometheus refuses a scrape
+/// whose type it does not know.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Health, readiness, metrics, and a page that says where the rest is.
@@ -30,12 +31,16 @@ pub(super) fn metrics_router(admin: Admin) -> Router {
 }
 
 async fn front() -> &'static str {
-    "Postroom\n\n/healthz  the process is alive\n/readyz   mail is taken\n/metrics  for Prometheus\n\n\
-     Nothing can be changed here. On the machine itself: postroom status, postroom queue list, postroom --help\n"
+    "Postroom\n\n/healthz  the process is alive\n/readyz   mail is taken\n/metrics  for \
+    Prometheus\n\nNothing can be changed here. On the machine itself: postroom status, postroom \
+    queue list, postroom --help\n"
 }
 
 async fn elsewhere() -> (StatusCode, &'static str) {
-    (StatusCode::NOT_FOUND, "There is no such page. The commands use the Unix socket in data_dir: postroom --help\n")
+    (
+        StatusCode::NOT_FOUND,
+        "There is no such page. The commands use the Unix socket in data_dir: postroom --help\n",
+    )
 }
 
 async fn alive() -> &'static str {
@@ -47,7 +52,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if missing.is_empty() {
         return "ready\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", missing.join("; "))).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", missing.join("; ")))
+        .into_response()
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {

@@ -2,8 +2,10 @@
 //!
 //! - `status`: [`Status`], what the daemon is doing, as the command, the API and `/readyz` show it
 //! - `sightings`: [`Sightings`], who was seen
-//! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It changes nothing, so it asks for no login
-//! - `api`: the Unix side, `/api/v1/…`: the same verbs as the commands. Who may open the socket may do everything
+//! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It changes nothing, so it asks for
+//!   no login
+//! - `api`: the Unix side, `/api/v1/…`: the same verbs as the commands. Who may open the socket may
+//!   do everything
 //! - `server`: sockets and connections, within bounds
 
 mod api;
@@ -177,8 +179,8 @@ pub struct SetRequest {
     pub by: String,
 }
 
-/// The file's settings are to come back, or the budget is to be forgotten: `POST /api/v1/accounts/NAME/restore-defaults` and
-/// `…/forget-budget`.
+/// The file's settings are to come back, or the budget is to be forgotten: `POST
+/// /api/v1/accounts/NAME/restore-defaults` and `…/forget-budget`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RestoreRequest {
     /// Who asks, for whoever reads the log.

@@ -1,7 +1,8 @@
 //! Sockets and connections, within bounds.
 //!
 //! # Failure
-//! Binding returns [`AdminError`]. What a client does wrong ends its connection and is logged at `debug`.
+//! Binding returns [`AdminError`]. What a client does wrong ends its connection and is logged at
+//! `debug`.
 
 use std::{
     fs, io,
@@ -66,7 +67,8 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
-    /// Binds all sides. The daemon that holds the spool of a data folder owns its socket: one that is left over is replaced.
+    /// Binds all sides. The daemon that holds the spool of a data folder owns its socket: one that
+    /// is left over is replaced.
     ///
     /// # Errors
     /// When an address is taken, or the socket cannot be made.
@@ -78,7 +80,10 @@ impl AdminServer {
         };
         let path = socket_path(&admin.0.data_dir);
         let commands = bind_socket(&path).map_err(|source| AdminError::Socket { path, source })?;
-        admin.serving(address_of(&http, settings.address), metrics.as_ref().zip(settings.metrics).map(|(m, a)| address_of(m, a)));
+        admin.serving(
+            address_of(&http, settings.address),
+            metrics.as_ref().zip(settings.metrics).map(|(m, a)| address_of(m, a)),
+        );
         Ok(Self { admin, http, metrics, commands })
     }
 
@@ -109,7 +114,8 @@ fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
 
-/// Made beside its place and moved there: it is never open to others, and never absent while an old one is replaced.
+/// Made beside its place and moved there: it is never open to others, and never absent while an old
+/// one is replaced.
 fn bind_socket(path: &Path) -> io::Result<UnixListener> {
     let beside = path.with_extension("sock.new");
     match fs::remove_file(&beside) {
@@ -147,10 +153,15 @@ async fn serve<L: Listener>(mut listener: L, router: Router, mut stop: watch::Re
     connections.shutdown().await;
 }
 
-async fn connection(io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static, router: Router) {
+async fn connection(
+    io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+) {
     let service = TowerToHyperService::new(router);
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).serve_connection(TokioIo::new(io), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(io), service);
     match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "http connection broken off"),

@@ -23,14 +23,25 @@ impl Sightings {
     /// Without what was said.
     pub(super) fn summary(self) -> Self {
         let summary = |clients: Vec<Sighting>| clients.into_iter().map(Sighting::summary).collect();
-        let devices = self.devices.into_iter().map(|device| DeviceSighting { clients: summary(device.clients), ..device });
+        let devices = self
+            .devices
+            .into_iter()
+            .map(|device| DeviceSighting { clients: summary(device.clients), ..device });
         Self { devices: devices.collect(), strangers: summary(self.strangers) }
     }
 
     /// One address, wherever it was seen.
     pub(super) fn only(self, address: IpAddr) -> Self {
-        let its = |clients: Vec<Sighting>| clients.into_iter().filter(|client| client.peer == address).collect::<Vec<_>>();
-        let devices = self.devices.into_iter().map(|device| DeviceSighting { clients: its(device.clients), ..device });
-        Self { devices: devices.filter(|device| !device.clients.is_empty()).collect(), strangers: its(self.strangers) }
+        let its = |clients: Vec<Sighting>| {
+            clients.into_iter().filter(|client| client.peer == address).collect::<Vec<_>>()
+        };
+        let devices = self
+            .devices
+            .into_iter()
+            .map(|device| DeviceSighting { clients: its(device.clients), ..device });
+        Self {
+            devices: devices.filter(|device| !device.clients.is_empty()).collect(),
+            strangers: its(self.strangers),
+        }
     }
 }

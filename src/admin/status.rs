@@ -78,7 +78,8 @@ impl Admin {
         }
     }
 
-    /// What keeps the daemon from being ready. An account that cannot send is not among it: mail is taken all the same.
+    /// What keeps the daemon from being ready. An account that cannot send is not among it: mail is
+    /// taken all the same.
     pub(super) fn missing(&self) -> Vec<String> {
         let known = self.0.progress.known();
         let mut missing = Vec::new();
@@ -89,7 +90,10 @@ impl Admin {
             missing.push("no listener is bound yet".to_owned());
         }
         if known.recovery.is_none() {
-            missing.push("the spool is still being compared with the index; mail is taken meanwhile".to_owned());
+            missing.push(
+                "the spool is still being compared with the index; mail is taken meanwhile"
+                    .to_owned(),
+            );
         }
         missing
     }

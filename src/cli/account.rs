@@ -1,4 +1,5 @@
-//! `postroom account list | check | enable | disable | settings | set | restore-defaults | forget-budget | login`.
+//! `postroom account list | check | enable | disable | settings | set | restore-defaults |
+//! forget-budget | login`.
 
 use std::{os::unix::fs::MetadataExt as _, path::Path, process::ExitCode, time::Duration};
 
@@ -23,10 +24,15 @@ use crate::{
 /// What ends sooner is shown with the next step.
 const SOON: Duration = Duration::from_secs(31 * 24 * 3600);
 
-pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Clock) -> anyhow::Result<ExitCode> {
+pub(super) async fn account(
+    config: &Path,
+    command: AccountCommand,
+    clock: &Clock,
+) -> anyhow::Result<ExitCode> {
     match command {
         AccountCommand::List(arguments) => {
-            let accounts: Vec<AccountStatus> = Client::of_config(config)?.get("/api/v1/accounts").await?;
+            let accounts: Vec<AccountStatus> =
+                Client::of_config(config)?.get("/api/v1/accounts").await?;
             if arguments.json {
                 print_json(&accounts)?;
             } else {
@@ -35,16 +41,26 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
         }
         AccountCommand::Check { name } => return account_check::check(config, &name, clock).await,
         AccountCommand::Enable { name } => {
-            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &()).await?;
+            let () = Client::of_config(config)?
+                .post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &())
+                .await?;
             say(&format!("account \"{name}\" is on"))?;
         }
         AccountCommand::Disable { name } => {
-            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &()).await?;
+            let () = Client::of_config(config)?
+                .post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &())
+                .await?;
             say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?;
         }
         AccountCommand::Settings { name, json } => {
-            let rows: Vec<SettingStatus> = Client::of_config(config)?.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
-            if json.json { print_json(&rows)? } else { print(&render_settings(&rows, clock.now()))? }
+            let rows: Vec<SettingStatus> = Client::of_config(config)?
+                .get(&format!("/api/v1/accounts/{}/settings", encoded(&name)))
+                .await?;
+            if json.json {
+                print_json(&rows)?
+            } else {
+                print(&render_settings(&rows, clock.now()))?
+            }
         }
         AccountCommand::Set { name, settings } => {
             let request = SetRequest { set: settings.into_iter().collect(), by: person() };
@@ -54,12 +70,16 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
         }
         AccountCommand::RestoreDefaults { name, yes } => {
             let client = Client::of_config(config)?;
-            let rows: Vec<SettingStatus> = client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
+            let rows: Vec<SettingStatus> =
+                client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
             if rows.iter().all(|row| row.changed.is_none()) {
-                say(&format!("Nothing was changed: the batches of \"{name}\" are as the config file says"))?;
+                say(&format!(
+                    "Nothing was changed: the batches of \"{name}\" are as the config file says"
+                ))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
+            let question =
+                format!("Bring back what the config file says of the batches of \"{name}\"?");
             if !yes && confirm(&question)? == Answer::No {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -73,8 +93,13 @@ pub(super) async fn account(config: &Path, command: AccountCommand, clock: &Cloc
                 return Ok(ExitCode::SUCCESS);
             }
             let request = RestoreRequest { by: person() };
-            let () = Client::of_config(config)?.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request).await?;
-            say(&format!("account \"{name}\" has the budget of its day again; that of the minute is free in six minutes at the latest"))?;
+            let () = Client::of_config(config)?
+                .post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request)
+                .await?;
+            say(&format!(
+                "account \"{name}\" has the budget of its day again; that of the minute is free in \
+                six minutes at the latest"
+            ))?;
         }
         AccountCommand::Login { name } => sign_in(config, &name, clock).await?,
     }
@@ -88,10 +113,14 @@ Do you know that little was sent in the last 24 hours, and shall nothing of it c
 /// Who types, behind sudo too. It is only shown; what lets someone in is the socket.
 fn person() -> String {
     let name = |variable: &str| std::env::var(variable).ok().filter(|user| !user.is_empty());
-    name("SUDO_USER").or_else(owner).or_else(|| name("USER")).unwrap_or_else(|| "somebody".to_owned())
+    name("SUDO_USER")
+        .or_else(owner)
+        .or_else(|| name("USER"))
+        .unwrap_or_else(|| "somebody".to_owned())
 }
 
-/// Whose process this is: in a container or under systemd no variable says so. A user without a line in the list is shown as a number.
+/// Whose process this is: in a container or under systemd no variable says so. A user without a
+/// line in the list is shown as a number.
 fn owner() -> Option<String> {
     let user = std::fs::metadata("/proc/self").ok()?.uid();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -110,10 +139,16 @@ fn user_name(users: &str, wanted: u32) -> Option<String> {
 fn render_settings(rows: &[SettingStatus], now: Timestamp) -> String {
     let row = |row: &SettingStatus| {
         let changed = row.changed.as_ref();
-        let changed = changed.map_or_else(|| "-".to_owned(), |change| format!("{} by {}", relative(change.at, now), change.by));
+        let changed = changed.map_or_else(
+            || "-".to_owned(),
+            |change| format!("{} by {}", relative(change.at, now), change.by),
+        );
         vec![row.key.clone(), row.file.clone(), row.value.clone(), changed]
     };
-    let mut text = table(&["SETTING", "CONFIG FILE", "IN FORCE", "CHANGED"], &rows.iter().map(row).collect::<Vec<_>>());
+    let mut text = table(
+        &["SETTING", "CONFIG FILE", "IN FORCE", "CHANGED"],
+        &rows.iter().map(row).collect::<Vec<_>>(),
+    );
     if rows.iter().any(|row| row.changed.is_some()) {
         text.push_str(HOLDS);
     }
@@ -124,14 +159,23 @@ const HOLDS: &str =
     "\nWhat was changed holds across restarts, until \"postroom account restore-defaults\", or until the config file gives that key another
 value than it has now: the newest word counts.\n";
 
-/// Works without the daemon, which finds the sign-in when it next needs a token. Run it as the daemon's user: it writes into its folder.
+/// Works without the daemon, which finds the sign-in when it next needs a token. Run it as the
+/// daemon's user: it writes into its folder.
 async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
-    let account = account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
+    let account =
+        account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
     let (settings, secrets) = match account.destination.auth.as_ref().map(|auth| &auth.secret) {
-        Some(SecretSource::OAuth { settings, secrets, .. }) if settings.grant == Grant::RefreshToken => (settings.clone(), secrets.clone()),
-        Some(_) | None => bail!("account \"{name}\" needs no sign-in: it logs in by itself, with the secret its config names"),
+        Some(SecretSource::OAuth { settings, secrets, .. })
+            if settings.grant == Grant::RefreshToken =>
+        {
+            (settings.clone(), secrets.clone())
+        }
+        Some(_) | None => bail!(
+            "account \"{name}\" needs no sign-in: it logs in by itself, with the secret its config \
+            names"
+        ),
     };
     let http = upstream::https_client(clock.clone())?;
     let explained = |trouble: TokenTrouble| {
@@ -141,7 +185,8 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
     let login = DeviceLogin::begin(settings, http).await.map_err(explained)?;
     let SignIn { address, code, minutes } = login.sign_in();
     say(&format!(
-        "Open {address} in a browser, type the code {code}, and sign in as the mailbox of \"{name}\". The code is good for {minutes} minutes."
+        "Open {address} in a browser, type the code {code}, and sign in as the mailbox of \
+        \"{name}\". The code is good for {minutes} minutes."
     ))?;
     login.finish(&account.name, &RefreshTokenStore::new(secrets)).await.map_err(explained)?;
     Ok(say(&format!("Signed in. If the account was stopped: postroom account enable {name}"))?)
@@ -159,21 +204,39 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
             account.last_delivery.map_or_else(|| "never".to_owned(), |at| relative(at, now)),
         ]
     };
-    let header = ["ACCOUNT", "STATE", "WAITING", "CONNECTIONS", "SENT/MINUTE", "RECIPIENTS/DAY", "LAST DELIVERY"];
+    let header = [
+        "ACCOUNT",
+        "STATE",
+        "WAITING",
+        "CONNECTIONS",
+        "SENT/MINUTE",
+        "RECIPIENTS/DAY",
+        "LAST DELIVERY",
+    ];
     let mut text = table(&header, &accounts.iter().map(row).collect::<Vec<_>>());
     for account in accounts {
-        if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &account.state {
+        if let AccountState::Paused { reason, advice, .. }
+        | AccountState::Stopped { reason, advice, .. } = &account.state
+        {
             text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
         }
         for domain in &account.domains {
-            if let AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } = &domain.state {
+            if let AccountState::Paused { reason, advice, .. }
+            | AccountState::Stopped { reason, advice, .. } = &domain.state
+            {
                 let (name, how) = (&domain.domain, state(&domain.state, now));
-                text.push_str(&format!("\n{}: mail for {name} waits ({how}), the rest goes on: {reason}\n  {advice}\n", account.name));
+                text.push_str(&format!(
+                    "\n{}: mail for {name} waits ({how}), the rest goes on: {reason}\n  {advice}\n",
+                    account.name
+                ));
             }
         }
         if account.connections_allowed < account.connections_limit {
             let (now, all) = (account.connections_allowed, account.connections_limit);
-            text.push_str(&format!("\n{}: uses {now} of its {all} connections for a while: {FEWER}\n", account.name));
+            text.push_str(&format!(
+                "\n{}: uses {now} of its {all} connections for a while: {FEWER}\n",
+                account.name
+            ));
         }
         if let Some(free) = account.day_free_at {
             text.push_str(&format!(
@@ -182,16 +245,26 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
                 relative(free, now)
             ));
         } else if let Some(free) = account.budget_free_at {
-            text.push_str(&format!("\n{}: the budget of this minute is used up; next message {}\n", account.name, relative(free, now)));
+            text.push_str(&format!(
+                "\n{}: the budget of this minute is used up; next message {}\n",
+                account.name,
+                relative(free, now)
+            ));
         }
         if let Some(expiry) = account.credential.filter(|expiry| expiry.ends.since(now) < SOON) {
-            text.push_str(&format!("\n{}: {}\n  {}\n", account.name, expiry.sentence(now), account.name.in_advice(expiry.kind.advice())));
+            text.push_str(&format!(
+                "\n{}: {}\n  {}\n",
+                account.name,
+                expiry.sentence(now),
+                account.name.in_advice(expiry.kind.advice())
+            ));
         }
     }
     text
 }
 
-const FEWER: &str = "the server said that there are too many. Does somebody else send with this mailbox?";
+const FEWER: &str =
+    "the server said that there are too many. Does somebody else send with this mailbox?";
 
 /// `12 of 30`, `12, no limit`.
 fn used(used: Option<u32>, limit: Option<u32>) -> String {
@@ -207,8 +280,12 @@ fn state(state: &AccountState, now: Timestamp) -> String {
         AccountState::Ready => "ready".to_owned(),
         AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
         // A domain, and an account without a login, is tried with mail, and that may not be due.
-        AccountState::Stopped { probe_at, .. } if *probe_at < now => "stopped, tried with the next message".to_owned(),
-        AccountState::Stopped { probe_at, .. } => format!("stopped, next try {}", relative(*probe_at, now)),
+        AccountState::Stopped { probe_at, .. } if *probe_at < now => {
+            "stopped, tried with the next message".to_owned()
+        }
+        AccountState::Stopped { probe_at, .. } => {
+            format!("stopped, next try {}", relative(*probe_at, now))
+        }
         AccountState::Disabled => "off".to_owned(),
     }
 }
@@ -219,9 +296,13 @@ mod tests {
 
     #[test]
     fn a_user_is_known_by_number() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\n";
         let name = |number| user_name(users, number);
-        assert_eq!((name(0).as_deref(), name(1000).as_deref(), name(7)), (Some("root"), Some("anna"), None));
+        assert_eq!(
+            (name(0).as_deref(), name(1000).as_deref(), name(7)),
+            (Some("root"), Some("anna"), None)
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `postroom account check NAME`: where the way to an account's login breaks off, and the next step.
+//! `postroom account check NAME`: where the way to an account's login breaks off, and the next
+//! step.
 
 use std::{path::Path, process::ExitCode};
 
@@ -22,7 +23,8 @@ use crate::{
 pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
-    let account = account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
+    let account =
+        account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
     let upstream = Upstream::new(account.destination.clone(), clock.clone(), Metrics::new())?;
     let mut findings = Vec::new();
     let mut tell = |finding| {
@@ -52,7 +54,8 @@ pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Res
     if code == ExitCode::SUCCESS {
         let can = if account.destination.auth.is_some() { "log in" } else { "reach its servers" };
         say(&format!(
-            "Account \"{name}\" can {can}. Nothing was sent; to see a message arrive: postroom send --account {name} --to ADDRESS"
+            "Account \"{name}\" can {can}. Nothing was sent; to see a message arrive: postroom \
+            send --account {name} --to ADDRESS"
         ))?;
         if let Some(line) = still(&daemons_word(path, &account.name).await, name, clock.now()) {
             say(&line)?;
@@ -63,19 +66,26 @@ pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Res
 
 /// What the running daemon has of the account; nothing when none runs.
 async fn daemons_word(config: &Path, name: &AccountName) -> Option<AccountState> {
-    let accounts: Vec<AccountStatus> = Client::of_config(config).ok()?.get("/api/v1/accounts").await.ok()?;
+    let accounts: Vec<AccountStatus> =
+        Client::of_config(config).ok()?.get("/api/v1/accounts").await.ok()?;
     accounts.into_iter().find(|account| account.name == *name).map(|account| account.state)
 }
 
 /// What was put right here, the daemon does not know yet.
 fn still(state: &Option<AccountState>, name: &str, now: Timestamp) -> Option<String> {
     let state = match state {
-        Some(AccountState::Stopped { probe_at, .. }) => format!("is still stopped, and tries again {}", relative(*probe_at, now)),
-        Some(AccountState::Paused { until, .. }) => format!("is still paused, and goes on {}", relative(*until, now)),
+        Some(AccountState::Stopped { probe_at, .. }) => {
+            format!("is still stopped, and tries again {}", relative(*probe_at, now))
+        }
+        Some(AccountState::Paused { until, .. }) => {
+            format!("is still paused, and goes on {}", relative(*until, now))
+        }
         Some(AccountState::Disabled) => "was switched off by a person".to_owned(),
         Some(AccountState::Ready) | None => return None,
     };
-    Some(format!("In the daemon it {state}. To let it send at once: postroom account enable {name}"))
+    Some(format!(
+        "In the daemon it {state}. To let it send at once: postroom account enable {name}"
+    ))
 }
 
 fn render(finding: &Finding, account: &AccountName) -> String {
@@ -100,10 +110,13 @@ fn words(trouble: &Trouble) -> String {
 
 /// When what the account logs in with ends.
 pub(super) fn ending(account: &AccountSettings, clock: &Clock) -> Option<String> {
-    let Some(SecretSource::OAuth { settings, account, secrets }) = account.destination.auth.as_ref().map(|auth| &auth.secret) else {
+    let Some(SecretSource::OAuth { settings, account, secrets }) =
+        account.destination.auth.as_ref().map(|auth| &auth.secret)
+    else {
         return None;
     };
     // A file that cannot be read has been complained about by then.
-    let expiry = expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten()?;
+    let expiry =
+        expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten()?;
     Some(format!("note    {}", expiry.sentence(clock.now())))
 }

@@ -95,7 +95,8 @@ pub(super) enum QueueCommand {
         #[command(flatten)]
         json: JsonArguments,
     },
-    /// Tries messages now. Shortens the 30 minutes that lie between attempts (RFC 5321), so it asks first.
+    /// Tries messages now. Shortens the 30 minutes that lie between attempts (RFC 5321), so it asks
+    /// first.
     Retry {
         #[arg(required = true)]
         ids: Vec<MessageId>,
@@ -137,19 +138,22 @@ pub(super) enum QueueCommand {
 pub(super) enum AccountCommand {
     /// Lists the ways out, with their state and budget.
     List(JsonArguments),
-    /// Goes the way to an account's login step by step and explains the step that fails. Sends nothing; works without the daemon.
+    /// Goes the way to an account's login step by step and explains the step that fails. Sends
+    /// nothing; works without the daemon.
     Check { name: String },
     /// Switches an account on.
     Enable { name: String },
     /// Switches an account off; its mail waits.
     Disable { name: String },
-    /// Shows the settings that can be changed while the daemon runs: what the file says, what is in force, who set it.
+    /// Shows the settings that can be changed while the daemon runs: what the file says, what is in
+    /// force, who set it.
     Settings {
         name: String,
         #[command(flatten)]
         json: JsonArguments,
     },
-    /// Changes such settings at once, without a restart: postroom account set scanner batch.messages=10 batch.interval=60s
+    /// Changes such settings at once, without a restart: postroom account set scanner
+    /// batch.messages=10 batch.interval=60s
     Set {
         name: String,
         /// batch.messages, batch.interval or batch.split, with the value as in the config.
@@ -163,20 +167,23 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Lets what was sent count no more: after the index was lost, when you know that little was sent in the last 24 hours.
+    /// Lets what was sent count no more: after the index was lost, when you know that little was
+    /// sent in the last 24 hours.
     ForgetBudget {
         name: String,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
     },
-    /// Signs in to an account that uses OAuth without a secret: shows a code to type into a browser, waits, keeps the sign-in.
+    /// Signs in to an account that uses OAuth without a secret: shows a code to type into a
+    /// browser, waits, keeps the sign-in.
     Login { name: String },
 }
 
 #[derive(Subcommand)]
 pub(super) enum DeviceCommand {
-    /// Lists the devices, what was seen of them, and refused clients with the config lines that would admit them.
+    /// Lists the devices, what was seen of them, and refused clients with the config lines that
+    /// would admit them.
     List(JsonArguments),
     /// Shows one device or one address: what was seen, what was refused and why, and what was said.
     Show {
@@ -198,7 +205,8 @@ pub(super) struct PasswordArguments {
     /// Write it to this new file, which its owner alone can read.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Keep an argon2 hash instead of the password. CRAM-MD5, DIGEST-MD5 and APOP are not possible with it.
+    /// Keep an argon2 hash instead of the password. CRAM-MD5, DIGEST-MD5 and APOP are not possible
+    /// with it.
     #[arg(long)]
     pub(super) hash: bool,
     /// Take the password from standard input instead of making one.
@@ -217,7 +225,8 @@ pub(super) struct SendArguments {
     /// Which account carries it; the first when absent.
     #[arg(long, value_name = "NAME", conflicts_with = "smtp")]
     pub(super) account: Option<String>,
-    /// Hand it in as a device would, over plain SMTP to this address, instead of straight into the spool.
+    /// Hand it in as a device would, over plain SMTP to this address, instead of straight into the
+    /// spool.
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) smtp: Option<SocketAddr>,
     /// How long to wait for the outcome.
@@ -227,6 +236,8 @@ pub(super) struct SendArguments {
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(key, _)| !key.is_empty());
-    let (key, value) = parts.ok_or_else(|| format!("\"{text}\" is no KEY=VALUE; write for example batch.messages=10"))?;
+    let (key, value) = parts.ok_or_else(|| {
+        format!("\"{text}\" is no KEY=VALUE; write for example batch.messages=10")
+    })?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }

@@ -23,10 +23,17 @@ pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
     for account in &config.accounts {
         // What cannot be read has been warned about.
         if let Some(files) = &account.destination.identity
-            && let Ok(chain) = std::fs::read_to_string(&files.certificate).map_err(drop).and_then(|pem| Chain::read(&pem).map_err(drop))
+            && let Ok(chain) = std::fs::read_to_string(&files.certificate)
+                .map_err(drop)
+                .and_then(|pem| Chain::read(&pem).map_err(drop))
         {
-            let (names, issuer, end) = (chain.names.join(", "), &chain.issuer, chain.not_after.to_rfc3339());
-            say(&format!("account \"{}\": shows a certificate for {names}, issued by {issuer}, good until {end}", account.name))?;
+            let (names, issuer, end) =
+                (chain.names.join(", "), &chain.issuer, chain.not_after.to_rfc3339());
+            say(&format!(
+                "account \"{}\": shows a certificate for {names}, issued by {issuer}, good until \
+                {end}",
+                account.name
+            ))?;
         }
     }
     let warnings = match config.warnings.len() + ends.len() {
@@ -52,13 +59,20 @@ fn count(number: usize, what: &str) -> String {
 fn ends(config: &Config, clock: &Clock) -> Vec<String> {
     let now = clock.now();
     let warning = |account: &crate::queue::AccountSettings| {
-        let SecretSource::OAuth { settings, account, secrets } = &account.destination.auth.as_ref()?.secret else {
+        let SecretSource::OAuth { settings, account, secrets } =
+            &account.destination.auth.as_ref()?.secret
+        else {
             return None;
         };
         // A file that cannot be read stops the account, not the daemon; the account says so.
-        let expiry = expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten();
+        let expiry =
+            expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten();
         let expiry = expiry.filter(|expiry: &Expiry| expiry.days_left(now) <= 30)?;
-        Some(format!("warning: account \"{account}\": {} {}", expiry.sentence(now), account.in_advice(expiry.kind.advice())))
+        Some(format!(
+            "warning: account \"{account}\": {} {}",
+            expiry.sentence(now),
+            account.in_advice(expiry.kind.advice())
+        ))
     };
     config.accounts.iter().filter_map(warning).collect()
 }

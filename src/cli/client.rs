@@ -23,7 +23,8 @@ use crate::{
     config,
 };
 
-/// Octets of an answer that is read whole: a thousand messages of a thousand recipients do not fit, a thousand usual ones do.
+/// Octets of an answer that is read whole: a thousand messages of a thousand recipients do not fit,
+/// a thousand usual ones do.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// The daemon answers from memory and its index; longer means that it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,7 +45,11 @@ impl Client {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
-    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> anyhow::Result<T> {
+    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> anyhow::Result<T> {
         self.ask(Method::POST, path, Bytes::from(serde_json::to_vec(body)?)).await
     }
 
@@ -52,7 +57,12 @@ impl Client {
         self.ask(Method::DELETE, path, Bytes::new()).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<T> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<T> {
         let answer = async {
             let response = self.request(method, path, body).await?;
             let good = response.status().is_success();
@@ -63,10 +73,13 @@ impl Client {
             })?;
             decode(&body.to_bytes(), good)
         };
-        timeout(PATIENCE, answer).await.context("the daemon does not answer; its log may say why")?
+        timeout(PATIENCE, answer)
+            .await
+            .context("the daemon does not answer; its log may say why")?
     }
 
-    /// Copies an answer of any length, unread. Blocks while `to` does: a command has nothing else to do.
+    /// Copies an answer of any length, unread. Blocks while `to` does: a command has nothing else
+    /// to do.
     pub(super) async fn copy<W: io::Write>(&self, path: &str, to: &mut W) -> anyhow::Result<()> {
         let response = self.request(Method::GET, path, Bytes::new()).await?;
         let good = response.status().is_success();
@@ -82,27 +95,40 @@ impl Client {
         Ok(to.flush()?)
     }
 
-    async fn request(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(error))?;
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let stream =
+            UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection to the daemon broken off");
             }
         });
-        let request =
-            Request::builder().method(method).uri(path).header(header::HOST, "postroom").header(header::CONTENT_TYPE, "application/json");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "postroom")
+            .header(header::CONTENT_TYPE, "application/json");
         Ok(sender.send_request(request.body(Full::new(body))?).await?)
     }
 
     fn unreachable(&self, error: io::Error) -> anyhow::Error {
         let (socket, config) = (self.socket.display(), self.config.display());
         if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
-            let start = format!("Start it: systemctl start postroom   (or: postroom run --config {config})");
+            let start = format!(
+                "Start it: systemctl start postroom   (or: postroom run --config {config})"
+            );
             return anyhow!("the daemon is not running: nobody listens at {socket}\n{start}");
         }
         if error.kind() == io::ErrorKind::PermissionDenied {
-            return anyhow!("{socket} may be opened by its owner only; repeat the command with sudo");
+            return anyhow!(
+                "{socket} may be opened by its owner only; repeat the command with sudo"
+            );
         }
         anyhow!(error).context(format!("{socket}"))
     }
@@ -110,7 +136,8 @@ impl Client {
 
 fn decode<T: DeserializeOwned>(body: &[u8], good: bool) -> anyhow::Result<T> {
     if good {
-        return serde_json::from_slice(body).context("the daemon's answer cannot be understood; is it of the same version?");
+        return serde_json::from_slice(body)
+            .context("the daemon's answer cannot be understood; is it of the same version?");
     }
     let refusal = serde_json::from_slice(body).map(|refusal: Refusal| refusal.error);
     Err(anyhow!(refusal.unwrap_or_else(|_plain| String::from_utf8_lossy(body).into_owned())))
@@ -118,8 +145,15 @@ fn decode<T: DeserializeOwned>(body: &[u8], good: bool) -> anyhow::Result<T> {
 
 /// RFC 3986 2.1: a name may hold a slash or a blank.
 pub(super) fn encoded(name: &str) -> String {
-    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
-    name.bytes().map(|octet| if plain(octet) { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
+    let plain =
+        |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+    name.bytes()
+        .map(
+            |octet| {
+                if plain(octet) { char::from(octet).to_string() } else { format!("%{octet:02X}") }
+            },
+        )
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `postroom demo`: relay and sandbox in one process, a scan handed in and shown arriving.
 //!
 //! # Failure
-//! Any step that fails ends the demonstration with exit code 1. Its folder is removed at the end, unless it was named.
+//! Any step that fails ends the demonstration with exit code 1. Its folder is removed at the end,
+//! unless it was named.
 
 use std::{
     fs,
@@ -78,8 +79,14 @@ struct Folder {
 impl Folder {
     fn make(named: Option<PathBuf>) -> anyhow::Result<Self> {
         let keep = named.is_some();
-        let path = named.unwrap_or_else(|| std::env::temp_dir().join(format!("postroom-demo-{}", std::process::id())));
-        fs::DirBuilder::new().mode(0o700).recursive(keep).create(&path).with_context(|| format!("{}", path.display()))?;
+        let path = named.unwrap_or_else(|| {
+            std::env::temp_dir().join(format!("postroom-demo-{}", std::process::id()))
+        });
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(keep)
+            .create(&path)
+            .with_context(|| format!("{}", path.display()))?;
         Ok(Self { path: path.canonicalize()?, keep })
     }
 }
@@ -89,7 +96,8 @@ impl Drop for Folder {
         if !self.keep
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
-            tracing::warn!(path = %self.path.display(), %error, "folder of the demonstration not removed");
+            tracing::warn!(path = %self.path.display(), %error, "folder of the demonstration not \
+                removed");
         }
     }
 }
@@ -104,44 +112,93 @@ struct Stage {
 
 impl Stage {
     async fn build(folder: &Path, clock: Clock, began: Instant) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start(SandboxSettings::new(folder.join("sandbox"))).await.context("the sandbox cannot start")?;
-        step(began, &format!("Exchange Online's stand-in takes mail on {} (STARTTLS, login)", sandbox.submission()))?;
+        let sandbox = Sandbox::start(SandboxSettings::new(folder.join("sandbox")))
+            .await
+            .context("the sandbox cannot start")?;
+        step(
+            began,
+            &format!(
+                "Exchange Online's stand-in takes mail on {} (STARTTLS, login)",
+                sandbox.submission()
+            ),
+        )?;
         let config = write_config(folder, &sandbox)?;
         let daemon = Daemon::start(Config::load(&config)?, Sockets::none(), clock).await?;
         let admin = daemon.admin().clone();
         let stop = watch::Sender::new(false);
         let signals = Signals::of_switch(stop.subscribe());
         let stage = Self { sandbox, admin, relay: tokio::spawn(daemon.run(signals)), stop };
-        step(began, &format!("Postroom takes mail on {} (any SMTP, with or without TLS)", stage.listener()?))?;
+        step(
+            began,
+            &format!(
+                "Postroom takes mail on {} (any SMTP, with or without TLS)",
+                stage.listener()?
+            ),
+        )?;
         Ok(stage)
     }
 
     fn listener(&self) -> anyhow::Result<SocketAddr> {
-        self.admin.status().listeners.first().map(|listener| listener.address).context("there is no listener")
+        self.admin
+            .status()
+            .listeners
+            .first()
+            .map(|listener| listener.address)
+            .context("there is no listener")
     }
 
     /// Hands in a scan, waits for it in the sandbox, and compares.
     async fn show(&self, began: Instant) -> anyhow::Result<()> {
         let scan = pdf::scan(PAGES, &mut StdRng::from_os_rng());
         let digest = sha256(&scan);
-        step(began, &format!("Scanned {PAGES} pages: scan.pdf, {:.1} MB, SHA-256 {}", megabytes(scan.len()), short(&digest)))?;
+        step(
+            began,
+            &format!(
+                "Scanned {PAGES} pages: scan.pdf, {:.1} MB, SHA-256 {}",
+                megabytes(scan.len()),
+                short(&digest)
+            ),
+        )?;
         let message = compose(scan)?;
         let sender: Address = COPIER.parse()?;
         let recipient: Address = "megan@contoso.com".parse()?;
         let handed_in = smtp::hand_in(self.listener()?, &sender, &[recipient], &message).await?;
         step(
             began,
-            &format!("The printer handed it in, {:.1} MB in plain SMTP, as <{sender}>: {}", megabytes(message.len()), handed_in.accepted),
+            &format!(
+                "The printer handed it in, {:.1} MB in plain SMTP, as <{sender}>: {}",
+                megabytes(message.len()),
+                handed_in.accepted
+            ),
         )?;
-        let arrived = timeout(PATIENCE, self.arrival()).await.context("it has not arrived in a minute")??;
-        step(began, &format!("It arrived at Exchange Online's stand-in: {}", arrived.file.display()))?;
-        ensure!(arrived.attachment == digest, "the attachment has changed on its way: {} is not {digest}", arrived.attachment);
-        step(began, &format!("Its attachment is the one that was scanned: SHA-256 {}", short(&arrived.attachment)))?;
-        ensure!(arrived.from == MAILBOX, "it came from <{}>, which the mailbox may not use", arrived.from);
+        let arrived =
+            timeout(PATIENCE, self.arrival()).await.context("it has not arrived in a minute")??;
+        step(
+            began,
+            &format!("It arrived at Exchange Online's stand-in: {}", arrived.file.display()),
+        )?;
+        ensure!(
+            arrived.attachment == digest,
+            "the attachment has changed on its way: {} is not {digest}",
+            arrived.attachment
+        );
         step(
             began,
             &format!(
-                "Its sender is the mailbox, <{}>, since Exchange Online refuses others; answers go to <{}>",
+                "Its attachment is the one that was scanned: SHA-256 {}",
+                short(&arrived.attachment)
+            ),
+        )?;
+        ensure!(
+            arrived.from == MAILBOX,
+            "it came from <{}>, which the mailbox may not use",
+            arrived.from
+        );
+        step(
+            began,
+            &format!(
+                "Its sender is the mailbox, <{}>, since Exchange Online refuses others; answers go \
+                to <{}>",
                 arrived.from, arrived.reply_to
             ),
         )
@@ -169,7 +226,10 @@ impl Stage {
         say(&format!("\nhealth   http://{admin}/readyz\nmetrics  http://{admin}/metrics"))?;
         say(&format!("try      swaks --server {listener} --from {COPIER} --to megan@contoso.com"))?;
         say(&format!("         postroom status --config {config}"))?;
-        say(&format!("         postroom send --to megan+once-eod-432@contoso.com --config {config}    (a refusal, then a retry)"))?;
+        say(&format!(
+            "         postroom send --to megan+once-eod-432@contoso.com --config {config}    (a \
+            refusal, then a retry)"
+        ))?;
         say(&format!("arrived  {}/messages", self.sandbox.dir().display()))?;
         Ok(say("\nRunning until Ctrl-C.")?)
     }
@@ -195,10 +255,14 @@ impl Arrival {
     fn read(file: PathBuf) -> anyhow::Result<Self> {
         let text = fs::read(&file).with_context(|| format!("{}", file.display()))?;
         let message = MessageParser::new().parse(&text).context("what arrived is no message")?;
-        let is_scan = |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some("scan.pdf");
-        let attachment = message.attachments().find(is_scan).context("what arrived has no scan.pdf")?;
+        let is_scan =
+            |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some("scan.pdf");
+        let attachment =
+            message.attachments().find(is_scan).context("what arrived has no scan.pdf")?;
         let first = |addresses: Option<&mail_parser::Address<'_>>| {
-            addresses.and_then(|addresses| addresses.first()?.address.as_deref().map(str::to_owned)).unwrap_or_default()
+            addresses
+                .and_then(|addresses| addresses.first()?.address.as_deref().map(str::to_owned))
+                .unwrap_or_default()
         };
         let (from, reply_to) = (first(message.from()), first(message.reply_to()));
         Ok(Self { attachment: sha256(attachment.contents()), from, reply_to, file })
@@ -259,7 +323,11 @@ fn step(began: Instant, what: &str) -> anyhow::Result<()> {
     Ok(say(&format!("{:6.3} s  {what}", began.elapsed().as_secs_f64()))?)
 }
 
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "shown with one digit after the point")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "shown with one digit after the point"
+)]
 fn megabytes(octets: usize) -> f64 {
     octets as f64 / f64::from(1 << 20)
 }

@@ -33,7 +33,10 @@ pub(super) fn in_short(forecast: &Forecast, now: Timestamp) -> String {
 /// With the reason.
 pub(super) fn in_full(forecast: &Forecast, now: Timestamp) -> String {
     let when = in_short(forecast, now);
-    let before = format!("{} before it", plural(u64::try_from(forecast.before).unwrap_or(u64::MAX), "message"));
+    let before = format!(
+        "{} before it",
+        plural(u64::try_from(forecast.before).unwrap_or(u64::MAX), "message")
+    );
     match &forecast.why {
         Why::Nothing | Why::UnderWay => when,
         Why::Held => "when it is released: postroom queue release".to_owned(),
@@ -41,11 +44,20 @@ pub(super) fn in_full(forecast: &Forecast, now: Timestamp) -> String {
         Why::Turn => format!("{when}: {before}"),
         Why::Minute { limit } => format!("{when}: {limit} a minute, {before}"),
         Why::Day { free_at } => {
-            let free = free_at.map_or_else(|| "as the day's budget frees".to_owned(), |at| format!("room again {}", relative(at, now)));
+            let free = free_at.map_or_else(
+                || "as the day's budget frees".to_owned(),
+                |at| format!("room again {}", relative(at, now)),
+            );
             format!("{when}: the account's budget of the day, {free}, {before}")
         }
-        Why::Batch { messages } => format!("{when}: the account rests after {}, {before}", plural(u64::from(*messages), "message")),
-        Why::Paused { until, because } => format!("{when}: the account is paused and goes on {}: {because}", relative(*until, now)),
+        Why::Batch { messages } => format!(
+            "{when}: the account rests after {}, {before}",
+            plural(u64::from(*messages), "message")
+        ),
+        Why::Paused { until, because } => format!(
+            "{when}: the account is paused and goes on {}: {because}",
+            relative(*until, now)
+        ),
         Why::Domain { domain, because } => format!("{when}: mail for {domain} waits: {because}"),
         Why::Stopped { because } => format!("when the account works again: {because}"),
         Why::Disabled => "when the account is switched on: postroom account enable".to_owned(),
@@ -68,19 +80,52 @@ mod tests {
         let now = Timestamp::from_millis(1_763_900_000_000);
         let at = secs.map(|secs| now.plus(Duration::from_secs(secs)));
         let forecast = Forecast { at, before, why };
-        assert_eq!((in_short(&forecast, now).as_str(), in_full(&forecast, now).as_str()), (short, full));
+        assert_eq!(
+            (in_short(&forecast, now).as_str(), in_full(&forecast, now).as_str()),
+            (short, full)
+        );
     }
 
     #[test]
     fn a_forecast_says_when_and_why() {
         check(Some(0), 0, Why::Nothing, "now", "now");
-        check(Some(840), 412, Why::Minute { limit: 30 }, "in 14m", "in 14m: 30 a minute, 412 messages before it");
-        check(Some(1800), 1, Why::Plan, "in 30m", "in 30m: its next attempt, as the retry plan says");
-        check(Some(60), 1, Why::Batch { messages: 5 }, "in 1m", "in 1m: the account rests after 5 messages, 1 message before it");
+        check(
+            Some(840),
+            412,
+            Why::Minute { limit: 30 },
+            "in 14m",
+            "in 14m: 30 a minute, 412 messages before it",
+        );
+        check(
+            Some(1800),
+            1,
+            Why::Plan,
+            "in 30m",
+            "in 30m: its next attempt, as the retry plan says",
+        );
+        check(
+            Some(60),
+            1,
+            Why::Batch { messages: 5 },
+            "in 1m",
+            "in 1m: the account rests after 5 messages, 1 message before it",
+        );
         let domain = Why::Domain { domain: "contoso.de".into(), because: "no answer".into() };
         check(Some(60), 0, domain, "in 1m", "in 1m: mail for contoso.de waits: no answer");
-        check(None, 0, Why::Stopped { because: "535 5.7.3 no".into() }, "account stopped", "when the account works again: 535 5.7.3 no");
+        check(
+            None,
+            0,
+            Why::Stopped { because: "535 5.7.3 no".into() },
+            "account stopped",
+            "when the account works again: 535 5.7.3 no",
+        );
         check(None, 0, Why::Held, "-", "when it is released: postroom queue release");
-        check(Some(60), 10_000, Why::FarBehind, "later than in 1m", "later than in 1m: more than 10000 messages before it");
+        check(
+            Some(60),
+            10_000,
+            Why::FarBehind,
+            "later than in 1m",
+            "later than in 1m: more than 10000 messages before it",
+        );
     }
 }

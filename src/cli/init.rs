@@ -19,15 +19,20 @@ use crate::{
 pub(super) fn init(arguments: &InitArguments, config: &Path) -> anyhow::Result<()> {
     let path = arguments.output.as_deref().unwrap_or(config);
     if path.exists() {
-        bail!("{} exists already and is not overwritten; name another with --output FILE", path.display());
+        bail!(
+            "{} exists already and is not overwritten; name another with --output FILE",
+            path.display()
+        );
     }
     let text = ask(&mut io::stdin().lock(), &mut io::stdout().lock())?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
     }
-    // The config names networks and accounts, no secrets: the daemon's user must be able to read it.
+    // The config names networks and accounts, no secrets: the daemon's user must be able to read
+    // it.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("{}", path.display()))?;
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("{}", path.display()))?;
     say(&format!("\nWritten: {}", path.display()))?;
     tell(path, &text)
 }
@@ -44,7 +49,9 @@ fn tell(path: &Path, text: &str) -> anyhow::Result<()> {
     }
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let next = if errors > 0 { "Mend the errors above, then: " } else { "Next: " };
-    Ok(say(&format!("{next}postroom check; systemctl enable --now postroom; postroom send --to ADDRESS"))?)
+    Ok(say(&format!(
+        "{next}postroom check; systemctl enable --now postroom; postroom send --to ADDRESS"
+    ))?)
 }
 
 /// What the questions are about.
@@ -67,25 +74,55 @@ enum Secret {
 fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> anyhow::Result<String> {
     let mut questions = Questions { input, output };
     let hostname = questions.ask("Full name of this machine", "postroom.example.lan", |text| {
-        if text.contains('.') { Ok(text.to_owned()) } else { Err("a name with a dot, please".to_owned()) }
+        if text.contains('.') {
+            Ok(text.to_owned())
+        } else {
+            Err("a name with a dot, please".to_owned())
+        }
     })?;
     let network = questions.ask("Network of the printers", "192.168.1.0/24", |text| {
-        text.parse::<ipnet::IpNet>().map(|net| net.to_string()).map_err(|_no_net| "a network as 192.168.1.0/24, please".to_owned())
+        text.parse::<ipnet::IpNet>()
+            .map(|net| net.to_string())
+            .map_err(|_no_net| "a network as 192.168.1.0/24, please".to_owned())
     })?;
-    let presets =
-        ["office365", "office365-gcc-high", "office365-dod", "office365-china", "hve", "azure-communication-services", "gmail", "custom"];
-    let preset = questions.ask(&format!("Who carries the mail on ({})", presets.join(", ")), "office365", |text| {
-        if presets.contains(&text) { Ok(text.to_owned()) } else { Err("one of these words, please".to_owned()) }
-    })?;
-    let host =
-        if preset == "custom" { Some(questions.ask("Its host name", "smtp.example.com", |text| Ok(text.to_owned()))?) } else { None };
+    let presets = [
+        "office365",
+        "office365-gcc-high",
+        "office365-dod",
+        "office365-china",
+        "hve",
+        "azure-communication-services",
+        "gmail",
+        "custom",
+    ];
+    let preset = questions.ask(
+        &format!("Who carries the mail on ({})", presets.join(", ")),
+        "office365",
+        |text| {
+            if presets.contains(&text) {
+                Ok(text.to_owned())
+            } else {
+                Err("one of these words, please".to_owned())
+            }
+        },
+    )?;
+    let host = if preset == "custom" {
+        Some(questions.ask("Its host name", "smtp.example.com", |text| Ok(text.to_owned()))?)
+    } else {
+        None
+    };
     let address = questions.ask("Address of the mailbox", "scanner@example.com", address)?;
-    let secret = questions.ask("Log in with a password or an OAuth token (password, token)", "password", |text| match text {
-        "password" => Ok(Secret::Password("/etc/postroom/mailbox.pass".to_owned())),
-        "token" => Ok(Secret::Token("/run/postroom/mailbox.token".to_owned())),
-        _ => Err("\"password\" or \"token\", please".to_owned()),
-    })?;
-    let administrator = questions.ask("Who is told about trouble", "it@example.com", self::address)?;
+    let secret = questions.ask(
+        "Log in with a password or an OAuth token (password, token)",
+        "password",
+        |text| match text {
+            "password" => Ok(Secret::Password("/etc/postroom/mailbox.pass".to_owned())),
+            "token" => Ok(Secret::Token("/run/postroom/mailbox.token".to_owned())),
+            _ => Err("\"password\" or \"token\", please".to_owned()),
+        },
+    )?;
+    let administrator =
+        questions.ask("Who is told about trouble", "it@example.com", self::address)?;
     Ok(render(&Answers { hostname, network, preset, host, address, secret, administrator }))
 }
 
@@ -100,7 +137,12 @@ struct Questions<'a> {
 
 impl Questions<'_> {
     /// Asks until the answer can be understood; an empty one is the example.
-    fn ask<T>(&mut self, question: &str, example: &str, understand: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<T> {
+    fn ask<T>(
+        &mut self,
+        question: &str,
+        example: &str,
+        understand: impl Fn(&str) -> Result<T, String>,
+    ) -> anyhow::Result<T> {
         loop {
             write!(self.output, "{question} [{example}]: ")?;
             self.output.flush()?;
@@ -119,34 +161,27 @@ impl Questions<'_> {
 
 fn render(answers: &Answers) -> String {
     let (method, key, file, how) = match &answers.secret {
-        Secret::Password(file) => (password_method(&answers.preset), "password_file", file, "holds the mailbox's password on one line"),
-        Secret::Token(file) => ("xoauth2", "token_file", file, "holds an OAuth access token, kept fresh by something else"),
+        Secret::Password(file) => (
+            password_method(&answers.preset),
+            "password_file",
+            file,
+            "holds the mailbox's password on one line",
+        ),
+        Secret::Token(file) => (
+            "xoauth2",
+            "token_file",
+            file,
+            "holds an OAuth access token, kept fresh by something else",
+        ),
     };
     let host = answers.host.as_ref().map(|host| format!("host = {host:?}\n")).unwrap_or_default();
     format!(
-        "# Written by `postroom init`. Every key: `postroom reference`. After a change: `postroom check`, then restart.\n\
-         \n\
-         hostname = {:?}\n\
-         \n\
-         [[listener]]\n\
-         address = \"[::]:25\"\n\
-         tls = \"auto\"\n\
-         \n\
-         [[device]]\n\
-         name = \"printers\"\n\
-         networks = [{:?}]\n\
-         \n\
-         [[account]]\n\
-         name = \"mailbox\"\n\
-         route = \"submission\"\n\
-         preset = {:?}\n\
-         {host}\
-         address = {:?}\n\
-         # {file} {how}; chmod 600.\n\
-         auth = {{ method = {method:?}, {key} = {file:?} }}\n\
-         \n\
-         [report]\n\
-         administrator = {:?}\n",
+        "# Written by `postroom init`. Every key: `postroom reference`. After a change: `postroom \
+        check`, then restart.\n\nhostname = {:?}\n\n[[listener]]\naddress = \"[::]:25\"\ntls = \
+        \"auto\"\n\n[[device]]\nname = \"printers\"\nnetworks = [{:?}]\n\n[[account]]\nname = \
+        \"mailbox\"\nroute = \"submission\"\npreset = {:?}\n{host}address = {:?}\n# {file} {how}; \
+        chmod 600.\nauth = {{ method = {method:?}, {key} = {file:?} }}\n\n[report]\nadministrator \
+        = {:?}\n",
         answers.hostname,
         answers.network,
         answers.preset,
@@ -167,7 +202,9 @@ mod tests {
     fn check(answers: &str) -> (Config, String) {
         let mut said = Vec::new();
         let text = ask(&mut answers.as_bytes(), &mut said).unwrap();
-        let config = Config::parse(Path::new("init.toml"), &text, &[], &Disk).map_err(|error| format!("{error}\n{text}")).unwrap();
+        let config = Config::parse(Path::new("init.toml"), &text, &[], &Disk)
+            .map_err(|error| format!("{error}\n{text}"))
+            .unwrap();
         (config, String::from_utf8(said).unwrap())
     }
 
@@ -179,8 +216,9 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_is_asked_for_again() {
-        let (config, said) =
-            check("relay\nrelay.contoso.lan\n10.0.0.0/8\ncustom\nmx.contoso.com\nscan\nscan@contoso.com\ntoken\nit@contoso.com\n");
+        let (config, said) = check(
+            "relay\nrelay.contoso.lan\n10.0.0.0/8\ncustom\nmx.contoso.com\nscan\nscan@contoso.com\ntoken\nit@contoso.com\n",
+        );
         assert_eq!(config.hostname, "relay.contoso.lan");
         assert_eq!(config.accounts[0].destination.host, "mx.contoso.com");
         assert!(said.contains("a name with a dot, please"), "{said}");

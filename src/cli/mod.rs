@@ -2,12 +2,14 @@
 //!
 //! - `arguments`: what can be typed
 //! - `client`: the way to the daemon; `output`: tables, spans, and standard output
-//! - `run`, `check`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`, `demo`: one command each
+//! - `run`, `check`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
+//!   `demo`: one command each
 //! - `forecast`: when a message will go, in words
 //! - `smtp`: just enough of a device to hand in a test message; `pdf`: a scan to send
 //!
 //! # Failure
-//! What goes wrong is said on standard error, with what to do. Exit codes: 0 good, 1 failed, 2 usage, 78 config (sysexits.h).
+//! What goes wrong is said on standard error, with what to do. Exit codes: 0 good, 1 failed, 2
+//! usage, 78 config (sysexits.h).
 
 mod account;
 mod account_check;
@@ -55,7 +57,9 @@ pub fn main() -> ExitCode {
 /// Says what went wrong. A reader that has gone away (`postroom queue list | head`) is no failure.
 fn complain(error: &anyhow::Error) -> ExitCode {
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
     if error.chain().any(broken_pipe) {
         return ExitCode::SUCCESS;
@@ -76,15 +80,20 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check => check::check(&config, &clock)?,
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
-        Command::Status(status) => commands()?.block_on(status::status(&config, &status, &clock))?,
+        Command::Status(status) => {
+            commands()?.block_on(status::status(&config, &status, &clock))?
+        }
         Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
-        Command::Account(account) => return commands()?.block_on(account::account(&config, account, &clock)),
+        Command::Account(account) => {
+            return commands()?.block_on(account::account(&config, account, &clock));
+        }
         Command::Device(device) => commands()?.block_on(device::device(&config, device, &clock))?,
         Command::Sandbox(sandbox) => {
             log_to(log, "info");
             daemons()?.block_on(async {
                 let mut signals = Signals::of_process()?;
-                sandbox::run(*sandbox, async move { while signals.next().await != Signal::Stop {} }).await
+                sandbox::run(*sandbox, async move { while signals.next().await != Signal::Stop {} })
+                    .await
             })?;
         }
         Command::Demo(demo) => {

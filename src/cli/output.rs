@@ -34,12 +34,19 @@ pub(super) fn complain(text: &str) {
 /// Asks for a yes. Without a terminal there is nobody to ask.
 pub(super) fn confirm(question: &str) -> anyhow::Result<Answer> {
     if !io::stdin().is_terminal() {
-        anyhow::bail!("{question}\nStandard input is no terminal, so nobody can be asked: add --yes if that is what you want");
+        anyhow::bail!(
+            "{question}\nStandard input is no terminal, so nobody can be asked: add --yes if that \
+            is what you want"
+        );
     }
     print(&format!("{question} [y/N] "))?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    Ok(if line.trim().eq_ignore_ascii_case("y") || line.trim().eq_ignore_ascii_case("yes") { Answer::Yes } else { Answer::No })
+    Ok(if line.trim().eq_ignore_ascii_case("y") || line.trim().eq_ignore_ascii_case("yes") {
+        Answer::Yes
+    } else {
+        Answer::No
+    })
 }
 
 /// A person's answer.
@@ -77,7 +84,8 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> =
+            cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let mut text = line(&mut header.iter().copied());
@@ -93,7 +101,11 @@ pub(super) fn span(duration: Duration) -> String {
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
     let parts = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds % 60, "s")];
     let from_first: Vec<_> = parts.iter().skip_while(|(count, _)| *count == 0).take(2).collect();
-    let shown: Vec<String> = from_first.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let shown: Vec<String> = from_first
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
     if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
 }
 
@@ -115,23 +127,37 @@ mod tests {
 
     #[test]
     fn a_span_has_its_two_largest_units() {
-        for (seconds, text) in [(0, "0s"), (59, "59s"), (60, "1m"), (3605, "1h"), (3665, "1h 1m"), (90_061, "1d 1h"), (86_400, "1d")] {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3605, "1h"),
+            (3665, "1h 1m"),
+            (90_061, "1d 1h"),
+            (86_400, "1d"),
+        ] {
             assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }
 
     #[test]
     fn a_size_has_a_unit_and_is_never_made_smaller() {
-        for (octets, text) in
-            [(1, "1 octet"), (194, "194 octets"), (1024, "1 KB"), (1025, "2 KB"), (1 << 20, "1.0 MB"), (3_500_000, "3.4 MB")]
-        {
+        for (octets, text) in [
+            (1, "1 octet"),
+            (194, "194 octets"),
+            (1024, "1 KB"),
+            (1025, "2 KB"),
+            (1 << 20, "1.0 MB"),
+            (3_500_000, "3.4 MB"),
+        ] {
             assert_eq!(size(ByteSize::from_octets(octets)), text);
         }
     }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = vec![vec!["é1".to_owned(), "x".to_owned()], vec!["a".to_owned(), "long".to_owned()]];
+        let rows =
+            vec![vec!["é1".to_owned(), "x".to_owned()], vec!["a".to_owned(), "long".to_owned()]];
         assert_eq!(table(&["ID", "WHAT"], &rows), "ID  WHAT\né1  x\na   long\n");
     }
 

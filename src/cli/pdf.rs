@@ -1,6 +1,8 @@
-//! A scan to send: a PDF of several pages, each an image of paper with its grain, which no compression makes small.
+//! A scan to send: a PDF of several pages, each an image of paper with its grain, which no
+//! compression makes small.
 //!
-//! Written by hand, since a test document needs four kinds of object (ISO 32000-1 7.3, 7.5) and nothing else.
+//! Written by hand, since a test document needs four kinds of object (ISO 32000-1 7.3, 7.5) and
+//! nothing else.
 
 use rand::{Rng, rngs::StdRng};
 
@@ -13,7 +15,8 @@ const PAGE: &str = "0 0 595 842";
 /// A document of so many pages.
 pub(super) fn scan(pages: usize, rng: &mut StdRng) -> Vec<u8> {
     let mut document = Document::default();
-    // Numbers are given before the objects are written: 1 catalog, 2 page tree, 3 font, then three for each page.
+    // Numbers are given before the objects are written: 1 catalog, 2 page tree, 3 font, then three
+    // for each page.
     let page_number = |index: usize| 4 + 3 * index;
     let kids: Vec<String> = (0..pages).map(|index| format!("{} 0 R", page_number(index))).collect();
     document.object("<< /Type /Catalog /Pages 2 0 R >>");
@@ -22,12 +25,19 @@ pub(super) fn scan(pages: usize, rng: &mut StdRng) -> Vec<u8> {
     for index in 0..pages {
         let (content, image) = (page_number(index) + 1, page_number(index) + 2);
         let resources = format!("<< /Font << /F1 3 0 R >> /XObject << /Scan {image} 0 R >> >>");
-        document.object(&format!("<< /Type /Page /Parent 2 0 R /MediaBox [{PAGE}] /Resources {resources} /Contents {content} 0 R >>"));
+        document.object(&format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [{PAGE}] /Resources \
+            {resources} /Contents {content} 0 R >>"
+        ));
         let title = format!("Postroom demonstration, page {} of {pages}", index + 1);
         // The image fills the page; the title stands on it, 60 points below the upper edge.
-        let drawing = format!("q 595 0 0 842 0 0 cm /Scan Do Q BT /F1 18 Tf 60 782 Td ({title}) Tj ET");
+        let drawing =
+            format!("q 595 0 0 842 0 0 cm /Scan Do Q BT /F1 18 Tf 60 782 Td ({title}) Tj ET");
         document.stream("", drawing.as_bytes());
-        let form = format!("/Type /XObject /Subtype /Image /Width {WIDTH} /Height {HEIGHT} /ColorSpace /DeviceGray /BitsPerComponent 8 ");
+        let form = format!(
+            "/Type /XObject /Subtype /Image /Width {WIDTH} /Height {HEIGHT} /ColorSpace \
+            /DeviceGray /BitsPerComponent 8 "
+        );
         document.stream(&form, &paper(rng));
     }
     document.finish()
@@ -47,7 +57,11 @@ fn paper(rng: &mut StdRng) -> Vec<u8> {
             }
             length -= 1;
             let printed = is_line && ink && (100..WIDTH - 100).contains(&column);
-            pixels.push(if printed { rng.random_range(30..90) } else { rng.random_range(225..=255) });
+            pixels.push(if printed {
+                rng.random_range(30..90)
+            } else {
+                rng.random_range(225..=255)
+            });
         }
     }
     pixels
@@ -61,7 +75,8 @@ struct Document {
 
 impl Default for Document {
     fn default() -> Self {
-        // ISO 32000-1 7.5.2: a comment of octets above 127 tells transport programs that this is no text.
+        // ISO 32000-1 7.5.2: a comment of octets above 127 tells transport programs that this is no
+        // text.
         Self { bytes: b"%PDF-1.4\n%\xE2\xE3\xCF\xD3\n".to_vec(), offsets: Vec::new() }
     }
 }
@@ -80,12 +95,15 @@ impl Document {
 
     fn stream(&mut self, entries: &str, content: &[u8]) {
         self.begin();
-        self.bytes.extend_from_slice(format!("<< {entries}/Length {} >>\nstream\n", content.len()).as_bytes());
+        self.bytes.extend_from_slice(
+            format!("<< {entries}/Length {} >>\nstream\n", content.len()).as_bytes(),
+        );
         self.bytes.extend_from_slice(content);
         self.bytes.extend_from_slice(b"\nendstream\nendobj\n");
     }
 
-    /// ISO 32000-1 7.5.4: the cross-reference table has 20 octets for each object, the free one first.
+    /// ISO 32000-1 7.5.4: the cross-reference table has 20 octets for each object, the free one
+    /// first.
     fn finish(mut self) -> Vec<u8> {
         let start = self.bytes.len();
         let size = self.offsets.len() + 1;
@@ -94,7 +112,10 @@ impl Document {
             table.push_str(&format!("{offset:010} 00000 n \n"));
         }
         self.bytes.extend_from_slice(table.as_bytes());
-        self.bytes.extend_from_slice(format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n").as_bytes());
+        self.bytes.extend_from_slice(
+            format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n")
+                .as_bytes(),
+        );
         self.bytes
     }
 }
@@ -110,12 +131,21 @@ mod tests {
         let pdf = scan(2, &mut StdRng::seed_from_u64(1));
         assert!(pdf.len() > 2 * WIDTH * HEIGHT);
         let tail = String::from_utf8_lossy(&pdf[pdf.len() - 600..]).into_owned();
-        let start: usize = tail.split("startxref\n").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+        let start: usize =
+            tail.split("startxref\n").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
         let table = String::from_utf8_lossy(&pdf[start..]).into_owned();
-        let offsets: Vec<usize> = table.lines().filter(|line| line.ends_with(" n ")).map(|line| line[..10].parse().unwrap()).collect();
+        let offsets: Vec<usize> = table
+            .lines()
+            .filter(|line| line.ends_with(" n "))
+            .map(|line| line[..10].parse().unwrap())
+            .collect();
         assert_eq!(offsets.len(), 3 + 2 * 3);
         for (index, offset) in offsets.into_iter().enumerate() {
-            assert!(pdf[offset..].starts_with(format!("{} 0 obj\n", index + 1).as_bytes()), "object {}", index + 1);
+            assert!(
+                pdf[offset..].starts_with(format!("{} 0 obj\n", index + 1).as_bytes()),
+                "object {}",
+                index + 1
+            );
         }
     }
 }

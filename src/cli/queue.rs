@@ -21,7 +21,11 @@ const RETRY_QUESTION: &str = "\
 Attempts of one message are 30 minutes apart (RFC 5321 4.5.4.1), and Exchange Online blocks mailboxes that repeat what it refused.
 Has the cause been mended, and shall the next attempt begin now?";
 
-pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -> anyhow::Result<()> {
+pub(super) async fn queue(
+    config: &Path,
+    command: QueueCommand,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let client = Client::of_config(config)?;
     match command {
         QueueCommand::List { limit, json } => {
@@ -39,19 +43,30 @@ pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -
             for id in ids {
                 let () = client.post(&format!("/api/v1/queue/{id}/retry"), &()).await?;
                 // It may be gone by now.
-                let held = client.get::<Queued>(&format!("/api/v1/queue/{id}")).await.ok().and_then(|queued| queued.entry.hold);
+                let held = client
+                    .get::<Queued>(&format!("/api/v1/queue/{id}"))
+                    .await
+                    .ok()
+                    .and_then(|queued| queued.entry.hold);
                 say(&match held {
-                    Some(hold) => format!("{id} is due, but held ({}); let it go: postroom queue release {id}", hold.reason),
+                    Some(hold) => format!(
+                        "{id} is due, but held ({}); let it go: postroom queue release {id}",
+                        hold.reason
+                    ),
                     None => format!("{id} is due now"),
                 })?;
             }
             Ok(())
         }
-        QueueCommand::Hold { ids, reason } => each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await,
+        QueueCommand::Hold { ids, reason } => {
+            each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await
+        }
         QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "goes on").await,
         QueueCommand::Delete { ids, yes } => {
-            let question =
-                format!("Delete {} for good? Neither sender nor recipients are told.", plural(u64::try_from(ids.len())?, "message"));
+            let question = format!(
+                "Delete {} for good? Neither sender nor recipients are told.",
+                plural(u64::try_from(ids.len())?, "message")
+            );
             if !yes && confirm(&question)? == Answer::No {
                 return Ok(());
             }
@@ -65,7 +80,13 @@ pub(super) async fn queue(config: &Path, command: QueueCommand, clock: &Clock) -
     }
 }
 
-async fn each<B: serde::Serialize>(client: &Client, ids: &[MessageId], verb: &str, body: &B, done: &str) -> anyhow::Result<()> {
+async fn each<B: serde::Serialize>(
+    client: &Client,
+    ids: &[MessageId],
+    verb: &str,
+    body: &B,
+    done: &str,
+) -> anyhow::Result<()> {
     for id in ids {
         let () = client.post(&format!("/api/v1/queue/{id}/{verb}"), body).await?;
         say(&format!("{id} {done}"))?;
@@ -80,7 +101,10 @@ async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow
     };
     let file = std::fs::File::create_new(output);
     let mut file = file.with_context(|| format!("{} cannot be made", output.display()))?;
-    client.copy(&path, &mut file).await.with_context(|| format!("{} is incomplete: it cannot be written", output.display()))
+    client
+        .copy(&path, &mut file)
+        .await
+        .with_context(|| format!("{} is incomplete: it cannot be written", output.display()))
 }
 
 fn list(queued: &[Queued], now: Timestamp) -> String {
@@ -108,19 +132,32 @@ fn list(queued: &[Queued], now: Timestamp) -> String {
 /// Those that recipients still wait for; else the message's.
 fn accounts(entry: &Entry) -> String {
     let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
-    let names: BTreeSet<&str> = waiting.map(|recipient| entry.account_of(recipient).as_str()).collect();
-    if names.is_empty() { entry.account.to_string() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+    let names: BTreeSet<&str> =
+        waiting.map(|recipient| entry.account_of(recipient).as_str()).collect();
+    if names.is_empty() {
+        entry.account.to_string()
+    } else {
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn state(entry: &Entry) -> String {
     if let Some(hold) = &entry.hold {
         return format!("held: {}", hold.reason);
     }
-    if entry.recipients.iter().any(|recipient| matches!(recipient.progress, Progress::Attempting(_))) {
+    if entry
+        .recipients
+        .iter()
+        .any(|recipient| matches!(recipient.progress, Progress::Attempting(_)))
+    {
         return "being attempted".to_owned();
     }
     let attempts = entry.recipients.iter().map(|recipient| recipient.attempts).max().unwrap_or(0);
-    if entry.is_settled() { "settled".to_owned() } else { format!("waiting, {}", plural(u64::from(attempts), "attempt")) }
+    if entry.is_settled() {
+        "settled".to_owned()
+    } else {
+        format!("waiting, {}", plural(u64::from(attempts), "attempt"))
+    }
 }
 
 fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, std::fmt::Error> {
@@ -142,7 +179,11 @@ fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, s
 fn show_recipient(recipient: &RecipientState, now: Timestamp) -> Result<String, std::fmt::Error> {
     let progress = match &recipient.progress {
         Progress::Waiting { due } => format!("waiting, due {}", relative(*due, now)),
-        Progress::Attempting(attempting) => format!("being attempted since {} by {}", relative(attempting.since, now), attempting.account),
+        Progress::Attempting(attempting) => format!(
+            "being attempted since {} by {}",
+            relative(attempting.since, now),
+            attempting.account
+        ),
         Progress::Delivered(settled) => format!("delivered {}", relative(settled.at, now)),
         Progress::Failed(settled) => format!("failed {}", relative(settled.at, now)),
     };

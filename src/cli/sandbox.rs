@@ -14,20 +14,24 @@ use serde_json::json;
 use crate::{
     cli::output,
     model::{Address, ByteSize, Secret},
-    sandbox::{Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted, markdown_table, plain_table},
+    sandbox::{
+        Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted,
+        markdown_table, plain_table,
+    },
 };
 
-/// Stands in for Exchange Online: takes mail like smtp.office365.com and a tenant's MX host, keeps it as files, and
-/// fails as it is told to.
+/// Stands in for Exchange Online: takes mail like smtp.office365.com and a tenant's MX host, keeps
+/// it as files, and fails as it is told to.
 ///
-/// Addresses choose faults: mail to anything+eod-432@contoso.com is refused at end of data as if too many connections
-/// were open, once-eod-432 only the first time. `--list-faults` shows all.
+/// Addresses choose faults: mail to anything+eod-432@contoso.com is refused at end of data as if
+/// too many connections were open, once-eod-432 only the first time. `--list-faults` shows all.
 #[derive(clap::Args, Debug)]
 pub struct SandboxArgs {
     /// Folder for ca.pem and the messages; made when missing.
     #[arg(long, value_name = "DIR", default_value = "postroom-sandbox")]
     dir: PathBuf,
-    /// Where client submission is served. [default: 127.0.0.1:1587; with --json a free port, as for all addresses]
+    /// Where client submission is served. [default: 127.0.0.1:1587; with --json a free port, as for
+    /// all addresses]
     #[arg(long, value_name = "ADDRESS")]
     submission: Option<SocketAddr>,
     /// Where the tenant's MX host is served. [default: 127.0.0.1:1525]
@@ -55,8 +59,8 @@ pub struct SandboxArgs {
     /// How long access tokens hold.
     #[arg(long, value_name = "TIME", default_value = "3599s", value_parser = humantime::parse_duration)]
     token_lifetime: Duration,
-    /// A mailbox that can log in, with its password after a colon. Rehearsal passwords only: a command line is no secret.
-    /// [default: scanner@contoso.com:sandbox]
+    /// A mailbox that can log in, with its password after a colon. Rehearsal passwords only: a
+    /// command line is no secret. [default: scanner@contoso.com:sandbox]
     #[arg(long = "mailbox", value_name = "ADDRESS[:PASSWORD]")]
     mailboxes: Vec<String>,
     /// An address that the first mailbox may send as; "*@domain" is all of a domain.
@@ -89,8 +93,8 @@ pub struct SandboxArgs {
     /// Room for Sent Items; a full mailbox refuses to send.
     #[arg(long, value_name = "SIZE")]
     quota: Option<ByteSize>,
-    /// A switch and its value, as `basic=retired`: smtp_auth, basic, over_rate, reject_direct_send, connector, blocked,
-    /// no_full_access. The control API changes them, too.
+    /// A switch and its value, as `basic=retired`: smtp_auth, basic, over_rate, reject_direct_send,
+    /// connector, blocked, no_full_access. The control API changes them, too.
     #[arg(long = "switch", value_name = "NAME=VALUE")]
     switches: Vec<String>,
     /// A fault that strikes everybody, as `once-auth-535`.
@@ -145,12 +149,19 @@ pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::R
     let faults = args.faults.clone();
     let settings = settings(args)?;
     let tenant = Announced {
-        mailboxes: settings.tenant.mailboxes.iter().map(|mailbox| mailbox.address.to_string()).collect(),
+        mailboxes: settings
+            .tenant
+            .mailboxes
+            .iter()
+            .map(|mailbox| mailbox.address.to_string())
+            .collect(),
         directory: settings.tenant.application.directory.clone(),
         client_id: settings.tenant.application.client_id.clone(),
     };
     let running = Sandbox::start(settings).await.context("the sandbox cannot start")?;
-    running.switch_faults(&faults).map_err(|reason| anyhow!("--fault: {reason}; `--list-faults` shows all"))?;
+    running
+        .switch_faults(&faults)
+        .map_err(|reason| anyhow!("--fault: {reason}; `--list-faults` shows all"))?;
     output::print(&announcement(&running, &tenant, form))?;
     stop.await;
     running.stop().await;
@@ -173,8 +184,10 @@ enum Form {
 
 fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     let mut settings = SandboxSettings::new(args.dir);
-    // Whoever reads the addresses from a line of JSON needs none in particular, and may run several at once.
-    let default = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, if args.json { 0 } else { port }));
+    // Whoever reads the addresses from a line of JSON needs none in particular, and may run several
+    // at once.
+    let default =
+        |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, if args.json { 0 } else { port }));
     settings.submission = args.submission.unwrap_or_else(|| default(1587));
     settings.mx = args.mx.unwrap_or_else(|| default(1525));
     settings.control = args.control.unwrap_or_else(|| default(1580));
@@ -191,16 +204,20 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     application.client_id = args.client_id.unwrap_or_else(|| application.client_id.clone());
     application.token_lifetime = args.token_lifetime;
     if let Some(file) = args.client_secret_file {
-        let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
         application.secret = Secret::new(text.trim_end().to_owned());
     }
     if let Some(file) = args.client_certificate {
-        let certificate = CertificateDer::from_pem_file(&file).with_context(|| format!("{} holds no certificate", file.display()))?;
+        let certificate = CertificateDer::from_pem_file(&file)
+            .with_context(|| format!("{} holds no certificate", file.display()))?;
         application.certificate = Some(certificate.to_vec());
     }
     if !args.mailboxes.is_empty() {
-        tenant.mailboxes = args.mailboxes.iter().map(|text| mailbox(text)).collect::<anyhow::Result<_>>()?;
-        tenant.domains = tenant.mailboxes.iter().map(|mailbox| mailbox.address.domain().to_owned()).collect();
+        tenant.mailboxes =
+            args.mailboxes.iter().map(|text| mailbox(text)).collect::<anyhow::Result<_>>()?;
+        tenant.domains =
+            tenant.mailboxes.iter().map(|mailbox| mailbox.address.domain().to_owned()).collect();
     }
     if !args.domains.is_empty() {
         tenant.domains = args.domains;
@@ -214,10 +231,16 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     tenant.limits.connections = args.connections;
     tenant.limits.max_send_size = args.max_send_size;
     tenant.limits.quota = args.quota;
-    tenant.switches.over_rate = if args.reject_over_rate { OverRate::Reject } else { OverRate::Delay };
+    tenant.switches.over_rate =
+        if args.reject_over_rate { OverRate::Reject } else { OverRate::Delay };
     for switch in &args.switches {
-        let (name, value) = switch.split_once('=').with_context(|| format!("--switch {switch}: write NAME=VALUE"))?;
-        tenant.switches = tenant.switches.with(name, value).map_err(|reason| anyhow!("--switch {switch}: {reason}"))?;
+        let (name, value) = switch
+            .split_once('=')
+            .with_context(|| format!("--switch {switch}: write NAME=VALUE"))?;
+        tenant.switches = tenant
+            .switches
+            .with(name, value)
+            .map_err(|reason| anyhow!("--switch {switch}: {reason}"))?;
     }
     Ok(settings)
 }

@@ -20,22 +20,35 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Exit code 0 when every recipient's server has taken it, 1 otherwise.
-pub(super) async fn send(config: &Path, arguments: SendArguments, clock: &Clock) -> anyhow::Result<ExitCode> {
+pub(super) async fn send(
+    config: &Path,
+    arguments: SendArguments,
+    clock: &Clock,
+) -> anyhow::Result<ExitCode> {
     let client = Client::of_config(config)?;
     let settings = Config::load(config)?;
     let named = |name: &str| settings.accounts.iter().find(|account| account.name.as_str() == name);
     let account = match &arguments.account {
-        Some(name) => named(name).with_context(|| format!("there is no account \"{name}\" in the config"))?,
+        Some(name) => {
+            named(name).with_context(|| format!("there is no account \"{name}\" in the config"))?
+        }
         None => settings.accounts.first().context("the config has no account")?,
     };
     let from = arguments.from.clone().or_else(|| account.address.clone());
-    let from = from.with_context(|| format!("account \"{}\" has no address; write --from ADDRESS", account.name))?;
+    let from = from.with_context(|| {
+        format!("account \"{}\" has no address; write --from ADDRESS", account.name)
+    })?;
     let text = compose(&from, &arguments.to, &settings.hostname, clock)?;
     let id = match arguments.smtp {
         Some(server) => by_smtp(server, &from, &arguments.to, &text).await?,
         None => {
             let text = String::from_utf8(text)?;
-            let request = SendRequest { sender: from, recipients: arguments.to.clone(), account: account.name.clone(), text };
+            let request = SendRequest {
+                sender: from,
+                recipients: arguments.to.clone(),
+                account: account.name.clone(),
+                text,
+            };
             client.post::<_, SendAnswer>("/api/v1/send", &request).await?.id
         }
     };
@@ -43,7 +56,12 @@ pub(super) async fn send(config: &Path, arguments: SendArguments, clock: &Clock)
     outcome(&client, id, arguments.wait).await
 }
 
-fn compose(from: &Address, to: &[Address], hostname: &str, clock: &Clock) -> anyhow::Result<Vec<u8>> {
+fn compose(
+    from: &Address,
+    to: &[Address],
+    hostname: &str,
+    clock: &Clock,
+) -> anyhow::Result<Vec<u8>> {
     let now = clock.now();
     let recipients: Vec<&str> = to.iter().map(Address::as_str).collect();
     let date = i64::try_from(now.as_secs())?;
@@ -53,11 +71,19 @@ fn compose(from: &Address, to: &[Address], hostname: &str, clock: &Clock) -> any
         .date(date)
         .message_id(format!("test.{}@{hostname}", now.as_millis()))
         .subject("Test message from Postroom")
-        .text_body(format!("This is a test message.\r\n\r\nIt was made on {hostname} at {now} by `postroom send`.\r\n"));
+        .text_body(format!(
+            "This is a test message.\r\n\r\nIt was made on {hostname} at {now} by \
+            `postroom send`.\r\n"
+        ));
     Ok(message.write_to_vec()?)
 }
 
-async fn by_smtp(server: std::net::SocketAddr, from: &Address, to: &[Address], text: &[u8]) -> anyhow::Result<MessageId> {
+async fn by_smtp(
+    server: std::net::SocketAddr,
+    from: &Address,
+    to: &[Address],
+    text: &[u8],
+) -> anyhow::Result<MessageId> {
     let handed_in = smtp::hand_in(server, from, to, text).await?;
     for line in &handed_in.dialogue {
         say(line)?;
@@ -74,7 +100,10 @@ async fn outcome(client: &Client, id: MessageId, wait: Duration) -> anyhow::Resu
             return settled(client, id).await;
         };
         if Instant::now() >= until {
-            say(&format!("still in the queue after {}; see: postroom queue show {id}", humantime::format_duration(wait)))?;
+            say(&format!(
+                "still in the queue after {}; see: postroom queue show {id}",
+                humantime::format_duration(wait)
+            ))?;
             for recipient in &entry.recipients {
                 if let Some(reply) = &recipient.last_reply {
                     say(&format!("<{}>: {reply}", recipient.recipient.address))?;
@@ -90,7 +119,8 @@ async fn outcome(client: &Client, id: MessageId, wait: Duration) -> anyhow::Resu
 /// The usual reason why a message waits is its account.
 async fn tell_accounts(client: &Client, entry: &Entry) -> anyhow::Result<()> {
     let accounts: Vec<AccountStatus> = client.get("/api/v1/accounts").await?;
-    let ours: Vec<AccountStatus> = accounts.into_iter().filter(|account| account.name == entry.account).collect();
+    let ours: Vec<AccountStatus> =
+        accounts.into_iter().filter(|account| account.name == entry.account).collect();
     Ok(say(&super::account::render(&ours, Clock::system().now()))?)
 }
 
@@ -103,7 +133,10 @@ async fn settled(client: &Client, id: MessageId) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for line in &ours {
         let reply = line.reply.as_ref().map(|reply| format!(": {reply}")).unwrap_or_default();
-        say(&format!("<{}>: {} by account \"{}\"{reply}", line.recipient.address, line.outcome, line.account))?;
+        say(&format!(
+            "<{}>: {} by account \"{}\"{reply}",
+            line.recipient.address, line.outcome, line.account
+        ))?;
         if line.outcome != "delivered" {
             code = ExitCode::FAILURE;
         }

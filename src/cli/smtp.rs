@@ -27,9 +27,16 @@ pub(super) struct HandedIn {
 }
 
 /// Hands a message in; `text` has CRLF line ends.
-pub(super) async fn hand_in(server: SocketAddr, from: &Address, to: &[Address], text: &[u8]) -> anyhow::Result<HandedIn> {
-    let stream =
-        timeout(PATIENCE, TcpStream::connect(server)).await.context("no answer in a minute")?.with_context(|| format!("{server}"))?;
+pub(super) async fn hand_in(
+    server: SocketAddr,
+    from: &Address,
+    to: &[Address],
+    text: &[u8],
+) -> anyhow::Result<HandedIn> {
+    let stream = timeout(PATIENCE, TcpStream::connect(server))
+        .await
+        .context("no answer in a minute")?
+        .with_context(|| format!("{server}"))?;
     let mut session = Session { stream: BufReader::new(stream), dialogue: Vec::new() };
     session.expect(220).await?;
     session.say("EHLO test-device").await?;
@@ -65,7 +72,9 @@ impl Session {
         loop {
             let mut line = String::new();
             let mut bounded = (&mut self.stream).take(LONGEST_LINE);
-            let read = timeout(PATIENCE, bounded.read_line(&mut line)).await.context("no answer in a minute")??;
+            let read = timeout(PATIENCE, bounded.read_line(&mut line))
+                .await
+                .context("no answer in a minute")??;
             if read == 0 {
                 bail!("the server closed the connection after:\n{}", self.dialogue.join("\n"));
             }
@@ -93,6 +102,8 @@ impl Session {
         }
         stuffed.extend_from_slice(b".\r\n");
         self.dialogue.push(format!("C: ({} octets of text)", text.len()));
-        Ok(timeout(PATIENCE, self.stream.write_all(&stuffed)).await.context("the text was not taken in a minute")??)
+        Ok(timeout(PATIENCE, self.stream.write_all(&stuffed))
+            .await
+            .context("the text was not taken in a minute")??)
     }
 }

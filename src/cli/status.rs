@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{admin::Status, clock::Clock, model::Timestamp};
 
-pub(super) async fn status(config: &Path, arguments: &JsonArguments, clock: &Clock) -> anyhow::Result<()> {
+pub(super) async fn status(
+    config: &Path,
+    arguments: &JsonArguments,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let status: Status = Client::of_config(config)?.get("/api/v1/status").await?;
     if arguments.json {
         return print_json(&status);
@@ -20,11 +24,21 @@ pub(super) async fn status(config: &Path, arguments: &JsonArguments, clock: &Clo
 
 fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
-    let ready = if status.ready { "ready".to_owned() } else { format!("not ready: {}", status.missing.join("; ")) };
+    let ready = if status.ready {
+        "ready".to_owned()
+    } else {
+        format!("not ready: {}", status.missing.join("; "))
+    };
     let uptime = span(std::time::Duration::from_secs(status.uptime_seconds));
     writeln!(text, "postroom {} on {}: {ready}; up {uptime}", status.version, status.hostname)?;
     for listener in &status.listeners {
-        writeln!(text, "listening  {} ({}, tls = \"{}\")", listener.address, listener.protocol.as_str(), listener.tls.as_str())?;
+        writeln!(
+            text,
+            "listening  {} ({}, tls = \"{}\")",
+            listener.address,
+            listener.protocol.as_str(),
+            listener.tls.as_str()
+        )?;
     }
     if let Some(admin) = status.admin {
         writeln!(text, "health     http://{admin}/readyz")?;
@@ -37,10 +51,12 @@ fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
     if let Some(recovery) = &status.recovery {
         let put_right = recovery.readmitted + recovery.rebuilt + recovery.doubtful;
         if put_right > 0 || !recovery.quarantined.is_empty() || !recovery.without_file.is_empty() {
-            let (quarantined, without_file) = (recovery.quarantined.len(), recovery.without_file.len());
+            let (quarantined, without_file) =
+                (recovery.quarantined.len(), recovery.without_file.len());
             writeln!(
                 text,
-                "last start {} re-admitted, {} rebuilt, {} in doubt, {quarantined} quarantined, {without_file} without file",
+                "last start {} re-admitted, {} rebuilt, {} in doubt, {quarantined} quarantined, \
+                {without_file} without file",
                 recovery.readmitted, recovery.rebuilt, recovery.doubtful
             )?;
         }

@@ -14,7 +14,8 @@ pub(super) const KEYS: &[Key] = &[Key {
     about: "Serves /healthz, /readyz and /metrics. Nothing can be changed there.",
 }];
 
-pub(super) const METRICS_KEYS: &[Key] = &[Key { name: "address", shown: Shown::As("\"0.0.0.0:9925\""), about: "Serves /metrics." }];
+pub(super) const METRICS_KEYS: &[Key] =
+    &[Key { name: "address", shown: Shown::As("\"0.0.0.0:9925\""), about: "Serves /metrics." }];
 
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
 
@@ -22,7 +23,11 @@ pub(super) fn read(admin: &Table<'_>, metrics: Option<&Table<'_>>) -> AdminSetti
     let address = admin.parse("address", "\"127.0.0.1:8025\"").unwrap_or(ADDRESS);
     let metrics = metrics.and_then(|table| {
         let address = table.parse("address", "\"0.0.0.0:9925\"");
-        table.required("address", address, "write for example \"0.0.0.0:9925\", or leave [metrics] out")
+        table.required(
+            "address",
+            address,
+            "write for example \"0.0.0.0:9925\", or leave [metrics] out",
+        )
     });
     AdminSettings { address, metrics }
 }

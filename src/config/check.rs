@@ -1,4 +1,5 @@
-//! What only the whole config can show: names that must exist or must not repeat, networks that overlap, loops.
+//! What only the whole config can show: names that must exist or must not repeat, networks that
+//! overlap, loops.
 
 use std::{collections::HashMap, net::SocketAddr};
 
@@ -32,10 +33,13 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     certificates(reader, parts.devices);
     references(reader, parts);
     sharing::check(reader, parts.accounts);
-    // What is concluded from something that is wrong would only repeat in other words that it is wrong.
+    // What is concluded from something that is wrong would only repeat in other words that it is
+    // wrong.
     let users_are_good = reader.is_good("user");
     for device in parts.devices {
-        let are_good = |names: &[&str]| names.iter().all(|name| reader.is_good(&format!("{}.{name}", device.key)));
+        let are_good = |names: &[&str]| {
+            names.iter().all(|name| reader.is_good(&format!("{}.{name}", device.key)))
+        };
         if users_are_good && are_good(&["networks", "certificates", "auth", "mechanisms"]) {
             reachable(reader, device, parts.users);
             mechanisms(reader, device, parts.users);
@@ -56,20 +60,28 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
 
 /// Notices have no sender, and not every way out takes such mail to everybody.
 fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
-    let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == parts.report_account;
-    let account = if parts.report_account.is_some() { parts.accounts.iter().find(named) } else { default(parts.accounts) };
+    let named =
+        |account: &&Placed<AccountSettings>| Some(&account.value.name) == parts.report_account;
+    let account = if parts.report_account.is_some() {
+        parts.accounts.iter().find(named)
+    } else {
+        default(parts.accounts)
+    };
     let (Some(account), Some(administrator)) = (account, parts.administrator) else { return };
-    let outside = |domains: &[String]| !domains.iter().any(|domain| domain == administrator.domain());
+    let outside =
+        |domains: &[String]| !domains.iter().any(|domain| domain == administrator.domain());
     let name = &account.value.name;
     let text = match &account.value.reach {
         Reach::Within(domains) if outside(domains) => {
             format!(
-                "\"{name}\" would carry the notices, and {administrator} is outside its `domains`; name another account, or an administrator inside"
+                "\"{name}\" would carry the notices, and {administrator} is outside its `domains`; \
+                name another account, or an administrator inside"
             )
         }
         Reach::From(domains) if outside(domains) && account.value.address.is_none() => format!(
-            "\"{name}\" would carry the notices, and a connector without certificate relays no mail with an empty sender to {administrator}; give \
-             the account an `address` to stand in for it, or name another account"
+            "\"{name}\" would carry the notices, and a connector without certificate relays no \
+            mail with an empty sender to {administrator}; give the account an `address` to stand \
+            in for it, or name another account"
         ),
         Reach::Anywhere | Reach::Within(_) | Reach::From(_) => return,
     };
@@ -90,7 +102,12 @@ fn unique<'a>(reader: &Reader<'_>, under: &str, values: impl Iterator<Item = (&'
     let mut seen: HashMap<String, &str> = HashMap::new();
     for (key, value) in values {
         match seen.get(&value) {
-            Some(first) => error(reader, key, under, format!("\"{value}\" is taken already by {first}; write another")),
+            Some(first) => error(
+                reader,
+                key,
+                under,
+                format!("\"{value}\" is taken already by {first}; write another"),
+            ),
             None => {
                 seen.insert(value, key);
             }
@@ -104,7 +121,10 @@ fn addresses(reader: &Reader<'_>, parts: &Parts<'_>) {
     let listeners = parts.listeners.iter().map(|l| (l.key.as_str(), l.value.address));
     let http = [("admin", Some(parts.admin.address)), ("metrics", parts.admin.metrics)];
     let http = http.into_iter().filter_map(|(key, address)| address.map(|address| (key, address)));
-    let all = listeners.chain(http).filter(|(_, address)| fixed(address)).map(|(key, address)| (key, address.to_string()));
+    let all = listeners
+        .chain(http)
+        .filter(|(_, address)| fixed(address))
+        .map(|(key, address)| (key, address.to_string()));
     unique(reader, "address", all);
 }
 
@@ -114,16 +134,26 @@ fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
         for network in &device.value.networks {
             if network.prefix_len() == 0 {
                 let text = format!(
-                    "{network} is the whole internet: whoever reaches the listener can send mail (an open relay); name the networks of the devices"
+                    "{network} is the whole internet: whoever reaches the listener can send mail \
+                    (an open relay); name the networks of the devices"
                 );
                 reader.note(Severity::Warning, &format!("{}.networks", device.key), text);
             }
             match seen.get(network) {
                 Some(first) if *first == device.key => {
-                    reader.note(Severity::Warning, &format!("{}.networks", device.key), format!("{network} stands there twice"));
+                    reader.note(
+                        Severity::Warning,
+                        &format!("{}.networks", device.key),
+                        format!("{network} stands there twice"),
+                    );
                 }
                 Some(first) => {
-                    error(reader, &device.key, "networks", format!("{network} belongs to {first} already; a client is one device"));
+                    error(
+                        reader,
+                        &device.key,
+                        "networks",
+                        format!("{network} belongs to {first} already; a client is one device"),
+                    );
                 }
                 None => {
                     seen.insert(*network, &device.key);
@@ -134,7 +164,9 @@ fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
 }
 
 fn certificates(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
-    let all = devices.iter().flat_map(|device| device.value.certificates.iter().map(|c| (device.key.as_str(), c.to_string())));
+    let all = devices.iter().flat_map(|device| {
+        device.value.certificates.iter().map(|c| (device.key.as_str(), c.to_string()))
+    });
     unique(reader, "certificates", all);
 }
 
@@ -153,7 +185,12 @@ fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
     for account in parts.accounts {
         for other in &account.value.spill_to {
             if *other == account.value.name {
-                error(reader, &account.key, "spill_to", "names the account itself; name others".to_owned());
+                error(
+                    reader,
+                    &account.key,
+                    "spill_to",
+                    "names the account itself; name others".to_owned(),
+                );
             } else {
                 exists(reader, &account.key, "spill_to", other.as_str(), &accounts);
             }
@@ -167,7 +204,8 @@ fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
 fn exists(reader: &Reader<'_>, key: &str, under: &str, name: &str, known: &[&str]) {
     if !known.contains(&name) {
         let known = super::table::quoted(known.iter().copied());
-        let known = if known.is_empty() { "there is none".to_owned() } else { format!("there is {known}") };
+        let known =
+            if known.is_empty() { "there is none".to_owned() } else { format!("there is {known}") };
         error(reader, key, under, format!("there is no \"{name}\"; {known}"));
     }
 }
@@ -178,24 +216,38 @@ fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Plac
     let name = &device.value.name;
     let has_certificate = !device.value.certificates.is_empty();
     if device.value.networks.is_empty() && !has_user && !has_certificate {
-        let text = format!("nobody can be \"{name}\": it has no networks and no certificates, and no [[user]] names it");
-        reader.note(Severity::Warning, &device.key, text);
-    } else if device.value.auth == DeviceAuth::None && device.value.networks.is_empty() && !has_certificate {
         let text = format!(
-            "is \"none\", but \"{name}\" is known by its users alone, who could not log in; write \"required\", or give it networks"
+            "nobody can be \"{name}\": it has no networks and no certificates, and no [[user]] \
+            names it"
+        );
+        reader.note(Severity::Warning, &device.key, text);
+    } else if device.value.auth == DeviceAuth::None
+        && device.value.networks.is_empty()
+        && !has_certificate
+    {
+        let text = format!(
+            "is \"none\", but \"{name}\" is known by its users alone, who could not log in; write \
+            \"required\", or give it networks"
         );
         error(reader, &device.key, "auth", text);
     } else if device.value.auth == DeviceAuth::Required && !has_user && !has_certificate {
         reader.note(
             Severity::Warning,
             &format!("{}.auth", device.key),
-            format!("is \"required\", but no [[user]] names \"{name}\": nothing will be taken from it"),
+            format!(
+                "is \"required\", but no [[user]] names \"{name}\": nothing will be taken from it"
+            ),
         );
     }
 }
 
-/// Challenge and response need the password itself. A device that is to use one of them and is not offered it fails to log in.
-fn mechanisms(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Placed<UserSettings>]) {
+/// Challenge and response need the password itself. A device that is to use one of them and is not
+/// offered it fails to log in.
+fn mechanisms(
+    reader: &Reader<'_>,
+    device: &Placed<DeviceSettings>,
+    users: &[Placed<UserSettings>],
+) {
     let key = format!("{}.mechanisms", device.key);
     if device.value.auth == DeviceAuth::None || !reader.source.has(&key) {
         return;
@@ -204,16 +256,23 @@ fn mechanisms(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Pla
     // As in `device`: without users of its own, it lends its network to those of others.
     let has_own = users.iter().any(|user| is_own(&user));
     let loggers = users.iter().filter(|user| !has_own || is_own(user));
-    let verifies = |mechanism: &Mechanism| loggers.clone().all(|user| user.value.password.verifies(*mechanism));
+    let verifies = |mechanism: &Mechanism| {
+        loggers.clone().all(|user| user.value.password.verifies(*mechanism))
+    };
     if loggers.clone().next().is_some() && !device.value.mechanisms.iter().any(verifies) {
-        let text = "has none that all users of the device can log in with, since of some only a hash is known; add \"plain\" and \"login\"";
+        let text = "has none that all users of the device can log in with, since of some only a \
+            hash is known; add \"plain\" and \"login\"";
         reader.note(Severity::Error, &key, text);
         return;
     }
-    for (word, mechanism) in super::device::MECHANISMS.iter().filter(|(_, mechanism)| device.value.mechanisms.contains(mechanism)) {
+    for (word, mechanism) in super::device::MECHANISMS
+        .iter()
+        .filter(|(_, mechanism)| device.value.mechanisms.contains(mechanism))
+    {
         if let Some(user) = loggers.clone().find(|user| !user.value.password.verifies(*mechanism)) {
             let text = format!(
-                "\"{word}\" is not offered: it needs the password itself, and of user \"{}\" only a hash is known",
+                "\"{word}\" is not offered: it needs the password itself, and of user \"{}\" only \
+                a hash is known",
                 user.value.name
             );
             reader.note(Severity::Warning, &key, text);
@@ -230,27 +289,42 @@ fn pop(reader: &Reader<'_>, listener: &Placed<ListenerSettings>, users: &[Placed
 }
 
 /// A sender that the account may not use would be refused with "SendAsDenied", or rewritten.
-fn identity(reader: &Reader<'_>, device: &Placed<DeviceSettings>, account: &Placed<AccountSettings>) {
+fn identity(
+    reader: &Reader<'_>,
+    device: &Placed<DeviceSettings>,
+    account: &Placed<AccountSettings>,
+) {
     let Some(address) = device.value.from.as_ref().and_then(|from| from.address.as_ref()) else {
         return;
     };
     let sender = &account.value.sender;
-    if sender.rewrite != SenderRewrite::Always && !sender.allowed.iter().any(|pattern| pattern.fits(address)) {
+    if sender.rewrite != SenderRewrite::Always
+        && !sender.allowed.iter().any(|pattern| pattern.fits(address))
+    {
         let follows = match sender.rewrite {
             SenderRewrite::Never => "the server will probably refuse it",
-            SenderRewrite::WhenNotAllowed | SenderRewrite::Always => "it will be replaced by the account's address",
+            SenderRewrite::WhenNotAllowed | SenderRewrite::Always => {
+                "it will be replaced by the account's address"
+            }
         };
-        let text = format!("{address} is not among sender.allowed of account \"{}\": {follows}", account.value.name);
+        let text = format!(
+            "{address} is not among sender.allowed of account \"{}\": {follows}",
+            account.value.name
+        );
         reader.note(Severity::Warning, &format!("{}.from.address", device.key), text);
     }
 }
 
 /// What the account does not let through, the device should hear at once.
 fn size(reader: &Reader<'_>, device: &Placed<DeviceSettings>, account: &Placed<AccountSettings>) {
-    if let Some(limit) = account.value.limits.message_size.filter(|limit| device.value.max_message > *limit) {
+    if let Some(limit) =
+        account.value.limits.message_size.filter(|limit| device.value.max_message > *limit)
+    {
         let (name, ours) = (&account.value.name, device.value.max_message);
-        let text =
-            format!("is {ours}, but account \"{name}\" lets {limit} through (limits.message_size): what is larger is taken and then fails");
+        let text = format!(
+            "is {ours}, but account \"{name}\" lets {limit} through (limits.message_size): what is \
+            larger is taken and then fails"
+        );
         reader.note(Severity::Warning, &format!("{}.max_message", device.key), text);
     }
 }
@@ -260,7 +334,9 @@ pub(super) fn account_of<'a>(
     device: &Placed<DeviceSettings>,
     accounts: &'a [Placed<AccountSettings>],
 ) -> Option<&'a Placed<AccountSettings>> {
-    let named = |account: &&Placed<AccountSettings>| Some(&account.value.name) == device.value.account.as_ref();
+    let named = |account: &&Placed<AccountSettings>| {
+        Some(&account.value.name) == device.value.account.as_ref()
+    };
     if device.value.account.is_some() { accounts.iter().find(named) } else { default(accounts) }
 }
 

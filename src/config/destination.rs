@@ -14,7 +14,8 @@ use super::{
 use crate::{
     model::{AccountName, Address},
     upstream::{
-        Auth, AuthMethod, ClientCertificate, Destination, Exchangers, SecretSource, Security, Timeouts, Verification, certificates,
+        Auth, AuthMethod, ClientCertificate, Destination, Exchangers, SecretSource, Security,
+        Timeouts, Verification, certificates,
     },
 };
 
@@ -57,7 +58,8 @@ pub(super) fn read(table: &Table<'_>, known: &Known<'_>, here: &Here<'_>) -> Opt
     route?;
     Some(Destination {
         host: host?,
-        exchangers: (route == Some(Route::Direct)).then(|| Exchangers { dns: here.dns.clone(), policy_port: HTTPS }),
+        exchangers: (route == Some(Route::Direct))
+            .then(|| Exchangers { dns: here.dns.clone(), policy_port: HTTPS }),
         port,
         security,
         verify,
@@ -88,11 +90,17 @@ fn check_ca_file(table: &Table<'_>, path: &Path) {
                 table.error("ca_file", format!("{shown} {error}"));
             }
         }
-        Err(error) => table.error("ca_file", format!("{shown} cannot be read ({error}); write the path of a file with certificates (PEM)")),
+        Err(error) => table.error(
+            "ca_file",
+            format!(
+                "{shown} cannot be read ({error}); write the path of a file with certificates (PEM)"
+            ),
+        ),
     }
 }
 
-/// `host`, without the dot that may stand behind the root (RFC 1034 3.1): certificates and presets have none.
+/// `host`, without the dot that may stand behind the root (RFC 1034 3.1): certificates and presets
+/// have none.
 pub(super) fn host_as_written(table: &Table<'_>) -> Option<String> {
     let host = table.text("host")?;
     Some(host.strip_suffix('.').unwrap_or(&host).to_owned())
@@ -102,12 +110,19 @@ fn check_host(table: &Table<'_>, host: String, hostname: &str) -> Option<String>
     if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
         table.error(
             "host",
-            format!("\"{host}\" is no host name; write for example \"smtp.office365.com\", without port and without \"smtp://\""),
+            format!(
+                "\"{host}\" is no host name; write for example \"smtp.office365.com\", without \
+                port and without \"smtp://\""
+            ),
         );
         return None;
     }
     if host.eq_ignore_ascii_case(hostname) {
-        table.error("host", "is this machine's own `hostname`: mail would go round in circles; write the upstream server");
+        table.error(
+            "host",
+            "is this machine's own `hostname`: mail would go round in circles; \
+            write the upstream server",
+        );
         return None;
     }
     Some(host)
@@ -126,12 +141,19 @@ fn port(table: &Table<'_>, route: Option<Route>, preset: &Preset) -> u16 {
         let reason = preset.port_reason;
         table.error(
             "port",
-            format!("{port} does not work with preset \"{}\": {reason}; write {default}, or leave the key out", preset.name),
+            format!(
+                "{port} does not work with preset \"{}\": {reason}; write {default}, or leave \
+                the key out",
+                preset.name
+            ),
         );
     } else if matches!(route, Some(Route::Connector | Route::Direct)) && port != SMTP {
         table.warning(
             "port",
-            format!("{port} is not where MX hosts take mail: that is {SMTP}, whatever the port of a login; leave the key out"),
+            format!(
+                "{port} is not where MX hosts take mail: that is {SMTP}, whatever the port of \
+                a login; leave the key out"
+            ),
         );
     }
     port
@@ -142,11 +164,28 @@ fn security(table: &Table<'_>, route: Option<Route>, preset: &Preset, port: u16)
         let words = [("opportunistic", Security::Opportunistic), ("required", Security::StartTls)];
         return table.choice("tls", &words).unwrap_or(Security::Opportunistic);
     }
-    let words = [("none", Security::None), ("starttls", Security::StartTls), ("implicit", Security::Implicit)];
-    let usual = if port == SUBMISSIONS && route != Some(Route::Connector) { Security::Implicit } else { Security::StartTls };
+    let words = [
+        ("none", Security::None),
+        ("starttls", Security::StartTls),
+        ("implicit", Security::Implicit),
+    ];
+    let usual = if port == SUBMISSIONS && route != Some(Route::Connector) {
+        Security::Implicit
+    } else {
+        Security::StartTls
+    };
     let security = table.choice("tls", &words).unwrap_or(usual);
-    if preset.encryption == Encryption::StartTlsOnly && security != Security::StartTls && table.has("tls") {
-        table.error("tls", format!("preset \"{}\" is reached with \"starttls\" only; write that, or leave the key out", preset.name));
+    if preset.encryption == Encryption::StartTlsOnly
+        && security != Security::StartTls
+        && table.has("tls")
+    {
+        table.error(
+            "tls",
+            format!(
+                "preset \"{}\" is reached with \"starttls\" only; write that, or leave the key out",
+                preset.name
+            ),
+        );
     } else {
         route::check_security(table, route, security);
     }
@@ -158,13 +197,23 @@ fn verify(table: &Table<'_>, security: Security) -> Verification {
         return Verification::Required;
     }
     if security != Security::None {
-        table.warning("verify", "false accepts every certificate: anyone between us and the server can read the mail and the password; better name the server's own in `ca_file`");
+        table.warning(
+            "verify",
+            "false accepts every certificate: anyone between us and the server \
+            can read the mail and the password; better name the server's own in `ca_file`",
+        );
     }
     Verification::Off
 }
 
 /// None is an error, noted; `Some(None)` does not log in.
-fn auth(table: &Table<'_>, route: Option<Route>, preset: &Preset, owner: &Owner<'_>, security: Security) -> Option<Option<Auth>> {
+fn auth(
+    table: &Table<'_>,
+    route: Option<Route>,
+    preset: &Preset,
+    owner: &Owner<'_>,
+    security: Security,
+) -> Option<Option<Auth>> {
     route::check_auth(table, route);
     let Some(keys) = table.table("auth", AUTH_KEYS) else {
         return Some(None);
@@ -186,64 +235,108 @@ struct Owner<'a> {
     data_dir: &'a Path,
 }
 
-const METHODS: [(&str, AuthMethod); 4] =
-    [("login", AuthMethod::Login), ("plain", AuthMethod::Plain), ("cram-md5", AuthMethod::CramMd5), ("xoauth2", AuthMethod::Xoauth2)];
+const METHODS: [(&str, AuthMethod); 4] = [
+    ("login", AuthMethod::Login),
+    ("plain", AuthMethod::Plain),
+    ("cram-md5", AuthMethod::CramMd5),
+    ("xoauth2", AuthMethod::Xoauth2),
+];
 
 /// What a service is known not to offer ends every login there.
 fn check_method(table: &Table<'_>, preset: &Preset, method: AuthMethod) {
     if preset.methods.is_empty() || preset.methods.contains(&method) {
         return;
     }
-    let named = |wanted: AuthMethod| METHODS.into_iter().filter(move |(_, method)| *method == wanted).map(|(word, _)| word);
+    let named = |wanted: AuthMethod| {
+        METHODS.into_iter().filter(move |(_, method)| *method == wanted).map(|(word, _)| word)
+    };
     let offered = quoted(preset.methods.iter().flat_map(|method| named(*method)));
-    let until = if preset.service == Service::ExchangeOnline { " (\"login\" until Microsoft switches passwords off)" } else { "" };
-    let text = format!("is not offered by {}, which would answer every login with a refusal; it offers {offered}{until}", preset.name);
+    let until = if preset.service == Service::ExchangeOnline {
+        " (\"login\" until Microsoft switches passwords off)"
+    } else {
+        ""
+    };
+    let text = format!(
+        "is not offered by {}, which would answer every login with a refusal; it offers \
+        {offered}{until}",
+        preset.name
+    );
     table.error("method", format!("{} {text}", quoted(named(method))));
 }
 
 fn login(table: &Table<'_>, preset: &Preset, owner: &Owner<'_>) -> Option<Auth> {
     let password = table.path("password_file");
     let token = table.path("token_file");
-    let usual = if table.has("token_file") || oauth::is_meant(table) { AuthMethod::Xoauth2 } else { preset.password_method };
+    let usual = if table.has("token_file") || oauth::is_meant(table) {
+        AuthMethod::Xoauth2
+    } else {
+        preset.password_method
+    };
     let method = table.choice("method", &METHODS).unwrap_or(usual);
     route::check_user(table, preset);
     check_method(table, preset, method);
-    let user = table.text("user").or_else(|| owner.address.map(|address| address.as_str().to_owned()));
+    let user =
+        table.text("user").or_else(|| owner.address.map(|address| address.as_str().to_owned()));
     if table.has("password_file") && table.has("token_file") {
         table.error("token_file", "stands beside password_file; write one of them");
         return None;
     }
     if oauth::is_meant(table) {
         if method != AuthMethod::Xoauth2 {
-            table.error("method", "must be \"xoauth2\" when tokens come from OAuth (tenant, client_id); or leave the key out");
+            table.error(
+                "method",
+                "must be \"xoauth2\" when tokens come from OAuth (tenant, \
+                client_id); or leave the key out",
+            );
         }
         let settings = oauth::read(table, preset)?;
-        let secret = SecretSource::OAuth { settings, account: owner.name?.clone(), secrets: owner.data_dir.join("secrets") };
+        let secret = SecretSource::OAuth {
+            settings,
+            account: owner.name?.clone(),
+            secrets: owner.data_dir.join("secrets"),
+        };
         return Some(Auth { method: AuthMethod::Xoauth2, user: user?, secret });
     }
     let (name, file) = match method {
         AuthMethod::Xoauth2 => ("token_file", token),
         AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 => ("password_file", password),
     };
-    let file = table.required(name, file, "write the path of a file with the secret on one line")?;
+    let file =
+        table.required(name, file, "write the path of a file with the secret on one line")?;
     if preset.service == Service::ExchangeOnline && method != AuthMethod::Xoauth2 {
-        // Microsoft, January 2026: off by default for existing tenants from the end of December 2026; new tenants: OAuth only.
-        table.warning("method", "Microsoft switches passwords off by default at the end of December 2026; then either an administrator switches them on again, or write auth = { tenant, client_id, client_secret_file } (OAuth)");
+        // Microsoft, January 2026: off by default for existing tenants from the end of December
+        // 2026; new tenants: OAuth only.
+        table.warning(
+            "method",
+            "Microsoft switches passwords off by default at the end of \
+            December 2026; then either an administrator switches them on again, or write auth = { \
+            tenant, client_id, client_secret_file } (OAuth)",
+        );
     }
-    // The file is read at each login, and may be a systemd credential that exists only while the service runs: its
-    // absence stops the account, not the daemon.
+    // The file is read at each login, and may be a systemd credential that exists only while the
+    // service runs: its absence stops the account, not the daemon.
     match table.reader.files.read(&file) {
         Ok(found) => {
             warn_if_open_to_all(table, name, &file, found.mode);
             if found.text.expose().trim_end_matches(['\r', '\n']).is_empty() {
                 table.warning(
                     name,
-                    format!("{} is empty; the account will not send until the secret stands in it, on one line", file.display()),
+                    format!(
+                        "{} is empty; the account will not send until the secret stands in it, \
+                        on one line",
+                        file.display()
+                    ),
                 );
             }
         }
         Err(error) => {
-            table.warning(name, format!("{} cannot be read now ({error}); the account will not send until it can be", file.display()));
+            table.warning(
+                name,
+                format!(
+                    "{} cannot be read now ({error}); the account will not send until it can be",
+                    file.display()
+                ),
+            );
         }
     }
     Some(Auth { method, user: user?, secret: SecretSource::File(file) })

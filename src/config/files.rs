@@ -13,7 +13,8 @@ use std::{
 use super::ConfigError;
 use crate::model::Secret;
 
-/// Octets of a config that are read: an office's has some thousand, this leaves room for a thousand devices.
+/// Octets of a config that are read: an office's has some thousand, this leaves room for a thousand
+/// devices.
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 /// Octets of a password or token file that are read.
 const LARGEST_SECRET: u64 = 64 * 1024;
@@ -63,12 +64,18 @@ impl Files for Disk {
         let mut octets = Vec::new();
         File::open(path)?.take(most + 1).read_to_end(&mut octets)?;
         let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
-        if length > most { Err(io::Error::other(format!("it has more than {most} octets"))) } else { Ok(octets) }
+        if length > most {
+            Err(io::Error::other(format!("it has more than {most} octets")))
+        } else {
+            Ok(octets)
+        }
     }
 
     fn check_folder(&self, path: &Path) -> io::Result<()> {
         match path.ancestors().find(|part| part.exists()) {
-            Some(part) if !part.is_dir() => Err(io::Error::other(format!("{} is a file", part.display()))),
+            Some(part) if !part.is_dir() => {
+                Err(io::Error::other(format!("{} is a file", part.display())))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -84,10 +91,16 @@ fn bounded(file: File, most: u64) -> io::Result<String> {
     let mut text = String::new();
     file.take(most + 1).read_to_string(&mut text)?;
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    if length > most { Err(io::Error::other(format!("it has more than {most} octets"))) } else { Ok(text) }
+    if length > most {
+        Err(io::Error::other(format!("it has more than {most} octets")))
+    } else {
+        Ok(text)
+    }
 }
 
 /// The variables of the environment that are text.
 pub(super) fn environment() -> Vec<(String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

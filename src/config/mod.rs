@@ -2,12 +2,14 @@
 //!
 //! - `source`: file and environment, merged by the `config` crate, and the line of each value
 //! - `table`: reads one table, noting everything that is wrong with it
-//! - `general`, `listener`, `tls`, `device`, `user`, `account` (with `route`, `destination`, `identity`, `oauth`, `footer` and `preset`), `dns`, `retry`, `report`,
-//!   `spool`, `admin`: one section each, its keys documented beside the code that reads them
+//! - `general`, `listener`, `tls`, `device`, `user`, `account` (with `route`, `destination`,
+//!   `identity`, `oauth`, `footer` and `preset`), `dns`, `retry`, `report`, `spool`, `admin`: one
+//!   section each, its keys documented beside the code that reads them
 //! - `check`: what only the whole can show; `sharing`: what two accounts must not both have
 //! - [`reference()`]: the complete commented config, made of the keys' documentation
 //!
-//! All that is wrong is found in one look, and each [`Problem`] says where it stands and what to write instead.
+//! All that is wrong is found in one look, and each [`Problem`] says where it stands and what to
+//! write instead.
 
 mod account;
 mod admin;
@@ -110,7 +112,12 @@ impl Config {
     ///
     /// # Errors
     /// With all that is wrong with it.
-    pub fn parse(path: &Path, text: &str, environment: &[(String, String)], files: &dyn Files) -> Result<Self, ConfigError> {
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        environment: &[(String, String)],
+        files: &dyn Files,
+    ) -> Result<Self, ConfigError> {
         let source = Source::merge(path, text, environment)?;
         let reader = Reader::new(&source, files);
         let config = read(&reader);
@@ -123,7 +130,8 @@ impl Config {
     }
 }
 
-/// `data_dir` alone: what a command needs to find the daemon, even while the rest of the file is being changed.
+/// `data_dir` alone: what a command needs to find the daemon, even while the rest of the file is
+/// being changed.
 ///
 /// # Errors
 /// When the file cannot be read or is no TOML.
@@ -154,18 +162,27 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     let general = general::read(&root);
     let hostname = general.hostname.clone().unwrap_or_default();
     let dns = dns::read(&root.table_or_empty("dns", dns::KEYS));
-    let here = Here { hostname: &hostname, data_dir: &general.data_dir, dns: &dns, now: Clock::system().now() };
+    let here = Here {
+        hostname: &hostname,
+        data_dir: &general.data_dir,
+        dns: &dns,
+        now: Clock::system().now(),
+    };
     let listeners = several(&root, "listener", listener::KEYS, listener::read);
     let devices = several(&root, "device", device::KEYS, device::read);
     let users = several(&root, "user", user::KEYS, user::read);
     let accounts = several(&root, "account", account::KEYS, |table| account::read(table, &here));
     let devices = within_accounts(reader, devices, &accounts);
-    let receiving = listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
+    let receiving =
+        listener::receiving(&root.table_or_empty("receiving", listener::RECEIVING_KEYS));
     let tls = tls::read(&root.table_or_empty("tls", tls::KEYS), &here, &devices);
     let retry = retry::read(&root.table_or_empty("retry", retry::KEYS));
     let report = report::read(&root.table_or_empty("report", report::KEYS));
     let spool = spool::read(&root.table_or_empty("spool", spool::KEYS), &general.data_dir);
-    let admin = admin::read(&root.table_or_empty("admin", admin::KEYS), root.table("metrics", admin::METRICS_KEYS).as_ref());
+    let admin = admin::read(
+        &root.table_or_empty("admin", admin::KEYS),
+        root.table("metrics", admin::METRICS_KEYS).as_ref(),
+    );
     let parts = check::Parts {
         listeners: &listeners,
         devices: &devices,
@@ -177,7 +194,8 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     };
     check::check(reader, &parts);
     missing(&root);
-    let account = report.account.or_else(|| accounts.first().map(|account| account.value.name.clone()))?;
+    let account =
+        report.account.or_else(|| accounts.first().map(|account| account.value.name.clone()))?;
     let carrier = accounts.iter().find(|placed| placed.value.name == account);
     // Exchange Online lets the account send as itself, and as nobody else unless told so.
     let from = report.from.or_else(|| carrier.and_then(|placed| placed.value.address.clone()));
@@ -199,14 +217,16 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
     })
 }
 
-/// What its account would not let through, a device hears at once, unless the file says how much it may hand in.
+/// What its account would not let through, a device hears at once, unless the file says how much it
+/// may hand in.
 fn within_accounts(
     reader: &Reader<'_>,
     mut devices: Vec<Placed<DeviceSettings>>,
     accounts: &[Placed<AccountSettings>],
 ) -> Vec<Placed<DeviceSettings>> {
     for device in &mut devices {
-        let limit = check::account_of(device, accounts).and_then(|account| account.value.limits.message_size);
+        let limit = check::account_of(device, accounts)
+            .and_then(|account| account.value.limits.message_size);
         if let Some(limit) = limit.filter(|_| !reader.has(&format!("{}.max_message", device.key))) {
             device.value.max_message = device.value.max_message.min(limit);
         }
@@ -215,8 +235,13 @@ fn within_accounts(
 }
 
 /// Each account knows whom the devices' mail is to be from, since it decides whether it may be.
-fn with_identities(mut accounts: Vec<AccountSettings>, devices: &[Placed<DeviceSettings>]) -> Vec<AccountSettings> {
-    let identities = devices.iter().filter_map(|device| Some((device.value.name.clone(), device.value.from.clone()?)));
+fn with_identities(
+    mut accounts: Vec<AccountSettings>,
+    devices: &[Placed<DeviceSettings>],
+) -> Vec<AccountSettings> {
+    let identities = devices
+        .iter()
+        .filter_map(|device| Some((device.value.name.clone(), device.value.from.clone()?)));
     let identities: Arc<HashMap<_, _>> = Arc::new(identities.collect());
     for account in &mut accounts {
         account.sender.identities = Arc::clone(&identities);
@@ -227,13 +252,23 @@ fn with_identities(mut accounts: Vec<AccountSettings>, devices: &[Placed<DeviceS
 /// The tables without which nothing works.
 fn missing(root: &Table<'_>) {
     if !root.has("listener") {
-        root.error("listener", "is missing: devices could not connect; write [[listener]] with address = \"[::]:25\"");
+        root.error(
+            "listener",
+            "is missing: devices could not connect; write [[listener]] with address = \"[::]:25\"",
+        );
     }
     if !root.has("account") {
-        root.error("account", "is missing: mail could not go out; write [[account]] with name, route, preset, address and auth");
+        root.error(
+            "account",
+            "is missing: mail could not go out; write [[account]] with name, \
+            route, preset, address and auth",
+        );
     }
     if !root.has("device") {
-        root.warning("device", "is missing: nobody may send; write [[device]] with name and networks");
+        root.warning(
+            "device",
+            "is missing: nobody may send; write [[device]] with name and networks",
+        );
     }
 }
 
@@ -244,7 +279,10 @@ fn several<T>(
     read: impl Fn(&Table<'_>) -> Option<T>,
 ) -> Vec<Placed<T>> {
     let tables = root.tables(name, keys);
-    tables.iter().filter_map(|table| read(table).map(|value| Placed { key: table.key().to_owned(), value })).collect()
+    tables
+        .iter()
+        .filter_map(|table| read(table).map(|value| Placed { key: table.key().to_owned(), value }))
+        .collect()
 }
 
 fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
@@ -257,11 +295,17 @@ fn name(table: &Table<'_>, key: &'static str) -> Option<String> {
     const LONGEST: usize = 64;
     let text = table.text(key);
     let text = table.required(key, text, "write a short name")?;
-    let bad = text.is_empty() || text.len() > LONGEST || text.trim() != text || text.chars().any(char::is_control);
+    let bad = text.is_empty()
+        || text.len() > LONGEST
+        || text.trim() != text
+        || text.chars().any(char::is_control);
     if bad {
         table.error(
             key,
-            format!("{text:?} is no name; write 1 to {LONGEST} characters, without control characters, and without blanks at its ends"),
+            format!(
+                "{text:?} is no name; write 1 to {LONGEST} characters, without control \
+                characters, and without blanks at its ends"
+            ),
         );
         return None;
     }
@@ -275,7 +319,8 @@ mod tests {
     use super::*;
     use crate::model::Secret;
 
-    /// A disk on which every file exists and holds what its name says: a certificate, its key, or a password.
+    /// A disk on which every file exists and holds what its name says: a certificate, its key, or a
+    /// password.
     pub(super) struct EveryFile;
 
     impl Files for EveryFile {

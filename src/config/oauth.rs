@@ -25,17 +25,22 @@ const KEYS: [&str; 9] = [
 
 /// Whether tokens are to be asked for, rather than read from a file.
 pub(super) fn is_meant(table: &Table<'_>) -> bool {
-    // Every key is asked for, whichever decides: one that stands alone is then complained about for what it lacks.
+    // Every key is asked for, whichever decides: one that stands alone is then complained about for
+    // what it lacks.
     KEYS.map(|name| table.has(name)).contains(&true)
 }
 
 pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> {
     for name in ["password_file", "token_file"] {
         if table.has(name) {
-            table.error(name, "stands beside the keys of OAuth (tenant, client_id); write the one or the other");
+            table.error(
+                name,
+                "stands beside the keys of OAuth (tenant, client_id); write the one or the other",
+            );
         }
     }
-    let client_id = table.required("client_id", table.text("client_id"), "write the application's ID");
+    let client_id =
+        table.required("client_id", table.text("client_id"), "write the application's ID");
     let grant = grant(table)?;
     let token_url = table.text("token_url");
     let (device_url, scope) = (table.text("device_url"), table.text("scope"));
@@ -48,12 +53,20 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         (None, Some(_), None) => {
             table.error(
                 "tenant",
-                format!("belongs to Microsoft's clouds, and preset \"{}\" is none; write token_url and scope", preset.name),
+                format!(
+                    "belongs to Microsoft's clouds, and preset \"{}\" is none; write token_url \
+                    and scope",
+                    preset.name
+                ),
             );
             return None;
         }
         (None, None, _) => {
-            table.error("tenant", "is missing: write the tenant's ID or one of its domains, or token_url for another server");
+            table.error(
+                "tenant",
+                "is missing: write the tenant's ID or one of its domains, or \
+                token_url for another server",
+            );
             return None;
         }
     };
@@ -64,8 +77,16 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
     }
     settings.scope = scope.unwrap_or(settings.scope);
     for (name, url) in [("token_url", &settings.token_url), ("device_url", &settings.device_url)] {
-        if !(url.starts_with("https://") || url.starts_with("http://127.0.0.1") || url.starts_with("http://localhost")) {
-            table.error(name, format!("\"{url}\" would send secrets in clear; write a URL that begins with https://"));
+        if !(url.starts_with("https://")
+            || url.starts_with("http://127.0.0.1")
+            || url.starts_with("http://localhost"))
+        {
+            table.error(
+                name,
+                format!(
+                    "\"{url}\" would send secrets in clear; write a URL that begins with https://"
+                ),
+            );
         }
     }
     Some(settings)
@@ -78,13 +99,24 @@ fn is_microsofts(table: &Table<'_>, token_url: &str) -> bool {
 /// Entra wants another scope of an application (AADSTS1002012) than of somebody who signs in.
 fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
     match grant {
-        Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } if !scope.ends_with("/.default") => {
-            table.warning("scope", format!("\"{scope}\" is none for an application: it has to end in \"/.default\"; leave the key out"));
+        Grant::ClientSecret { .. } | Grant::ClientCertificate { .. }
+            if !scope.ends_with("/.default") =>
+        {
+            table.warning(
+                "scope",
+                format!(
+                    "\"{scope}\" is none for an application: it has to end \
+                in \"/.default\"; leave the key out"
+                ),
+            );
         }
         Grant::RefreshToken if !scope.split(' ').any(|word| word == "offline_access") => {
             table.warning(
                 "scope",
-                format!("\"{scope}\" lacks \"offline_access\": without it a sign-in is good for an hour; leave the key out, or write it in addition"),
+                format!(
+                    "\"{scope}\" lacks \"offline_access\": without it a sign-in is good for an \
+                    hour; leave the key out, or write it in addition"
+                ),
             );
         }
         Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } | Grant::RefreshToken => {}
@@ -97,7 +129,8 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
     let expires = expires(table);
     match (secret, certificate, key) {
         (Some(_), Some(_), _) => {
-            table.error("client_certificate", "stands beside client_secret_file; write one of them");
+            table
+                .error("client_certificate", "stands beside client_secret_file; write one of them");
             None
         }
         (Some(file), None, _) => {
@@ -105,13 +138,21 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
                 Ok(found) => warn_if_open_to_all(table, "client_secret_file", &file, found.mode),
                 Err(error) => table.warning(
                     "client_secret_file",
-                    format!("{} cannot be read now ({error}); the account will not send until it can be", file.display()),
+                    format!(
+                        "{} cannot be read now ({error}); the account will not send until it \
+                        can be",
+                        file.display()
+                    ),
                 ),
             }
             Some(Grant::ClientSecret { file, expires })
         }
         (None, Some(certificate), key) => {
-            let key = table.required("client_key", key, "write the file with the certificate's RSA key")?;
+            let key = table.required(
+                "client_key",
+                key,
+                "write the file with the certificate's RSA key",
+            )?;
             Some(Grant::ClientCertificate { certificate, key })
         }
         (None, None, Some(_)) => {
@@ -130,7 +171,10 @@ fn expires(table: &Table<'_>) -> Option<Timestamp> {
     }
     let date = Timestamp::from_date(&text);
     if date.is_none() {
-        table.error("client_secret_expires", format!("\"{text}\" is no date; write for example \"2027-05-01\""));
+        table.error(
+            "client_secret_expires",
+            format!("\"{text}\" is no date; write for example \"2027-05-01\""),
+        );
     }
     date
 }

@@ -53,12 +53,13 @@ pub(super) enum Service {
     Other,
 }
 
-/// Microsoft, "How to set up a multifunction device or application to send email": "If your device recommends or
-/// defaults to port 465, it doesn't support SMTP AUTH client submission".
-const NO_465: &str = "Exchange Online serves client submission with STARTTLS on 587 and 25 only; on 465 nobody answers";
+/// Microsoft, "How to set up a multifunction device or application to send email": "If your device
+/// recommends or defaults to port 465, it doesn't support SMTP AUTH client submission".
+const NO_465: &str = "Exchange Online serves client submission with STARTTLS on 587 and 25 only; \
+    on 465 nobody answers";
 
-/// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message, 3 connections; 35 MB,
-/// unless the mailbox's `MaxSendSize` was raised.
+/// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message,
+/// 3 connections; 35 MB, unless the mailbox's `MaxSendSize` was raised.
 const MAILBOX: LimitSettings = LimitSettings {
     messages_per_minute: Some(30),
     recipients_per_day: Some(10_000),
@@ -67,7 +68,8 @@ const MAILBOX: LimitSettings = LimitSettings {
     message_size: Some(ByteSize::from_mebibytes(35)),
 };
 
-/// Exchange Online, seen 2025-11: `250-AUTH LOGIN XOAUTH2`; anything else is answered with 504 5.7.4.
+/// Exchange Online, seen 2025-11: `250-AUTH LOGIN XOAUTH2`; anything else is answered with 504
+/// 5.7.4.
 const LOGIN_OR_TOKEN: &[AuthMethod] = &[AuthMethod::Login, AuthMethod::Xoauth2];
 /// What needs no clear password at the server: the service keeps none.
 const NO_CHALLENGE: &[AuthMethod] = &[AuthMethod::Login, AuthMethod::Plain, AuthMethod::Xoauth2];
@@ -112,7 +114,8 @@ pub(super) const CUSTOM: Preset = Preset {
     service: Service::Other,
 };
 
-/// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a transaction (non-delivery report 4.5.3).
+/// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a
+/// transaction (non-delivery report 4.5.3).
 pub(super) const MX: Preset = Preset {
     name: "an MX host",
     limits: LimitSettings { recipients_per_message: 200, ..CUSTOM.limits },
@@ -122,8 +125,10 @@ pub(super) const MX: Preset = Preset {
     ..CUSTOM
 };
 
-/// In place of a misspelt preset, which has been complained about: complains about nothing that would follow from it.
-pub(super) const MISSPELT: Preset = Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };
+/// In place of a misspelt preset, which has been complained about: complains about nothing that
+/// would follow from it.
+pub(super) const MISSPELT: Preset =
+    Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };
 
 pub(super) const PRESETS: &[Preset] = &[
     exchange_online("office365", "smtp.office365.com"),
@@ -131,7 +136,8 @@ pub(super) const PRESETS: &[Preset] = &[
     exchange_online("office365-dod", "outlook-dod.office365.us"),
     exchange_online("office365-china", "smtp.partner.outlook.cn"),
     Preset {
-        // High Volume Email: recipients inside the tenant only; 50 of one message, 10 MB, no rates; passwords until September 2028.
+        // High Volume Email: recipients inside the tenant only; 50 of one message, 10 MB, no rates;
+        // passwords until September 2028.
         name: "hve",
         host: Some("smtp.hve.mx.microsoft"),
         ports: &[587],
@@ -152,7 +158,8 @@ pub(super) const PRESETS: &[Preset] = &[
         service: Service::Microsoft,
     },
     Preset {
-        // Custom domain: 30 a minute, 100 an hour, until Microsoft raises it on request. 50 recipients of one message, 10 MB.
+        // Custom domain: 30 a minute, 100 an hour, until Microsoft raises it on request. 50
+        // recipients of one message, 10 MB.
         name: "azure-communication-services",
         host: Some("smtp.azurecomm.net"),
         ports: &[587, 25],
@@ -173,7 +180,8 @@ pub(super) const PRESETS: &[Preset] = &[
         service: Service::Azure,
     },
     Preset {
-        // A private account: 500 recipients a day, 100 of one message over SMTP, 25 MB. Workspace: 10,000 a day; raise it there.
+        // A private account: 500 recipients a day, 100 of one message over SMTP, 25 MB. Workspace:
+        // 10,000 a day; raise it there.
         name: "gmail",
         host: Some("smtp.gmail.com"),
         ports: &[587, 465, 25],

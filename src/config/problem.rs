@@ -46,7 +46,8 @@ pub struct Problem {
     pub severity: Severity,
     /// Where.
     pub place: Place,
-    /// The key, as a path: `account[0].limits.connections`, counted from 0. Empty when the file as a whole is meant.
+    /// The key, as a path: `account[0].limits.connections`, counted from 0. Empty when the file as
+    /// a whole is meant.
     pub key: String,
     /// What is wrong, and what to write instead.
     pub text: String,

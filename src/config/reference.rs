@@ -1,11 +1,13 @@
 //! The keys of the config, each documented where it is read, and the reference text made of them.
 //!
-//! What is documented here is what exists: [`super::table::Table`] refuses every other key, and a test holds that
-//! the readers ask for all of these and for nothing else.
+//! What is documented here is what exists: [`super::table::Table`] refuses every other key, and a
+//! test holds that the readers ask for all of these and for nothing else.
 
 use std::fmt::Write as _;
 
-use super::{account, admin, device, dns, footer, general, listener, report, retry, spool, tls, user};
+use super::{
+    account, admin, device, dns, footer, general, listener, report, retry, spool, tls, user,
+};
 
 /// One key of a table.
 pub(super) struct Key {
@@ -37,7 +39,11 @@ struct Section {
 
 const SECTIONS: &[Section] = &[
     Section { header: "", about: "", keys: general::KEYS },
-    Section { header: "[[listener]]", about: "Where devices connect. May stand several times.", keys: listener::KEYS },
+    Section {
+        header: "[[listener]]",
+        about: "Where devices connect. May stand several times.",
+        keys: listener::KEYS,
+    },
     Section {
         header: "[receiving]",
         about: "Bounds on what all clients together can make the daemon hold. May be absent.",
@@ -45,12 +51,14 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         header: "[tls]",
-        about: "The certificate shown to devices. When absent, a self-signed RSA certificate is made in data_dir/tls at the first start.",
+        about: "The certificate shown to devices. When absent, a self-signed RSA certificate is \
+            made in data_dir/tls at the first start.",
         keys: tls::KEYS,
     },
     Section {
         header: "[[device]]",
-        about: "Who may hand in mail, and what. May stand several times. A client is known by the most specific network, or by the user it logs in as.",
+        about: "Who may hand in mail, and what. May stand several times. A client is known by the \
+            most specific network, or by the user it logs in as.",
         keys: device::KEYS,
     },
     Section {
@@ -58,37 +66,62 @@ const SECTIONS: &[Section] = &[
         about: "Who the device's mail is from, whatever the device says. May be absent.",
         keys: device::FROM_KEYS,
     },
-    Section { header: "[[user]]", about: "A login for devices. May stand several times, or not at all.", keys: user::KEYS },
+    Section {
+        header: "[[user]]",
+        about: "A login for devices. May stand several times, or not at all.",
+        keys: user::KEYS,
+    },
     Section {
         header: "[[account]]",
-        about: "One way out. May stand several times; the first carries all mail that no device sends elsewhere.",
+        about: "One way out. May stand several times; the first carries all mail that no device \
+            sends elsewhere.",
         keys: account::KEYS,
     },
-    Section { header: "[account.auth]", about: "How to log in there. Required for route = \"submission\".", keys: account::AUTH_KEYS },
+    Section {
+        header: "[account.auth]",
+        about: "How to log in there. Required for route = \"submission\".",
+        keys: account::AUTH_KEYS,
+    },
     Section {
         header: "[account.limits]",
-        about: "What the account may send. The defaults are those of the preset (here: office365); \"none\" lifts a limit.",
+        about: "What the account may send. The defaults are those of the preset (here: office365); \
+            \"none\" lifts a limit.",
         keys: account::LIMIT_KEYS,
     },
-    Section { header: "[account.batch]", about: "How messages share connections. May be absent.", keys: account::BATCH_KEYS },
-    Section { header: "[account.sender]", about: "What the account may send as. May be absent.", keys: account::SENDER_KEYS },
+    Section {
+        header: "[account.batch]",
+        about: "How messages share connections. May be absent.",
+        keys: account::BATCH_KEYS,
+    },
+    Section {
+        header: "[account.sender]",
+        about: "What the account may send as. May be absent.",
+        keys: account::SENDER_KEYS,
+    },
     Section {
         header: "[account.footer]",
-        about: "A text at the end of each message; never in what is signed or encrypted. May be absent: then there is none. See docs/sender.md.",
+        about: "A text at the end of each message; never in what is signed or encrypted. May be \
+            absent: then there is none. See docs/sender.md.",
         keys: footer::KEYS,
     },
     Section { header: "[dns]", about: "For route = \"direct\". May be absent.", keys: dns::KEYS },
-    Section { header: "[retry]", about: "When a message that could not be delivered is tried again. May be absent.", keys: retry::KEYS },
+    Section {
+        header: "[retry]",
+        about: "When a message that could not be delivered is tried again. May be absent.",
+        keys: retry::KEYS,
+    },
     Section { header: "[report]", about: "Who is told about trouble.", keys: report::KEYS },
     Section { header: "[spool]", about: "The disk. May be absent.", keys: spool::KEYS },
     Section {
         header: "[admin]",
-        about: "Health and metrics over HTTP. Commands use data_dir/admin.sock instead. May be absent.",
+        about: "Health and metrics over HTTP. Commands use data_dir/admin.sock instead. May be \
+            absent.",
         keys: admin::KEYS,
     },
     Section {
         header: "[metrics]",
-        about: "A second address for /metrics alone, for a Prometheus on another machine. When absent, metrics are on the admin address only.",
+        about: "A second address for /metrics alone, for a Prometheus on another machine. When \
+            absent, metrics are on the admin address only.",
         keys: admin::METRICS_KEYS,
     },
 ];
@@ -161,7 +194,10 @@ mod tests {
         let reader = Reader::new(&source, &EveryFile);
         crate::config::read(&reader);
         let table = |section: &Section| section.header.trim_matches(['[', ']']).to_owned();
-        let documented: BTreeSet<_> = SECTIONS.iter().flat_map(|s| s.keys.iter().map(move |key| (table(s), key.name))).collect();
+        let documented: BTreeSet<_> = SECTIONS
+            .iter()
+            .flat_map(|s| s.keys.iter().map(move |key| (table(s), key.name)))
+            .collect();
         assert_eq!(reader.asked(), documented);
     }
 
@@ -188,7 +224,10 @@ mod tests {
             "scope",
         ];
         for line in text.lines().filter(|line| line.starts_with("# ") && line.contains(" = ")) {
-            let known = SECTIONS.iter().flat_map(|s| s.keys).any(|key| line.starts_with(&format!("# {} = ", key.name)));
+            let known = SECTIONS
+                .iter()
+                .flat_map(|s| s.keys)
+                .any(|key| line.starts_with(&format!("# {} = ", key.name)));
             if !known || exclusive.iter().any(|name| line.starts_with(&format!("# {name} = "))) {
                 continue;
             }

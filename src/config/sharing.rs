@@ -1,4 +1,5 @@
-//! What two accounts must not both have: a mailbox, whose limits the server counts once, and a pattern, which only the first gets to see.
+//! What two accounts must not both have: a mailbox, whose limits the server counts once, and a
+//! pattern, which only the first gets to see.
 
 use super::{
     Placed,
@@ -18,32 +19,54 @@ pub(super) fn check(reader: &Reader<'_>, accounts: &[Placed<AccountSettings>]) {
 }
 
 /// Two accounts of one mailbox may share its limits, and not have each the whole.
-fn mailbox(reader: &Reader<'_>, account: &Placed<AccountSettings>, before: &[Placed<AccountSettings>]) {
+fn mailbox(
+    reader: &Reader<'_>,
+    account: &Placed<AccountSettings>,
+    before: &[Placed<AccountSettings>],
+) {
     let Some((preset, login)) = login(&account.value) else { return };
     let same = |other: &&Placed<AccountSettings>| {
-        self::login(&other.value).is_some_and(|(service, user)| service.name == preset.name && user == login)
+        self::login(&other.value)
+            .is_some_and(|(service, user)| service.name == preset.name && user == login)
     };
     let Some(first) = before.iter().find(same) else { return };
     let all = || before.iter().filter(same).chain([account]).map(|account| &account.value.limits);
     let sum = |of: fn(&AccountSettings) -> Option<u32>| {
-        let each = before.iter().filter(same).chain([account]).map(|account| of(&account.value).map(u64::from));
+        let each = before
+            .iter()
+            .filter(same)
+            .chain([account])
+            .map(|account| of(&account.value).map(u64::from));
         each.sum::<Option<u64>>()
     };
     let known = preset.limits;
     let connections = u64::try_from(all().map(|limits| limits.connections).sum::<usize>()).ok();
     let sums = [
-        ("messages a minute", sum(|account| account.limits.messages_per_minute), known.messages_per_minute.map(u64::from)),
-        ("recipients a day", sum(|account| account.limits.recipients_per_day), known.recipients_per_day.map(u64::from)),
+        (
+            "messages a minute",
+            sum(|account| account.limits.messages_per_minute),
+            known.messages_per_minute.map(u64::from),
+        ),
+        (
+            "recipients a day",
+            sum(|account| account.limits.recipients_per_day),
+            known.recipients_per_day.map(u64::from),
+        ),
         ("connections", connections, u64::try_from(known.connections).ok()),
     ];
     let above = sums.into_iter().find_map(|(what, ours, theirs)| {
         let theirs = theirs.filter(|theirs| ours.is_none_or(|ours| ours > *theirs))?;
-        Some((what, ours.map_or_else(|| "any number of".to_owned(), |ours| ours.to_string()), theirs))
+        Some((
+            what,
+            ours.map_or_else(|| "any number of".to_owned(), |ours| ours.to_string()),
+            theirs,
+        ))
     });
     if let Some((what, ours, theirs)) = above {
         let text = format!(
-            "logs in as {login}, and so does {}: the server counts the mailbox, and together they may use {ours} {what} of its {theirs}; make them \
-             one account, or write `limits` that add up to what the mailbox has",
+            "logs in as {login}, and so does {}: the server counts the mailbox, and together they \
+            may use {ours} {what} of its {theirs}; make them one account, or write `limits` that \
+            add up to what the mailbox has",
             first.key
         );
         reader.note(Severity::Error, &format!("{}.auth", account.key), text);
@@ -55,11 +78,14 @@ fn login(account: &AccountSettings) -> Option<(&'static Preset, String)> {
     let user = &account.destination.auth.as_ref()?.user;
     let host = account.destination.host.to_lowercase();
     // Exchange Online by another of its names is the same mailbox.
-    let is_another_service = matches!(host.as_str(), "smtp-hve.office365.com" | "smtp-mail.outlook.com");
-    let is_exchange_online = !is_another_service && (host.ends_with(".outlook.com") || host.ends_with(".office365.com"));
+    let is_another_service =
+        matches!(host.as_str(), "smtp-hve.office365.com" | "smtp-mail.outlook.com");
+    let is_exchange_online =
+        !is_another_service && (host.ends_with(".outlook.com") || host.ends_with(".office365.com"));
     let known = PRESETS.iter().find(|preset| preset.host == Some(host.as_str()));
     let preset = known.or_else(|| PRESETS.first().filter(|_| is_exchange_online))?;
-    let has_limits = preset.limits.messages_per_minute.is_some() || preset.limits.recipients_per_day.is_some();
+    let has_limits =
+        preset.limits.messages_per_minute.is_some() || preset.limits.recipients_per_day.is_some();
     has_limits.then(|| (preset, user.to_lowercase()))
 }
 
@@ -77,7 +103,8 @@ fn pool(
         });
         if let Some((key, earlier)) = taken {
             let text = format!(
-                "\"{}\" is never chosen here: the first account that fits is, and \"{}\" stands in {key}.{name}; take one of them out",
+                "\"{}\" is never chosen here: the first account that fits is, and \"{}\" stands in \
+                {key}.{name}; take one of them out",
                 pattern.as_str(),
                 earlier.as_str()
             );
@@ -89,5 +116,7 @@ fn pool(
 /// True when whatever fits the later pattern fits the earlier.
 fn covers(earlier: &Pattern, later: &Pattern) -> bool {
     let is_one = |address: Address| !later.as_str().contains('*') && earlier.fits(&address);
-    earlier == later || earlier.as_str() == "*" || later.as_str().parse::<Address>().is_ok_and(is_one)
+    earlier == later
+        || earlier.as_str() == "*"
+        || later.as_str().parse::<Address>().is_ok_and(is_one)
 }

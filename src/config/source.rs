@@ -1,4 +1,5 @@
-//! The config as it was written: file and environment merged by the `config` crate, and the place of each value.
+//! The config as it was written: file and environment merged by the `config` crate, and the place
+//! of each value.
 
 use std::{
     collections::HashMap,
@@ -32,8 +33,13 @@ pub(super) struct Source {
 
 impl Source {
     /// Merges a file's text with the environment, which wins.
-    pub(super) fn merge(file: &Path, text: &str, environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let document = Document::parse(text.to_owned()).map_err(|error| syntax(file, text, &error))?;
+    pub(super) fn merge(
+        file: &Path,
+        text: &str,
+        environment: &[(String, String)],
+    ) -> Result<Self, ConfigError> {
+        let document =
+            Document::parse(text.to_owned()).map_err(|error| syntax(file, text, &error))?;
         let mut variables = HashMap::new();
         let mut values = HashMap::new();
         for (name, value) in environment {
@@ -44,7 +50,10 @@ impl Source {
         }
         // The keys are made here, not by the crate: it has no way to name an entry of a list.
         let environment = Environment::default().source(Some(values));
-        let merged = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml)).add_source(environment).build();
+        let merged = config::Config::builder()
+            .add_source(File::from_str(text, FileFormat::Toml))
+            .add_source(environment)
+            .build();
         let root = merged.map_err(|error| whole_file(file, error.to_string()))?.cache;
         Ok(Self { file: file.to_owned(), text: text.to_owned(), document, variables, root })
     }
@@ -59,7 +68,9 @@ impl Source {
             return Place::Variable(name.clone());
         }
         match self.offset(key) {
-            Some(offset) => Place::Line { file: self.file.clone(), line: line_of(&self.text, offset) },
+            Some(offset) => {
+                Place::Line { file: self.file.clone(), line: line_of(&self.text, offset) }
+            }
             None => Place::File(self.file.clone()),
         }
     }
@@ -81,10 +92,13 @@ impl Source {
         let mut offset = None;
         for step in steps(key) {
             let next = match step {
-                Step::Name(name) => item.as_table_like().and_then(|table| table.get_key_value(name)).map(|(key, item)| {
-                    offset = key.span().map(|span| span.start).or(offset);
-                    item
-                }),
+                Step::Name(name) => item
+                    .as_table_like()
+                    .and_then(|table| table.get_key_value(name))
+                    .map(|(key, item)| {
+                        offset = key.span().map(|span| span.start).or(offset);
+                        item
+                    }),
                 Step::Index(index) => item.get(index).inspect(|item| {
                     offset = item.span().map(|span| span.start).or(offset);
                 }),
@@ -114,7 +128,9 @@ fn key_of(variable: &str) -> Option<String> {
     let mut key = String::new();
     for part in rest.split(SEPARATOR) {
         match part.parse::<usize>() {
-            Ok(index) if index < MOST_ENTRIES && !key.is_empty() => key.push_str(&format!("[{index}]")),
+            Ok(index) if index < MOST_ENTRIES && !key.is_empty() => {
+                key.push_str(&format!("[{index}]"))
+            }
             Ok(_) => return None,
             Err(_a_name) if key.is_empty() => key.push_str(part),
             Err(_a_name) => {
@@ -132,9 +148,11 @@ enum Step<'a> {
 }
 
 fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
-    key.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| match part.strip_suffix(']').map(str::parse) {
-        Some(Ok(index)) => Step::Index(index),
-        Some(Err(_)) | None => Step::Name(part),
+    key.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| {
+        match part.strip_suffix(']').map(str::parse) {
+            Some(Ok(index)) => Step::Index(index),
+            Some(Err(_)) | None => Step::Name(part),
+        }
     })
 }
 
@@ -148,12 +166,23 @@ fn syntax(file: &Path, text: &str, error: &toml_edit::TomlError) -> ConfigError 
         None => Place::File(file.to_owned()),
     };
     let said = error.message().trim();
-    let text = format!("this is not TOML: {said}; `postroom reference` prints every key with an example");
-    ConfigError::Invalid(vec![Problem { severity: Severity::Error, place, key: String::new(), text }])
+    let text =
+        format!("this is not TOML: {said}; `postroom reference` prints every key with an example");
+    ConfigError::Invalid(vec![Problem {
+        severity: Severity::Error,
+        place,
+        key: String::new(),
+        text,
+    }])
 }
 
 fn whole_file(file: &Path, text: String) -> ConfigError {
-    ConfigError::Invalid(vec![Problem { severity: Severity::Error, place: Place::File(file.to_owned()), key: String::new(), text }])
+    ConfigError::Invalid(vec![Problem {
+        severity: Severity::Error,
+        place: Place::File(file.to_owned()),
+        key: String::new(),
+        text,
+    }])
 }
 
 #[cfg(test)]
@@ -162,7 +191,9 @@ mod tests {
 
     #[test]
     fn a_variable_names_a_key_and_a_number_an_entry_of_a_list() {
-        let check = |variable: &str, key: Option<&str>| assert_eq!(key_of(variable).as_deref(), key, "{variable}");
+        let check = |variable: &str, key: Option<&str>| {
+            assert_eq!(key_of(variable).as_deref(), key, "{variable}")
+        };
         check("POSTROOM_ADMIN__ADDRESS", Some("admin.address"));
         check("POSTROOM_DATA_DIR", Some("data_dir"));
         check("POSTROOM_ACCOUNT__0__LIMITS__CONNECTIONS", Some("account[0].limits.connections"));
@@ -172,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_place_is_the_line_of_the_key_or_of_the_table_around_it() {
-        let text = "hostname = \"a\"\n\n[[account]]\nname = \"x\"\nlimits = { connections = 3 }\n\n[[account]]\nname = \"y\"\n";
+        let text = "hostname = \"a\"\n\n[[account]]\nname = \"x\"\nlimits = { connections = 3 \
+            }\n\n[[account]]\nname = \"y\"\n";
         let source = Source::merge(Path::new("f"), text, &[]).unwrap();
         let line = |line| Place::Line { file: "f".into(), line };
         assert_eq!(source.place("account[0].name"), line(4));

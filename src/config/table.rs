@@ -1,9 +1,12 @@
 //! Reads one table of the config into checked values, and notes whatever is wrong with it.
 //!
-//! Every method notes its own problem and then yields nothing, so that one look at a file finds all that is wrong.
-//! The keys that a table may have are those that the reference documents: see [`Key`].
+//! Every method notes its own problem and then yields nothing, so that one look at a file finds all
+//! that is wrong. The keys that a table may have are those that the reference documents: see
+//! [`Key`].
 
-use std::{cell::RefCell, collections::BTreeSet, fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    cell::RefCell, collections::BTreeSet, fmt::Display, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use config::{Map, Value, ValueKind};
 
@@ -35,7 +38,12 @@ impl<'a> Reader<'a> {
 
     /// Notes something under a key.
     pub(super) fn note(&self, severity: Severity, key: &str, text: impl Into<String>) {
-        let problem = Problem { severity, place: self.source.place(key), key: key.to_owned(), text: text.into() };
+        let problem = Problem {
+            severity,
+            place: self.source.place(key),
+            key: key.to_owned(),
+            text: text.into(),
+        };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -44,10 +52,13 @@ impl<'a> Reader<'a> {
         self.source.has(key)
     }
 
-    /// The names in the tables of a list, each with the path of its table: of those, too, that could not be read.
+    /// The names in the tables of a list, each with the path of its table: of those, too, that
+    /// could not be read.
     pub(super) fn names(&self, list: &str) -> Vec<(String, String)> {
         let ValueKind::Table(root) = &self.source.root().kind else { return Vec::new() };
-        let Some(ValueKind::Array(tables)) = root.get(list).map(|value| &value.kind) else { return Vec::new() };
+        let Some(ValueKind::Array(tables)) = root.get(list).map(|value| &value.kind) else {
+            return Vec::new();
+        };
         let name = |(index, table): (usize, &Value)| {
             let ValueKind::Table(values) = &table.kind else { return None };
             Some((format!("{list}[{index}]"), scalar(values.get("name")?)?))
@@ -61,11 +72,20 @@ impl<'a> Reader<'a> {
 
     /// Whether nothing under this key is wrong: `user`, `account[0]`.
     pub(super) fn is_good(&self, key: &str) -> bool {
-        let is_under = |other: &str| other.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        !self.problems.borrow().iter().any(|problem| problem.severity == Severity::Error && is_under(&problem.key))
+        let is_under = |other: &str| {
+            other
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        !self
+            .problems
+            .borrow()
+            .iter()
+            .any(|problem| problem.severity == Severity::Error && is_under(&problem.key))
     }
 
-    /// Everything noted, in the order of the file; then what concerns the environment and the file as a whole.
+    /// Everything noted, in the order of the file; then what concerns the environment and the file
+    /// as a whole.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| match &problem.place {
@@ -75,7 +95,8 @@ impl<'a> Reader<'a> {
         problems
     }
 
-    /// The keys asked for so far, each with the path of its table without indexes. For the test of the reference.
+    /// The keys asked for so far, each with the path of its table without indexes. For the test of
+    /// the reference.
     #[cfg(test)]
     pub(super) fn asked(&self) -> BTreeSet<(String, &'static str)> {
         self.asked.borrow().clone()
@@ -97,7 +118,11 @@ impl<'a> Table<'a> {
             table.values = Some(values);
             table.note_unknown(values);
         } else if !is_nothing(value) {
-            reader.note(Severity::Error, &table.path, "is a single value; write a table with keys and values");
+            reader.note(
+                Severity::Error,
+                &table.path,
+                "is a single value; write a table with keys and values",
+            );
         }
         table
     }
@@ -108,11 +133,16 @@ impl<'a> Table<'a> {
                 continue;
             }
             let path = self.path_of(name);
-            // A service called "postroom" makes Kubernetes set POSTROOM_PORT and the like: such a variable must not stop the daemon.
-            let severity = if from_environment_alone(value) { Severity::Warning } else { Severity::Error };
+            // A service called "postroom" makes Kubernetes set POSTROOM_PORT and the like: such a
+            // variable must not stop the daemon.
+            let severity =
+                if from_environment_alone(value) { Severity::Warning } else { Severity::Error };
             let advice = match nearest(name, self.keys.iter().map(|key| key.name)) {
                 Some(nearest) => format!("do you mean `{nearest}`?"),
-                None => format!("known are: {}", self.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
+                None => format!(
+                    "known are: {}",
+                    self.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+                ),
             };
             self.reader.note(severity, &path, format!("there is no such key; {advice}"));
         }
@@ -171,7 +201,12 @@ impl<'a> Table<'a> {
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.error(name, format!("\"{text}\" cannot be understood ({error}); write for example {example}"));
+                self.error(
+                    name,
+                    format!(
+                        "\"{text}\" cannot be understood ({error}); write for example {example}"
+                    ),
+                );
                 None
             }
         }
@@ -225,7 +260,14 @@ impl<'a> Table<'a> {
         if path.is_absolute() {
             return Some(path);
         }
-        self.error(name, format!("\"{}\" depends on where the daemon is started; write the whole path, from \"/\" on", path.display()));
+        self.error(
+            name,
+            format!(
+                "\"{}\" depends on where the daemon is started; write the whole \
+            path, from \"/\" on",
+                path.display()
+            ),
+        );
         None
     }
 
@@ -241,16 +283,26 @@ impl<'a> Table<'a> {
         }
         let text = self.text(name)?;
         if is_variable(value) {
-            return Some(text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect());
+            return Some(
+                text.split(',')
+                    .map(|part| part.trim().to_owned())
+                    .filter(|part| !part.is_empty())
+                    .collect(),
+            );
         }
         Some(vec![text])
     }
 
     /// A list of texts that something else must understand. Every bad one is noted.
-    pub(super) fn list<T>(&self, name: &'static str, understand: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(
+        &self,
+        name: &'static str,
+        understand: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
         let texts = self.texts(name)?;
         let count = texts.len();
-        let good: Vec<T> = texts.iter().filter_map(|text| self.noted(name, understand(text))).collect();
+        let good: Vec<T> =
+            texts.iter().filter_map(|text| self.noted(name, understand(text))).collect();
         (good.len() == count).then_some(good)
     }
 
@@ -265,7 +317,12 @@ impl<'a> Table<'a> {
     }
 
     /// The value, or a note that the key is missing. `advice` says what to write.
-    pub(super) fn required<T>(&self, name: &'static str, value: Option<T>, advice: &str) -> Option<T> {
+    pub(super) fn required<T>(
+        &self,
+        name: &'static str,
+        value: Option<T>,
+        advice: &str,
+    ) -> Option<T> {
         if value.is_none() && !self.has(name) {
             self.error(name, format!("is missing; {advice}"));
         }
@@ -290,18 +347,26 @@ impl<'a> Table<'a> {
             return Vec::new();
         };
         let ValueKind::Array(values) = &value.kind else {
-            self.error(name, format!("may stand several times: write [[{name}]], in two pairs of brackets"));
+            self.error(
+                name,
+                format!("may stand several times: write [[{name}]], in two pairs of brackets"),
+            );
             return Vec::new();
         };
-        let each = |(index, value)| Table::new(self.reader, format!("{}[{index}]", self.path_of(name)), value, keys);
+        let each = |(index, value)| {
+            Table::new(self.reader, format!("{}[{index}]", self.path_of(name)), value, keys)
+        };
         values.iter().enumerate().map(each).collect()
     }
 }
 
 /// `30m`, `5d`: the form of the config.
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_no_duration| format!("\"{text}\" is no time span; write a number and a unit, for example \"30m\" or \"5d\""))
+    humantime::parse_duration(text).map_err(|_no_duration| {
+        format!(
+            "\"{text}\" is no time span; write a number and a unit, for example \"30m\" or \"5d\""
+        )
+    })
 }
 
 /// The understanding of a time span inside a list.
@@ -317,7 +382,11 @@ fn scalar(value: &Value) -> Option<String> {
         ValueKind::I64(value) => Some(value.to_string()),
         ValueKind::U64(value) => Some(value.to_string()),
         ValueKind::Float(value) => Some(value.to_string()),
-        ValueKind::I128(_) | ValueKind::U128(_) | ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => None,
+        ValueKind::I128(_)
+        | ValueKind::U128(_)
+        | ValueKind::Nil
+        | ValueKind::Table(_)
+        | ValueKind::Array(_) => None,
     }
 }
 
@@ -339,16 +408,20 @@ fn from_environment_alone(value: &Value) -> bool {
 
 /// What somebody may have meant: the word that is most like it, if one is.
 fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    let (distance, nearest) = known.map(|known| (strsim::damerau_levenshtein(known, word), known)).min()?;
+    let (distance, nearest) =
+        known.map(|known| (strsim::damerau_levenshtein(known, word), known)).min()?;
     (distance <= 1 + nearest.len() / 3).then_some(nearest)
 }
 
 /// That a word is none of those that are known, and which was meant, if that is plain.
 pub(super) fn none_of<'w>(word: &str, known: impl Iterator<Item = &'w str> + Clone) -> String {
     let folded = word.to_ascii_lowercase();
-    let lower: Vec<(String, &str)> = known.clone().map(|known| (known.to_ascii_lowercase(), known)).collect();
+    let lower: Vec<(String, &str)> =
+        known.clone().map(|known| (known.to_ascii_lowercase(), known)).collect();
     let meant = nearest(&folded, lower.iter().map(|(lower, _)| lower.as_str()));
-    let meant = meant.and_then(|meant| lower.iter().find(|(lower, _)| lower == meant)).map(|(_, known)| *known);
+    let meant = meant
+        .and_then(|meant| lower.iter().find(|(lower, _)| lower == meant))
+        .map(|(_, known)| *known);
     let meant = meant.map(|meant| format!("; do you mean \"{meant}\"?")).unwrap_or_default();
     format!("\"{word}\" is none of {}{meant}", quoted(known))
 }
@@ -359,5 +432,8 @@ pub(super) fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn without_indexes(path: &str) -> String {
-    path.split('.').map(|part| part.split('[').next().unwrap_or_default()).collect::<Vec<_>>().join(".")
+    path.split('.')
+        .map(|part| part.split('[').next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join(".")
 }

@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     device::{CertificatePattern, DeviceSettings},
-    listener::{BadPair, ClientCertificates, KeyKind, TlsSettings, check_authority, check_legacy_pair},
+    listener::{
+        BadPair, ClientCertificates, KeyKind, TlsSettings, check_authority, check_legacy_pair,
+    },
     model::Timestamp,
     upstream::{Chain, certificates, check_pair, private_key},
 };
@@ -26,30 +28,52 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "certificate",
         shown: Shown::As("\"/etc/postroom/tls.pem\""),
-        about: "The certificate and those between it and the root, PEM. RSA: many devices know nothing else.",
+        about: "The certificate and those between it and the root, PEM. RSA: many devices know \
+            nothing else.",
     },
-    Key { name: "key", shown: Shown::As("\"/etc/postroom/tls.key\""), about: "Its private key, PEM." },
+    Key {
+        name: "key",
+        shown: Shown::As("\"/etc/postroom/tls.key\""),
+        about: "Its private key, PEM.",
+    },
     Key {
         name: "legacy_certificate",
         shown: Shown::As("\"/etc/postroom/legacy.pem\""),
-        about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made at first start.",
+        about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made \
+            at first start.",
     },
-    Key { name: "legacy_key", shown: Shown::As("\"/etc/postroom/legacy.key\""), about: "Its private key, PEM." },
+    Key {
+        name: "legacy_key",
+        shown: Shown::As("\"/etc/postroom/legacy.key\""),
+        about: "Its private key, PEM.",
+    },
     Key {
         name: "client_ca",
         shown: Shown::Off("\"/etc/postroom/devices-ca.pem\""),
-        about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] certificates has names.",
+        about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] \
+            certificates has names.",
     },
 ];
 
-pub(super) fn read(table: &Table<'_>, here: &Here<'_>, devices: &[Placed<DeviceSettings>]) -> TlsSettings {
+pub(super) fn read(
+    table: &Table<'_>,
+    here: &Here<'_>,
+    devices: &[Placed<DeviceSettings>],
+) -> TlsSettings {
     let files = pair(table, "certificate", "key", Server::Rustls, here.now);
     let legacy_files = pair(table, "legacy_certificate", "legacy_key", Server::OpenSsl, here.now);
     let clients = clients(table, devices);
-    TlsSettings { files, legacy_files, clients, data_dir: here.data_dir.to_owned(), hostname: here.hostname.to_owned() }
+    TlsSettings {
+        files,
+        legacy_files,
+        clients,
+        data_dir: here.data_dir.to_owned(),
+        hostname: here.hostname.to_owned(),
+    }
 }
 
-/// Only devices that are known by one are asked for a certificate, and a name is worth what vouches for it.
+/// Only devices that are known by one are asked for a certificate, and a name is worth what vouches
+/// for it.
 fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
     let ca = table.path("client_ca");
     if let Some(file) = ca.as_deref()
@@ -58,12 +82,14 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     {
         table.error("client_ca", format!("{} {error}", file.display()));
     }
-    let named = |device: &&Placed<DeviceSettings>| device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)));
+    let named = |device: &&Placed<DeviceSettings>| {
+        device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)))
+    };
     if !table.has("client_ca")
         && let Some(device) = devices.iter().find(named)
     {
-        let text =
-            "has a name, which anyone can write into a certificate; name who vouches for it in [tls] client_ca, or write its \"sha256:…\"";
+        let text = "has a name, which anyone can write into a certificate; name who vouches for it \
+            in [tls] client_ca, or write its \"sha256:…\"";
         table.reader.note(Severity::Error, &format!("{}.certificates", device.key), text);
     }
     if devices.iter().all(|device| device.value.certificates.is_empty()) {
@@ -82,7 +108,13 @@ enum Server {
     OpenSsl,
 }
 
-fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, server: Server, now: Timestamp) -> Option<(PathBuf, PathBuf)> {
+fn pair(
+    table: &Table<'_>,
+    certificate: &'static str,
+    key: &'static str,
+    server: Server,
+    now: Timestamp,
+) -> Option<(PathBuf, PathBuf)> {
     let (certificate_file, key_file) = (table.path(certificate), table.path(key));
     if certificate_file.is_some() && !table.has(key) {
         table.error(key, "is missing; a certificate needs its private key");
@@ -106,24 +138,34 @@ fn pair(table: &Table<'_>, certificate: &'static str, key: &'static str, server:
             (None, _) | (_, None) => Ok(KeyKind::Rsa),
         },
     };
-    let shown = |file: &Option<PathBuf>| file.as_deref().unwrap_or(Path::new("")).display().to_string();
+    let shown =
+        |file: &Option<PathBuf>| file.as_deref().unwrap_or(Path::new("")).display().to_string();
     match judged {
         Ok(KeyKind::Rsa) => {}
-        Ok(KeyKind::Other) => table.warning(certificate, "is not RSA: many devices know nothing else, and will fail to connect"),
-        Err(BadPair::Certificate(error)) => table.error(certificate, format!("{} {error}", shown(&certificate_file))),
+        Ok(KeyKind::Other) => table.warning(
+            certificate,
+            "is not RSA: many devices know nothing else, and will fail to connect",
+        ),
+        Err(BadPair::Certificate(error)) => {
+            table.error(certificate, format!("{} {error}", shown(&certificate_file)))
+        }
         Err(BadPair::Key(error)) => table.error(key, format!("{} {error}", shown(&key_file))),
     }
     certificate_file.zip(key_file)
 }
 
 /// A certificate and a key for TLS 1.2 and 1.3, as far as they can be read.
-fn modern(chain: Option<Result<Chain, String>>, key: Option<&SecretFile>) -> Result<KeyKind, BadPair> {
+fn modern(
+    chain: Option<Result<Chain, String>>,
+    key: Option<&SecretFile>,
+) -> Result<KeyKind, BadPair> {
     let chain = chain.transpose().map_err(BadPair::Certificate)?;
     let Some(key) = key else {
         return Ok(KeyKind::Rsa);
     };
     let key = private_key(key.text.expose()).map_err(BadPair::Key)?;
-    let is_rsa = rustls::crypto::ring::sign::any_supported_type(&key).is_ok_and(|key| key.algorithm() == SignatureAlgorithm::RSA);
+    let is_rsa = rustls::crypto::ring::sign::any_supported_type(&key)
+        .is_ok_and(|key| key.algorithm() == SignatureAlgorithm::RSA);
     if let Some(chain) = &chain {
         check_pair(chain, key).map_err(BadPair::Key)?;
     }
@@ -136,11 +178,20 @@ fn text(table: &Table<'_>, name: &'static str, file: &Path) -> Option<SecretFile
         Ok(found) => Some(found),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            table.error(name, format!("{} is not there; write the path of a file (PEM)", file.display()));
+            table.error(
+                name,
+                format!("{} is not there; write the path of a file (PEM)", file.display()),
+            );
             None
         }
         Err(error) => {
-            table.error(name, format!("{} cannot be read ({error}); write the path of a file (PEM)", file.display()));
+            table.error(
+                name,
+                format!(
+                    "{} cannot be read ({error}); write the path of a file (PEM)",
+                    file.display()
+                ),
+            );
             None
         }
     }

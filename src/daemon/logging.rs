@@ -1,8 +1,11 @@
-//! Where log lines go: a person's terminal, the journal, or JSON for a collector. `RUST_LOG` chooses what is logged.
+//! Where log lines go: a person's terminal, the journal, or JSON for a collector. `RUST_LOG`
+//! chooses what is logged.
 
 use std::{io::IsTerminal as _, os::unix::fs::MetadataExt as _};
 
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// `--log`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
@@ -22,7 +25,8 @@ pub enum LogFormat {
 ///
 /// `default` is what is logged when `RUST_LOG` says nothing, for example `info`.
 pub fn log_to(format: LogFormat, default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_absent_or_wrong| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_absent_or_wrong| EnvFilter::new(default));
     let format = match format {
         LogFormat::Auto if stderr_is_the_journal() => LogFormat::Journald,
         LogFormat::Auto => LogFormat::Human,
@@ -30,11 +34,19 @@ pub fn log_to(format: LogFormat, default: &str) {
     };
     let human = || {
         let terminal = std::io::stderr().is_terminal();
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal).with_target(false).boxed()
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(terminal)
+            .with_target(false)
+            .boxed()
     };
     let layer = match format {
         LogFormat::Auto | LogFormat::Human => human(),
-        LogFormat::Json => tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+        LogFormat::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr)
+            .boxed(),
         LogFormat::Journald => match tracing_journald::layer() {
             Ok(journal) => journal.with_syslog_identifier("postroom".to_owned()).boxed(),
             // Standard error ends in the journal as well, only without fields.
@@ -47,8 +59,8 @@ pub fn log_to(format: LogFormat, default: &str) {
     }
 }
 
-/// systemd sets `JOURNAL_STREAM` to the device and inode of the journal's socket (systemd.exec(5)). A child whose
-/// standard error was sent elsewhere inherits the variable too, so both are compared.
+/// systemd sets `JOURNAL_STREAM` to the device and inode of the journal's socket (systemd.exec(5)).
+/// A child whose standard error was sent elsewhere inherits the variable too, so both are compared.
 fn stderr_is_the_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
         return false;

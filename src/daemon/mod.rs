@@ -4,19 +4,21 @@
 //! - `sockets`: sockets that systemd has bound already
 //! - `sightings`: what was seen of devices, kept on the disk
 //! - `supervise`: signals and the watchdog
-//! - [`Daemon::start`] then [`Daemon::run`]: in the `postroom run` of a machine, and in one process with others for the
-//!   demonstration and the tests
+//! - [`Daemon::start`] then [`Daemon::run`]: in the `postroom run` of a machine, and in one process
+//!   with others for the demonstration and the tests
 //!
 //! # Order
-//! Start: spool, queue, listeners, admin, then READY. Each needs those before it. What lies outside (an upstream
-//! server, a token) is no reason not to start: mail is taken all the same.
+//! Start: spool, queue, listeners, admin, then READY. Each needs those before it. What lies outside
+//! (an upstream server, a token) is no reason not to start: mail is taken all the same.
 //!
-//! Stop: listeners accept nothing more and sessions end at their next command; no attempt begins, those under way
-//! finish; both within `stop_timeout`. Then the spool is synced, and the admin side closes last, so that a stop can be watched.
+//! Stop: listeners accept nothing more and sessions end at their next command; no attempt begins,
+//! those under way finish; both within `stop_timeout`. Then the spool is synced, and the admin side
+//! closes last, so that a stop can be watched.
 //!
 //! # Failure
-//! A part that cannot start ends the start with [`DaemonError`]. A part that ends by itself ends the daemon, in good
-//! order: systemd starts it again. A panic in one connection or attempt is caught further down and ends that one alone.
+//! A part that cannot start ends the start with [`DaemonError`]. A part that ends by itself ends
+//! the daemon, in good order: systemd starts it again. A panic in one connection or attempt is
+//! caught further down and ends that one alone.
 
 mod logging;
 mod sightings;
@@ -66,27 +68,37 @@ pub enum DaemonError {
     #[error(transparent)]
     Admin(#[from] AdminError),
     /// Sockets handed over by systemd that no listener is for.
-    #[error("systemd has bound {0}, and no [[listener]] has that address; make postroom.socket and the config say the same")]
+    #[error(
+        "systemd has bound {0}, and no [[listener]] has that address; make postroom.socket and the \
+        config say the same"
+    )]
     StraySocket(String),
     /// A part ended by itself.
     #[error("{0} has ended by itself; the log before this line says why")]
     Ended(&'static str),
 }
 
-/// How long a start waits for the process before it to let go of the data folder: the kernel takes a moment to clear away one that was killed.
+/// How long a start waits for the process before it to let go of the data folder: the kernel takes
+/// a moment to clear away one that was killed.
 const FORMER_PROCESS: Duration = Duration::from_secs(5);
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Waits a little for the data folder, then gives up: a second daemon must not wait for ever behind the first.
-async fn open_spool(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Spool, SpoolError> {
+/// Waits a little for the data folder, then gives up: a second daemon must not wait for ever behind
+/// the first.
+async fn open_spool(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Spool, SpoolError> {
     let deadline = Instant::now() + FORMER_PROCESS;
     let mut told = false;
     loop {
         match Spool::open(config.spool.clone(), routes(config), clock.clone(), metrics.clone()) {
             Err(SpoolError::Locked(folder)) if Instant::now() < deadline => {
                 if !told {
-                    warn!(folder = %folder.display(), seconds = FORMER_PROCESS.as_secs(), "data folder is in use; waiting for the process before");
+                    warn!(folder = %folder.display(), seconds = FORMER_PROCESS.as_secs(), "data \
+                        folder is in use; waiting for the process before");
                     told = true;
                 }
                 sleep(LOOK_AGAIN).await;
@@ -113,16 +125,35 @@ impl Daemon {
     /// Starts all parts.
     ///
     /// # Errors
-    /// When the data folder, a certificate or an address cannot be had. Nothing is left running then.
-    pub async fn start(config: Config, sockets: Sockets, clock: Clock) -> Result<Self, DaemonError> {
+    /// When the data folder, a certificate or an address cannot be had. Nothing is left running
+    /// then.
+    pub async fn start(
+        config: Config,
+        sockets: Sockets,
+        clock: Clock,
+    ) -> Result<Self, DaemonError> {
         for warning in &config.warnings {
             warn!(place = %warning.place, key = warning.key, text = warning.text, "config warning");
         }
         let metrics = Metrics::new();
         let spool = open_spool(&config, &clock, &metrics).await?;
-        let reporter = Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
-        let queue = Queue::new(config.accounts.clone(), config.retry.clone(), spool.clone(), reporter, clock.clone(), metrics.clone())?;
-        let devices = Devices::new(config.devices.clone(), config.users.clone(), &config.hostname, clock.clone(), metrics.clone());
+        let reporter =
+            Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
+        let queue = Queue::new(
+            config.accounts.clone(),
+            config.retry.clone(),
+            spool.clone(),
+            reporter,
+            clock.clone(),
+            metrics.clone(),
+        )?;
+        let devices = Devices::new(
+            config.devices.clone(),
+            config.users.clone(),
+            &config.hostname,
+            clock.clone(),
+            metrics.clone(),
+        );
         sightings::restore(&devices, &spool);
         let admin = Admin::new(Parts {
             hostname: config.hostname.clone(),
@@ -170,7 +201,11 @@ impl Daemon {
     }
 
     /// Binds all, then serves: a daemon that cannot take one address takes no mail on another.
-    fn bind_listeners(&mut self, receiving: Receiving, mut sockets: Sockets) -> Result<(), DaemonError> {
+    fn bind_listeners(
+        &mut self,
+        receiving: Receiving,
+        mut sockets: Sockets,
+    ) -> Result<(), DaemonError> {
         let mut bound = Vec::new();
         for settings in self.config.listeners.clone() {
             let inherited = sockets.take(settings.address);
@@ -199,7 +234,8 @@ impl Daemon {
             server.run(stop).await;
             "the admin side"
         });
-        let (spool, admin, mut stop) = (self.spool.clone(), self.admin.clone(), self.stop_services.subscribe());
+        let (spool, admin, mut stop) =
+            (self.spool.clone(), self.admin.clone(), self.stop_services.subscribe());
         self.services.spawn(async move {
             tokio::select! {
                 report = spool.recovered() => {
@@ -211,7 +247,11 @@ impl Daemon {
             }
             "recovery"
         });
-        self.services.spawn(sightings::keep_up(self.devices.clone(), self.spool.clone(), self.stop_services.subscribe()));
+        self.services.spawn(sightings::keep_up(
+            self.devices.clone(),
+            self.spool.clone(),
+            self.stop_services.subscribe(),
+        ));
         self.services.spawn(supervise::watchdog(self.stop_services.subscribe()));
         Ok(())
     }
@@ -253,7 +293,8 @@ impl Daemon {
         }
     }
 
-    /// SIGHUP: the certificate, and nothing else: accounts and devices with mail under way are not changed beneath it.
+    /// SIGHUP: the certificate, and nothing else: accounts and devices with mail under way are not
+    /// changed beneath it.
     fn reload(&self) {
         match self.tls.reload() {
             Ok(()) => info!("certificate reloaded; other changes of the config need a restart"),
@@ -269,10 +310,12 @@ impl Daemon {
         tokio::select! {
             drained = timeout(self.config.stop_timeout, self.mail.join_all_in_place()) => {
                 if drained.is_err() {
-                    warn!("stopped before all sessions and attempts had ended; what was under way is kept and attempted again");
+                    warn!("stopped before all sessions and attempts had ended; what was under way \
+                        is kept and attempted again");
                 }
             }
-            () = signals.stop_again() => warn!("stopped at once, by a second signal; what was under way is kept and attempted again"),
+            () = signals.stop_again() => warn!("stopped at once, by a second signal; what was \
+                under way is kept and attempted again"),
         }
         self.mail.shutdown().await;
         sightings::keep(&self.devices, &self.spool).await;
@@ -296,7 +339,8 @@ async fn load_tls(config: &Config) -> Result<Tls, DaemonError> {
     }
 }
 
-/// `JoinSet::join_all` takes the set and panics with its tasks; this leaves the set, to be shut down when time is up.
+/// `JoinSet::join_all` takes the set and panics with its tasks; this leaves the set, to be shut
+/// down when time is up.
 trait JoinAllInPlace {
     async fn join_all_in_place(&mut self);
 }
@@ -318,8 +362,11 @@ fn name_of(ended: Result<&'static str, tokio::task::JoinError>) -> &'static str 
 
 /// The accounts of each message; of our own mail, that of `[report]`.
 fn routes(config: &Config) -> RouteMessage {
-    let named = |device: &crate::device::DeviceSettings| Some((device.name.clone(), device.account.clone()?));
-    let mut devices: HashMap<DeviceName, AccountName> = config.devices.iter().filter_map(named).collect();
+    let named = |device: &crate::device::DeviceSettings| {
+        Some((device.name.clone(), device.account.clone()?))
+    };
+    let mut devices: HashMap<DeviceName, AccountName> =
+        config.devices.iter().filter_map(named).collect();
     devices.insert(DeviceName::from(Reporter::OWN_DEVICE), config.report.account.clone());
     let routing = Routing::new(&config.accounts, devices);
     Arc::new(move |envelope: &Envelope| Routes::new(routing.accounts(envelope)))

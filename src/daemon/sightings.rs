@@ -1,7 +1,8 @@
 //! Keeps on the disk what was seen of devices, and brings it back at the start.
 //!
 //! # Failure
-//! Logged, and no reason to stop: sightings are for people, no message depends on them. A crash costs the last seconds of them.
+//! Logged, and no reason to stop: sightings are for people, no message depends on them. A crash
+//! costs the last seconds of them.
 
 use std::time::Duration;
 
@@ -26,7 +27,10 @@ pub(super) fn restore(devices: &Devices, spool: &Spool) {
     match spool.recall_all::<serde_json::Value>(KIND) {
         Ok(records) => {
             // One that is no JSON is none of ours either way.
-            let records = records.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect();
+            let records = records
+                .into_iter()
+                .map(|(name, value)| (name, value.unwrap_or_default()))
+                .collect();
             let unreadable = devices.restore_sightings(records);
             if unreadable > 0 {
                 warn!(unreadable, "some sightings of devices could not be read and are forgotten");
@@ -37,7 +41,11 @@ pub(super) fn restore(devices: &Devices, spool: &Spool) {
 }
 
 /// Keeps them every few seconds, until the stop.
-pub(super) async fn keep_up(devices: Devices, spool: Spool, mut stop: watch::Receiver<bool>) -> &'static str {
+pub(super) async fn keep_up(
+    devices: Devices,
+    spool: Spool,
+    mut stop: watch::Receiver<bool>,
+) -> &'static str {
     let mut ticks = tokio::time::interval(KEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -61,9 +69,13 @@ pub(super) async fn keep(devices: &Devices, spool: &Spool) {
 }
 
 async fn write(spool: &Spool, records: Vec<SightingRecord>) -> Result<(), SpoolError> {
-    let mut remember = records.into_iter().map(|SightingRecord { name, value }| (KIND, name, value)).peekable();
+    let mut remember =
+        records.into_iter().map(|SightingRecord { name, value }| (KIND, name, value)).peekable();
     while remember.peek().is_some() {
-        spool.apply(Change { remember: remember.by_ref().take(KEPT_AT_ONCE).collect(), ..Change::default() })?;
+        spool.apply(Change {
+            remember: remember.by_ref().take(KEPT_AT_ONCE).collect(),
+            ..Change::default()
+        })?;
     }
     spool.sync().await
 }
@@ -82,13 +94,28 @@ mod tests {
     };
 
     fn spool(folder: &Path) -> Spool {
-        let settings =
-            SpoolSettings { data_dir: folder.into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
-        Spool::open(settings, Arc::new(|_device: &_| "scanner".into()), Clock::fixed(Timestamp::ZERO), Metrics::new()).unwrap()
+        let settings = SpoolSettings {
+            data_dir: folder.into(),
+            min_free: ByteSize::from_octets(0),
+            journal_keep: Duration::from_secs(86_400),
+        };
+        Spool::open(
+            settings,
+            Arc::new(|_device: &_| "scanner".into()),
+            Clock::fixed(Timestamp::ZERO),
+            Metrics::new(),
+        )
+        .unwrap()
     }
 
     fn devices() -> Devices {
-        Devices::new(Vec::new(), Vec::new(), "postroom.contoso.lan", Clock::fixed(Timestamp::from_millis(7)), Metrics::new())
+        Devices::new(
+            Vec::new(),
+            Vec::new(),
+            "postroom.contoso.lan",
+            Clock::fixed(Timestamp::from_millis(7)),
+            Metrics::new(),
+        )
     }
 
     #[tokio::test]
@@ -102,7 +129,13 @@ mod tests {
         recorder.command(b"EHLO mfp1");
         let quirks = std::collections::BTreeSet::from([crate::smtp::Quirk::NoQuit]);
         let dialogue = recorder.end(Timestamp::from_millis(7));
-        stranger.note_parting(Parting { helo: "mfp1", tls: None, mechanism: Some("LOGIN"), quirks: &quirks, dialogue });
+        stranger.note_parting(Parting {
+            helo: "mfp1",
+            tls: None,
+            mechanism: Some("LOGIN"),
+            quirks: &quirks,
+            dialogue,
+        });
         keep(&before, &first).await;
         let strange = vec![(KIND, "strange".to_owned(), Some(serde_json::Value::from(7)))];
         first.apply(Change { remember: strange, ..Change::default() }).unwrap();

@@ -1,4 +1,5 @@
-//! Sockets that systemd has bound already (sd_listen_fds(3)): the daemon then needs no right to bind port 25.
+//! Sockets that systemd has bound already (sd_listen_fds(3)): the daemon then needs no right to
+//! bind port 25.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -42,7 +43,8 @@ impl Sockets {
 
     /// The addresses that nobody has taken.
     pub(super) fn left_over(&self) -> Option<String> {
-        let addresses: Vec<String> = self.0.iter().map(|(address, _)| address.to_string()).collect();
+        let addresses: Vec<String> =
+            self.0.iter().map(|(address, _)| address.to_string()).collect();
         (!addresses.is_empty()).then(|| addresses.join(", "))
     }
 }

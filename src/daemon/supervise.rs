@@ -24,7 +24,11 @@ pub enum Signal {
 pub struct Signals(Source);
 
 enum Source {
-    Process { term: tokio::signal::unix::Signal, int: tokio::signal::unix::Signal, hup: tokio::signal::unix::Signal },
+    Process {
+        term: tokio::signal::unix::Signal,
+        int: tokio::signal::unix::Signal,
+        hup: tokio::signal::unix::Signal,
+    },
     Switch(watch::Receiver<bool>),
 }
 
@@ -34,7 +38,11 @@ impl Signals {
     /// # Errors
     /// When the operating system has no room for the handlers.
     pub fn of_process() -> io::Result<Self> {
-        let (term, int, hup) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        let (term, int, hup) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        );
         Ok(Self(Source::Process { term, int, hup }))
     }
 
@@ -75,10 +83,16 @@ pub(super) async fn stopped(switch: &mut watch::Receiver<bool>) {
 
 /// READY: the listeners are bound.
 pub(super) fn ready(status: &Status) {
-    let count = |number: u64, what: &str| if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") };
+    let count = |number: u64, what: &str| {
+        if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    };
     let long = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let (listeners, accounts) = (count(long(status.listeners.len()), "listener"), count(long(status.accounts.len()), "account"));
-    let words = format!("{listeners}, {accounts}, {} queued", count(status.queue_messages, "message"));
+    let (listeners, accounts) = (
+        count(long(status.listeners.len()), "listener"),
+        count(long(status.accounts.len()), "account"),
+    );
+    let words =
+        format!("{listeners}, {accounts}, {} queued", count(status.queue_messages, "message"));
     tell(&[NotifyState::Ready, NotifyState::Status(&words)]);
 }
 
@@ -86,10 +100,12 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("letting sessions and attempts end")]);
 }
 
-/// Says twice in each interval that the tasks are being run, until the stop. Without a watchdog it only waits.
+/// Says twice in each interval that the tasks are being run, until the stop. Without a watchdog it
+/// only waits.
 pub(super) async fn watchdog(mut stop: watch::Receiver<bool>) -> &'static str {
     let interval = sd_notify::watchdog_enabled().map(|interval| interval / 2);
-    let mut ticks = tokio::time::interval(interval.unwrap_or(Duration::MAX).max(Duration::from_millis(100)));
+    let mut ticks =
+        tokio::time::interval(interval.unwrap_or(Duration::MAX).max(Duration::from_millis(100)));
     loop {
         tokio::select! {
             _ = ticks.tick() => tell(&[NotifyState::Watchdog]),

@@ -1,7 +1,7 @@
 //! Devices that are known by the certificate they show: `certificates` of a `[[device]]`.
 //!
-//! A certificate counts as a login does: it beats the network, and `auth = "required"` is content with it. One that fits
-//! no device changes nothing.
+//! A certificate counts as a login does: it beats the network, and `auth = "required"` is content
+//! with it. One that fits no device changes nothing.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -28,7 +28,8 @@ pub struct ClientCertificate {
 pub enum Worth {
     /// `client_ca` vouches for its names.
     Names,
-    /// It is this very certificate, and the client has its key; its names may be anybody's, for this reason.
+    /// It is this very certificate, and the client has its key; its names may be anybody's, for
+    /// this reason.
     Fingerprint(String),
     /// Nothing, for this reason: whether the client has its key could not be seen.
     Nothing(String),
@@ -41,7 +42,8 @@ pub struct Fingerprint(pub [u8; 32]);
 /// One entry of `certificates`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CertificatePattern {
-    /// `sha256:…`: this one certificate, whoever has signed it, expired or not: a person has looked at it.
+    /// `sha256:…`: this one certificate, whoever has signed it, expired or not: a person has looked
+    /// at it.
     Fingerprint(Fingerprint),
     /// A name in lower case: any certificate with it that `client_ca` vouches for.
     Name(String),
@@ -62,11 +64,17 @@ impl FromStr for CertificatePattern {
         if let Some(digits) = lower.strip_prefix(SHA256) {
             return digits.parse().map(Self::Fingerprint);
         }
-        let good = !lower.is_empty() && lower.trim() == lower && !lower.chars().any(char::is_control) && !lower.contains('*');
+        let good = !lower.is_empty()
+            && lower.trim() == lower
+            && !lower.chars().any(char::is_control)
+            && !lower.contains('*');
         if good {
             Ok(Self::Name(lower))
         } else {
-            Err(format!("\"{text}\" is no name of a certificate; write for example \"mfp7.contoso.lan\" or \"sha256:…\""))
+            Err(format!(
+                "\"{text}\" is no name of a certificate; write for example \"mfp7.contoso.lan\" or \
+                \"sha256:…\""
+            ))
         }
     }
 }
@@ -78,10 +86,13 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
         let mut octets = [0; 32];
-        let good = digits.len() == 2 * octets.len() && digits.chars().all(|c| c.is_ascii_hexdigit());
+        let good =
+            digits.len() == 2 * octets.len() && digits.chars().all(|c| c.is_ascii_hexdigit());
         if !good {
             return Err(
-                "a fingerprint has 64 hexadecimal digits; print it with: openssl x509 -noout -fingerprint -sha256 -in FILE".to_owned()
+                "a fingerprint has 64 hexadecimal digits; print it with: openssl x509 -noout \
+                -fingerprint -sha256 -in FILE"
+                    .to_owned(),
             );
         }
         for (octet, pair) in octets.iter_mut().zip(digits.as_bytes().chunks(2)) {
@@ -111,25 +122,44 @@ impl fmt::Display for CertificatePattern {
 impl ClientCertificate {
     /// The first of its names, each cut: whoever made it chose them, and their length.
     fn some_names(&self) -> Vec<String> {
-        self.names.iter().take(NAMES_SHOWN).map(|name| name.chars().take(NAME_SHOWN).collect()).collect()
+        self.names
+            .iter()
+            .take(NAMES_SHOWN)
+            .map(|name| name.chars().take(NAME_SHOWN).collect())
+            .collect()
     }
 }
 
 impl CertificatePattern {
     fn fits(&self, shown: &ClientCertificate) -> bool {
         match (self, &shown.worth) {
-            (Self::Fingerprint(_) | Self::Name(_), Worth::Nothing(_)) | (Self::Name(_), Worth::Fingerprint(_)) => false,
-            (Self::Fingerprint(fingerprint), Worth::Names | Worth::Fingerprint(_)) => *fingerprint == shown.fingerprint,
-            (Self::Name(name), Worth::Names) => shown.names.iter().any(|shown| shown.to_lowercase() == *name),
+            (Self::Fingerprint(_) | Self::Name(_), Worth::Nothing(_))
+            | (Self::Name(_), Worth::Fingerprint(_)) => false,
+            (Self::Fingerprint(fingerprint), Worth::Names | Worth::Fingerprint(_)) => {
+                *fingerprint == shown.fingerprint
+            }
+            (Self::Name(name), Worth::Names) => {
+                shown.names.iter().any(|shown| shown.to_lowercase() == *name)
+            }
         }
     }
 }
 
 impl Registry {
-    /// A fingerprint is one certificate, a name may be many: the narrower wins, among equals the first in the file.
-    fn of_certificate(&self, shown: &ClientCertificate) -> Option<(&Arc<Device>, &CertificatePattern)> {
-        let all = || self.devices.iter().flat_map(|device| device.settings.certificates.iter().map(move |pattern| (device, pattern)));
-        let narrow = |(_, pattern): &(&Arc<Device>, &CertificatePattern)| matches!(pattern, CertificatePattern::Fingerprint(_));
+    /// A fingerprint is one certificate, a name may be many: the narrower wins, among equals the
+    /// first in the file.
+    fn of_certificate(
+        &self,
+        shown: &ClientCertificate,
+    ) -> Option<(&Arc<Device>, &CertificatePattern)> {
+        let all = || {
+            self.devices.iter().flat_map(|device| {
+                device.settings.certificates.iter().map(move |pattern| (device, pattern))
+            })
+        };
+        let narrow = |(_, pattern): &(&Arc<Device>, &CertificatePattern)| {
+            matches!(pattern, CertificatePattern::Fingerprint(_))
+        };
         let fits = |(_, pattern): &(&Arc<Device>, &CertificatePattern)| pattern.fits(shown);
         all().filter(narrow).find(fits).or_else(|| all().find(fits))
     }
@@ -147,12 +177,18 @@ impl Client {
         let (some, fingerprint) = (shown.some_names(), shown.fingerprint);
         let names = some.join(", ");
         let reason = match &shown.worth {
-            Worth::Names => "no [[device]] has one of its names, or its fingerprint, in certificates",
+            Worth::Names => {
+                "no [[device]] has one of its names, or its fingerprint, in certificates"
+            }
             Worth::Fingerprint(reason) | Worth::Nothing(reason) => reason,
         };
         match self.device() {
-            Some(device) => info!(device = %device.name, peer = %self.peer(), names, %fingerprint, reason, "certificate not known"),
-            None => debug!(peer = %self.peer(), names, %fingerprint, reason, "certificate not known"),
+            Some(device) => {
+                info!(device = %device.name, peer = %self.peer(), names, %fingerprint, reason, "certificate not known")
+            }
+            None => {
+                debug!(peer = %self.peer(), names, %fingerprint, reason, "certificate not known")
+            }
         }
         self.note_unknown_certificate(shown, some, reason);
         self
@@ -177,7 +213,11 @@ mod tests {
 
     fn certified(name: &str, networks: &[&str], certificates: &[&str]) -> DeviceSettings {
         let certificates = certificates.iter().map(|text| text.parse().unwrap()).collect();
-        DeviceSettings { certificates, auth: DeviceAuth::Required, ..fixture::device(name, networks) }
+        DeviceSettings {
+            certificates,
+            auth: DeviceAuth::Required,
+            ..fixture::device(name, networks)
+        }
     }
 
     fn pinned(first: u8) -> String {
@@ -200,7 +240,11 @@ mod tests {
 
     #[test]
     fn a_client_is_the_device_that_names_its_certificate() {
-        check("172.16.0.1", &shown(1, &["Multifunction printer", "mfp7.Contoso.lan"]), Some("reception"));
+        check(
+            "172.16.0.1",
+            &shown(1, &["Multifunction printer", "mfp7.Contoso.lan"]),
+            Some("reception"),
+        );
         check("172.16.0.1", &shown(1, &["mfp@contoso.com"]), Some("reception"));
         check("172.16.0.1", &shown(7, &[]), Some("cellar"));
         // Of two that fit, the one that names this very certificate.
@@ -219,13 +263,20 @@ mod tests {
         let worth = |worth| ClientCertificate { worth, ..shown(7, &["mfp7.contoso.lan"]) };
         check("172.16.0.1", &worth(Worth::Fingerprint("it has expired".into())), Some("cellar"));
         check("172.16.0.1", &worth(Worth::Nothing("it is too old".into())), None);
-        let expired = ClientCertificate { worth: Worth::Fingerprint("it has expired".into()), ..shown(8, &["mfp7.contoso.lan"]) };
+        let expired = ClientCertificate {
+            worth: Worth::Fingerprint("it has expired".into()),
+            ..shown(8, &["mfp7.contoso.lan"])
+        };
         check("172.16.0.1", &expired, None);
-        let devices = fixture::devices(vec![certified("reception", &[], &["mfp7.contoso.lan"])], vec![]);
+        let devices =
+            fixture::devices(vec![certified("reception", &[], &["mfp7.contoso.lan"])], vec![]);
         let stranger = devices.identify("172.16.0.1".parse().unwrap()).certified(&expired);
         stranger.note_connection(None);
         let seen = devices.strangers().remove(0).unknown_certificate.unwrap();
-        assert_eq!((seen.names.as_slice(), seen.reason.as_str()), (["mfp7.contoso.lan".to_owned()].as_slice(), "it has expired"));
+        assert_eq!(
+            (seen.names.as_slice(), seen.reason.as_str()),
+            (["mfp7.contoso.lan".to_owned()].as_slice(), "it has expired")
+        );
         assert_eq!(seen.entry, Some(expired.fingerprint.to_string()));
         let _same = stranger.certified(&worth(Worth::Nothing("it is too old".into())));
         assert_eq!(devices.strangers().remove(0).unknown_certificate.unwrap().entry, None);
@@ -234,7 +285,10 @@ mod tests {
     #[test]
     fn a_certificate_is_as_good_as_the_login_that_is_required_and_a_login_beats_it() {
         let users = vec![fixture::user("erp", "server", "geheim")];
-        let devices = fixture::devices(vec![certified("printers", &[], &[&pinned(7)]), fixture::device("server", &[])], users);
+        let devices = fixture::devices(
+            vec![certified("printers", &[], &[&pinned(7)]), fixture::device("server", &[])],
+            users,
+        );
         let stranger = devices.identify("172.16.0.1".parse().unwrap());
         assert!(stranger.permit_sender(&ReversePath::Null, None).is_err());
         let client = stranger.certified(&shown(7, &[]));
@@ -249,8 +303,18 @@ mod tests {
     fn a_fingerprint_is_written_as_openssl_prints_it_or_in_one_piece() {
         let colons = format!("SHA256:07{}", ":00".repeat(31));
         assert_eq!(colons.parse(), Ok(CertificatePattern::Fingerprint(shown(7, &[]).fingerprint)));
-        assert_eq!(pinned(7).parse(), Ok(CertificatePattern::Fingerprint(shown(7, &[]).fingerprint)));
-        for bad in ["sha256:07", "sha256:", "", " mfp", "*.contoso.lan", &format!("sha256:0x{}", "0".repeat(62))] {
+        assert_eq!(
+            pinned(7).parse(),
+            Ok(CertificatePattern::Fingerprint(shown(7, &[]).fingerprint))
+        );
+        for bad in [
+            "sha256:07",
+            "sha256:",
+            "",
+            " mfp",
+            "*.contoso.lan",
+            &format!("sha256:0x{}", "0".repeat(62)),
+        ] {
             assert!(bad.parse::<CertificatePattern>().is_err(), "{bad}");
         }
     }

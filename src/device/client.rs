@@ -1,4 +1,5 @@
-//! One connection's standing: which device it is, and what it may do. Every refusal names the setting that made it.
+//! One connection's standing: which device it is, and what it may do. Every refusal names the
+//! setting that made it.
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
@@ -6,8 +7,9 @@ use tracing::{debug, info};
 
 use crate::{
     device::{
-        CertificateSighting, ClientCertificate, DeviceAuth, DeviceSettings, HandshakeSighting, LoginOutcome, LoginSighting,
-        MessageSighting, QuirkSighting, RefusalKind, RefusalSighting, Sighting, TlsSighting, Worth,
+        CertificateSighting, ClientCertificate, DeviceAuth, DeviceSettings, HandshakeSighting,
+        LoginOutcome, LoginSighting, MessageSighting, QuirkSighting, RefusalKind, RefusalSighting,
+        Sighting, TlsSighting, Worth,
         login::{LoggedIn, LoginRefusal},
         refusal::{self, Logins, Refusal},
         registry::{Device, Registry},
@@ -75,7 +77,8 @@ impl Client {
         self.user.is_some() || self.certificate.is_some()
     }
 
-    /// The oldest TLS it may use. A stranger may be a device that is known by its user only, and that logs in after the handshake.
+    /// The oldest TLS it may use. A stranger may be a device that is known by its user only, and
+    /// that logs in after the handshake.
     #[must_use]
     pub fn oldest_tls(&self) -> TlsVersion {
         self.device().map_or(self.registry.oldest_tls_of_strangers, |device| device.oldest_tls)
@@ -83,12 +86,17 @@ impl Client {
 
     /// What its session offers. `starttls` is the listener's word, `tls` what is on now.
     #[must_use]
-    pub fn session_settings(&self, starttls: StartTls, tls: Option<TlsVersion>) -> Arc<SessionSettings> {
+    pub fn session_settings(
+        &self,
+        starttls: StartTls,
+        tls: Option<TlsVersion>,
+    ) -> Arc<SessionSettings> {
         let offer = self.device.as_ref().map_or(&self.registry.stranger, |device| &device.offer);
         offer.settings(starttls, tls)
     }
 
-    /// Verifies a login; the client that results, and the user's name. May take long (argon2): call it off the async threads.
+    /// Verifies a login; the client that results, and the user's name. May take long (argon2): call
+    /// it off the async threads.
     ///
     /// # Errors
     /// 535 5.7.8 for a wrong one, 454 4.7.0 after too many.
@@ -98,21 +106,33 @@ impl Client {
             Login::DigestMd5(response) => response.user(),
         };
         let memory = &self.registry.memory;
-        let verdict = self.registry.users.verify(self.peer, user, |stored| stored.matches(login, memory));
-        let login = self.counted(verdict, user).map_err(|cause| self.refuse(refusal::login(cause)))?;
+        let verdict =
+            self.registry.users.verify(self.peer, user, |stored| stored.matches(login, memory));
+        let login =
+            self.counted(verdict, user).map_err(|cause| self.refuse(refusal::login(cause)))?;
         let name = login.user.as_ref().to_owned();
         Ok((self.clone().logged_in(login), name))
     }
 
-    /// Verifies a login by POP; when it is right, the address counts as logged in for as long as `window` says. May take
-    /// long, as [`Client::log_in`].
+    /// Verifies a login by POP; when it is right, the address counts as logged in for as long as
+    /// `window` says. May take long, as [`Client::log_in`].
     #[must_use]
-    pub fn log_in_by_pop(&self, login: &PopLogin, on: Option<TlsVersion>, window: Duration) -> PopAnswer {
+    pub fn log_in_by_pop(
+        &self,
+        login: &PopLogin,
+        on: Option<TlsVersion>,
+        window: Duration,
+    ) -> PopAnswer {
         let memory = &self.registry.memory;
-        let verdict = self.registry.users.verify(self.peer, login.user(), |stored| stored.matches_pop(login, memory));
+        let verdict = self
+            .registry
+            .users
+            .verify(self.peer, login.user(), |stored| stored.matches_pop(login, memory));
         match self.counted(verdict, login.user()) {
             // It may have come from anywhere: only now is it known whose rules hold.
-            Ok(login) if self.clone().logged_in(login.clone()).permit_tls(on).is_err() => PopAnswer::EncryptFirst,
+            Ok(login) if self.clone().logged_in(login.clone()).permit_tls(on).is_err() => {
+                PopAnswer::EncryptFirst
+            }
             Ok(login) => {
                 self.registry.windows.open(self.peer, login, window);
                 PopAnswer::Right
@@ -127,12 +147,14 @@ impl Client {
         }
     }
 
-    /// Who it is by now, if a login by POP has opened a window for its address since it connected: some devices connect
-    /// to both servers first.
+    /// Who it is by now, if a login by POP has opened a window for its address since it connected:
+    /// some devices connect to both servers first.
     #[must_use]
     pub fn after_pop(&self) -> Option<Self> {
         // A device that is not to log in gains nothing by a login.
-        if self.is_authenticated() || self.device().is_some_and(|device| device.auth == DeviceAuth::None) {
+        if self.is_authenticated()
+            || self.device().is_some_and(|device| device.auth == DeviceAuth::None)
+        {
             return None;
         }
         self.registry.windows.of(self.peer).map(|login| self.clone().logged_in(login))
@@ -160,7 +182,11 @@ impl Client {
         self
     }
 
-    fn counted(&self, verdict: Result<LoggedIn, LoginRefusal>, name: &str) -> Result<LoggedIn, LoginRefusal> {
+    fn counted(
+        &self,
+        verdict: Result<LoggedIn, LoginRefusal>,
+        name: &str,
+    ) -> Result<LoggedIn, LoginRefusal> {
         let metrics = self.registry.metrics.receiving();
         match &verdict {
             Ok(login) => {
@@ -178,8 +204,9 @@ impl Client {
     /// May it send from this address now? Counts against `messages_per_minute`.
     ///
     /// # Errors
-    /// 550 5.7.1 for a stranger or a sender that is not allowed (naming the setting), 530 5.7.0 when it must log in
-    /// first, 450 4.7.1 when too fast, 552 5.3.4 when the declared size is too large.
+    /// 550 5.7.1 for a stranger or a sender that is not allowed (naming the setting), 530 5.7.0
+    /// when it must log in first, 450 4.7.1 when too fast, 552 5.3.4 when the declared size is too
+    /// large.
     pub fn permit_sender(&self, sender: &ReversePath, size: Option<ByteSize>) -> Result<(), Reply> {
         let Some(device) = &self.device else {
             return Err(self.refuse(refusal::stranger(self.peer, self.logins())));
@@ -188,7 +215,8 @@ impl Client {
         if settings.auth == DeviceAuth::Required && !self.is_authenticated() {
             return Err(self.refuse(refusal::login_required(settings)));
         }
-        // RFC 5321 4.5.5: a notice has no sender; it claims to be nobody, so `senders` has nothing to forbid.
+        // RFC 5321 4.5.5: a notice has no sender; it claims to be nobody, so `senders` has nothing
+        // to forbid.
         if let Some(address) = sender.mailbox()
             && !settings.senders.iter().any(|pattern| pattern.fits(address))
         {
@@ -271,18 +299,25 @@ impl Client {
     pub fn note_failed_handshake(&self, reason: &str, needs: Option<TlsVersion>) {
         self.note(|seen, now| {
             seen.counts.refusals += 1;
-            seen.failed_handshake = Some(HandshakeSighting { at: now, reason: reason.to_owned(), needs });
+            seen.failed_handshake =
+                Some(HandshakeSighting { at: now, reason: reason.to_owned(), needs });
         });
     }
 
     /// It has shown a certificate that is no device's.
-    pub(super) fn note_unknown_certificate(&self, shown: &ClientCertificate, names: Vec<String>, reason: &str) {
+    pub(super) fn note_unknown_certificate(
+        &self,
+        shown: &ClientCertificate,
+        names: Vec<String>,
+        reason: &str,
+    ) {
         self.note(|seen, now| {
             let entry = match shown.worth {
                 Worth::Names | Worth::Fingerprint(_) => Some(shown.fingerprint.to_string()),
                 Worth::Nothing(_) => None,
             };
-            seen.unknown_certificate = Some(CertificateSighting { at: now, names, entry, reason: reason.to_owned() });
+            seen.unknown_certificate =
+                Some(CertificateSighting { at: now, names, entry, reason: reason.to_owned() });
         });
     }
 
@@ -295,7 +330,8 @@ impl Client {
         });
     }
 
-    /// It does something against the standards. The log hears of it for the first time only, and not of strangers.
+    /// It does something against the standards. The log hears of it for the first time only, and
+    /// not of strangers.
     pub fn note_quirks(&self, quirks: &BTreeSet<Quirk>) {
         if !quirks.is_empty() {
             self.note(|seen, now| self.add_quirks(seen, quirks, now));
@@ -314,8 +350,13 @@ impl Client {
             }
             seen.tls = tls;
             self.add_quirks(seen, quirks, now);
-            // A dialogue with trouble is what the administrator looks for: the next good one must not take its place.
-            let place = if dialogue.trouble.is_some() { &mut seen.last_trouble } else { &mut seen.last_dialogue };
+            // A dialogue with trouble is what the administrator looks for: the next good one must
+            // not take its place.
+            let place = if dialogue.trouble.is_some() {
+                &mut seen.last_trouble
+            } else {
+                &mut seen.last_dialogue
+            };
             *place = Some(dialogue);
         });
     }
@@ -326,7 +367,10 @@ impl Client {
             if let (0, Some(device)) = (known, self.device()) {
                 info!(device = %device.name, peer = %self.peer, quirk = quirk.name(), "quirk");
             }
-            seen.quirks.insert(*quirk, QuirkSighting { connections: known.saturating_add(1), last_seen: now });
+            seen.quirks.insert(
+                *quirk,
+                QuirkSighting { connections: known.saturating_add(1), last_seen: now },
+            );
         }
     }
 
@@ -342,7 +386,11 @@ impl Client {
             if before != Some(device) {
                 seen.counts.connections += 1;
             }
-            seen.login = Some(LoginSighting { at: now, user: Some(login.user.as_ref().to_owned()), outcome: LoginOutcome::Right });
+            seen.login = Some(LoginSighting {
+                at: now,
+                user: Some(login.user.as_ref().to_owned()),
+                outcome: LoginOutcome::Right,
+            });
         });
     }
 
@@ -358,7 +406,8 @@ impl Client {
     fn note_refusal(&self, kind: RefusalKind, about: Option<Address>, reply: &Reply) {
         self.note(|seen, now| {
             seen.counts.refusals += 1;
-            seen.last_refusal = Some(RefusalSighting { at: now, kind, about, reply: reply.clone() });
+            seen.last_refusal =
+                Some(RefusalSighting { at: now, kind, about, reply: reply.clone() });
         });
     }
 
@@ -382,14 +431,18 @@ mod tests {
     fn restricted() -> DeviceSettings {
         DeviceSettings {
             senders: vec!["*@contoso.com".parse().unwrap()],
-            recipients: vec!["*@contoso.com".parse().unwrap(), "postmaster@example.com".parse().unwrap()],
+            recipients: vec![
+                "*@contoso.com".parse().unwrap(),
+                "postmaster@example.com".parse().unwrap(),
+            ],
             max_message: ByteSize::from_mebibytes(50),
             ..fixture::device("printers", &["192.168.10.0/24"])
         }
     }
 
     fn client(device: DeviceSettings) -> Client {
-        fixture::devices(vec![device], vec![fixture::user("mfp1", "printers", "geheim")]).identify(PEER.parse().unwrap())
+        fixture::devices(vec![device], vec![fixture::user("mfp1", "printers", "geheim")])
+            .identify(PEER.parse().unwrap())
     }
 
     fn check<T>(answer: Result<T, Reply>, expected: &str) {
@@ -411,7 +464,8 @@ mod tests {
         check(client.permit_sender(&ReversePath::Null, None), "ok");
         check(
             client.permit_sender(&from("scan@fabrikam.com"), None),
-            "550 5.7.1 <scan@fabrikam.com> is not among the senders of device \"printers\"; add it to its senders in the configuration",
+            "550 5.7.1 <scan@fabrikam.com> is not among the senders of device \"printers\"; add it \
+            to its senders in the configuration",
         );
     }
 
@@ -421,16 +475,23 @@ mod tests {
         check(client.permit_recipient(&"anna@contoso.com".parse().unwrap()), "ok");
         check(
             client.permit_recipient(&"anna@example.com".parse().unwrap()),
-            "550 5.7.1 <anna@example.com> is not among the recipients of device \"printers\"; add it to its recipients in the configuration",
+            "550 5.7.1 <anna@example.com> is not among the recipients of device \"printers\"; add \
+            it to its recipients in the configuration",
         );
     }
 
     #[test]
     fn a_message_declared_too_large_is_refused_before_it_is_sent() {
         let client = client(restricted());
-        check(client.permit_sender(&from("a@contoso.com"), Some(ByteSize::from_mebibytes(50))), "ok");
         check(
-            client.permit_sender(&from("a@contoso.com"), Some(ByteSize::from_octets(50 * 1024 * 1024 + 1))),
+            client.permit_sender(&from("a@contoso.com"), Some(ByteSize::from_mebibytes(50))),
+            "ok",
+        );
+        check(
+            client.permit_sender(
+                &from("a@contoso.com"),
+                Some(ByteSize::from_octets(50 * 1024 * 1024 + 1)),
+            ),
             "552 5.3.4 too large: max_message of device \"printers\" is 50MB",
         );
     }
@@ -439,7 +500,8 @@ mod tests {
     fn a_stranger_may_not_send_and_is_told_which_setting_would_let_it() {
         let devices = fixture::devices(vec![restricted()], Vec::new());
         let stranger = devices.identify("::ffff:192.168.7.9".parse().unwrap());
-        let text = "550 5.7.1 192.168.7.9 is not in any device's networks; add it to [[device]] networks in the configuration";
+        let text = "550 5.7.1 192.168.7.9 is not in any device's networks; add it to [[device]] \
+            networks in the configuration";
         check(stranger.permit_sender(&from("a@contoso.com"), None), text);
         check(stranger.permit_sender(&ReversePath::Null, None), text);
         check(stranger.permit_recipient(&"anna@contoso.com".parse().unwrap()), text);
@@ -458,15 +520,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_login_by_pop_its_address_may_send_for_as_long_as_the_window_says() {
-        let devices = fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
+        let devices =
+            fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
         let identify = |peer: &str| devices.identify(peer.parse().unwrap());
-        let pop = |password: &str| PopLogin::Password { user: "mfp1".into(), password: Secret::new(password.into()) };
+        let pop = |password: &str| PopLogin::Password {
+            user: "mfp1".into(),
+            password: Secret::new(password.into()),
+        };
         let window = Duration::from_secs(600);
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("falsch"), None, window), PopAnswer::Wrong);
+        assert_eq!(
+            identify("172.16.0.1").log_in_by_pop(&pop("falsch"), None, window),
+            PopAnswer::Wrong
+        );
         assert!(identify("172.16.0.1").device().is_none());
         let early = identify("172.16.0.1");
         assert!(early.after_pop().is_none());
-        assert_eq!(identify("172.16.0.1").log_in_by_pop(&pop("geheim"), None, window), PopAnswer::Right);
+        assert_eq!(
+            identify("172.16.0.1").log_in_by_pop(&pop("geheim"), None, window),
+            PopAnswer::Right
+        );
         // Connected before the login, it is known after it.
         assert_eq!(early.after_pop().unwrap().user(), Some("mfp1"));
         assert_eq!(identify("172.16.0.1").user(), Some("mfp1"));
@@ -478,7 +550,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_apop_digest_opens_the_window_too() {
-        let devices = fixture::devices(vec![restricted()], vec![fixture::user("mrose", "printers", "tanstaaf")]);
+        let devices = fixture::devices(
+            vec![restricted()],
+            vec![fixture::user("mrose", "printers", "tanstaaf")],
+        );
         let client = devices.identify("172.16.0.1".parse().unwrap());
         // RFC 1939 7, the example of APOP.
         let apop = PopLogin::Apop {
@@ -491,11 +566,13 @@ mod tests {
 
     #[test]
     fn a_stranger_becomes_the_device_of_its_user() {
-        let devices = fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
+        let devices =
+            fixture::devices(vec![restricted()], vec![fixture::user("mfp1", "printers", "geheim")]);
         let stranger = devices.identify("172.16.0.1".parse().unwrap());
         check(
             stranger.permit_sender(&from("a@contoso.com"), None),
-            "550 5.7.1 172.16.0.1 is not in any device's networks; log in, or add it to [[device]] networks in the configuration",
+            "550 5.7.1 172.16.0.1 is not in any device's networks; log in, or add it to [[device]] \
+            networks in the configuration",
         );
         let (client, _) = stranger.log_in(&plain("mfp1@contoso.com", "geheim")).unwrap();
         assert_eq!(client.device().unwrap().name.as_str(), "printers");
@@ -504,13 +581,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn all_connections_of_a_device_share_its_messages_per_minute() {
-        let devices = fixture::devices(vec![DeviceSettings { messages_per_minute: Some(2), ..restricted() }], Vec::new());
-        let (one, other) = (devices.identify(PEER.parse().unwrap()), devices.identify("192.168.10.10".parse().unwrap()));
+        let devices = fixture::devices(
+            vec![DeviceSettings { messages_per_minute: Some(2), ..restricted() }],
+            Vec::new(),
+        );
+        let (one, other) = (
+            devices.identify(PEER.parse().unwrap()),
+            devices.identify("192.168.10.10".parse().unwrap()),
+        );
         check(one.permit_sender(&from("a@contoso.com"), None), "ok");
         // What is refused for another reason does not count.
         assert!(one.permit_sender(&from("a@fabrikam.com"), None).is_err());
         check(other.permit_sender(&from("a@contoso.com"), None), "ok");
-        let refusal = "450 4.7.1 too fast: messages_per_minute of device \"printers\" is 2; try again later";
+        let refusal =
+            "450 4.7.1 too fast: messages_per_minute of device \"printers\" is 2; try again later";
         check(one.permit_sender(&from("a@contoso.com"), None), refusal);
         tokio::time::advance(Duration::from_secs(31)).await;
         check(one.permit_sender(&from("a@contoso.com"), None), "ok");
@@ -526,7 +610,10 @@ mod tests {
     const TOO_MANY: &str = "454 4.7.0 Too many failed logins; try again later";
 
     fn two_users() -> Devices {
-        let users = vec![fixture::user("mfp1", "printers", "geheim"), fixture::user("erp", "printers", "geheim")];
+        let users = vec![
+            fixture::user("mfp1", "printers", "geheim"),
+            fixture::user("erp", "printers", "geheim"),
+        ];
         fixture::devices(vec![restricted()], users)
     }
 
@@ -538,7 +625,10 @@ mod tests {
             fail(&client, user, 10);
             check(client.log_in(&plain(user, "falsch")), WRONG);
             check(client.log_in(&plain("erp", "geheim")), TOO_MANY);
-            check(devices.identify("192.168.10.10".parse().unwrap()).log_in(&plain("erp", "geheim")), "ok");
+            check(
+                devices.identify("192.168.10.10".parse().unwrap()).log_in(&plain("erp", "geheim")),
+                "ok",
+            );
             tokio::time::advance(Duration::from_secs(31)).await;
             check(client.log_in(&plain("erp", "geheim")), "ok");
         }
@@ -552,7 +642,10 @@ mod tests {
         for n in 0..8 {
             fail(&devices.identify(format!("10.0.0.{n}").parse().unwrap()), "mfp1", 4);
         }
-        check(devices.identify("10.0.0.99".parse().unwrap()).log_in(&plain("mfp1", "geheim")), TOO_MANY);
+        check(
+            devices.identify("10.0.0.99".parse().unwrap()).log_in(&plain("mfp1", "geheim")),
+            TOO_MANY,
+        );
         check(home.log_in(&plain("mfp1", "geheim")), "ok");
     }
 
@@ -569,9 +662,15 @@ mod tests {
 
     #[test]
     fn an_unknown_user_costs_what_a_wrong_password_costs() {
-        let hashed = UserSettings { password: PasswordSource::Argon2("$argon2id$…".into()), ..fixture::user("mfp1", "printers", "") };
-        let client =
-            fixture::devices(vec![restricted()], vec![fixture::user("mfp2", "printers", "geheim"), hashed]).identify(PEER.parse().unwrap());
+        let hashed = UserSettings {
+            password: PasswordSource::Argon2("$argon2id$…".into()),
+            ..fixture::user("mfp1", "printers", "")
+        };
+        let client = fixture::devices(
+            vec![restricted()],
+            vec![fixture::user("mfp2", "printers", "geheim"), hashed],
+        )
+        .identify(PEER.parse().unwrap());
         for user in ["mfp1", "mfp2", "nobody"] {
             // What takes long is the hash, whoever's it is.
             let hashes = std::cell::Cell::new(0);

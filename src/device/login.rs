@@ -1,5 +1,5 @@
-//! Whether a login is right, without telling who exists: an unknown user costs what a wrong password costs, and
-//! failures are counted by address and by name, whether the name exists or not.
+//! Whether a login is right, without telling who exists: an unknown user costs what a wrong
+//! password costs, and failures are counted by address and by name, whether the name exists or not.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -19,9 +19,11 @@ use crate::{
 };
 
 /// Ten tries to get a password right at the device's panel, then one in 30 s.
-const ADDRESS_PATIENCE: Patience = Patience { burst: NonZeroU32::new(10).unwrap(), forget_one_in: Duration::from_secs(30) };
+const ADDRESS_PATIENCE: Patience =
+    Patience { burst: NonZeroU32::new(10).unwrap(), forget_one_in: Duration::from_secs(30) };
 /// Several devices may share a user, and all have the wrong password after it was changed.
-const USER_PATIENCE: Patience = Patience { burst: NonZeroU32::new(30).unwrap(), forget_one_in: Duration::from_secs(10) };
+const USER_PATIENCE: Patience =
+    Patience { burst: NonZeroU32::new(30).unwrap(), forget_one_in: Duration::from_secs(10) };
 
 /// All users, and who failed to be one.
 pub(super) struct Users {
@@ -33,7 +35,8 @@ pub(super) struct Users {
     hasher: RandomState,
 }
 
-/// Who failed, as seen from the network. Names are kept as hashes: they are as long and as many as a stranger likes.
+/// Who failed, as seen from the network. Names are kept as hashes: they are as long and as many as
+/// a stranger likes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Culprit {
     Address(IpAddr),
@@ -43,8 +46,8 @@ enum Culprit {
 struct User {
     settings: UserSettings,
     device: Arc<Device>,
-    /// From where it last logged in. There, the failures of others do not lock it out: not those of another program on
-    /// the same server, nor those of whoever tries its name from elsewhere.
+    /// From where it last logged in. There, the failures of others do not lock it out: not those of
+    /// another program on the same server, nor those of whoever tries its name from elsewhere.
     last_good: Mutex<Option<IpAddr>>,
 }
 
@@ -71,7 +74,10 @@ impl Users {
             PasswordSource::Clear { .. } => None,
         };
         let decoy = users.iter().find_map(hash);
-        let decoy = decoy.unwrap_or(PasswordSource::Clear { file: "decoy".into(), secret: Secret::new(String::new()) });
+        let decoy = decoy.unwrap_or(PasswordSource::Clear {
+            file: "decoy".into(),
+            secret: Secret::new(String::new()),
+        });
         let known = |settings: UserSettings| {
             let device = devices.iter().find(|device| device.settings.name == settings.device)?;
             Some(User { device: Arc::clone(device), settings, last_good: Mutex::new(None) })
@@ -89,28 +95,42 @@ impl Users {
         !self.users.is_empty()
     }
 
-    /// The user that this name means, by the name in the config. Not for clients: they must not learn who exists.
+    /// The user that this name means, by the name in the config. Not for clients: they must not
+    /// learn who exists.
     pub(super) fn known(&self, name: &str) -> Option<&str> {
         self.find(name).map(|user| user.settings.name.as_str())
     }
 
     /// Whether a user of this name has a password that `matches`.
-    pub(super) fn verify(&self, peer: IpAddr, name: &str, matches: impl Fn(&PasswordSource) -> bool) -> Result<LoggedIn, LoginRefusal> {
+    pub(super) fn verify(
+        &self,
+        peer: IpAddr,
+        name: &str,
+        matches: impl Fn(&PasswordSource) -> bool,
+    ) -> Result<LoggedIn, LoginRefusal> {
         let network = network(peer);
         let name_hash = self.hasher.hash_one(bare(name).to_lowercase());
-        let (address, pair) = (Culprit::Address(network), Culprit::NameAtAddress(network, name_hash));
+        let (address, pair) =
+            (Culprit::Address(network), Culprit::NameAtAddress(network, name_hash));
         let user = self.find(name);
-        let at_home = user.is_some_and(|user| *user.last_good.lock().unwrap_or_else(PoisonError::into_inner) == Some(peer));
-        let locked_by_others = self.failures.is_locked(&address) || self.failures_of_names.is_locked(&name_hash);
+        let at_home = user.is_some_and(|user| {
+            *user.last_good.lock().unwrap_or_else(PoisonError::into_inner) == Some(peer)
+        });
+        let locked_by_others =
+            self.failures.is_locked(&address) || self.failures_of_names.is_locked(&name_hash);
         if self.failures.is_locked(&pair) || (locked_by_others && !at_home) {
             return Err(LoginRefusal::TooMany);
         }
         if let Some(user) = user.filter(|user| matches(&user.settings.password)) {
             *user.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
-            return Ok(LoggedIn { user: user.settings.name.as_str().into(), device: Arc::clone(&user.device) });
+            return Ok(LoggedIn {
+                user: user.settings.name.as_str().into(),
+                device: Arc::clone(&user.device),
+            });
         }
         if !user.is_some_and(|user| matches!(user.settings.password, PasswordSource::Argon2(_))) {
-            // The result does not count: a user without a hash, or no user, must not be known by a quicker answer.
+            // The result does not count: a user without a hash, or no user, must not be known by a
+            // quicker answer.
             let _irrelevant = matches(&self.decoy);
         }
         self.failures.record(&address);
@@ -119,9 +139,12 @@ impl Users {
         Err(LoginRefusal::Wrong)
     }
 
-    /// The name as it came, else what remains without `@host` or `DOMAIN\`, which devices add on their own.
+    /// The name as it came, else what remains without `@host` or `DOMAIN\`, which devices add on
+    /// their own.
     fn find(&self, name: &str) -> Option<&User> {
-        let named = |name: &str| self.users.iter().find(|user| user.settings.name.eq_ignore_ascii_case(name));
+        let named = |name: &str| {
+            self.users.iter().find(|user| user.settings.name.eq_ignore_ascii_case(name))
+        };
         named(name).or_else(|| named(bare(name)))
     }
 }
@@ -145,9 +168,13 @@ mod tests {
 
     #[test]
     fn realm_and_domain_are_taken_off_a_name() {
-        for (given, expected) in
-            [("mfp1", "mfp1"), ("mfp1@contoso.com", "mfp1"), ("CONTOSO\\mfp1", "mfp1"), ("CONTOSO\\mfp1@hq", "mfp1"), ("", "")]
-        {
+        for (given, expected) in [
+            ("mfp1", "mfp1"),
+            ("mfp1@contoso.com", "mfp1"),
+            ("CONTOSO\\mfp1", "mfp1"),
+            ("CONTOSO\\mfp1@hq", "mfp1"),
+            ("", ""),
+        ] {
             assert_eq!(bare(given), expected, "{given}");
         }
     }

@@ -1,7 +1,8 @@
 //! Who a client is, what it may do, how often, and what has been seen of it.
 //!
-//! A client is known by its network (longest prefix wins), by the certificate it shows or by the user it logs in as. Decisions are pure; the only
-//! state is how often a device has sent (governor), how often logins have failed, and what was seen of each device.
+//! A client is known by its network (longest prefix wins), by the certificate it shows or by the
+//! user it logs in as. Decisions are pure; the only state is how often a device has sent
+//! (governor), how often logins have failed, and what was seen of each device.
 //!
 //! - `settings`: what the config says
 //! - `registry`: [`Devices`], all of them, and how a client is recognised
@@ -14,7 +15,8 @@
 //! - `password`: one password against one stored secret
 //! - `rate`: governor on tokio's time; failed logins counted within bounds
 //! - `window`: POP before SMTP
-//! - `sighting`: [`Sighting`], what was seen of one client; `sightings`: of all of them, within bounds
+//! - `sighting`: [`Sighting`], what was seen of one client; `sightings`: of all of them, within
+//!   bounds
 
 pub mod advice;
 mod certificate;
@@ -35,10 +37,13 @@ pub use client::{Client, Parting};
 pub use encryption::TlsRefusal;
 pub use refusal::RefusalKind;
 pub use registry::Devices;
-pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, PasswordSource, Pattern, UserSettings};
+pub use settings::{
+    DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, PasswordSource, Pattern,
+    UserSettings,
+};
 pub use sighting::{
-    CertificateSighting, Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting, MessageSighting, QuirkSighting,
-    RefusalSighting, Sighting, TlsSighting,
+    CertificateSighting, Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting,
+    MessageSighting, QuirkSighting, RefusalSighting, Sighting, TlsSighting,
 };
 pub use sightings::SightingRecord;
 
@@ -77,11 +82,20 @@ mod fixture {
     }
 
     pub(super) fn user(name: &str, device: &str, password: &str) -> UserSettings {
-        let password = PasswordSource::Clear { file: "user.pass".into(), secret: Secret::new(password.into()) };
+        let password = PasswordSource::Clear {
+            file: "user.pass".into(),
+            secret: Secret::new(password.into()),
+        };
         UserSettings { name: name.into(), password, device: device.into() }
     }
 
     pub(super) fn devices(devices: Vec<DeviceSettings>, users: Vec<UserSettings>) -> Devices {
-        Devices::new(devices, users, "postroom.contoso.lan", Clock::fixed(Timestamp::ZERO), Metrics::new())
+        Devices::new(
+            devices,
+            users,
+            "postroom.contoso.lan",
+            Clock::fixed(Timestamp::ZERO),
+            Metrics::new(),
+        )
     }
 }

@@ -18,8 +18,11 @@ impl PasswordSource {
     #[must_use]
     pub const fn verifies(&self, mechanism: Mechanism) -> bool {
         match (self, mechanism) {
-            (Self::Clear { .. }, _) | (Self::Argon2(_), Mechanism::Plain | Mechanism::Login) => true,
-            // Challenge and response need the clear password on both sides (RFC 2195 2, RFC 2831 2.1.2.1).
+            (Self::Clear { .. }, _) | (Self::Argon2(_), Mechanism::Plain | Mechanism::Login) => {
+                true
+            }
+            // Challenge and response need the clear password on both sides (RFC 2195 2, RFC 2831
+            // 2.1.2.1).
             (Self::Argon2(_), Mechanism::CramMd5 | Mechanism::DigestMd5) => false,
         }
     }
@@ -35,8 +38,12 @@ impl PasswordSource {
 
     pub(super) fn matches(&self, login: &Login, memory: &Memory) -> bool {
         match (self, login) {
-            (Self::Clear { secret, .. }, Login::Password { password, .. }) => same(secret, password),
-            (Self::Clear { secret, .. }, Login::CramMd5 { challenge, digest, .. }) => verify_cram_md5(challenge, digest, secret),
+            (Self::Clear { secret, .. }, Login::Password { password, .. }) => {
+                same(secret, password)
+            }
+            (Self::Clear { secret, .. }, Login::CramMd5 { challenge, digest, .. }) => {
+                verify_cram_md5(challenge, digest, secret)
+            }
             (Self::Clear { secret, .. }, Login::DigestMd5(response)) => response.verify(secret),
             (Self::Argon2(hash), Login::Password { password, .. }) => memory.verify(hash, password),
             (Self::Argon2(_), Login::CramMd5 { .. } | Login::DigestMd5(_)) => false,
@@ -47,9 +54,15 @@ impl PasswordSource {
 impl PasswordSource {
     pub(super) fn matches_pop(&self, login: &PopLogin, memory: &Memory) -> bool {
         match (self, login) {
-            (Self::Clear { secret, .. }, PopLogin::Password { password, .. }) => same(secret, password),
-            (Self::Clear { secret, .. }, PopLogin::Apop { timestamp, digest, .. }) => PopLogin::apop_matches(timestamp, digest, secret),
-            (Self::Argon2(hash), PopLogin::Password { password, .. }) => memory.verify(hash, password),
+            (Self::Clear { secret, .. }, PopLogin::Password { password, .. }) => {
+                same(secret, password)
+            }
+            (Self::Clear { secret, .. }, PopLogin::Apop { timestamp, digest, .. }) => {
+                PopLogin::apop_matches(timestamp, digest, secret)
+            }
+            (Self::Argon2(hash), PopLogin::Password { password, .. }) => {
+                memory.verify(hash, password)
+            }
             (Self::Argon2(_), PopLogin::Apop { .. }) => false,
         }
     }
@@ -65,8 +78,9 @@ fn same(stored: &Secret, given: &Secret) -> bool {
 /// Pieces of memory that are kept: as many logins are verified at once.
 const PIECES: usize = 2;
 
-/// The memory that argon2 computes in (19 MiB as a rule), kept from one login to the next. Given back each time, the allocator would keep
-/// a piece for every thread that ever verified one: hundreds of MiB, which strangers could bring about.
+/// The memory that argon2 computes in (19 MiB as a rule), kept from one login to the next. Given
+/// back each time, the allocator would keep a piece for every thread that ever verified one:
+/// hundreds of MiB, which strangers could bring about.
 #[derive(Default)]
 pub(super) struct Memory(Mutex<Vec<Vec<Block>>>);
 
@@ -99,7 +113,9 @@ fn fits(hash: &str, given: &Secret, blocks: &mut Vec<Block>) -> Option<bool> {
     }
     let mut output = vec![0; stored.len()];
     let argon2 = Argon2::new(algorithm, version, params);
-    argon2.hash_password_into_with_memory(given.expose().as_bytes(), salt, &mut output, &mut *blocks).ok()?;
+    argon2
+        .hash_password_into_with_memory(given.expose().as_bytes(), salt, &mut output, &mut *blocks)
+        .ok()?;
     Some(stored.as_bytes().ct_eq(&output).into())
 }
 
@@ -123,7 +139,11 @@ mod tests {
     fn costly(password: &str, kibibytes: u32) -> String {
         use argon2::{PasswordHasher, password_hash::SaltString};
         let salt = SaltString::from_b64("c2FsdHNhbHQ").unwrap();
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(kibibytes, 1, 1, None).unwrap());
+        let argon2 = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(kibibytes, 1, 1, None).unwrap(),
+        );
         argon2.hash_password(password.as_bytes(), &salt).unwrap().to_string()
     }
 
@@ -159,22 +179,37 @@ mod tests {
             challenge: "<1896.697170952@postoffice.reston.mci.net>".into(),
             digest: digest.into(),
         };
-        assert!(clear("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default()));
-        assert!(!clear("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3891"), &Memory::default()));
-        assert!(!clear("tanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default()));
-        assert!(!hashed("tanstaaftanstaaf").matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default()));
+        assert!(
+            clear("tanstaaftanstaaf")
+                .matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default())
+        );
+        assert!(
+            !clear("tanstaaftanstaaf")
+                .matches(&login("b913a602c7eda7a495b4e6e7334d3891"), &Memory::default())
+        );
+        assert!(
+            !clear("tanstaaf")
+                .matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default())
+        );
+        assert!(
+            !hashed("tanstaaftanstaaf")
+                .matches(&login("b913a602c7eda7a495b4e6e7334d3890"), &Memory::default())
+        );
     }
 
     #[test]
     fn a_hash_that_is_none_admits_nobody() {
-        assert!(!PasswordSource::Argon2("geheim".into()).matches(&plain("geheim"), &Memory::default()));
+        assert!(
+            !PasswordSource::Argon2("geheim".into()).matches(&plain("geheim"), &Memory::default())
+        );
         assert!(!PasswordSource::Argon2(String::new()).matches(&plain(""), &Memory::default()));
     }
 
     #[test]
     fn a_hash_serves_only_the_mechanisms_that_send_the_password() {
         let served = |source: &PasswordSource| {
-            [Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5, Mechanism::DigestMd5].map(|m| source.verifies(m))
+            [Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5, Mechanism::DigestMd5]
+                .map(|m| source.verifies(m))
         };
         assert_eq!(served(&clear("x")), [true, true, true, true]);
         assert_eq!(served(&PasswordSource::Argon2(HASH.into())), [true, true, false, false]);

@@ -35,7 +35,9 @@ impl GovernorClock for Stopwatch {
 }
 
 /// `messages_per_minute` of one device, shared by all its connections.
-pub(super) struct MessageRate(RateLimiter<NotKeyed, InMemoryState, Stopwatch, NoOpMiddleware<Duration>>);
+pub(super) struct MessageRate(
+    RateLimiter<NotKeyed, InMemoryState, Stopwatch, NoOpMiddleware<Duration>>,
+);
 
 impl MessageRate {
     /// A whole minute's worth may come at once: devices send what has piled up.
@@ -56,7 +58,8 @@ pub(super) struct Patience {
     pub(super) forget_one_in: Duration,
 }
 
-/// Failed logins of each key. A key that fails too often is locked until governor would let it fail again.
+/// Failed logins of each key. A key that fails too often is locked until governor would let it fail
+/// again.
 pub(super) struct Failures<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DashMapStateStore<K>, Stopwatch, NoOpMiddleware<Duration>>,
     book: Mutex<Book<K>>,
@@ -68,8 +71,9 @@ struct Book<K> {
     until_tidy: usize,
 }
 
-/// Most keys remembered. Beyond it, new failures go uncounted until old ones are forgotten: whoever fails from ten
-/// thousand networks is not stopped by counting them, and the other key (user or address) still counts.
+/// Most keys remembered. Beyond it, new failures go uncounted until old ones are forgotten: whoever
+/// fails from ten thousand networks is not stopped by counting them, and the other key (user or
+/// address) still counts.
 const KEYS_LIMIT: usize = 10_000;
 /// Failures after which what is forgotten is also freed.
 const TIDY_EVERY: usize = 1_000;
@@ -77,9 +81,18 @@ const TIDY_EVERY: usize = 1_000;
 impl<K: Hash + Eq + Clone> Failures<K> {
     pub(super) fn new(patience: Patience) -> Self {
         let stopwatch = Stopwatch::start();
-        let quota = Quota::with_period(patience.forget_one_in).unwrap_or(Quota::per_minute(patience.burst));
-        let limiter = RateLimiter::new(quota.allow_burst(patience.burst), DashMapStateStore::default(), stopwatch);
-        Self { limiter, book: Mutex::new(Book { locked: HashMap::new(), until_tidy: TIDY_EVERY }), stopwatch }
+        let quota =
+            Quota::with_period(patience.forget_one_in).unwrap_or(Quota::per_minute(patience.burst));
+        let limiter = RateLimiter::new(
+            quota.allow_burst(patience.burst),
+            DashMapStateStore::default(),
+            stopwatch,
+        );
+        Self {
+            limiter,
+            book: Mutex::new(Book { locked: HashMap::new(), until_tidy: TIDY_EVERY }),
+            stopwatch,
+        }
     }
 
     /// True while the key has to wait.
@@ -113,7 +126,8 @@ impl<K: Hash + Eq + Clone> Failures<K> {
 mod tests {
     use super::*;
 
-    const TWO: Patience = Patience { burst: NonZeroU32::new(2).unwrap(), forget_one_in: Duration::from_secs(30) };
+    const TWO: Patience =
+        Patience { burst: NonZeroU32::new(2).unwrap(), forget_one_in: Duration::from_secs(30) };
 
     #[tokio::test(start_paused = true)]
     async fn a_key_that_fails_too_often_is_locked_for_a_while_and_others_are_not() {

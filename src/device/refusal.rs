@@ -1,4 +1,5 @@
-//! Every refusal, with its text: each names the setting that made it, in one line that any device can take.
+//! Every refusal, with its text: each names the setting that made it, in one line that any device
+//! can take.
 
 use std::{fmt::Display, net::IpAddr};
 
@@ -10,7 +11,8 @@ use crate::{
     model::{Address, EnhancedCode, Reply, TlsVersion},
 };
 
-/// Octets shown of what a client has sent. RFC 5321 4.5.3.1.5: a reply has 512, of which the longest name of a device takes 64.
+/// Octets shown of what a client has sent. RFC 5321 4.5.3.1.5: a reply has 512, of which the
+/// longest name of a device takes 64.
 const SHOWN_OCTETS: usize = 200;
 
 /// Which rule refused.
@@ -59,7 +61,10 @@ pub(super) fn stranger(peer: IpAddr, logins: Logins) -> Refusal {
         Logins::Possible => "log in, or ",
         Logins::Impossible => "",
     };
-    let text = format!("{peer} is not in any device's networks; {what_else}add it to [[device]] networks in the configuration");
+    let text = format!(
+        "{peer} is not in any device's networks; {what_else}add it to [[device]] networks in the \
+        configuration"
+    );
     refusal(RefusalKind::Stranger, 550, EnhancedCode(5, 7, 1), &text)
 }
 
@@ -70,31 +75,57 @@ pub(super) fn login_required(device: &DeviceSettings) -> Refusal {
 
 pub(super) fn login(cause: LoginRefusal) -> Refusal {
     match cause {
-        LoginRefusal::Wrong => refusal(RefusalKind::LoginWrong, 535, EnhancedCode(5, 7, 8), "Authentication credentials invalid"),
-        LoginRefusal::TooMany => refusal(RefusalKind::LoginTooMany, 454, EnhancedCode(4, 7, 0), "Too many failed logins; try again later"),
+        LoginRefusal::Wrong => refusal(
+            RefusalKind::LoginWrong,
+            535,
+            EnhancedCode(5, 7, 8),
+            "Authentication credentials invalid",
+        ),
+        LoginRefusal::TooMany => refusal(
+            RefusalKind::LoginTooMany,
+            454,
+            EnhancedCode(4, 7, 0),
+            "Too many failed logins; try again later",
+        ),
     }
 }
 
 pub(super) fn sender(device: &DeviceSettings, address: &Address) -> Refusal {
     let (shown, name) = (shown(address), &device.name);
-    let text = format!("<{shown}> is not among the senders of device \"{name}\"; add it to its senders in the configuration");
-    Refusal { about: Some(address.clone()), ..refusal(RefusalKind::Sender, 550, EnhancedCode(5, 7, 1), &text) }
+    let text = format!(
+        "<{shown}> is not among the senders of device \"{name}\"; add it to its senders in the \
+        configuration"
+    );
+    Refusal {
+        about: Some(address.clone()),
+        ..refusal(RefusalKind::Sender, 550, EnhancedCode(5, 7, 1), &text)
+    }
 }
 
 pub(super) fn recipient(device: &DeviceSettings, address: &Address) -> Refusal {
     let (shown, name) = (shown(address), &device.name);
-    let text = format!("<{shown}> is not among the recipients of device \"{name}\"; add it to its recipients in the configuration");
-    Refusal { about: Some(address.clone()), ..refusal(RefusalKind::Recipient, 550, EnhancedCode(5, 7, 1), &text) }
+    let text = format!(
+        "<{shown}> is not among the recipients of device \"{name}\"; add it to its recipients in \
+        the configuration"
+    );
+    Refusal {
+        about: Some(address.clone()),
+        ..refusal(RefusalKind::Recipient, 550, EnhancedCode(5, 7, 1), &text)
+    }
 }
 
 pub(super) fn size(device: &DeviceSettings) -> Refusal {
-    let text = format!("too large: max_message of device \"{}\" is {}", device.name, device.max_message);
+    let text =
+        format!("too large: max_message of device \"{}\" is {}", device.name, device.max_message);
     refusal(RefusalKind::Size, 552, EnhancedCode(5, 3, 4), &text)
 }
 
 pub(super) fn rate(device: &DeviceSettings) -> Refusal {
     let limit = device.messages_per_minute.unwrap_or_default();
-    let text = format!("too fast: messages_per_minute of device \"{}\" is {limit}; try again later", device.name);
+    let text = format!(
+        "too fast: messages_per_minute of device \"{}\" is {limit}; try again later",
+        device.name
+    );
     refusal(RefusalKind::Rate, 450, EnhancedCode(4, 7, 1), &text)
 }
 
@@ -106,9 +137,14 @@ pub(super) fn old_tls(device: &DeviceSettings, on: TlsVersion) -> Refusal {
 }
 
 pub(super) fn plaintext(device: &DeviceSettings, on: Option<TlsVersion>) -> Refusal {
-    let but = on.map(|version| format!(", and {} counts as plaintext", version.as_str())).unwrap_or_default();
+    let but = on
+        .map(|version| format!(", and {} counts as plaintext", version.as_str()))
+        .unwrap_or_default();
     // RFC 3207 4: the code for "Must issue a STARTTLS command first".
-    let text = format!("use TLS 1.2 or newer: device \"{}\" has encryption = \"required\"{but}", device.name);
+    let text = format!(
+        "use TLS 1.2 or newer: device \"{}\" has encryption = \"required\"{but}",
+        device.name
+    );
     refusal(RefusalKind::Encryption, 530, EnhancedCode(5, 7, 0), &text)
 }
 

@@ -105,7 +105,8 @@ pub enum PasswordSource {
     Argon2(String),
 }
 
-/// A pattern for addresses: `scan@contoso.com`, `*@contoso.com`, `*@*.contoso.com` or `*`. Compared without regard to case.
+/// A pattern for addresses: `scan@contoso.com`, `*@contoso.com`, `*@*.contoso.com` or `*`. Compared
+/// without regard to case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pattern(String);
 
@@ -113,11 +114,16 @@ impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let whole = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        let whole = text.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+        });
         if text == "*" || (whole && !text.contains(char::is_whitespace)) {
             Ok(Self(text.to_lowercase()))
         } else {
-            Err(format!("\"{text}\" is no address pattern; write for example \"*@contoso.com\", \"scan@contoso.com\" or \"*\""))
+            Err(format!(
+                "\"{text}\" is no address pattern; write for example \"*@contoso.com\", \
+                \"scan@contoso.com\" or \"*\""
+            ))
         }
     }
 }

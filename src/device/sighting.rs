@@ -1,4 +1,5 @@
-//! What was seen of one client, and of a device that is several: words without effects, as they are kept and shown.
+//! What was seen of one client, and of a device that is several: words without effects, as they are
+//! kept and shown.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -126,7 +127,8 @@ pub struct CertificateSighting {
 pub struct LoginSighting {
     /// When.
     pub at: Timestamp,
-    /// As whom, by the name in the config; none for a name that is not there, since people do type their password there.
+    /// As whom, by the name in the config; none for a name that is not there, since people do type
+    /// their password there.
     pub user: Option<String>,
     /// Whether it was right.
     pub outcome: LoginOutcome,
@@ -210,9 +212,14 @@ impl Sighting {
     /// When something last went wrong, and what.
     #[must_use]
     pub fn trouble(&self) -> Option<(Timestamp, String)> {
-        let dialogue = self.last_trouble.as_ref().and_then(|dialogue| Some((dialogue.begun, dialogue.trouble.clone()?)));
-        let refusal = self.last_refusal.as_ref().map(|refusal| (refusal.at, refusal.reply.to_string()));
-        let handshake = self.failed_handshake.as_ref().map(|failed| (failed.at, failed.reason.clone()));
+        let dialogue = self
+            .last_trouble
+            .as_ref()
+            .and_then(|dialogue| Some((dialogue.begun, dialogue.trouble.clone()?)));
+        let refusal =
+            self.last_refusal.as_ref().map(|refusal| (refusal.at, refusal.reply.to_string()));
+        let handshake =
+            self.failed_handshake.as_ref().map(|failed| (failed.at, failed.reason.clone()));
         [refusal, handshake, dialogue].into_iter().flatten().max_by_key(|(at, _)| *at)
     }
 }

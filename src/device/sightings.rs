@@ -1,7 +1,9 @@
-//! All sightings: of each client of each device, and of strangers, for the administrator. In memory, within bounds.
+//! All sightings: of each client of each device, and of strangers, for the administrator. In
+//! memory, within bounds.
 //!
-//! What has changed since it was last kept is handed out by [`Sightings::unkept`], as JSON under names; the daemon puts
-//! it on the disk and brings it back with [`Sightings::restore`]. A crash costs what was not yet kept, and no message.
+//! What has changed since it was last kept is handed out by [`Sightings::unkept`], as JSON under
+//! names; the daemon puts it on the disk and brings it back with [`Sightings::restore`]. A crash
+//! costs what was not yet kept, and no message.
 
 use std::{
     collections::HashMap,
@@ -19,7 +21,8 @@ use crate::{
 
 /// Clients remembered of one device: a network of printers. The one seen longest ago makes room.
 const CLIENTS_OF_A_DEVICE: usize = 64;
-/// Clients remembered of all devices together; with what was said, each takes up to 32 KB, and 4 KB as a rule.
+/// Clients remembered of all devices together; with what was said, each takes up to 32 KB, and 4 KB
+/// as a rule.
 const CLIENTS_LIMIT: usize = 512;
 /// Strangers remembered. As many as a person would read.
 const STRANGERS_LIMIT: usize = 64;
@@ -68,8 +71,15 @@ enum Record {
 }
 
 impl Sightings {
-    /// Changes what is known of a client, which is thereby seen. What it counts, its device counts too.
-    pub(super) fn note(&self, device: Option<&DeviceName>, peer: IpAddr, now: Timestamp, change: impl FnOnce(&mut Sighting)) {
+    /// Changes what is known of a client, which is thereby seen. What it counts, its device counts
+    /// too.
+    pub(super) fn note(
+        &self,
+        device: Option<&DeviceName>,
+        peer: IpAddr,
+        now: Timestamp,
+        change: impl FnOnce(&mut Sighting),
+    ) {
         let mut book = self.book();
         let whose = Whose { device: device.cloned(), peer };
         let client = book.client(&whose, now);
@@ -79,7 +89,10 @@ impl Sightings {
         change(&mut client.note);
         let more = client.note.counts.since(before);
         if let Some(device) = device {
-            let totals = book.devices.entry(device.clone()).or_insert_with(|| Noted::new(DeviceSighting::new(device.clone(), now)));
+            let totals = book
+                .devices
+                .entry(device.clone())
+                .or_insert_with(|| Noted::new(DeviceSighting::new(device.clone(), now)));
             totals.note.last_seen = now;
             totals.note.counts.add(more);
             totals.unkept = true;
@@ -94,7 +107,8 @@ impl Sightings {
     /// Every device that was seen, by name, each with its clients.
     pub(super) fn devices(&self) -> Vec<DeviceSighting> {
         let book = self.book();
-        let mut all: Vec<DeviceSighting> = book.devices.values().map(|totals| book.with_clients(&totals.note)).collect();
+        let mut all: Vec<DeviceSighting> =
+            book.devices.values().map(|totals| book.with_clients(&totals.note)).collect();
         all.sort_by(|a, b| a.device.cmp(&b.device));
         all
     }
@@ -107,14 +121,21 @@ impl Sightings {
     /// What is to be kept or deleted since the last time.
     pub(super) fn unkept(&self) -> Vec<SightingRecord> {
         let mut book = self.book();
-        let mut records: Vec<SightingRecord> = book.forgotten.drain(..).map(|name| SightingRecord { name, value: None }).collect();
+        let mut records: Vec<SightingRecord> =
+            book.forgotten.drain(..).map(|name| SightingRecord { name, value: None }).collect();
         for (device, totals) in book.devices.iter_mut().filter(|(_, totals)| totals.unkept) {
             totals.keep();
-            records.push(SightingRecord::of(name_of_device(device), &Record::Device(totals.note.clone())));
+            records.push(SightingRecord::of(
+                name_of_device(device),
+                &Record::Device(totals.note.clone()),
+            ));
         }
         for (whose, client) in book.clients.iter_mut().filter(|(_, client)| client.unkept) {
             client.keep();
-            let record = Record::Client { device: whose.device.clone(), sighting: Box::new(client.note.clone()) };
+            let record = Record::Client {
+                device: whose.device.clone(),
+                sighting: Box::new(client.note.clone()),
+            };
             records.push(SightingRecord::of(whose.name(), &record));
         }
         records
@@ -127,8 +148,14 @@ impl Sightings {
         book.clients.values_mut().for_each(|client| client.unkept = true);
     }
 
-    /// Takes back a record that was kept, unless it says nothing any more: then it is to be deleted.
-    pub(super) fn restore(&self, name: String, value: Value, is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool) -> Restored {
+    /// Takes back a record that was kept, unless it says nothing any more: then it is to be
+    /// deleted.
+    pub(super) fn restore(
+        &self,
+        name: String,
+        value: Value,
+        is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool,
+    ) -> Restored {
         let mut book = self.book();
         let Ok(record) = serde_json::from_value::<Record>(value) else {
             book.forgotten.push(name);
@@ -161,7 +188,10 @@ pub(super) enum Restored {
 }
 
 /// A device's totals belong to no address; any will do to ask whether the device is still there.
-fn is_device(totals: &DeviceSighting, is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool) -> bool {
+fn is_device(
+    totals: &DeviceSighting,
+    is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool,
+) -> bool {
     is_current(Some(&totals.device), IpAddr::from([0, 0, 0, 0]))
 }
 
@@ -170,7 +200,9 @@ impl Book {
         if !self.clients.contains_key(whose) {
             self.make_room(whose);
         }
-        self.clients.entry(whose.clone()).or_insert_with(|| Noted::new(Sighting::new(whose.peer, now)))
+        self.clients
+            .entry(whose.clone())
+            .or_insert_with(|| Noted::new(Sighting::new(whose.peer, now)))
     }
 
     /// Forgets whoever was seen longest ago where a newcomer would be one too many.
@@ -179,14 +211,20 @@ impl Book {
         let known = self.clients.keys().filter(|whose| whose.device.is_some()).count();
         let limit = if newcomer.device.is_some() { CLIENTS_OF_A_DEVICE } else { STRANGERS_LIMIT };
         let is_rival = |whose: &Whose| {
-            let too_many_of_all = newcomer.device.is_some() && whose.device.is_some() && known >= CLIENTS_LIMIT;
+            let too_many_of_all =
+                newcomer.device.is_some() && whose.device.is_some() && known >= CLIENTS_LIMIT;
             (whose.device == newcomer.device && peers >= limit) || too_many_of_all
         };
         let rivals = self.clients.iter().filter(|(whose, _)| is_rival(whose));
-        // A stranger that was refused is what an administrator looks for; those that only knocked make room first.
-        let asked =
-            |whose: &Whose, seen: &Sighting| whose.device.is_none() && (seen.last_refusal.is_some() || seen.failed_handshake.is_some());
-        let worth = |(whose, client): &(&Whose, &Noted<Sighting>)| (asked(whose, &client.note), client.note.last_seen);
+        // A stranger that was refused is what an administrator looks for; those that only knocked
+        // make room first.
+        let asked = |whose: &Whose, seen: &Sighting| {
+            whose.device.is_none()
+                && (seen.last_refusal.is_some() || seen.failed_handshake.is_some())
+        };
+        let worth = |(whose, client): &(&Whose, &Noted<Sighting>)| {
+            (asked(whose, &client.note), client.note.last_seen)
+        };
         if let Some(oldest) = rivals.min_by_key(worth).map(|(whose, _)| whose.clone()) {
             self.forget(&oldest);
         }
@@ -249,7 +287,13 @@ impl SightingRecord {
 
 impl DeviceSighting {
     fn new(device: DeviceName, now: Timestamp) -> Self {
-        Self { device, first_seen: now, last_seen: now, counts: Counts::default(), clients: Vec::new() }
+        Self {
+            device,
+            first_seen: now,
+            last_seen: now,
+            counts: Counts::default(),
+            clients: Vec::new(),
+        }
     }
 }
 
@@ -301,19 +345,29 @@ mod tests {
             sightings.note(None, peer(n), at(n), |_| {});
         }
         let strangers = sightings.strangers();
-        assert_eq!((strangers.len(), strangers.iter().any(|seen| seen.peer == peer(1))), (STRANGERS_LIMIT, true));
+        assert_eq!(
+            (strangers.len(), strangers.iter().any(|seen| seen.peer == peer(1))),
+            (STRANGERS_LIMIT, true)
+        );
     }
 
     #[test]
     fn the_clients_of_a_device_are_bounded_and_its_totals_count_all_of_them() {
         let sightings = Sightings::default();
         for n in 0..100 {
-            sightings.note(Some(&"printers".into()), peer(n), at(n), |seen| seen.counts.messages += 1);
+            sightings
+                .note(Some(&"printers".into()), peer(n), at(n), |seen| seen.counts.messages += 1);
         }
         let devices = sightings.devices();
         assert_eq!(devices.len(), 1);
-        assert_eq!((devices[0].clients.len(), devices[0].counts.messages), (CLIENTS_OF_A_DEVICE, 100));
-        assert_eq!((devices[0].first_seen, devices[0].last_seen, devices[0].clients[0].peer), (at(0), at(99), peer(99)));
+        assert_eq!(
+            (devices[0].clients.len(), devices[0].counts.messages),
+            (CLIENTS_OF_A_DEVICE, 100)
+        );
+        assert_eq!(
+            (devices[0].first_seen, devices[0].last_seen, devices[0].clients[0].peer),
+            (at(0), at(99), peer(99))
+        );
     }
 
     #[test]
@@ -325,21 +379,28 @@ mod tests {
         for n in 0..1000 {
             sightings.note(None, peer(n), at(2000 + n), |_| {});
         }
-        assert_eq!(sightings.devices().iter().map(|device| device.clients.len()).sum::<usize>(), CLIENTS_LIMIT);
+        assert_eq!(
+            sightings.devices().iter().map(|device| device.clients.len()).sum::<usize>(),
+            CLIENTS_LIMIT
+        );
         assert_eq!(sightings.strangers().len(), STRANGERS_LIMIT);
     }
 
     #[test]
     fn what_was_kept_comes_back_and_only_what_has_changed_is_kept_again() {
         let sightings = Sightings::default();
-        sightings.note(Some(&"printers".into()), peer(1), at(5), |seen| seen.helo = Some("mfp1".into()));
+        sightings
+            .note(Some(&"printers".into()), peer(1), at(5), |seen| seen.helo = Some("mfp1".into()));
         sightings.note(None, peer(2), at(6), |_| {});
         let kept = sightings.unkept();
         assert_eq!(kept.len(), 3);
         assert_eq!(sightings.unkept(), []);
 
         let next = restored(&kept);
-        assert_eq!((next.devices(), next.strangers()), (sightings.devices(), sightings.strangers()));
+        assert_eq!(
+            (next.devices(), next.strangers()),
+            (sightings.devices(), sightings.strangers())
+        );
         assert_eq!(next.unkept(), []);
         next.note(None, peer(2), at(7), |_| {});
         assert_eq!(next.unkept().len(), 1);
@@ -356,13 +417,19 @@ mod tests {
         sightings.note(None, peer(1), at(1), |_| {});
         sightings.unkept();
         sightings.forget_stranger(peer(1));
-        assert_eq!(sightings.unkept(), [SightingRecord { name: "stranger/0.0.0.1".into(), value: None }]);
+        assert_eq!(
+            sightings.unkept(),
+            [SightingRecord { name: "stranger/0.0.0.1".into(), value: None }]
+        );
     }
 
     #[test]
     fn a_record_that_cannot_be_read_or_says_nothing_any_more_is_deleted() {
         let sightings = Sightings::default();
-        assert_eq!(sightings.restore("stranger/x".into(), Value::from(7), everybody), Restored::Unreadable);
+        assert_eq!(
+            sightings.restore("stranger/x".into(), Value::from(7), everybody),
+            Restored::Unreadable
+        );
         let source = Sightings::default();
         source.note(Some(&"gone".into()), peer(1), at(1), |_| {});
         for SightingRecord { name, value } in source.unkept() {

@@ -1,6 +1,7 @@
 //! POP before SMTP: for a while after a login by POP, its address counts as logged in.
 //!
-//! It is the address that is let in, and whoever else is behind it: no more than `networks` trusts, and for as long.
+//! It is the address that is let in, and whoever else is behind it: no more than `networks` trusts,
+//! and for as long.
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,8 @@ use governor::clock::Clock;
 
 use crate::device::{login::LoggedIn, rate::Stopwatch};
 
-/// Addresses with an open window; each has shown a password. Beyond it nobody gets one until others have closed.
+/// Addresses with an open window; each has shown a password. Beyond it nobody gets one until others
+/// have closed.
 const WINDOWS_LIMIT: usize = 4096;
 
 /// All open windows.
@@ -42,6 +44,7 @@ impl Windows {
     pub(super) fn of(&self, peer: IpAddr) -> Option<LoggedIn> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (login, until) = open.get(&peer)?;
-        (*until > self.stopwatch.now()).then(|| LoggedIn { user: Arc::clone(&login.user), device: Arc::clone(&login.device) })
+        (*until > self.stopwatch.now())
+            .then(|| LoggedIn { user: Arc::clone(&login.user), device: Arc::clone(&login.device) })
     }
 }

@@ -1,4 +1,5 @@
-//! From an accepted socket to a stream that is ready for the banner, and from STARTTLS to one that is encrypted.
+//! From an accepted socket to a stream that is ready for the banner, and from STARTTLS to one that
+//! is encrypted.
 //!
 //! # Failure
 //! Both are logged here, and nobody else needs to know why: a client without a stream is gone.
@@ -44,7 +45,14 @@ pub(super) async fn begin<IO: Transport + 'static>(
     mut io: IO,
 ) -> Option<Begun<IO>> {
     let policy = match mode {
-        ListenerTls::None => return Some(Begun { wire: Wire::Plain(io), tls: None, early: Vec::new(), quirks: BTreeSet::new() }),
+        ListenerTls::None => {
+            return Some(Begun {
+                wire: Wire::Plain(io),
+                tls: None,
+                early: Vec::new(),
+                quirks: BTreeSet::new(),
+            });
+        }
         ListenerTls::Implicit => None,
         ListenerTls::Starttls => Some(Policy::Glance),
         ListenerTls::Auto => Some(Policy::Wait),
@@ -56,7 +64,11 @@ pub(super) async fn begin<IO: Transport + 'static>(
     let mut wire = Wire::Plain(io);
     match beginning {
         Beginning::Plain(early) => {
-            let quirks = if early.is_empty() { BTreeSet::new() } else { BTreeSet::from([Quirk::EarlyTalker]) };
+            let quirks = if early.is_empty() {
+                BTreeSet::new()
+            } else {
+                BTreeSet::from([Quirk::EarlyTalker])
+            };
             Some(Begun { wire, tls: None, early, quirks })
         }
         Beginning::Tls(seen) => {
@@ -67,7 +79,11 @@ pub(super) async fn begin<IO: Transport + 'static>(
                     return None;
                 }
             };
-            let quirks = if mode == ListenerTls::Starttls { BTreeSet::from([Quirk::EarlyTls]) } else { BTreeSet::new() };
+            let quirks = if mode == ListenerTls::Starttls {
+                BTreeSet::from([Quirk::EarlyTls])
+            } else {
+                BTreeSet::new()
+            };
             Some(Begun { wire, tls: Some(tls), early: Vec::new(), quirks })
         }
     }
@@ -87,8 +103,8 @@ fn part(reception: &Reception, client: &Client, trouble: &str) {
     });
 }
 
-/// Replaces a plain stream by an encrypted one. When the client did not manage, or took too long: what
-/// the administrator reads of it.
+/// Replaces a plain stream by an encrypted one. When the client did not manage, or took too long:
+/// what the administrator reads of it.
 pub(super) async fn encrypt<IO: Transport + 'static>(
     reception: &Reception,
     client: &Client,
@@ -97,8 +113,10 @@ pub(super) async fn encrypt<IO: Transport + 'static>(
 ) -> Result<Secured, String> {
     let io = wire.take_plain().ok_or_else(|| "there is nothing to encrypt".to_owned())?;
     let metrics = reception.shared().metrics.receiving();
-    let handshake = timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
-    match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
+    let handshake =
+        timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
+    match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    {
         Ok(Encrypted { agreed, chain, stream }) => {
             metrics.handshakes.get_or_create(&agreed.version.into()).inc();
             debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");

@@ -1,7 +1,8 @@
 //! Certificates that clients show: asked for, never required, and judged only after the handshake.
 //!
-//! A client that shows a certificate which means nothing to us is served as if it had shown none; so the handshake takes
-//! any whose key the client can prove to have, and who vouches for it is looked at afterwards.
+//! A client that shows a certificate which means nothing to us is served as if it had shown none;
+//! so the handshake takes any whose key the client can prove to have, and who vouches for it is
+//! looked at afterwards.
 //!
 //! # Failure
 //! None: a certificate is worth what it proves, and says why that is not more.
@@ -47,8 +48,15 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Reads `client_ca`.
-    pub(super) fn load(settings: &ClientCertificates, provider: &Arc<CryptoProvider>) -> Result<Self, ListenerError> {
-        let judge = Self { settings: settings.clone(), provider: Arc::clone(provider), authority: RwLock::new(None) };
+    pub(super) fn load(
+        settings: &ClientCertificates,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, ListenerError> {
+        let judge = Self {
+            settings: settings.clone(),
+            provider: Arc::clone(provider),
+            authority: RwLock::new(None),
+        };
         judge.reload()?;
         Ok(judge)
     }
@@ -64,7 +72,11 @@ impl Judge {
     }
 
     /// What a chain, the client's own certificate first, says about the client.
-    pub(super) fn read(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<ClientCertificate> {
+    pub(super) fn read(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Option<ClientCertificate> {
         let (own, others) = chain.split_first()?;
         let (_, parsed) = X509Certificate::from_der(own).ok()?;
         let worth = match unprovable(own) {
@@ -72,12 +84,26 @@ impl Judge {
             // The proof of the key was waived for it: see `AnyClient`.
             Some(reason) => Worth::Nothing(reason),
         };
-        Some(ClientCertificate { fingerprint: Fingerprint(Sha256::digest(own).into()), names: names(&parsed), worth })
+        Some(ClientCertificate {
+            fingerprint: Fingerprint(Sha256::digest(own).into()),
+            names: names(&parsed),
+            worth,
+        })
     }
 
-    fn vouched(&self, own: &CertificateDer<'_>, others: &[CertificateDer<'_>], now: Timestamp) -> Worth {
-        let Some(authority) = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone() else {
-            return Worth::Fingerprint("its fingerprint is no device's, and without client_ca nobody vouches for its names".to_owned());
+    fn vouched(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Worth {
+        let Some(authority) = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone()
+        else {
+            return Worth::Fingerprint(
+                "its fingerprint is no device's, and without client_ca \
+                nobody vouches for its names"
+                    .to_owned(),
+            );
         };
         let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
         match authority.verify_client_cert(own, others, now) {
@@ -100,21 +126,34 @@ fn unprovable(certificate: &CertificateDer<'_>) -> Option<String> {
     }
     let key = parsed.public_key();
     match key.parsed() {
-        Ok(PublicKey::RSA(rsa)) if rsa.key_size() < LEAST_RSA_BITS => {
-            Some(format!("its key of {} bits is too short to prove anything; {LEAST_RSA_BITS} or more are needed", rsa.key_size()))
-        }
+        Ok(PublicKey::RSA(rsa)) if rsa.key_size() < LEAST_RSA_BITS => Some(format!(
+            "its key of {} bits is too short to prove anything; {LEAST_RSA_BITS} or more are \
+            needed",
+            rsa.key_size()
+        )),
         Ok(PublicKey::RSA(_)) => None,
         Ok(PublicKey::EC(_)) => {
-            let curve = key.algorithm.parameters.as_ref().and_then(|curve| curve.as_oid().ok()).map(|curve| curve.to_id_string());
+            let curve = key
+                .algorithm
+                .parameters
+                .as_ref()
+                .and_then(|curve| curve.as_oid().ok())
+                .map(|curve| curve.to_id_string());
             let known = curve.is_some_and(|curve| CURVES.contains(&curve.as_str()));
-            (!known).then(|| "its key is on a curve that cannot be checked; P-256 and P-384 can".to_owned())
+            (!known).then(|| {
+                "its key is on a curve that cannot be checked; P-256 and P-384 can".to_owned()
+            })
         }
         _ if key.algorithm.algorithm.to_id_string() == ED25519 => None,
-        _another => Some("its key is of a kind that cannot be checked; RSA, P-256, P-384 and Ed25519 can".to_owned()),
+        _another => Some(
+            "its key is of a kind that cannot be checked; RSA, P-256, P-384 and Ed25519 can"
+                .to_owned(),
+        ),
     }
 }
 
-/// What can be checked (`ring`): RSA from so many bits on, P-256 and P-384 (RFC 5480 2.1.1.1), Ed25519 (RFC 8410 3).
+/// What can be checked (`ring`): RSA from so many bits on, P-256 and P-384 (RFC 5480 2.1.1.1),
+/// Ed25519 (RFC 8410 3).
 const LEAST_RSA_BITS: usize = 2048;
 const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
 const ED25519: &str = "1.3.101.112";
@@ -126,56 +165,80 @@ const ED25519: &str = "1.3.101.112";
 pub fn check_authority(certificates: Vec<CertificateDer<'static>>) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
     for (place, certificate) in certificates.into_iter().enumerate() {
-        roots.add(certificate).map_err(|error| format!("has a certificate ({} of it) that cannot be used: {error}", place + 1))?;
+        roots.add(certificate).map_err(|error| {
+            format!("has a certificate ({} of it) that cannot be used: {error}", place + 1)
+        })?;
     }
     Ok(())
 }
 
-const OLD_FORM: &str = "it is of X.509 version 1, which cannot be checked; give the device a certificate of version 3";
+const OLD_FORM: &str =
+    "it is of X.509 version 1, which cannot be checked; give the device a certificate of version 3";
 
 /// Why `client_ca` does not vouch for a certificate.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors of rustls are shown in its own words")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other errors of rustls are shown in its own words"
+)]
 fn why_not(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(error) = error else {
         return error.to_string();
     };
     let words = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet",
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => "it was not issued by client_ca",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet"
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "it was not issued by client_ca"
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is made for servers alone; the device needs one for client authentication"
         }
         // By its words, since it has no name of its own in rustls.
         other if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is self-signed, or an authority's own; only its fingerprint can stand in certificates"
+            "it is self-signed, or an authority's own; only its fingerprint can stand in \
+            certificates"
         }
         other => return other.to_string(),
     };
     words.to_owned()
 }
 
-fn authority(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, ListenerError> {
+fn authority(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, ListenerError> {
     let failed = |error: &dyn std::fmt::Display| ListenerError::tls("use client_ca", path, error);
     let mut roots = RootCertStore::empty();
     for certificate in read_chain(path)? {
         roots.add(certificate).map_err(|error| failed(&error))?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().map_err(|error| failed(&error))
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| failed(&error))
 }
 
-/// Common names, host names and mail addresses (RFC 5280 4.2.1.6). Devices' certificates have them in either place.
+/// Common names, host names and mail addresses (RFC 5280 4.2.1.6). Devices' certificates have them
+/// in either place.
 fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
     let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
     let alternative = parsed.subject_alternative_name().ok().flatten();
-    let alternative = alternative.iter().flat_map(|extension| &extension.value.general_names).filter_map(|name| {
-        let (GeneralName::DNSName(name) | GeneralName::RFC822Name(name)) = name else {
-            return None;
-        };
-        Some(*name)
-    });
+    let alternative = alternative
+        .iter()
+        .flat_map(|extension| &extension.value.general_names)
+        .filter_map(|name| {
+            let (GeneralName::DNSName(name) | GeneralName::RFC822Name(name)) = name else {
+                return None;
+            };
+            Some(*name)
+        });
     let mut names: Vec<String> = Vec::new();
-    for name in common.chain(alternative).filter(|name| !name.chars().any(char::is_control)).take(NAMES_LIMIT) {
+    for name in common
+        .chain(alternative)
+        .filter(|name| !name.chars().any(char::is_control))
+        .take(NAMES_LIMIT)
+    {
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
@@ -188,7 +251,8 @@ fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
 pub(super) struct AnyClient(pub(super) Arc<CryptoProvider>);
 
 impl ClientCertVerifier for AnyClient {
-    /// None, so that devices with a self-signed certificate show it, too (RFC 8446 4.2.4, RFC 5246 7.4.4).
+    /// None, so that devices with a self-signed certificate show it, too (RFC 8446 4.2.4, RFC 5246
+    /// 7.4.4).
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -213,10 +277,16 @@ impl ClientCertVerifier for AnyClient {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         if unprovable(certificate).is_some() {
-            // From old firmware, as a rule: it cannot identify anybody, and `Judge::read` sees to that.
+            // From old firmware, as a rule: it cannot identify anybody, and `Judge::read` sees to
+            // that.
             return Ok(HandshakeSignatureValid::assertion());
         }
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -228,7 +298,12 @@ impl ClientCertVerifier for AnyClient {
         if unprovable(certificate).is_some() {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -240,7 +315,9 @@ impl ClientCertVerifier for AnyClient {
 mod tests {
     use std::fs;
 
-    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd,
+    };
 
     use super::*;
 
@@ -261,8 +338,11 @@ mod tests {
     fn device(by: &Authority) -> CertificateDer<'static> {
         let mut parameters = CertificateParams::new(vec!["mfp7.contoso.lan".to_owned()]).unwrap();
         parameters.distinguished_name.push(DnType::CommonName, "Printer 7");
-        parameters.subject_alt_names.push(SanType::Rfc822Name("mfp7@contoso.com".try_into().unwrap()));
-        (parameters.not_before, parameters.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 1, 1));
+        parameters
+            .subject_alt_names
+            .push(SanType::Rfc822Name("mfp7@contoso.com".try_into().unwrap()));
+        (parameters.not_before, parameters.not_after) =
+            (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 1, 1));
         parameters.signed_by(&KeyPair::generate().unwrap(), &by.issuer).unwrap().der().clone()
     }
 
@@ -279,7 +359,11 @@ mod tests {
             fs::write(&path, &ca.pem).unwrap();
             path
         });
-        Judge::load(&ClientCertificates::Asked { ca: path }, &Arc::new(rustls::crypto::ring::default_provider())).unwrap()
+        Judge::load(
+            &ClientCertificates::Asked { ca: path },
+            &Arc::new(rustls::crypto::ring::default_provider()),
+        )
+        .unwrap()
     }
 
     const IN_2026: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -289,16 +373,22 @@ mod tests {
     fn names_count_only_where_somebody_vouches_for_them_and_in_their_time() {
         let (ours, other) = (authority(), authority());
         let shown = device(&ours);
-        let read = |judge: &Judge, shown: &CertificateDer<'_>, now| judge.read(std::slice::from_ref(shown), now).unwrap();
+        let read = |judge: &Judge, shown: &CertificateDer<'_>, now| {
+            judge.read(std::slice::from_ref(shown), now).unwrap()
+        };
         let good = read(&judge(Some(&ours)), &shown, IN_2026);
         assert_eq!(good.names, ["Printer 7", "mfp7.contoso.lan", "mfp7@contoso.com"]);
         assert_eq!(good.worth, Worth::Names);
-        let why = |judge: &Judge, shown: &CertificateDer<'_>, now| match read(judge, shown, now).worth {
-            Worth::Fingerprint(reason) => reason,
-            worth @ (Worth::Names | Worth::Nothing(_)) => panic!("{worth:?}"),
-        };
+        let why =
+            |judge: &Judge, shown: &CertificateDer<'_>, now| match read(judge, shown, now).worth {
+                Worth::Fingerprint(reason) => reason,
+                worth @ (Worth::Names | Worth::Nothing(_)) => panic!("{worth:?}"),
+            };
         assert_eq!(why(&judge(Some(&ours)), &shown, IN_2033), "it has expired");
-        assert_eq!(why(&judge(Some(&ours)), &device(&other), IN_2026), "it was not issued by client_ca");
+        assert_eq!(
+            why(&judge(Some(&ours)), &device(&other), IN_2026),
+            "it was not issued by client_ca"
+        );
         assert_eq!(
             why(&judge(Some(&ours)), &for_servers(&ours), IN_2026),
             "it is made for servers alone; the device needs one for client authentication"
@@ -312,7 +402,10 @@ mod tests {
         let shown = device(&ours);
         let expected = Fingerprint(Sha256::digest(&shown).into());
         for judge in [judge(Some(&ours)), judge(None)] {
-            assert_eq!(judge.read(&[shown.clone(), device(&ours)], IN_2033).unwrap().fingerprint, expected);
+            assert_eq!(
+                judge.read(&[shown.clone(), device(&ours)], IN_2033).unwrap().fingerprint,
+                expected
+            );
         }
     }
 
@@ -342,7 +435,10 @@ mod tests {
         builder.sign(&key, MessageDigest::sha256()).unwrap();
         let shown = CertificateDer::from(builder.build().to_der().unwrap());
         let read = judge(None).read(&[shown], IN_2026).unwrap();
-        assert_eq!((read.names.as_slice(), read.worth), (["mfp7.contoso.lan".to_owned()].as_slice(), Worth::Nothing(OLD_FORM.to_owned())));
+        assert_eq!(
+            (read.names.as_slice(), read.worth),
+            (["mfp7.contoso.lan".to_owned()].as_slice(), Worth::Nothing(OLD_FORM.to_owned()))
+        );
     }
 
     #[test]
@@ -351,7 +447,10 @@ mod tests {
         let path = folder.path().join("ca.pem");
         fs::write(&path, "geheim").unwrap();
         let settings = ClientCertificates::Asked { ca: Some(path) };
-        let error = Judge::load(&settings, &Arc::new(rustls::crypto::ring::default_provider())).err().unwrap().to_string();
+        let error = Judge::load(&settings, &Arc::new(rustls::crypto::ring::default_provider()))
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("ca.pem") && !error.contains("geheim"), "{error}");
     }
 }

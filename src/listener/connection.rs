@@ -1,11 +1,12 @@
-//! One device's connection: reads, feeds the session machine, does what it says, writes its replies.
+//! One device's connection: reads, feeds the session machine, does what it says, writes its
+//! replies.
 //!
-//! All commands of one read are answered in one write. The only state beside the machine's is the stream, what was
-//! read ahead, and the message in progress.
+//! All commands of one read are answered in one write. The only state beside the machine's is the
+//! stream, what was read ahead, and the message in progress.
 //!
 //! # Failure
-//! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what the disk does
-//! by `intake`.
+//! A connection ends by itself and reports to nobody: what a client does is logged at `debug`, what
+//! the disk does by `intake`.
 
 use std::{collections::BTreeSet, io, sync::Arc};
 
@@ -72,7 +73,8 @@ impl<IO: Transport + 'static> Connection<IO> {
         stop: watch::Receiver<bool>,
     ) -> Option<Self> {
         let mut begun = begin(&reception, &client, mode, io).await?;
-        let (tls, certificate) = begun.tls.map_or((None, None), |secured| (Some(secured.agreed), secured.certificate));
+        let (tls, certificate) =
+            begun.tls.map_or((None, None), |secured| (Some(secured.agreed), secured.certificate));
         let starttls = match mode {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
@@ -126,7 +128,14 @@ impl<IO: Transport + 'static> Connection<IO> {
                     self.answered(answer)
                 }
                 Action::OpenMessage(transaction) => {
-                    let answer = match Intake::open(self.reception.shared(), &self.client, self.via(), *transaction).await {
+                    let answer = match Intake::open(
+                        self.reception.shared(),
+                        &self.client,
+                        self.via(),
+                        *transaction,
+                    )
+                    .await
+                    {
                         Ok(intake) => {
                             self.message = Some(intake);
                             Answer::Permit
@@ -185,10 +194,12 @@ impl<IO: Transport + 'static> Connection<IO> {
         })
     }
 
-    /// A ClientHello where the first command should be: it was on its way when the banner was sent, and the device will
-    /// not understand the banner.
+    /// A ClientHello where the first command should be: it was on its way when the banner was sent,
+    /// and the device will not understand the banner.
     fn hears_tls(&self) -> bool {
-        self.tls.is_none() && self.session.helo().is_empty() && hello::read(self.input.unused()) != Opening::NoTls
+        self.tls.is_none()
+            && self.session.helo().is_empty()
+            && hello::read(self.input.unused()) != Opening::NoTls
     }
 
     /// Only where TLS is served will the next connection be any better.
@@ -199,7 +210,10 @@ impl<IO: Transport + 'static> Connection<IO> {
                 self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
                 "TLS where a command should be; the next connection is waited for"
             }
-            StartTls::Absent => "TLS where a command should be; there is no TLS on this port (tls = \"none\" of the listener)",
+            StartTls::Absent => {
+                "TLS where a command should be; there is no TLS on this port (tls = \"none\" of \
+                the listener)"
+            }
         };
         debug!(peer = %self.client.peer(), "{what}");
         self.session.recorder().trouble(what);
@@ -207,8 +221,14 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     async fn wait(&mut self) -> io::Result<Event> {
         let limits = &self.reception.shared().limits;
-        let standing = if self.client.device().is_some() { Standing::Device } else { Standing::Stranger };
-        let deadline = self.patience.deadline(standing, self.session.unfinished_text(), limits, Instant::now());
+        let standing =
+            if self.client.device().is_some() { Standing::Device } else { Standing::Stranger };
+        let deadline = self.patience.deadline(
+            standing,
+            self.session.unfinished_text(),
+            limits,
+            Instant::now(),
+        );
         tokio::select! {
             biased;
             read = timeout_at(deadline, self.input.read(&mut self.wire)) => match read {
@@ -238,13 +258,14 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Secured { agreed, certificate } = match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
-            Ok(secured) => secured,
-            Err(trouble) => {
-                self.session.recorder().trouble(&trouble);
-                return Ok(Action::Close);
-            }
-        };
+        let Secured { agreed, certificate } =
+            match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
+                Ok(secured) => secured,
+                Err(trouble) => {
+                    self.session.recorder().trouble(&trouble);
+                    return Ok(Action::Close);
+                }
+            };
         self.session.recorder().remark(&agreed.to_string());
         self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
@@ -266,9 +287,12 @@ impl<IO: Transport + 'static> Connection<IO> {
         let verdict = match question {
             Question::Login(login) => return self.log_in(login).await,
             Question::Sender { sender, size } => {
-                let known = self.look_for_pop_login().and_then(|()| self.client.permit_tls(self.version()));
+                let known =
+                    self.look_for_pop_login().and_then(|()| self.client.permit_tls(self.version()));
                 let permitted = known.and_then(|()| self.client.permit_sender(&sender, size));
-                permitted.and_then(|()| self.reception.shared().spool.admits(size).map_err(|error| told(&error)))
+                permitted.and_then(|()| {
+                    self.reception.shared().spool.admits(size).map_err(|error| told(&error))
+                })
             }
             Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
         };
@@ -309,7 +333,9 @@ impl<IO: Transport + 'static> Connection<IO> {
                 return Answer::Refuse(reply::LOCAL_ERROR);
             }
         };
-        if let Err(reply) = client.permit_tls(self.version()).and_then(|()| self.slot.pass_to(&client)) {
+        if let Err(reply) =
+            client.permit_tls(self.version()).and_then(|()| self.slot.pass_to(&client))
+        {
             return Answer::Refuse(reply);
         }
         self.client = client;
@@ -332,10 +358,12 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn commit(&mut self) -> Action {
         self.input.shrink();
         let answer = match self.message.take() {
-            Some(message) => match message.commit(self.reception.shared(), &self.client, self.version()).await {
-                Ok(committed) => Answer::Accepted(committed),
-                Err(reply) => Answer::Refuse(reply),
-            },
+            Some(message) => {
+                match message.commit(self.reception.shared(), &self.client, self.version()).await {
+                    Ok(committed) => Answer::Accepted(committed),
+                    Err(reply) => Answer::Refuse(reply),
+                }
+            }
             None => Answer::Refuse(reply::LOCAL_ERROR),
         };
         self.answered(answer)
@@ -377,11 +405,15 @@ impl<IO: Transport + 'static> Connection<IO> {
         match &ended {
             Ok(()) => {}
             // An alert, as a rule: the device does not like our certificate.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => self.session.recorder().trouble(&format!("cut off: {error}")),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.session.recorder().trouble(&format!("cut off: {error}"))
+            }
             Err(error) => self.session.recorder().remark(&format!("cut off: {error}")),
         }
-        let (mechanism, dialogue) = (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
-        let (helo, tls, quirks) = (self.session.helo(), self.tls.map(Agreed::sighting), self.session.quirks());
+        let (mechanism, dialogue) =
+            (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
+        let (helo, tls, quirks) =
+            (self.session.helo(), self.tls.map(Agreed::sighting), self.session.quirks());
         self.client.note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
         match ended {
             Ok(()) => debug!(peer = %self.client.peer(), "closed"),
@@ -391,13 +423,18 @@ impl<IO: Transport + 'static> Connection<IO> {
 }
 
 /// Its certificate may have made it another device, which may have no place left.
-async fn present<IO: Transport>(client: Client, mut slot: Slot, wire: &mut Wire<IO>) -> Option<(Client, Slot)> {
+async fn present<IO: Transport>(
+    client: Client,
+    mut slot: Slot,
+    wire: &mut Wire<IO>,
+) -> Option<(Client, Slot)> {
     match slot.pass_to(&client) {
         Ok(()) => Some((client, slot)),
         Err(reply) => {
             debug!(peer = %client.peer(), %reply, "connection refused");
             // Whether it hears of it or not, it is not served.
-            let _unheard = timeout(STRANGER_SILENCE, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
+            let _unheard =
+                timeout(STRANGER_SILENCE, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
             let _unheard = timeout(STRANGER_SILENCE, wire.shutdown()).await;
             None
         }

@@ -1,12 +1,14 @@
 //! What a ClientHello offers, from the bytes alone, before any TLS library has seen them.
 //!
-//! Three forms are met: the record of TLS (RFC 8446 5.1, unchanged since SSL 3.0), possibly fragmented; the hello of
-//! SSL 2.0 that offers something newer (RFC 5246 E.2), which devices of before 2010 send; and no TLS at all.
-//! Pure: the caller keeps what it has read, asks again when more has come, and replays it all to a library.
+//! Three forms are met: the record of TLS (RFC 8446 5.1, unchanged since SSL 3.0), possibly
+//! fragmented; the hello of SSL 2.0 that offers something newer (RFC 5246 E.2), which devices of
+//! before 2010 send; and no TLS at all. Pure: the caller keeps what it has read, asks again when
+//! more has come, and replays it all to a library.
 
 use crate::model::TlsVersion;
 
-/// Largest hello looked at. Today's largest, with post-quantum key shares, have 2 KiB; RFC 8446 4 allows 16 MiB.
+/// Largest hello looked at. Today's largest, with post-quantum key shares, have 2 KiB; RFC 8446 4
+/// allows 16 MiB.
 pub(crate) const HELLO_LIMIT: usize = 16 * 1024;
 
 /// What the first bytes of a client are.
@@ -31,7 +33,8 @@ pub(crate) struct Offer {
     pub(crate) ciphers: Ciphers,
 }
 
-/// Whether a hello of TLS 1.2 can be served with today's cryptography, which is all that rustls has.
+/// Whether a hello of TLS 1.2 can be served with today's cryptography, which is all that rustls
+/// has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ciphers {
     /// Ephemeral elliptic curves and authenticated encryption, or TLS 1.3.
@@ -44,7 +47,8 @@ pub(crate) enum Ciphers {
 const HANDSHAKE_RECORD: u8 = 22;
 /// RFC 8446 4: the handshake type "client_hello"; SSL 2.0 has the same number.
 const CLIENT_HELLO: u8 = 1;
-/// RFC 8446 5.1: longest fragment of a record; with room for the expansion that RFC 5246 6.2.3 allows.
+/// RFC 8446 5.1: longest fragment of a record; with room for the expansion that RFC 5246 6.2.3
+/// allows.
 const FRAGMENT_LIMIT: usize = (1 << 14) + 2048;
 
 /// Reads the first bytes of a client.
@@ -71,7 +75,8 @@ fn records(octets: &[u8]) -> Opening {
         }
         let Some(fragment) = rest.take(length) else {
             // What there is of the fragment may already show that it is no hello.
-            return if message.is_empty() && rest.0.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
+            return if message.is_empty() && rest.0.first().is_some_and(|kind| *kind != CLIENT_HELLO)
+            {
                 Opening::Garbled
             } else {
                 unfinished(octets)
@@ -112,7 +117,8 @@ fn hello(body: &[u8]) -> Option<Offer> {
         found.note(kind, Reader(extensions.vector(2)?))?;
     }
     let highest = found.highest.or_else(|| version(legacy_version));
-    let modern = highest >= Some(TlsVersion::Tls13) || (found.signatures && found.groups && numbers(suites).any(is_modern_suite));
+    let modern = highest >= Some(TlsVersion::Tls13)
+        || (found.signatures && found.groups && numbers(suites).any(is_modern_suite));
     Some(Offer { highest, ciphers: if modern { Ciphers::Modern } else { Ciphers::Old } })
 }
 
@@ -127,12 +133,20 @@ struct Extensions {
 impl Extensions {
     fn note(&mut self, kind: usize, mut content: Reader<'_>) -> Option<()> {
         match kind {
-            // RFC 8446 4.2.1, supported_versions. Where it is present, the old version field says nothing.
+            // RFC 8446 4.2.1, supported_versions. Where it is present, the old version field says
+            // nothing.
             43 => self.highest = numbers(content.vector(1)?).filter_map(version).max(),
-            // RFC 8446 4.2.3, signature_algorithms: rustls signs with SHA-256 or better, and insists on being told.
-            13 => self.signatures = numbers(content.vector(2)?).any(|scheme| MODERN_SIGNATURES.contains(&scheme)),
+            // RFC 8446 4.2.3, signature_algorithms: rustls signs with SHA-256 or better, and
+            // insists on being told.
+            13 => {
+                self.signatures =
+                    numbers(content.vector(2)?).any(|scheme| MODERN_SIGNATURES.contains(&scheme))
+            }
             // RFC 8446 4.2.7, supported_groups: x25519 and the curves of NIST.
-            10 => self.groups = numbers(content.vector(2)?).any(|group| [0x001d, 0x0017, 0x0018].contains(&group)),
+            10 => {
+                self.groups = numbers(content.vector(2)?)
+                    .any(|group| [0x001d, 0x0017, 0x0018].contains(&group))
+            }
             _ => {}
         }
         Some(())
@@ -142,7 +156,8 @@ impl Extensions {
 /// RFC 8446 4.2.3: PKCS#1 and PSS with an RSA key, SHA-256 to SHA-512.
 const MODERN_SIGNATURES: [usize; 6] = [0x0401, 0x0501, 0x0601, 0x0804, 0x0805, 0x0806];
 
-/// The suites of rustls for TLS 1.2 with an RSA certificate: ECDHE-RSA with AES-GCM (RFC 5289) or ChaCha20 (RFC 7905).
+/// The suites of rustls for TLS 1.2 with an RSA certificate: ECDHE-RSA with AES-GCM (RFC 5289) or
+/// ChaCha20 (RFC 7905).
 const fn is_modern_suite(suite: usize) -> bool {
     matches!(suite, 0xc02f | 0xc030 | 0xcca8)
 }
@@ -176,7 +191,10 @@ fn ssl2_hello(body: &[u8]) -> Option<Offer> {
     reader.take(session)?;
     reader.take(challenge)?;
     // This form has no extensions, and so neither TLS 1.3 nor curves.
-    Some(Offer { highest: version.map(|version| version.min(TlsVersion::Tls12)), ciphers: Ciphers::Old })
+    Some(Offer {
+        highest: version.map(|version| version.min(TlsVersion::Tls12)),
+        ciphers: Ciphers::Old,
+    })
 }
 
 /// None for SSL 2.0, for GREASE (RFC 8701) and for numbers that mean nothing.
@@ -280,7 +298,12 @@ mod tests {
     fn check(octets: &[u8], highest: Option<TlsVersion>, ciphers: Ciphers) {
         assert_eq!(read(octets), Opening::Hello(Offer { highest, ciphers }));
         for end in 0..octets.len() {
-            assert_eq!(read(&octets[..end]), Opening::Incomplete, "of {} octets {end}", octets.len());
+            assert_eq!(
+                read(&octets[..end]),
+                Opening::Incomplete,
+                "of {} octets {end}",
+                octets.len()
+            );
         }
     }
 
@@ -293,7 +316,9 @@ mod tests {
 
     #[test]
     fn the_version_of_an_old_hello_is_in_its_version_field() {
-        for (number, version) in [(0x0300, TlsVersion::Ssl3), (0x0301, TlsVersion::Tls10), (0x0302, TlsVersion::Tls11)] {
+        for (number, version) in
+            [(0x0300, TlsVersion::Ssl3), (0x0301, TlsVersion::Tls10), (0x0302, TlsVersion::Tls11)]
+        {
             check(&record(&message(&body(number, AES_CBC, None))), Some(version), Ciphers::Old);
         }
     }
@@ -302,14 +327,24 @@ mod tests {
     fn the_version_of_a_new_hello_is_in_its_extension() {
         let mut extensions = modern_extensions();
         extensions.push((43, vec![6, 0x1a, 0x1a, 3, 4, 3, 3]));
-        check(&record(&message(&body(0x0303, MODERN, Some(&extensions)))), Some(TlsVersion::Tls13), Ciphers::Modern);
+        check(
+            &record(&message(&body(0x0303, MODERN, Some(&extensions)))),
+            Some(TlsVersion::Tls13),
+            Ciphers::Modern,
+        );
         let extensions = [(43, vec![2, 3, 2])];
-        check(&record(&message(&body(0x0303, AES_CBC, Some(&extensions)))), Some(TlsVersion::Tls11), Ciphers::Old);
+        check(
+            &record(&message(&body(0x0303, AES_CBC, Some(&extensions)))),
+            Some(TlsVersion::Tls11),
+            Ciphers::Old,
+        );
     }
 
     #[test]
     fn a_hello_of_tls_1_2_without_todays_ciphers_or_signatures_is_old() {
-        let hello = |suites, extensions: &[(u16, Vec<u8>)]| record(&message(&body(0x0303, suites, Some(extensions))));
+        let hello = |suites, extensions: &[(u16, Vec<u8>)]| {
+            record(&message(&body(0x0303, suites, Some(extensions))))
+        };
         check(&hello(MODERN, &modern_extensions()), Some(TlsVersion::Tls12), Ciphers::Modern);
         check(&hello(AES_CBC, &modern_extensions()), Some(TlsVersion::Tls12), Ciphers::Old);
         check(&hello(MODERN, &modern_extensions()[..2]), Some(TlsVersion::Tls12), Ciphers::Old);
@@ -346,7 +381,10 @@ mod tests {
 
     #[test]
     fn nobody_makes_us_read_on_for_ever() {
-        let endless: Vec<u8> = std::iter::repeat_n(record(&[CLIENT_HELLO]), 1).flatten().chain(record(&[0, 0x3f, 0xff])).collect();
+        let endless: Vec<u8> = std::iter::repeat_n(record(&[CLIENT_HELLO]), 1)
+            .flatten()
+            .chain(record(&[0, 0x3f, 0xff]))
+            .collect();
         let mut octets = endless;
         while octets.len() < HELLO_LIMIT {
             assert_eq!(read(&octets), Opening::Incomplete);

@@ -1,4 +1,5 @@
-//! What has been read from a client and not yet been used up: small while it is silent, larger while it sends text.
+//! What has been read from a client and not yet been used up: small while it is silent, larger
+//! while it sends text.
 
 use std::io;
 
@@ -54,9 +55,11 @@ impl Input {
             self.used = 0;
         }
         let room = if self.filled { LARGE } else { SMALL };
-        // The machine leaves at most part of a line, so the buffer never holds more than one read and that part.
+        // The machine leaves at most part of a line, so the buffer never holds more than one read
+        // and that part.
         self.octets.reserve(room);
-        let read = from.take(u64::try_from(room).unwrap_or(u64::MAX)).read_buf(&mut self.octets).await?;
+        let read =
+            from.take(u64::try_from(room).unwrap_or(u64::MAX)).read_buf(&mut self.octets).await?;
         self.filled = read == room;
         Ok(read)
     }

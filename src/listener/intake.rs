@@ -16,9 +16,13 @@ use crate::{
     spool::{Committed, Incoming, SpoolError},
 };
 
-/// It could be neither read nor mended, and the next server would refuse it when the device has long gone.
-const HEADER_TOO_LONG: Reply =
-    Reply::fixed(554, EnhancedCode(5, 6, 0), "The header of the message is larger than 252KB; send to fewer recipients at once");
+/// It could be neither read nor mended, and the next server would refuse it when the device has
+/// long gone.
+const HEADER_TOO_LONG: Reply = Reply::fixed(
+    554,
+    EnhancedCode(5, 6, 0),
+    "The header of the message is larger than 252KB; send to fewer recipients at once",
+);
 
 /// A message being received.
 pub(super) struct Intake {
@@ -34,14 +38,31 @@ pub(super) struct Intake {
 
 impl Intake {
     /// Opens the spool file and writes our `Received:` field.
-    pub(super) async fn open(shared: &Receiving, client: &Client, via: Via, transaction: Transaction) -> Result<Self, Reply> {
+    pub(super) async fn open(
+        shared: &Receiving,
+        client: &Client,
+        via: Via,
+        transaction: Transaction,
+    ) -> Result<Self, Reply> {
         // A stranger's MAIL FROM has been refused, so this is a second lock on the same door.
         let Some(device) = client.device() else {
             return Err(reply::LOCAL_ERROR);
         };
-        let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size: _ } = transaction;
+        let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size: _ } =
+            transaction;
         let (id, received) = (shared.spool.new_id(), shared.clock.now());
-        let envelope = Envelope { id, received, device: device.name.clone(), via, sender, recipients, body, smtputf8, ret, envid };
+        let envelope = Envelope {
+            id,
+            received,
+            device: device.name.clone(),
+            via,
+            sender,
+            recipients,
+            body,
+            smtputf8,
+            ret,
+            envid,
+        };
         let routes = shared.spool.route(&envelope);
         let head = message::received(&envelope, &shared.hostname);
         let (sender, recipients) = (envelope.sender.clone(), envelope.recipients.len());
@@ -62,7 +83,12 @@ impl Intake {
     }
 
     /// Appends text.
-    pub(super) async fn write(&mut self, shared: &Receiving, client: &Client, text: &[u8]) -> Result<(), Reply> {
+    pub(super) async fn write(
+        &mut self,
+        shared: &Receiving,
+        client: &Client,
+        text: &[u8],
+    ) -> Result<(), Reply> {
         self.inspection.read(text);
         self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.header.read(text);
@@ -78,7 +104,12 @@ impl Intake {
     }
 
     /// Makes it durable; the proof that lets the session say `250`.
-    pub(super) async fn commit(self, shared: &Receiving, client: &Client, tls: Option<TlsVersion>) -> Result<Committed, Reply> {
+    pub(super) async fn commit(
+        self,
+        shared: &Receiving,
+        client: &Client,
+        tls: Option<TlsVersion>,
+    ) -> Result<Committed, Reply> {
         if self.header.is_too_long() {
             let device = client.device().map(|device| device.name.as_str());
             info!(device, peer = %client.peer(), reply = %HEADER_TOO_LONG, "refused");
@@ -86,7 +117,8 @@ impl Intake {
         }
         let mut quirks = self.inspection.quirks();
         quirks.extend(self.first_line.and_then(FirstLine::quirk));
-        let committed = self.incoming.commit().await.map_err(|error| refused(shared, client, &error))?;
+        let committed =
+            self.incoming.commit().await.map_err(|error| refused(shared, client, &error))?;
         let id = committed.id();
         let size = committed.size().octets();
         let metrics = shared.metrics.receiving();

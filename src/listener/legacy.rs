@@ -1,9 +1,9 @@
-//! SSL 3.0, TLS 1.0 and TLS 1.1 by a private OpenSSL, for devices that know nothing newer; and TLS 1.2 for those that
-//! know none of today's ciphers. The only file that names openssl; `legacy_absent` stands in for it without the
-//! feature `legacy-tls`.
+//! SSL 3.0, TLS 1.0 and TLS 1.1 by a private OpenSSL, for devices that know nothing newer; and TLS
+//! 1.2 for those that know none of today's ciphers. The only file that names openssl;
+//! `legacy_absent` stands in for it without the feature `legacy-tls`.
 //!
-//! What is protected by this protects nothing (RFC 8996): every policy decision takes it for plaintext. It exists so
-//! that a device which insists on TLS can hand in its mail.
+//! What is protected by this protects nothing (RFC 8996): every policy decision takes it for
+//! plaintext. It exists so that a device which insists on TLS can hand in its mail.
 
 use std::{io, path::Path, pin::Pin};
 
@@ -17,8 +17,8 @@ use openssl::{
     provider::Provider,
     rsa::Rsa,
     ssl::{
-        self, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode,
-        SslVersion,
+        self, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslOptions, SslRef,
+        SslSessionCacheMode, SslVerifyMode, SslVersion,
     },
     x509::{X509, X509NameBuilder, X509Ref, extension::SubjectAlternativeName},
 };
@@ -38,7 +38,8 @@ use crate::{
 /// Whether this build serves what rustls does not.
 pub(super) const PRESENT: bool = true;
 
-/// Everything that OpenSSL still has, save ciphers without a certificate, which a client that offers "all" would get.
+/// Everything that OpenSSL still has, save ciphers without a certificate, which a client that
+/// offers "all" would get.
 const ANY_CIPHER: &str = "ALL:!aNULL:@SECLEVEL=0";
 /// For devices that may not use less than TLS 1.2: no RC4, no 3DES, but RSA key exchange and CBC.
 /// The level is 0 for SHA-1 signatures in the handshake, which hellos of that age ask for.
@@ -64,13 +65,20 @@ impl Legacy {
     pub(super) fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         let (certificate, key) = match &settings.legacy_files {
             Some(files) => files.clone(),
-            None => certificate::kept_or(&settings.data_dir, "legacy", || make(&settings.hostname))?,
+            None => {
+                certificate::kept_or(&settings.data_dir, "legacy", || make(&settings.hostname))?
+            }
         };
-        let failed = |error: ErrorStack| ListenerError::tls("use legacy certificate", &certificate, &error);
+        let failed =
+            |error: ErrorStack| ListenerError::tls("use legacy certificate", &certificate, &error);
         // Loading one by name switches off the automatic loading of the other.
-        let providers = [Provider::try_load(None, "legacy", true).map_err(failed)?, Provider::load(None, "default").map_err(failed)?];
+        let providers = [
+            Provider::try_load(None, "legacy", true).map_err(failed)?,
+            Provider::load(None, "default").map_err(failed)?,
+        ];
         let any = context(&certificate, &key, ANY_CIPHER, SslVersion::SSL3).map_err(failed)?;
-        let tls12 = context(&certificate, &key, TLS12_CIPHER, SslVersion::TLS1_2).map_err(failed)?;
+        let tls12 =
+            context(&certificate, &key, TLS12_CIPHER, SslVersion::TLS1_2).map_err(failed)?;
         Ok(Self { any, tls12, clients: settings.clients.clone(), _providers: providers })
     }
 
@@ -84,7 +92,8 @@ impl Legacy {
         let context = if oldest.is_secure() { &self.tls12 } else { &self.any };
         let mut ssl = Ssl::new(context).map_err(io::Error::other)?;
         ssl.set_min_proto_version(Some(to_openssl(oldest))).map_err(io::Error::other)?;
-        // Below TLS 1.2 nothing proves anything, and firmware of that age stumbles over the question.
+        // Below TLS 1.2 nothing proves anything, and firmware of that age stumbles over the
+        // question.
         if offered.is_secure() && self.clients != ClientCertificates::Ignored {
             // Any will do here, as in `client_certificate`, which judges it.
             ssl.set_verify_callback(SslVerifyMode::PEER, |_verified, _chain| true);
@@ -92,14 +101,27 @@ impl Legacy {
         let mut stream = SslStream::new(ssl, io).map_err(io::Error::other)?;
         Pin::new(&mut stream).accept().await.map_err(|error| told(error, oldest))?;
         let version = stream.ssl().version2().and_then(from_openssl);
-        let version = version.ok_or_else(|| io::Error::other("OpenSSL agreed on a version that we do not know"))?;
-        let cipher = stream.ssl().current_cipher().map_or("", |cipher| cipher.standard_name().unwrap_or(cipher.name()));
-        let chain = if version.is_secure() { chain(stream.ssl()).map_err(io::Error::other)? } else { Vec::new() };
+        let version = version
+            .ok_or_else(|| io::Error::other("OpenSSL agreed on a version that we do not know"))?;
+        let cipher = stream
+            .ssl()
+            .current_cipher()
+            .map_or("", |cipher| cipher.standard_name().unwrap_or(cipher.name()));
+        let chain = if version.is_secure() {
+            chain(stream.ssl()).map_err(io::Error::other)?
+        } else {
+            Vec::new()
+        };
         Ok(Encrypted { agreed: Agreed { version, cipher }, chain, stream: Box::new(stream) })
     }
 }
 
-fn context(certificate: &Path, key: &Path, ciphers: &str, oldest: SslVersion) -> Result<SslContext, ErrorStack> {
+fn context(
+    certificate: &Path,
+    key: &Path,
+    ciphers: &str,
+    oldest: SslVersion,
+) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
     // The level first: it decides what the other settings may be.
     builder.set_security_level(0);
@@ -107,8 +129,14 @@ fn context(certificate: &Path, key: &Path, ciphers: &str, oldest: SslVersion) ->
     // What offers TLS 1.3 never comes here.
     builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
     builder.set_cipher_list(ciphers)?;
-    // ALL has the workarounds for old clients, among them no empty fragments, over which some stumble.
-    builder.set_options(SslOptions::ALL | SslOptions::CIPHER_SERVER_PREFERENCE | SslOptions::NO_RENEGOTIATION | SslOptions::NO_TICKET);
+    // ALL has the workarounds for old clients, among them no empty fragments, over which some
+    // stumble.
+    builder.set_options(
+        SslOptions::ALL
+            | SslOptions::CIPHER_SERVER_PREFERENCE
+            | SslOptions::NO_RENEGOTIATION
+            | SslOptions::NO_TICKET,
+    );
     // Old devices close without close_notify.
     builder.set_options(SslOptions::IGNORE_UNEXPECTED_EOF);
     builder.clear_options(SslOptions::NO_SSLV3);
@@ -124,20 +152,29 @@ fn context(certificate: &Path, key: &Path, ciphers: &str, oldest: SslVersion) ->
 /// # Errors
 /// Which of the two is wrong, and how. The key is never shown.
 pub fn check_legacy_pair(certificate: &str, key: &str) -> Result<KeyKind, BadPair> {
-    let none = || BadPair::Certificate("holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned());
+    let none = || {
+        BadPair::Certificate(
+            "holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned(),
+        )
+    };
     let chain = X509::stack_from_pem(certificate.as_bytes()).map_err(|_error| none())?;
     let own = chain.first().ok_or_else(none)?;
     // Nobody is asked for a password.
     let key = PKey::private_key_from_pem_callback(key.as_bytes(), |_password| Ok(0));
     let key = key.map_err(|_shows_nothing| {
         BadPair::Key(
-            "holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\"); one that is locked with a password cannot be used"
+            "holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\"); one that is \
+            locked with a password cannot be used"
                 .to_owned(),
         )
     })?;
-    let public = own.public_key().map_err(|error| BadPair::Certificate(format!("cannot be used: {error}")))?;
+    let public = own
+        .public_key()
+        .map_err(|error| BadPair::Certificate(format!("cannot be used: {error}")))?;
     if !key.public_eq(&public) {
-        return Err(BadPair::Key("is not the key of the certificate; write the one that it was made with".to_owned()));
+        return Err(BadPair::Key(
+            "is not the key of the certificate; write the one that it was made with".to_owned(),
+        ));
     }
     Ok(if key.id() == Id::RSA { KeyKind::Rsa } else { KeyKind::Other })
 }
@@ -146,7 +183,8 @@ pub fn check_legacy_pair(certificate: &str, key: &str) -> Result<KeyKind, BadPai
 fn make(hostname: &str) -> Result<certificate::Made, String> {
     let made = || -> Result<certificate::Made, ErrorStack> {
         let key = PKey::from_rsa(Rsa::generate(RSA_BITS)?)?;
-        let certificate = String::from_utf8_lossy(&self_signed(hostname, &key)?.to_pem()?).into_owned();
+        let certificate =
+            String::from_utf8_lossy(&self_signed(hostname, &key)?.to_pem()?).into_owned();
         let key = String::from_utf8_lossy(&key.private_key_to_pem_pkcs8()?).into_owned();
         Ok(certificate::Made { certificate, key: key.into() })
     };
@@ -168,7 +206,8 @@ fn self_signed(hostname: &str, key: &PKey<Private>) -> Result<X509, ErrorStack> 
     builder.set_not_before(Asn1Time::from_str("20000101000000Z")?.as_ref())?;
     builder.set_not_after(Asn1Time::from_str("20491231235959Z")?.as_ref())?;
     builder.set_pubkey(key)?;
-    let names = SubjectAlternativeName::new().dns(hostname).build(&builder.x509v3_context(None, None))?;
+    let names =
+        SubjectAlternativeName::new().dns(hostname).build(&builder.x509v3_context(None, None))?;
     builder.append_extension(names)?;
     builder.sign(key, MessageDigest::sha1())?;
     Ok(builder.build())
@@ -183,7 +222,9 @@ fn chain(ssl: &SslRef) -> Result<Vec<CertificateDer<'static>>, ErrorStack> {
 
 /// OpenSSL has sent the alert; the administrator is to know that a setting would have helped.
 fn told(error: ssl::Error, oldest: TlsVersion) -> HandshakeError {
-    let no_cipher = |stack: &ErrorStack| stack.errors().iter().any(|error| error.reason_code() == NO_SHARED_CIPHER);
+    let no_cipher = |stack: &ErrorStack| {
+        stack.errors().iter().any(|error| error.reason_code() == NO_SHARED_CIPHER)
+    };
     if oldest.is_secure() && error.ssl_error().is_some_and(no_cipher) {
         return HandshakeError::Refused(TlsRefusal::OldCiphers);
     }
@@ -200,5 +241,7 @@ const fn to_openssl(version: TlsVersion) -> SslVersion {
 }
 
 fn from_openssl(version: SslVersion) -> Option<TlsVersion> {
-    [TlsVersion::Ssl3, TlsVersion::Tls10, TlsVersion::Tls11, TlsVersion::Tls12].into_iter().find(|ours| to_openssl(*ours) == version)
+    [TlsVersion::Ssl3, TlsVersion::Tls10, TlsVersion::Tls11, TlsVersion::Tls12]
+        .into_iter()
+        .find(|ours| to_openssl(*ours) == version)
 }

@@ -31,7 +31,9 @@ impl Legacy {
     /// A certificate that could not be used is an error, not a setting without effect.
     pub(super) fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         match &settings.legacy_files {
-            Some((certificate, _key)) => Err(ListenerError::tls("use legacy certificate", certificate, &ABSENT)),
+            Some((certificate, _key)) => {
+                Err(ListenerError::tls("use legacy certificate", certificate, &ABSENT))
+            }
             None => Ok(Self),
         }
     }

@@ -11,7 +11,8 @@
 //! - `opening`: TLS or the wait for our banner, where the port leaves it open
 //! - `patience`: how long a client is waited for
 //! - `hello`: what a ClientHello offers, from its bytes alone
-//! - `tls`: the library that suits the hello; `legacy`: OpenSSL for the old ones; `certificate`: that of the first start
+//! - `tls`: the library that suits the hello; `legacy`: OpenSSL for the old ones; `certificate`:
+//!   that of the first start
 //! - `client_certificate`: what clients show
 //! - `wire`: the byte stream, plain or encrypted
 //! - `error`: [`ListenerError`], why devices cannot be served at all
@@ -46,7 +47,10 @@ pub use client_certificate::check_authority;
 pub use error::ListenerError;
 pub use legacy::check_legacy_pair;
 pub use reception::{Receiving, Reception};
-pub use settings::{BadPair, ClientCertificates, KeyKind, ListenerSettings, ListenerTls, Protocol, ReceivingLimits, TlsSettings};
+pub use settings::{
+    BadPair, ClientCertificates, KeyKind, ListenerSettings, ListenerTls, Protocol, ReceivingLimits,
+    TlsSettings,
+};
 pub use tls::Tls;
 
 #[cfg(test)]

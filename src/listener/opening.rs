@@ -1,7 +1,8 @@
 //! What a client begins with, TLS or the wait for our banner, where the port leaves it open.
 //!
-//! An SMTP server speaks first, a TLS server second: on such a port somebody has to wait. The wait is short, and what a
-//! client did is remembered by its address, so that one that is known waits for nothing.
+//! An SMTP server speaks first, a TLS server second: on such a port somebody has to wait. The wait
+//! is short, and what a client did is remembered by its address, so that one that is known waits
+//! for nothing.
 
 use std::{
     collections::HashMap,
@@ -15,9 +16,11 @@ use tokio::time::timeout;
 
 use crate::listener::{hello::Opening, tls::sniff, wire::Transport};
 
-/// Long enough for a ClientHello to follow the connection over a slow radio link, short enough for nobody to notice.
+/// Long enough for a ClientHello to follow the connection over a slow radio link, short enough for
+/// nobody to notice.
 const WAIT_FOR_THE_UNKNOWN: Duration = Duration::from_millis(300);
-/// On a STARTTLS port, where TLS is the exception: a hello that was sent at once is here after one round trip.
+/// On a STARTTLS port, where TLS is the exception: a hello that was sent at once is here after one
+/// round trip.
 const GLANCE: Duration = Duration::from_millis(30);
 /// For a client that has always begun with TLS: it will, unless it was set up anew just now.
 const WAIT_FOR_TLS: Duration = Duration::from_secs(3);
@@ -38,7 +41,8 @@ enum Habit {
 pub(super) enum Policy {
     /// `tls = "auto"`: TLS is as good as plaintext.
     Wait,
-    /// `tls = "starttls"`: TLS from the first byte is a mistake of the device; we look, and wait longer where we know of it.
+    /// `tls = "starttls"`: TLS from the first byte is a mistake of the device; we look, and wait
+    /// longer where we know of it.
     Glance,
 }
 
@@ -51,14 +55,19 @@ pub(super) enum Beginning {
     Plain(Vec<u8>),
 }
 
-/// What the clients of all listeners do, on ports of either policy: one address may be a computer with many programs, each
-/// set to the port that it needs.
+/// What the clients of all listeners do, on ports of either policy: one address may be a computer
+/// with many programs, each set to the port that it needs.
 #[derive(Default)]
 pub(super) struct Habits(Mutex<HashMap<(IpAddr, Policy), Habit>>);
 
 impl Habits {
     /// Waits as long as this client's past asks for, and remembers what it did.
-    pub(super) async fn observe<IO: Transport>(&self, peer: IpAddr, policy: Policy, io: &mut IO) -> io::Result<Beginning> {
+    pub(super) async fn observe<IO: Transport>(
+        &self,
+        peer: IpAddr,
+        policy: Policy,
+        io: &mut IO,
+    ) -> io::Result<Beginning> {
         let mut seen = Vec::new();
         let wait = self.wait(peer, policy);
         if wait.is_zero() {
@@ -125,13 +134,22 @@ mod tests {
     /// Enough to know that it is TLS and nothing that we can read, so that nobody waits for more.
     const BROKEN_HELLO: &[u8] = &[22, 3, 1, 0, 80, 2];
 
-    async fn check(habits: &Habits, policy: Policy, says: &[u8], expected: Beginning, waits: Duration) {
+    async fn check(
+        habits: &Habits,
+        policy: Policy,
+        says: &[u8],
+        expected: Beginning,
+        waits: Duration,
+    ) {
         let (mut client, mut server) = tokio::io::duplex(1024);
         client.write_all(says).await.unwrap();
         let start = Instant::now();
         assert_eq!(habits.observe(PEER, policy, &mut server).await.unwrap(), expected);
         let waited = start.elapsed();
-        assert!(waited >= waits && waited < waits + Duration::from_millis(10), "{waited:?} instead of {waits:?}");
+        assert!(
+            waited >= waits && waited < waits + Duration::from_millis(10),
+            "{waited:?} instead of {waits:?}"
+        );
     }
 
     fn plain() -> Beginning {
@@ -160,7 +178,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_talks_before_the_banner_loses_nothing() {
         let early = b"EHLO printer\r\n";
-        check(&Habits::default(), Policy::Wait, early, Beginning::Plain(early.to_vec()), Duration::ZERO).await;
+        check(
+            &Habits::default(),
+            Policy::Wait,
+            early,
+            Beginning::Plain(early.to_vec()),
+            Duration::ZERO,
+        )
+        .await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -184,7 +209,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_part_of_a_hello_is_taken_for_one() {
         let part = [22, 3, 1, 0, 80, 1];
-        check(&Habits::default(), Policy::Wait, &part, Beginning::Tls(part.to_vec()), WAIT_FOR_THE_UNKNOWN).await;
+        check(
+            &Habits::default(),
+            Policy::Wait,
+            &part,
+            Beginning::Tls(part.to_vec()),
+            WAIT_FOR_THE_UNKNOWN,
+        )
+        .await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! How long a client is waited for: for the next octets, for a text to get on, and for a stranger to say who it is.
+//! How long a client is waited for: for the next octets, for a text to get on, and for a stranger
+//! to say who it is.
 //!
 //! A client that drips one octet at a time is never silent, so silence alone bounds nothing.
 
@@ -8,12 +9,13 @@ use tokio::time::Instant;
 
 use crate::{listener::ReceivingLimits, model::ByteSize};
 
-/// A stranger has nothing to say but a login, and shares few places with others.
-/// Deliberately shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
+/// A stranger has nothing to say but a login, and shares few places with others. Deliberately
+/// shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
 pub(super) const STRANGER_SILENCE: Duration = Duration::from_secs(60);
 /// From a stranger's first octet to its login, three tries of it included.
 const STRANGER_TIME: Duration = Duration::from_secs(300);
-/// What a text has to grow by within `data_timeout`. A page has more, however slow the device; an end of data may always come.
+/// What a text has to grow by within `data_timeout`. A page has more, however slow the device; an
+/// end of data may always come.
 const TEXT_FLOOR: u64 = 16 * 1024;
 /// A whole text: 50 MB in this time are 3.5 kB/s, slower than any line that is left.
 const TEXT_TIME: Duration = Duration::from_secs(4 * 3600);
@@ -46,12 +48,19 @@ impl Patience {
     }
 
     /// Until when the next octets are waited for. `text` is what there is of an unfinished one.
-    pub(super) fn deadline(&mut self, standing: Standing, text: Option<ByteSize>, limits: &ReceivingLimits, now: Instant) -> Instant {
+    pub(super) fn deadline(
+        &mut self,
+        standing: Standing,
+        text: Option<ByteSize>,
+        limits: &ReceivingLimits,
+        now: Instant,
+    ) -> Instant {
         let Some(text) = text else {
             self.text = None;
             return match standing {
                 Standing::Device => now + limits.command_timeout,
-                Standing::Stranger => (now + limits.command_timeout.min(STRANGER_SILENCE)).min(self.connected + STRANGER_TIME),
+                Standing::Stranger => (now + limits.command_timeout.min(STRANGER_SILENCE))
+                    .min(self.connected + STRANGER_TIME),
             };
         };
         let octets = text.octets();
@@ -68,12 +77,18 @@ mod tests {
     use super::*;
     use crate::listener::tests::LIMITS;
 
-    /// Plays waits of `pause` after each of which the text has grown by `growth`, until time is up; how long that took.
+    /// Plays waits of `pause` after each of which the text has grown by `growth`, until time is up;
+    /// how long that took.
     fn text_that_drips(pause: Duration, growth: u64) -> Duration {
         let start = Instant::now();
         let (mut patience, mut now, mut octets) = (Patience::new(start), start, 0);
         loop {
-            let deadline = patience.deadline(Standing::Device, Some(ByteSize::from_octets(octets)), &LIMITS, now);
+            let deadline = patience.deadline(
+                Standing::Device,
+                Some(ByteSize::from_octets(octets)),
+                &LIMITS,
+                now,
+            );
             if now + pause > deadline {
                 return deadline - start;
             }
@@ -94,20 +109,38 @@ mod tests {
         let start = Instant::now();
         let mut patience = Patience::new(start);
         let now = start + Duration::from_secs(10_000);
-        assert_eq!(patience.deadline(Standing::Device, None, &LIMITS, now), now + LIMITS.command_timeout);
-        assert_eq!(patience.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, now), now + LIMITS.data_timeout);
+        assert_eq!(
+            patience.deadline(Standing::Device, None, &LIMITS, now),
+            now + LIMITS.command_timeout
+        );
+        assert_eq!(
+            patience.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, now),
+            now + LIMITS.data_timeout
+        );
         patience.deadline(Standing::Device, None, &LIMITS, now);
         let later = now + Duration::from_secs(590);
-        assert_eq!(patience.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, later), later + LIMITS.data_timeout);
+        assert_eq!(
+            patience.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, later),
+            later + LIMITS.data_timeout
+        );
     }
 
     #[test]
     fn a_stranger_has_five_minutes_whatever_it_says() {
         let start = Instant::now();
         let mut patience = Patience::new(start);
-        assert_eq!(patience.deadline(Standing::Stranger, None, &LIMITS, start), start + STRANGER_SILENCE);
+        assert_eq!(
+            patience.deadline(Standing::Stranger, None, &LIMITS, start),
+            start + STRANGER_SILENCE
+        );
         let later = start + Duration::from_secs(299);
-        assert_eq!(patience.deadline(Standing::Stranger, None, &LIMITS, later), start + STRANGER_TIME);
-        assert_eq!(patience.deadline(Standing::Device, None, &LIMITS, later), later + LIMITS.command_timeout);
+        assert_eq!(
+            patience.deadline(Standing::Stranger, None, &LIMITS, later),
+            start + STRANGER_TIME
+        );
+        assert_eq!(
+            patience.deadline(Standing::Device, None, &LIMITS, later),
+            later + LIMITS.command_timeout
+        );
     }
 }

@@ -39,16 +39,29 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     let tls = begun.tls.map(|secured| secured.agreed);
     let stls = match (mode, tls) {
         (ListenerTls::Starttls | ListenerTls::Auto, None) => Stls::Offered,
-        (ListenerTls::Starttls | ListenerTls::Auto, Some(_)) | (ListenerTls::None | ListenerTls::Implicit, _) => Stls::Absent,
+        (ListenerTls::Starttls | ListenerTls::Auto, Some(_))
+        | (ListenerTls::None | ListenerTls::Implicit, _) => Stls::Absent,
     };
     client.note_connection(tls.map(Agreed::sighting));
     client.note_quirks(&begun.quirks);
     let began = reception.shared().clock.now();
     // A timestamp in the greeting asks for a login at once.
     let must_encrypt = client.must_encrypt(tls.map(|agreed| agreed.version));
-    let (apop, logins) = if must_encrypt { (Apop::Absent, Logins::AfterTls) } else { (client.apop(), Logins::Now) };
-    let session = PopSession::new(&reception.shared().hostname, PopOffer { apop, stls, logins }, rand::random());
-    let mut connection = PopConnection { reception, client, session, wire: begun.wire, input: Input::new(begun.early), tls };
+    let (apop, logins) =
+        if must_encrypt { (Apop::Absent, Logins::AfterTls) } else { (client.apop(), Logins::Now) };
+    let session = PopSession::new(
+        &reception.shared().hostname,
+        PopOffer { apop, stls, logins },
+        rand::random(),
+    );
+    let mut connection = PopConnection {
+        reception,
+        client,
+        session,
+        wire: begun.wire,
+        input: Input::new(begun.early),
+        tls,
+    };
     let ended = tokio::select! {
         ended = connection.serve() => ended,
         // A login that is cut off is tried again.
@@ -137,7 +150,8 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
         let on = self.tls.map(|agreed| agreed.version);
         let permit = self.reception.login_permit(self.client).await;
         let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
-        let verified = tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, on, window)).await;
+        let verified =
+            tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, on, window)).await;
         drop(permit);
         verified.unwrap_or_else(|broken| {
             self.reception.shared().metrics.receiving().session_panics.inc();

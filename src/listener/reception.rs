@@ -13,15 +13,16 @@ use crate::{
     clock::Clock,
     device::{Client, Devices},
     listener::{
-        ListenerSettings, ListenerTls, Protocol, ReceivingLimits, Tls, connection::Connection, opening::Habits, pop_connection::serve_pop,
-        slots::Slots,
+        ListenerSettings, ListenerTls, Protocol, ReceivingLimits, Tls, connection::Connection,
+        opening::Habits, pop_connection::serve_pop, slots::Slots,
     },
     metrics::Metrics,
     model::Reply,
     spool::Spool,
 };
 
-/// Logins verified at once. Argon2 takes 19 MiB and some ten milliseconds of a processor each by default.
+/// Logins verified at once. Argon2 takes 19 MiB and some ten milliseconds of a processor each by
+/// default.
 const LOGINS_AT_ONCE: usize = 2;
 /// Of those, strangers' logins: however many of them guess, a device's login is not behind them.
 const STRANGERS_LOGINS_AT_ONCE: usize = 1;
@@ -43,7 +44,8 @@ pub struct Receiving {
     pub metrics: Metrics,
 }
 
-/// [`Receiving`] with the certificate and the counted places: one for all listeners. Cheap to clone.
+/// [`Receiving`] with the certificate and the counted places: one for all listeners. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Reception(Arc<Inner>);
 
@@ -93,7 +95,8 @@ impl Reception {
         &self.0.habits
     }
 
-    /// Waits for this client's turn to verify a login. Those that wait are bounded by the places of `slots`.
+    /// Waits for this client's turn to verify a login. Those that wait are bounded by the places of
+    /// `slots`.
     pub(super) async fn login_permit(&self, client: &Client) -> LoginPermit<'_> {
         // The semaphores are never closed, so there is always a permit.
         let stranger = match client.device() {
@@ -122,11 +125,22 @@ impl Reception {
                 Some(async move {
                     match settings.protocol {
                         Protocol::Smtp => {
-                            if let Some(connection) = Connection::open(reception, client, slot, settings.tls, stream, stop).await {
+                            if let Some(connection) = Connection::open(
+                                reception,
+                                client,
+                                slot,
+                                settings.tls,
+                                stream,
+                                stop,
+                            )
+                            .await
+                            {
                                 connection.serve().await;
                             }
                         }
-                        Protocol::Pop3 => serve_pop(&reception, &client, slot, settings.tls, stream, stop).await,
+                        Protocol::Pop3 => {
+                            serve_pop(&reception, &client, slot, settings.tls, stream, stop).await
+                        }
                     }
                 })
             }
@@ -159,9 +173,13 @@ impl Reception {
 fn turn_away(stream: &TcpStream, reply: &Reply, settings: ListenerSettings) {
     let words = match (settings.tls, settings.protocol) {
         (ListenerTls::Implicit, _) => return,
-        (ListenerTls::None | ListenerTls::Starttls | ListenerTls::Auto, Protocol::Smtp) => format!("{reply}\r\n"),
+        (ListenerTls::None | ListenerTls::Starttls | ListenerTls::Auto, Protocol::Smtp) => {
+            format!("{reply}\r\n")
+        }
         // RFC 3206 4: not the client's fault, and worth another try.
-        (ListenerTls::None | ListenerTls::Starttls | ListenerTls::Auto, Protocol::Pop3) => format!("-ERR [SYS/TEMP] {}\r\n", reply.text),
+        (ListenerTls::None | ListenerTls::Starttls | ListenerTls::Auto, Protocol::Pop3) => {
+            format!("-ERR [SYS/TEMP] {}\r\n", reply.text)
+        }
     };
     // A client that does not take it gets none.
     let _unsent = stream.try_write(words.as_bytes());

@@ -64,9 +64,11 @@ impl ListenerTls {
 /// `[tls]`, checked.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
-    /// `certificate` and `key`, PEM; none makes a self-signed RSA one in `data_dir/tls` at first start.
+    /// `certificate` and `key`, PEM; none makes a self-signed RSA one in `data_dir/tls` at first
+    /// start.
     pub files: Option<(PathBuf, PathBuf)>,
-    /// `legacy_certificate` and `legacy_key`, PEM, for TLS below 1.2; none makes one that is signed with SHA-1.
+    /// `legacy_certificate` and `legacy_key`, PEM, for TLS below 1.2; none makes one that is signed
+    /// with SHA-1.
     pub legacy_files: Option<(PathBuf, PathBuf)>,
     /// `client_ca`, and whether any device has `certificates`.
     pub clients: ClientCertificates,

@@ -1,4 +1,5 @@
-//! Places for connections: so many in all, so many from one client, and only a small share for strangers.
+//! Places for connections: so many in all, so many from one client, and only a small share for
+//! strangers.
 
 use std::{
     collections::HashMap,
@@ -14,7 +15,8 @@ use crate::{
     model::{DeviceName, Reply},
 };
 
-/// Of all places, strangers together hold at most one in this many, so that devices always find one.
+/// Of all places, strangers together hold at most one in this many, so that devices always find
+/// one.
 const STRANGERS_SHARE: usize = 8;
 
 /// All places. Cheap to clone.
@@ -71,7 +73,11 @@ impl Slots {
 }
 
 impl Table {
-    fn enter(&mut self, client: &Client, limits: &ReceivingLimits) -> Result<Option<DeviceName>, Reply> {
+    fn enter(
+        &mut self,
+        client: &Client,
+        limits: &ReceivingLimits,
+    ) -> Result<Option<DeviceName>, Reply> {
         let Some(device) = client.device() else {
             if self.strangers >= (limits.connections / STRANGERS_SHARE).max(1) {
                 return Err(trouble::TOO_BUSY);
@@ -105,7 +111,8 @@ fn release<K: Hash + Eq>(held: &mut HashMap<K, usize>, key: &K) {
 }
 
 impl Slot {
-    /// The client has logged in, or is again what its network says: its place now counts as that device's.
+    /// The client has logged in, or is again what its network says: its place now counts as that
+    /// device's.
     ///
     /// # Errors
     /// 421, when that device has no place left; the old one is kept.

@@ -34,7 +34,8 @@ use crate::{
 /// The oldest devices take seconds for the arithmetic; a minute is past what any needs.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The certificate and the protocol versions of all listeners. Cheap to clone; all clones change with [`Tls::reload`].
+/// The certificate and the protocol versions of all listeners. Cheap to clone; all clones change
+/// with [`Tls::reload`].
 #[derive(Clone)]
 pub struct Tls {
     settings: Arc<TlsSettings>,
@@ -60,8 +61,8 @@ impl fmt::Debug for Shown {
 }
 
 impl Tls {
-    /// Reads the certificate of the config, else the one made at first start, which is made now when there is none
-    /// (some seconds of computing).
+    /// Reads the certificate of the config, else the one made at first start, which is made now
+    /// when there is none (some seconds of computing).
     ///
     /// # Errors
     /// When a file cannot be read or written, or certificate and key do not fit each other.
@@ -74,14 +75,22 @@ impl Tls {
             .map_err(|error| ListenerError::tls("set up TLS with", &settings.data_dir, &error))?;
         let config = match settings.clients {
             ClientCertificates::Ignored => config.with_no_client_auth(),
-            ClientCertificates::Asked { .. } => config.with_client_cert_verifier(Arc::new(AnyClient(provider))),
+            ClientCertificates::Asked { .. } => {
+                config.with_client_cert_verifier(Arc::new(AnyClient(provider)))
+            }
         };
         let config = Arc::new(config.with_cert_resolver(Arc::<Shown>::clone(&shown)));
-        Ok(Self { settings: Arc::new(settings.clone()), shown, config, legacy: Arc::new(Legacy::load(settings)?), judge })
+        Ok(Self {
+            settings: Arc::new(settings.clone()),
+            shown,
+            config,
+            legacy: Arc::new(Legacy::load(settings)?),
+            judge,
+        })
     }
 
-    /// Reads the files again, for connections from now on. On an error the old certificate stays, and that of the
-    /// old protocols stays until a restart.
+    /// Reads the files again, for connections from now on. On an error the old certificate stays,
+    /// and that of the old protocols stays until a restart.
     ///
     /// # Errors
     /// As [`Tls::load`].
@@ -97,7 +106,8 @@ impl Tls {
         &self.judge
     }
 
-    /// Does the handshake over a transport of which `seen` has been read already. Nothing older than `oldest` is served.
+    /// Does the handshake over a transport of which `seen` has been read already. Nothing older
+    /// than `oldest` is served.
     pub(super) async fn accept<IO: Transport + 'static>(
         &self,
         mut io: IO,
@@ -112,7 +122,9 @@ impl Tls {
         };
         match choice {
             Choice::Rustls => Ok(self.accept_modern(Replay::new(seen, io)).await?),
-            Choice::Legacy(offered) => self.legacy.accept(Replay::new(seen, io), oldest, offered).await,
+            Choice::Legacy(offered) => {
+                self.legacy.accept(Replay::new(seen, io), oldest, offered).await
+            }
             Choice::Refuse(refusal) => {
                 // The refusal stands whether or not the client hears of it.
                 let _unheard = io.write_all(&alert(refusal)).await;
@@ -122,7 +134,10 @@ impl Tls {
         }
     }
 
-    async fn accept_modern<IO: Transport + 'static>(&self, io: Replay<IO>) -> io::Result<Encrypted> {
+    async fn accept_modern<IO: Transport + 'static>(
+        &self,
+        io: Replay<IO>,
+    ) -> io::Result<Encrypted> {
         let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(io).await?;
         let session = stream.get_ref().1;
         let version = match session.protocol_version() {
@@ -130,7 +145,10 @@ impl Tls {
             // The config admits these two alone.
             _ => TlsVersion::Tls12,
         };
-        let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+        let cipher = session
+            .negotiated_cipher_suite()
+            .and_then(|suite| suite.suite().as_str())
+            .unwrap_or_default();
         let chain = session.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
         Ok(Encrypted { agreed: Agreed { version, cipher }, chain, stream: Box::new(stream) })
     }
@@ -176,7 +194,8 @@ pub(super) enum HandshakeError {
     Refused(TlsRefusal),
 }
 
-/// Reads on until the first bytes say what they are. At the end of input, what is incomplete stays so.
+/// Reads on until the first bytes say what they are. At the end of input, what is incomplete stays
+/// so.
 pub(super) async fn sniff<IO: Transport>(io: &mut IO, seen: &mut Vec<u8>) -> io::Result<Opening> {
     loop {
         let opening = hello::read(seen);
@@ -205,16 +224,19 @@ fn choose(offer: Offer, oldest: TlsVersion) -> Choice {
     };
     match offer.ciphers {
         Ciphers::Modern if highest.is_secure() => Choice::Rustls,
-        Ciphers::Modern | Ciphers::Old if highest < oldest => Choice::Refuse(TlsRefusal::TooOld(Some(highest))),
+        Ciphers::Modern | Ciphers::Old if highest < oldest => {
+            Choice::Refuse(TlsRefusal::TooOld(Some(highest)))
+        }
         Ciphers::Modern | Ciphers::Old if legacy::PRESENT => Choice::Legacy(highest),
-        // Without the old library, rustls finds the alert for a hello of TLS 1.2 that has no cipher of today.
+        // Without the old library, rustls finds the alert for a hello of TLS 1.2 that has no cipher
+        // of today.
         Ciphers::Modern | Ciphers::Old if highest.is_secure() => Choice::Rustls,
         Ciphers::Modern | Ciphers::Old => Choice::Refuse(TlsRefusal::NotBuilt(highest)),
     }
 }
 
-/// RFC 8446 6.2: a fatal "protocol_version", in a record of the version that the client knows. SSL 3.0 has no such
-/// alert; there it is "handshake_failure" (RFC 6101 5.4.2).
+/// RFC 8446 6.2: a fatal "protocol_version", in a record of the version that the client knows. SSL
+/// 3.0 has no such alert; there it is "handshake_failure" (RFC 6101 5.4.2).
 fn alert(refusal: TlsRefusal) -> [u8; 7] {
     const ALERT_RECORD: u8 = 21;
     const FATAL: u8 = 2;
@@ -234,15 +256,20 @@ fn alert(refusal: TlsRefusal) -> [u8; 7] {
     [ALERT_RECORD, 3, minor, 0, 2, FATAL, description]
 }
 
-fn certified(settings: &TlsSettings, provider: &CryptoProvider) -> Result<CertifiedKey, ListenerError> {
+fn certified(
+    settings: &TlsSettings,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, ListenerError> {
     let (certificate, key) = match &settings.files {
         Some(files) => files.clone(),
         None => certificate::kept_or_made(&settings.data_dir, &settings.hostname)?,
     };
     let chain = read_chain(&certificate)?;
-    let private = PrivateKeyDer::from_pem_file(&key).map_err(|error| ListenerError::tls("read key", &key, &error))?;
+    let private = PrivateKeyDer::from_pem_file(&key)
+        .map_err(|error| ListenerError::tls("read key", &key, &error))?;
     let certified = CertifiedKey::from_der(chain, private, provider);
-    let certified = certified.map_err(|error| ListenerError::tls("use certificate", &certificate, &error))?;
+    let certified =
+        certified.map_err(|error| ListenerError::tls("use certificate", &certificate, &error))?;
     if certified.key.algorithm() != SignatureAlgorithm::RSA {
         warn!(certificate = %certificate.display(), "certificate is not RSA");
     }
@@ -278,11 +305,13 @@ mod tests {
     fn a_certificate_can_be_replaced_while_running_and_a_broken_one_does_not_replace_it() {
         let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (certificate, key) = certificate::kept_or_made(old.path(), "old.contoso.lan").unwrap();
-        let tls = Tls::load(&settings(old.path(), Some((certificate.clone(), key.clone())))).unwrap();
+        let tls =
+            Tls::load(&settings(old.path(), Some((certificate.clone(), key.clone())))).unwrap();
         let shown = || tls.shown.0.read().unwrap().cert.clone();
         let first = shown();
 
-        let (other_certificate, other_key) = certificate::kept_or_made(new.path(), "new.contoso.lan").unwrap();
+        let (other_certificate, other_key) =
+            certificate::kept_or_made(new.path(), "new.contoso.lan").unwrap();
         fs::copy(other_certificate, &certificate).unwrap();
         let error = tls.reload().unwrap_err().to_string();
         assert!(error.starts_with("use certificate"), "{error}");
@@ -294,20 +323,38 @@ mod tests {
     }
 
     fn check(highest: Option<TlsVersion>, ciphers: Ciphers, oldest: TlsVersion, expected: Choice) {
-        assert_eq!(choose(Offer { highest, ciphers }, oldest), expected, "{highest:?} {ciphers:?} {oldest:?}");
+        assert_eq!(
+            choose(Offer { highest, ciphers }, oldest),
+            expected,
+            "{highest:?} {ciphers:?} {oldest:?}"
+        );
     }
 
     #[test]
     fn what_a_device_may_not_use_is_refused_and_what_rustls_cannot_do_is_not_given_to_it() {
         let too_old = |offered| Choice::Refuse(TlsRefusal::TooOld(offered));
-        let old = if legacy::PRESENT { Choice::Legacy(TlsVersion::Tls10) } else { Choice::Refuse(TlsRefusal::NotBuilt(TlsVersion::Tls10)) };
+        let old = if legacy::PRESENT {
+            Choice::Legacy(TlsVersion::Tls10)
+        } else {
+            Choice::Refuse(TlsRefusal::NotBuilt(TlsVersion::Tls10))
+        };
         check(Some(TlsVersion::Tls13), Ciphers::Modern, TlsVersion::Tls12, Choice::Rustls);
         check(Some(TlsVersion::Tls13), Ciphers::Modern, TlsVersion::Ssl3, Choice::Rustls);
         check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls10, old);
         check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Ssl3, old);
         check(Some(TlsVersion::Tls10), Ciphers::Modern, TlsVersion::Ssl3, old);
-        check(Some(TlsVersion::Tls10), Ciphers::Old, TlsVersion::Tls11, too_old(Some(TlsVersion::Tls10)));
-        check(Some(TlsVersion::Ssl3), Ciphers::Old, TlsVersion::Tls12, too_old(Some(TlsVersion::Ssl3)));
+        check(
+            Some(TlsVersion::Tls10),
+            Ciphers::Old,
+            TlsVersion::Tls11,
+            too_old(Some(TlsVersion::Tls10)),
+        );
+        check(
+            Some(TlsVersion::Ssl3),
+            Ciphers::Old,
+            TlsVersion::Tls12,
+            too_old(Some(TlsVersion::Ssl3)),
+        );
         check(None, Ciphers::Old, TlsVersion::Ssl3, too_old(None));
         let old = if legacy::PRESENT { Choice::Legacy(TlsVersion::Tls12) } else { Choice::Rustls };
         check(Some(TlsVersion::Tls12), Ciphers::Old, TlsVersion::Tls12, old);
@@ -318,7 +365,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tls.pem");
         fs::write(&path, "geheim").unwrap();
-        let error = Tls::load(&settings(folder.path(), Some((path.clone(), path)))).err().unwrap().to_string();
+        let error = Tls::load(&settings(folder.path(), Some((path.clone(), path))))
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("tls.pem") && !error.contains("geheim"), "{error}");
     }
 }

@@ -7,21 +7,33 @@ use crate::{
 };
 
 /// Over a limit of all connections together.
-pub(super) const TOO_BUSY: Reply =
-    Reply::fixed(421, EnhancedCode(4, 3, 2), "Too many connections (receiving.connections); try again later");
+pub(super) const TOO_BUSY: Reply = Reply::fixed(
+    421,
+    EnhancedCode(4, 3, 2),
+    "Too many connections (receiving.connections); try again later",
+);
 /// Over `connections_per_client`.
-pub(super) const TOO_MANY_FROM_YOU: Reply =
-    Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many connections from you (receiving.connections_per_client); try again later");
+pub(super) const TOO_MANY_FROM_YOU: Reply = Reply::fixed(
+    421,
+    EnhancedCode(4, 7, 0),
+    "Too many connections from you (receiving.connections_per_client); try again later",
+);
 /// Over `connections` of the device.
-pub(super) const TOO_MANY_OF_DEVICE: Reply =
-    Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many connections from this device (connections of its [[device]]); try again later");
-/// RFC 5321 4.5.3.1.10 and 4.2.1: our own trouble is never permanent, since devices give up on any 5xx.
+pub(super) const TOO_MANY_OF_DEVICE: Reply = Reply::fixed(
+    421,
+    EnhancedCode(4, 7, 0),
+    "Too many connections from this device (connections of its [[device]]); try again later",
+);
+/// RFC 5321 4.5.3.1.10 and 4.2.1: our own trouble is never permanent, since devices give up on any
+/// 5xx.
 pub(super) fn told(error: &SpoolError) -> Reply {
     match error {
         SpoolError::Full => reply::STORAGE_FULL,
-        SpoolError::Io { .. } | SpoolError::Index(_) | SpoolError::NotFound(_) | SpoolError::Unreadable { .. } | SpoolError::Locked(_) => {
-            reply::LOCAL_ERROR
-        }
+        SpoolError::Io { .. }
+        | SpoolError::Index(_)
+        | SpoolError::NotFound(_)
+        | SpoolError::Unreadable { .. }
+        | SpoolError::Locked(_) => reply::LOCAL_ERROR,
     }
 }
 

@@ -27,7 +27,11 @@ impl<IO> Replay<IO> {
 }
 
 impl<IO: Transport> AsyncRead for Replay<IO> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let rest = this.seen.get(this.replayed..).unwrap_or_default();
         if rest.is_empty() {
@@ -43,7 +47,11 @@ impl<IO: Transport> AsyncRead for Replay<IO> {
 }
 
 impl<IO: Transport> AsyncWrite for Replay<IO> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, octets)
     }
 
@@ -81,7 +89,11 @@ fn closed<T>() -> Poll<io::Result<T>> {
 }
 
 impl<IO: Transport> AsyncRead for Wire<IO> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
@@ -91,7 +103,11 @@ impl<IO: Transport> AsyncRead for Wire<IO> {
 }
 
 impl<IO: Transport> AsyncWrite for Wire<IO> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_write(cx, octets),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, octets),

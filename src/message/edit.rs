@@ -1,6 +1,8 @@
-//! The edits of delivery: what is missing is added, what is malformed is repaired, the sender becomes whom the account may be.
+//! The edits of delivery: what is missing is added, what is malformed is repaired, the sender
+//! becomes whom the account may be.
 //!
-//! Applied while sending, never on disk, and only to the header block: a signed body is never touched.
+//! Applied while sending, never on disk, and only to the header block: a signed body is never
+//! touched.
 
 use crate::{
     message::{
@@ -67,7 +69,10 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
         assume(&mut header, identity);
     }
     if let Some(encoding) = edits.transfer_encoding {
-        header.replace("Content-Transfer-Encoding", format!("Content-Transfer-Encoding: {encoding}\r\n"));
+        header.replace(
+            "Content-Transfer-Encoding",
+            format!("Content-Transfer-Encoding: {encoding}\r\n"),
+        );
         // RFC 2045 4: without it a reader need not decode anything.
         if header.find("MIME-Version").is_none() {
             header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned());
@@ -80,12 +85,17 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
 #[must_use]
 pub fn author(text: &[u8]) -> Option<Address> {
     let header = HeaderBlock::read(text);
-    header.find("From").and_then(|field| mailbox::read_list(&field.value()).into_iter().next()).map(|mailbox| mailbox.address)
+    header
+        .find("From")
+        .and_then(|field| mailbox::read_list(&field.value()).into_iter().next())
+        .map(|mailbox| mailbox.address)
 }
 
-/// Makes the message be from `identity`; who it was from goes into the display name and `Reply-To:`.
+/// Makes the message be from `identity`; who it was from goes into the display name and
+/// `Reply-To:`.
 fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
-    let old = header.find("From").and_then(|field| mailbox::read_list(&field.value()).into_iter().next());
+    let old =
+        header.find("From").and_then(|field| mailbox::read_list(&field.value()).into_iter().next());
     if let Some(old) = &old
         && old.address.same_mailbox(&identity.address)
         && identity.name.is_none()
@@ -93,9 +103,12 @@ fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
     {
         return;
     }
-    let shown = |old: &Mailbox| (!old.address.same_mailbox(&identity.address)).then(|| old.address.to_string());
+    let shown = |old: &Mailbox| {
+        (!old.address.same_mailbox(&identity.address)).then(|| old.address.to_string())
+    };
     let old_name = old.as_ref().and_then(|old| old.name.clone().or_else(|| shown(old)));
-    let from = Mailbox { name: identity.name.clone().or(old_name), address: identity.address.clone() };
+    let from =
+        Mailbox { name: identity.name.clone().or(old_name), address: identity.address.clone() };
     // One that says the same already stays as it is folded.
     if old.as_ref() != Some(&from) {
         header.replace("From", format!("From: {}\r\n", from.render()));
@@ -136,12 +149,14 @@ mod tests {
         })
     }
 
-    const WHOLE: &str = "Date: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: <1@mfp>\r\nTo: it@contoso.com\r\n";
+    const WHOLE: &str =
+        "Date: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: <1@mfp>\r\nTo: it@contoso.com\r\n";
 
     #[track_caller]
     fn check(text: &str, identity: Option<Identity>, expected: &str, repairs: &[Repair]) {
         let edited = edit(text.as_bytes(), &edits(identity));
-        let whole = format!("{}{}", String::from_utf8(edited.header).unwrap(), &text[edited.replaces..]);
+        let whole =
+            format!("{}{}", String::from_utf8(edited.header).unwrap(), &text[edited.replaces..]);
         assert_eq!(whole, expected);
         assert_eq!(edited.repairs, repairs);
     }
@@ -157,11 +172,18 @@ mod tests {
         check(
             "TONER LOW\r\n",
             None,
-            "From: scan@contoso.com\r\nDate: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: <1jam4amj0000000000001@postroom.contoso.lan>\r\n\
-             To: undisclosed-recipients:;\r\n\r\nTONER LOW\r\n"
+            "From: scan@contoso.com\r\nDate: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: \
+            <1jam4amj0000000000001@postroom.contoso.lan>\r\nTo: \
+            undisclosed-recipients:;\r\n\r\nTONER LOW\r\n"
                 .replace("1jam4amj0000000000001", edits(None).id.as_str())
                 .as_str(),
-            &[Repair::MissingHeader, Repair::MissingFrom, Repair::MissingDate, Repair::MissingMessageId, Repair::MissingTo],
+            &[
+                Repair::MissingHeader,
+                Repair::MissingFrom,
+                Repair::MissingDate,
+                Repair::MissingMessageId,
+                Repair::MissingTo,
+            ],
         );
     }
 
@@ -178,7 +200,12 @@ mod tests {
     #[test]
     fn several_authors_become_one_and_all_of_them_are_answered() {
         let text = format!("From: A <a@b.c>, B <b@b.c>\r\n{WHOLE}\r\n");
-        check(&text, None, &format!("From: A <a@b.c>\r\n{WHOLE}Reply-To: a@b.c, b@b.c\r\n\r\n"), &[Repair::SeveralFrom]);
+        check(
+            &text,
+            None,
+            &format!("From: A <a@b.c>\r\n{WHOLE}Reply-To: a@b.c, b@b.c\r\n\r\n"),
+            &[Repair::SeveralFrom],
+        );
         check(
             &text,
             identity(Some("P"), Some("help@b.c")),
@@ -199,10 +226,15 @@ mod tests {
 
     #[test]
     fn what_nobody_can_read_is_written_anew_and_what_somebody_can_is_kept() {
-        let text = |date: &str, id: &str| format!("From: a@b.c\r\nDate: {date}\r\nMessage-ID: {id}\r\nTo: it@contoso.com\r\n\r\n");
-        for date in
-            ["Sun, 9 Mar 2025 19:25:28 +0000", "9 Mar 2025 19:25 GMT", "Mon, 9 Mar 2025 19:25:28 +0100 (CET)", "09 Mar 25 19:25:28 EST"]
-        {
+        let text = |date: &str, id: &str| {
+            format!("From: a@b.c\r\nDate: {date}\r\nMessage-ID: {id}\r\nTo: it@contoso.com\r\n\r\n")
+        };
+        for date in [
+            "Sun, 9 Mar 2025 19:25:28 +0000",
+            "9 Mar 2025 19:25 GMT",
+            "Mon, 9 Mar 2025 19:25:28 +0100 (CET)",
+            "09 Mar 25 19:25:28 EST",
+        ] {
             check(&text(date, "<1@mfp>"), None, &text(date, "<1@mfp>"), &[]);
         }
         let now = "Sun, 9 Mar 2025 19:25:28 +0000";
@@ -210,7 +242,12 @@ mod tests {
             check(&text(date, "<1@mfp>"), None, &text(now, "<1@mfp>"), &[Repair::MalformedDate]);
         }
         check(&text(now, "1@mfp"), None, &text(now, "<1@mfp>"), &[Repair::MalformedMessageId]);
-        check(&text(now, "4711"), None, &text(now, "<4711@postroom.contoso.lan>"), &[Repair::MalformedMessageId]);
+        check(
+            &text(now, "4711"),
+            None,
+            &text(now, "<4711@postroom.contoso.lan>"),
+            &[Repair::MalformedMessageId],
+        );
         let ours = format!("<{}@postroom.contoso.lan>", edits(None).id);
         check(&text(now, "<a b@c>"), None, &text(now, &ours), &[Repair::MalformedMessageId]);
         check(&text(now, ""), None, &text(now, &ours), &[Repair::MissingMessageId]);
@@ -218,14 +255,28 @@ mod tests {
 
     #[test]
     fn eight_bit_text_is_encoded_unless_it_is_signed() {
-        let text = |subject: &str, more: &str| format!("From: a@b.c\r\nSubject: {subject}\r\n{more}{WHOLE}\r\n");
-        check(&text("Büro", ""), None, &text("=?utf-8?B?QsO8cm8=?=", ""), &[Repair::EightBitHeader]);
-        check(&text("Büro", "DKIM-Signature: v=1\r\n"), None, &text("Büro", "DKIM-Signature: v=1\r\n"), &[]);
+        let text = |subject: &str, more: &str| {
+            format!("From: a@b.c\r\nSubject: {subject}\r\n{more}{WHOLE}\r\n")
+        };
+        check(
+            &text("Büro", ""),
+            None,
+            &text("=?utf-8?B?QsO8cm8=?=", ""),
+            &[Repair::EightBitHeader],
+        );
+        check(
+            &text("Büro", "DKIM-Signature: v=1\r\n"),
+            None,
+            &text("Büro", "DKIM-Signature: v=1\r\n"),
+            &[],
+        );
     }
 
     #[test]
     fn a_word_of_the_subject_that_fits_into_no_line_reads_the_same() {
-        for word in ["x".repeat(1500), format!("\\\\server\\{}", "scan".repeat(600)), "ü".repeat(900)] {
+        for word in
+            ["x".repeat(1500), format!("\\\\server\\{}", "scan".repeat(600)), "ü".repeat(900)]
+        {
             let text = format!("From: a@b.c\r\nSubject: Scan {word} done\r\n{WHOLE}\r\n");
             let edited = edit(text.as_bytes(), &edits(None)).header;
             assert!(edited.split(|octet| *octet == b'\n').all(|line| line.len() <= 999));
@@ -237,7 +288,8 @@ mod tests {
 
     #[test]
     fn a_line_of_blanks_in_a_long_field_does_not_end_the_header() {
-        let text = format!("From: a@b.c\r\nX-Scan: {}\r\n \r\n end\r\n{WHOLE}\r\n", "page ".repeat(300));
+        let text =
+            format!("From: a@b.c\r\nX-Scan: {}\r\n \r\n end\r\n{WHOLE}\r\n", "page ".repeat(300));
         let edited = String::from_utf8(edit(text.as_bytes(), &edits(None)).header).unwrap();
         assert_eq!(edited.find("\r\n\r\n"), Some(edited.len() - 4), "{edited}");
     }
@@ -262,13 +314,20 @@ mod tests {
     fn a_version_of_mime_that_is_none_becomes_the_one_there_is() {
         for wrong in ["", "1", "foo", "2.0"] {
             check(
-                &format!("From: a@b.c\r\n{WHOLE}MIME-Version: {wrong}\r\nContent-Type: text/plain\r\n\r\n"),
+                &format!(
+                    "From: a@b.c\r\n{WHOLE}MIME-Version: {wrong}\r\nContent-Type: \
+                    text/plain\r\n\r\n"
+                ),
                 None,
-                &format!("From: a@b.c\r\n{WHOLE}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n"),
+                &format!(
+                    "From: a@b.c\r\n{WHOLE}MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n"
+                ),
                 &[Repair::MissingMimeVersion],
             );
         }
-        let right = format!("From: a@b.c\r\n{WHOLE}MIME-Version: 1.0 (printer)\r\nContent-Type: text/plain\r\n\r\n");
+        let right = format!(
+            "From: a@b.c\r\n{WHOLE}MIME-Version: 1.0 (printer)\r\nContent-Type: text/plain\r\n\r\n"
+        );
         check(&right, None, &right, &[]);
     }
 
@@ -277,14 +336,18 @@ mod tests {
         check(
             &format!("From: mfp1@printers.lan\r\n{WHOLE}\r\n"),
             identity(None, None),
-            &format!("From: \"mfp1@printers.lan\" <scanner@contoso.com>\r\n{WHOLE}Reply-To: mfp1@printers.lan\r\n\r\n"),
+            &format!(
+                "From: \"mfp1@printers.lan\" <scanner@contoso.com>\r\n{WHOLE}Reply-To: \
+                mfp1@printers.lan\r\n\r\n"
+            ),
             &[],
         );
         check(
             &format!("From: Ground floor <mfp1@printers.lan>\r\nSender: x@y.z\r\n{WHOLE}\r\n"),
             identity(Some("Office printers"), Some("helpdesk@contoso.com")),
             &format!(
-                "From: Office printers <scanner@contoso.com>\r\nSender: scanner@contoso.com\r\n{WHOLE}Reply-To: helpdesk@contoso.com\r\n\r\n"
+                "From: Office printers <scanner@contoso.com>\r\nSender: \
+                scanner@contoso.com\r\n{WHOLE}Reply-To: helpdesk@contoso.com\r\n\r\n"
             ),
             &[],
         );
@@ -294,16 +357,26 @@ mod tests {
     fn an_encoding_is_announced_together_with_mime_itself() {
         let edits = Edits { transfer_encoding: Some("quoted-printable"), ..edits(None) };
         let edited = edit(format!("From: a@b.c\r\n{WHOLE}\r\n").as_bytes(), &edits);
-        let expected = format!("From: a@b.c\r\n{WHOLE}Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n\r\n");
+        let expected = format!(
+            "From: a@b.c\r\n{WHOLE}Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: \
+            1.0\r\n\r\n"
+        );
         assert_eq!(String::from_utf8(edited.header).unwrap(), expected);
         assert_eq!(edited.repairs, []);
     }
 
     #[test]
     fn a_sender_that_says_the_same_already_is_not_folded_anew() {
-        let text = format!("From: =?utf-8?B?QsO8cm8=?=\r\n =?utf-8?B?IHVudGVu?= <scanner@contoso.com>\r\n{WHOLE}");
+        let text = format!(
+            "From: =?utf-8?B?QsO8cm8=?=\r\n =?utf-8?B?IHVudGVu?= <scanner@contoso.com>\r\n{WHOLE}"
+        );
         let reply_to = "Reply-To: helpdesk@contoso.com\r\n";
-        check(&format!("{text}\r\n"), identity(None, Some("helpdesk@contoso.com")), &format!("{text}{reply_to}\r\n"), &[]);
+        check(
+            &format!("{text}\r\n"),
+            identity(None, Some("helpdesk@contoso.com")),
+            &format!("{text}{reply_to}\r\n"),
+            &[],
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! 8-bit text in a header block, where RFC 5322 2.2 wants ASCII: written as encoded words (RFC 2047), which every reader shows as
-//! what was meant.
+//! 8-bit text in a header block, where RFC 5322 2.2 wants ASCII: written as encoded words (RFC
+//! 2047), which every reader shows as what was meant.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -12,11 +12,13 @@ const ENCODED_WORD_TEXT: usize = 42;
 const WORD_LIMIT: usize = 900;
 
 /// Fields that are text as a whole (RFC 5322 3.6.5, and what mail programs add).
-const TEXTS: [&str; 5] = ["Subject", "Comments", "Organization", "Thread-Topic", "Content-Description"];
+const TEXTS: [&str; 5] =
+    ["Subject", "Comments", "Organization", "Thread-Topic", "Content-Description"];
 /// Fields that are lists of mailboxes, whose names may be encoded.
 const LISTS: [&str; 6] = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
 
-/// The field with its 8-bit text encoded; none if there is nothing to do, or no way to do it (an address of RFC 6532).
+/// The field with its 8-bit text encoded; none if there is nothing to do, or no way to do it (an
+/// address of RFC 6532).
 pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
     if field.is_ascii() {
         return None;
@@ -26,7 +28,9 @@ pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
     let is = |known: &&&str| name.eq_ignore_ascii_case(known);
     let encoded = if LISTS.iter().find(is).is_some() {
         mailbox::encode_names(&value)
-    } else if TEXTS.iter().find(is).is_some() || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-")) {
+    } else if TEXTS.iter().find(is).is_some()
+        || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"))
+    {
         encode_text(&value, |word| !word.is_ascii())
     } else {
         return None;
@@ -34,8 +38,9 @@ pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
     (encoded != value).then(|| format!("{name}: {encoded}\r\n"))
 }
 
-/// A field of text with the words that no line could hold encoded, so that they can go on the next line without a blank in them.
-/// None if there is no such word, or it is one that means something to a program: there a break with a blank has to do.
+/// A field of text with the words that no line could hold encoded, so that they can go on the next
+/// line without a blank in them. None if there is no such word, or it is one that means something
+/// to a program: there a break with a blank has to do.
 pub(super) fn without_long_words(field: &Field<'_>) -> Option<String> {
     // One that has been encoded already would show what it is made of.
     let is_long = |word: &str| word.len() > WORD_LIMIT && !word.starts_with("=?");
@@ -44,10 +49,17 @@ pub(super) fn without_long_words(field: &Field<'_>) -> Option<String> {
     }
     let value = field.value();
     let long = value.split([' ', '\t']).any(is_long);
-    long.then(|| format!("{}: {}\r\n", field.name(), encode_text(&value, |word| !word.is_ascii() || is_long(word))))
+    long.then(|| {
+        format!(
+            "{}: {}\r\n",
+            field.name(),
+            encode_text(&value, |word| !word.is_ascii() || is_long(word))
+        )
+    })
 }
 
-/// Words that are to be encoded become encoded words, one after the other; the others stay as they are.
+/// Words that are to be encoded become encoded words, one after the other; the others stay as they
+/// are.
 fn encode_text(value: &str, is_to_be_encoded: impl Fn(&str) -> bool) -> String {
     let mut text = String::with_capacity(value.len() * 2);
     let mut pending = String::new();
@@ -91,7 +103,8 @@ pub(super) fn encoded_words(text: &str) -> String {
     if !piece.is_empty() {
         words.push(encoded_word(&piece));
     }
-    // RFC 2047 2: a line with an encoded word is at most 76 long. White space between two of them is not shown.
+    // RFC 2047 2: a line with an encoded word is at most 76 long. White space between two of them
+    // is not shown.
     words.join("\r\n ")
 }
 
@@ -115,7 +128,8 @@ mod tests {
                 let message = mail_parser::MessageParser::default().parse(text).unwrap();
                 (message.subject().map(str::to_owned), message.to().map(|to| format!("{to:?}")))
             };
-            let meant = format!("{}\r\n\r\n", line.iter().copied().map(char::from).collect::<String>());
+            let meant =
+                format!("{}\r\n\r\n", line.iter().copied().map(char::from).collect::<String>());
             let meant = if std::str::from_utf8(line).is_ok() { text } else { meant.into_bytes() };
             assert_eq!(shown(format!("{seen}\r\n").as_bytes()), shown(&meant));
         }
@@ -124,7 +138,10 @@ mod tests {
     #[test]
     fn eight_bit_text_becomes_encoded_words_and_reads_the_same() {
         check(b"Subject: Scan 1", None);
-        check("Subject: Scan für Büro 1".as_bytes(), Some("Subject: Scan =?utf-8?B?ZsO8ciBCw7xybw==?= 1"));
+        check(
+            "Subject: Scan für Büro 1".as_bytes(),
+            Some("Subject: Scan =?utf-8?B?ZsO8ciBCw7xybw==?= 1"),
+        );
         check(b"Subject: B\xfcro", Some("Subject: =?utf-8?B?QsO8cm8=?="));
         check("X-Gerät: Büro".as_bytes(), None);
         check("X-Device: Büro".as_bytes(), Some("X-Device: =?utf-8?B?QsO8cm8=?="));
@@ -133,8 +150,14 @@ mod tests {
 
     #[test]
     fn names_in_lists_are_encoded_and_addresses_are_not() {
-        check("To: Büro <a@b.c>, x@y.z".as_bytes(), Some("To: =?utf-8?B?QsO8cm8=?= <a@b.c>, x@y.z"));
-        check("To: \"Büro, unten\" <a@b.c>".as_bytes(), Some("To: =?utf-8?B?QsO8cm8sIHVudGVu?= <a@b.c>"));
+        check(
+            "To: Büro <a@b.c>, x@y.z".as_bytes(),
+            Some("To: =?utf-8?B?QsO8cm8=?= <a@b.c>, x@y.z"),
+        );
+        check(
+            "To: \"Büro, unten\" <a@b.c>".as_bytes(),
+            Some("To: =?utf-8?B?QsO8cm8sIHVudGVu?= <a@b.c>"),
+        );
         check("To: bü@b.c".as_bytes(), None);
         check("To: Bü <bü@b.c>".as_bytes(), None);
     }

@@ -1,5 +1,6 @@
-//! The first line of a message, where it would not stay what it is below our `Received:` field: a folded line would become part of
-//! that field, and the separator of an mbox file would end the header.
+//! The first line of a message, where it would not stay what it is below our `Received:` field: a
+//! folded line would become part of that field, and the separator of an mbox file would end the
+//! header.
 //!
 //! Decided while the message is received, since this field is put before it then.
 
@@ -28,7 +29,11 @@ impl FirstLine {
             return Self::Stays;
         }
         let field = line.trim_ascii_start();
-        if field_name(field).is_some() { Self::Without(line.len() - field.len()) } else { Self::IsBody }
+        if field_name(field).is_some() {
+            Self::Without(line.len() - field.len())
+        } else {
+            Self::IsBody
+        }
     }
 
     /// The text as it is stored: what is put before it, and what is kept of it.
@@ -52,16 +57,21 @@ impl FirstLine {
     }
 }
 
-/// RFC 4155 A: `From scan@mfp Sun Mar  9 19:25:28 2025`, and the quoted form of it. Whoever writes "From the desk of …" means text.
+/// RFC 4155 A: `From scan@mfp Sun Mar 9 19:25:28 2025`, and the quoted form of it. Whoever writes
+/// "From the desk of …" means text.
 fn is_mbox_separator(line: &[u8]) -> bool {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     let line = line.strip_prefix(b">").unwrap_or(line);
-    let Some(rest) = line.strip_suffix(b"\n").and_then(|line| line.strip_prefix(b"From ")).and_then(|rest| std::str::from_utf8(rest).ok())
+    let Some(rest) = line
+        .strip_suffix(b"\n")
+        .and_then(|line| line.strip_prefix(b"From "))
+        .and_then(|rest| std::str::from_utf8(rest).ok())
     else {
         return false;
     };
     let words: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let is_time = |word: &&str| word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
+    let is_time =
+        |word: &&str| word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
     let is_year = |word: &&str| word.len() == 4 && word.chars().all(|c| c.is_ascii_digit());
     // The sender, the day, month and date, then time, zone and year in any order.
     (5..=9).contains(&words.len())
@@ -81,11 +91,15 @@ mod tests {
         assert_eq!(first, expected, "{text}");
         let (before, kept) = first.stored(text.as_bytes());
         let stored = String::from_utf8([before, kept].concat()).unwrap();
-        let stored = format!("Received: by postroom;\r\n\tSun, 9 Mar 2025 19:25:28 +0000\r\n{stored}");
+        let stored =
+            format!("Received: by postroom;\r\n\tSun, 9 Mar 2025 19:25:28 +0000\r\n{stored}");
         let block = HeaderBlock::read(stored.as_bytes());
         let names: Vec<&str> = block.fields().map(crate::message::header::Field::name).collect();
         assert_eq!(names, [&["Received"], header].concat());
-        assert_eq!(block.find("Received").unwrap().value(), "by postroom;\tSun, 9 Mar 2025 19:25:28 +0000");
+        assert_eq!(
+            block.find("Received").unwrap().value(),
+            "by postroom;\tSun, 9 Mar 2025 19:25:28 +0000"
+        );
     }
 
     #[test]
@@ -105,10 +119,23 @@ mod tests {
             ">From scan@mfp Sun Mar  9 19:25 2025",
             "From - Sun Mar 09 19:25:28 2025 +0100",
         ] {
-            check(&format!("{line}\r\nSubject: scan\r\n\r\n"), FirstLine::Without(line.len() + 2), &["Subject"]);
+            check(
+                &format!("{line}\r\nSubject: scan\r\n\r\n"),
+                FirstLine::Without(line.len() + 2),
+                &["Subject"],
+            );
         }
-        for line in ["From the desk of Anna, Monday", "From Anna Mon", "From: a@b.c", "From Monday to Friday at 12:00 in 2025 as ever"] {
-            assert_eq!(FirstLine::of(format!("{line}\r\nSubject: x\r\n\r\n").as_bytes()), FirstLine::Stays, "{line}");
+        for line in [
+            "From the desk of Anna, Monday",
+            "From Anna Mon",
+            "From: a@b.c",
+            "From Monday to Friday at 12:00 in 2025 as ever",
+        ] {
+            assert_eq!(
+                FirstLine::of(format!("{line}\r\nSubject: x\r\n\r\n").as_bytes()),
+                FirstLine::Stays,
+                "{line}"
+            );
         }
     }
 }

@@ -1,20 +1,24 @@
-//! The header block of a message, as fields that can be looked up and replaced without touching their neighbours.
+//! The header block of a message, as fields that can be looked up and replaced without touching
+//! their neighbours.
 //!
-//! Tolerant by design: devices send messages without a header, with lines that are no fields, with 8-bit text.
-//! What is not edited goes out octet for octet as it came in.
+//! Tolerant by design: devices send messages without a header, with lines that are no fields, with
+//! 8-bit text. What is not edited goes out octet for octet as it came in.
 
 use std::borrow::Cow;
 
 use crate::message::long_lines::LINE_LIMIT;
 
-/// Octets of a message in which the header must end. A longer one goes out unedited: nothing a device means to send needs more.
+/// Octets of a message in which the header must end. A longer one goes out unedited: nothing a
+/// device means to send needs more.
 pub const HEADER_LIMIT: usize = 256 * 1024;
 
-/// After how many octets a line that is too long is folded. Leaves room for a long word before the limit.
+/// After how many octets a line that is too long is folded. Leaves room for a long word before the
+/// limit.
 const FOLD_AT: usize = 200;
 /// Octets of a folded line at most: one is left for the blank that a break may put in front.
 const FOLDED_LIMIT: usize = LINE_LIMIT - 1;
-/// Octets of a field's name. Longer ones are text with a colon in it; no line could hold name and value anyway.
+/// Octets of a field's name. Longer ones are text with a colon in it; no line could hold name and
+/// value anyway.
 const NAME_LIMIT: usize = 100;
 /// Blanks in a row that are kept in a line that is too long.
 const GAP_LIMIT: usize = 100;
@@ -36,8 +40,9 @@ pub struct Field<'a> {
 impl<'a> HeaderBlock<'a> {
     /// Reads the block at the start of `text`, whose lines end in CRLF.
     ///
-    /// The block ends at an empty line (which belongs to it), at the first line that can be no field (RFC 5322 2.2:
-    /// such a message has lost its empty line, or never had a header), or at the end of `text`.
+    /// The block ends at an empty line (which belongs to it), at the first line that can be no
+    /// field (RFC 5322 2.2: such a message has lost its empty line, or never had a header), or at
+    /// the end of `text`.
     #[must_use]
     pub fn read(text: &'a [u8]) -> Self {
         let mut fields: Vec<Field<'a>> = Vec::new();
@@ -67,7 +72,8 @@ impl<'a> HeaderBlock<'a> {
         self.length
     }
 
-    /// True when `text` shows where the block ends: an empty line, or a whole line that is no field. Else more of it is needed.
+    /// True when `text` shows where the block ends: an empty line, or a whole line that is no
+    /// field. Else more of it is needed.
     #[must_use]
     pub fn is_whole(&self, text: &[u8]) -> bool {
         self.is_ended(text) || text.get(self.length..).is_some_and(|rest| rest.contains(&b'\n'))
@@ -76,7 +82,8 @@ impl<'a> HeaderBlock<'a> {
     /// True when an empty line ends it; false when `text` goes on at once, or has ended.
     #[must_use]
     pub fn is_ended(&self, text: &[u8]) -> bool {
-        text.get(..self.length).is_some_and(|block| block.ends_with(b"\r\n\r\n") || block == b"\r\n")
+        text.get(..self.length)
+            .is_some_and(|block| block.ends_with(b"\r\n\r\n") || block == b"\r\n")
     }
 
     /// The fields, in their order.
@@ -114,7 +121,8 @@ impl<'a> HeaderBlock<'a> {
         self.fields.iter().find(|field| field.is(name))
     }
 
-    /// Puts `line` (with its CRLF) in the place of the first field of that name, drops the others, or adds it as the last.
+    /// Puts `line` (with its CRLF) in the place of the first field of that name, drops the others,
+    /// or adds it as the last.
     pub fn replace(&mut self, name: &'static str, line: String) {
         let field = Field { name: name.as_bytes(), raw: Cow::Owned(line.into_bytes()) };
         self.keep_first(name);
@@ -124,12 +132,14 @@ impl<'a> HeaderBlock<'a> {
         }
     }
 
-    /// The fields that say nothing about the content, and those that do (RFC 2045 3: `Content-…`). Neither with an empty line.
+    /// The fields that say nothing about the content, and those that do (RFC 2045 3: `Content-…`).
+    /// Neither with an empty line.
     #[must_use]
     pub fn without_content(&self) -> (Vec<u8>, Vec<u8>) {
         let (mut outer, mut inner) = (Vec::new(), Vec::new());
         for field in &self.fields {
-            let about_content = field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+            let about_content =
+                field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
             let text = if about_content { &mut inner } else { &mut outer };
             text.extend_from_slice(&field.raw);
             if !field.raw.ends_with(b"\r\n") {
@@ -168,7 +178,9 @@ impl Field<'_> {
     /// True when one of its lines has more than 998 octets (RFC 5322 2.1.1).
     #[must_use]
     pub fn has_long_line(&self) -> bool {
-        self.raw.split(|octet| *octet == b'\n').any(|line| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT)
+        self.raw
+            .split(|octet| *octet == b'\n')
+            .any(|line| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT)
     }
 
     /// True when it has no 8-bit text.
@@ -183,8 +195,8 @@ impl Field<'_> {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// What stands after the colon, unfolded (RFC 5322 2.2.3), without blanks at its ends. 8-bit text that is no UTF-8
-    /// is taken as Latin-1, which is what devices mean by it.
+    /// What stands after the colon, unfolded (RFC 5322 2.2.3), without blanks at its ends. 8-bit
+    /// text that is no UTF-8 is taken as Latin-1, which is what devices mean by it.
     #[must_use]
     pub fn value(&self) -> String {
         let colon = self.raw.iter().position(|octet| *octet == b':').map_or(0, |place| place + 1);
@@ -197,7 +209,8 @@ impl Field<'_> {
     }
 }
 
-/// Breaks a field's lines that are too long, so that none is longer than it may be. Each ends in CRLF then.
+/// Breaks a field's lines that are too long, so that none is longer than it may be. Each ends in
+/// CRLF then.
 fn fold(raw: &[u8], text: &mut Vec<u8>) {
     let mut lines = raw.split(|octet| *octet == b'\n');
     let first = lines.next().unwrap_or_default();
@@ -210,11 +223,15 @@ fn fold(raw: &[u8], text: &mut Vec<u8>) {
     }
 }
 
-/// Breaks before blanks (RFC 5322 2.2.3), not before octet `from`. Where there is no blank in time, a break with a blank is put in,
-/// as Postfix does: there is no legal way to send such a word, and a word with a blank in it is better than a message that is refused.
+/// Breaks before blanks (RFC 5322 2.2.3), not before octet `from`. Where there is no blank in time,
+/// a break with a blank is put in, as Postfix does: there is no legal way to send such a word, and
+/// a word with a blank in it is better than a message that is refused.
 fn fold_line(line: &[u8], mut from: usize, text: &mut Vec<u8>) {
-    let shortened =
-        if line.len() > FOLDED_LIMIT { Cow::Owned(without_gaps(line.trim_ascii_end())) } else { Cow::Borrowed(line.trim_ascii_end()) };
+    let shortened = if line.len() > FOLDED_LIMIT {
+        Cow::Owned(without_gaps(line.trim_ascii_end()))
+    } else {
+        Cow::Borrowed(line.trim_ascii_end())
+    };
     let mut rest: &[u8] = &shortened;
     // Octets of the blank that was put before the rest.
     let mut put = 0;
@@ -231,8 +248,8 @@ fn fold_line(line: &[u8], mut from: usize, text: &mut Vec<u8>) {
     text.extend_from_slice(b"\r\n");
 }
 
-/// Before the last word that begins within [`FOLD_AT`], else before the first one after it, else in the middle of a word. None for a
-/// line that is short enough. `put` octets are before it already.
+/// Before the last word that begins within [`FOLD_AT`], else before the first one after it, else in
+/// the middle of a word. None for a line that is short enough. `put` octets are before it already.
 fn place_of_break(line: &[u8], from: usize, put: usize) -> Option<usize> {
     let (fold_at, limit) = (FOLD_AT - put, FOLDED_LIMIT - put);
     if line.len() <= fold_at {
@@ -248,7 +265,8 @@ fn place_of_break(line: &[u8], from: usize, put: usize) -> Option<usize> {
         return near;
     }
     // Never inside a character of UTF-8.
-    let begins_character = |place: &usize| line.get(*place).is_some_and(|octet| octet & 0xc0 != 0x80);
+    let begins_character =
+        |place: &usize| line.get(*place).is_some_and(|octet| octet & 0xc0 != 0x80);
     let far = (fold_at..limit).find(begins_word);
     far.or_else(|| (limit - 4..limit).rev().find(begins_character)).or(Some(limit - 1))
 }
@@ -268,11 +286,13 @@ fn without_gaps(line: &[u8]) -> Vec<u8> {
 
 fn line_at(text: &[u8], start: usize) -> Option<&[u8]> {
     let rest = text.get(start..)?;
-    let end = rest.windows(2).position(|pair| pair == b"\r\n").map_or(rest.len(), |place| place + 2);
+    let end =
+        rest.windows(2).position(|pair| pair == b"\r\n").map_or(rest.len(), |place| place + 2);
     rest.get(..end).filter(|line| !line.is_empty())
 }
 
-/// True when a line, with its CRLF, goes on with the block that `before` begins: an empty line, a field, or more of the last one.
+/// True when a line, with its CRLF, goes on with the block that `before` begins: an empty line, a
+/// field, or more of the last one.
 pub(super) fn continues(before: &[u8], line: &[u8]) -> bool {
     line == b"\r\n" || (is_folded(line) && !before.is_empty()) || field_name(line).is_some()
 }
@@ -281,11 +301,13 @@ fn is_folded(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t'))
 }
 
-/// RFC 5322 3.6.8: printable ASCII but the colon; blanks before the colon are obsolete and taken (4.5).
+/// RFC 5322 3.6.8: printable ASCII but the colon; blanks before the colon are obsolete and taken
+/// (4.5).
 pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
     let colon = line.iter().position(|octet| *octet == b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
-    let legal = (1..=NAME_LIMIT).contains(&name.len()) && name.iter().all(|octet| (33..=126).contains(octet));
+    let legal = (1..=NAME_LIMIT).contains(&name.len())
+        && name.iter().all(|octet| (33..=126).contains(octet));
     legal.then_some(name)
 }
 
@@ -297,8 +319,13 @@ mod tests {
 
     #[test]
     fn a_word_that_was_broken_is_not_broken_again() {
-        for length in (900..3100).step_by(7).chain([995, 996, 997, 998, 999, 1990, 1992, 1993, 1994]) {
-            let once = HeaderBlock::read(format!("To: a@b.c, {}\r\n\r\n", "\u{90}".repeat(length)).as_bytes()).render();
+        for length in
+            (900..3100).step_by(7).chain([995, 996, 997, 998, 999, 1990, 1992, 1993, 1994])
+        {
+            let once = HeaderBlock::read(
+                format!("To: a@b.c, {}\r\n\r\n", "\u{90}".repeat(length)).as_bytes(),
+            )
+            .render();
             assert_eq!(HeaderBlock::read(&once).render(), once, "a word of {length} characters");
         }
     }
@@ -356,12 +383,26 @@ mod tests {
 
     #[test]
     fn a_line_without_blanks_is_broken_all_the_same() {
-        for word in ["x".repeat(5000), "ü".repeat(3000), format!("{}y", " ".repeat(4000)), " \t".repeat(2000), "a ".repeat(3000)] {
+        for word in [
+            "x".repeat(5000),
+            "ü".repeat(3000),
+            format!("{}y", " ".repeat(4000)),
+            " \t".repeat(2000),
+            "a ".repeat(3000),
+        ] {
             let text = format!("Subject: {word}\r\nTo: x@y\r\n\r\n");
             let rendered = HeaderBlock::read(text.as_bytes()).render();
-            assert!(rendered.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE_LIMIT + 1), "{}", &text[..40]);
+            assert!(
+                rendered.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE_LIMIT + 1),
+                "{}",
+                &text[..40]
+            );
             let lines: Vec<&str> = std::str::from_utf8(&rendered).unwrap().lines().collect();
-            assert!(lines[..lines.len() - 1].iter().all(|line| !line.trim().is_empty()), "a line of blanks: {}", &text[..40]);
+            assert!(
+                lines[..lines.len() - 1].iter().all(|line| !line.trim().is_empty()),
+                "a line of blanks: {}",
+                &text[..40]
+            );
             assert_eq!(HeaderBlock::read(&rendered).render(), rendered);
             let squeezed = |text: &str| text.replace([' ', '\t', '\r', '\n'], "");
             assert_eq!(squeezed(&lines.concat()), squeezed(&text));
@@ -380,19 +421,34 @@ mod tests {
 
     #[test]
     fn a_word_too_long_for_a_name_is_text() {
-        assert_eq!(HeaderBlock::read(format!("{}: x\r\n", "q".repeat(NAME_LIMIT)).as_bytes()).fields().count(), 1);
-        assert_eq!(HeaderBlock::read(format!("{}: x\r\n", "q".repeat(1500)).as_bytes()).length(), 0);
+        assert_eq!(
+            HeaderBlock::read(format!("{}: x\r\n", "q".repeat(NAME_LIMIT)).as_bytes())
+                .fields()
+                .count(),
+            1
+        );
+        assert_eq!(
+            HeaderBlock::read(format!("{}: x\r\n", "q".repeat(1500)).as_bytes()).length(),
+            0
+        );
     }
 
     #[test]
     fn eight_bit_text_is_read_as_latin_1_when_it_is_no_utf8() {
-        assert_eq!(HeaderBlock::read(b"Subject: B\xfcro\r\n\r\n").find("Subject").unwrap().value(), "Büro");
-        assert_eq!(HeaderBlock::read("Subject: Büro\r\n\r\n".as_bytes()).find("Subject").unwrap().value(), "Büro");
+        assert_eq!(
+            HeaderBlock::read(b"Subject: B\xfcro\r\n\r\n").find("Subject").unwrap().value(),
+            "Büro"
+        );
+        assert_eq!(
+            HeaderBlock::read("Subject: Büro\r\n\r\n".as_bytes()).find("Subject").unwrap().value(),
+            "Büro"
+        );
     }
 
     proptest! {
         #[test]
-        fn what_is_not_edited_goes_out_as_it_came(text in "([A-Za-z-]{1,9}: [ -~]{0,40}\r\n( [ -~]{0,9}\r\n)?){0,6}\r\n[ -~\r\n]{0,40}") {
+        fn what_is_not_edited_goes_out_as_it_came(text in "([A-Za-z-]{1,9}: [ -~]{0,40}\r\n( [ \
+            -~]{0,9}\r\n)?){0,6}\r\n[ -~\r\n]{0,40}") {
             let block = HeaderBlock::read(text.as_bytes());
             prop_assert_eq!(block.render(), &text.as_bytes()[..block.length()]);
         }

@@ -1,4 +1,5 @@
-//! Whether a header is longer than it can be worked on, told while it comes in and without keeping it.
+//! Whether a header is longer than it can be worked on, told while it comes in and without keeping
+//! it.
 
 use crate::message::header::{HEADER_LIMIT, field_name};
 
@@ -26,7 +27,8 @@ impl HeaderLength {
             let room = TELLING.saturating_sub(self.line.len()).min(piece.len());
             self.line.extend_from_slice(piece.get(..room).unwrap_or_default());
             if piece.ends_with(b"\n") {
-                let goes_on = matches!(self.line.first(), Some(b' ' | b'\t')) || field_name(&self.line).is_some();
+                let goes_on = matches!(self.line.first(), Some(b' ' | b'\t'))
+                    || field_name(&self.line).is_some();
                 self.ended = !goes_on;
                 // The line that ends it belongs to the body.
                 self.octets -= if goes_on { 0 } else { piece.len().min(self.octets) };

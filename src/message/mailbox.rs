@@ -1,4 +1,5 @@
-//! Mailboxes in `From:` and `Reply-To:` (RFC 5322 3.4): told right from wrong, read when wrong, written right.
+//! Mailboxes in `From:` and `Reply-To:` (RFC 5322 3.4): told right from wrong, read when wrong,
+//! written right.
 
 use std::collections::HashSet;
 
@@ -25,20 +26,25 @@ pub fn is_well_formed(value: &str) -> bool {
     is_legal_address(address) && is_phrase(name.trim())
 }
 
-/// RFC 5322 3.4.1, as far as a list can be taken apart by it: nothing in it that means something else, unless quoted. Beyond ASCII (RFC 6531)
-/// there is no other form.
+/// RFC 5322 3.4.1, as far as a list can be taken apart by it: nothing in it that means something
+/// else, unless quoted. Beyond ASCII (RFC 6531) there is no other form.
 fn is_legal_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };
-    let plain = |text: &str, special: &str| !text.chars().any(|c| c.is_control() || special.contains(c));
-    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).is_some_and(is_quoted_content);
+    let plain =
+        |text: &str, special: &str| !text.chars().any(|c| c.is_control() || special.contains(c));
+    let quoted = local
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .is_some_and(is_quoted_content);
     let legal = (quoted || plain(local, " \"(),:;<>@[]\\")) && plain(domain, " \"(),;<>@\\");
     legal && text.parse::<Address>().is_ok()
 }
 
-/// Reads one mailbox out of what a device wrote, however wrong: the last thing in angle brackets, else the first word with
-/// an `@`; whatever stands before it is the name. None when there is no address, or no telling which.
+/// Reads one mailbox out of what a device wrote, however wrong: the last thing in angle brackets,
+/// else the first word with an `@`; whatever stands before it is the name. None when there is no
+/// address, or no telling which.
 #[must_use]
 pub fn read(value: &str) -> Option<Mailbox> {
     if let Some(open) = value.rfind('<') {
@@ -47,7 +53,8 @@ pub fn read(value: &str) -> Option<Mailbox> {
         let address = clean_address(inside)?;
         return Some(Mailbox { name: clean_name(value.get(..open)?), address });
     }
-    let words: Vec<&str> = value.split([' ', '\t', ',', ';']).filter(|word| word.contains('@')).collect();
+    let words: Vec<&str> =
+        value.split([' ', '\t', ',', ';']).filter(|word| word.contains('@')).collect();
     let word = words.first()?;
     let (before, after) = value.split_once(*word)?;
     let name = |text: &str| clean_name(text.trim_matches([' ', '\t', ',', ';']));
@@ -56,15 +63,21 @@ pub fn read(value: &str) -> Option<Mailbox> {
     Some(Mailbox { name: name(before).or_else(behind), address: clean_address(word)? })
 }
 
-/// Reads every mailbox of a list, each once; in any case of letters it is the same. A header has room for tens of thousands.
+/// Reads every mailbox of a list, each once; in any case of letters it is the same. A header has
+/// room for tens of thousands.
 #[must_use]
 pub fn read_list(value: &str) -> Vec<Mailbox> {
     let mut known = HashSet::new();
-    pieces(value).into_iter().filter_map(read).filter(|mailbox| known.insert(mailbox.address.as_str().to_ascii_lowercase())).collect()
+    pieces(value)
+        .into_iter()
+        .filter_map(read)
+        .filter(|mailbox| known.insert(mailbox.address.as_str().to_ascii_lowercase()))
+        .collect()
 }
 
-/// A list of recipients as it was meant, when it is none that every server reads: `John b@contoso.com`. None when it is right. Groups and
-/// comments (RFC 5322 3.4, 3.2.2) are right, and stay. What has no address at all becomes an empty group of that name.
+/// A list of recipients as it was meant, when it is none that every server reads: `John
+/// b@contoso.com`. None when it is right. Groups and comments (RFC 5322 3.4, 3.2.2) are right, and
+/// stay. What has no address at all becomes an empty group of that name.
 #[must_use]
 pub(super) fn mended_list(value: &str) -> Option<String> {
     // As it is judged on its way: what an encoded word hides makes neither a group nor a comment.
@@ -77,13 +90,23 @@ pub(super) fn mended_list(value: &str) -> Option<String> {
         return None;
     }
     let parted = if value.contains('"') { value.to_owned() } else { value.replace(';', ",") };
-    // What cannot be written so that everybody reads the same is left out: the envelope says who gets it.
-    let members: Vec<String> = read_list(&parted).iter().map(Mailbox::render).filter(|member| is_well_formed(member)).collect();
-    let list = if members.is_empty() { format!("{}:;", render_name(&clean_name(value)?)) } else { members.join(", ") };
+    // What cannot be written so that everybody reads the same is left out: the envelope says who
+    // gets it.
+    let members: Vec<String> = read_list(&parted)
+        .iter()
+        .map(Mailbox::render)
+        .filter(|member| is_well_formed(member))
+        .collect();
+    let list = if members.is_empty() {
+        format!("{}:;", render_name(&clean_name(value)?))
+    } else {
+        members.join(", ")
+    };
     Some(list)
 }
 
-/// A list with the 8-bit text in its names encoded (RFC 2047 5). An address beyond ASCII has no other form, and stays.
+/// A list with the 8-bit text in its names encoded (RFC 2047 5). An address beyond ASCII has no
+/// other form, and stays.
 #[must_use]
 pub(super) fn encode_names(value: &str) -> String {
     let mut list = value.to_owned();
@@ -97,12 +120,15 @@ pub(super) fn encode_names(value: &str) -> String {
     value.to_owned()
 }
 
-/// A list that shows more members after so many times is no device's, and stays: what is encoded again and again would grow.
+/// A list that shows more members after so many times is no device's, and stays: what is encoded
+/// again and again would grow.
 const ENCODINGS: usize = 4;
 
 /// None when there is nothing to encode.
 fn encode_members(value: &str) -> Option<String> {
-    let is_encodable = |piece: &str| piece.rsplit_once('<').is_some_and(|(name, address)| !name.is_ascii() && address.is_ascii());
+    let is_encodable = |piece: &str| {
+        piece.rsplit_once('<').is_some_and(|(name, address)| !name.is_ascii() && address.is_ascii())
+    };
     let pieces = pieces(value);
     if !pieces.iter().any(|piece| is_encodable(piece)) {
         return None;
@@ -118,8 +144,8 @@ fn encode_members(value: &str) -> Option<String> {
     Some(pieces.into_iter().map(|piece| encode(piece.trim())).collect::<Vec<_>>().join(", "))
 }
 
-/// A list's members: parted at commas that are neither quoted nor inside brackets. A name with a comma in it that somebody forgot to
-/// quote belongs to the address that follows.
+/// A list's members: parted at commas that are neither quoted nor inside brackets. A name with a
+/// comma in it that somebody forgot to quote belongs to the address that follows.
 fn pieces(value: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut quoted, mut escaped, mut bracketed) = (0, false, false, false);
@@ -228,9 +254,16 @@ mod tests {
 
     #[test]
     fn what_devices_write_becomes_one_legal_mailbox() {
-        // Microsoft names the unquoted "@" in the display name as a printer's defect that breaks submission.
-        check("scan@contoso.com <scan@contoso.com>", Some("\"scan@contoso.com\" <scan@contoso.com>"));
-        check("Copier, 2nd floor <scan@contoso.com>", Some("\"Copier, 2nd floor\" <scan@contoso.com>"));
+        // Microsoft names the unquoted "@" in the display name as a printer's defect that breaks
+        // submission.
+        check(
+            "scan@contoso.com <scan@contoso.com>",
+            Some("\"scan@contoso.com\" <scan@contoso.com>"),
+        );
+        check(
+            "Copier, 2nd floor <scan@contoso.com>",
+            Some("\"Copier, 2nd floor\" <scan@contoso.com>"),
+        );
         check("Copier scan@contoso.com", Some("Copier <scan@contoso.com>"));
         check("scan@contoso.com Copier", Some("Copier <scan@contoso.com>"));
         check("<<scan@contoso.com>>", Some("scan@contoso.com"));
@@ -239,7 +272,10 @@ mod tests {
         check("\"Büro\" <scan@contoso.com>", Some("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>"));
         check("Say \"hi\" <scan@contoso.com>", Some("\"Say \\\"hi\\\"\" <scan@contoso.com>"));
         check("\"Smith \\\"J\\\"\" <j@contoso.com>", Some("\"Smith \\\"J\\\"\" <j@contoso.com>"));
-        check("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>", Some("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>"));
+        check(
+            "=?utf-8?B?QsO8cm8=?= <scan@contoso.com>",
+            Some("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>"),
+        );
         check("scanner", None);
         check("", None);
         check("<>", None);
@@ -247,7 +283,13 @@ mod tests {
 
     #[test]
     fn a_list_is_parted_between_its_addresses_only() {
-        let addresses = |value: &str| read_list(value).iter().map(|mailbox| mailbox.address.to_string()).collect::<Vec<_>>().join(" ");
+        let addresses = |value: &str| {
+            read_list(value)
+                .iter()
+                .map(|mailbox| mailbox.address.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         assert_eq!(addresses("A <a@x.y>, B <b@x.y>"), "a@x.y b@x.y");
         assert_eq!(addresses("Copier, 2nd floor <a@x.y>"), "a@x.y");
         assert_eq!(addresses("\"a@x.y, b\" <a@x.y>, a@X.Y"), "a@x.y");
@@ -287,19 +329,32 @@ mod tests {
 
     #[test]
     fn what_is_right_is_told_from_what_is_wrong() {
-        for right in
-            ["scan@contoso.com", "Scanner <scan@contoso.com>", "\"A, B\" <scan@contoso.com>", "<scan@contoso.com>", "Scan <bü@contoso.com>"]
-        {
+        for right in [
+            "scan@contoso.com",
+            "Scanner <scan@contoso.com>",
+            "\"A, B\" <scan@contoso.com>",
+            "<scan@contoso.com>",
+            "Scan <bü@contoso.com>",
+        ] {
             assert!(is_well_formed(right), "{right}");
         }
-        for wrong in ["scan@contoso.com <scan@contoso.com>", "A, B <a@b>", "a@b, c@d", "scanner", "<a@b", "Büro <a@b>", "a@b (x)"] {
+        for wrong in [
+            "scan@contoso.com <scan@contoso.com>",
+            "A, B <a@b>",
+            "a@b, c@d",
+            "scanner",
+            "<a@b",
+            "Büro <a@b>",
+            "a@b (x)",
+        ] {
             assert!(!is_well_formed(wrong), "{wrong}");
         }
     }
 
     #[test]
     fn a_name_cannot_smuggle_a_field() {
-        let mailbox = Mailbox { name: Some("A\r\nBcc: x@y.z".into()), address: "a@b.c".parse().unwrap() };
+        let mailbox =
+            Mailbox { name: Some("A\r\nBcc: x@y.z".into()), address: "a@b.c".parse().unwrap() };
         assert!(!mailbox.render().contains('\n'), "{}", mailbox.render());
     }
 
@@ -307,12 +362,16 @@ mod tests {
     fn a_long_name_is_encoded_in_pieces_that_fit() {
         let mailbox = Mailbox { name: Some("ä".repeat(60)), address: "a@b.c".parse().unwrap() };
         let rendered = mailbox.render();
-        assert!(rendered.split("\r\n ").all(|line| line.split(' ').all(|word| word.len() <= 75)), "{rendered}");
+        assert!(
+            rendered.split("\r\n ").all(|line| line.split(' ').all(|word| word.len() <= 75)),
+            "{rendered}"
+        );
     }
 
     proptest! {
         #[test]
-        fn whatever_can_be_read_is_written_well_formed(value in "\\PC{0,40}(<[a-z@.'<> ]{0,20}>?)?") {
+        fn whatever_can_be_read_is_written_well_formed(value in "\\PC{0,40}(<[a-z@.'<> \
+            ]{0,20}>?)?") {
             if let Some(mailbox) = read(&value) {
                 prop_assert!(is_well_formed(&mailbox.render().replace("\r\n", "")) || mailbox.address.needs_smtputf8() , "{}", mailbox.render());
             }

@@ -1,12 +1,15 @@
-//! The message itself: its header block read, repaired and rewritten, its trace, its text on the way out.
+//! The message itself: its header block read, repaired and rewritten, its trace, its text on the
+//! way out.
 //!
 //! - [`received`]: the `Received:` field of an accepted message
 //! - [`header`]: fields that can be looked up and replaced
 //! - [`mailbox`]: what stands in `From:`
 //! - [`long_lines`]: lines that no server has to take, made legal
-//! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right; `encoding`: 8-bit text in a header
+//! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right;
+//!   `encoding`: 8-bit text in a header
 //! - [`footer`]: a text at the end of each message
-//! - [`FirstLine`]: what must not touch our own field; [`HeaderLength`]: what is too long to be worked on
+//! - [`FirstLine`]: what must not touch our own field; [`HeaderLength`]: what is too long to be
+//!   worked on
 //! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 

@@ -11,7 +11,9 @@ use crate::{
 };
 
 /// What was done to a header. Shown to the administrator by its name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Repair {
     /// No header at all, or no empty line after it.
@@ -44,7 +46,8 @@ pub enum Repair {
     LongWord,
 }
 
-/// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it for the first.
+/// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it
+/// for the first.
 const UNIQUE: [&str; 5] = ["From", "Date", "Message-ID", "Subject", "MIME-Version"];
 /// RFC 5322 3.6.3: where a message says whom it is for.
 const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
@@ -63,10 +66,15 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
         Some(id) if id.is_empty() => Some(Repair::MissingMessageId),
         Some(id) => (!is_message_id(&id)).then_some(Repair::MalformedMessageId),
     };
-    let addressed = DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !value.is_empty()));
+    let addressed =
+        DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !value.is_empty()));
     // RFC 2045 4: without it a reader need not look at the others, and shows base64 as text.
-    let mime = ["Content-Type", "Content-Transfer-Encoding"].iter().any(|name| header.find(name).is_some());
-    let unversioned = header.find("MIME-Version").map_or(mime, |field| !field.value().trim_start().starts_with("1.0"));
+    let mime = ["Content-Type", "Content-Transfer-Encoding"]
+        .iter()
+        .any(|name| header.find(name).is_some());
+    let unversioned = header
+        .find("MIME-Version")
+        .map_or(mime, |field| !field.value().trim_start().starts_with("1.0"));
     // What DKIM has signed stays, as long as it can be delivered as it is.
     let signed = header.find("DKIM-Signature").is_some();
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
@@ -80,7 +88,10 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
         malformed.then_some(Repair::MalformedTo),
         unversioned.then_some(Repair::MissingMimeVersion),
         eight_bit.then_some(Repair::EightBitHeader),
-        header.fields().any(|field| encoding::without_long_words(field).is_some()).then_some(Repair::LongWord),
+        header
+            .fields()
+            .any(|field| encoding::without_long_words(field).is_some())
+            .then_some(Repair::LongWord),
     ]
     .into_iter()
     .flatten()
@@ -108,14 +119,21 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
         // The empty line comes with the block.
         Repair::MissingHeader => {}
         Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
-        Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => return mend_from(header, fault, edits),
-        // RFC 6409 8.2 and 8.3 let a submission server add these two; Exchange Online answers with the Message-ID it was given.
-        Repair::MissingDate | Repair::MalformedDate => header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322())),
+        Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => {
+            return mend_from(header, fault, edits);
+        }
+        // RFC 6409 8.2 and 8.3 let a submission server add these two; Exchange Online answers with
+        // the Message-ID it was given.
+        Repair::MissingDate | Repair::MalformedDate => {
+            header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322()))
+        }
         Repair::MissingMessageId | Repair::MalformedMessageId => mend_message_id(header, edits),
         Repair::MissingTo => header.replace("To", "To: undisclosed-recipients:;\r\n".to_owned()),
         // Each of them: a device may write one field for each recipient.
         Repair::MalformedTo => header.rewrite(legal_list),
-        Repair::MissingMimeVersion => header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned()),
+        Repair::MissingMimeVersion => {
+            header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned())
+        }
         Repair::EightBitHeader => header.rewrite(encoding::encoded),
         Repair::LongWord => header.rewrite(encoding::without_long_words),
     }
@@ -123,14 +141,16 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
 }
 
 fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
-    let authors = header.find("From").map(|field| mailbox::read_list(&field.value())).unwrap_or_default();
+    let authors =
+        header.find("From").map(|field| mailbox::read_list(&field.value())).unwrap_or_default();
     let fallback = || edits.fallback.clone().map(|address| Mailbox { name: None, address });
     let Some(author) = authors.first().cloned().or_else(fallback) else {
         return false;
     };
     header.replace("From", format!("From: {}\r\n", author.render()));
     let configured = edits.identity.as_ref().is_some_and(|identity| identity.reply_to.is_some());
-    // RFC 5322 3.6.2 allows several authors beside a Sender; Exchange Online answers 550 5.1.20. None of them is lost.
+    // RFC 5322 3.6.2 allows several authors beside a Sender; Exchange Online answers 550 5.1.20.
+    // None of them is lost.
     if fault == Repair::SeveralFrom && header.find("Reply-To").is_none() && !configured {
         let all: Vec<String> = authors.iter().map(|author| author.address.to_string()).collect();
         header.replace("Reply-To", format!("Reply-To: {}\r\n", all.join(", ")));
@@ -142,7 +162,8 @@ fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool
 fn mend_message_id(header: &mut HeaderBlock<'_>, edits: &Edits) {
     let given = header.find("Message-ID").map(Field::value).unwrap_or_default();
     let given = given.trim_start_matches('<').trim_end_matches('>');
-    let usable = !given.is_empty() && given.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>\"(),;:\\".contains(&octet));
+    let usable = !given.is_empty()
+        && given.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>\"(),;:\\".contains(&octet));
     let id = match (usable, given.contains('@')) {
         (true, true) => given.to_owned(),
         (true, false) => format!("{given}@{}", edits.hostname),
@@ -154,13 +175,19 @@ fn mend_message_id(header: &mut HeaderBlock<'_>, edits: &Edits) {
 /// RFC 5322 3.6.4, as far as anyone looks: one word in angle brackets.
 fn is_message_id(value: &str) -> bool {
     let inside = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    inside.is_some_and(|inside| !inside.is_empty() && inside.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>".contains(&octet)))
+    inside.is_some_and(|inside| {
+        !inside.is_empty()
+            && inside.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>".contains(&octet))
+    })
 }
 
-/// A date that a reader makes sense of, if need be with some good will. Only what nobody can read is replaced.
+/// A date that a reader makes sense of, if need be with some good will. Only what nobody can read
+/// is replaced.
 fn is_date(value: &str) -> bool {
     let strict = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    strict.parse_zoned(value).is_ok() || mail_parser::DateTime::parse_rfc822(value).is_some_and(|date| date.is_valid() && date.year > 1900)
+    strict.parse_zoned(value).is_ok()
+        || mail_parser::DateTime::parse_rfc822(value)
+            .is_some_and(|date| date.is_valid() && date.year > 1900)
 }
 
 impl Repair {
@@ -169,10 +196,14 @@ impl Repair {
     pub const fn quirk(self) -> Quirk {
         match self {
             Self::MissingHeader => Quirk::NoHeader,
-            Self::MissingFrom | Self::MissingDate | Self::MissingMessageId | Self::MissingTo | Self::MissingMimeVersion => {
-                Quirk::MissingFields
+            Self::MissingFrom
+            | Self::MissingDate
+            | Self::MissingMessageId
+            | Self::MissingTo
+            | Self::MissingMimeVersion => Quirk::MissingFields,
+            Self::DoubleField | Self::MalformedDate | Self::MalformedMessageId => {
+                Quirk::MalformedFields
             }
-            Self::DoubleField | Self::MalformedDate | Self::MalformedMessageId => Quirk::MalformedFields,
             Self::MalformedTo => Quirk::MalformedTo,
             Self::MalformedFrom => Quirk::MalformedFrom,
             Self::SeveralFrom => Quirk::SeveralFrom,

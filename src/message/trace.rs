@@ -29,8 +29,10 @@ fn client(helo: &str, peer: IpAddr) -> String {
         IpAddr::V4(address) => format!("[{address}]"),
         IpAddr::V6(address) => format!("[IPv6:{address}]"),
     };
-    // The name ends up in a header field, so it is made harmless here, whatever was done to it before.
-    let harmless = |c: char| if c.is_ascii_alphanumeric() || "-._:[]/+=@~#?".contains(c) { c } else { '?' };
+    // The name ends up in a header field, so it is made harmless here, whatever was done to it
+    // before.
+    let harmless =
+        |c: char| if c.is_ascii_alphanumeric() || "-._:[]/+=@~#?".contains(c) { c } else { '?' };
     let name: String = helo.chars().map(harmless).collect();
     if name.is_empty() { format!("{literal} ({literal})") } else { format!("{name} ({literal})") }
 }
@@ -60,7 +62,13 @@ mod tests {
             id: MessageId::new(received, 7),
             received,
             device: "printers".into(),
-            via: Via { peer: Some([192, 168, 10, 5].into()), helo: "mfp1.contoso.lan".to_owned(), esmtp: true, tls: None, user: None },
+            via: Via {
+                peer: Some([192, 168, 10, 5].into()),
+                helo: "mfp1.contoso.lan".to_owned(),
+                esmtp: true,
+                tls: None,
+                user: None,
+            },
             sender: ReversePath::Null,
             recipients: vec![Recipient::new("it@contoso.com".parse().unwrap())],
             body: BodyKind::SevenBit,
@@ -81,8 +89,9 @@ mod tests {
     fn the_field_says_who_gave_what_to_whom_and_when() {
         assert_eq!(
             received(&envelope(), "postroom.contoso.lan"),
-            "Received: from mfp1.contoso.lan ([192.168.10.5])\r\n\tby postroom.contoso.lan (Postroom) with ESMTP\r\n\
-             \tid 01ilu5t5270000000007\r\n\tfor <it@contoso.com>;\r\n\tSun, 9 Mar 2025 19:25:28 +0000\r\n"
+            "Received: from mfp1.contoso.lan ([192.168.10.5])\r\n\tby postroom.contoso.lan \
+            (Postroom) with ESMTP\r\n\tid 01ilu5t5270000000007\r\n\tfor \
+            <it@contoso.com>;\r\n\tSun, 9 Mar 2025 19:25:28 +0000\r\n"
         );
     }
 
@@ -117,10 +126,14 @@ mod tests {
     fn a_greeting_cannot_write_into_the_header() {
         let mut envelope = envelope();
         envelope.via.helo = "x\r\nBcc: <a@b>\r\n(".to_owned();
-        assert!(unfolded(&envelope).starts_with("Received: from x??Bcc:??a@b???? ([192.168.10.5]) by "));
+        assert!(
+            unfolded(&envelope).starts_with("Received: from x??Bcc:??a@b???? ([192.168.10.5]) by ")
+        );
         envelope.via.helo = String::new();
         envelope.via.peer = Some("fe80::1".parse().unwrap());
-        assert!(unfolded(&envelope).starts_with("Received: from [IPv6:fe80::1] ([IPv6:fe80::1]) by "));
+        assert!(
+            unfolded(&envelope).starts_with("Received: from [IPv6:fe80::1] ([IPv6:fe80::1]) by ")
+        );
         envelope.via.peer = Some("::ffff:10.0.0.1".parse().unwrap());
         assert!(unfolded(&envelope).starts_with("Received: from [10.0.0.1] ([10.0.0.1]) by "));
     }
@@ -129,6 +142,8 @@ mod tests {
     fn mail_of_our_own_comes_from_nobody() {
         let mut envelope = envelope();
         envelope.via = Via { peer: None, helo: String::new(), esmtp: false, tls: None, user: None };
-        assert!(unfolded(&envelope).starts_with("Received: by postroom.contoso.lan (Postroom) id "));
+        assert!(
+            unfolded(&envelope).starts_with("Received: by postroom.contoso.lan (Postroom) id ")
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! From OpenMetrics, which prometheus-client writes, to Prometheus' own text format 0.0.4.
 //!
-//! Every scraper reads that one, and `promtool check metrics` reads no other: there, the name after `# HELP` and
-//! `# TYPE` is that of the samples, `_total` included, and units and the end are not marked.
+//! Every scraper reads that one, and `promtool check metrics` reads no other: there, the name after
+//! `# HELP` and `# TYPE` is that of the samples, `_total` included, and units and the end are not
+//! marked.
 
 /// Rewrites the lines about counters, and leaves out what the older format does not know.
 pub(super) fn from_open_metrics(text: &str) -> String {
@@ -11,7 +12,9 @@ pub(super) fn from_open_metrics(text: &str) -> String {
     for line in text.lines() {
         if let Some(about) = line.strip_prefix("# HELP ") {
             help = about.split_once(' ');
-        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+        } else if let Some((name, kind)) =
+            line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' '))
+        {
             let suffix = if kind == "counter" { "_total" } else { "" };
             lines.extend(help.take().map(|(_, about)| format!("# HELP {name}{suffix} {about}")));
             lines.push(format!("# TYPE {name}{suffix} {kind}"));
@@ -29,12 +32,14 @@ mod tests {
 
     #[test]
     fn counters_carry_the_name_of_their_samples_and_the_rest_stays() {
-        let open = "# HELP postroom_messages_accepted Messages accepted with 250.\n# TYPE postroom_messages_accepted counter\n\
-                    postroom_messages_accepted_total 3\n# HELP postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds histogram\n\
-                    # UNIT postroom_wait_seconds seconds\npostroom_wait_seconds_sum 0.5\n# EOF\n";
-        let classic = "# HELP postroom_messages_accepted_total Messages accepted with 250.\n# TYPE postroom_messages_accepted_total counter\n\
-                       postroom_messages_accepted_total 3\n# HELP postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds histogram\n\
-                       postroom_wait_seconds_sum 0.5\n";
+        let open = "# HELP postroom_messages_accepted Messages accepted with 250.\n# TYPE \
+            postroom_messages_accepted counter\npostroom_messages_accepted_total 3\n# HELP \
+            postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds histogram\n# UNIT \
+            postroom_wait_seconds seconds\npostroom_wait_seconds_sum 0.5\n# EOF\n";
+        let classic = "# HELP postroom_messages_accepted_total Messages accepted with 250.\n# TYPE \
+            postroom_messages_accepted_total counter\npostroom_messages_accepted_total 3\n# HELP \
+            postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds \
+            histogram\npostroom_wait_seconds_sum 0.5\n";
         assert_eq!(from_open_metrics(open), classic);
     }
 }

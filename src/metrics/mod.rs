@@ -1,8 +1,9 @@
 //! Every metric's name and labels, and one handle to them all.
 //!
-//! Names start with `postroom_` and end in a unit, as Prometheus asks; counters get their `_total` when written out.
-//! Labels are enums, so their number is bounded by the type; never an address as a label.
-//! Each file holds the metrics of one half of the way of a message; `docs/metrics.md` lists them, checked by a test.
+//! Names start with `postroom_` and end in a unit, as Prometheus asks; counters get their `_total`
+//! when written out. Labels are enums, so their number is bounded by the type; never an address as
+//! a label. Each file holds the metrics of one half of the way of a message; `docs/metrics.md`
+//! lists them, checked by a test.
 
 mod classic;
 mod receiving;
@@ -11,7 +12,10 @@ mod storage;
 mod upstream;
 
 pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
-pub use sending::{AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, OutcomeLabel, OutcomeValue, Sending, StateValue};
+pub use sending::{
+    AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, OutcomeLabel, OutcomeValue,
+    Sending, StateValue,
+};
 pub use storage::Storage;
 pub use upstream::Upstream;
 
@@ -46,7 +50,13 @@ impl Metrics {
         let storage = Storage::register(&mut registry);
         let sending = Sending::register(&mut registry);
         let upstream = Upstream::register(&mut registry);
-        Self(Arc::new(Inner { registry: Mutex::new(registry), receiving, storage, sending, upstream }))
+        Self(Arc::new(Inner {
+            registry: Mutex::new(registry),
+            receiving,
+            storage,
+            sending,
+            upstream,
+        }))
     }
 
     /// Of the listeners, sessions and devices.

@@ -6,7 +6,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Metrics of the sending half. Accounts are named in the config, so `account` has as many values as that.
+/// Metrics of the sending half. Accounts are named in the config, so `account` has as many values
+/// as that.
 pub struct Sending {
     /// Attempts begun.
     pub attempts: Counter,
@@ -69,7 +70,10 @@ pub struct CredentialLabel {
 
 /// What an account logs in with, if it ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "the names are the label's values, and Prometheus writes those in lower case")]
+#[expect(
+    non_camel_case_types,
+    reason = "the names are the label's values, and Prometheus writes those in lower case"
+)]
 pub enum CredentialValue {
     /// An application's secret.
     client_secret,
@@ -81,7 +85,10 @@ pub enum CredentialValue {
 
 /// The states of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "the names are the label's values, and Prometheus writes those in lower case")]
+#[expect(
+    non_camel_case_types,
+    reason = "the names are the label's values, and Prometheus writes those in lower case"
+)]
 pub enum StateValue {
     /// It sends.
     ready,
@@ -107,7 +114,10 @@ pub struct OutcomeLabel {
 
 /// What became of a recipient, as the log says it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "the names are the label's values, and Prometheus writes those in lower case")]
+#[expect(
+    non_camel_case_types,
+    reason = "the names are the label's values, and Prometheus writes those in lower case"
+)]
 pub enum OutcomeValue {
     /// The server took it.
     delivered,
@@ -122,11 +132,14 @@ pub enum OutcomeValue {
 }
 
 impl OutcomeValue {
-    const ALL: [Self; 5] = [Self::delivered, Self::failed, Self::delayed, Self::doubtful, Self::deleted];
+    const ALL: [Self; 5] =
+        [Self::delivered, Self::failed, Self::delayed, Self::doubtful, Self::deleted];
 }
 
-/// Seconds. A scan should be there before its owner is back at the desk; a throttled one takes minutes, a failing one hours.
-const LATENCY_BUCKETS: [f64; 14] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432_000.0];
+/// Seconds. A scan should be there before its owner is back at the desk; a throttled one takes
+/// minutes, a failing one hours.
+const LATENCY_BUCKETS: [f64; 14] =
+    [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432_000.0];
 
 impl Sending {
     pub(super) fn register(registry: &mut Registry) -> Self {
@@ -157,30 +170,82 @@ impl Sending {
     }
 
     fn register_messages(&self, registry: &mut Registry) {
-        registry.register("attempts", "Transactions begun with an upstream server", self.attempts.clone());
-        registry.register("outcomes", "What became of recipients at the end of an attempt", self.outcomes.clone());
-        registry.register("recipients_delivered", "Recipients that an upstream server took", self.recipients_delivered.clone());
-        registry.register("recipients_failed", "Recipients given up", self.recipients_failed.clone());
-        registry.register("doubtful_attempts", "Attempts whose outcome nobody knows; each may have made a double", self.doubts.clone());
+        registry.register(
+            "attempts",
+            "Transactions begun with an upstream server",
+            self.attempts.clone(),
+        );
+        registry.register(
+            "outcomes",
+            "What became of recipients at the end of an attempt",
+            self.outcomes.clone(),
+        );
+        registry.register(
+            "recipients_delivered",
+            "Recipients that an upstream server took",
+            self.recipients_delivered.clone(),
+        );
+        registry.register(
+            "recipients_failed",
+            "Recipients given up",
+            self.recipients_failed.clone(),
+        );
+        registry.register(
+            "doubtful_attempts",
+            "Attempts whose outcome nobody knows; each may have made a double",
+            self.doubts.clone(),
+        );
         let help = "From acceptance to the upstream server's answer, for recipients delivered";
-        registry.register_with_unit("delivery_latency", help, Unit::Seconds, self.delivery_latency.clone());
-        registry.register("attempt_panics", "Attempts that ended in a panic", self.attempt_panics.clone());
+        registry.register_with_unit(
+            "delivery_latency",
+            help,
+            Unit::Seconds,
+            self.delivery_latency.clone(),
+        );
+        registry.register(
+            "attempt_panics",
+            "Attempts that ended in a panic",
+            self.attempt_panics.clone(),
+        );
         registry.register("notices", "Notices and alerts written", self.notices.clone());
-        registry.register("notices_withheld", "Notices not written because there were too many", self.notices_withheld.clone());
+        registry.register(
+            "notices_withheld",
+            "Notices not written because there were too many",
+            self.notices_withheld.clone(),
+        );
     }
 
     fn register_accounts(&self, registry: &mut Registry) {
-        registry.register("account_state", "1 for the state that the account is in, 0 for the others", self.account_state.clone());
-        registry.register("account_connections", "Connections open to the account's server", self.account_connections.clone());
+        registry.register(
+            "account_state",
+            "1 for the state that the account is in, 0 for the others",
+            self.account_state.clone(),
+        );
+        registry.register(
+            "account_connections",
+            "Connections open to the account's server",
+            self.account_connections.clone(),
+        );
         let help = "Domains of direct send that mail waits for, though the account is ready";
         registry.register("account_domains_held_up", help, self.account_domains_held_up.clone());
         let help = "Transactions of the last 60 seconds, as the server may count them";
         registry.register("account_minute_messages", help, self.account_minute_messages.clone());
         let help = "Recipients of the last 24 hours, as the server may count them";
         registry.register("account_day_recipients", help, self.account_day_recipients.clone());
-        let help = "Until what the account logs in with ends; negative when it has ended, absent when nobody knows";
-        registry.register_with_unit("account_credential_expiry", help, Unit::Seconds, self.account_credential_expiry.clone());
+        let help = "Until what the account logs in with ends; negative when it has ended, absent \
+            when nobody knows";
+        registry.register_with_unit(
+            "account_credential_expiry",
+            help,
+            Unit::Seconds,
+            self.account_credential_expiry.clone(),
+        );
         let help = "When a message was last delivered, since 1970";
-        registry.register_with_unit("account_last_delivery_timestamp", help, Unit::Seconds, self.account_last_delivery.clone());
+        registry.register_with_unit(
+            "account_last_delivery_timestamp",
+            help,
+            Unit::Seconds,
+            self.account_last_delivery.clone(),
+        );
     }
 }

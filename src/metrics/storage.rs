@@ -34,7 +34,11 @@ impl Storage {
             index_syncs: Counter::default(),
             quarantined: Counter::default(),
         };
-        registry.register("queue_messages", "Messages in the queue", metrics.queue_messages.clone());
+        registry.register(
+            "queue_messages",
+            "Messages in the queue",
+            metrics.queue_messages.clone(),
+        );
         registry.register_with_unit(
             "disk_free",
             "Free space on the disk of the spool, as last asked",
@@ -43,9 +47,21 @@ impl Storage {
         );
         let help = "Time from the end of a message to its being durable";
         registry.register_with_unit("commit", help, Unit::Seconds, metrics.commit_seconds.clone());
-        registry.register("admission_rounds", "Times that accepted messages were made durable together", metrics.admission_rounds.clone());
-        registry.register("index_syncs", "Times the index was made durable", metrics.index_syncs.clone());
-        registry.register("quarantined_messages", "Files moved to quarantine", metrics.quarantined.clone());
+        registry.register(
+            "admission_rounds",
+            "Times that accepted messages were made durable together",
+            metrics.admission_rounds.clone(),
+        );
+        registry.register(
+            "index_syncs",
+            "Times the index was made durable",
+            metrics.index_syncs.clone(),
+        );
+        registry.register(
+            "quarantined_messages",
+            "Files moved to quarantine",
+            metrics.quarantined.clone(),
+        );
         metrics
     }
 }

@@ -28,12 +28,26 @@ impl Upstream {
             message_bytes: Counter::default(),
             answer: Histogram::new(ANSWER_BUCKETS),
         };
-        registry.register("upstream_connections", "Connections to upstream servers that logged in", metrics.connections.clone());
+        registry.register(
+            "upstream_connections",
+            "Connections to upstream servers that logged in",
+            metrics.connections.clone(),
+        );
         let help = "Connections to upstream servers that failed before MAIL FROM";
         registry.register("upstream_troubles", help, metrics.troubles.clone());
         let help = "Messages sent up to their final dot";
-        registry.register_with_unit("upstream_messages", help, Unit::Bytes, metrics.message_bytes.clone());
-        registry.register_with_unit("upstream_answer", "Time from the final dot to its answer", Unit::Seconds, metrics.answer.clone());
+        registry.register_with_unit(
+            "upstream_messages",
+            help,
+            Unit::Bytes,
+            metrics.message_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "upstream_answer",
+            "Time from the final dot to its answer",
+            Unit::Seconds,
+            metrics.answer.clone(),
+        );
         metrics
     }
 }

@@ -24,7 +24,8 @@ pub enum AddressError {
     /// Nothing before the `@`.
     #[error("the address has nothing before the \"@\"")]
     NoLocalPart,
-    /// RFC 5321 4.5.3.1: 64 octets of local part, 255 of domain. The local part is taken up to 128 octets, as devices do send such.
+    /// RFC 5321 4.5.3.1: 64 octets of local part, 255 of domain. The local part is taken up to 128
+    /// octets, as devices do send such.
     #[error("the address is too long")]
     TooLong,
     /// Control characters, white space or angle brackets.
@@ -62,7 +63,8 @@ impl Address {
         !self.0.is_ascii()
     }
 
-    /// Same mailbox for policy: compared without regard to case, as every mail system in practice does.
+    /// Same mailbox for policy: compared without regard to case, as every mail system in practice
+    /// does.
     #[must_use]
     pub fn same_mailbox(&self, other: &Address) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
@@ -77,7 +79,8 @@ impl FromStr for Address {
             return Err(AddressError::Empty);
         }
         let quoted = text.starts_with('"');
-        let bad = |c: char| c.is_control() || (!quoted && (c.is_whitespace() || c == '<' || c == '>'));
+        let bad =
+            |c: char| c.is_control() || (!quoted && (c.is_whitespace() || c == '<' || c == '>'));
         if text.chars().any(bad) {
             return Err(AddressError::BadCharacter);
         }

@@ -1,7 +1,9 @@
-//! What a client and we said to each other: protocol lines both ways, kept within bounds and without secrets.
+//! What a client and we said to each other: protocol lines both ways, kept within bounds and
+//! without secrets.
 //!
-//! A [`Recorder`] is fed while a connection lasts; what it has kept becomes a [`Dialogue`] for the administrator.
-//! What is said in order to log in is never kept, nor is the text of a message: one becomes `***`, the other its size.
+//! A [`Recorder`] is fed while a connection lasts; what it has kept becomes a [`Dialogue`] for the
+//! administrator. What is said in order to log in is never kept, nor is the text of a message: one
+//! becomes `***`, the other its size.
 
 use std::collections::VecDeque;
 
@@ -18,8 +20,8 @@ const LINE_OCTETS: usize = 240;
 
 /// Whose arguments are shown. Everything else may hold a secret that came at the wrong time.
 const HARMLESS: &[&str] = &[
-    "HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "STLS", "CAPA",
-    "STAT", "LIST", "UIDL", "RETR", "DELE", "TOP",
+    "HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
+    "HELP", "STARTTLS", "STLS", "CAPA", "STAT", "LIST", "UIDL", "RETR", "DELE", "TOP",
 ];
 /// Whose arguments are shown even where a line may be part of a text or a login that went astray.
 const ALWAYS_HARMLESS: &[&str] = &["HELO", "EHLO", "MAIL", "RCPT"];
@@ -45,7 +47,8 @@ const MECHANISMS: &[&str] = &[
 pub struct Dialogue {
     /// When it began.
     pub begun: Timestamp,
-    /// Each opens with who said it: `C:` the client, `S:` we, `*` nobody: what happened, or was left out.
+    /// Each opens with who said it: `C:` the client, `S:` we, `*` nobody: what happened, or was
+    /// left out.
     pub lines: Vec<String>,
     /// What went wrong, when something did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +67,8 @@ pub struct Recorder {
     standing: Standing,
 }
 
-/// Whether the client has begun to log in or to hand in a text: after that, what is no command may be part of either.
+/// Whether the client has begun to log in or to hand in a text: after that, what is no command may
+/// be part of either.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Caution {
     #[default]
@@ -180,7 +184,9 @@ impl Recorder {
         let verb = words.next().unwrap_or_default();
         let is = |word: &&str| word.eq_ignore_ascii_case(verb);
         if HARMLESS.iter().any(is) {
-            let bare = self.caution == Caution::Needed && !ALWAYS_HARMLESS.iter().any(is) && words.next().is_some();
+            let bare = self.caution == Caution::Needed
+                && !ALWAYS_HARMLESS.iter().any(is)
+                && words.next().is_some();
             if ["DATA", "BDAT"].iter().any(is) {
                 self.caution = Caution::Needed;
             }
@@ -189,7 +195,8 @@ impl Recorder {
         if verb.eq_ignore_ascii_case("AUTH") {
             self.caution = Caution::Needed;
             let asked = words.next().unwrap_or_default();
-            self.mechanism = MECHANISMS.iter().find(|name| name.eq_ignore_ascii_case(asked)).copied();
+            self.mechanism =
+                MECHANISMS.iter().find(|name| name.eq_ignore_ascii_case(asked)).copied();
             let rest = if words.next().is_some() { " ***" } else { "" };
             return format!("{verb} {}{rest}", self.mechanism.unwrap_or("***"));
         }
@@ -198,10 +205,13 @@ impl Recorder {
             self.mechanism = Some(if verb.eq_ignore_ascii_case("APOP") { "APOP" } else { "POP" });
             return format!("{verb} ***");
         }
-        // No command that we know. Its first word tells which it was meant for, unless it may be a password.
+        // No command that we know. Its first word tells which it was meant for, unless it may be a
+        // password.
         let word = verb.len() <= 16 && verb.bytes().all(|octet| octet.is_ascii_alphabetic());
         match (self.caution, word, words.next()) {
-            (Caution::Needed, _, _) | (Caution::Unneeded, false, _) => format!("[{} octets that are no command]", line.len()),
+            (Caution::Needed, _, _) | (Caution::Unneeded, false, _) => {
+                format!("[{} octets that are no command]", line.len())
+            }
             (Caution::Unneeded, true, Some(_)) => format!("{verb} ***"),
             (Caution::Unneeded, true, None) => verb.to_owned(),
         }
@@ -296,8 +306,23 @@ mod tests {
 
     #[test]
     fn a_text_that_is_sent_although_it_was_refused_is_not_kept() {
-        let said = ["C: DATA", "S: 503 5.5.1 Send MAIL FROM first", "C: Subject: salaries", "C: confidential", "C: List of all of them"];
-        check(&said, &[said[0], said[1], "C: [17 octets that are no command]", "C: [12 octets that are no command]", "C: List ***"]);
+        let said = [
+            "C: DATA",
+            "S: 503 5.5.1 Send MAIL FROM first",
+            "C: Subject: salaries",
+            "C: confidential",
+            "C: List of all of them",
+        ];
+        check(
+            &said,
+            &[
+                said[0],
+                said[1],
+                "C: [17 octets that are no command]",
+                "C: [12 octets that are no command]",
+                "C: List ***",
+            ],
+        );
     }
 
     #[test]
@@ -334,7 +359,10 @@ mod tests {
         let dialogue = recorder.end(Timestamp::ZERO);
         assert_eq!(dialogue.lines.len(), FIRST_LINES + 1 + LAST_LINES);
         assert_eq!(dialogue.lines[0], "* TLS");
-        assert_eq!(dialogue.lines[FIRST_LINES], format!("* [{} lines left out]", 1000 - FIRST_LINES - LAST_LINES));
+        assert_eq!(
+            dialogue.lines[FIRST_LINES],
+            format!("* [{} lines left out]", 1000 - FIRST_LINES - LAST_LINES)
+        );
         assert!(dialogue.lines.last().unwrap().starts_with("C: NOOP 999 "));
         assert!(dialogue.lines.iter().all(|line| line.len() <= LINE_OCTETS + 8));
     }

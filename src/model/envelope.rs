@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Address, DeviceName, MessageId, ReversePath, Timestamp};
 
-/// Sender, recipients, and what the device said about them. Never changed after acceptance: it heads the spool file.
+/// Sender, recipients, and what the device said about them. Never changed after acceptance: it
+/// heads the spool file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
     /// Given when `DATA` was accepted.

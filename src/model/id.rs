@@ -46,8 +46,9 @@ impl MessageId {
 
     /// The two characters that name the spool folder of this message.
     ///
-    /// They come from the time, and change every 33 seconds with a period of nine hours: messages that arrive
-    /// together lie together, so that one sync of the folder serves them all, and no folder grows without end.
+    /// They come from the time, and change every 33 seconds with a period of nine hours: messages
+    /// that arrive together lie together, so that one sync of the folder serves them all, and no
+    /// folder grows without end.
     #[must_use]
     pub fn shard(&self) -> &str {
         self.as_str().get(5..7).unwrap_or_default()
@@ -66,8 +67,13 @@ impl FromStr for MessageId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let characters: [u8; Self::LENGTH] = text.as_bytes().try_into().map_err(|_not_twenty| InvalidId)?;
-        if characters.iter().all(|c| DIGITS.contains(c)) { Ok(Self(characters)) } else { Err(InvalidId) }
+        let characters: [u8; Self::LENGTH] =
+            text.as_bytes().try_into().map_err(|_not_twenty| InvalidId)?;
+        if characters.iter().all(|c| DIGITS.contains(c)) {
+            Ok(Self(characters))
+        } else {
+            Err(InvalidId)
+        }
     }
 }
 
@@ -155,11 +161,17 @@ name! {
 }
 
 impl AccountName {
-    /// An advice that speaks of `postroom account login NAME`, with the account's name in it, as a shell takes it.
+    /// An advice that speaks of `postroom account login NAME`, with the account's name in it, as a
+    /// shell takes it.
     #[must_use]
     pub fn in_advice(&self, advice: &str) -> String {
-        let is_word = !self.0.is_empty() && self.0.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'));
-        let name = if is_word { self.0.to_string() } else { format!("'{}'", self.0.replace('\'', "'\\''")) };
+        let is_word = !self.0.is_empty()
+            && self.0.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'));
+        let name = if is_word {
+            self.0.to_string()
+        } else {
+            format!("'{}'", self.0.replace('\'', "'\\''"))
+        };
         advice.replace("postroom account login NAME", &format!("postroom account login {name}"))
     }
 }
@@ -179,9 +191,13 @@ mod tests {
 
     #[test]
     fn an_advice_names_the_account() {
-        let advice = |name: &str| AccountName::from(name).in_advice("Sign in: postroom account login NAME.");
+        let advice =
+            |name: &str| AccountName::from(name).in_advice("Sign in: postroom account login NAME.");
         assert_eq!(advice("scanner"), "Sign in: postroom account login scanner.");
-        assert_eq!(advice("Anna's scanner"), "Sign in: postroom account login 'Anna'\\''s scanner'.");
+        assert_eq!(
+            advice("Anna's scanner"),
+            "Sign in: postroom account login 'Anna'\\''s scanner'."
+        );
         assert_eq!(AccountName::from("scanner").in_advice("Wait."), "Wait.");
     }
 

@@ -1,4 +1,5 @@
-//! The words that every module shares: ids, addresses, sizes, times, secrets, envelopes, replies. No effects.
+//! The words that every module shares: ids, addresses, sizes, times, secrets, envelopes, replies.
+//! No effects.
 //!
 //! - [`MessageId`], [`DeviceName`], [`AccountName`]: who and what
 //! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope

@@ -9,7 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A point in wall-clock time, in milliseconds since 1970-01-01 UTC. What is stored and shown; waits use `tokio::time`.
+/// A point in wall-clock time, in milliseconds since 1970-01-01 UTC. What is stored and shown;
+/// waits use `tokio::time`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
@@ -82,7 +83,8 @@ impl Timestamp {
         u64::try_from(begins.timestamp().as_millisecond()).ok().map(Self)
     }
 
-    /// As HTTP has it (RFC 9110 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms nobody sends any more.
+    /// As HTTP has it (RFC 9110 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms nobody
+    /// sends any more.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
@@ -115,7 +117,8 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// A number of octets. Written in the config as `"35MB"`, `"512KiB"` or `"1000"`; in JSON a number, so that scripts can add them up.
+/// A number of octets. Written in the config as `"35MB"`, `"512KiB"` or `"1000"`; in JSON a number,
+/// so that scripts can add them up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "u64")]
 pub struct ByteSize(u64);
@@ -154,8 +157,16 @@ impl ByteSize {
 }
 
 /// The units of the config. As in Microsoft's limits, and unlike the SI, `MB` is 1,048,576 octets.
-const UNITS: &[(&str, u64)] =
-    &[("", 1), ("b", 1), ("kb", 1 << 10), ("kib", 1 << 10), ("mb", 1 << 20), ("mib", 1 << 20), ("gb", 1 << 30), ("gib", 1 << 30)];
+const UNITS: &[(&str, u64)] = &[
+    ("", 1),
+    ("b", 1),
+    ("kb", 1 << 10),
+    ("kib", 1 << 10),
+    ("mb", 1 << 20),
+    ("mib", 1 << 20),
+    ("gb", 1 << 30),
+    ("gib", 1 << 30),
+];
 
 impl FromStr for ByteSize {
     type Err = InvalidSize;
@@ -213,7 +224,13 @@ mod tests {
 
     #[test]
     fn a_size_reads_as_people_write_it() {
-        for (text, octets) in [("35MB", 36_700_160), ("512 KiB", 524_288), ("1000", 1000), ("2gb", 2 << 30), ("7b", 7)] {
+        for (text, octets) in [
+            ("35MB", 36_700_160),
+            ("512 KiB", 524_288),
+            ("1000", 1000),
+            ("2gb", 2 << 30),
+            ("7b", 7),
+        ] {
             assert_eq!(text.parse(), Ok(ByteSize::from_octets(octets)), "{text}");
         }
     }

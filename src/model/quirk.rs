@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Something odd about a device, noted once and shown to the administrator. `docs/quirks.md` explains each.
+/// Something odd about a device, noted once and shown to the administrator. `docs/quirks.md`
+/// explains each.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quirk {
@@ -131,7 +132,8 @@ mod tests {
     #[test]
     fn every_quirk_is_explained_to_the_administrator_and_no_other() {
         let page = include_str!("../../docs/quirks.md");
-        let explained: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let explained: Vec<&str> =
+            page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
         assert_eq!(explained, Quirk::ALL.map(Quirk::name));
     }
 }

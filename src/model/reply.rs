@@ -15,7 +15,9 @@ impl FromStr for EnhancedCode {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split('.').map(str::parse::<u16>);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(class)), Some(Ok(subject)), Some(Ok(detail)), None) => Ok(Self(class, subject, detail)),
+            (Some(Ok(class)), Some(Ok(subject)), Some(Ok(detail)), None) => {
+                Ok(Self(class, subject, detail))
+            }
             _ => Err(format!("\"{text}\" is no enhanced status code")),
         }
     }
@@ -47,8 +49,8 @@ impl fmt::Debug for EnhancedCode {
     }
 }
 
-/// One reply: code, enhanced code, text. An upstream's is kept with its lines joined by spaces and cut to
-/// [`Reply::TEXT_LIMIT`] octets; our own are the constants of `smtp::reply`.
+/// One reply: code, enhanced code, text. An upstream's is kept with its lines joined by spaces and
+/// cut to [`Reply::TEXT_LIMIT`] octets; our own are the constants of `smtp::reply`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reply {
     /// Three digits.
@@ -61,7 +63,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Octets of text kept. Exchange Online has sent refusals of more than 2 KB of hexadecimal diagnostics.
+    /// Octets of text kept. Exchange Online has sent refusals of more than 2 KB of hexadecimal
+    /// diagnostics.
     pub const TEXT_LIMIT: usize = 1024;
 
     /// One of our own, known when the program is built.
@@ -100,7 +103,8 @@ impl Reply {
         self.code / 100 == 4
     }
 
-    /// 5yz: the server says that the same will never succeed. Exchange Online says so of a used-up quota, too.
+    /// 5yz: the server says that the same will never succeed. Exchange Online says so of a used-up
+    /// quota, too.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
         self.code / 100 == 5
@@ -129,10 +133,16 @@ mod tests {
 
     #[test]
     fn the_enhanced_code_is_taken_off_the_text() {
-        let reply = Reply::new(554, "5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; …");
+        let reply = Reply::new(
+            554,
+            "5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; …",
+        );
         assert_eq!(reply.enhanced, Some(EnhancedCode(5, 2, 0)));
         assert!(reply.is_permanent());
-        assert_eq!(reply.to_string(), "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; …");
+        assert_eq!(
+            reply.to_string(),
+            "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; …"
+        );
         assert_eq!(Reply::new(250, "2.0.0").to_string(), "250 2.0.0");
         assert_eq!(Reply::new(220, "mail.example.com ESMTP").enhanced, None);
     }

@@ -1,4 +1,5 @@
-//! The signed assertion with which an application shows who it is (RFC 7523 3, as Entra wants it: PS256, `x5t#S256`).
+//! The signed assertion with which an application shows who it is (RFC 7523 3, as Entra wants it:
+//! PS256, `x5t#S256`).
 
 use std::{fs, path::Path, time::Duration};
 
@@ -22,8 +23,8 @@ const LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How far our clock may be ahead of the server's.
 const SKEW: Duration = Duration::from_secs(60);
 
-const ADVICE: &str =
-    "Check client_certificate and client_key: PEM files that the service may read, an RSA key that belongs to the certificate.";
+const ADVICE: &str = "Check client_certificate and client_key: PEM files that the service may \
+    read, an RSA key that belongs to the certificate.";
 
 /// Makes an assertion for `audience` (the token endpoint). `unique` becomes its `jti`.
 ///
@@ -37,7 +38,8 @@ pub(super) fn sign(
     now: Timestamp,
     unique: u128,
 ) -> Result<String, TokenTrouble> {
-    let der = CertificateDer::from_pem_file(certificate).map_err(|error| ours(certificate, &error))?;
+    let der =
+        CertificateDer::from_pem_file(certificate).map_err(|error| ours(certificate, &error))?;
     let key = read_key(key)?;
     let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": URL_SAFE_NO_PAD.encode(Sha256::digest(der.as_ref())) });
     let claims = json!({
@@ -49,16 +51,24 @@ pub(super) fn sign(
         "nbf": now.minus(SKEW).as_secs(),
         "exp": now.plus(LIFETIME).as_secs(),
     });
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let signed = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    );
     // RFC 7518 3.5: PS256 is RSASSA-PSS with SHA-256 and a salt as long as the hash.
     let signature = SigningKey::<Sha256>::new(key).try_sign_with_rng(&mut OsRng, signed.as_bytes());
-    let signature = signature.map_err(|error| TokenTrouble::ours(format!("the assertion cannot be signed: {error}"), ADVICE))?;
+    let signature = signature.map_err(|error| {
+        TokenTrouble::ours(format!("the assertion cannot be signed: {error}"), ADVICE)
+    })?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())))
 }
 
 fn read_key(path: &Path) -> Result<RsaPrivateKey, TokenTrouble> {
     let text = fs::read_to_string(path).map_err(|error| ours(path, &error))?;
-    RsaPrivateKey::from_pkcs8_pem(&text).or_else(|_not_pkcs8| RsaPrivateKey::from_pkcs1_pem(&text)).map_err(|error| ours(path, &error))
+    RsaPrivateKey::from_pkcs8_pem(&text)
+        .or_else(|_not_pkcs8| RsaPrivateKey::from_pkcs1_pem(&text))
+        .map_err(|error| ours(path, &error))
 }
 
 fn ours(path: &Path, error: &dyn std::error::Error) -> TokenTrouble {
@@ -80,7 +90,10 @@ mod tests {
         let pem = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).unwrap();
         fs::write(dir.join("key.pem"), pem.as_bytes()).unwrap();
         let signer = rcgen::KeyPair::from_pem_and_sign_algo(&pem, &rcgen::PKCS_RSA_SHA256).unwrap();
-        let certificate = rcgen::CertificateParams::new(vec!["postroom".to_owned()]).unwrap().self_signed(&signer).unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["postroom".to_owned()])
+            .unwrap()
+            .self_signed(&signer)
+            .unwrap();
         fs::write(dir.join("cert.pem"), certificate.pem()).unwrap();
         key
     }
@@ -90,12 +103,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = pair(dir.path());
         let now = Timestamp::from_millis(1_763_900_000_000);
-        let token = sign(&dir.path().join("cert.pem"), &dir.path().join("key.pem"), "app", "https://login/t", now, 7).unwrap();
+        let token = sign(
+            &dir.path().join("cert.pem"),
+            &dir.path().join("key.pem"),
+            "app",
+            "https://login/t",
+            now,
+            7,
+        )
+        .unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        let signature = Signature::try_from(URL_SAFE_NO_PAD.decode(signature).unwrap().as_slice()).unwrap();
-        VerifyingKey::<Sha256>::new(key.to_public_key()).verify(signed.as_bytes(), &signature).unwrap();
+        let signature =
+            Signature::try_from(URL_SAFE_NO_PAD.decode(signature).unwrap().as_slice()).unwrap();
+        VerifyingKey::<Sha256>::new(key.to_public_key())
+            .verify(signed.as_bytes(), &signature)
+            .unwrap();
         let (_, claims) = signed.split_once('.').unwrap();
-        let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 300);
         assert_eq!(claims["aud"], "https://login/t");
     }
@@ -104,7 +129,15 @@ mod tests {
     fn a_missing_key_is_a_persons_matter_and_names_the_file() {
         let dir = tempfile::tempdir().unwrap();
         pair(dir.path());
-        let trouble = sign(&dir.path().join("cert.pem"), &dir.path().join("none.pem"), "a", "b", Timestamp::ZERO, 0).unwrap_err();
+        let trouble = sign(
+            &dir.path().join("cert.pem"),
+            &dir.path().join("none.pem"),
+            "a",
+            "b",
+            Timestamp::ZERO,
+            0,
+        )
+        .unwrap_err();
         assert!(trouble.what.contains("none.pem"), "{trouble}");
     }
 }

@@ -1,4 +1,5 @@
-//! What an access token says of itself, for an administrator who wonders why it is refused. Nothing is verified: that is the server's part.
+//! What an access token says of itself, for an administrator who wonders why it is refused. Nothing
+//! is verified: that is the server's part.
 
 use std::fmt::Write as _;
 
@@ -41,7 +42,8 @@ pub enum Audience {
 }
 
 impl Claims {
-    /// Reads them, if the token is a JWT (RFC 7519 3). Google's are not, and Microsoft may change its own at any time.
+    /// Reads them, if the token is a JWT (RFC 7519 3). Google's are not, and Microsoft may change
+    /// its own at any time.
     #[must_use]
     pub fn read(token: &Secret) -> Option<Self> {
         let payload = token.expose().split('.').nth(1)?;
@@ -56,7 +58,8 @@ impl Claims {
             Audience::Several(several) => several.join(" "),
         });
         let roles = (!self.roles.is_empty()).then(|| self.roles.join(" "));
-        let ends = self.exp.map(|exp| Timestamp::from_millis(exp.saturating_mul(1000)).to_rfc3339());
+        let ends =
+            self.exp.map(|exp| Timestamp::from_millis(exp.saturating_mul(1000)).to_rfc3339());
         let claims = [
             ("aud", &audience),
             ("roles", &roles),
@@ -70,8 +73,10 @@ impl Claims {
         for (name, value) in claims {
             if let Some(value) = value {
                 let comma = if text.is_empty() { "" } else { ", " };
-                // Writing to a String cannot fail. A server's words go to a terminal: no control characters.
-                write!(text, "{comma}{name} {}", value.replace(char::is_control, " ")).unwrap_or_default();
+                // Writing to a String cannot fail. A server's words go to a terminal: no control
+                // characters.
+                write!(text, "{comma}{name} {}", value.replace(char::is_control, " "))
+                    .unwrap_or_default();
             }
         }
         text
@@ -84,13 +89,20 @@ impl Claims {
             Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } => {
                 let may = self.roles.iter().any(|role| role == "SMTP.SendAsApp");
                 (!may).then_some(
-                    "The token lacks the role SMTP.SendAsApp: add the application permission SMTP.SendAsApp of Office 365 Exchange Online under App registrations > API permissions, and grant admin consent.",
+                    "The token lacks the role SMTP.SendAsApp: add the application permission \
+                    SMTP.SendAsApp of Office 365 Exchange Online under App registrations > API \
+                    permissions, and grant admin consent.",
                 )
             }
             Grant::RefreshToken => {
-                let may = self.scp.as_deref().is_some_and(|scopes| scopes.split(' ').any(|scope| scope == "SMTP.Send"));
+                let may = self
+                    .scp
+                    .as_deref()
+                    .is_some_and(|scopes| scopes.split(' ').any(|scope| scope == "SMTP.Send"));
                 (!may).then_some(
-                    "The token lacks the scope SMTP.Send: add the delegated permission SMTP.Send under App registrations > API permissions, leave scope at its default, and sign in again.",
+                    "The token lacks the scope SMTP.Send: add the delegated permission SMTP.Send \
+                    under App registrations > API permissions, leave scope at its default, and \
+                    sign in again.",
                 )
             }
         }
@@ -114,7 +126,8 @@ mod tests {
         .unwrap();
         assert_eq!(
             claims.summary(),
-            "aud https://outlook.office365.com, roles SMTP.SendAsApp, tid t-1, appid a-1, exp 2025-11-23T12:13:20.000Z"
+            "aud https://outlook.office365.com, roles SMTP.SendAsApp, tid t-1, appid a-1, exp \
+            2025-11-23T12:13:20.000Z"
         );
         assert_eq!(claims.hint(&grant), None);
         let claims = Claims::read(&token(r#"{"aud":["https://outlook.office365.com"]}"#)).unwrap();

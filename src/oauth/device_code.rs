@@ -1,13 +1,15 @@
 //! A person signs in with a code (RFC 8628): shown here, typed into a browser anywhere.
 
 use oauth2::{
-    AuthType, ClientId, DeviceAuthorizationUrl, DeviceCodeErrorResponse, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
-    TokenResponse, TokenUrl, basic::BasicClient,
+    AuthType, ClientId, DeviceAuthorizationUrl, DeviceCodeErrorResponse, RequestTokenError, Scope,
+    StandardDeviceAuthorizationResponse, TokenResponse, TokenUrl, basic::BasicClient,
 };
 
 use crate::{
     model::{AccountName, Secret},
-    oauth::{HttpClient, OAuthSettings, RefreshTokenStore, TokenTrouble, http::HttpError, tokens::decode},
+    oauth::{
+        HttpClient, OAuthSettings, RefreshTokenStore, TokenTrouble, http::HttpError, tokens::decode,
+    },
 };
 
 /// A sign-in under way.
@@ -34,12 +36,14 @@ impl DeviceLogin {
     /// # Errors
     /// When the server gives none.
     pub async fn begin(settings: OAuthSettings, http: HttpClient) -> Result<Self, TokenTrouble> {
-        let url = DeviceAuthorizationUrl::new(settings.device_url.clone()).map_err(|error| wrong_url(&settings.device_url, &error))?;
+        let url = DeviceAuthorizationUrl::new(settings.device_url.clone())
+            .map_err(|error| wrong_url(&settings.device_url, &error))?;
         let client = BasicClient::new(ClientId::new(settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_device_authorization_url(url);
         let request = client.exchange_device_code().add_scope(Scope::new(settings.scope.clone()));
-        let response: StandardDeviceAuthorizationResponse = request.request_async(&http).await.map_err(decode)?;
+        let response: StandardDeviceAuthorizationResponse =
+            request.request_async(&http).await.map_err(decode)?;
         Ok(Self { settings, http, response })
     }
 
@@ -57,12 +61,21 @@ impl DeviceLogin {
     ///
     /// # Errors
     /// When the person declines, the code runs out, or the token cannot be kept.
-    pub async fn finish(self, account: &AccountName, store: &RefreshTokenStore) -> Result<(), TokenTrouble> {
-        let url = TokenUrl::new(self.settings.token_url.clone()).map_err(|error| wrong_url(&self.settings.token_url, &error))?;
-        let client =
-            BasicClient::new(ClientId::new(self.settings.client_id.clone())).set_auth_type(AuthType::RequestBody).set_token_uri(url);
+    pub async fn finish(
+        self,
+        account: &AccountName,
+        store: &RefreshTokenStore,
+    ) -> Result<(), TokenTrouble> {
+        let url = TokenUrl::new(self.settings.token_url.clone())
+            .map_err(|error| wrong_url(&self.settings.token_url, &error))?;
+        let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(url);
         let request = client.exchange_device_access_token(&self.response);
-        let response = request.request_async(&self.http, tokio::time::sleep, None).await.map_err(decode_poll)?;
+        let response = request
+            .request_async(&self.http, tokio::time::sleep, None)
+            .await
+            .map_err(decode_poll)?;
         let Some(token) = response.refresh_token() else {
             return Err(TokenTrouble::ours(
                 "the server gave no refresh token".to_owned(),
@@ -70,7 +83,10 @@ impl DeviceLogin {
             ));
         };
         store.save(account, &Secret::new(token.secret().clone())).map_err(|error| {
-            TokenTrouble::ours(format!("the refresh token: {error}"), "Check the disk and the rights of data_dir/secrets.")
+            TokenTrouble::ours(
+                format!("the refresh token: {error}"),
+                "Check the disk and the rights of data_dir/secrets.",
+            )
         })
     }
 }
@@ -86,15 +102,19 @@ fn decode_poll(error: RequestTokenError<HttpError, DeviceCodeErrorResponse>) -> 
                 "the code has run out".to_owned(),
                 "Start again: postroom account login NAME, and type the code in time.",
             ),
-            "access_denied" | "authorization_declined" => {
-                TokenTrouble::ours("the sign-in was declined".to_owned(), "Start again, and accept in the browser.")
-            }
-            error => TokenTrouble::from_response(error, response.error_description().map_or("", String::as_str)),
+            "access_denied" | "authorization_declined" => TokenTrouble::ours(
+                "the sign-in was declined".to_owned(),
+                "Start again, and accept in the browser.",
+            ),
+            error => TokenTrouble::from_response(
+                error,
+                response.error_description().map_or("", String::as_str),
+            ),
         },
         RequestTokenError::Request(error) => error.into(),
-        RequestTokenError::Parse(error, _body) => {
-            TokenTrouble::unreachable(format!("the authorization server's answer makes no sense: {error}"))
-        }
+        RequestTokenError::Parse(error, _body) => TokenTrouble::unreachable(format!(
+            "the authorization server's answer makes no sense: {error}"
+        )),
         RequestTokenError::Other(what) => TokenTrouble::unreachable(what),
     }
 }

@@ -1,4 +1,5 @@
-//! When what an account shows the authorization server ends. Nobody tells when it does: mail just stops one morning.
+//! When what an account shows the authorization server ends. Nobody tells when it does: mail just
+//! stops one morning.
 //!
 //! # Failure
 //! A file that cannot be read is an error; nothing is logged.
@@ -55,10 +56,14 @@ impl CredentialKind {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::ClientSecret => {
-                "Make a new secret in the Entra admin center under App registrations > Certificates & secrets, store its Value in client_secret_file (no restart is needed), and write its end into client_secret_expires."
+                "Make a new secret in the Entra admin center under App registrations > \
+                Certificates & secrets, store its Value in client_secret_file (no restart is \
+                needed), and write its end into client_secret_expires."
             }
             Self::ClientCertificate => {
-                "Make a new certificate, upload it in the Entra admin center under App registrations > Certificates & secrets > Certificates, then replace client_certificate and client_key (no restart is needed)."
+                "Make a new certificate, upload it in the Entra admin center under App \
+                registrations > Certificates & secrets > Certificates, then replace \
+                client_certificate and client_key (no restart is needed)."
             }
             Self::RefreshToken => "Sign in again: postroom account login NAME.",
         }
@@ -95,18 +100,29 @@ impl Expiry {
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn read(settings: &OAuthSettings, store: &RefreshTokenStore, account: &AccountName) -> io::Result<Option<Expiry>> {
+pub fn read(
+    settings: &OAuthSettings,
+    store: &RefreshTokenStore,
+    account: &AccountName,
+) -> io::Result<Option<Expiry>> {
     let (kind, ends) = match &settings.grant {
         Grant::ClientSecret { file: _, expires } => (CredentialKind::ClientSecret, *expires),
-        Grant::ClientCertificate { certificate, key: _ } => (CredentialKind::ClientCertificate, Some(end_of(certificate)?)),
-        Grant::RefreshToken => (CredentialKind::RefreshToken, store.last_used(account)?.map(|used| used.plus(SIGN_IN_LIFETIME))),
+        Grant::ClientCertificate { certificate, key: _ } => {
+            (CredentialKind::ClientCertificate, Some(end_of(certificate)?))
+        }
+        Grant::RefreshToken => (
+            CredentialKind::RefreshToken,
+            store.last_used(account)?.map(|used| used.plus(SIGN_IN_LIFETIME)),
+        ),
     };
     Ok(ends.map(|ends| Expiry { kind, ends }))
 }
 
 /// RFC 5280 4.1.2.5: `notAfter`.
 fn end_of(certificate: &Path) -> io::Result<Timestamp> {
-    let bad = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", certificate.display()));
+    let bad = |error: &dyn std::fmt::Display| {
+        io::Error::other(format!("{}: {error}", certificate.display()))
+    };
     let der = CertificateDer::from_pem_file(certificate).map_err(|error| bad(&error))?;
     let (_, parsed) = X509Certificate::from_der(&der).map_err(|error| bad(&error))?;
     let seconds = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
@@ -119,7 +135,11 @@ mod tests {
     use crate::oauth::Cloud;
 
     fn of(grant: Grant) -> io::Result<Option<Expiry>> {
-        read(&Cloud::Global.settings("t", "app", grant), &RefreshTokenStore::new("/nowhere".into()), &"scanner".into())
+        read(
+            &Cloud::Global.settings("t", "app", grant),
+            &RefreshTokenStore::new("/nowhere".into()),
+            &"scanner".into(),
+        )
     }
 
     #[test]
@@ -128,18 +148,36 @@ mod tests {
         let path = dir.path().join("app.pem");
         let mut wanted = rcgen::CertificateParams::new(vec!["app".to_owned()]).unwrap();
         wanted.not_after = rcgen::date_time_ymd(2027, 5, 1);
-        std::fs::write(&path, wanted.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()).unwrap();
-        let expiry = of(Grant::ClientCertificate { certificate: path, key: "k".into() }).unwrap().unwrap();
-        assert_eq!((expiry.kind, expiry.ends.to_date()), (CredentialKind::ClientCertificate, "2027-05-01".to_owned()));
-        assert!(of(Grant::ClientCertificate { certificate: dir.path().join("none.pem"), key: "k".into() }).is_err());
+        std::fs::write(
+            &path,
+            wanted.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem(),
+        )
+        .unwrap();
+        let expiry =
+            of(Grant::ClientCertificate { certificate: path, key: "k".into() }).unwrap().unwrap();
+        assert_eq!(
+            (expiry.kind, expiry.ends.to_date()),
+            (CredentialKind::ClientCertificate, "2027-05-01".to_owned())
+        );
+        assert!(
+            of(Grant::ClientCertificate {
+                certificate: dir.path().join("none.pem"),
+                key: "k".into()
+            })
+            .is_err()
+        );
     }
 
     #[test]
     fn a_secret_ends_when_the_config_says_so() {
         assert_eq!(of(Grant::ClientSecret { file: "s".into(), expires: None }).unwrap(), None);
         let ends = Timestamp::from_date("2027-05-01").unwrap();
-        let expiry = of(Grant::ClientSecret { file: "s".into(), expires: Some(ends) }).unwrap().unwrap();
-        assert_eq!(expiry.sentence(ends.minus(Duration::from_secs(12 * DAY + 5))), "The client secret ends in 12 days, on 2027-05-01.");
+        let expiry =
+            of(Grant::ClientSecret { file: "s".into(), expires: Some(ends) }).unwrap().unwrap();
+        assert_eq!(
+            expiry.sentence(ends.minus(Duration::from_secs(12 * DAY + 5))),
+            "The client secret ends in 12 days, on 2027-05-01."
+        );
         assert_eq!(expiry.sentence(ends), "The client secret has ended on 2027-05-01.");
     }
 }

@@ -1,7 +1,9 @@
-//! One HTTPS request at a time, for the OAuth library: connect, TLS by rustls, HTTP/1.1 by hyper, everything bounded.
+//! One HTTPS request at a time, for the OAuth library: connect, TLS by rustls, HTTP/1.1 by hyper,
+//! everything bounded.
 //!
 //! # Failure
-//! [`HttpError`] tells an answer that asks for patience (429, 5yz) from a server that cannot be reached.
+//! [`HttpError`] tells an answer that asks for patience (429, 5yz) from a server that cannot be
+//! reached.
 
 use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -83,23 +85,32 @@ impl HttpClient {
         let host = request.uri().host().unwrap_or_default().to_owned();
         match tokio::time::timeout(TIMEOUT, self.exchange(request)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(HttpError::Unreachable(format!("{host} did not answer within {} seconds", TIMEOUT.as_secs()))),
+            Err(_elapsed) => Err(HttpError::Unreachable(format!(
+                "{host} did not answer within {} seconds",
+                TIMEOUT.as_secs()
+            ))),
         }
     }
 
     async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
         let uri = request.uri().clone();
-        let host = uri.host().ok_or_else(|| unreachable("the URL has no host"))?.trim_matches(['[', ']']).to_owned();
+        let host = uri
+            .host()
+            .ok_or_else(|| unreachable("the URL has no host"))?
+            .trim_matches(['[', ']'])
+            .to_owned();
         let secure = is_secure(&uri, &host)?;
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let stream =
-            TcpStream::connect((host.as_str(), port)).await.map_err(|error| unreachable(format!("{host} port {port}: {error}")))?;
+        let stream = TcpStream::connect((host.as_str(), port))
+            .await
+            .map_err(|error| unreachable(format!("{host} port {port}: {error}")))?;
         if !secure {
             return talk(stream, request).await;
         }
         let name = ServerName::try_from(host.clone()).map_err(unreachable)?;
         let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
-        talk(stream.map_err(|error| unreachable(format!("TLS with {host}: {error}")))?, request).await
+        talk(stream.map_err(|error| unreachable(format!("TLS with {host}: {error}")))?, request)
+            .await
     }
 }
 
@@ -107,7 +118,12 @@ impl HttpClient {
 fn is_secure(uri: &Uri, host: &str) -> Result<bool, HttpError> {
     match uri.scheme_str() {
         Some("https") => Ok(true),
-        Some("http") if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) => Ok(false),
+        Some("http")
+            if host == "localhost"
+                || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) =>
+        {
+            Ok(false)
+        }
         _ => Err(unreachable(format!("{uri}: only https is used (http to this machine alone)"))),
     }
 }
@@ -116,7 +132,8 @@ async fn talk<S>(stream: S, request: Request<Vec<u8>>) -> Result<Response<Vec<u8
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
     // Owns the sender: when it ends, so does the connection.
     let exchange = async move {
         let answer = sender.send_request(in_origin_form(request)?).await.map_err(unreachable)?;
@@ -124,11 +141,15 @@ where
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(unreachable)?;
         Ok((parts, body.to_bytes()))
     };
-    // The connection is driven here and nowhere else: no task outlives the request. A server that closes behind its answer has answered.
+    // The connection is driven here and nowhere else: no task outlives the request. A server that
+    // closes behind its answer has answered.
     let (answer, _ended) = tokio::join!(exchange, connection);
     let (parts, body) = answer?;
     if parts.status.as_u16() == 429 || parts.status.is_server_error() {
-        return Err(HttpError::Busy { status: parts.status.as_u16(), retry_after: retry_after(&parts.headers) });
+        return Err(HttpError::Busy {
+            status: parts.status.as_u16(),
+            retry_after: retry_after(&parts.headers),
+        });
     }
     Ok(Response::from_parts(parts, body.to_vec()))
 }
@@ -140,7 +161,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = wanted.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let (then, now) = (Timestamp::from_http_date(wanted)?, Timestamp::from_http_date(text(header::DATE)?)?);
+    let (then, now) =
+        (Timestamp::from_http_date(wanted)?, Timestamp::from_http_date(text(header::DATE)?)?);
     Some(then.since(now))
 }
 
@@ -161,7 +183,9 @@ mod tests {
     #[test]
     fn patience_is_asked_for_in_seconds_or_until_a_date() {
         let check = |fields: &[(&str, &str)], seconds: Option<u64>| {
-            let field = |(name, value): &(&str, &str)| (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap());
+            let field = |(name, value): &(&str, &str)| {
+                (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap())
+            };
             let headers: HeaderMap = fields.iter().map(field).collect();
             assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{fields:?}");
         };

@@ -1,14 +1,16 @@
 //! OAuth 2.0 access tokens for the login at an upstream server (RFC 6749, RFC 8628, RFC 7523).
 //!
 //! - [`OAuthSettings`]: which authorization server, which application, which grant
-//! - [`Tokens`]: a token when one is needed: kept, renewed early, asked for once however many connections wait for it
+//! - [`Tokens`]: a token when one is needed: kept, renewed early, asked for once however many
+//!   connections wait for it
 //! - [`DeviceLogin`]: a person signs in with a code (`postroom account login`)
 //! - [`Expiry`]: when secret, certificate or sign-in end
 //! - [`Claims`]: what a token says of itself
 //! - [`TokenTrouble`]: why there is none, and what to do; decoded from Entra's `AADSTS` codes
 //!
 //! # Failure
-//! A token that cannot be had is the account's trouble, never a message's. Nothing here logs; nothing shows a secret.
+//! A token that cannot be had is the account's trouble, never a message's. Nothing here logs;
+//! nothing shows a secret.
 
 mod assertion;
 mod claims;

@@ -22,7 +22,8 @@ pub struct OAuthSettings {
 /// How a token is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// Client credentials with a secret (RFC 6749 4.4). The file is read again at each request, so that a new secret is picked up.
+    /// Client credentials with a secret (RFC 6749 4.4). The file is read again at each request, so
+    /// that a new secret is picked up.
     ClientSecret {
         /// `client_secret_file`.
         file: PathBuf,
@@ -36,7 +37,8 @@ pub enum Grant {
         /// `client_key`, PEM (PKCS#8 or PKCS#1).
         key: PathBuf,
     },
-    /// A person signed in with a device code (RFC 8628); the refresh token is kept by [`crate::oauth::RefreshTokenStore`].
+    /// A person signed in with a device code (RFC 8628); the refresh token is kept by
+    /// [`crate::oauth::RefreshTokenStore`].
     RefreshToken,
 }
 
@@ -90,7 +92,9 @@ impl Cloud {
     pub fn settings(self, tenant: &str, client_id: &str, grant: Grant) -> OAuthSettings {
         let base = format!("https://{}/{tenant}/oauth2/v2.0", self.login_host());
         let scope = match grant {
-            Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } => self.application_scope(),
+            Grant::ClientSecret { .. } | Grant::ClientCertificate { .. } => {
+                self.application_scope()
+            }
             Grant::RefreshToken => self.delegated_scope(),
         };
         OAuthSettings {
@@ -111,17 +115,32 @@ mod tests {
     fn each_cloud_has_its_own_server_and_scope() {
         let secret = Grant::ClientSecret { file: "s".into(), expires: None };
         let settings = Cloud::Global.settings("contoso.com", "app", secret);
-        assert_eq!(settings.token_url, "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
+        assert_eq!(
+            settings.token_url,
+            "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token"
+        );
         assert_eq!(settings.scope, "https://outlook.office365.com/.default");
         let settings = Cloud::China.settings("t", "app", Grant::RefreshToken);
-        assert_eq!(settings.device_url, "https://login.partner.microsoftonline.cn/t/oauth2/v2.0/devicecode");
+        assert_eq!(
+            settings.device_url,
+            "https://login.partner.microsoftonline.cn/t/oauth2/v2.0/devicecode"
+        );
         assert_eq!(settings.scope, "https://partner.outlook.cn/SMTP.Send offline_access");
         let settings = Cloud::GccHigh.settings("t", "app", Grant::RefreshToken);
         assert_eq!(settings.token_url, "https://login.microsoftonline.us/t/oauth2/v2.0/token");
         assert_eq!(settings.scope, "https://outlook.office365.us/SMTP.Send offline_access");
         let certificate = Grant::ClientCertificate { certificate: "c".into(), key: "k".into() };
-        assert_eq!(Cloud::GccHigh.settings("t", "app", certificate.clone()).scope, "https://outlook.office365.us/.default");
-        assert_eq!(Cloud::Dod.settings("t", "app", certificate.clone()).scope, "https://webmail.apps.mil/.default");
-        assert_eq!(Cloud::China.settings("t", "app", certificate).scope, "https://partner.outlook.cn/.default");
+        assert_eq!(
+            Cloud::GccHigh.settings("t", "app", certificate.clone()).scope,
+            "https://outlook.office365.us/.default"
+        );
+        assert_eq!(
+            Cloud::Dod.settings("t", "app", certificate.clone()).scope,
+            "https://webmail.apps.mil/.default"
+        );
+        assert_eq!(
+            Cloud::China.settings("t", "app", certificate).scope,
+            "https://partner.outlook.cn/.default"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Keeps refresh tokens on disk, one file for each account, readable by the service alone.
 //!
 //! # Failure
-//! A token that cannot be written is an error: Entra replaces it at each use, and an old one kept by mistake would end the
-//! sign-in one day.
+//! A token that cannot be written is an error: Entra replaces it at each use, and an old one kept
+//! by mistake would end the sign-in one day.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -32,20 +32,27 @@ impl RefreshTokenStore {
         let safe: String = account
             .as_str()
             .bytes()
-            .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("_{b:02x}") })
+            .map(|b| {
+                if b.is_ascii_alphanumeric() {
+                    char::from(b).to_string()
+                } else {
+                    format!("_{b:02x}")
+                }
+            })
             .collect();
         self.folder.join(format!("{safe}.refresh"))
     }
 
-    /// Keeps other processes from using the account's token until the file is dropped: a server that replaces tokens takes the
-    /// second use of one for theft. Waits for its turn.
+    /// Keeps other processes from using the account's token until the file is dropped: a server
+    /// that replaces tokens takes the second use of one for theft. Waits for its turn.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn lock(&self, account: &AccountName) -> io::Result<File> {
         self.make_folder()?;
         let path = self.path(account).with_extension("lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
         file.lock()?;
         Ok(file)
     }
@@ -67,7 +74,10 @@ impl RefreshTokenStore {
     /// # Errors
     /// When the disk refuses.
     pub fn touch(&self, account: &AccountName, now: Timestamp) -> io::Result<()> {
-        OpenOptions::new().write(true).open(self.path(account))?.set_modified(UNIX_EPOCH + Duration::from_millis(now.as_millis()))
+        OpenOptions::new()
+            .write(true)
+            .open(self.path(account))?
+            .set_modified(UNIX_EPOCH + Duration::from_millis(now.as_millis()))
     }
 
     fn make_folder(&self) -> io::Result<()> {
@@ -87,7 +97,8 @@ impl RefreshTokenStore {
         }
     }
 
-    /// Replaces the token durably: either the old or the new one survives a crash, never half of one.
+    /// Replaces the token durably: either the old or the new one survives a crash, never half of
+    /// one.
     ///
     /// # Errors
     /// When the disk refuses; the old token is then still there.

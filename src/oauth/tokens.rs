@@ -1,13 +1,15 @@
-//! A token when one is needed: kept, renewed early, asked for once however many connections wait for it.
+//! A token when one is needed: kept, renewed early, asked for once however many connections wait
+//! for it.
 //!
 //! # Failure
-//! [`TokenTrouble`]. A failure is remembered for a while, so that a queue full of mail does not become a flood of requests.
+//! [`TokenTrouble`]. A failure is remembered for a while, so that a queue full of mail does not
+//! become a flood of requests.
 
 use std::time::Duration;
 
 use oauth2::{
-    AuthType, ClientId, ClientSecret, EmptyExtraTokenFields, RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
-    StandardTokenResponse, TokenResponse, TokenUrl,
+    AuthType, ClientId, ClientSecret, EmptyExtraTokenFields, RefreshToken, RequestTokenError,
+    Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse, TokenUrl,
     basic::{BasicClient, BasicErrorResponseType, BasicTokenType},
 };
 use tokio::sync::Mutex;
@@ -15,10 +17,14 @@ use tokio::sync::Mutex;
 use crate::{
     clock::Clock,
     model::{AccountName, Secret, Timestamp},
-    oauth::{Expiry, Grant, HttpClient, OAuthSettings, RefreshTokenStore, Remedy, TokenTrouble, assertion, expiry, http::HttpError},
+    oauth::{
+        Expiry, Grant, HttpClient, OAuthSettings, RefreshTokenStore, Remedy, TokenTrouble,
+        assertion, expiry, http::HttpError,
+    },
 };
 
-/// A token is renewed when less than this is left: HVE refuses tokens about to expire, and a large message takes its time.
+/// A token is renewed when less than this is left: HVE refuses tokens about to expire, and a large
+/// message takes its time.
 const RENEW_BEFORE: Duration = Duration::from_secs(15 * 60);
 /// A token with less than this left is not used.
 const USELESS_BEFORE: Duration = Duration::from_secs(60);
@@ -26,7 +32,8 @@ const USELESS_BEFORE: Duration = Duration::from_secs(60);
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long a failure that needs a person is remembered before the server is asked again.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(60);
-/// A sign-in that was not used for so long is used, though there is no mail: Entra ends it after 90 days without use.
+/// A sign-in that was not used for so long is used, though there is no mail: Entra ends it after 90
+/// days without use.
 const KEEP_ALIVE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a failed early renewal waits while the old token is still good.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
@@ -34,7 +41,8 @@ const RENEW_AGAIN: Duration = Duration::from_secs(60);
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 pub(super) type Response = StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>;
-pub(super) type RequestError = RequestTokenError<HttpError, StandardErrorResponse<BasicErrorResponseType>>;
+pub(super) type RequestError =
+    RequestTokenError<HttpError, StandardErrorResponse<BasicErrorResponseType>>;
 
 /// The tokens of one account.
 pub struct Tokens {
@@ -50,7 +58,8 @@ pub struct Tokens {
 struct State {
     token: Option<Kept>,
     failure: Option<(Timestamp, TokenTrouble)>,
-    /// A refresh token that the disk refused to take. The server knows no other any more, so it must not be lost.
+    /// A refresh token that the disk refused to take. The server knows no other any more, so it
+    /// must not be lost.
     unsaved: Option<Secret>,
 }
 
@@ -74,7 +83,13 @@ struct Kept {
 impl Tokens {
     /// Asks for nothing yet: a token that cannot be had at start is no reason not to start.
     #[must_use]
-    pub fn new(account: AccountName, settings: OAuthSettings, store: RefreshTokenStore, http: HttpClient, clock: Clock) -> Self {
+    pub fn new(
+        account: AccountName,
+        settings: OAuthSettings,
+        store: RefreshTokenStore,
+        http: HttpClient,
+        clock: Clock,
+    ) -> Self {
         Self { account, settings, store, http, clock, state: Mutex::new(State::default()) }
     }
 
@@ -120,8 +135,8 @@ impl Tokens {
         (state.token, state.failure) = (None, None);
     }
 
-    /// When what the account shows the authorization server ends, where that can be known; a sign-in that has long been idle is
-    /// used first, so that it does not end for that alone.
+    /// When what the account shows the authorization server ends, where that can be known; a
+    /// sign-in that has long been idle is used first, so that it does not end for that alone.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -133,11 +148,16 @@ impl Tokens {
             // Should it fail, its end comes nearer, and that is told.
             if self.token().await.is_err() {}
         }
-        let (settings, store, account) = (self.settings.clone(), self.store.clone(), self.account.clone());
+        let (settings, store, account) =
+            (self.settings.clone(), self.store.clone(), self.account.clone());
         off_thread(move || expiry::read(&settings, &store, &account)).await
     }
 
-    fn remember(state: &mut State, now: Timestamp, trouble: TokenTrouble) -> Result<Secret, TokenTrouble> {
+    fn remember(
+        state: &mut State,
+        now: Timestamp,
+        trouble: TokenTrouble,
+    ) -> Result<Secret, TokenTrouble> {
         let good = state.give(now, |_any| true);
         let pause = match (&good, trouble.remedy) {
             (Some(_), _) => RENEW_AGAIN,
@@ -151,7 +171,9 @@ impl Tokens {
     async fn request(&self, state: &mut State, now: Timestamp) -> Result<Kept, TokenTrouble> {
         let response = match &self.settings.grant {
             Grant::ClientSecret { file, expires: _ } => self.by_secret(file).await?,
-            Grant::ClientCertificate { certificate, key } => self.by_certificate(certificate, key, now).await?,
+            Grant::ClientCertificate { certificate, key } => {
+                self.by_certificate(certificate, key, now).await?
+            }
             Grant::RefreshToken => self.by_refresh_token(state).await?,
         };
         let lifetime = response.expires_in().unwrap_or(UNKNOWN_LIFETIME);
@@ -176,17 +198,27 @@ impl Tokens {
             .set_client_secret(ClientSecret::new(secret.trim_end().to_owned()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
-        let request = client.exchange_client_credentials().add_scope(Scope::new(self.settings.scope.clone()));
+        let request =
+            client.exchange_client_credentials().add_scope(Scope::new(self.settings.scope.clone()));
         request.request_async(&self.http).await.map_err(decode)
     }
 
-    async fn by_certificate(&self, certificate: &std::path::Path, key: &std::path::Path, now: Timestamp) -> Result<Response, TokenTrouble> {
+    async fn by_certificate(
+        &self,
+        certificate: &std::path::Path,
+        key: &std::path::Path,
+        now: Timestamp,
+    ) -> Result<Response, TokenTrouble> {
         let (high, low) = (random()?, random()?);
         let unique = (u128::from(high) << 64) | u128::from(low);
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        let (client_id, audience) = (self.settings.client_id.clone(), self.settings.token_url.clone());
-        let signing = tokio::task::spawn_blocking(move || assertion::sign(&certificate, &key, &client_id, &audience, now, unique));
-        let assertion = signing.await.map_err(|error| TokenTrouble::unreachable(error.to_string()))??;
+        let (client_id, audience) =
+            (self.settings.client_id.clone(), self.settings.token_url.clone());
+        let signing = tokio::task::spawn_blocking(move || {
+            assertion::sign(&certificate, &key, &client_id, &audience, now, unique)
+        });
+        let assertion =
+            signing.await.map_err(|error| TokenTrouble::unreachable(error.to_string()))??;
         let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
@@ -199,18 +231,29 @@ impl Tokens {
     }
 
     async fn by_refresh_token(&self, state: &mut State) -> Result<Response, TokenTrouble> {
-        let none = || TokenTrouble::ours("nobody has signed in yet".to_owned(), "Sign in: postroom account login NAME.");
+        let none = || {
+            TokenTrouble::ours(
+                "nobody has signed in yet".to_owned(),
+                "Sign in: postroom account login NAME.",
+            )
+        };
         let (store, account) = (self.store.clone(), self.account.clone());
-        // Until the new token is on disk nobody else may use the old one: a command looks at accounts, too.
+        // Until the new token is on disk nobody else may use the old one: a command looks at
+        // accounts, too.
         let _lock = off_thread(move || store.lock(&account)).await.map_err(|error| disk(&error))?;
         self.save(state).await?;
         let (store, account) = (self.store.clone(), self.account.clone());
-        let old = off_thread(move || store.load(&account)).await.map_err(|error| disk(&error))?.ok_or_else(none)?;
+        let old = off_thread(move || store.load(&account))
+            .await
+            .map_err(|error| disk(&error))?
+            .ok_or_else(none)?;
         let client = BasicClient::new(ClientId::new(self.settings.client_id.clone()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(self.token_url()?);
         let refresh = RefreshToken::new(old.expose().to_owned());
-        let request = client.exchange_refresh_token(&refresh).add_scope(Scope::new(self.settings.scope.clone()));
+        let request = client
+            .exchange_refresh_token(&refresh)
+            .add_scope(Scope::new(self.settings.scope.clone()));
         let response = request.request_async(&self.http).await.map_err(decode)?;
         // Entra hands out a new one at each use; it is on disk before the access token is used.
         match response.refresh_token() {
@@ -219,8 +262,11 @@ impl Tokens {
                 self.save(state).await?;
             }
             None => {
-                let (store, account, now) = (self.store.clone(), self.account.clone(), self.clock.now());
-                off_thread(move || store.touch(&account, now)).await.map_err(|error| disk(&error))?;
+                let (store, account, now) =
+                    (self.store.clone(), self.account.clone(), self.clock.now());
+                off_thread(move || store.touch(&account, now))
+                    .await
+                    .map_err(|error| disk(&error))?;
             }
         }
         Ok(response)
@@ -238,8 +284,12 @@ impl Tokens {
     }
 
     fn token_url(&self) -> Result<TokenUrl, TokenTrouble> {
-        TokenUrl::new(self.settings.token_url.clone())
-            .map_err(|error| TokenTrouble::ours(format!("{}: {error}", self.settings.token_url), "Correct token_url in the configuration."))
+        TokenUrl::new(self.settings.token_url.clone()).map_err(|error| {
+            TokenTrouble::ours(
+                format!("{}: {error}", self.settings.token_url),
+                "Correct token_url in the configuration.",
+            )
+        })
     }
 }
 
@@ -253,27 +303,36 @@ impl State {
 }
 
 fn disk(error: &std::io::Error) -> TokenTrouble {
-    TokenTrouble::ours(format!("the refresh token: {error}"), "Check the disk and the rights of data_dir/secrets.")
+    TokenTrouble::ours(
+        format!("the refresh token: {error}"),
+        "Check the disk and the rights of data_dir/secrets.",
+    )
 }
 
 /// Files are read and synced where waiting for the disk holds nobody up.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 fn random() -> Result<u64, TokenTrouble> {
-    getrandom::u64().map_err(|error| TokenTrouble::unreachable(format!("no random numbers: {error}")))
+    getrandom::u64()
+        .map_err(|error| TokenTrouble::unreachable(format!("no random numbers: {error}")))
 }
 
 pub(super) fn decode(error: RequestError) -> TokenTrouble {
     match error {
-        RequestTokenError::ServerResponse(response) => {
-            TokenTrouble::from_response(response.error().as_ref(), response.error_description().map_or("", String::as_str))
-        }
+        RequestTokenError::ServerResponse(response) => TokenTrouble::from_response(
+            response.error().as_ref(),
+            response.error_description().map_or("", String::as_str),
+        ),
         RequestTokenError::Request(error) => error.into(),
-        RequestTokenError::Parse(error, _body) => {
-            TokenTrouble::unreachable(format!("the authorization server's answer makes no sense: {error}"))
-        }
+        RequestTokenError::Parse(error, _body) => TokenTrouble::unreachable(format!(
+            "the authorization server's answer makes no sense: {error}"
+        )),
         RequestTokenError::Other(what) => TokenTrouble::unreachable(what),
     }
 }
@@ -288,7 +347,10 @@ mod tests {
         time::Duration,
     };
 
-    use axum::{Form, Json, Router, extract::State as Shared, http::StatusCode, response::IntoResponse, routing::post};
+    use axum::{
+        Form, Json, Router, extract::State as Shared, http::StatusCode, response::IntoResponse,
+        routing::post,
+    };
     use serde_json::json;
 
     use super::*;
@@ -310,7 +372,8 @@ mod tests {
         }
         match form["grant_type"].as_str() {
             "client_credentials" if form["client_secret"] != "right" => {
-                let error = json!({ "error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided." });
+                let error = json!({ "error": "invalid_client", "error_description": "AADSTS7000215: \
+                    Invalid client secret provided." });
                 (StatusCode::UNAUTHORIZED, Json(error)).into_response()
             }
             "refresh_token" if form["refresh_token"] != format!("refresh-{count}") => {
@@ -335,7 +398,8 @@ mod tests {
         let server = Server::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/t/oauth2/v2.0/token", post(answer)).with_state(server.clone());
+        let router =
+            Router::new().route("/t/oauth2/v2.0/token", post(answer)).with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let dir = tempfile::tempdir().unwrap();
         let settings = OAuthSettings {
@@ -353,7 +417,13 @@ mod tests {
             .with_no_client_auth();
         let clock = Clock::fixed(Timestamp::from_millis(1_763_900_000_000));
         let store = RefreshTokenStore::new(dir.path().join("secrets"));
-        let tokens = Tokens::new("scanner".into(), settings, store, HttpClient::new(Arc::new(tls)), clock.clone());
+        let tokens = Tokens::new(
+            "scanner".into(),
+            settings,
+            store,
+            HttpClient::new(Arc::new(tls)),
+            clock.clone(),
+        );
         Fixture { server, clock, dir, tokens }
     }
 
@@ -394,8 +464,14 @@ mod tests {
         assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-0");
         assert_eq!(fixture.asked(), 2, "the failure is remembered");
         fixture.pass(15);
-        let Err(trouble) = fixture.tokens.token().await else { panic!("an expired token was used") };
-        assert_eq!(trouble.remedy, Remedy::Wait(Duration::from_secs(30)), "Retry-After is honoured");
+        let Err(trouble) = fixture.tokens.token().await else {
+            panic!("an expired token was used")
+        };
+        assert_eq!(
+            trouble.remedy,
+            Remedy::Wait(Duration::from_secs(30)),
+            "Retry-After is honoured"
+        );
         fixture.server.down.store(0, Ordering::SeqCst);
         fixture.pass(1);
         assert!(fixture.tokens.token().await.is_ok());
@@ -406,7 +482,9 @@ mod tests {
         let fixture = fixture(secret_file).await;
         std::fs::write(fixture.dir.path().join("secret"), "wrong").unwrap();
         for _ in 0..5 {
-            let Err(trouble) = fixture.tokens.token().await else { panic!("a token for a wrong secret") };
+            let Err(trouble) = fixture.tokens.token().await else {
+                panic!("a token for a wrong secret")
+            };
             assert!(trouble.advice.contains("Value"), "{}", trouble.advice);
         }
         assert_eq!(fixture.asked(), 1);
@@ -426,7 +504,10 @@ mod tests {
         fixture.tokens.reset().await;
         for round in 0..3 {
             assert_eq!(fixture.tokens.token().await.unwrap().expose(), format!("token-{round}"));
-            assert_eq!(store.load(&account).unwrap().unwrap().expose(), format!("refresh-{}", round + 1));
+            assert_eq!(
+                store.load(&account).unwrap().unwrap().expose(),
+                format!("refresh-{}", round + 1)
+            );
             fixture.pass(61);
         }
     }
@@ -440,7 +521,9 @@ mod tests {
         // A folder stands where the new token is to be written.
         let obstacle = fixture.dir.path().join("secrets/scanner.new");
         std::fs::create_dir(&obstacle).unwrap();
-        let Err(trouble) = fixture.tokens.token().await else { panic!("a token was used whose successor is not on disk") };
+        let Err(trouble) = fixture.tokens.token().await else {
+            panic!("a token was used whose successor is not on disk")
+        };
         assert!(trouble.advice.contains("disk"), "{}", trouble.advice);
         std::fs::remove_dir(&obstacle).unwrap();
         fixture.pass(2);
@@ -456,7 +539,10 @@ mod tests {
         store.save(&"scanner".into(), &Secret::new("refresh-0".into())).unwrap();
         fixture.clock.set(Clock::system().now().plus(Duration::from_secs(6 * 86_400)));
         let expiry = fixture.tokens.expiry().await.unwrap().unwrap();
-        assert_eq!((expiry.kind, expiry.days_left(fixture.clock.now())), (crate::oauth::CredentialKind::RefreshToken, 83));
+        assert_eq!(
+            (expiry.kind, expiry.days_left(fixture.clock.now())),
+            (crate::oauth::CredentialKind::RefreshToken, 83)
+        );
         assert_eq!(fixture.asked(), 0);
         fixture.clock.set(Clock::system().now().plus(Duration::from_secs(8 * 86_400)));
         fixture.tokens.expiry().await.unwrap();
@@ -471,8 +557,16 @@ mod tests {
         let second = fixture.tokens.token().await.unwrap();
         assert_eq!(second.expose(), "token-1");
         fixture.tokens.token().await.unwrap();
-        assert_eq!(fixture.tokens.refused(&first).await, Refused::Old, "a late refusal of the old one");
-        assert_eq!(fixture.tokens.token().await.unwrap().expose(), "token-1", "does not cost the new one");
+        assert_eq!(
+            fixture.tokens.refused(&first).await,
+            Refused::Old,
+            "a late refusal of the old one"
+        );
+        assert_eq!(
+            fixture.tokens.token().await.unwrap().expose(),
+            "token-1",
+            "does not cost the new one"
+        );
         assert_eq!(fixture.tokens.refused(&second).await, Refused::Old);
     }
 }

@@ -31,7 +31,8 @@ const BUSY: &str = "The authorization server is busy; nothing has to be done.";
 /// Longest wait that a server may impose with `Retry-After`.
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Shortest wait, whatever the server says: a queue full of mail must not become a flood of requests.
+/// Shortest wait, whatever the server says: a queue full of mail must not become a flood of
+/// requests.
 const PAUSE_FLOOR: Duration = Duration::from_secs(30);
 
 /// Codes of passing trouble: the server is to be asked again.
@@ -42,66 +43,143 @@ const PASSING: &[u32] = &[
     90_100, // Device codes are polled too often.
 ];
 
-/// What an `AADSTS` code means. Sources: Entra's list of authentication error codes; Exchange Online's OAuth page.
+/// What an `AADSTS` code means. Sources: Entra's list of authentication error codes; Exchange
+/// Online's OAuth page.
 const CODES: &[(u32, &str)] = &[
     (
         7_000_215,
-        "The client secret is wrong. Often the secret's ID was copied instead of its value: make a new secret under App registrations > Certificates & secrets, and store its Value.",
+        "The client secret is wrong. Often the secret's ID was copied instead of its value: make a \
+        new secret under App registrations > Certificates & secrets, and store its Value.",
     ),
     (
         7_000_222,
-        "The client secret has expired. Make a new one under App registrations > Certificates & secrets, and store its Value in client_secret_file.",
+        "The client secret has expired. Make a new one under App registrations > Certificates & \
+        secrets, and store its Value in client_secret_file.",
     ),
-    (700_016, "The application is not known in this tenant. Check client_id (Application ID) and tenant."),
+    (
+        700_016,
+        "The application is not known in this tenant. Check client_id (Application ID) and tenant.",
+    ),
     (90_002, "The tenant is not known. Check tenant: its ID, or one of its domains."),
     (
         700_027,
-        "The certificate of the assertion is not registered for the application. Upload it under App registrations > Certificates & secrets > Certificates.",
+        "The certificate of the assertion is not registered for the application. Upload it under \
+        App registrations > Certificates & secrets > Certificates.",
     ),
     (
         50_027,
-        "The signed assertion was refused. Check the clock of this machine, the tenant, and that client_key belongs to client_certificate.",
+        "The signed assertion was refused. Check the clock of this machine, the tenant, and that \
+        client_key belongs to client_certificate.",
     ),
     (
         65_001,
-        "Nobody has consented to the application. Grant admin consent for the Exchange Online permission SMTP.SendAsApp (or SMTP.Send).",
+        "Nobody has consented to the application. Grant admin consent for the Exchange Online \
+        permission SMTP.SendAsApp (or SMTP.Send).",
     ),
-    (90_094, "An administrator has to consent. Grant admin consent for the application in the Entra admin center."),
+    (
+        90_094,
+        "An administrator has to consent. Grant admin consent for the application in the Entra \
+        admin center.",
+    ),
     (28_000, "The scope mixes several resources. Leave scope at its default."),
     (
         70_011,
-        "The scope is not valid. Leave scope at its default: an application's ends in /.default, that of somebody who signs in is https://outlook.office.com/SMTP.Send offline_access.",
+        "The scope is not valid. Leave scope at its default: an application's ends in /.default, \
+        that of somebody who signs in is https://outlook.office.com/SMTP.Send offline_access.",
     ),
-    (500_011, "The resource is not known in this tenant. Check the cloud (preset) and that Exchange Online is licensed."),
-    (700_082, "The sign-in has expired because it was not used for 90 days. Sign in again: postroom account login NAME."),
-    (50_173, "The sign-in was revoked, or the password was changed. Sign in again: postroom account login NAME."),
-    (50_076, "The account needs multi-factor authentication. Sign in again: postroom account login NAME."),
-    (50_079, "The account has to register for multi-factor authentication. Do so in a browser, then: postroom account login NAME."),
-    (53_003, "Conditional Access blocks this sign-in. Exclude the mailbox or this application from the policy, or use client credentials."),
+    (
+        500_011,
+        "The resource is not known in this tenant. Check the cloud (preset) and that Exchange \
+        Online is licensed.",
+    ),
+    (
+        700_082,
+        "The sign-in has expired because it was not used for 90 days. Sign in again: postroom \
+        account login NAME.",
+    ),
+    (
+        50_173,
+        "The sign-in was revoked, or the password was changed. Sign in again: postroom account \
+        login NAME.",
+    ),
+    (
+        50_076,
+        "The account needs multi-factor authentication. Sign in again: postroom account login \
+        NAME.",
+    ),
+    (
+        50_079,
+        "The account has to register for multi-factor authentication. Do so in a browser, then: \
+        postroom account login NAME.",
+    ),
+    (
+        53_003,
+        "Conditional Access blocks this sign-in. Exclude the mailbox or this application from the \
+        policy, or use client credentials.",
+    ),
     (50_034, "The user does not exist in this tenant. Check the account's address."),
     (50_057, "The user account is disabled. Enable it in the Entra admin center."),
     (50_126, "User name or password is wrong. Sign in again: postroom account login NAME."),
     (
         50_053,
-        "The account is locked after too many failed sign-ins. Wait, or unlock it in the Entra admin center; then: postroom account login NAME.",
+        "The account is locked after too many failed sign-ins. Wait, or unlock it in the Entra \
+        admin center; then: postroom account login NAME.",
     ),
-    (50_055, "The password has expired. Change it in a browser, then sign in again: postroom account login NAME."),
-    (50_105, "The mailbox's user is not assigned to the application. Assign it under Enterprise applications > Users and groups."),
-    (50_158, "Conditional Access asks for a further step. Sign in again: postroom account login NAME."),
+    (
+        50_055,
+        "The password has expired. Change it in a browser, then sign in again: postroom account \
+        login NAME.",
+    ),
+    (
+        50_105,
+        "The mailbox's user is not assigned to the application. Assign it under Enterprise \
+        applications > Users and groups.",
+    ),
+    (
+        50_158,
+        "Conditional Access asks for a further step. Sign in again: postroom account login NAME.",
+    ),
     (70_008, "The sign-in or code has expired. Sign in again: postroom account login NAME."),
     (
         70_043,
-        "A Conditional Access policy limits how long a sign-in lasts. Sign in again: postroom account login NAME, or use client credentials.",
+        "A Conditional Access policy limits how long a sign-in lasts. Sign in again: postroom \
+        account login NAME, or use client credentials.",
     ),
-    (700_024, "The signed assertion is not within its time. Set the clock of this machine right: is it synchronised?"),
-    (700_003, "The device of the sign-in is gone or disabled. Sign in again: postroom account login NAME."),
+    (
+        700_024,
+        "The signed assertion is not within its time. Set the clock of this machine right: is it \
+        synchronised?",
+    ),
+    (
+        700_003,
+        "The device of the sign-in is gone or disabled. Sign in again: postroom account login \
+        NAME.",
+    ),
     (900_023, "The tenant's name is not valid. Check tenant: its ID, or one of its domains."),
     (1_002_012, "An application's scope must end in /.default. Leave scope at its default."),
-    (7_000_112, "The application is disabled. Enable it under Enterprise applications > Properties."),
-    (7_000_229, "The application has no service principal in this tenant. Grant admin consent, which makes it."),
-    (650_052, "The tenant has no Exchange Online. Check tenant, and that Exchange Online is licensed."),
-    (650_057, "The application does not list the permission. Add SMTP.SendAsApp (or SMTP.Send) under App registrations > API permissions."),
-    (7_000_218, "The application does not allow public client flows. Switch them on under App registrations > Authentication."),
+    (
+        7_000_112,
+        "The application is disabled. Enable it under Enterprise applications > Properties.",
+    ),
+    (
+        7_000_229,
+        "The application has no service principal in this tenant. Grant admin consent, which makes \
+        it.",
+    ),
+    (
+        650_052,
+        "The tenant has no Exchange Online. Check tenant, and that Exchange Online is licensed.",
+    ),
+    (
+        650_057,
+        "The application does not list the permission. Add SMTP.SendAsApp (or SMTP.Send) under App \
+        registrations > API permissions.",
+    ),
+    (
+        7_000_218,
+        "The application does not allow public client flows. Switch them on under App \
+        registrations > Authentication.",
+    ),
 ];
 
 impl TokenTrouble {
@@ -112,19 +190,29 @@ impl TokenTrouble {
         if code_in(description).is_some_and(|code| PASSING.contains(&code)) {
             return Self { what, advice: BUSY, remedy: Remedy::Wait(PAUSE) };
         }
-        if let Some((_, advice)) = code_in(description).and_then(|code| CODES.iter().find(|(known, _)| *known == code)) {
+        if let Some((_, advice)) =
+            code_in(description).and_then(|code| CODES.iter().find(|(known, _)| *known == code))
+        {
             return Self { what, advice, remedy: Remedy::Person };
         }
         let (advice, remedy) = match error {
             "temporarily_unavailable" | "server_error" | "slow_down" => (BUSY, Remedy::Wait(PAUSE)),
-            "invalid_client" => {
-                ("The application could not show who it is. Check client_id and its secret or certificate.", Remedy::Person)
+            "invalid_client" => (
+                "The application could not show who it is. Check client_id and its secret or \
+                certificate.",
+                Remedy::Person,
+            ),
+            "invalid_grant" => (
+                "The sign-in is no longer good. Sign in again: postroom account login NAME.",
+                Remedy::Person,
+            ),
+            "invalid_scope" => {
+                ("The scope is not valid. Leave scope at its default.", Remedy::Person)
             }
-            "invalid_grant" => ("The sign-in is no longer good. Sign in again: postroom account login NAME.", Remedy::Person),
-            "invalid_scope" => ("The scope is not valid. Leave scope at its default.", Remedy::Person),
-            "unauthorized_client" | "access_denied" => {
-                ("The application may not do this. Check its permissions and the admin consent.", Remedy::Person)
-            }
+            "unauthorized_client" | "access_denied" => (
+                "The application may not do this. Check its permissions and the admin consent.",
+                Remedy::Person,
+            ),
             _ => ("The authorization server refused. Its words say why.", Remedy::Person),
         };
         Self { what, advice, remedy }
@@ -133,7 +221,8 @@ impl TokenTrouble {
     /// The server could not be reached or made no sense.
     #[must_use]
     pub fn unreachable(what: String) -> Self {
-        let advice = "The authorization server cannot be reached. Check DNS, the way out to it on port 443, and any proxy between.";
+        let advice = "The authorization server cannot be reached. Check DNS, the way out to it on \
+            port 443, and any proxy between.";
         Self { what, advice, remedy: Remedy::Wait(PAUSE) }
     }
 
@@ -179,18 +268,48 @@ mod tests {
 
     #[test]
     fn entras_codes_say_what_to_do() {
-        check("invalid_client", "AADSTS7000215: Invalid client secret provided. Ensure …", "Value", Remedy::Person);
-        check("invalid_client", "AADSTS7000222: The provided client secret keys are expired.", "expired", Remedy::Person);
-        check("unauthorized_client", "AADSTS700016: Application with identifier 'x' was not found", "client_id", Remedy::Person);
-        check("invalid_grant", "AADSTS50173: The provided grant has expired due to it being revoked", "account login", Remedy::Person);
+        check(
+            "invalid_client",
+            "AADSTS7000215: Invalid client secret provided. Ensure …",
+            "Value",
+            Remedy::Person,
+        );
+        check(
+            "invalid_client",
+            "AADSTS7000222: The provided client secret keys are expired.",
+            "expired",
+            Remedy::Person,
+        );
+        check(
+            "unauthorized_client",
+            "AADSTS700016: Application with identifier 'x' was not found",
+            "client_id",
+            Remedy::Person,
+        );
+        check(
+            "invalid_grant",
+            "AADSTS50173: The provided grant has expired due to it being revoked",
+            "account login",
+            Remedy::Person,
+        );
         check(
             "invalid_grant",
             "AADSTS53003: Access has been blocked by Conditional Access policies.",
             "Conditional Access",
             Remedy::Person,
         );
-        check("invalid_scope", "AADSTS70011: The provided request must include a 'scope' input parameter.", "SMTP.Send", Remedy::Person);
-        check("invalid_client", "AADSTS700027: Client assertion contains an invalid signature.", "certificate", Remedy::Person);
+        check(
+            "invalid_scope",
+            "AADSTS70011: The provided request must include a 'scope' input parameter.",
+            "SMTP.Send",
+            Remedy::Person,
+        );
+        check(
+            "invalid_client",
+            "AADSTS700027: Client assertion contains an invalid signature.",
+            "certificate",
+            Remedy::Person,
+        );
     }
 
     #[test]
@@ -218,15 +337,23 @@ mod tests {
     fn trace_ids_are_cut_off() {
         let trouble = TokenTrouble::from_response(
             "invalid_client",
-            "AADSTS7000215: Invalid client secret. Trace ID: 1-2 Correlation ID: 3\r\nTimestamp: now",
+            "AADSTS7000215: Invalid client secret. Trace ID: 1-2 Correlation ID: 3\r\nTimestamp: \
+            now",
         );
         assert_eq!(trouble.what, "AADSTS7000215: Invalid client secret.");
     }
 
     #[test]
     fn a_server_cannot_impose_an_endless_wait() {
-        assert_eq!(TokenTrouble::busy(429, Some(Duration::from_secs(1_000_000))).remedy, Remedy::Wait(PAUSE_LIMIT));
+        assert_eq!(
+            TokenTrouble::busy(429, Some(Duration::from_secs(1_000_000))).remedy,
+            Remedy::Wait(PAUSE_LIMIT)
+        );
         assert_eq!(TokenTrouble::busy(503, None).remedy, Remedy::Wait(PAUSE));
-        assert_eq!(TokenTrouble::busy(429, Some(Duration::ZERO)).remedy, Remedy::Wait(PAUSE_FLOOR), "nor a flood");
+        assert_eq!(
+            TokenTrouble::busy(429, Some(Duration::ZERO)).remedy,
+            Remedy::Wait(PAUSE_FLOOR),
+            "nor a flood"
+        );
     }
 }

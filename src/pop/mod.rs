@@ -1,8 +1,10 @@
-//! Just enough POP3 for POP before SMTP (RFC 1939): a device logs in here, finds an empty mailbox, and may then send.
+//! Just enough POP3 for POP before SMTP (RFC 1939): a device logs in here, finds an empty mailbox,
+//! and may then send.
 //!
-//! Old printers that know no AUTH can do this. The machine has no sockets, clock or async: the driver (`listener`)
-//! feeds bytes to [`PopSession::advance`], verifies a [`PopLogin`], and sends [`PopSession::replies`].
-//! There is never a message in the mailbox, so nothing can be read or deleted through this door.
+//! Old printers that know no AUTH can do this. The machine has no sockets, clock or async: the
+//! driver (`listener`) feeds bytes to [`PopSession::advance`], verifies a [`PopLogin`], and sends
+//! [`PopSession::replies`]. There is never a message in the mailbox, so nothing can be read or
+//! deleted through this door.
 
 mod session;
 
@@ -107,7 +109,11 @@ mod tests {
         let timestamp = "<1896.697170952@dbc.mtview.ca.us>";
         let right = "c4c9334bac560ecc979e58001b3e22fb";
         assert!(PopLogin::apop_matches(timestamp, right, &Secret::new("tanstaaf".into())));
-        assert!(PopLogin::apop_matches(timestamp, &right.to_uppercase(), &Secret::new("tanstaaf".into())));
+        assert!(PopLogin::apop_matches(
+            timestamp,
+            &right.to_uppercase(),
+            &Secret::new("tanstaaf".into())
+        ));
         assert!(!PopLogin::apop_matches(timestamp, right, &Secret::new("tanstaag".into())));
         assert!(!PopLogin::apop_matches(timestamp, "", &Secret::new("tanstaaf".into())));
     }

@@ -12,9 +12,11 @@ use crate::{
     pop::{Apop, Logins, PopLogin, PopOffer, Stls},
 };
 
-/// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it longer).
+/// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it
+/// longer).
 const LINE_LIMIT: usize = 512;
-/// Wrong logins after which the session ends; the listener limits further sessions by address and user.
+/// Wrong logins after which the session ends; the listener limits further sessions by address and
+/// user.
 const LOGIN_LIMIT: u32 = 3;
 /// Commands that are none, after which the session ends: a client that talks something else.
 const ERROR_LIMIT: u32 = 10;
@@ -26,7 +28,8 @@ const REPLIES_LIMIT: usize = 16 * 1024;
 pub enum PopAction {
     /// Send the replies, then read more.
     Read,
-    /// Send the replies, throw away whatever else has been read (RFC 2595 4), do the handshake, call [`PopSession::tls_started`].
+    /// Send the replies, throw away whatever else has been read (RFC 2595 4), do the handshake,
+    /// call [`PopSession::tls_started`].
     StartTls,
     /// Is this login right? Answer with [`PopSession::answer`].
     Verify(PopLogin),
@@ -80,12 +83,14 @@ pub struct PopSession {
 }
 
 impl PopSession {
-    /// A session whose greeting is already among the replies. `entropy` makes its timestamp unique (RFC 1939 7).
+    /// A session whose greeting is already among the replies. `entropy` makes its timestamp unique
+    /// (RFC 1939 7).
     #[must_use]
     pub fn new(hostname: &str, offer: PopOffer, entropy: u64) -> Self {
         let timestamp = format!("<{entropy:016x}@{hostname}>");
         let greeting = match offer.apop {
-            // RFC 1939 7: a timestamp in the greeting says that APOP is there, and some devices then use nothing else.
+            // RFC 1939 7: a timestamp in the greeting says that APOP is there, and some devices
+            // then use nothing else.
             Apop::Offered => format!("+OK POP before SMTP ready {timestamp}"),
             Apop::Absent => "+OK POP before SMTP ready".to_owned(),
         };
@@ -104,7 +109,8 @@ impl PopSession {
         session
     }
 
-    /// Takes bytes from the client. Never blocks; holds at most one line, and no more replies than their bound and one.
+    /// Takes bytes from the client. Never blocks; holds at most one line, and no more replies than
+    /// their bound and one.
     pub fn advance(&mut self, input: &[u8]) -> PopStep {
         let mut consumed = 0;
         for octet in input {
@@ -124,7 +130,8 @@ impl PopSession {
                 PopAction::Verify(_) | PopAction::Close => return PopStep { consumed, action },
             }
         }
-        let action = if matches!(self.state, State::Closed) { PopAction::Close } else { PopAction::Read };
+        let action =
+            if matches!(self.state, State::Closed) { PopAction::Close } else { PopAction::Read };
         PopStep { consumed, action }
     }
 
@@ -141,11 +148,14 @@ impl PopSession {
             PopAnswer::Wrong => self.refuse_login("-ERR [AUTH] wrong user name or password"),
             PopAnswer::EncryptFirst => self.refuse_login(ENCRYPT_FIRST),
             // RFC 3206 3: the client need not ask its user for another password.
-            PopAnswer::TooMany => self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes"),
+            PopAnswer::TooMany => {
+                self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes")
+            }
         }
     }
 
-    /// The handshake is done. RFC 2595 4: what was known from before it is forgotten, and there is no second greeting.
+    /// The handshake is done. RFC 2595 4: what was known from before it is forgotten, and there is
+    /// no second greeting.
     pub fn tls_started(&mut self) {
         self.offer.stls = Stls::Absent;
         // Whether it protects anything, the driver knows when it verifies.
@@ -166,7 +176,8 @@ impl PopSession {
     fn refuse_login(&mut self, text: &str) {
         self.reply(text);
         self.failed_logins += 1;
-        self.state = if self.failed_logins >= LOGIN_LIMIT { State::Closed } else { State::Authorization };
+        self.state =
+            if self.failed_logins >= LOGIN_LIMIT { State::Closed } else { State::Authorization };
     }
 
     fn keep(&mut self, octet: u8) {
@@ -202,7 +213,9 @@ impl PopSession {
 
     fn authorize(&mut self, verb: &str, argument: &str) -> PopAction {
         match verb {
-            "USER" if self.offer.logins == Logins::AfterTls => self.remain(State::Authorization, ENCRYPT_FIRST),
+            "USER" if self.offer.logins == Logins::AfterTls => {
+                self.remain(State::Authorization, ENCRYPT_FIRST)
+            }
             // Sent without waiting for that answer.
             "PASS" if self.offer.logins == Logins::AfterTls => {
                 self.refuse_login(ENCRYPT_FIRST);
@@ -218,13 +231,18 @@ impl PopSession {
             }
             "APOP" if self.offer.apop == Apop::Offered => {
                 let mut words = argument.split_whitespace();
-                let (Some(user), Some(digest), None) = (words.next(), words.next(), words.next()) else {
+                let (Some(user), Some(digest), None) = (words.next(), words.next(), words.next())
+                else {
                     self.state = State::Authorization;
                     return self.complain("-ERR APOP takes a name and a digest");
                 };
                 self.state = State::Verifying;
                 let timestamp = self.timestamp.clone();
-                PopAction::Verify(PopLogin::Apop { user: user.to_owned(), timestamp, digest: digest.to_owned() })
+                PopAction::Verify(PopLogin::Apop {
+                    user: user.to_owned(),
+                    timestamp,
+                    digest: digest.to_owned(),
+                })
             }
             _ => self.common(State::Authorization, verb),
         }
@@ -243,7 +261,9 @@ impl PopSession {
         let stay = State::Transaction;
         match verb {
             "STAT" => self.remain(stay, "+OK 0 0"),
-            "LIST" | "UIDL" if argument.trim().is_empty() => self.remain(stay, "+OK no messages\r\n."),
+            "LIST" | "UIDL" if argument.trim().is_empty() => {
+                self.remain(stay, "+OK no messages\r\n.")
+            }
             "LIST" | "UIDL" | "RETR" | "DELE" | "TOP" => self.remain(stay, "-ERR no such message"),
             "NOOP" | "RSET" => self.remain(stay, "+OK"),
             _ => self.common(stay, verb),
@@ -264,7 +284,10 @@ impl PopSession {
                     Logins::Now => "USER\r\n",
                     Logins::AfterTls => "",
                 };
-                self.remain(state, &format!("+OK\r\n{user}UIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n{stls}."))
+                self.remain(
+                    state,
+                    &format!("+OK\r\n{user}UIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n{stls}."),
+                )
             }
             "QUIT" => {
                 self.reply("+OK bye");
@@ -307,9 +330,11 @@ mod tests {
 
     use super::*;
 
-    const ALL: PopOffer = PopOffer { apop: Apop::Offered, stls: Stls::Offered, logins: Logins::Now };
+    const ALL: PopOffer =
+        PopOffer { apop: Apop::Offered, stls: Stls::Offered, logins: Logins::Now };
 
-    /// Plays `input` in chunks of `step` octets; each login is answered with the next of `answers`. Gives what was replied.
+    /// Plays `input` in chunks of `step` octets; each login is answered with the next of `answers`.
+    /// Gives what was replied.
     fn play(input: &str, step: usize, answers: &[PopAnswer]) -> (String, Vec<String>, bool) {
         let mut session = PopSession::new("postroom.example", ALL, 0x2a);
         let mut answers = answers.iter();
@@ -353,7 +378,8 @@ mod tests {
         check(
             "USER mfp1\r\nPASS secret word\r\nSTAT\r\nLIST\r\nQUIT\r\n",
             &[PopAnswer::Right],
-            "+OK send PASS\r\n+OK no messages; mail can be sent now\r\n+OK 0 0\r\n+OK no messages\r\n.\r\n+OK bye\r\n",
+            "+OK send PASS\r\n+OK no messages; mail can be sent now\r\n+OK 0 0\r\n+OK no \
+            messages\r\n.\r\n+OK bye\r\n",
             true,
         );
     }
@@ -365,13 +391,17 @@ mod tests {
         let PopAction::Verify(PopLogin::Apop { user, timestamp, digest }) = step.action else {
             panic!("no APOP login was asked about");
         };
-        assert_eq!((user.as_str(), timestamp.as_str()), ("mfp1", "<0000000000000001@postroom.example>"));
+        assert_eq!(
+            (user.as_str(), timestamp.as_str()),
+            ("mfp1", "<0000000000000001@postroom.example>")
+        );
         assert_eq!(digest, "c4c9334bac560ecc979e58001b3e22fb");
     }
 
     #[test]
     fn apop_is_neither_shown_nor_taken_where_a_password_is_not_known_in_clear() {
-        let mut session = PopSession::new("postroom.example", PopOffer { apop: Apop::Absent, ..ALL }, 1);
+        let mut session =
+            PopSession::new("postroom.example", PopOffer { apop: Apop::Absent, ..ALL }, 1);
         let step = session.advance(b"APOP mfp1 c4c9334bac560ecc979e58001b3e22fb\r\n");
         assert!(matches!(step.action, PopAction::Read));
         assert_eq!(text(&mut session), "+OK POP before SMTP ready\r\n-ERR not possible here\r\n");
@@ -384,11 +414,16 @@ mod tests {
         let step = session.advance(input);
         assert!(matches!(step.action, PopAction::StartTls));
         assert_eq!(step.consumed, input.len());
-        assert!(text(&mut session).ends_with("\r\nSTLS\r\n.\r\n+OK send PASS\r\n+OK begin TLS\r\n"));
+        assert!(
+            text(&mut session).ends_with("\r\nSTLS\r\n.\r\n+OK send PASS\r\n+OK begin TLS\r\n")
+        );
         session.tls_started();
         session.advance(b"PASS x\r\nSTLS\r\nCAPA\r\n");
         let capa = "+OK\r\nUSER\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n.\r\n";
-        assert_eq!(text(&mut session), format!("-ERR not possible here\r\n-ERR not possible here\r\n{capa}"));
+        assert_eq!(
+            text(&mut session),
+            format!("-ERR not possible here\r\n-ERR not possible here\r\n{capa}")
+        );
     }
 
     #[test]
@@ -400,7 +435,12 @@ mod tests {
 
     #[test]
     fn bare_line_feeds_and_any_letter_case_will_do() {
-        check("user a\npass b\nquit\n", &[PopAnswer::Right], "+OK send PASS\r\n+OK no messages; mail can be sent now\r\n+OK bye\r\n", true);
+        check(
+            "user a\npass b\nquit\n",
+            &[PopAnswer::Right],
+            "+OK send PASS\r\n+OK no messages; mail can be sent now\r\n+OK bye\r\n",
+            true,
+        );
     }
 
     #[test]
@@ -409,7 +449,8 @@ mod tests {
         check(
             "USER a\r\nPASS b\r\nRETR 1\r\nDELE 1\r\n",
             &[PopAnswer::Right],
-            "+OK send PASS\r\n+OK no messages; mail can be sent now\r\n-ERR no such message\r\n-ERR no such message\r\n",
+            "+OK send PASS\r\n+OK no messages; mail can be sent now\r\n-ERR no such \
+            message\r\n-ERR no such message\r\n",
             false,
         );
     }
@@ -432,7 +473,12 @@ mod tests {
 
     #[test]
     fn a_client_that_talks_something_else_is_shown_out() {
-        check(&"GET / HTTP/1.1\r\n".repeat(12), &[], &"-ERR not possible here\r\n".repeat(10), true);
+        check(
+            &"GET / HTTP/1.1\r\n".repeat(12),
+            &[],
+            &"-ERR not possible here\r\n".repeat(10),
+            true,
+        );
     }
 
     proptest! {
@@ -462,7 +508,9 @@ mod tests {
         assert!(
             !said.contains('<')
                 && !said.contains("\r\nUSER\r\n")
-                && said.ends_with("-ERR use TLS 1.2 or newer first (encryption of its [[device]])\r\n"),
+                && said.ends_with(
+                    "-ERR use TLS 1.2 or newer first (encryption of its [[device]])\r\n"
+                ),
             "{said}"
         );
         session.replies().clear();

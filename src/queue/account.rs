@@ -1,6 +1,8 @@
-//! Whether an account can send: the states of [`AccountState`] and what moves it from one to another. Pure.
+//! Whether an account can send: the states of [`AccountState`] and what moves it from one to
+//! another. Pure.
 //!
-//! Trouble never fails mail; it only makes it wait. A person is told once when trouble begins to matter and once when it is over.
+//! Trouble never fails mail; it only makes it wait. A person is told once when trouble begins to
+//! matter and once when it is over.
 
 use std::time::Duration;
 
@@ -12,12 +14,14 @@ use crate::{
     upstream::{Outcome, Stage, Trouble, Verdict},
 };
 
-/// The first cheap login after a stop. Exchange Online may block a mailbox that keeps failing to log in; five minutes is
-/// slow enough, and soon enough for somebody who has just put the password right.
+/// The first cheap login after a stop. Exchange Online may block a mailbox that keeps failing to
+/// log in; five minutes is slow enough, and soon enough for somebody who has just put the password
+/// right.
 const FIRST_PROBE: Duration = Duration::from_secs(5 * 60);
 /// Logins are cheap, so they never come less often than this.
 const LAST_LOGIN_PROBE: Duration = Duration::from_secs(15 * 60);
-/// Pauses grow up to this, unless the server's reason asks for more at once; and so do stops whose probe costs a message.
+/// Pauses grow up to this, unless the server's reason asks for more at once; and so do stops whose
+/// probe costs a message.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// What the server asks an hour for grows up to this: its own punishments grow, too.
 const LONGEST_PUNISHMENT: Duration = Duration::from_secs(8 * 60 * 60);
@@ -49,7 +53,8 @@ enum Cause {
     Login,
     /// A refusal of mail: only mail can prove it.
     Mail,
-    /// A refusal that the server punishes when it is repeated: mail is a proof that must not be tried often.
+    /// A refusal that the server punishes when it is repeated: mail is a proof that must not be
+    /// tried often.
     Punished,
 }
 
@@ -82,17 +87,28 @@ pub(super) enum News {
 
 impl Condition {
     pub(super) const fn ready() -> Self {
-        Self { state: AccountState::Ready, streak: 0, cause: Cause::Login, told: Told::Nothing, proof: Proof::Given }
+        Self {
+            state: AccountState::Ready,
+            streak: 0,
+            cause: Cause::Login,
+            told: Told::Nothing,
+            proof: Proof::Given,
+        }
     }
 
     /// As an earlier process left it. What a restart may have put right is tried at once.
     pub(super) fn restored(self, now: Timestamp) -> Self {
         let state = match self.state {
             AccountState::Paused { .. } if self.cause == Cause::Login => AccountState::Ready,
-            AccountState::Stopped { since, reason, advice, .. } if self.cause != Cause::Punished => {
+            AccountState::Stopped { since, reason, advice, .. }
+                if self.cause != Cause::Punished =>
+            {
                 AccountState::Stopped { since, probe_at: now, reason, advice }
             }
-            state @ (AccountState::Ready | AccountState::Paused { .. } | AccountState::Stopped { .. } | AccountState::Disabled) => state,
+            state @ (AccountState::Ready
+            | AccountState::Paused { .. }
+            | AccountState::Stopped { .. }
+            | AccountState::Disabled) => state,
         };
         let mut condition = Self { state, ..self };
         condition.lapse(now);
@@ -106,7 +122,8 @@ impl Condition {
     /// What happened and what to do, while it does not send.
     pub(super) fn words(&self) -> (&str, &str) {
         match &self.state {
-            AccountState::Paused { reason, advice, .. } | AccountState::Stopped { reason, advice, .. } => (reason, advice),
+            AccountState::Paused { reason, advice, .. }
+            | AccountState::Stopped { reason, advice, .. } => (reason, advice),
             AccountState::Ready | AccountState::Disabled => ("", ""),
         }
     }
@@ -115,7 +132,9 @@ impl Condition {
     pub(super) fn may_connect(&self, now: Timestamp) -> bool {
         match &self.state {
             AccountState::Ready => true,
-            AccountState::Stopped { probe_at, .. } => *probe_at <= now || probe_at.since(now) > LONGEST_PAUSE_EVER,
+            AccountState::Stopped { probe_at, .. } => {
+                *probe_at <= now || probe_at.since(now) > LONGEST_PAUSE_EVER
+            }
             AccountState::Paused { .. } | AccountState::Disabled => false,
         }
     }
@@ -141,7 +160,9 @@ impl Condition {
     /// Lets a pause end. True when it did.
     pub(super) fn lapse(&mut self, now: Timestamp) -> bool {
         let over = match &self.state {
-            AccountState::Paused { until, .. } => *until <= now || until.since(now) > LONGEST_PAUSE_EVER,
+            AccountState::Paused { until, .. } => {
+                *until <= now || until.since(now) > LONGEST_PAUSE_EVER
+            }
             AccountState::Ready | AccountState::Stopped { .. } | AccountState::Disabled => false,
         };
         if over {
@@ -153,12 +174,18 @@ impl Condition {
     /// Something that concerns the whole account went wrong.
     pub(super) fn trouble(&mut self, trouble: &Trouble, now: Timestamp) -> Option<News> {
         let (reason, advice) = (reason(trouble), trouble.verdict.advice.to_owned());
-        let cause = if trouble.verdict.is_punished_when_repeated() { Cause::Punished } else { cause(trouble.stage) };
+        let cause = if trouble.verdict.is_punished_when_repeated() {
+            Cause::Punished
+        } else {
+            cause(trouble.stage)
+        };
         match (&mut self.state, trouble.verdict.outcome) {
             (AccountState::Disabled, _) => None,
-            // What was under way when it stopped meets the same trouble: it is one. Unless it is one that must not be repeated.
+            // What was under way when it stopped meets the same trouble: it is one. Unless it is
+            // one that must not be repeated.
             (AccountState::Stopped { probe_at, .. }, _)
-                if *probe_at > now && (cause != Cause::Punished || self.cause == Cause::Punished) =>
+                if *probe_at > now
+                    && (cause != Cause::Punished || self.cause == Cause::Punished) =>
             {
                 None
             }
@@ -183,16 +210,20 @@ impl Condition {
             }
             (AccountState::Ready, outcome) => {
                 self.streak = self.streak.saturating_add(1);
-                let pause = grown(asked_pause(outcome), self.streak, longest_pause(asked_pause(outcome)));
+                let pause =
+                    grown(asked_pause(outcome), self.streak, longest_pause(asked_pause(outcome)));
                 self.state = AccountState::Paused { until: now.plus(pause), reason, advice };
                 self.cause = cause;
-                let alarming = trouble.verdict.is_alarming() || pause >= Verdict::ALARMING_PAUSE || self.streak >= ALARMING_STREAK;
+                let alarming = trouble.verdict.is_alarming()
+                    || pause >= Verdict::ALARMING_PAUSE
+                    || self.streak >= ALARMING_STREAK;
                 Some(self.tell(if alarming { News::Alarm } else { News::Hiccup }))
             }
         }
     }
 
-    /// A login succeeded. A refusal of mail it ends only when it is the probe that was due: others were under way when the mail was refused.
+    /// A login succeeded. A refusal of mail it ends only when it is the probe that was due: others
+    /// were under way when the mail was refused.
     pub(super) fn connected(&mut self, now: Timestamp) -> Option<News> {
         if let AccountState::Stopped { probe_at, .. } = &self.state
             && (self.cause == Cause::Login || *probe_at <= now)
@@ -209,25 +240,33 @@ impl Condition {
         (was == Told::Trouble).then_some(News::AllClear)
     }
 
-    /// Its mail was refused, and none has gone since: one message at a time shows whether it goes again.
+    /// Its mail was refused, and none has gone since: one message at a time shows whether it goes
+    /// again.
     pub(super) fn is_on_probation(&self) -> bool {
-        self.state == AccountState::Ready && self.cause != Cause::Login && (self.streak > 0 || self.proof == Proof::Awaited)
+        self.state == AccountState::Ready
+            && self.cause != Cause::Login
+            && (self.streak > 0 || self.proof == Proof::Awaited)
     }
 
     /// Nothing is to be remembered of it.
     pub(super) fn is_well(&self) -> bool {
-        self.state == AccountState::Ready && self.streak == 0 && self.told == Told::Nothing && self.proof == Proof::Given
+        self.state == AccountState::Ready
+            && self.streak == 0
+            && self.told == Told::Nothing
+            && self.proof == Proof::Given
     }
 
-    /// Our own disk keeps the account from sending: nothing may go out whose attempt cannot be stored.
+    /// Our own disk keeps the account from sending: nothing may go out whose attempt cannot be
+    /// stored.
     pub(super) fn hinder(&mut self, pause: Duration, reason: String, advice: &str, now: Timestamp) {
         if self.state == AccountState::Ready {
-            self.state = AccountState::Paused { until: now.plus(pause), reason, advice: advice.to_owned() };
+            self.state =
+                AccountState::Paused { until: now.plus(pause), reason, advice: advice.to_owned() };
         }
     }
 
-    /// A person's word. Switching on also ends a pause or a stop: "I have put it right, go on". Who was told of the trouble is told of its end
-    /// when mail has shown it.
+    /// A person's word. Switching on also ends a pause or a stop: "I have put it right, go on". Who
+    /// was told of the trouble is told of its end when mail has shown it.
     pub(super) fn set_enabled(&mut self, enabled: Enabled) {
         match enabled {
             Enabled::On => {
@@ -255,8 +294,15 @@ impl Condition {
 
 fn cause(stage: Stage) -> Cause {
     match stage {
-        Stage::Connect | Stage::Tls | Stage::Greeting | Stage::Ehlo | Stage::Token | Stage::Auth => Cause::Login,
-        Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => Cause::Mail,
+        Stage::Connect
+        | Stage::Tls
+        | Stage::Greeting
+        | Stage::Ehlo
+        | Stage::Token
+        | Stage::Auth => Cause::Login,
+        Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => {
+            Cause::Mail
+        }
     }
 }
 
@@ -273,9 +319,12 @@ fn reason(trouble: &Trouble) -> String {
 fn asked_pause(outcome: Outcome) -> Duration {
     match outcome {
         Outcome::Pause(pause) | Outcome::RetryAfter(pause) => pause,
-        Outcome::Deliver | Outcome::Retry | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt | Outcome::Stop => {
-            Duration::from_secs(60)
-        }
+        Outcome::Deliver
+        | Outcome::Retry
+        | Outcome::NextTransaction
+        | Outcome::Fail
+        | Outcome::Doubt
+        | Outcome::Stop => Duration::from_secs(60),
     }
 }
 
@@ -308,7 +357,13 @@ mod tests {
 
     fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
         let reply = Reply::new(454, "4.7.0 Temporary authentication failure");
-        let verdict = Verdict { stage, concern: Concern::Account, outcome, reply: Some(reply.clone()), advice: "Wait." };
+        let verdict = Verdict {
+            stage,
+            concern: Concern::Account,
+            outcome,
+            reply: Some(reply.clone()),
+            advice: "Wait.",
+        };
         Trouble { stage, fault: Fault::Reply(reply), verdict }
     }
 
@@ -335,7 +390,10 @@ mod tests {
     #[test]
     fn connections_that_meet_trouble_together_pause_the_account_once() {
         let mut condition = Condition::ready();
-        assert_eq!(condition.trouble(&trouble(Stage::EndOfData, pause(60)), at(0)), Some(News::Hiccup));
+        assert_eq!(
+            condition.trouble(&trouble(Stage::EndOfData, pause(60)), at(0)),
+            Some(News::Hiccup)
+        );
         assert_eq!(condition.trouble(&trouble(Stage::EndOfData, pause(60)), at(1)), None);
         assert_eq!(condition.next_at(), Some(at(61)));
     }
@@ -343,9 +401,15 @@ mod tests {
     #[test]
     fn a_person_is_told_once_of_trouble_and_once_of_its_end() {
         let mut condition = Condition::ready();
-        assert_eq!(condition.trouble(&trouble(Stage::Auth, Outcome::Stop), at(0)), Some(News::Alarm));
+        assert_eq!(
+            condition.trouble(&trouble(Stage::Auth, Outcome::Stop), at(0)),
+            Some(News::Alarm)
+        );
         for probe in 1..5 {
-            assert_eq!(condition.trouble(&trouble(Stage::Auth, Outcome::Stop), at(probe * 900)), None);
+            assert_eq!(
+                condition.trouble(&trouble(Stage::Auth, Outcome::Stop), at(probe * 900)),
+                None
+            );
         }
         assert_eq!(condition.connected(at(3601)), Some(News::AllClear));
         assert_eq!(condition.state(), &AccountState::Ready);
@@ -372,7 +436,11 @@ mod tests {
         assert_eq!(condition.connected(at(300)), None, "a login proves nothing");
         assert_eq!(condition.state(), &AccountState::Ready);
         condition.trouble(&trouble(Stage::EndOfData, Outcome::Stop), at(300));
-        assert_eq!(condition.next_at(), Some(at(900)), "the next try costs a message, so it comes later");
+        assert_eq!(
+            condition.next_at(),
+            Some(at(900)),
+            "the next try costs a message, so it comes later"
+        );
         condition.connected(at(900));
         assert_eq!(condition.works(), Some(News::AllClear));
     }
@@ -416,7 +484,8 @@ mod tests {
 
     #[test]
     fn what_is_punished_when_repeated_is_tried_once_a_day_or_when_a_person_says_so() {
-        let full = "5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded";
+        let full = "5.2.2 mailbox full; \
+            STOREDRV.Submission.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded";
         let mut full_mailbox = trouble(Stage::EndOfData, Outcome::Stop);
         full_mailbox.verdict.reply = Some(Reply::new(554, full));
         let mut condition = Condition::ready();

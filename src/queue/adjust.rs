@@ -1,15 +1,18 @@
-//! What a person may change of an account while it sends: kept before it is acknowledged, in force from the next message on,
-//! without an end to any connection.
+//! What a person may change of an account while it sends: kept before it is acknowledged, in force
+//! from the next message on, without an end to any connection.
 //!
 //! # Failure
-//! A value that makes no sense changes nothing. When the disk refuses, the caller hears so; what was set may then not
-//! outlive the process.
+//! A value that makes no sense changes nothing. When the disk refuses, the caller hears so; what
+//! was set may then not outlive the process.
 
 use tracing::{info, warn};
 
 use crate::{
     model::AccountName,
-    queue::{AccountSettings, Queue, QueueError, SettingStatus, core::Account, transport::Transport, tuning::Tuning},
+    queue::{
+        AccountSettings, Queue, QueueError, SettingStatus, core::Account, transport::Transport,
+        tuning::Tuning,
+    },
     spool::{Change, Spool, SpoolError},
 };
 
@@ -35,15 +38,25 @@ pub(super) fn recalled(spool: &Spool, settings: &AccountSettings) -> Result<Tuni
         remember(spool, &settings.name, &tuning)?;
     }
     for row in tuning.status(&settings.batch).iter().filter(|row| row.changed.is_some()) {
-        info!(account = name, setting = row.key, value = row.value, file = row.file, "account setting differs from the file");
+        info!(
+            account = name,
+            setting = row.key,
+            value = row.value,
+            file = row.file,
+            "account setting differs from the file"
+        );
     }
     Ok(tuning)
 }
 
 fn remember(spool: &Spool, account: &AccountName, tuning: &Tuning) -> Result<(), SpoolError> {
-    let value = serde_json::to_value(tuning).map_err(|problem| SpoolError::Index(problem.to_string()))?;
+    let value =
+        serde_json::to_value(tuning).map_err(|problem| SpoolError::Index(problem.to_string()))?;
     let value = (!tuning.is_empty()).then_some(value);
-    spool.apply(Change { remember: vec![(REMEMBERED, account.as_str().to_owned(), value)], ..Change::default() })
+    spool.apply(Change {
+        remember: vec![(REMEMBERED, account.as_str().to_owned(), value)],
+        ..Change::default()
+    })
 }
 
 impl<T: Transport> Queue<T> {
@@ -60,18 +73,31 @@ impl<T: Transport> Queue<T> {
     ///
     /// # Errors
     /// When there is no such account or setting, a value makes no sense, or the disk refuses.
-    pub async fn set(&self, account: &AccountName, words: &[(String, String)], by: &str) -> Result<Vec<SettingStatus>, QueueError> {
+    pub async fn set(
+        &self,
+        account: &AccountName,
+        words: &[(String, String)],
+        by: &str,
+    ) -> Result<Vec<SettingStatus>, QueueError> {
         let at = self.core().clock.now();
         let account = self.known(account)?;
-        self.retune(account, by, |tuning| words.iter().try_for_each(|(key, text)| tuning.set(key, text, &account.settings.batch, by, at)))
-            .await
+        self.retune(account, by, |tuning| {
+            words
+                .iter()
+                .try_for_each(|(key, text)| tuning.set(key, text, &account.settings.batch, by, at))
+        })
+        .await
     }
 
     /// Brings back the file's values.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
-    pub async fn restore_defaults(&self, account: &AccountName, by: &str) -> Result<Vec<SettingStatus>, QueueError> {
+    pub async fn restore_defaults(
+        &self,
+        account: &AccountName,
+        by: &str,
+    ) -> Result<Vec<SettingStatus>, QueueError> {
         let account = self.known(account)?;
         self.retune(account, by, |tuning| {
             *tuning = Tuning::default();
@@ -80,7 +106,8 @@ impl<T: Transport> Queue<T> {
         .await
     }
 
-    /// Lets the recipients of all that was sent count no more, because a person knows better than a lost index.
+    /// Lets the recipients of all that was sent count no more, because a person knows better than a
+    /// lost index.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
@@ -90,7 +117,11 @@ impl<T: Transport> Queue<T> {
             let mut desk = core.desk(account);
             let now = desk.steady.now();
             let moves = desk.ledger.forget(now);
-            core.spool.apply(Change { charge: moves.charge, refund: moves.refund, ..Change::default() })?;
+            core.spool.apply(Change {
+                charge: moves.charge,
+                refund: moves.refund,
+                ..Change::default()
+            })?;
         }
         core.on_disk(core.spool.sync()).await?;
         core.changed.notify_one();
@@ -118,7 +149,14 @@ impl<T: Transport> Queue<T> {
         core.changed.notify_one();
         for (old, new) in before.iter().zip(&after).filter(|(old, new)| old.value != new.value) {
             let account = account.settings.name.as_str();
-            info!(account, setting = new.key, from = old.value, to = new.value, by, "account setting changed");
+            info!(
+                account,
+                setting = new.key,
+                from = old.value,
+                to = new.value,
+                by,
+                "account setting changed"
+            );
         }
         Ok(after)
     }

@@ -16,7 +16,13 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) const fn new(settings: &BatchSettings) -> Self {
-        Self { messages: settings.messages, interval: settings.interval, begun: 0, under_way: 0, last_end: Timestamp::ZERO }
+        Self {
+            messages: settings.messages,
+            interval: settings.interval,
+            begun: 0,
+            under_way: 0,
+            last_end: Timestamp::ZERO,
+        }
     }
 
     /// Messages in one go.
@@ -24,8 +30,8 @@ impl Batch {
         self.messages
     }
 
-    /// Other settings from now on. A batch that has begun goes on under them, and so does a rest; without batches before, one
-    /// begins with the messages that are under way.
+    /// Other settings from now on. A batch that has begun goes on under them, and so does a rest;
+    /// without batches before, one begins with the messages that are under way.
     pub(super) fn retune(&mut self, settings: &BatchSettings) {
         self.begun = match (self.interval.is_zero(), self.begun >= self.messages) {
             (true, _) => self.under_way,
@@ -75,7 +81,11 @@ mod tests {
     use crate::queue::Split;
 
     fn batch(messages: u32, interval: u64) -> Batch {
-        Batch::new(&BatchSettings { messages, interval: Duration::from_secs(interval), split: Split::Never })
+        Batch::new(&BatchSettings {
+            messages,
+            interval: Duration::from_secs(interval),
+            split: Split::Never,
+        })
     }
 
     fn at(secs: u64) -> Timestamp {
@@ -117,7 +127,11 @@ mod tests {
 
     #[test]
     fn other_settings_count_from_now_on() {
-        let settings = |messages, interval| BatchSettings { messages, interval: Duration::from_secs(interval), split: Split::Never };
+        let settings = |messages, interval| BatchSettings {
+            messages,
+            interval: Duration::from_secs(interval),
+            split: Split::Never,
+        };
         let mut batch = batch(1, 0);
         for second in 0..100 {
             batch.begin(at(second));
@@ -131,7 +145,11 @@ mod tests {
         batch.end(at(101));
         assert_eq!(batch.free_at(at(101)), Some(at(161)));
         batch.retune(&settings(5, 20));
-        assert_eq!(batch.free_at(at(101)), Some(at(121)), "the rest goes on, as long as it lasts now");
+        assert_eq!(
+            batch.free_at(at(101)),
+            Some(at(121)),
+            "the rest goes on, as long as it lasts now"
+        );
         batch.retune(&settings(5, 0));
         assert_eq!(batch.free_at(at(101)), Some(at(101)));
     }

@@ -56,8 +56,8 @@ pub(super) enum Outlook {
 }
 
 impl<T: Transport> Core<T> {
-    /// Takes the next message for an account, if there is one and its state, budget and batch allow it. Applied, not yet
-    /// durable: the caller syncs before `MAIL FROM`.
+    /// Takes the next message for an account, if there is one and its state, budget and batch allow
+    /// it. Applied, not yet durable: the caller syncs before `MAIL FROM`.
     pub(super) fn claim(&self, account: &Account<T>) -> Result<Option<Arc<Claim>>, SpoolError> {
         if self.is_stopping() {
             return Ok(None);
@@ -70,7 +70,10 @@ impl<T: Transport> Core<T> {
             self.store(moves);
             return Ok(None);
         };
-        let bounds = Bounds { most: most.min(account.settings.limits.recipients_per_message.max(1)), split: desk.split };
+        let bounds = Bounds {
+            most: most.min(account.settings.limits.recipients_per_message.max(1)),
+            split: desk.split,
+        };
         let mut flights = self.flights();
         for line in desk.turns.order(&lines) {
             let view = View { core: self, account, domains: &desk.domains, flights: &flights };
@@ -83,11 +86,22 @@ impl<T: Transport> Core<T> {
                 self.store(moves);
                 return Ok(Some(fly(&mut flights, Claim { entry, attempt, charge: None, way })));
             }
-            let attempt = Attempt::begin(&mut entry, &indexes, &account.settings.name, &self.plan, self.clock.now());
+            let attempt = Attempt::begin(
+                &mut entry,
+                &indexes,
+                &account.settings.name,
+                &self.plan,
+                self.clock.now(),
+            );
             let now = desk.steady.now();
             let charge = desk.ledger.begin(indexes.len(), now);
             moves.charge.extend(charge.clone());
-            let change = Change { put: vec![entry.clone()], charge: moves.charge, refund: moves.refund, ..Change::default() };
+            let change = Change {
+                put: vec![entry.clone()],
+                charge: moves.charge,
+                refund: moves.refund,
+                ..Change::default()
+            };
             if let Err(problem) = self.spool.apply(change) {
                 if let Some(charge) = &charge {
                     desk.ledger.cancel(charge);
@@ -132,22 +146,34 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Whose mail the account may send, sorted: its own, that of accounts that are out and name it in `spill_to`, and the first
-    /// account also that of accounts which the config no longer knows.
+    /// Whose mail the account may send, sorted: its own, that of accounts that are out and name it
+    /// in `spill_to`, and the first account also that of accounts which the config no longer knows.
     pub(super) fn lines(&self, account: &Account<T>) -> Vec<Line> {
         let now = self.clock.now();
         let own = &account.settings.name;
-        let mut lines: Vec<Line> = self.spool.devices_waiting(own).into_iter().map(|device| (device, own.clone())).collect();
+        let mut lines: Vec<Line> = self
+            .spool
+            .devices_waiting(own)
+            .into_iter()
+            .map(|device| (device, own.clone()))
+            .collect();
         for feeder in account.feeders.iter().filter_map(|name| self.account(name)) {
             if self.desk(feeder).is_out(now) {
                 let name = &feeder.settings.name;
-                lines.extend(self.spool.devices_waiting(name).into_iter().map(|device| (device, name.clone())));
+                lines.extend(
+                    self.spool
+                        .devices_waiting(name)
+                        .into_iter()
+                        .map(|device| (device, name.clone())),
+                );
             }
         }
         let is_first = self.accounts.first().is_some_and(|first| first.settings.name == *own);
         let waiting = if is_first { self.spool.accounts_waiting() } else { Vec::new() };
         for (name, _) in waiting.into_iter().filter(|(name, _)| self.account(name).is_none()) {
-            lines.extend(self.spool.devices_waiting(&name).into_iter().map(|device| (device, name.clone())));
+            lines.extend(
+                self.spool.devices_waiting(&name).into_iter().map(|device| (device, name.clone())),
+            );
         }
         lines.sort();
         lines
@@ -165,6 +191,8 @@ fn is_ready(condition: &Condition) -> bool {
     use crate::queue::AccountState;
     match condition.state() {
         AccountState::Ready => true,
-        AccountState::Paused { .. } | AccountState::Stopped { .. } | AccountState::Disabled => false,
+        AccountState::Paused { .. } | AccountState::Stopped { .. } | AccountState::Disabled => {
+            false
+        }
     }
 }

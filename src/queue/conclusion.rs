@@ -1,8 +1,9 @@
 //! What follows an attempt: the outcome is told, stored, and taken out of the budget or given back.
 //!
 //! # Failure
-//! A failure notice that cannot be written holds the message, so that it is not lost unseen. An outcome that cannot be
-//! stored is logged; the recipients come up again at the time that was stored before the attempt.
+//! A failure notice that cannot be written holds the message, so that it is not lost unseen. An
+//! outcome that cannot be stored is logged; the recipients come up again at the time that was
+//! stored before the attempt.
 
 use std::time::Duration;
 
@@ -26,15 +27,23 @@ use crate::{
 /// What is kept beside the queue: kind, name, value.
 type Memory = (&'static str, String, Option<serde_json::Value>);
 
-const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution on the device. If the mailbox may send more, raise \
-                         limits.message_size of the account; set max_message of the device to the same, so that it is told at once.";
+const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution \
+    on the device. If the mailbox may send more, raise limits.message_size of the account; set \
+    max_message of the device to the same, so that it is told at once.";
 
 /// A message whose attempts panicked so often is put aside.
 const MOST_PANICS: u8 = 2;
 
 impl<T: Transport> Core<T> {
-    /// Applies the report of an attempt. Durable with the next sync. `first` says that the connection had carried nothing before.
-    pub(super) async fn conclude(&self, account: &Account<T>, claim: &Claim, report: &Report, first: bool) {
+    /// Applies the report of an attempt. Durable with the next sync. `first` says that the
+    /// connection had carried nothing before.
+    pub(super) async fn conclude(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        report: &Report,
+        first: bool,
+    ) {
         let moves = self.balance(account, claim, report);
         self.conclude_with(account, claim, report, moves).await;
         let now = self.clock.now();
@@ -56,30 +65,46 @@ impl<T: Transport> Core<T> {
         self.tell(account, news).await;
     }
 
-    /// A message larger than the account lets through fails before any attempt: the server would refuse it for good.
+    /// A message larger than the account lets through fails before any attempt: the server would
+    /// refuse it for good.
     pub(super) async fn refuse(&self, account: &Account<T>, claim: &Claim, limit: ByteSize) {
         let name = &account.settings.name;
-        let words = format!("the message has {}; limits.message_size of account \"{name}\" is {limit}", claim.entry.size);
+        let words = format!(
+            "the message has {}; limits.message_size of account \"{name}\" is {limit}",
+            claim.entry.size
+        );
         let reply = Reply::with(0, EnhancedCode(5, 3, 4), &words);
         let (stage, concern, outcome) = (Stage::MailFrom, Concern::Message, Outcome::Fail);
         let verdict = Verdict { stage, concern, outcome, reply: Some(reply), advice: TOO_LARGE };
         let recipients = claim.attempt.recipients.iter().map(|_| verdict.clone()).collect();
-        let report = Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
+        let report =
+            Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
         self.conclude_with(account, claim, &report, Moves::default()).await;
     }
 
     /// The message's part of it: told and stored, with what becomes of the charge.
-    pub(super) async fn conclude_with(&self, account: &Account<T>, claim: &Claim, report: &Report, moves: Moves) {
+    pub(super) async fn conclude_with(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        report: &Report,
+        moves: Moves,
+    ) {
         let now = self.clock.now();
         let split = account.desk().split;
         let context = Context { plan: &self.plan, account: &account.settings.name, split, now };
-        let mut conclusion = outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
+        let mut conclusion =
+            outcome::conclude(claim.entry.clone(), &claim.attempt, report, &context);
         self.announce(&conclusion);
         self.notify(&mut conclusion, now).await;
         let mut remember = Vec::new();
         if delivered(report) {
             account.desk().last_delivery = Some(now);
-            remember.push((DELIVERY, account.settings.name.to_string(), serde_json::to_value(now).ok()));
+            remember.push((
+                DELIVERY,
+                account.settings.name.to_string(),
+                serde_json::to_value(now).ok(),
+            ));
         }
         self.store_outcome(claim, conclusion, moves, remember);
     }
@@ -114,19 +139,30 @@ impl<T: Transport> Core<T> {
     async fn notify(&self, conclusion: &mut Conclusion, now: Timestamp) {
         let entry = &mut conclusion.entry;
         if !conclusion.failed.is_empty()
-            && let Err(problem) = self.on_disk(self.reporter.failed(entry, &conclusion.failed)).await
+            && let Err(problem) =
+                self.on_disk(self.reporter.failed(entry, &conclusion.failed)).await
         {
             error!(id = %entry.id, %problem, "failure notice not written; the message is held");
-            entry.hold = Some(Hold { since: now, reason: format!("the failure notice could not be written: {problem}") });
+            entry.hold = Some(Hold {
+                since: now,
+                reason: format!("the failure notice could not be written: {problem}"),
+            });
         }
         if !conclusion.relayed.is_empty()
-            && let Err(problem) = self.on_disk(self.reporter.relayed(entry, &conclusion.relayed)).await
+            && let Err(problem) =
+                self.on_disk(self.reporter.relayed(entry, &conclusion.relayed)).await
         {
             error!(id = %entry.id, %problem, "relay notice not written");
         }
-        let waits = entry.recipients.iter().any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
+        let waits = entry
+            .recipients
+            .iter()
+            .any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
         if waits && entry.delay_notice.is_none() && self.plan.is_late(entry.received, now) {
-            match self.on_disk(self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after))).await {
+            match self
+                .on_disk(self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after)))
+                .await
+            {
                 Ok(()) => entry.delay_notice = Some(now),
                 Err(problem) => error!(id = %entry.id, %problem, "delay notice not written"),
             }
@@ -150,21 +186,35 @@ impl<T: Transport> Core<T> {
         let in_doubt = report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Doubt);
         match report.counted {
             Counted::No => desk.ledger.cancel(charge),
-            Counted::Perhaps => desk.ledger.end(charge, if in_doubt { End::Unknown } else { End::Known }, refused_alone(report), now),
+            Counted::Perhaps => desk.ledger.end(
+                charge,
+                if in_doubt { End::Unknown } else { End::Known },
+                refused_alone(report),
+                now,
+            ),
         }
     }
 
     /// Applies the outcome, and lets go of the message.
-    fn store_outcome(&self, claim: &Claim, conclusion: Conclusion, moves: Moves, remember: Vec<Memory>) {
+    fn store_outcome(
+        &self,
+        claim: &Claim,
+        conclusion: Conclusion,
+        moves: Moves,
+        remember: Vec<Memory>,
+    ) {
         let Conclusion { entry, lines, .. } = conclusion;
         let settles = |word: Word| matches!(word, Word::Delivered | Word::Failed);
-        let journal = lines.into_iter().filter(|line| settles(line.word)).map(|line| line.line).collect();
+        let journal =
+            lines.into_iter().filter(|line| settles(line.word)).map(|line| line.line).collect();
         let (put, remove) = put_or_remove(entry);
-        let change = Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember };
+        let change =
+            Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember };
         let id = claim.entry.id;
         let mut flights = self.flights();
         if let Err(problem) = self.spool.apply(change) {
-            error!(%id, %problem, "outcome not stored; the message is tried again when the plan says");
+            error!(%id, %problem, "outcome not stored; the message is tried again when the plan \
+                says");
         }
         flights.remove(&id);
     }
@@ -175,9 +225,15 @@ impl<T: Transport> Core<T> {
         claim.attempt.undo(&mut entry, due);
         let moves = self.cancel(account, claim);
         let mut flights = self.flights();
-        let change = Change { put: vec![entry], charge: moves.charge, refund: moves.refund, ..Change::default() };
+        let change = Change {
+            put: vec![entry],
+            charge: moves.charge,
+            refund: moves.refund,
+            ..Change::default()
+        };
         if let Err(problem) = self.spool.apply(change) {
-            error!(id = %claim.entry.id, %problem, "claim not given back; the message is tried when the plan says");
+            error!(id = %claim.entry.id, %problem, "claim not given back; the message is tried \
+                when the plan says");
         }
         flights.remove(&claim.entry.id);
     }
@@ -208,14 +264,22 @@ impl<T: Transport> Core<T> {
         let panics = claim.entry.panics.saturating_add(1);
         error!(%id, account = %account.settings.name, panics, "attempt panicked");
         if panics >= MOST_PANICS {
-            self.put_aside(account, claim, "sending it made the program panic twice; please report that").await;
+            self.put_aside(
+                account,
+                claim,
+                "sending it made the program panic twice; please report that",
+            )
+            .await;
             return;
         }
         let mut entry = claim.entry.clone();
         entry.panics = panics;
         for recipient in &mut entry.recipients {
             if let Progress::Attempting(attempting) = &recipient.progress {
-                recipient.doubts.push(Doubt { attempt: attempting.since, reason: "the attempt panicked".to_owned() });
+                recipient.doubts.push(Doubt {
+                    attempt: attempting.since,
+                    reason: "the attempt panicked".to_owned(),
+                });
                 recipient.progress = Progress::Waiting { due: attempting.due };
             }
         }
@@ -223,26 +287,44 @@ impl<T: Transport> Core<T> {
             let mut desk = self.desk(account);
             let now = desk.steady.now();
             desk.batch.end(now);
-            claim.charge.as_ref().map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, 0, now))
+            claim
+                .charge
+                .as_ref()
+                .map_or_else(Moves::default, |charge| desk.ledger.end(charge, End::Unknown, 0, now))
         };
         self.metrics.sending().doubts.inc();
-        self.store_outcome(claim, Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() }, moves, Vec::new());
+        self.store_outcome(
+            claim,
+            Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() },
+            moves,
+            Vec::new(),
+        );
     }
 }
 
 /// A settled message goes, unless a person has to look at it first.
 pub(super) fn put_or_remove(entry: Entry) -> (Vec<Entry>, Vec<crate::model::MessageId>) {
-    if entry.is_settled() && entry.hold.is_none() { (Vec::new(), vec![entry.id]) } else { (vec![entry], Vec::new()) }
+    if entry.is_settled() && entry.hold.is_none() {
+        (Vec::new(), vec![entry.id])
+    } else {
+        (vec![entry], Vec::new())
+    }
 }
 
-/// How many the server has refused at `RCPT TO`: they are in no message that it has, and so in no count of recipients.
+/// How many the server has refused at `RCPT TO`: they are in no message that it has, and so in no
+/// count of recipients.
 fn refused_alone(report: &Report) -> usize {
-    let refused = |verdict: &&Verdict| verdict.stage == Stage::RcptTo && verdict.concern == Concern::Recipient && verdict.reply.is_some();
+    let refused = |verdict: &&Verdict| {
+        verdict.stage == Stage::RcptTo
+            && verdict.concern == Concern::Recipient
+            && verdict.reply.is_some()
+    };
     report.recipients.iter().filter(refused).count()
 }
 
 fn delivered(report: &Report) -> bool {
-    report.counted == Counted::Perhaps && report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Deliver)
+    report.counted == Counted::Perhaps
+        && report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Deliver)
 }
 
 /// What the account has to be told: what the report says, or what it implies.
@@ -250,16 +332,29 @@ fn trouble(report: &Report, first: bool) -> Option<Trouble> {
     if report.account.is_some() {
         return report.account.clone();
     }
-    // A connection that dies on its first message would be followed by another at once, and so on without end.
+    // A connection that dies on its first message would be followed by another at once, and so on
+    // without end.
     if report.counted == Counted::No && first {
-        let advice = "The server ends connections before it takes a message. It is tried again by and by.";
+        let advice =
+            "The server ends connections before it takes a message. It is tried again by and by.";
         let outcome = Outcome::Pause(Duration::from_secs(60));
-        let verdict = Verdict { stage: Stage::MailFrom, concern: Concern::Account, outcome, reply: None, advice };
+        let verdict = Verdict {
+            stage: Stage::MailFrom,
+            concern: Concern::Account,
+            outcome,
+            reply: None,
+            advice,
+        };
         return Some(Trouble { stage: Stage::MailFrom, fault: Fault::Closed, verdict });
     }
     let of_account = |verdict: &&Verdict| match verdict.outcome {
         Outcome::Pause(_) | Outcome::Stop => true,
-        Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
+        Outcome::Deliver
+        | Outcome::Retry
+        | Outcome::RetryAfter(_)
+        | Outcome::NextTransaction
+        | Outcome::Fail
+        | Outcome::Doubt => false,
     };
     let verdict = report.recipients.iter().find(of_account)?;
     let fault = verdict.reply.clone().map_or(Fault::Closed, Fault::Reply);

@@ -1,7 +1,8 @@
 //! What the tasks of the queue share: the accounts with their desks, and what is being attempted.
 //!
-//! Two kinds of lock, always taken in this order and never across an await: an account's `desk`, then `flights`. A claim
-//! holds both, so that no message is attempted twice at once; a person's word about a message holds `flights`.
+//! Two kinds of lock, always taken in this order and never across an await: an account's `desk`,
+//! then `flights`. A claim holds both, so that no message is attempted twice at once; a person's
+//! word about a message holds `flights`.
 
 use std::{
     collections::HashMap,
@@ -94,14 +95,16 @@ pub(super) struct Desk {
     pub(super) width: Width,
     /// Tasks that send by it; no more than `limits.connections`.
     pub(super) workers: usize,
-    /// One of them has not got to its first claim yet. Only one at a time: the others wait for its success.
+    /// One of them has not got to its first claim yet. Only one at a time: the others wait for its
+    /// success.
     pub(super) starting: bool,
     pub(super) last_delivery: Option<Timestamp>,
     /// How long a transaction takes, of late.
     pub(super) pace: Duration,
     /// When what it logs in with ends, as last looked at.
     pub(super) expiry: Option<Expiry>,
-    /// The index was lost: until then the budget counts as used up, and the administrator has to hear of it.
+    /// The index was lost: until then the budget counts as used up, and the administrator has to
+    /// hear of it.
     lost_until: Option<Timestamp>,
 }
 
@@ -148,12 +151,19 @@ pub(super) struct Parts {
 
 impl<T: Transport> Core<T> {
     /// Takes over what an earlier process left: conditions and charges.
-    pub(super) fn new(accounts: Vec<(AccountSettings, T)>, parts: Parts) -> Result<Self, QueueError> {
-        let spills: Vec<(AccountName, Vec<AccountName>)> =
-            accounts.iter().map(|(settings, _)| (settings.name.clone(), settings.spill_to.clone())).collect();
+    pub(super) fn new(
+        accounts: Vec<(AccountSettings, T)>,
+        parts: Parts,
+    ) -> Result<Self, QueueError> {
+        let spills: Vec<(AccountName, Vec<AccountName>)> = accounts
+            .iter()
+            .map(|(settings, _)| (settings.name.clone(), settings.spill_to.clone()))
+            .collect();
         let mut prepared = Vec::with_capacity(accounts.len());
         for (settings, transport) in accounts {
-            let spilling = spills.iter().filter(|(name, to)| *name != settings.name && to.contains(&settings.name));
+            let spilling = spills
+                .iter()
+                .filter(|(name, to)| *name != settings.name && to.contains(&settings.name));
             let feeders = spilling.map(|(name, _)| name.clone()).collect();
             let desk = Desk::open(&settings, &parts.spool, &parts.clock)?;
             let open = Arc::new(AtomicUsize::new(0));
@@ -163,10 +173,24 @@ impl<T: Transport> Core<T> {
         let Parts { plan, spool, reporter, clock, metrics } = parts;
         if was_lost(&spool)? {
             let (kind, name) = Spool::LOST_INDEX;
-            spool.apply(Change { remember: vec![(kind, name.to_owned(), None)], ..Change::default() })?;
+            spool.apply(Change {
+                remember: vec![(kind, name.to_owned(), None)],
+                ..Change::default()
+            })?;
         }
-        let (changed, stopping, flights) = (Notify::new(), AtomicBool::new(false), Mutex::default());
-        Ok(Self { accounts: prepared, plan, spool, reporter, clock, metrics, changed, stopping, flights })
+        let (changed, stopping, flights) =
+            (Notify::new(), AtomicBool::new(false), Mutex::default());
+        Ok(Self {
+            accounts: prepared,
+            plan,
+            spool,
+            reporter,
+            clock,
+            metrics,
+            changed,
+            stopping,
+            flights,
+        })
     }
 
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<MessageId, Flight>> {
@@ -181,8 +205,8 @@ impl<T: Transport> Core<T> {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Waits for the disk. Simulated time stands still meanwhile: it would otherwise leap to the next timer, since tokio cannot
-    /// see that a thread of the spool is busy.
+    /// Waits for the disk. Simulated time stands still meanwhile: it would otherwise leap to the
+    /// next timer, since tokio cannot see that a thread of the spool is busy.
     pub(super) async fn on_disk<F: Future>(&self, work: F) -> F::Output {
         #[cfg(test)]
         let _still = crate::queue::fixture::stand_still();
@@ -213,8 +237,13 @@ impl<T: Transport> Core<T> {
     }
 
     /// Remembers the condition of an account across restarts.
-    pub(super) fn remember(&self, account: &Account<T>, condition: &Condition) -> Result<(), SpoolError> {
-        let value = serde_json::to_value(condition).map_err(|problem| SpoolError::Index(problem.to_string()))?;
+    pub(super) fn remember(
+        &self,
+        account: &Account<T>,
+        condition: &Condition,
+    ) -> Result<(), SpoolError> {
+        let value = serde_json::to_value(condition)
+            .map_err(|problem| SpoolError::Index(problem.to_string()))?;
         let remember = vec![(REMEMBERED, account.settings.name.as_str().to_owned(), Some(value))];
         self.spool.apply(Change { remember, ..Change::default() })
     }
@@ -242,7 +271,8 @@ impl<T: Transport> Core<T> {
         let name = &account.settings.name;
         if let Subject::Domain(domain) = subject {
             let (reason, advice) = account.desk().domains.words(&domain);
-            self.on_disk(self.reporter.domain_changed(name, &domain, change, &reason, &advice)).await;
+            self.on_disk(self.reporter.domain_changed(name, &domain, change, &reason, &advice))
+                .await;
             self.changed.notify_one();
             return;
         }
@@ -284,7 +314,11 @@ impl Desk {
         // From the beginning of time: what is too old to matter is given back.
         let moves = ledger.restore(spool.charges(&settings.name, Timestamp::ZERO)?, steady.now());
         if !moves.refund.is_empty() {
-            spool.apply(Change { charge: moves.charge, refund: moves.refund, ..Change::default() })?;
+            spool.apply(Change {
+                charge: moves.charge,
+                refund: moves.refund,
+                ..Change::default()
+            })?;
         }
         let mut lost_until = None;
         if was_lost(spool)? {
@@ -292,15 +326,23 @@ impl Desk {
             let moves = ledger.assume_worst(now);
             if !moves.charge.is_empty() {
                 let account = settings.name.as_str();
-                let until = moves.charge.iter().map(|charge| charge.at).max().unwrap_or(now).plus(ledger.window());
+                let until = moves
+                    .charge
+                    .iter()
+                    .map(|charge| charge.at)
+                    .max()
+                    .unwrap_or(now)
+                    .plus(ledger.window());
                 warn!(account, %until, "the index was lost; the budget counts as used up");
                 lost_until = Some(until);
                 spool.apply(Change { charge: moves.charge, ..Change::default() })?;
             }
         }
         // A condition that cannot be read is of an older form, and no reason not to start.
-        let condition = spool.recall::<Condition>(REMEMBERED, settings.name.as_str()).ok().flatten();
-        let condition = condition.map_or_else(Condition::ready, |condition| condition.restored(clock.now()));
+        let condition =
+            spool.recall::<Condition>(REMEMBERED, settings.name.as_str()).ok().flatten();
+        let condition =
+            condition.map_or_else(Condition::ready, |condition| condition.restored(clock.now()));
         let tuning = adjust::recalled(spool, settings)?;
         let in_force = tuning.over(&settings.batch);
         let (batch, split, turns) = (Batch::new(&in_force), in_force.split, Turns::default());
@@ -317,7 +359,10 @@ impl Desk {
             width,
             workers: 0,
             starting: false,
-            last_delivery: spool.recall::<Timestamp>(DELIVERY, settings.name.as_str()).ok().flatten(),
+            last_delivery: spool
+                .recall::<Timestamp>(DELIVERY, settings.name.as_str())
+                .ok()
+                .flatten(),
             pace: FIRST_PACE,
             expiry: None,
             lost_until,
@@ -325,21 +370,30 @@ impl Desk {
     }
 
     /// Something went wrong that concerns the whole account, or the whole domain of this lane.
-    pub(super) fn trouble(&mut self, lane: &Lane, trouble: &Trouble, now: Timestamp) -> Option<(Subject, News)> {
+    pub(super) fn trouble(
+        &mut self,
+        lane: &Lane,
+        trouble: &Trouble,
+        now: Timestamp,
+    ) -> Option<(Subject, News)> {
         if trouble.verdict.asks_for_fewer_connections() {
             self.width.narrow(now);
         }
         match lane {
-            Lane::Domain(domain) if !trouble.is_ours() => {
-                self.domains.trouble(domain, trouble, now).map(|news| (Subject::Domain(domain.clone()), news))
+            Lane::Domain(domain) if !trouble.is_ours() => self
+                .domains
+                .trouble(domain, trouble, now)
+                .map(|news| (Subject::Domain(domain.clone()), news)),
+            Lane::Domain(_) | Lane::Server => {
+                self.condition.trouble(trouble, now).map(|news| (Subject::Account, news))
             }
-            Lane::Domain(_) | Lane::Server => self.condition.trouble(trouble, now).map(|news| (Subject::Account, news)),
         }
     }
 
     /// A connection was made.
     pub(super) fn connected(&mut self, lane: &Lane, now: Timestamp) -> Option<(Subject, News)> {
-        let (of_account, of_domain) = (self.condition.connected(now), self.domains.connected(lane, now));
+        let (of_account, of_domain) =
+            (self.condition.connected(now), self.domains.connected(lane, now));
         either(of_account, lane, of_domain)
     }
 
@@ -379,7 +433,8 @@ impl Desk {
     /// True when others may take over its mail: it will not send for a while.
     pub(super) fn is_out(&self, now: Timestamp) -> bool {
         let budget = self.ledger.free_at(self.steady.now(), 1);
-        self.condition.is_out(now) || budget.is_some_and(|at| at.since(self.steady.now()) > MINUTE_AND_A_BIT)
+        self.condition.is_out(now)
+            || budget.is_some_and(|at| at.since(self.steady.now()) > MINUTE_AND_A_BIT)
     }
 }
 
@@ -392,7 +447,11 @@ pub(super) enum Subject {
 }
 
 /// Both at once is rare, and the account's is the greater news.
-fn either(of_account: Option<News>, lane: &Lane, of_domain: Option<News>) -> Option<(Subject, News)> {
+fn either(
+    of_account: Option<News>,
+    lane: &Lane,
+    of_domain: Option<News>,
+) -> Option<(Subject, News)> {
     let of_domain = || match lane {
         Lane::Domain(domain) => of_domain.map(|news| (Subject::Domain(domain.clone()), news)),
         Lane::Server => None,

@@ -1,8 +1,9 @@
-//! When what an account logs in with ends: looked at every hour, shown, and told to a person in time.
+//! When what an account logs in with ends: looked at every hour, shown, and told to a person in
+//! time.
 //!
 //! # Failure
-//! A file that cannot be read is logged when that matters: at the next login. What was told is remembered; when that cannot be stored, it is
-//! told again after a restart.
+//! A file that cannot be read is logged when that matters: at the next login. What was told is
+//! remembered; when that cannot be stored, it is told again after a restart.
 
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
@@ -92,7 +93,12 @@ impl<T: Transport> Core<T> {
             warn!(account = %name, reason = expiry.sentence(now), advice = name.in_advice(expiry.kind.advice()), "credential ends");
         }
         if tell == Tell::Administrator {
-            self.on_disk(self.reporter.credential_ends(name, &expiry.sentence(now), expiry.kind.advice())).await;
+            self.on_disk(self.reporter.credential_ends(
+                name,
+                &expiry.sentence(now),
+                expiry.kind.advice(),
+            ))
+            .await;
         }
         if remembered != told {
             let value = remembered.and_then(|near| serde_json::to_value(near).ok());
@@ -131,7 +137,10 @@ mod tests {
 
     #[test]
     fn a_new_secret_is_told_of_again() {
-        let ends = |days: u64| Expiry { kind: CredentialKind::ClientSecret, ends: at(0).plus(Duration::from_secs(days * DAY)) };
+        let ends = |days: u64| Expiry {
+            kind: CredentialKind::ClientSecret,
+            ends: at(0).plus(Duration::from_secs(days * DAY)),
+        };
         let (_, told) = next(None, Nearness::of(&ends(5), at(0)));
         let (tell, told) = next(told, Nearness::of(&ends(300), at(0)));
         assert_eq!((tell, told), (Tell::Nobody, None));

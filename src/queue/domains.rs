@@ -1,7 +1,8 @@
-//! The domains that an account finds servers of by DNS, and cannot send to just now: each has a [`Condition`] of its own, so that the trouble of one
-//! does not hold up the others. Pure.
+//! The domains that an account finds servers of by DNS, and cannot send to just now: each has a
+//! [`Condition`] of its own, so that the trouble of one does not hold up the others. Pure.
 //!
-//! A domain that is well is not in here; so there are no more of them than `domains` of the account has, and mostly none.
+//! A domain that is well is not in here; so there are no more of them than `domains` of the account
+//! has, and mostly none.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,10 +15,12 @@ use crate::{
     upstream::{Concern, Fault, Lane, Outcome, Trouble, Verdict},
 };
 
-/// Mail for a domain in trouble is looked at again after so long at the latest, so that it goes soon after the first has shown that it can.
+/// Mail for a domain in trouble is looked at again after so long at the latest, so that it goes
+/// soon after the first has shown that it can.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// While one worker looks whether a domain is well again, the others leave it alone: connecting in vain takes a minute for each of its servers.
+/// While one worker looks whether a domain is well again, the others leave it alone: connecting in
+/// vain takes a minute for each of its servers.
 const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
 
 /// Domains in trouble, by name.
@@ -34,9 +37,23 @@ struct Domain {
 
 impl Domains {
     /// Something went wrong that concerns a whole domain.
-    pub(super) fn trouble(&mut self, domain: &str, trouble: &Trouble, now: Timestamp) -> Option<News> {
-        let reply = trouble.verdict.reply.clone().or_else(|| Some(in_the_form_of_a_reply(domain, &trouble.fault)));
-        let verdict = Verdict { concern: Concern::Message, outcome: Outcome::Retry, reply, ..trouble.verdict.clone() };
+    pub(super) fn trouble(
+        &mut self,
+        domain: &str,
+        trouble: &Trouble,
+        now: Timestamp,
+    ) -> Option<News> {
+        let reply = trouble
+            .verdict
+            .reply
+            .clone()
+            .or_else(|| Some(in_the_form_of_a_reply(domain, &trouble.fault)));
+        let verdict = Verdict {
+            concern: Concern::Message,
+            outcome: Outcome::Retry,
+            reply,
+            ..trouble.verdict.clone()
+        };
         let entry = self.0.entry(domain.to_owned()).or_insert_with(|| Domain {
             condition: Condition::ready(),
             verdict: verdict.clone(),
@@ -68,7 +85,11 @@ impl Domains {
         })
     }
 
-    fn change(&mut self, lane: &Lane, change: impl FnOnce(&mut Domain) -> Option<News>) -> Option<News> {
+    fn change(
+        &mut self,
+        lane: &Lane,
+        change: impl FnOnce(&mut Domain) -> Option<News>,
+    ) -> Option<News> {
         let Lane::Domain(domain) = lane else {
             return None;
         };
@@ -114,15 +135,18 @@ impl Domains {
 
     /// What happened and what to do.
     pub(super) fn words(&self, domain: &str) -> (String, String) {
-        let (reason, advice) = self.0.get(domain).map_or(("", ""), |domain| domain.condition.words());
+        let (reason, advice) =
+            self.0.get(domain).map_or(("", ""), |domain| domain.condition.words());
         (reason.to_owned(), advice.to_owned())
     }
 
     /// Those that mail waits for, for people.
     pub(super) fn held_up(&self) -> impl Iterator<Item = (&String, &AccountState)> {
-        self.0.iter().map(|(name, domain)| (name, domain.condition.state())).filter(|(_, state)| match state {
-            AccountState::Paused { .. } | AccountState::Stopped { .. } => true,
-            AccountState::Ready | AccountState::Disabled => false,
+        self.0.iter().map(|(name, domain)| (name, domain.condition.state())).filter(|(_, state)| {
+            match state {
+                AccountState::Paused { .. } | AccountState::Stopped { .. } => true,
+                AccountState::Ready | AccountState::Disabled => false,
+            }
         })
     }
 
@@ -164,20 +188,29 @@ mod tests {
     }
 
     fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
-        let verdict = Verdict { stage, concern: Concern::Account, outcome, reply: None, advice: "Wait." };
+        let verdict =
+            Verdict { stage, concern: Concern::Account, outcome, reply: None, advice: "Wait." };
         Trouble { stage, fault: Fault::TimedOut, verdict }
     }
 
     #[test]
     fn one_in_trouble_rests_and_the_others_do_not() {
         let mut domains = Domains::default();
-        domains.trouble("contoso.de", &trouble(Stage::Connect, Outcome::Pause(Duration::from_secs(60))), at(0));
+        domains.trouble(
+            "contoso.de",
+            &trouble(Stage::Connect, Outcome::Pause(Duration::from_secs(60))),
+            at(0),
+        );
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(1)), Some(at(60)));
         assert_eq!(domains.rests_until(&lane("contoso.com"), at(1)), None);
         assert!(!domains.is_out(&lane("contoso.de"), at(1)));
         domains.lapse(at(60));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(60)), None);
-        assert_eq!(domains.connected(&lane("contoso.de"), at(60)), None, "a short pause is told to nobody, and so is its end");
+        assert_eq!(
+            domains.connected(&lane("contoso.de"), at(60)),
+            None,
+            "a short pause is told to nobody, and so is its end"
+        );
         assert_eq!(domains.state(&lane("contoso.de")), None);
     }
 
@@ -191,7 +224,11 @@ mod tests {
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(61)), Some(at(121)));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(180)), None, "it may have died");
         domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(100));
-        assert_eq!(domains.rests_until(&lane("contoso.de"), at(101)), Some(at(161)), "the second pause is longer");
+        assert_eq!(
+            domains.rests_until(&lane("contoso.de"), at(101)),
+            Some(at(161)),
+            "the second pause is longer"
+        );
         domains.lapse(at(220));
         domains.probe(&lane("contoso.de"), at(220));
         domains.connected(&lane("contoso.de"), at(221));
@@ -202,7 +239,11 @@ mod tests {
     fn a_long_rest_is_looked_at_every_minute() {
         let mut domains = Domains::default();
         assert_eq!(
-            domains.trouble("contoso.de", &trouble(Stage::RcptTo, Outcome::Pause(Duration::from_secs(3600))), at(0)),
+            domains.trouble(
+                "contoso.de",
+                &trouble(Stage::RcptTo, Outcome::Pause(Duration::from_secs(3600))),
+                at(0)
+            ),
             Some(News::Alarm)
         );
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(10)), Some(at(70)));
@@ -216,7 +257,10 @@ mod tests {
     #[test]
     fn a_stopped_one_is_tried_by_mail_and_its_end_is_told_when_mail_goes() {
         let mut domains = Domains::default();
-        assert_eq!(domains.trouble("contoso.de", &trouble(Stage::RcptTo, Outcome::Stop), at(0)), Some(News::Alarm));
+        assert_eq!(
+            domains.trouble("contoso.de", &trouble(Stage::RcptTo, Outcome::Stop), at(0)),
+            Some(News::Alarm)
+        );
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(299)), Some(at(300)));
         assert_eq!(domains.rests_until(&lane("contoso.de"), at(300)), None);
         assert_eq!(domains.connected(&lane("contoso.de"), at(300)), None);

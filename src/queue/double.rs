@@ -1,4 +1,5 @@
-//! A scripted way out for tests: a server that keeps a record of what it was asked, and reacts as told.
+//! A scripted way out for tests: a server that keeps a record of what it was asked, and reacts as
+//! told.
 
 use std::{
     future::Future,
@@ -15,7 +16,9 @@ use crate::{
     model::{Reply, Timestamp},
     oauth::Expiry,
     queue::{Link, Transport},
-    upstream::{Concern, Counted, Dsn, Fault, Handover, Lane, Outcome, Report, Stage, Trouble, Verdict},
+    upstream::{
+        Concern, Counted, Dsn, Fault, Handover, Lane, Outcome, Report, Stage, Trouble, Verdict,
+    },
 };
 
 /// How the server reacts to a transaction.
@@ -99,12 +102,18 @@ impl Server {
         *self.0.script.lock().unwrap() = Box::new(script);
     }
 
-    pub(super) fn admit(&self, mut door: impl FnMut(Timestamp) -> Option<Trouble> + Send + 'static) {
+    pub(super) fn admit(
+        &self,
+        mut door: impl FnMut(Timestamp) -> Option<Trouble> + Send + 'static,
+    ) {
         self.admit_to(move |_lane, now| door(now));
     }
 
     /// Lets in who goes there.
-    pub(super) fn admit_to(&self, door: impl FnMut(&Lane, Timestamp) -> Option<Trouble> + Send + 'static) {
+    pub(super) fn admit_to(
+        &self,
+        door: impl FnMut(&Lane, Timestamp) -> Option<Trouble> + Send + 'static,
+    ) {
         *self.0.door.lock().unwrap() = Box::new(door);
     }
 
@@ -181,13 +190,18 @@ impl Link for Line {
             text.extend_from_slice(&chunk);
         }
         let text = String::from_utf8(text).unwrap();
-        let recipients: Vec<String> = handover.recipients.iter().map(|r| r.address.to_string()).collect();
+        let recipients: Vec<String> =
+            handover.recipients.iter().map(|r| r.address.to_string()).collect();
         let seen = Seen {
             begun: self.server.0.clock.now(),
             ended: None,
             sender: handover.sender.to_string(),
             recipients: recipients.clone(),
-            subject: text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default().to_owned(),
+            subject: text
+                .lines()
+                .find_map(|line| line.strip_prefix("Subject: "))
+                .unwrap_or_default()
+                .to_owned(),
             text,
             counted: true,
             refused: 0,
@@ -196,7 +210,9 @@ impl Link for Line {
         };
         let (index, reaction) = self.server.begin(seen);
         let (report, taken) = self.react(reaction, &recipients).await;
-        let refused = report.recipients.iter().filter(|verdict| verdict.stage == Stage::RcptTo && verdict.concern == Concern::Recipient);
+        let refused = report.recipients.iter().filter(|verdict| {
+            verdict.stage == Stage::RcptTo && verdict.concern == Concern::Recipient
+        });
         self.server.end(index, taken, refused.count());
         report
     }
@@ -226,23 +242,39 @@ impl Line {
                 (report(all(taken())), recipients.to_vec())
             }
             Reaction::Refuse(stage, reply) => {
-                let concern = if stage == Stage::RcptTo { Concern::Recipient } else { Concern::Message };
+                let concern =
+                    if stage == Stage::RcptTo { Concern::Recipient } else { Concern::Message };
                 (report(all(refusal(stage, concern, reply))), nobody)
             }
             Reaction::RefuseSome(prefix, reply) => {
                 let one = |address: &String| {
-                    if address.starts_with(prefix) { refusal(Stage::RcptTo, Concern::Recipient, reply) } else { taken() }
+                    if address.starts_with(prefix) {
+                        refusal(Stage::RcptTo, Concern::Recipient, reply)
+                    } else {
+                        taken()
+                    }
                 };
-                let got = recipients.iter().filter(|address| !address.starts_with(prefix)).cloned().collect();
+                let got = recipients
+                    .iter()
+                    .filter(|address| !address.starts_with(prefix))
+                    .cloned()
+                    .collect();
                 (report(recipients.iter().map(one).collect()), got)
             }
             Reaction::TakeFirst(most) => {
-                let too_many =
-                    verdict(Stage::RcptTo, Concern::Recipient, Outcome::NextTransaction, Some(read("452 4.5.3 Too many recipients")));
-                let each = (0..recipients.len()).map(|place| if place < most { taken() } else { too_many.clone() });
+                let too_many = verdict(
+                    Stage::RcptTo,
+                    Concern::Recipient,
+                    Outcome::NextTransaction,
+                    Some(read("452 4.5.3 Too many recipients")),
+                );
+                let each = (0..recipients.len())
+                    .map(|place| if place < most { taken() } else { too_many.clone() });
                 (report(each.collect()), recipients.iter().take(most).cloned().collect())
             }
-            Reaction::RefuseAllFor(prefix, reply) if recipients.iter().any(|address| address.starts_with(prefix)) => {
+            Reaction::RefuseAllFor(prefix, reply)
+                if recipients.iter().any(|address| address.starts_with(prefix)) =>
+            {
                 (report(all(refusal(Stage::EndOfData, Concern::Message, reply))), nobody)
             }
             Reaction::RefuseAllFor(..) => (report(all(taken())), recipients.to_vec()),
@@ -251,7 +283,8 @@ impl Line {
                     sleep(Duration::from_secs(600)).await;
                 }
                 self.open = false;
-                let outcome = if stage == Stage::EndOfData { Outcome::Doubt } else { Outcome::Retry };
+                let outcome =
+                    if stage == Stage::EndOfData { Outcome::Doubt } else { Outcome::Retry };
                 // The worst case: the server has it, and nobody hears so.
                 let got = if stage == Stage::EndOfData { recipients.to_vec() } else { nobody };
                 (report(all(verdict(stage, Concern::Message, outcome, None))), got)
@@ -273,7 +306,11 @@ impl Line {
 /// Trouble of the account.
 pub(super) fn trouble(stage: Stage, outcome: Outcome, reply: &str) -> Trouble {
     let reply = read(reply);
-    Trouble { stage, fault: Fault::Reply(reply.clone()), verdict: verdict(stage, Concern::Account, outcome, Some(reply)) }
+    Trouble {
+        stage,
+        fault: Fault::Reply(reply.clone()),
+        verdict: verdict(stage, Concern::Account, outcome, Some(reply)),
+    }
 }
 
 fn report(recipients: Vec<Verdict>) -> Report {

@@ -40,7 +40,8 @@ mod tests {
     }
 
     fn check(last: Option<&str>, names: &[&str], order: &[&str]) {
-        let turns = Turns { last: last.map(|name| (DeviceName::from(name), AccountName::from("a"))) };
+        let turns =
+            Turns { last: last.map(|name| (DeviceName::from(name), AccountName::from("a"))) };
         let lines_now = lines(names);
         let seen: Vec<&str> = turns.order(&lines_now).map(|(device, _)| device.as_str()).collect();
         assert_eq!(seen, order, "after {last:?}");
@@ -57,7 +58,8 @@ mod tests {
     }
 
     proptest! {
-        /// Devices come, dump any number of messages, and run dry; after each dump one message goes.
+        /// Devices come, dump any number of messages, and run dry; after each dump one message
+        /// goes.
         #[test]
         fn no_device_has_two_turns_while_another_waits(dumps in proptest::collection::vec((0u8..7, 0usize..30), 1..200)) {
             let mut turns = Turns::default();
@@ -74,7 +76,8 @@ mod tests {
                 let served: u8 = line.0.as_str().parse().unwrap();
                 turns.took(line);
                 for (other, had_turns) in since.iter_mut().filter(|(other, _)| **other != served) {
-                    prop_assert!(had_turns.insert(served), "{served} had two turns while {other} waited");
+                    prop_assert!(had_turns.insert(served), "{served} had two turns while {other} \
+                        waited");
                 }
                 since.insert(served, BTreeSet::new());
                 *waiting.get_mut(&served).unwrap() -= 1;

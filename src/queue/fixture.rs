@@ -3,13 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
-    queue::{AccountSettings, BatchSettings, LimitSettings, Reach, SenderRewrite, SenderSettings, Split},
+    model::{
+        AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, ReversePath,
+        Timestamp, Via,
+    },
+    queue::{
+        AccountSettings, BatchSettings, LimitSettings, Reach, SenderRewrite, SenderSettings, Split,
+    },
     spool::Entry,
     upstream::{Destination, Security, Timeouts, Verification},
 };
 
-/// Keeps simulated time from leaping ahead until dropped: a blocking task does that, says tokio's `time::pause`.
+/// Keeps simulated time from leaping ahead until dropped: a blocking task does that, says tokio's
+/// `time::pause`.
 pub(super) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
     let (release, released) = std::sync::mpsc::channel::<()>();
     tokio::runtime::Handle::try_current().ok().map(|runtime| {
@@ -31,7 +37,9 @@ pub(super) fn envelope(id: MessageId, recipients: usize) -> Envelope {
         device: DeviceName::from("printers"),
         via: Via { peer: None, helo: "mfp1".into(), esmtp: true, tls: None, user: None },
         sender: ReversePath::Mailbox("mfp1@contoso.com".parse().unwrap()),
-        recipients: (0..recipients).map(|n| Recipient::new(format!("r{n}@contoso.com").parse().unwrap())).collect(),
+        recipients: (0..recipients)
+            .map(|n| Recipient::new(format!("r{n}@contoso.com").parse().unwrap()))
+            .collect(),
         body: BodyKind::SevenBit,
         smtputf8: false,
         ret: None,
@@ -41,7 +49,11 @@ pub(super) fn envelope(id: MessageId, recipients: usize) -> Envelope {
 
 /// A message received at the beginning, with this many recipients, all due.
 pub(super) fn entry(recipients: usize) -> Entry {
-    Entry::new(&envelope(MessageId::new(at(0), 7), recipients), AccountName::from("scanner"), ByteSize::from_octets(1000))
+    Entry::new(
+        &envelope(MessageId::new(at(0), 7), recipients),
+        AccountName::from("scanner"),
+        ByteSize::from_octets(1000),
+    )
 }
 
 /// An account with Office 365's limits, whose mailbox may also send as `help@contoso.com`.
@@ -70,7 +82,11 @@ pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
             message_size: Some(ByteSize::from_mebibytes(35)),
         },
         batch: BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure },
-        sender: SenderSettings { rewrite, allowed: vec!["help@contoso.com".parse().unwrap()], identities: Arc::default() },
+        sender: SenderSettings {
+            rewrite,
+            allowed: vec!["help@contoso.com".parse().unwrap()],
+            identities: Arc::default(),
+        },
         for_senders: Vec::new(),
         for_recipients: Vec::new(),
         footer: None,

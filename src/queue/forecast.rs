@@ -1,7 +1,9 @@
-//! When the mail of an account will go, and what it waits for: the scheduler's own rules, played ahead. Pure.
+//! When the mail of an account will go, and what it waits for: the scheduler's own rules, played
+//! ahead. Pure.
 //!
-//! Played are copies of the ledger, the batch and the turns, so that the forecast can only be wrong about what nobody knows:
-//! how long transactions take, how many recipients messages have that were not looked at, and what arrives or fails meanwhile.
+//! Played are copies of the ledger, the batch and the turns, so that the forecast can only be wrong
+//! about what nobody knows: how long transactions take, how many recipients messages have that were
+//! not looked at, and what arrives or fails meanwhile.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -148,7 +150,8 @@ pub(super) fn play(scene: Scene, most: usize) -> HashMap<MessageId, Start> {
         match play.step() {
             Step::Began(id, due) => {
                 let start = Start { at: play.clock, before: starts.len(), cause: play.cause(due) };
-                // Recipients of one message may wait in several lines, or be due at different times: it goes when the first does.
+                // Recipients of one message may wait in several lines, or be due at different
+                // times: it goes when the first does.
                 starts.entry(id).or_insert(start);
             }
             Step::Waited => {}
@@ -179,7 +182,8 @@ impl Play {
         scene.lines.sort_by(|one, other| one.line.cmp(&other.line));
         let names = scene.lines.iter().map(|waiting| waiting.line.clone()).collect();
         let end = scene.now.plus(scene.pace);
-        let under_way = scene.ledger.under_way().into_iter().map(|charge| (end, Some(charge))).collect();
+        let under_way =
+            scene.ledger.under_way().into_iter().map(|charge| (end, Some(charge))).collect();
         let (clock, waited) = (scene.now, HashMap::new());
         Self { scene, names, clock, under_way, waited }
     }
@@ -207,7 +211,11 @@ impl Play {
         match self.scene.ledger.room(self.clock, &mut Moves::default()) {
             Room::Recipients(most) => self.begin(most),
             Room::FreeAt(at) => {
-                let cause = if self.scene.ledger.day_full_until(self.clock).is_some() { Cause::Day } else { Cause::Minute };
+                let cause = if self.scene.ledger.day_full_until(self.clock).is_some() {
+                    Cause::Day
+                } else {
+                    Cause::Minute
+                };
                 match at {
                     Some(at) => self.wait(at, cause),
                     None => self.wait_for_end(cause),
@@ -245,7 +253,8 @@ impl Play {
             let Some((due, id)) = waiting.messages.pop_front_if(|(due, _)| *due <= clock) else {
                 continue;
             };
-            let charge = self.scene.ledger.begin(self.scene.recipients.clamp(1, most.max(1)), clock);
+            let charge =
+                self.scene.ledger.begin(self.scene.recipients.clamp(1, most.max(1)), clock);
             self.scene.batch.begin(clock);
             self.under_way.push((clock.plus(self.scene.pace), charge));
             self.scene.turns.took(line.clone());
@@ -279,9 +288,13 @@ impl Play {
             return Some(Cause::Plan);
         }
         // Somebody has to go first in any case; what holds all of them back says more.
-        let weight = |cause: Cause, time: Duration| if cause == Cause::Turn { time / 2 } else { time };
+        let weight =
+            |cause: Cause, time: Duration| if cause == Cause::Turn { time / 2 } else { time };
         let others = self.waited.iter().filter(|(cause, _)| **cause != Cause::Plan);
-        others.max_by_key(|(cause, time)| weight(**cause, **time)).map(|(cause, _)| *cause).or(Some(Cause::Turn))
+        others
+            .max_by_key(|(cause, time)| weight(**cause, **time))
+            .map(|(cause, _)| *cause)
+            .or(Some(Cause::Turn))
     }
 }
 
@@ -301,7 +314,11 @@ mod tests {
             connections: 1,
             message_size: None,
         };
-        let batch = BatchSettings { messages: batch.0, interval: Duration::from_secs(batch.1), split: Split::Never };
+        let batch = BatchSettings {
+            messages: batch.0,
+            interval: Duration::from_secs(batch.1),
+            split: Split::Never,
+        };
         Scene {
             now: at(0),
             open_at: at(0),
@@ -326,14 +343,25 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(starts: &HashMap<MessageId, Start>, n: u64, secs: u64, before: usize, cause: Option<Cause>) {
+    fn check(
+        starts: &HashMap<MessageId, Start>,
+        n: u64,
+        secs: u64,
+        before: usize,
+        cause: Option<Cause>,
+    ) {
         let start = starts[&id(n)];
-        assert_eq!((start.at.since(at(0)).as_secs(), start.before, start.cause), (secs, before, cause), "message {n}");
+        assert_eq!(
+            (start.at.since(at(0)).as_secs(), start.before, start.cause),
+            (secs, before, cause),
+            "message {n}"
+        );
     }
 
     #[test]
     fn the_minute_the_day_the_batch_and_the_turn_each_say_when() {
-        let dump = |count: u64| vec![line("printers", 0, &vec![0; usize::try_from(count).unwrap()])];
+        let dump =
+            |count: u64| vec![line("printers", 0, &vec![0; usize::try_from(count).unwrap()])];
         let starts = play(Scene { lines: dump(70), ..scene(Some(30), None, (30, 0)) }, 100);
         check(&starts, 0, 0, 0, None);
         check(&starts, 29, 29, 29, Some(Cause::Turn));
@@ -350,7 +378,8 @@ mod tests {
         let lines = || vec![line("printers", 0, &[0, 1500])];
         let starts = play(Scene { lines: lines(), ..scene(Some(30), None, (30, 0)) }, 100);
         check(&starts, 1, 1500, 1, Some(Cause::Plan));
-        let starts = play(Scene { lines: lines(), open_at: at(300), ..scene(Some(30), None, (30, 0)) }, 100);
+        let starts =
+            play(Scene { lines: lines(), open_at: at(300), ..scene(Some(30), None, (30, 0)) }, 100);
         check(&starts, 0, 300, 0, Some(Cause::Pause));
     }
 
@@ -362,7 +391,10 @@ mod tests {
 
     #[test]
     fn a_message_in_several_lines_goes_when_the_first_of_them_does() {
-        let lines = vec![line("printers", 0, &[0]), Waiting { line: ("printers".into(), "other".into()), ..line("", 0, &[1500]) }];
+        let lines = vec![
+            line("printers", 0, &[0]),
+            Waiting { line: ("printers".into(), "other".into()), ..line("", 0, &[1500]) },
+        ];
         check(&play(Scene { lines, ..scene(None, None, (30, 0)) }, 100), 0, 0, 0, None);
     }
 

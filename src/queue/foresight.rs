@@ -1,4 +1,5 @@
-//! What the forecast is made from: the accounts as they are, and the mail that waits for them, looked at within bounds.
+//! What the forecast is made from: the accounts as they are, and the mail that waits for them,
+//! looked at within bounds.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,8 @@ use crate::{
     upstream::Lane,
 };
 
-/// Messages of an account that are looked at for one answer: a few milliseconds of reading. What lies behind them is far behind.
+/// Messages of an account that are looked at for one answer: a few milliseconds of reading. What
+/// lies behind them is far behind.
 const PLACES: usize = 10_000;
 /// What is looked at of every line first, so that a long one does not hide the others.
 const FIRST_LOOK: usize = 64;
@@ -28,7 +30,8 @@ const SAMPLE: usize = 16;
 type Plays = HashMap<usize, HashMap<MessageId, Start>>;
 
 impl<T: Transport> Queue<T> {
-    /// When each of these messages will go, and what it waits for. Reads the queue once for each account, not for each message.
+    /// When each of these messages will go, and what it waits for. Reads the queue once for each
+    /// account, not for each message.
     ///
     /// # Errors
     /// When the index cannot be read.
@@ -48,19 +51,34 @@ impl<T: Transport> Core<T> {
             return simple(Some(self.clock.now()), Why::UnderWay);
         }
         // Recipients may wait for different accounts; the message goes when the first of them does.
-        let each = entry.due_by_account().into_iter().map(|(account, due)| self.by_pool(account, entry, due, plays));
+        let each = entry
+            .due_by_account()
+            .into_iter()
+            .map(|(account, due)| self.by_pool(account, entry, due, plays));
         let each = each.collect::<Result<Vec<_>, _>>()?;
         let first = each.into_iter().min_by_key(|forecast| forecast.at.unwrap_or(Timestamp::MAX));
         first.map_or_else(|| simple(None, Why::Nothing), Ok)
     }
 
     /// By an account, or whoever takes over from it.
-    fn by_pool(&self, name: &AccountName, entry: &Entry, due: Timestamp, plays: &mut Plays) -> Result<Forecast, SpoolError> {
-        let own = self.accounts.iter().position(|account| account.settings.name == *name).unwrap_or(0);
+    fn by_pool(
+        &self,
+        name: &AccountName,
+        entry: &Entry,
+        due: Timestamp,
+        plays: &mut Plays,
+    ) -> Result<Forecast, SpoolError> {
+        let own =
+            self.accounts.iter().position(|account| account.settings.name == *name).unwrap_or(0);
         let mut best = self.by_account(own, entry, due, plays)?;
-        let out = self.accounts.get(own).is_some_and(|account| self.desk(account).is_out(self.clock.now()));
+        let out = self
+            .accounts
+            .get(own)
+            .is_some_and(|account| self.desk(account).is_out(self.clock.now()));
         for (place, other) in self.accounts.iter().enumerate() {
-            let takes_over = out && other.feeders.contains(name) && outgoing::may_carry(&entry.sender, &other.settings);
+            let takes_over = out
+                && other.feeders.contains(name)
+                && outgoing::may_carry(&entry.sender, &other.settings);
             if takes_over {
                 let by_other = self.by_account(place, entry, due, plays)?;
                 let sooner = by_other.at.is_some_and(|at| best.at.is_none_or(|best| at < best));
@@ -70,16 +88,28 @@ impl<T: Transport> Core<T> {
         Ok(best)
     }
 
-    fn by_account(&self, place: usize, entry: &Entry, due: Timestamp, plays: &mut Plays) -> Result<Forecast, SpoolError> {
+    fn by_account(
+        &self,
+        place: usize,
+        entry: &Entry,
+        due: Timestamp,
+        plays: &mut Plays,
+    ) -> Result<Forecast, SpoolError> {
         let Some(account) = self.accounts.get(place) else {
             return Ok(Forecast { at: None, before: 0, why: Why::Nothing });
         };
         let state = self.desk(account).condition.state().clone();
         match &state {
             AccountState::Stopped { reason, .. } => {
-                return Ok(Forecast { at: None, before: 0, why: Why::Stopped { because: reason.clone() } });
+                return Ok(Forecast {
+                    at: None,
+                    before: 0,
+                    why: Why::Stopped { because: reason.clone() },
+                });
             }
-            AccountState::Disabled => return Ok(Forecast { at: None, before: 0, why: Why::Disabled }),
+            AccountState::Disabled => {
+                return Ok(Forecast { at: None, before: 0, why: Why::Disabled });
+            }
             AccountState::Ready | AccountState::Paused { .. } => {}
         }
         if let Some(forecast) = self.of_domain(account, entry, due) {
@@ -87,14 +117,20 @@ impl<T: Transport> Core<T> {
         }
         let starts = match plays.entry(place) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => free.insert(play(self.scene(account)?, PLACES)),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(play(self.scene(account)?, PLACES))
+            }
         };
         let Some(start) = starts.get(&entry.id) else {
             // Due after everything that was looked at, or behind it.
             let at = starts.values().map(|start| start.at).max().map_or(due, |last| last.max(due));
             return Ok(Forecast { at: Some(at), before: starts.len(), why: Why::FarBehind });
         };
-        Ok(Forecast { at: Some(start.at), before: start.before, why: self.why(account, &state, start.cause) })
+        Ok(Forecast {
+            at: Some(start.at),
+            before: start.before,
+            why: self.why(account, &state, start.cause),
+        })
     }
 
     /// What waits for a domain in trouble waits for that, whatever else may go.
@@ -115,7 +151,9 @@ impl<T: Transport> Core<T> {
         };
         // Another account takes it over when it is due.
         let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
-        if desk.domains.is_out(&lane, now) && self.better_way(entry, &indexes, account, Heirs::Servers).is_some() {
+        if desk.domains.is_out(&lane, now)
+            && self.better_way(entry, &indexes, account, Heirs::Servers).is_some()
+        {
             return None;
         }
         let why = Why::Domain { domain: domain.clone(), because: reason };
@@ -125,11 +163,15 @@ impl<T: Transport> Core<T> {
     fn why(&self, account: &Account<T>, state: &AccountState, cause: Option<Cause>) -> Why {
         let limits = &account.settings.limits;
         match (cause, state) {
-            (Some(Cause::Pause), AccountState::Paused { until, reason, .. }) => Why::Paused { until: *until, because: reason.clone() },
+            (Some(Cause::Pause), AccountState::Paused { until, reason, .. }) => {
+                Why::Paused { until: *until, because: reason.clone() }
+            }
             (None, _) | (Some(Cause::Pause), _) => Why::Nothing,
             (Some(Cause::Plan), _) => Why::Plan,
             (Some(Cause::Turn), _) => Why::Turn,
-            (Some(Cause::Minute), _) => Why::Minute { limit: limits.messages_per_minute.unwrap_or(u32::MAX) },
+            (Some(Cause::Minute), _) => {
+                Why::Minute { limit: limits.messages_per_minute.unwrap_or(u32::MAX) }
+            }
             (Some(Cause::Day), _) => {
                 let desk = self.desk(account);
                 Why::Day { free_at: desk.ledger.day_full_until(desk.steady.now()) }
@@ -184,10 +226,13 @@ impl<T: Transport> Core<T> {
     }
 
     fn guess_recipients(&self, lines: &[Waiting]) -> Result<usize, SpoolError> {
-        let ids = lines.iter().flat_map(|waiting| waiting.messages.iter().take(SAMPLE)).take(SAMPLE);
+        let ids =
+            lines.iter().flat_map(|waiting| waiting.messages.iter().take(SAMPLE)).take(SAMPLE);
         let mut counts = Vec::new();
         for (_, id) in ids {
-            let open = |entry: Entry| entry.recipients.iter().filter(|recipient| recipient.due().is_some()).count();
+            let open = |entry: Entry| {
+                entry.recipients.iter().filter(|recipient| recipient.due().is_some()).count()
+            };
             counts.extend(self.spool.entry(*id)?.map(open));
         }
         Ok(counts.iter().sum::<usize>().div_ceil(counts.len().max(1)).max(1))

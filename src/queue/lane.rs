@@ -1,8 +1,10 @@
-//! Which way the recipients of a message take by an account: to its server, to the mail servers of their domain, to another account, or
-//! nowhere. Pure, but for what is done about those that go nowhere.
+//! Which way the recipients of a message take by an account: to its server, to the mail servers of
+//! their domain, to another account, or nowhere. Pure, but for what is done about those that go
+//! nowhere.
 //!
-//! Recipients of one transaction share a lane. Those that an account cannot carry are a lane, too: once nobody else of the message is due, the
-//! message moves to an account of `spill_to` that can, or they fail with the reason, before anything is said to a server.
+//! Recipients of one transaction share a lane. Those that an account cannot carry are a lane, too:
+//! once nobody else of the message is due, the message moves to an account of `spill_to` that can,
+//! or they fail with the reason, before anything is said to a server.
 
 use std::sync::Arc;
 
@@ -44,30 +46,35 @@ pub(super) struct Bar {
 static OUTSIDE: Bar = Bar {
     code: EnhancedCode(5, 7, 64),
     words: "This way out takes mail for the own organization only",
-    advice: "The account reaches recipients of the organization's own domains alone (domains). Name an account in its spill_to that reaches others: one \
-             with route = \"submission\" or a connector.",
+    advice: "The account reaches recipients of the organization's own domains alone (domains). \
+        Name an account in its spill_to that reaches others: one with route = \"submission\" or a \
+        connector.",
 };
 
 static FOREIGN_SENDER: Bar = Bar {
     code: EnhancedCode(5, 7, 64),
     words: "The connector does not relay for this sender (ATTR36)",
-    advice: "A connector that knows us by our address relays only what is from the organization's own domains (domains). Give the account an address, \
-             so that other senders are replaced by it, or use a certificate (certificate, key).",
+    advice: "A connector that knows us by our address relays only what is from the organization's \
+        own domains (domains). Give the account an address, so that other senders are replaced by \
+        it, or use a certificate (certificate, key).",
 };
 
 static NULL_SENDER: Bar = Bar {
     code: EnhancedCode(5, 7, 64),
     words: "The connector does not relay mail without a sender (ATTR36)",
-    advice: "A connector that knows us by our address relays no mail with an empty sender beyond the organization's own domains. Give the account an \
-             address, which then stands in for it, or use a certificate (certificate, key).",
+    advice: "A connector that knows us by our address relays no mail with an empty sender beyond \
+        the organization's own domains. Give the account an address, which then stands in for it, \
+        or use a certificate (certificate, key).",
 };
 
 /// Who may take over what an account cannot send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Heirs {
-    /// Any account of its `spill_to`, and any that spills to it, as after an earlier move: it will never send it.
+    /// Any account of its `spill_to`, and any that spills to it, as after an earlier move: it will
+    /// never send it.
     Anybody,
-    /// Those of its `spill_to` that have a server of their own: it cannot send it now, and they do not depend on the same domain.
+    /// Those of its `spill_to` that have a server of their own: it cannot send it now, and they do
+    /// not depend on the same domain.
     Servers,
 }
 
@@ -85,14 +92,21 @@ pub(super) fn way(entry: &Entry, recipient: &Address, account: &AccountSettings)
         Reach::From(domains) if within(domains) => None,
         Reach::From(domains) => match outgoing::sender(entry, &[recipient], account) {
             ReversePath::Null => Some(&NULL_SENDER),
-            ReversePath::Mailbox(sender) => (!domains.iter().any(|domain| domain == sender.domain())).then_some(&FOREIGN_SENDER),
+            ReversePath::Mailbox(sender) => {
+                (!domains.iter().any(|domain| domain == sender.domain())).then_some(&FOREIGN_SENDER)
+            }
         },
     };
     bar.map_or_else(|| Way::Lane(account.destination.lane(recipient)), Way::Barred)
 }
 
-/// The way of the transaction that is due next: of those that go somewhere the first, else of those that do not.
-pub(super) fn next<'a>(entry: &Entry, due: impl Iterator<Item = &'a RecipientState>, account: &AccountSettings) -> Option<Way> {
+/// The way of the transaction that is due next: of those that go somewhere the first, else of those
+/// that do not.
+pub(super) fn next<'a>(
+    entry: &Entry,
+    due: impl Iterator<Item = &'a RecipientState>,
+    account: &AccountSettings,
+) -> Option<Way> {
     let mut first = None;
     for recipient in due {
         match way(entry, &recipient.recipient.address, account) {
@@ -115,21 +129,43 @@ impl<T: Transport> Core<T> {
         let taken = |other: &AccountSettings| -> Vec<usize> {
             let goes = |index: &&usize| {
                 let recipient = entry.recipients.get(**index);
-                recipient.is_some_and(|state| matches!(way(entry, &state.recipient.address, other), Way::Lane(_)))
+                recipient.is_some_and(|state| {
+                    matches!(way(entry, &state.recipient.address, other), Way::Lane(_))
+                })
             };
-            if outgoing::may_carry(&entry.sender, other) { stuck.iter().filter(goes).copied().collect() } else { Vec::new() }
+            if outgoing::may_carry(&entry.sender, other) {
+                stuck.iter().filter(goes).copied().collect()
+            } else {
+                Vec::new()
+            }
         };
         let feeders = match heirs {
             Heirs::Anybody => account.feeders.as_slice(),
             Heirs::Servers => &[],
         };
-        let fits = |other: &&Arc<Account<T>>| heirs == Heirs::Anybody || other.settings.destination.exchangers.is_none();
-        let others = account.settings.spill_to.iter().chain(feeders).filter_map(|name| self.account(name)).filter(fits);
-        others.map(|other| (other.as_ref(), taken(&other.settings))).find(|(_, taken)| !taken.is_empty())
+        let fits = |other: &&Arc<Account<T>>| {
+            heirs == Heirs::Anybody || other.settings.destination.exchangers.is_none()
+        };
+        let others = account
+            .settings
+            .spill_to
+            .iter()
+            .chain(feeders)
+            .filter_map(|name| self.account(name))
+            .filter(fits);
+        others
+            .map(|other| (other.as_ref(), taken(&other.settings)))
+            .find(|(_, taken)| !taken.is_empty())
     }
 
     /// Gives what this account cannot carry to one that can, for good. False when there is none.
-    pub(super) fn move_on(&self, entry: &mut Entry, indexes: &[usize], account: &Account<T>, heirs: Heirs) -> Result<bool, SpoolError> {
+    pub(super) fn move_on(
+        &self,
+        entry: &mut Entry,
+        indexes: &[usize],
+        account: &Account<T>,
+        heirs: Heirs,
+    ) -> Result<bool, SpoolError> {
         let Some((better, moved)) = self.better_way(entry, indexes, account, heirs) else {
             return Ok(false);
         };
@@ -144,11 +180,12 @@ impl<T: Transport> Core<T> {
         Ok(true)
     }
 
-    /// The connection for a claim: the one at hand if it leads there, else another. None when there is none: the claim is then settled, or
-    /// given back.
+    /// The connection for a claim: the one at hand if it leads there, else another. None when there
+    /// is none: the claim is then settled, or given back.
     ///
-    /// What a domain lacks concerns its recipients. What keeps us from its servers holds up the mail for that domain, which is no attempt of it,
-    /// until its time is up; what keeps us from everybody pauses the account.
+    /// What a domain lacks concerns its recipients. What keeps us from its servers holds up the
+    /// mail for that domain, which is no attempt of it, until its time is up; what keeps us from
+    /// everybody pauses the account.
     pub(super) async fn connection_for(
         &self,
         account: &Account<T>,
@@ -181,7 +218,12 @@ impl<T: Transport> Core<T> {
         };
         match trouble.verdict.outcome {
             Outcome::Pause(_) | Outcome::Stop => {}
-            Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => {
+            Outcome::Deliver
+            | Outcome::Retry
+            | Outcome::RetryAfter(_)
+            | Outcome::NextTransaction
+            | Outcome::Fail
+            | Outcome::Doubt => {
                 self.conclude_unsent(account, claim, &trouble.verdict).await;
                 return None;
             }
@@ -201,7 +243,8 @@ impl<T: Transport> Core<T> {
         self.tell(account, news).await;
     }
 
-    /// Gives a claim back, which the next one then puts off or sends another way. When its time is up, it meets with the verdict.
+    /// Gives a claim back, which the next one then puts off or sends another way. When its time is
+    /// up, it meets with the verdict.
     async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
         let now = self.clock.now();
         match verdict.filter(|_| self.plan.is_up(claim.entry.received, now)) {
@@ -210,17 +253,21 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// An account without a server of its own has nothing to log in to: when a stop has lasted, mail is the probe.
+    /// An account without a server of its own has nothing to log in to: when a stop has lasted,
+    /// mail is the probe.
     pub(super) fn probe_by_mail(&self, account: &Account<T>) {
         let now = self.clock.now();
         let mut desk = self.desk(account);
-        if matches!(desk.condition.state(), AccountState::Stopped { .. }) && desk.condition.may_connect(now) {
+        if matches!(desk.condition.state(), AccountState::Stopped { .. })
+            && desk.condition.may_connect(now)
+        {
             // Nobody is told that it is over before mail has shown it.
             let _unsaid = desk.condition.connected(now);
         }
     }
 
-    /// Recipients that the account cannot carry, and nobody else: they fail, and nothing is charged.
+    /// Recipients that the account cannot carry, and nobody else: they fail, and nothing is
+    /// charged.
     pub(super) async fn bar(&self, account: &Account<T>, claim: &Claim, bar: &Bar) {
         let verdict = Verdict {
             stage: Stage::RcptTo,
@@ -232,10 +279,17 @@ impl<T: Transport> Core<T> {
         self.conclude_unsent(account, claim, &verdict).await;
     }
 
-    /// The recipients of a claim meet with this before anything was said of the message to a server.
-    pub(super) async fn conclude_unsent(&self, account: &Account<T>, claim: &Claim, verdict: &Verdict) {
+    /// The recipients of a claim meet with this before anything was said of the message to a
+    /// server.
+    pub(super) async fn conclude_unsent(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        verdict: &Verdict,
+    ) {
         let recipients = claim.attempt.recipients.iter().map(|_before| verdict.clone()).collect();
-        let report = Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
+        let report =
+            Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
         self.conclude_with(account, claim, &report, self.cancel(account, claim)).await;
     }
 }
@@ -253,11 +307,25 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(account: &AccountSettings, sender: &str, recipient: &str, expected: Option<&'static Bar>) {
-        let sender = if sender.is_empty() { ReversePath::Null } else { ReversePath::Mailbox(sender.parse().unwrap()) };
+    fn check(
+        account: &AccountSettings,
+        sender: &str,
+        recipient: &str,
+        expected: Option<&'static Bar>,
+    ) {
+        let sender = if sender.is_empty() {
+            ReversePath::Null
+        } else {
+            ReversePath::Mailbox(sender.parse().unwrap())
+        };
         let entry = Entry { sender, ..fixture::entry(1) };
         let expected = expected.map_or(Way::Lane(Lane::Server), Way::Barred);
-        assert_eq!(way(&entry, &recipient.parse().unwrap(), account), expected, "{} to {recipient}", entry.sender);
+        assert_eq!(
+            way(&entry, &recipient.parse().unwrap(), account),
+            expected,
+            "{} to {recipient}",
+            entry.sender
+        );
     }
 
     #[test]
@@ -282,11 +350,17 @@ mod tests {
 
     #[test]
     fn an_address_of_the_account_stands_in_for_senders_that_are_not_relayed() {
-        let by_address = account(Reach::From(vec!["contoso.com".to_owned()]), Some("scanner@contoso.com"));
+        let by_address =
+            account(Reach::From(vec!["contoso.com".to_owned()]), Some("scanner@contoso.com"));
         check(&by_address, "mfp1@printers.lan", "bob@fabrikam.com", None);
         check(&by_address, "", "bob@fabrikam.com", None);
         let notice = Entry { sender: ReversePath::Null, ..fixture::entry(1) };
-        let said = |recipient: &str| outgoing::sender(&notice, &[&recipient.parse().unwrap()], &by_address).to_string();
-        assert_eq!((said("ann@contoso.com"), said("bob@fabrikam.com")), (String::new(), "scanner@contoso.com".to_owned()));
+        let said = |recipient: &str| {
+            outgoing::sender(&notice, &[&recipient.parse().unwrap()], &by_address).to_string()
+        };
+        assert_eq!(
+            (said("ann@contoso.com"), said("bob@fabrikam.com")),
+            (String::new(), "scanner@contoso.com".to_owned())
+        );
     }
 }

@@ -1,16 +1,21 @@
-//! An account's budget: at most so many messages in any 60 s, and so many recipients in any 24 h. Pure.
+//! An account's budget: at most so many messages in any 60 s, and so many recipients in any 24 h.
+//! Pure.
 //!
-//! The promise is about what the *server* may count, at a moment that it does not tell: somewhere between the start of
-//! a transaction and its end. So a transaction under way counts as "now", and one that has ended counts from its end:
+//! The promise is about what the *server* may count, at a moment that it does not tell: somewhere
+//! between the start of a transaction and its end. So a transaction under way counts as "now", and
+//! one that has ended counts from its end:
 //!
-//! > A transaction may begin at `t` only if fewer than the limit are under way or have ended after `t - window`.
+//! > A transaction may begin at `t` only if fewer than the limit are under way or have ended after
+//! `t - window`.
 //!
-//! Take any window in which the server counted, and in it the transaction that began last: all the others were under way
-//! or had ended within a window's length when it began, and were fewer than the limit. So no window holds more.
-//! (governor's GCRA lets through up to twice the burst around a boundary; it limits devices and logins, not this.)
+//! Take any window in which the server counted, and in it the transaction that began last: all the
+//! others were under way or had ended within a window's length when it began, and were fewer than
+//! the limit. So no window holds more. (governor's GCRA lets through up to twice the burst around a
+//! boundary; it limits devices and logins, not this.)
 //!
-//! Each transaction leaves a [`Charge`] in the index, before it begins and again when it ends, so that neither a restart
-//! nor a crash forgets. The times are those of a [`super::steady::Steady`] clock, which never steps.
+//! Each transaction leaves a [`Charge`] in the index, before it begins and again when it ends, so
+//! that neither a restart nor a crash forgets. The times are those of a [`super::steady::Steady`]
+//! clock, which never steps.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -26,14 +31,16 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Added to the day: for what clocks drift apart in one.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// Added to the minute: ours are exact to a millisecond, the server's may be closed at both ends, and no clock is out by more in a minute. It is
-/// time in which nothing is sent, once in each minute of a flood.
+/// Added to the minute: ours are exact to a millisecond, the server's may be closed at both ends,
+/// and no clock is out by more in a minute. It is time in which nothing is sent, once in each
+/// minute of a flood.
 const MINUTE_MARGIN: Duration = Duration::from_millis(50);
 
 /// What the wall clock may have been from the steady one when the last process stored its charges.
 const DRIFT: Duration = Duration::from_millis(250);
 
-/// How long after we stopped listening the server may still be busy with a message that it has in full, and then count it.
+/// How long after we stopped listening the server may still be busy with a message that it has in
+/// full, and then count it.
 const LATE_COUNT: Duration = Duration::from_secs(5 * 60);
 
 /// More transactions than this are not assumed of a lost minute: no server of an office takes them.
@@ -94,7 +101,9 @@ impl Ledger {
     pub(super) fn new(account: AccountName, limits: &LimitSettings) -> Self {
         Self {
             account,
-            per_minute: limits.messages_per_minute.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            per_minute: limits
+                .messages_per_minute
+                .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             per_day: limits.recipients_per_day.map(u64::from),
             open: Vec::new(),
             ended: VecDeque::new(),
@@ -104,7 +113,8 @@ impl Ledger {
         }
     }
 
-    /// Whether charges are stored. Without limits the last minute's transactions are counted all the same, for people.
+    /// Whether charges are stored. Without limits the last minute's transactions are counted all
+    /// the same, for people.
     const fn is_kept(&self) -> bool {
         self.per_minute.is_some() || self.per_day.is_some()
     }
@@ -116,8 +126,9 @@ impl Ledger {
 
     /// Takes over what an earlier process stored, and says what to store instead.
     ///
-    /// What was under way then ended at some time before now, and may be counted still. What lies ahead of the clock
-    /// happened before it was set back: it counts as now, so it holds mail up for one window at most.
+    /// What was under way then ended at some time before now, and may be counted still. What lies
+    /// ahead of the clock happened before it was set back: it counts as now, so it holds mail up
+    /// for one window at most.
     pub(super) fn restore(&mut self, stored: Vec<Charge>, now: Timestamp) -> Moves {
         let mut moves = Moves::default();
         for old in stored {
@@ -138,7 +149,8 @@ impl Ledger {
         moves
     }
 
-    /// What an earlier process stored is lost, and nobody knows what it sent: as much as the limits allow counts as sent by now.
+    /// What an earlier process stored is lost, and nobody knows what it sent: as much as the limits
+    /// allow counts as sent by now.
     pub(super) fn assume_worst(&mut self, now: Timestamp) -> Moves {
         let mut moves = Moves::default();
         let at = now.plus(LATE_COUNT);
@@ -154,8 +166,9 @@ impl Ledger {
         moves
     }
 
-    /// A person knows better: no recipient of what has ended counts any more. The messages of the last minute do: nobody knows better in
-    /// so short a time, and they are forgotten by themselves.
+    /// A person knows better: no recipient of what has ended counts any more. The messages of the
+    /// last minute do: nobody knows better in so short a time, and they are forgotten by
+    /// themselves.
     pub(super) fn forget(&mut self, now: Timestamp) -> Moves {
         let ended = std::mem::take(&mut self.ended);
         self.past_minute = 0;
@@ -195,7 +208,8 @@ impl Ledger {
         }
     }
 
-    /// When a message to so many recipients may go; none while that depends on transactions under way.
+    /// When a message to so many recipients may go; none while that depends on transactions under
+    /// way.
     pub(super) fn free_at(&self, now: Timestamp, recipients: u32) -> Option<Timestamp> {
         Some(self.minute_free_at(now)?.max(self.day_free_at(now, u64::from(recipients))?))
     }
@@ -203,7 +217,11 @@ impl Ledger {
     /// A transaction is to begin: the charge to store first. None without limits.
     pub(super) fn begin(&mut self, recipients: usize, now: Timestamp) -> Option<Charge> {
         self.sequence = self.sequence.wrapping_add(1);
-        let stamp = Stamp { at: now, sequence: self.sequence, recipients: u32::try_from(recipients).unwrap_or(u32::MAX) };
+        let stamp = Stamp {
+            at: now,
+            sequence: self.sequence,
+            recipients: u32::try_from(recipients).unwrap_or(u32::MAX),
+        };
         if !self.is_kept() {
             self.insert(stamp);
             self.advance(now, &mut Moves::default());
@@ -214,17 +232,29 @@ impl Ledger {
         Some(self.record(stamp, Phase::UnderWay))
     }
 
-    /// A transaction has ended: its charge moves to now, without the recipients that the server has refused one by one.
-    pub(super) fn end(&mut self, charge: &Charge, end: End, refused: usize, now: Timestamp) -> Moves {
+    /// A transaction has ended: its charge moves to now, without the recipients that the server has
+    /// refused one by one.
+    pub(super) fn end(
+        &mut self,
+        charge: &Charge,
+        end: End,
+        refused: usize,
+        now: Timestamp,
+    ) -> Moves {
         let mut moves = self.cancel(charge);
         let at = match end {
             End::Known => now,
             End::Unknown => now.plus(LATE_COUNT),
         };
         let refused = u32::try_from(refused).unwrap_or(u32::MAX);
-        let stamp = Stamp { at, sequence: charge.sequence, recipients: charge.recipients.saturating_sub(refused) };
+        let stamp = Stamp {
+            at,
+            sequence: charge.sequence,
+            recipients: charge.recipients.saturating_sub(refused),
+        };
         self.insert(stamp);
-        // A charge of the same time replaces the older by itself; giving that back as well would remove both.
+        // A charge of the same time replaces the older by itself; giving that back as well would
+        // remove both.
         moves.refund.retain(|old| old.at != at);
         moves.charge.push(self.record(stamp, Phase::Ended));
         self.advance(now, &mut moves);
@@ -242,7 +272,9 @@ impl Ledger {
 
     /// The wall clock was set: every stored time moves with it.
     pub(super) fn rebase(&mut self, from: Timestamp, to: Timestamp) -> Moves {
-        let shift = |at: Timestamp| if at <= from { to.minus(from.since(at)) } else { to.plus(at.since(from)) };
+        let shift = |at: Timestamp| {
+            if at <= from { to.minus(from.since(at)) } else { to.plus(at.since(from)) }
+        };
         let mut moves = Moves::default();
         let mut ended = std::mem::take(&mut self.ended);
         for stamp in &mut ended {
@@ -254,10 +286,11 @@ impl Ledger {
         if self.is_kept() { moves } else { Moves::default() }
     }
 
-    /// Transactions of the last minute and recipients of the last day, as the server may see them. Without a limit on the day, its
-    /// recipients are not kept: those of the last minute are.
+    /// Transactions of the last minute and recipients of the last day, as the server may see them.
+    /// Without a limit on the day, its recipients are not kept: those of the last minute are.
     pub(super) fn used(&self) -> (usize, u64) {
-        let minute = self.ended.len().saturating_sub(self.past_minute).saturating_add(self.open.len());
+        let minute =
+            self.ended.len().saturating_sub(self.past_minute).saturating_add(self.open.len());
         (minute, self.recipients)
     }
 
@@ -277,7 +310,8 @@ impl Ledger {
         let Some(limit) = self.per_day else {
             return Some(now);
         };
-        let mut excess = self.recipients.saturating_add(recipients.min(limit)).saturating_sub(limit);
+        let mut excess =
+            self.recipients.saturating_add(recipients.min(limit)).saturating_sub(limit);
         if excess == 0 {
             return Some(now);
         }
@@ -293,7 +327,9 @@ impl Ledger {
     /// Forgets what has left the windows.
     fn advance(&mut self, now: Timestamp, moves: &mut Moves) {
         let window = self.window();
-        while let Some(oldest) = self.ended.front().filter(|stamp| stamp.at.plus(window) <= now).copied() {
+        while let Some(oldest) =
+            self.ended.front().filter(|stamp| stamp.at.plus(window) <= now).copied()
+        {
             self.ended.pop_front();
             self.past_minute = self.past_minute.saturating_sub(1);
             self.recipients = self.recipients.saturating_sub(u64::from(oldest.recipients));
@@ -301,7 +337,11 @@ impl Ledger {
                 moves.refund.push(self.record(oldest, Phase::Ended));
             }
         }
-        while self.ended.get(self.past_minute).is_some_and(|stamp| stamp.at.plus(MINUTE + MINUTE_MARGIN) <= now) {
+        while self
+            .ended
+            .get(self.past_minute)
+            .is_some_and(|stamp| stamp.at.plus(MINUTE + MINUTE_MARGIN) <= now)
+        {
             self.past_minute = self.past_minute.saturating_add(1);
         }
     }
@@ -317,7 +357,13 @@ impl Ledger {
     }
 
     fn record(&self, stamp: Stamp, phase: Phase) -> Charge {
-        Charge { account: self.account.clone(), at: stamp.at, sequence: stamp.sequence, recipients: stamp.recipients, phase }
+        Charge {
+            account: self.account.clone(),
+            at: stamp.at,
+            sequence: stamp.sequence,
+            recipients: stamp.recipients,
+            phase,
+        }
     }
 }
 

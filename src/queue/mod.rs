@@ -1,15 +1,20 @@
-//! What goes out when, by which account: retry plan, budgets, batches, splitting, fairness, workers.
+//! What goes out when, by which account: retry plan, budgets, batches, splitting, fairness,
+//! workers.
 //!
 //! The decisions are pure and take `now` as an argument; [`Queue`] runs them with tasks around.
 //!
-//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `lane` (which way), `routing` (whose mail
-//!   by which account), `account` (can it send), `domains` (which of direct send's cannot be sent to), `width` (over how many connections),
-//!   `outcome` (what a report means for the message), `tuning` (settings changed at run time), `forecast` (when will it go)
-//! - around them: `core` (what the tasks share), `offer` (what could go), `claim` (the promise to send, stored first), `worker` (sends),
-//!   `conclusion` (stores and tells what became of it), `scheduler` (when to work), `operator` and `adjust` (what a person may do),
-//!   `foresight` (what the forecast is made from)
+//! - pure: `plan` (when again), `ledger` (budgets), `batch`, `split`, `fair` (whose turn), `lane`
+//!   (which way), `routing` (whose mail by which account), `account` (can it send), `domains`
+//!   (which of direct send's cannot be sent to), `width` (over how many connections), `outcome`
+//!   (what a report means for the message), `tuning` (settings changed at run time), `forecast`
+//!   (when will it go)
+//! - around them: `core` (what the tasks share), `offer` (what could go), `claim` (the promise to
+//!   send, stored first), `worker` (sends), `conclusion` (stores and tells what became of it),
+//!   `scheduler` (when to work), `operator` and `adjust` (what a person may do), `foresight` (what
+//!   the forecast is made from)
 //! - `credential`: when what an account logs in with ends
-//! - `transport`: the way out as the queue sees it; `outgoing`: what goes out; `steady`: a clock that never steps
+//! - `transport`: the way out as the queue sees it; `outgoing`: what goes out; `steady`: a clock
+//!   that never steps
 
 mod account;
 mod adjust;
@@ -51,7 +56,10 @@ pub use crate::message::footer::{FooterImage, FooterTemplate, PLACEHOLDERS};
 pub use forecast::{Forecast, Why};
 pub use operator::Queue;
 pub use routing::Routing;
-pub use settings::{AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite, SenderSettings, Split};
+pub use settings::{
+    AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite,
+    SenderSettings, Split,
+};
 pub use status::{AccountState, AccountStatus, DomainStatus, Enabled, QueueError};
 pub use transport::{Link, Transport};
 pub use tuning::{SettingChange, SettingStatus};

@@ -16,7 +16,8 @@ use crate::{
     spool::{Change, Entry, RecipientState, SpoolError},
 };
 
-/// So many messages of a line are put off, because their domain rests, or given to another account before the next line is looked at.
+/// So many messages of a line are put off, because their domain rests, or given to another account
+/// before the next line is looked at.
 const MOST_PASSED: usize = 64;
 
 /// So many messages of another account are looked at for one that this account may send.
@@ -48,7 +49,8 @@ pub(super) struct View<'a, T: Transport> {
 }
 
 impl<T: Transport> View<'_, T> {
-    /// The next of a line, after what cannot go just now has been put off or given to another account.
+    /// The next of a line, after what cannot go just now has been put off or given to another
+    /// account.
     pub(super) fn take(&self, line: &Line, bounds: Bounds) -> Result<Option<Offer>, SpoolError> {
         for _ in 0..MOST_PASSED {
             let Some(mut offer) = self.first(line, bounds)? else {
@@ -65,7 +67,9 @@ impl<T: Transport> View<'_, T> {
                 },
             };
             let moved = match heirs {
-                Some(heirs) => self.core.move_on(&mut offer.entry, &offer.indexes, self.account, heirs)?,
+                Some(heirs) => {
+                    self.core.move_on(&mut offer.entry, &offer.indexes, self.account, heirs)?
+                }
                 None => false,
             };
             match rest {
@@ -88,7 +92,11 @@ impl<T: Transport> View<'_, T> {
     }
 
     /// The message of a line that is due and free, which of its recipients go, and where.
-    fn first(&self, line: &Line, Bounds { most, split }: Bounds) -> Result<Option<Offer>, SpoolError> {
+    fn first(
+        &self,
+        line: &Line,
+        Bounds { most, split }: Bounds,
+    ) -> Result<Option<Offer>, SpoolError> {
         let now = self.core.clock.now();
         let entry = if self.is_spilled(line) {
             self.first_to_carry(line)?.map(|(_, entry)| entry)
@@ -103,7 +111,8 @@ impl<T: Transport> View<'_, T> {
             return Ok(None);
         };
         let goes = |recipient: &RecipientState| {
-            *entry.account_of(recipient) == line.1 && lane::way(&entry, &recipient.recipient.address, &self.account.settings) == way
+            *entry.account_of(recipient) == line.1
+                && lane::way(&entry, &recipient.recipient.address, &self.account.settings) == way
         };
         let indexes = split::choose(&entry, split, most, now, goes);
         Ok((!indexes.is_empty()).then_some(Offer { entry, indexes, way }))
@@ -114,16 +123,21 @@ impl<T: Transport> View<'_, T> {
         line.1 != self.account.settings.name && self.core.account(&line.1).is_some()
     }
 
-    /// The first message of another account's line that is due and free, and that this one may send. What of it does not go
-    /// this way is that account's to decide.
+    /// The first message of another account's line that is due and free, and that this one may
+    /// send. What of it does not go this way is that account's to decide.
     fn first_to_carry(&self, line: &Line) -> Result<Option<(Timestamp, Entry)>, SpoolError> {
         let (device, name) = line;
         let now = self.core.clock.now();
         let goes = |entry: &Entry| {
             let open = |way| matches!(way, Way::Lane(lane) if self.domains.rests_until(&lane, now).is_none());
-            outgoing::may_carry(&entry.sender, &self.account.settings) && self.way(entry, line).is_some_and(open)
+            outgoing::may_carry(&entry.sender, &self.account.settings)
+                && self.way(entry, line).is_some_and(open)
         };
-        for (due, id) in self.core.spool.first_due(name, device, self.flights.len().saturating_add(SPILL_LOOKAHEAD))? {
+        for (due, id) in self.core.spool.first_due(
+            name,
+            device,
+            self.flights.len().saturating_add(SPILL_LOOKAHEAD),
+        )? {
             if due > now {
                 break;
             }
@@ -137,20 +151,26 @@ impl<T: Transport> View<'_, T> {
     }
 
     /// The message of a line that has been due longest and is not being attempted.
-    fn first_free(&self, (device, account): &Line) -> Result<Option<(Timestamp, MessageId)>, SpoolError> {
+    fn first_free(
+        &self,
+        (device, account): &Line,
+    ) -> Result<Option<(Timestamp, MessageId)>, SpoolError> {
         let first = self.core.spool.first_due(account, device, 1)?;
         match first.first() {
             Some((_, id)) if self.flights.contains_key(id) => {}
             first => return Ok(first.copied()),
         }
-        let due = self.core.spool.first_due(account, device, self.flights.len().saturating_add(1))?;
+        let due =
+            self.core.spool.first_due(account, device, self.flights.len().saturating_add(1))?;
         Ok(due.into_iter().find(|(_, id)| !self.flights.contains_key(id)))
     }
 
     /// The way of what is due next of a message, of the recipients that are in this line.
     fn way(&self, entry: &Entry, line: &Line) -> Option<Way> {
         let now = self.core.clock.now();
-        let is_due = |recipient: &&RecipientState| *entry.account_of(recipient) == line.1 && split::is_due(recipient, now);
+        let is_due = |recipient: &&RecipientState| {
+            *entry.account_of(recipient) == line.1 && split::is_due(recipient, now)
+        };
         lane::next(entry, entry.recipients.iter().filter(is_due), &self.account.settings)
     }
 

@@ -46,8 +46,12 @@ impl Queue {
     ) -> Result<Self, QueueError> {
         let mut ways = Vec::with_capacity(accounts.len());
         for settings in accounts {
-            let upstream = Upstream::new(settings.destination.clone(), clock.clone(), metrics.clone())
-                .map_err(|source| QueueError::TrustStore { account: settings.name.clone(), source })?;
+            let upstream =
+                Upstream::new(settings.destination.clone(), clock.clone(), metrics.clone())
+                    .map_err(|source| QueueError::TrustStore {
+                        account: settings.name.clone(),
+                        source,
+                    })?;
             ways.push((settings, upstream));
         }
         Self::over(ways, retry, spool, reporter, clock, metrics)
@@ -71,7 +75,8 @@ impl<T: Transport> Queue<T> {
         Ok(Self(Arc::new(Core::new(accounts, parts)?)))
     }
 
-    /// Sends until `stop` turns true; then lets attempts under way finish, within the drain time of the daemon.
+    /// Sends until `stop` turns true; then lets attempts under way finish, within the drain time of
+    /// the daemon.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         scheduler::run(Arc::clone(&self.0), stop).await;
     }
@@ -85,7 +90,8 @@ impl<T: Transport> Queue<T> {
         }
     }
 
-    /// Makes a message due now, whatever the plan says. Shortens the spacing of 30 minutes: a person asked for it.
+    /// Makes a message due now, whatever the plan says. Shortens the spacing of 30 minutes: a
+    /// person asked for it.
     ///
     /// # Errors
     /// When there is no such message, it is being attempted, or the disk refuses.
@@ -120,8 +126,13 @@ impl<T: Transport> Queue<T> {
         let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
         // Held because its failure notice could not be written: nothing else is left to do for it.
         if entry.is_settled() {
-            let failed = entry.recipients.iter().enumerate().filter(|(_, state)| matches!(state.progress, Progress::Failed(_)));
-            let failures: Vec<Failure> = failed.map(|(index, _)| Failure { index, stage: "held", advice: "" }).collect();
+            let failed = entry
+                .recipients
+                .iter()
+                .enumerate()
+                .filter(|(_, state)| matches!(state.progress, Progress::Failed(_)));
+            let failures: Vec<Failure> =
+                failed.map(|(index, _)| Failure { index, stage: "held", advice: "" }).collect();
             self.0.on_disk(self.0.reporter.failed(&entry, &failures)).await?;
         }
         self.amend(id, |entry| entry.hold = None).await
@@ -138,11 +149,19 @@ impl<T: Transport> Queue<T> {
                 return Err(QueueError::Busy(id));
             }
             let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
-            let context =
-                Context { plan: &self.0.plan, account: &entry.account, split: crate::queue::Split::Never, now: self.0.clock.now() };
-            let unsettled = entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
-            let journal: Vec<_> =
-                unsettled.filter_map(|(index, _)| outcome::journal_line(&entry, index, Word::Deleted, &context)).collect();
+            let context = Context {
+                plan: &self.0.plan,
+                account: &entry.account,
+                split: crate::queue::Split::Never,
+                now: self.0.clock.now(),
+            };
+            let unsettled =
+                entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
+            let journal: Vec<_> = unsettled
+                .filter_map(|(index, _)| {
+                    outcome::journal_line(&entry, index, Word::Deleted, &context)
+                })
+                .collect();
             for line in &journal {
                 self.0.reporter.settled(line, Word::Deleted, "queue");
             }
@@ -151,11 +170,16 @@ impl<T: Transport> Queue<T> {
         Ok(self.0.on_disk(self.0.spool.sync()).await?)
     }
 
-    /// Switches an account on or off by a person's word; kept across restarts. Switching on ends a pause or a stop.
+    /// Switches an account on or off by a person's word; kept across restarts. Switching on ends a
+    /// pause or a stop.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
-    pub async fn set_enabled(&self, account: &AccountName, enabled: Enabled) -> Result<(), QueueError> {
+    pub async fn set_enabled(
+        &self,
+        account: &AccountName,
+        enabled: Enabled,
+    ) -> Result<(), QueueError> {
         let account = self.known(account)?;
         if enabled == Enabled::On {
             account.transport.mended().await;
@@ -181,7 +205,11 @@ impl<T: Transport> Queue<T> {
     }
 
     /// Changes a message that nobody is attempting.
-    async fn amend(&self, id: MessageId, change: impl FnOnce(&mut Entry)) -> Result<(), QueueError> {
+    async fn amend(
+        &self,
+        id: MessageId,
+        change: impl FnOnce(&mut Entry),
+    ) -> Result<(), QueueError> {
         {
             let flights = self.0.flights();
             if flights.contains_key(&id) {
@@ -210,19 +238,31 @@ impl<T: Transport> Queue<T> {
         AccountStatus {
             name: name.clone(),
             state: desk.condition.state().clone().named(name),
-            waiting: waiting.iter().find(|(account, _)| account == name).map_or(0, |(_, messages)| *messages),
+            waiting: waiting
+                .iter()
+                .find(|(account, _)| account == name)
+                .map_or(0, |(_, messages)| *messages),
             connections: account.connections(),
             connections_allowed: desk.width.at(self.0.clock.now()),
             connections_limit: limits.connections,
             messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
             messages_per_minute: limits.messages_per_minute,
-            recipients_last_day: limits.recipients_per_day.map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
+            recipients_last_day: limits
+                .recipients_per_day
+                .map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
             recipients_per_day: limits.recipients_per_day,
             day_free_at: desk.ledger.day_full_until(now),
             budget_free_at: desk.ledger.free_at(now, 1).filter(|at| *at > now),
             last_delivery: desk.last_delivery,
             credential: desk.expiry,
-            domains: desk.domains.held_up().map(|(domain, state)| DomainStatus { domain: domain.clone(), state: state.clone() }).collect(),
+            domains: desk
+                .domains
+                .held_up()
+                .map(|(domain, state)| DomainStatus {
+                    domain: domain.clone(),
+                    state: state.clone(),
+                })
+                .collect(),
         }
     }
 }

@@ -14,18 +14,22 @@ pub(super) enum Next {
 }
 
 impl RetrySettings {
-    /// How long to wait after this many attempts. Never under [`RetrySettings::FLOOR`], whatever the config says.
+    /// How long to wait after this many attempts. Never under [`RetrySettings::FLOOR`], whatever
+    /// the config says.
     #[must_use]
     pub fn spacing_after(&self, attempts: u32) -> Duration {
         let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-        let spacing = self.spacing.get(index).or(self.spacing.last()).copied().unwrap_or(Self::FLOOR);
+        let spacing =
+            self.spacing.get(index).or(self.spacing.last()).copied().unwrap_or(Self::FLOOR);
         spacing.max(Self::FLOOR)
     }
 
-    /// What follows an attempt, the `attempts`th, that failed at `now`, for a message received then.
+    /// What follows an attempt, the `attempts`th, that failed at `now`, for a message received
+    /// then.
     ///
-    /// RFC 5321 4.5.4.1: the give-up time must be reached by attempts, not fall between two of them; so the last one
-    /// is made when it is reached, and a message that waited longer for its account is still tried once.
+    /// RFC 5321 4.5.4.1: the give-up time must be reached by attempts, not fall between two of
+    /// them; so the last one is made when it is reached, and a message that waited longer for its
+    /// account is still tried once.
     pub(super) fn after_failure(&self, received: Timestamp, attempts: u32, now: Timestamp) -> Next {
         if self.is_up(received, now) {
             return Next::GiveUp;
@@ -56,7 +60,9 @@ mod tests {
 
     fn plan() -> RetrySettings {
         RetrySettings {
-            spacing: [30 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR].map(Duration::from_secs).into(),
+            spacing: [30 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR]
+                .map(Duration::from_secs)
+                .into(),
             give_up_after: Duration::from_secs(120 * HOUR),
             delay_notice_after: Duration::from_secs(4 * HOUR),
         }
@@ -67,7 +73,11 @@ mod tests {
     }
 
     fn check(attempts: u32, now: u64, next: Next) {
-        assert_eq!(plan().after_failure(at(0), attempts, at(now)), next, "attempt {attempts} failed at {now} s");
+        assert_eq!(
+            plan().after_failure(at(0), attempts, at(now)),
+            next,
+            "attempt {attempts} failed at {now} s"
+        );
     }
 
     #[test]

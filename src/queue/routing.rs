@@ -1,8 +1,9 @@
 //! Which account carries whose mail to whom: a pool by device, by sender, by recipient. Pure.
 //!
-//! In this order: the device's `account`; the first account whose `for_senders` fits the sender; for each recipient the first
-//! account whose `for_recipients` fits; the first account of the file. It depends on the config and the envelope alone, so that
-//! an entry rebuilt from its spool file goes the way that the config says.
+//! In this order: the device's `account`; the first account whose `for_senders` fits the sender;
+//! for each recipient the first account whose `for_recipients` fits; the first account of the file.
+//! It depends on the config and the envelope alone, so that an entry rebuilt from its spool file
+//! goes the way that the config says.
 
 use std::collections::HashMap;
 
@@ -52,7 +53,11 @@ impl Routing {
         envelope.recipients.iter().map(|recipient| one(&recipient.address)).collect()
     }
 
-    fn first(&self, patterns: impl Fn(&Rule) -> &Vec<Pattern>, address: &Address) -> Option<&AccountName> {
+    fn first(
+        &self,
+        patterns: impl Fn(&Rule) -> &Vec<Pattern>,
+        address: &Address,
+    ) -> Option<&AccountName> {
         let fits = |rule: &&Rule| patterns(rule).iter().any(|pattern| pattern.fits(address));
         self.accounts.iter().find(fits).map(|rule| &rule.name)
     }
@@ -89,16 +94,24 @@ mod tests {
     fn check(device: &str, sender: Option<&str>, recipients: &[&str], accounts: &[&str]) {
         let mut envelope = envelope(MessageId::new(at(0), 1), 0);
         envelope.device = device.into();
-        envelope.sender = sender.map_or(ReversePath::Null, |sender| ReversePath::Mailbox(sender.parse().unwrap()));
-        envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
-        let names: Vec<String> = routing().accounts(&envelope).iter().map(ToString::to_string).collect();
+        envelope.sender = sender
+            .map_or(ReversePath::Null, |sender| ReversePath::Mailbox(sender.parse().unwrap()));
+        envelope.recipients =
+            recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
+        let names: Vec<String> =
+            routing().accounts(&envelope).iter().map(ToString::to_string).collect();
         assert_eq!(names, accounts);
     }
 
     #[test]
     fn device_goes_before_sender_and_sender_before_recipient() {
         check("fax", Some("a@sales.contoso.com"), &["b@contoso.com"], &["late"]);
-        check("mfp", Some("a@sales.contoso.com"), &["b@contoso.com", "c@x.org"], &["sales", "sales"]);
+        check(
+            "mfp",
+            Some("a@sales.contoso.com"),
+            &["b@contoso.com", "c@x.org"],
+            &["sales", "sales"],
+        );
         check("mfp", Some("a@contoso.com"), &["b@contoso.com"], &["inside"]);
         check("mfp", Some("a@contoso.com"), &["b@x.org"], &["first"]);
     }

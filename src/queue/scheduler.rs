@@ -1,5 +1,6 @@
-//! The one task that decides when somebody has to work. It sleeps until mail arrives, something becomes due, a budget or a
-//! pause ends, or a worker is done; what it costs depends on the accounts and devices, not on how much mail waits.
+//! The one task that decides when somebody has to work. It sleeps until mail arrives, something
+//! becomes due, a budget or a pause ends, or a worker is done; what it costs depends on the
+//! accounts and devices, not on how much mail waits.
 
 use std::{
     collections::HashMap,
@@ -26,11 +27,12 @@ use crate::{
     },
 };
 
-/// An idle connection is closed after this long: Exchange Online allows three in all, and somebody else may want one.
+/// An idle connection is closed after this long: Exchange Online allows three in all, and somebody
+/// else may want one.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// It is kept while mail waits that it will carry within this: a flood waits for its minute's budget, and a new login in each minute would be
-/// time that nobody gives back.
+/// It is kept while mail waits that it will carry within this: a flood waits for its minute's
+/// budget, and a new login in each minute would be time that nobody gives back.
 const WANTED_SOON: Duration = Duration::from_secs(65);
 
 /// The longest sleep. Waits are computed from the wall clock, which may be set while we sleep.
@@ -105,7 +107,8 @@ struct Tasks<T: Transport> {
 }
 
 impl<T: Transport> Tasks<T> {
-    /// Starts a worker for each account that has work and room for one more; says when to look again.
+    /// Starts a worker for each account that has work and room for one more; says when to look
+    /// again.
     fn start_what_can(&mut self, core: &Arc<Core<T>>) -> Instant {
         let now = Instant::now();
         let mut wake_at = now + LONGEST_SLEEP;
@@ -126,7 +129,9 @@ impl<T: Transport> Tasks<T> {
             }
             match core.outlook(account) {
                 Outlook::Now => self.start(core, account),
-                Outlook::In(wait) => wake_at = wake_at.min(now + wait.max(Duration::from_millis(1))),
+                Outlook::In(wait) => {
+                    wake_at = wake_at.min(now + wait.max(Duration::from_millis(1)))
+                }
                 Outlook::Idle => {}
             }
         }
@@ -140,12 +145,19 @@ impl<T: Transport> Tasks<T> {
             desk.workers = desk.workers.saturating_add(1);
         }
         let starting = Starting(Arc::clone(account));
-        let handle = self.workers.spawn(worker::work(Arc::clone(core), Arc::clone(account), starting));
+        let handle =
+            self.workers.spawn(worker::work(Arc::clone(core), Arc::clone(account), starting));
         self.accounts.insert(handle.id(), Arc::clone(account));
     }
 
-    /// Closes connections that have been idle for long, or all of an account in trouble; says when the next one is due.
-    fn close_idle(&mut self, core: &Core<T>, account: &Account<T>, now: Instant) -> Option<Instant> {
+    /// Closes connections that have been idle for long, or all of an account in trouble; says when
+    /// the next one is due.
+    fn close_idle(
+        &mut self,
+        core: &Core<T>,
+        account: &Account<T>,
+        now: Instant,
+    ) -> Option<Instant> {
         let ready = matches!(core.desk(account).condition.state(), AccountState::Ready);
         let is_old = |idle: &Idle<T::Link>| idle.since + IDLE_TIME <= now;
         let wanted = ready && account.idle().iter().any(is_old) && is_soon(core.outlook(account));
@@ -171,7 +183,10 @@ impl<T: Transport> Tasks<T> {
             desk.workers = desk.workers.saturating_sub(1);
         }
         let lost = if panicked {
-            core.flights().values().find(|flight| flight.task == Some(id)).map(|flight| Arc::clone(&flight.claim))
+            core.flights()
+                .values()
+                .find(|flight| flight.task == Some(id))
+                .map(|flight| Arc::clone(&flight.claim))
         } else {
             None
         };
@@ -203,7 +218,13 @@ fn publish<T: Transport>(core: &Core<T>) {
                 AccountState::Stopped { .. } => StateValue::stopped,
                 AccountState::Disabled => StateValue::disabled,
             };
-            (state, desk.ledger.used(), desk.domains.held_up().count(), desk.last_delivery, desk.expiry)
+            (
+                state,
+                desk.ledger.used(),
+                desk.domains.held_up().count(),
+                desk.last_delivery,
+                desk.expiry,
+            )
         };
         for value in StateValue::ALL {
             let label = AccountStateLabel { account: name.to_owned(), state: value };
@@ -213,19 +234,30 @@ fn publish<T: Transport>(core: &Core<T>) {
         metrics.account_connections.get_or_create(&label).set(gauge(account.connections()));
         metrics.account_domains_held_up.get_or_create(&label).set(gauge(held_up));
         metrics.account_minute_messages.get_or_create(&label).set(gauge(minute));
-        metrics.account_day_recipients.get_or_create(&label).set(i64::try_from(day).unwrap_or(i64::MAX));
+        metrics
+            .account_day_recipients
+            .get_or_create(&label)
+            .set(i64::try_from(day).unwrap_or(i64::MAX));
         if let Some(expiry) = expiry {
             let credential = match expiry.kind {
                 CredentialKind::ClientSecret => CredentialValue::client_secret,
                 CredentialKind::ClientCertificate => CredentialValue::client_certificate,
                 CredentialKind::RefreshToken => CredentialValue::refresh_token,
             };
-            let (now, seconds) = (core.clock.now(), |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
+            let (now, seconds) = (core.clock.now(), |span: Duration| {
+                i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+            });
             let left = seconds(expiry.ends.since(now)) - seconds(now.since(expiry.ends));
-            metrics.account_credential_expiry.get_or_create(&CredentialLabel { account: name.to_owned(), credential }).set(left);
+            metrics
+                .account_credential_expiry
+                .get_or_create(&CredentialLabel { account: name.to_owned(), credential })
+                .set(left);
         }
         if let Some(last) = last {
-            metrics.account_last_delivery.get_or_create(&label).set(i64::try_from(last.as_secs()).unwrap_or(i64::MAX));
+            metrics
+                .account_last_delivery
+                .get_or_create(&label)
+                .set(i64::try_from(last.as_secs()).unwrap_or(i64::MAX));
         }
     }
 }

@@ -109,7 +109,8 @@ pub enum SenderRewrite {
 /// `[retry]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RetrySettings {
-    /// `spacing`: how long after the first, second, … failed attempt; the last repeats. None is under [`RetrySettings::FLOOR`].
+    /// `spacing`: how long after the first, second, … failed attempt; the last repeats. None is
+    /// under [`RetrySettings::FLOOR`].
     pub spacing: Vec<Duration>,
     /// `give_up_after`: then the recipient fails and the administrator is told.
     pub give_up_after: Duration,

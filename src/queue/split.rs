@@ -11,10 +11,18 @@ pub(super) fn is_due(recipient: &RecipientState, now: Timestamp) -> bool {
     recipient.due().is_some_and(|due| due <= now)
 }
 
-/// The recipients of the next transaction, by their place in the entry; at most `most` of those that `go` this way, none when none is due.
-pub(super) fn choose(entry: &Entry, split: Split, most: usize, now: Timestamp, go: impl Fn(&RecipientState) -> bool) -> Vec<usize> {
+/// The recipients of the next transaction, by their place in the entry; at most `most` of those
+/// that `go` this way, none when none is due.
+pub(super) fn choose(
+    entry: &Entry,
+    split: Split,
+    most: usize,
+    now: Timestamp,
+    go: impl Fn(&RecipientState) -> bool,
+) -> Vec<usize> {
     let goes = |recipient: &RecipientState| is_due(recipient, now) && go(recipient);
-    let mut due = entry.recipients.iter().enumerate().filter(|(_, recipient)| goes(recipient)).peekable();
+    let mut due =
+        entry.recipients.iter().enumerate().filter(|(_, recipient)| goes(recipient)).peekable();
     let Some((_, first)) = due.peek().copied() else {
         return Vec::new();
     };
@@ -24,10 +32,15 @@ pub(super) fn choose(entry: &Entry, split: Split, most: usize, now: Timestamp, g
         Split::OnFailure => recipient.group == first.group,
     };
     let most = if split == Split::Always { most.min(1) } else { most };
-    due.enumerate().filter(|(place, (_, recipient))| *place == 0 || shares(recipient)).map(|(_, (index, _))| index).take(most).collect()
+    due.enumerate()
+        .filter(|(place, (_, recipient))| *place == 0 || shares(recipient))
+        .map(|(_, (index, _))| index)
+        .take(most)
+        .collect()
 }
 
-/// Gives each half of a refused transaction a group of its own. Those that were not part of it keep theirs.
+/// Gives each half of a refused transaction a group of its own. Those that were not part of it keep
+/// theirs.
 pub(super) fn halve(recipients: &mut [RecipientState], refused: &[usize]) {
     let newest = recipients.iter().map(|recipient| recipient.group).max().unwrap_or(0);
     let (first, second) = refused.split_at(refused.len().div_ceil(2));
@@ -53,7 +66,11 @@ mod tests {
             recipient.group = *group;
             recipient.progress = crate::spool::Progress::Waiting { due: at(*due) };
         }
-        assert_eq!(choose(&entry, split, most, at(100), |_| true), chosen, "{split:?} {most} {groups:?} {due:?}");
+        assert_eq!(
+            choose(&entry, split, most, at(100), |_| true),
+            chosen,
+            "{split:?} {most} {groups:?} {due:?}"
+        );
     }
 
     #[test]
@@ -77,7 +94,11 @@ mod tests {
     fn recipients_of_another_account_are_left_to_it() {
         let mut entry = entry(3);
         entry.recipients[1].account = Some("other".into());
-        let of = |account: &str| choose(&entry, Split::Never, 500, at(100), |recipient| entry.account_of(recipient).as_str() == account);
+        let of = |account: &str| {
+            choose(&entry, Split::Never, 500, at(100), |recipient| {
+                entry.account_of(recipient).as_str() == account
+            })
+        };
         assert_eq!(of(entry.account.as_str()), [0, 2]);
         assert_eq!(of("other"), [1]);
     }

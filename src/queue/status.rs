@@ -54,7 +54,8 @@ pub struct AccountStatus {
     pub waiting: u64,
     /// Open connections.
     pub connections: usize,
-    /// How many it may open now: fewer than its limit for a while after the server said that there are too many.
+    /// How many it may open now: fewer than its limit for a while after the server said that there
+    /// are too many.
     #[serde(default)]
     pub connections_allowed: usize,
     /// Its limit.
@@ -99,7 +100,9 @@ impl AccountState {
     /// With the account's name in what there is to do.
     pub(super) fn named(mut self, account: &AccountName) -> Self {
         match &mut self {
-            Self::Paused { advice, .. } | Self::Stopped { advice, .. } => *advice = account.in_advice(advice),
+            Self::Paused { advice, .. } | Self::Stopped { advice, .. } => {
+                *advice = account.in_advice(advice)
+            }
             Self::Ready | Self::Disabled => {}
         }
         self

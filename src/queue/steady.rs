@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::{clock::Clock, model::Timestamp};
 
-/// How far the two may drift apart before the stored charges are moved. They are read again only by the next process,
-/// so this is also how far that one can be wrong: the ledger allows for it.
+/// How far the two may drift apart before the stored charges are moved. They are read again only by
+/// the next process, so this is also how far that one can be wrong: the ledger allows for it.
 const TOLERANCE: Duration = Duration::from_millis(200);
 
 /// Wall-clock time at the start, and the time gone by since.

@@ -1,6 +1,8 @@
-//! The way out as the queue sees it: something that makes connections, and connections that carry transactions.
+//! The way out as the queue sees it: something that makes connections, and connections that carry
+//! transactions.
 //!
-//! `upstream` is the real one; tests put a scripted one in its place and run the whole queue under simulated time.
+//! `upstream` is the real one; tests put a scripted one in its place and run the whole queue under
+//! simulated time.
 
 use std::{future::Future, io};
 

@@ -1,7 +1,8 @@
 //! What a person has changed of an account's batches while it runs. Pure.
 //!
-//! The newest word counts: a value set at run time holds across restarts until it is taken back, or until the file gives another
-//! value than it did when the person spoke. Whoever has edited the file since spoke later.
+//! The newest word counts: a value set at run time holds across restarts until it is taken back, or
+//! until the file gives another value than it did when the person spoke. Whoever has edited the
+//! file since spoke later.
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
@@ -25,7 +26,8 @@ pub(super) enum BatchKey {
 }
 
 /// The words of `split`.
-const SPLITS: [(&str, Split); 3] = [("never", Split::Never), ("always", Split::Always), ("on_failure", Split::OnFailure)];
+const SPLITS: [(&str, Split); 3] =
+    [("never", Split::Never), ("always", Split::Always), ("on_failure", Split::OnFailure)];
 
 impl BatchKey {
     pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Interval, Self::Split];
@@ -43,7 +45,11 @@ impl BatchKey {
         match self {
             Self::Messages => settings.messages.to_string(),
             Self::Interval => humantime::format_duration(settings.interval).to_string(),
-            Self::Split => SPLITS.iter().find(|(_, split)| *split == settings.split).map_or("", |(word, _)| *word).to_owned(),
+            Self::Split => SPLITS
+                .iter()
+                .find(|(_, split)| *split == settings.split)
+                .map_or("", |(word, _)| *word)
+                .to_owned(),
         }
     }
 
@@ -53,15 +59,23 @@ impl BatchKey {
             Self::Messages => {
                 let most = BatchSettings::MOST_MESSAGES;
                 let number = text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
-                settings.messages = number.ok_or_else(|| format!("{name}: \"{text}\" is no whole number from 1 to {most}"))?;
+                settings.messages = number.ok_or_else(|| {
+                    format!("{name}: \"{text}\" is no whole number from 1 to {most}")
+                })?;
             }
             Self::Interval => {
-                let span = humantime::parse_duration(text).ok().filter(|span| *span <= BatchSettings::LONGEST_REST);
-                settings.interval = span.ok_or_else(|| format!("{name}: \"{text}\" is no time span up to a day; write for example 60s"))?;
+                let span = humantime::parse_duration(text)
+                    .ok()
+                    .filter(|span| *span <= BatchSettings::LONGEST_REST);
+                settings.interval = span.ok_or_else(|| {
+                    format!("{name}: \"{text}\" is no time span up to a day; write for example 60s")
+                })?;
             }
             Self::Split => {
                 let found = SPLITS.iter().find(|(word, _)| *word == text);
-                let found = found.ok_or_else(|| format!("{name}: \"{text}\" is none of never, always, on_failure"))?;
+                let found = found.ok_or_else(|| {
+                    format!("{name}: \"{text}\" is none of never, always, on_failure")
+                })?;
                 settings.split = found.1;
             }
         }
@@ -75,10 +89,14 @@ impl FromStr for BatchKey {
     /// With or without `batch.` before it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let short = text.strip_prefix("batch.").unwrap_or(text);
-        let known = Self::ALL.into_iter().find(|key| key.name().strip_prefix("batch.") == Some(short));
+        let known =
+            Self::ALL.into_iter().find(|key| key.name().strip_prefix("batch.") == Some(short));
         known.ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("\"{text}\" cannot be changed while the daemon runs; {names} can. Change it in the config file and restart")
+            format!(
+                "\"{text}\" cannot be changed while the daemon runs; {names} can. Change it in \
+                the config file and restart"
+            )
         })
     }
 }
@@ -151,7 +169,8 @@ impl Tuning {
     pub(super) fn over(&self, file: &BatchSettings) -> BatchSettings {
         let mut settings = *file;
         for (key, word) in &self.0 {
-            // It was understood when it was set; a later version may know better, and keeps the file's.
+            // It was understood when it was set; a later version may know better, and keeps the
+            // file's.
             if key.put(&word.value, &mut settings).is_err() {}
         }
         settings
@@ -161,7 +180,14 @@ impl Tuning {
     ///
     /// # Errors
     /// With what to write instead, when the key or the value makes no sense.
-    pub(super) fn set(&mut self, name: &str, text: &str, file: &BatchSettings, by: &str, at: Timestamp) -> Result<(), String> {
+    pub(super) fn set(
+        &mut self,
+        name: &str,
+        text: &str,
+        file: &BatchSettings,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), String> {
         let key = name.parse::<BatchKey>()?;
         let mut settings = *file;
         key.put(text.trim(), &mut settings)?;
@@ -182,7 +208,10 @@ impl Tuning {
             key: key.name().to_owned(),
             file: key.value(file),
             value: key.value(&in_force),
-            changed: self.0.get(&key).map(|word| SettingChange { at: word.at, by: word.by.clone() }),
+            changed: self
+                .0
+                .get(&key)
+                .map(|word| SettingChange { at: word.at, by: word.by.clone() }),
         };
         BatchKey::ALL.map(row).into()
     }
@@ -200,7 +229,8 @@ mod tests {
     use super::*;
     use crate::queue::fixture::at;
 
-    const FILE: BatchSettings = BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure };
+    const FILE: BatchSettings =
+        BatchSettings { messages: 30, interval: Duration::ZERO, split: Split::OnFailure };
 
     fn set(words: &[(&str, &str)]) -> Result<Tuning, String> {
         let mut tuning = Tuning::default();
@@ -210,8 +240,11 @@ mod tests {
 
     #[test]
     fn what_a_person_sets_goes_over_the_file() {
-        let tuning = set(&[("batch.messages", "10"), ("interval", "1m 30s"), ("batch.split", "always")]).unwrap();
-        let expected = BatchSettings { messages: 10, interval: Duration::from_secs(90), split: Split::Always };
+        let tuning =
+            set(&[("batch.messages", "10"), ("interval", "1m 30s"), ("batch.split", "always")])
+                .unwrap();
+        let expected =
+            BatchSettings { messages: 10, interval: Duration::from_secs(90), split: Split::Always };
         assert_eq!(tuning.over(&FILE), expected);
         let status = tuning.status(&FILE);
         assert_eq!((status[0].file.as_str(), status[0].value.as_str()), ("30", "10"));
@@ -246,7 +279,13 @@ mod tests {
         let stored = serde_json::from_value(serde_json::to_value(&tuning).unwrap()).unwrap();
         let edited = BatchSettings { messages: 20, ..FILE };
         let (tuning, outdated) = Tuning::restored(stored, &edited);
-        assert_eq!(tuning.over(&edited), BatchSettings { messages: 20, split: Split::Never, ..FILE });
-        assert_eq!(outdated, [Outdated { key: "batch.messages", value: "10".into(), file: "20".into() }]);
+        assert_eq!(
+            tuning.over(&edited),
+            BatchSettings { messages: 20, split: Split::Never, ..FILE }
+        );
+        assert_eq!(
+            outdated,
+            [Outdated { key: "batch.messages", value: "10".into(), file: "20".into() }]
+        );
     }
 }

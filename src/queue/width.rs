@@ -1,4 +1,5 @@
-//! How many connections an account uses: fewer for a while when the server says that there are too many. Pure.
+//! How many connections an account uses: fewer for a while when the server says that there are too
+//! many. Pure.
 
 use std::time::Duration;
 
@@ -33,7 +34,9 @@ impl Width {
     pub(super) fn widens_at(&self, now: Timestamp) -> Option<Timestamp> {
         let (_, since) = self.narrowed.filter(|_| self.at(now) < self.most)?;
         let regained = now.since(since).as_secs() / REGAIN.as_secs();
-        Some(since.plus(REGAIN.saturating_mul(u32::try_from(regained.saturating_add(1)).unwrap_or(u32::MAX))))
+        Some(since.plus(
+            REGAIN.saturating_mul(u32::try_from(regained.saturating_add(1)).unwrap_or(u32::MAX)),
+        ))
     }
 
     /// The server says that there are too many.

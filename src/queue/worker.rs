@@ -1,8 +1,9 @@
-//! A task that sends: it has a live connection first, then takes message after message until there is nothing to take.
+//! A task that sends: it has a live connection first, then takes message after message until there
+//! is nothing to take.
 //!
 //! # Failure
-//! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk ends it too, before
-//! anything is sent whose attempt is not stored.
+//! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk
+//! ends it too, before anything is sent whose attempt is not stored.
 
 use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -39,8 +40,13 @@ impl<T: Transport> Drop for Starting<T> {
     }
 }
 
-/// Sends until there is nothing to send: by one connection, or, where servers are found by DNS, by one to each domain in turn.
-pub(super) async fn work<T: Transport>(core: Arc<Core<T>>, account: Arc<Account<T>>, starting: Starting<T>) {
+/// Sends until there is nothing to send: by one connection, or, where servers are found by DNS, by
+/// one to each domain in turn.
+pub(super) async fn work<T: Transport>(
+    core: Arc<Core<T>>,
+    account: Arc<Account<T>>,
+    starting: Starting<T>,
+) {
     let mut starting = Some(starting);
     let ahead = account.settings.destination.lane_ahead();
     let mut held = None;
@@ -106,7 +112,8 @@ pub(super) async fn close<L: Link>(live: Live<L>) {
 }
 
 impl<T: Transport> Core<T> {
-    /// A connection to the account's server: one that lies idle, or a new one. None when the account is in trouble, which is then known.
+    /// A connection to the account's server: one that lies idle, or a new one. None when the
+    /// account is in trouble, which is then known.
     async fn connection(&self, account: &Account<T>, lane: &Lane) -> Option<Live<T::Link>> {
         match self.connect(account, lane).await {
             Ok(live) => Some(live),
@@ -118,7 +125,8 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Where a claim leads. None when that is nowhere: its recipients have then failed with the reason.
+    /// Where a claim leads. None when that is nowhere: its recipients have then failed with the
+    /// reason.
     async fn lane_of<'c>(&self, account: &Account<T>, claim: &'c Claim) -> Option<&'c Lane> {
         match &claim.way {
             Way::Lane(lane) => return Some(lane),
@@ -129,7 +137,11 @@ impl<T: Transport> Core<T> {
     }
 
     /// One that lies idle in this lane, or a new one.
-    pub(super) async fn connect(&self, account: &Account<T>, lane: &Lane) -> Result<Live<T::Link>, Trouble> {
+    pub(super) async fn connect(
+        &self,
+        account: &Account<T>,
+        lane: &Lane,
+    ) -> Result<Live<T::Link>, Trouble> {
         if matches!(self.desk(account).condition.state(), AccountState::Ready) {
             loop {
                 let taken = {
@@ -138,7 +150,9 @@ impl<T: Transport> Core<T> {
                     place.map(|place| idle.swap_remove(place))
                 };
                 match taken {
-                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => return Ok(live),
+                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => {
+                        return Ok(live);
+                    }
                     Some(Idle { live, .. }) => close(live).await,
                     None => break,
                 }
@@ -153,7 +167,8 @@ impl<T: Transport> Core<T> {
         Ok(live)
     }
 
-    /// Idle connections of other lanes count, too: they go while there are too many with the one that was just reserved.
+    /// Idle connections of other lanes count, too: they go while there are too many with the one
+    /// that was just reserved.
     async fn make_room(&self, account: &Account<T>) {
         while account.connections() > account.settings.limits.connections.max(1) {
             let oldest = {
@@ -208,9 +223,17 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Makes a claim durable, and with it the outcome of the message before; yields the text. None goes on without it, a break ends the work.
-    async fn ready_text(&self, account: &Account<T>, claim: &Claim) -> ControlFlow<(), Option<Outgoing<Footed<MessageReader>>>> {
-        let (stored, text) = tokio::join!(self.on_disk(self.spool.sync()), self.on_disk(self.prepare(account, &claim.entry)));
+    /// Makes a claim durable, and with it the outcome of the message before; yields the text. None
+    /// goes on without it, a break ends the work.
+    async fn ready_text(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+    ) -> ControlFlow<(), Option<Outgoing<Footed<MessageReader>>>> {
+        let (stored, text) = tokio::join!(
+            self.on_disk(self.spool.sync()),
+            self.on_disk(self.prepare(account, &claim.entry))
+        );
         if let Err(problem) = stored {
             self.abandon(account, claim, &problem);
             return ControlFlow::Break(());
@@ -225,18 +248,30 @@ impl<T: Transport> Core<T> {
     }
 
     /// The text of a claimed message, edited.
-    async fn prepare(&self, account: &Account<T>, entry: &Entry) -> Result<Outgoing<Footed<MessageReader>>, SpoolError> {
+    async fn prepare(
+        &self,
+        account: &Account<T>,
+        entry: &Entry,
+    ) -> Result<Outgoing<Footed<MessageReader>>, SpoolError> {
         let settings = &account.settings;
         let text = self.spool.body(entry.id).await?;
-        let unreadable = |source| SpoolError::Io { what: "read message", path: entry.id.as_str().into(), source };
+        let unreadable = |source| SpoolError::Io {
+            what: "read message",
+            path: entry.id.as_str().into(),
+            source,
+        };
         let stored = Stored { spool: &self.spool, id: entry.id };
         let footing = match outgoing::footer(entry, settings) {
-            Some(footer) => Footing::find(&footer, &stored).await.map_err(unreadable)?.within(entry, settings),
+            Some(footer) => {
+                Footing::find(&footer, &stored).await.map_err(unreadable)?.within(entry, settings)
+            }
             None => None,
         };
         let source = WithFooting { source: stored, footing };
         let whom = |author: Option<&Address>| outgoing::author(entry, author, settings);
-        Outgoing::prepare(source.over(text), outgoing::edits(entry, settings), whom, &source).await.map_err(unreadable)
+        Outgoing::prepare(source.over(text), outgoing::edits(entry, settings), whom, &source)
+            .await
+            .map_err(unreadable)
     }
 
     /// The disk refused to store a claim: nothing was sent.
@@ -246,8 +281,14 @@ impl<T: Transport> Core<T> {
     }
 
     fn rest(&self, account: &Account<T>, problem: &SpoolError) {
-        error!(account = %account.settings.name, %problem, "attempt not stored; nothing is sent without that");
+        error!(account = %account.settings.name, %problem, "attempt not stored; nothing is sent \
+            without that");
         let advice = "Look at the disk of the data folder: is it full, or failing?";
-        self.desk(account).condition.hinder(DISK_PAUSE, problem.to_string(), advice, self.clock.now());
+        self.desk(account).condition.hinder(
+            DISK_PAUSE,
+            problem.to_string(),
+            advice,
+            self.clock.now(),
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The text of notices and alerts. Pure.
 //!
-//! A failure or delay notice is a `multipart/report` (RFC 3464, RFC 6522) of three parts: for people, for machines, and the
-//! header of the message it is about. An alert is plain text. Both say what happened, what it means, and the next step.
+//! A failure or delay notice is a `multipart/report` (RFC 3464, RFC 6522) of three parts: for
+//! people, for machines, and the header of the message it is about. An alert is plain text. Both
+//! say what happened, what it means, and the next step.
 
 use std::fmt::Write as _;
 
@@ -61,7 +62,8 @@ impl Notice<'_> {
             Subject::Relayed(_) => "Relayed mail",
         };
         let original = match self.original {
-            // RFC 3462 2: the header alone says which message it was, and a scan of 35 MB would fill the mailbox that is told.
+            // RFC 3462 2: the header alone says which message it was, and a scan of 35 MB would
+            // fill the mailbox that is told.
             Original::Header(header) => MimePart::new("text/rfc822-headers", header.clone()),
             Original::Whole(text) => MimePart::new("message/rfc822", text.clone()),
         };
@@ -69,7 +71,8 @@ impl Notice<'_> {
             ContentType::new("multipart/report").attribute("report-type", "delivery-status"),
             vec![
                 MimePart::new("text/plain", self.for_people()),
-                MimePart::new("message/delivery-status", crlf(&self.for_machines())).transfer_encoding("7bit"),
+                MimePart::new("message/delivery-status", crlf(&self.for_machines()))
+                    .transfer_encoding("7bit"),
                 original.transfer_encoding("8bit"),
             ],
         );
@@ -82,7 +85,10 @@ impl Notice<'_> {
         let mut text = String::new();
         let opening = match self.subject {
             Subject::Failed(_) => "A message could not be delivered and will not be tried again.",
-            Subject::Delayed { .. } => "A message has not been delivered yet. It is still being tried; nothing needs to be done for that.",
+            Subject::Delayed { .. } => {
+                "A message has not been delivered yet. It is still being tried; nothing needs to \
+                be done for that."
+            }
             Subject::Relayed(_) => RELAYED,
         };
         line(&mut text, format_args!("{opening}\n"));
@@ -93,19 +99,30 @@ impl Notice<'_> {
         line(&mut text, format_args!("Id:        {}\n", entry.id));
         match self.subject {
             Subject::Failed(failures) => {
-                for (failure, state) in failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?))) {
+                for (failure, state) in
+                    failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?)))
+                {
                     line(&mut text, format_args!("Recipient: {}", state.recipient.address));
                     line(&mut text, format_args!("Server:    {} ({})", said(state), failure.stage));
                     line(&mut text, format_args!("Attempts:  {}", state.attempts));
                     if !state.doubts.is_empty() {
                         line(
                             &mut text,
-                            format_args!("Doubtful:  {} attempts were never answered; it may have arrived.", state.doubts.len()),
+                            format_args!(
+                                "Doubtful:  {} attempts were never answered; it may have arrived.",
+                                state.doubts.len()
+                            ),
                         );
                     }
                     line(&mut text, format_args!("{}\n", failure.advice));
                 }
-                line(&mut text, format_args!("If it is needed, have it sent again from the device once the cause is put right."));
+                line(
+                    &mut text,
+                    format_args!(
+                        "If it is needed, have it sent again from the device once the cause is put \
+                        right."
+                    ),
+                );
             }
             Subject::Delayed { until } => {
                 for state in waiting(entry) {
@@ -115,7 +132,11 @@ impl Notice<'_> {
                 line(&mut text, format_args!("It is tried until {}.", until.to_rfc5322()));
                 line(
                     &mut text,
-                    format_args!("\"postroom queue show {}\" tells more; \"postroom queue retry {0}\" tries at once.", entry.id),
+                    format_args!(
+                        "\"postroom queue show {}\" tells more; \"postroom queue retry {0}\" tries \
+                        at once.",
+                        entry.id
+                    ),
                 );
             }
             Subject::Relayed(recipients) => {
@@ -126,7 +147,13 @@ impl Notice<'_> {
             }
         }
         if self.withheld > 0 {
-            line(&mut text, format_args!("\nBefore this, {} notices were not sent, to spare this mailbox. {JOURNAL}", self.withheld));
+            line(
+                &mut text,
+                format_args!(
+                    "\nBefore this, {} notices were not sent, to spare this mailbox. {JOURNAL}",
+                    self.withheld
+                ),
+            );
         }
         text
     }
@@ -142,7 +169,9 @@ impl Notice<'_> {
         line(&mut text, format_args!("Arrival-Date: {}", entry.received.to_rfc5322()));
         match self.subject {
             Subject::Failed(failures) => {
-                for state in failures.iter().filter_map(|failure| entry.recipients.get(failure.index)) {
+                for state in
+                    failures.iter().filter_map(|failure| entry.recipients.get(failure.index))
+                {
                     recipient_fields(&mut text, state, "failed", "5.0.0");
                 }
             }
@@ -169,19 +198,39 @@ notices, so nothing more will be said of its success.";
 const JOURNAL: &str = "\"postroom queue list\" and the journal have them all.";
 
 /// An alert: plain text to the administrator.
-pub(super) fn alert(settings: &ReportSettings, id: MessageId, now: Timestamp, subject: &str, text: String) -> Vec<u8> {
+pub(super) fn alert(
+    settings: &ReportSettings,
+    id: MessageId,
+    now: Timestamp,
+    subject: &str,
+    text: String,
+) -> Vec<u8> {
     finish(envelope(settings, None, id, now, subject).text_body(text))
 }
 
 /// That notices were withheld.
 pub(super) fn summary(withheld: u64) -> String {
-    format!("{withheld} notices were not sent, to spare this mailbox: too many messages failed at once.\n{JOURNAL}\n")
+    format!(
+        "{withheld} notices were not sent, to spare this mailbox: too many messages failed at \
+        once.\n{JOURNAL}\n"
+    )
 }
 
 /// To the administrator, unless it is for somebody else.
-fn envelope<'x>(settings: &'x ReportSettings, to: Option<&'x Address>, id: MessageId, now: Timestamp, subject: &str) -> MessageBuilder<'x> {
-    let to = to.or(settings.administrator.as_ref()).map_or("postmaster", |address| address.as_str());
-    let from = settings.from.as_ref().or(settings.administrator.as_ref()).map_or("postmaster", |address| address.as_str());
+fn envelope<'x>(
+    settings: &'x ReportSettings,
+    to: Option<&'x Address>,
+    id: MessageId,
+    now: Timestamp,
+    subject: &str,
+) -> MessageBuilder<'x> {
+    let to =
+        to.or(settings.administrator.as_ref()).map_or("postmaster", |address| address.as_str());
+    let from = settings
+        .from
+        .as_ref()
+        .or(settings.administrator.as_ref())
+        .map_or("postmaster", |address| address.as_str());
     MessageBuilder::new()
         .from(("Postroom", from))
         .to(to)
@@ -211,9 +260,11 @@ fn recipient_fields(text: &mut String, state: &RecipientState, action: &str, oth
     let kind = if state.recipient.address.needs_smtputf8() { "utf-8" } else { "rfc822" };
     line(text, format_args!("Final-Recipient: {kind}; {}", state.recipient.address));
     line(text, format_args!("Action: {action}"));
-    // RFC 3464 2.3.4: the status's class must fit the action; a quota's 5.2.0 on a message that still waits does not.
+    // RFC 3464 2.3.4: the status's class must fit the action; a quota's 5.2.0 on a message that
+    // still waits does not.
     let class = otherwise.chars().next();
-    let status = state.last_reply.as_ref().and_then(|reply| reply.enhanced).map(|code| code.to_string());
+    let status =
+        state.last_reply.as_ref().and_then(|reply| reply.enhanced).map(|code| code.to_string());
     let status = status.filter(|status| status.chars().next() == class);
     line(text, format_args!("Status: {}", status.as_deref().unwrap_or(otherwise)));
     if let Some(reply) = state.last_reply.as_ref().filter(|reply| reply.code > 0) {

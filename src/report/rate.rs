@@ -40,9 +40,14 @@ pub(super) enum Leave {
 
 impl NoticeRate {
     pub(super) fn new(clock: Clock) -> Self {
-        // The burst and the spacing are constants, and not zero; without a quota every notice goes out.
-        let quota = Quota::with_period(SPACING).unwrap_or(Quota::per_second(BURST)).allow_burst(BURST);
-        Self { limiter: RateLimiter::direct_with_clock(quota, OurClock(clock)), withheld: AtomicU64::new(0) }
+        // The burst and the spacing are constants, and not zero; without a quota every notice goes
+        // out.
+        let quota =
+            Quota::with_period(SPACING).unwrap_or(Quota::per_second(BURST)).allow_burst(BURST);
+        Self {
+            limiter: RateLimiter::direct_with_clock(quota, OurClock(clock)),
+            withheld: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn ask(&self) -> Leave {

@@ -6,13 +6,15 @@
 use std::{io, sync::Arc};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use rustls::{
     DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
-    crypto::{CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature},
+    crypto::{
+        CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature,
+    },
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
@@ -22,8 +24,15 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use crate::sandbox::dialect::Handshake;
 
 /// What every certificate is good for.
-const NAMES: &[&str] =
-    &["localhost", "127.0.0.1", "::1", "smtp.office365.com", "*.office365.com", "*.outlook.office365.com", "*.mail.protection.outlook.com"];
+const NAMES: &[&str] = &[
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "smtp.office365.com",
+    "*.office365.com",
+    "*.outlook.office365.com",
+    "*.mail.protection.outlook.com",
+];
 
 /// Acceptors by how TLS is to begin.
 pub(crate) struct Certificates {
@@ -45,14 +54,18 @@ impl Certificates {
     pub(crate) fn make(names: &[String]) -> io::Result<Self> {
         let authority = Authority::make("Postroom sandbox")?;
         let stranger = Authority::make("Nobody's authority")?;
-        let names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(names.iter().cloned()).collect();
+        let names: Vec<String> =
+            NAMES.iter().map(|name| (*name).to_owned()).chain(names.iter().cloned()).collect();
         let good = || CertificateParams::new(names.clone());
         let mut expired = good().map_err(io::Error::other)?;
         expired.not_after = date_time_ymd(2020, 1, 1);
         Ok(Self {
             ca_pem: authority.pem.clone(),
             proper: authority.acceptor(good().map_err(io::Error::other)?)?,
-            wrong_name: authority.acceptor(CertificateParams::new(vec!["other.example".to_owned()]).map_err(io::Error::other)?)?,
+            wrong_name: authority.acceptor(
+                CertificateParams::new(vec!["other.example".to_owned()])
+                    .map_err(io::Error::other)?,
+            )?,
             untrusted: stranger.acceptor(good().map_err(io::Error::other)?)?,
             expired: authority.acceptor(expired)?,
         })
@@ -78,7 +91,11 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).map_err(io::Error::other)?;
-        Ok(Self { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) })
+        Ok(Self {
+            pem: certificate.pem(),
+            der: certificate.der().clone(),
+            issuer: Issuer::new(params, key),
+        })
     }
 
     fn acceptor(&self, mut params: CertificateParams) -> io::Result<TlsAcceptor> {
@@ -101,8 +118,8 @@ impl Authority {
     }
 }
 
-/// Asks for a client certificate and takes any whose key the client has: whose it is matters, who issued it does not,
-/// as an administrator rehearses before the real one is bought.
+/// Asks for a client certificate and takes any whose key the client has: whose it is matters, who
+/// issued it does not, as an administrator rehearses before the real one is bought.
 #[derive(Debug)]
 struct AnyClient(Arc<CryptoProvider>);
 
@@ -147,17 +164,27 @@ impl ClientCertVerifier for AnyClient {
     }
 }
 
-/// The names that a client certificate speaks for: its alternative names, else its common name. None when its issuers did not come with
-/// it: Exchange Online then takes the client for unknown (550 5.7.64 TenantAttribution).
+/// The names that a client certificate speaks for: its alternative names, else its common name.
+/// None when its issuers did not come with it: Exchange Online then takes the client for unknown
+/// (550 5.7.64 TenantAttribution).
 pub(crate) fn names_in(chain: &[CertificateDer<'static>]) -> Vec<String> {
-    let parsed: Result<Vec<_>, _> = chain.iter().map(|der| X509Certificate::from_der(der).map(|(_, certificate)| certificate)).collect();
+    let parsed: Result<Vec<_>, _> = chain
+        .iter()
+        .map(|der| X509Certificate::from_der(der).map(|(_, certificate)| certificate))
+        .collect();
     let Ok(parsed) = parsed else { return Vec::new() };
     let Some(certificate) = parsed.first() else { return Vec::new() };
-    let follows = parsed.windows(2).all(|pair| matches!(pair, [issued, issuer] if has_issued(issuer, issued)));
+    let follows = parsed
+        .windows(2)
+        .all(|pair| matches!(pair, [issued, issuer] if has_issued(issuer, issued)));
     if !follows || (parsed.len() == 1 && !has_issued(certificate, certificate)) {
         return Vec::new();
     }
-    let alternatives = certificate.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
+    let alternatives = certificate
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .map(|extension| &extension.value.general_names);
     let mut names: Vec<String> = Vec::new();
     for name in alternatives.into_iter().flatten() {
         if let GeneralName::DNSName(name) = name {
@@ -165,11 +192,18 @@ pub(crate) fn names_in(chain: &[CertificateDer<'static>]) -> Vec<String> {
         }
     }
     if names.is_empty() {
-        names.extend(certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned));
+        names.extend(
+            certificate
+                .subject()
+                .iter_common_name()
+                .filter_map(|name| name.as_str().ok())
+                .map(str::to_owned),
+        );
     }
     names
 }
 
 fn has_issued(issuer: &X509Certificate<'_>, issued: &X509Certificate<'_>) -> bool {
-    issued.issuer() == issuer.subject() && issued.verify_signature(Some(issuer.public_key())).is_ok()
+    issued.issuer() == issuer.subject()
+        && issued.verify_signature(Some(issuer.public_key())).is_ok()
 }

@@ -1,7 +1,8 @@
 //! One connection: the socket around the [`Dialogue`], doing what its [`Act`]s say.
 //!
 //! # Failure
-//! A socket that fails ends its connection alone, without a word; what the client was told until then stands.
+//! A socket that fails ends its connection alone, without a word; what the client was told until
+//! then stands.
 
 use std::{
     collections::VecDeque,
@@ -117,10 +118,15 @@ pub(crate) async fn serve(mut tcp: TcpStream, peer: SocketAddr, role: Role, shar
     }
 }
 
-/// Serves a client of the submission listener over a stream that counts as being inside TLS already.
+/// Serves a client of the submission listener over a stream that counts as being inside TLS
+/// already.
 #[cfg(test)]
-pub(crate) async fn serve_secured<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, shared: Arc<Shared>) {
-    let (mut connection, acts) = Connection::open(std::net::Ipv4Addr::LOCALHOST.into(), Role::Submission, shared);
+pub(crate) async fn serve_secured<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    shared: Arc<Shared>,
+) {
+    let (mut connection, acts) =
+        Connection::open(std::net::Ipv4Addr::LOCALHOST.into(), Role::Submission, shared);
     connection.dialogue.secured(TlsVersion::Tls13, Vec::new());
     // The client sees how it ended.
     let _after = connection.talk(&mut stream, acts).await;
@@ -132,7 +138,8 @@ impl Connection {
     fn open(peer: IpAddr, role: Role, shared: Arc<Shared>) -> (Self, Vec<Act>) {
         let now = shared.clock.now();
         let id = session_id(now, shared.sessions.fetch_add(1, Ordering::Relaxed));
-        let (dialogue, acts) = Dialogue::open(role, peer, id, shared.timing, &mut shared.tenant(), now);
+        let (dialogue, acts) =
+            Dialogue::open(role, peer, id, shared.timing, &mut shared.tenant(), now);
         let wire = Wire::new(shared.timing, shared.stop.clone());
         (Self { shared, wire, dialogue, text: None }, acts)
     }
@@ -161,7 +168,11 @@ impl Connection {
         Ok(after)
     }
 
-    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, acts: Vec<Act>) -> io::Result<After> {
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        acts: Vec<Act>,
+    ) -> io::Result<After> {
         if let Some(after) = self.perform(stream, acts).await? {
             return Ok(after);
         }
@@ -190,7 +201,11 @@ impl Connection {
     }
 
     /// Does what was said, and what follows from it.
-    async fn perform<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, acts: Vec<Act>) -> io::Result<Option<After>> {
+    async fn perform<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        acts: Vec<Act>,
+    ) -> io::Result<Option<After>> {
         let mut queue = VecDeque::from(acts);
         while let Some(act) = queue.pop_front() {
             match act {
@@ -223,7 +238,11 @@ impl Connection {
         Ok(None)
     }
 
-    async fn leave<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, leave: Leave) -> io::Result<After> {
+    async fn leave<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        leave: Leave,
+    ) -> io::Result<After> {
         match leave {
             Leave::Close => {
                 // Counted out before the client can know: its next connection may come at once.
@@ -247,7 +266,11 @@ impl Connection {
     }
 
     /// Takes text. Returns what follows; none when the client is gone.
-    async fn receive<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, receive: Receive) -> io::Result<Option<Vec<Act>>> {
+    async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        receive: Receive,
+    ) -> io::Result<Option<Vec<Act>>> {
         let (mut left, cut) = match receive {
             Receive::Swallow { octets } => return self.swallow(stream, octets).await,
             Receive::Dotted { cut } => (None, cut),
@@ -266,7 +289,9 @@ impl Connection {
                 None => self.take_dotted(&mut text),
                 Some((left, _, _)) => self.take_chunk(&mut text, left),
             };
-            if let Some(Cut { acts, .. }) = cut.as_ref().filter(|cut| ended || text.reader.octets() >= cut.after) {
+            if let Some(Cut { acts, .. }) =
+                cut.as_ref().filter(|cut| ended || text.reader.octets() >= cut.after)
+            {
                 return Ok(Some(repeat(acts)));
             }
             if ended {
@@ -305,7 +330,11 @@ impl Connection {
         *left == 0
     }
 
-    async fn swallow<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, mut left: u64) -> io::Result<Option<Vec<Act>>> {
+    async fn swallow<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        mut left: u64,
+    ) -> io::Result<Option<Vec<Act>>> {
         loop {
             let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.wire.input.len());
             self.wire.input.drain(..here);
@@ -343,7 +372,12 @@ fn repeat(acts: &[Act]) -> Vec<Act> {
     let again = |act: &Act| match act {
         Act::Say(text) | Act::Drip(text) => Some(Act::Say(text.clone())),
         Act::Leave(leave) => Some(Act::Leave(*leave)),
-        Act::Pause(_) | Act::Handshake(_) | Act::Receive(_) | Act::Keep(_) | Act::Lose | Act::Settle => None,
+        Act::Pause(_)
+        | Act::Handshake(_)
+        | Act::Receive(_)
+        | Act::Keep(_)
+        | Act::Lose
+        | Act::Settle => None,
     };
     acts.iter().filter_map(again).collect()
 }

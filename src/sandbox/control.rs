@@ -1,6 +1,8 @@
-//! The control API, for tests and the curious: what was seen, what arrived, which faults and switches hold.
+//! The control API, for tests and the curious: what was seen, what arrived, which faults and
+//! switches hold.
 //!
-//! `GET /state`, `GET /messages?after=N`, `GET /faults`, `POST /faults`, `POST /tokens`, `POST /reset`. Loopback only: it has no login.
+//! `GET /state`, `GET /messages?after=N`, `GET /faults`, `POST /faults`, `POST /tokens`, `POST
+//! /reset`. Loopback only: it has no login.
 //!
 //! # Failure
 //! What cannot be understood is answered 400 with the reason; nothing is changed then.
@@ -19,7 +21,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     model::Secret,
-    sandbox::{Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage, switches::overlaid, tenant::SandboxState},
+    sandbox::{
+        Limits, Switches, connection::Shared, fault::Switched, keep::KeptMessage,
+        switches::overlaid, tenant::SandboxState,
+    },
 };
 
 /// What holds now, and what `POST /faults` changes. What is absent stays.
@@ -48,7 +53,8 @@ enum Wanted {
     Switched(Switched),
 }
 
-/// A token that another authorization server has handed out, under the names it has there (RFC 6749 5.1).
+/// A token that another authorization server has handed out, under the names it has there (RFC 6749
+/// 5.1).
 #[derive(Deserialize)]
 struct ForeignToken {
     access_token: String,
@@ -77,7 +83,10 @@ async fn state(State(shared): State<Arc<Shared>>) -> Json<SandboxState> {
     Json(shared.tenant().state())
 }
 
-async fn messages(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Json<Vec<KeptMessage>> {
+async fn messages(
+    State(shared): State<Arc<Shared>>,
+    Query(page): Query<Page>,
+) -> Json<Vec<KeptMessage>> {
     let mut messages = shared.keeper().messages();
     messages.retain(|message| message.number > page.after);
     Json(messages)
@@ -96,7 +105,9 @@ async fn change(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Json<I
         let switches = overlaid(tenant.switches(), change.switches).map_err(bad)?;
         let limits = overlaid(*tenant.limits(), change.limits).map_err(bad)?;
         if let Some(wanted) = change.faults {
-            tenant.switch_faults(wanted.into_iter().map(Wanted::switched).collect()).map_err(bad)?;
+            tenant
+                .switch_faults(wanted.into_iter().map(Wanted::switched).collect())
+                .map_err(bad)?;
         }
         tenant.rule(switches, limits);
     }
@@ -104,14 +115,18 @@ async fn change(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Json<I
 }
 
 async fn admit(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<(), Refusal> {
-    let foreign: ForeignToken = serde_json::from_slice(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let foreign: ForeignToken = serde_json::from_slice(&body)
+        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     let ends = shared.clock.now().plus(Duration::from_secs(foreign.expires_in));
     shared.tenant().admit_token(Secret::new(foreign.access_token), ends);
     Ok(())
 }
 
 async fn reset(State(shared): State<Arc<Shared>>) -> Result<Json<SandboxState>, Refusal> {
-    shared.keeper().clear().map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    shared
+        .keeper()
+        .clear()
+        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let mut tenant = shared.tenant();
     tenant.reset();
     Ok(Json(tenant.state()))
@@ -119,7 +134,11 @@ async fn reset(State(shared): State<Arc<Shared>>) -> Result<Json<SandboxState>, 
 
 fn in_force(shared: &Shared) -> InForce {
     let tenant = shared.tenant();
-    InForce { faults: tenant.switched_faults(), switches: tenant.switches(), limits: *tenant.limits() }
+    InForce {
+        faults: tenant.switched_faults(),
+        switches: tenant.switches(),
+        limits: *tenant.limits(),
+    }
 }
 
 impl Wanted {

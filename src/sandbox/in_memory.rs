@@ -1,4 +1,5 @@
-//! The sandbox without sockets, for tests under simulated time: everything behind the socket is what a client over TCP meets.
+//! The sandbox without sockets, for tests under simulated time: everything behind the socket is
+//! what a client over TCP meets.
 
 use std::{
     path::Path,

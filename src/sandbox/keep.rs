@@ -1,8 +1,8 @@
 //! Accepted messages as files: `<n>-<id>.eml`, the text as it came, and `<n>.json`, the rest.
 //!
-//! A reader sees whole files only: both are written under a dotted name and renamed, the `.json` last, so that where it
-//! is, the `.eml` is too. Nothing is synced: a rehearsal need not survive a power cut. Writes go to the page cache in
-//! pieces of at most 64 KB and are done in place.
+//! A reader sees whole files only: both are written under a dotted name and renamed, the `.json`
+//! last, so that where it is, the `.eml` is too. Nothing is synced: a rehearsal need not survive a
+//! power cut. Writes go to the page cache in pieces of at most 64 KB and are done in place.
 //!
 //! # Failure
 //! Every method returns the [`io::Error`]; the client is then told 451 and the text is thrown away.
@@ -161,7 +161,9 @@ impl Keeper {
     }
 
     fn forget_oldest(&mut self) -> io::Result<()> {
-        let Some(KeptMessage { number, file: Some(file), .. }) = self.kept.pop_front() else { return Ok(()) };
+        let Some(KeptMessage { number, file: Some(file), .. }) = self.kept.pop_front() else {
+            return Ok(());
+        };
         fs::remove_file(self.envelope(number))?;
         fs::remove_file(file)
     }

@@ -31,7 +31,8 @@ use crate::sandbox::{
     token,
 };
 
-/// Connections at once on each listener: as many as any test opens, far fewer than the descriptors of a process.
+/// Connections at once on each listener: as many as any test opens, far fewer than the descriptors
+/// of a process.
 const CONNECTION_LIMIT: usize = 1000;
 /// How long open connections may take to say goodbye.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -64,7 +65,10 @@ impl Sandbox {
         let submission = bind(settings.submission).await?;
         let mx = bind(settings.mx).await?;
         if !settings.control.ip().is_loopback() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the control API has no login: its address must be a loopback one"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the control API has no login: its address must be a loopback one",
+            ));
         }
         let control = bind(settings.control).await?;
         let token = bind(settings.token).await?;
@@ -147,12 +151,18 @@ impl RunningSandbox {
         self.shared.keeper().messages()
     }
 
-    /// Switches faults on for everybody, in place of those switched on before. `once-` and the like end them.
+    /// Switches faults on for everybody, in place of those switched on before. `once-` and the like
+    /// end them.
     ///
     /// # Errors
     /// The name that no fault has.
     pub fn switch_faults<S: AsRef<str>>(&self, names: &[S]) -> Result<(), String> {
-        let switched = |name: &S| Switched { fault: name.as_ref().to_owned(), times: None, every: None, listener: None };
+        let switched = |name: &S| Switched {
+            fault: name.as_ref().to_owned(),
+            times: None,
+            every: None,
+            listener: None,
+        };
         self.shared.tenant().switch_faults(names.iter().map(switched).collect())
     }
 
@@ -213,5 +223,7 @@ async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch
 
 /// Which of the four addresses is taken, the system does not say.
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }

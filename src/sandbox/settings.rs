@@ -40,7 +40,8 @@ pub struct SandboxSettings {
 }
 
 impl SandboxSettings {
-    /// A sandbox on free loopback ports with one mailbox, `scanner@contoso.com`, and Microsoft's limits.
+    /// A sandbox on free loopback ports with one mailbox, `scanner@contoso.com`, and Microsoft's
+    /// limits.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -78,7 +79,8 @@ impl Default for Keep {
 /// Delays and patience.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// Before the answer to a failed login or an unknown command. Exchange Online, seen 2024 and 2025: five seconds.
+    /// Before the answer to a failed login or an unknown command. Exchange Online, seen 2024 and
+    /// 2025: five seconds.
     pub tarpit: Duration,
     /// Silence of the client. Exchange Online, seen 2018 to 2024: five minutes.
     pub idle: Duration,
@@ -163,7 +165,10 @@ pub enum SignIn {
 
 impl Default for TenantSettings {
     fn default() -> Self {
-        let scanner = "scanner@contoso.com".parse().into_iter().map(|address| MailboxSettings::new(address, "sandbox"));
+        let scanner = "scanner@contoso.com"
+            .parse()
+            .into_iter()
+            .map(|address| MailboxSettings::new(address, "sandbox"));
         Self {
             domains: vec!["contoso.com".to_owned()],
             mailboxes: scanner.collect(),
@@ -202,7 +207,12 @@ impl MailboxSettings {
     /// A mailbox that sends as itself.
     #[must_use]
     pub fn new(address: Address, password: &str) -> Self {
-        Self { address, password: Secret::new(password.to_owned()), tokens: Vec::new(), senders: Vec::new() }
+        Self {
+            address,
+            password: Secret::new(password.to_owned()),
+            tokens: Vec::new(),
+            senders: Vec::new(),
+        }
     }
 }
 
@@ -224,7 +234,8 @@ pub struct Limits {
     pub announced_size: ByteSize,
     /// Room for Sent Items, which keeps every message sent; none is without end.
     pub quota: Option<ByteSize>,
-    /// Repetitions of one permanent error after which the mailbox is throttled (550 5.2.251 to .255); the true number is not published.
+    /// Repetitions of one permanent error after which the mailbox is throttled (550 5.2.251 to
+    /// .255); the true number is not published.
     pub continuous_errors: u32,
     /// How long that lasts.
     #[serde(with = "seconds")]
@@ -254,11 +265,16 @@ mod seconds {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(duration.as_secs())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_secs)
     }
 }

@@ -37,7 +37,10 @@ impl Switches {
 }
 
 /// `current` with the fields of `changes` in place of its own.
-pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(current: T, changes: Map<String, Value>) -> Result<T, String> {
+pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(
+    current: T,
+    changes: Map<String, Value>,
+) -> Result<T, String> {
     let mut value = serde_json::to_value(current).map_err(|error| error.to_string())?;
     if let Value::Object(fields) = &mut value {
         fields.extend(changes);
@@ -82,7 +85,8 @@ pub enum TokenRefusal {
     Challenge,
 }
 
-/// What exceeding the messages per minute brings. Microsoft's texts contradict each other, and so do reports.
+/// What exceeding the messages per minute brings. Microsoft's texts contradict each other, and so
+/// do reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OverRate {

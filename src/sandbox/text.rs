@@ -1,10 +1,13 @@
-//! The text of a message as it comes: its end, the dots taken off (RFC 5321 4.5.2), and what is noticed in passing.
+//! The text of a message as it comes: its end, the dots taken off (RFC 5321 4.5.2), and what is
+//! noticed in passing.
 //!
-//! Strict on purpose: the end is `<CRLF>.<CRLF>` and nothing else, and a bare CR or LF is noted against the client.
+//! Strict on purpose: the end is `<CRLF>.<CRLF>` and nothing else, and a bare CR or LF is noted
+//! against the client.
 
 use mail_parser::MessageParser;
 
-/// Octets of header that are looked at. Exchange Online's own limit for a header is 256 KB; what it acts on stands early.
+/// Octets of header that are looked at. Exchange Online's own limit for a header is 256 KB; what it
+/// acts on stands early.
 const HEADER_LIMIT: usize = 64 * 1024;
 
 /// What is known of a text at its end.
@@ -47,7 +50,10 @@ impl Watch {
             let searched = self.header.len().saturating_sub(3);
             self.header.extend_from_slice(text.get(..room).unwrap_or_default());
             let unsearched = self.header.get(searched..).unwrap_or_default();
-            let end = unsearched.windows(4).position(|four| four == b"\r\n\r\n").map(|end| searched + end);
+            let end = unsearched
+                .windows(4)
+                .position(|four| four == b"\r\n\r\n")
+                .map(|end| searched + end);
             if let Some(end) = end {
                 self.header.truncate(end + 4);
             }
@@ -58,14 +64,22 @@ impl Watch {
     fn facts(mut self) -> TextFacts {
         // What ends in a lone CR has it bare.
         self.bare_line_ends |= self.last == b'\r';
-        let mut facts = TextFacts { octets: self.octets, bare_line_ends: self.bare_line_ends, ..TextFacts::default() };
+        let mut facts = TextFacts {
+            octets: self.octets,
+            bare_line_ends: self.bare_line_ends,
+            ..TextFacts::default()
+        };
         if let Some(message) = MessageParser::default().parse_headers(self.header.as_slice()) {
             facts.message_id = message.message_id().map(|id| format!("<{id}>"));
             let addresses = message.from().into_iter().flat_map(mail_parser::Address::iter);
-            facts.from = addresses.filter_map(|address| address.address().map(str::to_owned)).collect();
-            let kind = message.header(mail_parser::HeaderName::ContentType).and_then(|value| value.as_content_type());
+            facts.from =
+                addresses.filter_map(|address| address.address().map(str::to_owned)).collect();
+            let kind = message
+                .header(mail_parser::HeaderName::ContentType)
+                .and_then(|value| value.as_content_type());
             facts.is_partial = kind.is_some_and(|kind| {
-                kind.ctype().eq_ignore_ascii_case("message") && kind.subtype().is_some_and(|s| s.eq_ignore_ascii_case("partial"))
+                kind.ctype().eq_ignore_ascii_case("message")
+                    && kind.subtype().is_some_and(|s| s.eq_ignore_ascii_case("partial"))
             });
         }
         facts
@@ -195,7 +209,8 @@ mod tests {
     #[test]
     fn what_exchange_looks_at_is_noticed() {
         let seen = facts(
-            "From: Scan <scan@contoso.com>\r\nMessage-ID: <1@mfp>\r\nContent-Type: message/partial; id=x\r\n\r\nMessage-ID: <2@mfp>\r\n",
+            "From: Scan <scan@contoso.com>\r\nMessage-ID: <1@mfp>\r\nContent-Type: \
+            message/partial; id=x\r\n\r\nMessage-ID: <2@mfp>\r\n",
         );
         assert_eq!(seen.message_id.as_deref(), Some("<1@mfp>"));
         assert_eq!(seen.from, ["scan@contoso.com"]);

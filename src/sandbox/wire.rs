@@ -78,7 +78,10 @@ impl Wire {
     }
 
     /// Sends what is due, then reads more.
-    pub(crate) async fn fill<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<Filled> {
+    pub(crate) async fn fill<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+    ) -> io::Result<Filled> {
         self.flush(stream).await?;
         self.input.reserve(READ_SIZE);
         let idle = self.timing.idle;
@@ -107,7 +110,11 @@ impl Wire {
     }
 
     /// Sends this an octet at a time.
-    pub(crate) async fn drip<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, text: &str) -> io::Result<()> {
+    pub(crate) async fn drip<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        text: &str,
+    ) -> io::Result<()> {
         for octet in text.as_bytes() {
             self.output.push(*octet);
             self.flush(stream).await?;

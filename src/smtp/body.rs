@@ -1,9 +1,10 @@
 //! The text after `DATA`: undoes dot-stuffing, finds the end, and stores nothing but clean lines.
 //!
-//! A bare CR and a bare LF each become CRLF, a NUL is dropped. The end is recognised in what was received, before any of
-//! this: `<CRLF>.<CRLF>` and nothing that merely looks like it, in any server's eyes. What is stored holds CRLF line ends
-//! alone, so a line that consists of a dot is stuffed on the way out like any other: no second message can hide in the
-//! first, neither here nor at the next server.
+//! A bare CR and a bare LF each become CRLF, a NUL is dropped. The end is recognised in what was
+//! received, before any of this: `<CRLF>.<CRLF>` and nothing that merely looks like it, in any
+//! server's eyes. What is stored holds CRLF line ends alone, so a line that consists of a dot is
+//! stuffed on the way out like any other: no second message can hide in the first, neither here nor
+//! at the next server.
 //!
 //! ```text
 //!   LineStart ──"."──▶ Dot ──CR──▶ DotCr ──LF──▶ end of data, if the line before was ended by CRLF
@@ -16,8 +17,8 @@ use std::collections::BTreeSet;
 
 use crate::smtp::{EndOfData, Quirk};
 
-/// Most decoded text handed over at once. A power of two well above a read from the socket, and small enough to be held
-/// for each connection.
+/// Most decoded text handed over at once. A power of two well above a read from the socket, and
+/// small enough to be held for each connection.
 pub const CHUNK: usize = 64 * 1024;
 /// The most that one octet of input adds to the output: a dot held back and two line ends.
 const STEP_LIMIT: usize = 5;
@@ -80,7 +81,13 @@ impl Decoder {
     /// For the text that follows 354.
     #[must_use]
     pub const fn new(end_of_data: EndOfData) -> Self {
-        Self { at: At::LineStart(Before::Nothing), end_of_data, octets: 0, line: 0, quirks: BTreeSet::new() }
+        Self {
+            at: At::LineStart(Before::Nothing),
+            end_of_data,
+            octets: 0,
+            line: 0,
+            quirks: BTreeSet::new(),
+        }
     }
 
     /// Octets decoded so far: those that count against a size limit (RFC 1870 5).
@@ -95,7 +102,8 @@ impl Decoder {
         &self.quirks
     }
 
-    /// Decodes into `output`, which never grows beyond [`CHUNK`]: how many octets of `input` were used up, and what came of it.
+    /// Decodes into `output`, which never grows beyond [`CHUNK`]: how many octets of `input` were
+    /// used up, and what came of it.
     pub fn decode(&mut self, input: &[u8], output: &mut Vec<u8>) -> (usize, Progress) {
         let mut consumed = 0;
         while output.len() + STEP_LIMIT <= CHUNK {
@@ -114,7 +122,8 @@ impl Decoder {
         (consumed, Progress::More)
     }
 
-    /// Length of what can be copied as it is: whole lines at memory speed, one search for each line end.
+    /// Length of what can be copied as it is: whole lines at memory speed, one search for each line
+    /// end.
     fn clean_run(&mut self, window: &[u8]) -> usize {
         match self.at {
             At::LineStart(_) | At::InLine => {}
@@ -154,7 +163,9 @@ impl Decoder {
                 return self.step(byte, output);
             }
             At::Dot(before) => return self.after_dot(before, byte, output),
-            At::DotCr(Before::Crlf | Before::Nothing) if byte == b'\n' => return Some(Ended::Properly),
+            At::DotCr(Before::Crlf | Before::Nothing) if byte == b'\n' => {
+                return Some(Ended::Properly);
+            }
             At::DotCr(_) => {
                 self.emit(b".", output);
                 self.at = At::Cr;
@@ -170,7 +181,8 @@ impl Decoder {
             b'\n' => self.end_line(Before::BareLf, output),
             b'\0' => {
                 self.quirks.insert(Quirk::NulInText);
-                // The line has begun: a dot after a NUL is no leading dot, or `<CRLF><NUL>.<CRLF>` would be an end of data.
+                // The line has begun: a dot after a NUL is no leading dot, or `<CRLF><NUL>.<CRLF>`
+                // would be an end of data.
                 self.at = At::InLine;
             }
             text => {
@@ -192,8 +204,9 @@ impl Decoder {
                 self.end_line(Before::BareLf, output);
             }
             _ => {
-                // RFC 5321 4.5.2: a leading dot with anything after it was put there by the client. Whoever ends lines
-                // with a bare LF or CR stuffs after those, so the rule holds after every line end.
+                // RFC 5321 4.5.2: a leading dot with anything after it was put there by the client.
+                // Whoever ends lines with a bare LF or CR stuffs after those, so the rule holds
+                // after every line end.
                 self.at = At::InLine;
                 return self.step(byte, output);
             }
@@ -235,7 +248,10 @@ mod tests {
     use super::*;
 
     /// Decodes `pieces` one after the other: text, how it ended, what was left.
-    fn decode(end_of_data: EndOfData, pieces: &[&[u8]]) -> (Vec<u8>, Option<Ended>, Vec<u8>, BTreeSet<Quirk>) {
+    fn decode(
+        end_of_data: EndOfData,
+        pieces: &[&[u8]],
+    ) -> (Vec<u8>, Option<Ended>, Vec<u8>, BTreeSet<Quirk>) {
         let mut decoder = Decoder::new(end_of_data);
         let (mut text, mut output) = (Vec::new(), Vec::new());
         for (index, piece) in pieces.iter().enumerate() {
@@ -262,12 +278,27 @@ mod tests {
     /// Whole, byte by byte, and split in two at every place: always the same.
     fn check(end_of_data: EndOfData, input: &[u8], text: &[u8], ended: Option<Ended>, left: &[u8]) {
         let whole = decode(end_of_data, &[input]);
-        assert_eq!((whole.0.escape_ascii().to_string(), whole.1), (text.escape_ascii().to_string(), ended), "{}", input.escape_ascii());
+        assert_eq!(
+            (whole.0.escape_ascii().to_string(), whole.1),
+            (text.escape_ascii().to_string(), ended),
+            "{}",
+            input.escape_ascii()
+        );
         assert_eq!(whole.2, left, "{}", input.escape_ascii());
-        assert_eq!(decode(end_of_data, &input.chunks(1).collect::<Vec<_>>()), whole, "byte by byte: {}", input.escape_ascii());
+        assert_eq!(
+            decode(end_of_data, &input.chunks(1).collect::<Vec<_>>()),
+            whole,
+            "byte by byte: {}",
+            input.escape_ascii()
+        );
         for at in 0..=input.len() {
             let (one, two) = input.split_at(at);
-            assert_eq!(decode(end_of_data, &[one, two]), whole, "split at {at}: {}", input.escape_ascii());
+            assert_eq!(
+                decode(end_of_data, &[one, two]),
+                whole,
+                "split at {at}: {}",
+                input.escape_ascii()
+            );
         }
     }
 
@@ -285,7 +316,8 @@ mod tests {
 
     #[test]
     fn what_merely_looks_like_the_end_of_data_is_text() {
-        // Each of these has been taken for an end of data by some server (CVE-2023-51764 and its kin).
+        // Each of these has been taken for an end of data by some server (CVE-2023-51764 and its
+        // kin).
         for (fake, stored) in [
             (b"\n.\n".as_slice(), b"\r\n.\r\n".as_slice()),
             (b"\r.\r", b"\r\n.\r\n"),
@@ -308,7 +340,9 @@ mod tests {
 
     #[test]
     fn lf_dot_lf_ends_the_text_where_it_is_allowed_to() {
-        let lone = |input: &[u8], text: &[u8], ended, left: &[u8]| check(EndOfData::LoneLfThenClose, input, text, Some(ended), left);
+        let lone = |input: &[u8], text: &[u8], ended, left: &[u8]| {
+            check(EndOfData::LoneLfThenClose, input, text, Some(ended), left)
+        };
         lone(b"a\nb\n.\nQUIT\n", b"a\r\nb\r\n", Ended::ByLoneLf, b"QUIT\n");
         lone(b".\n", b"", Ended::ByLoneLf, b"");
         lone(b"a\r\n.\r\nQUIT\r\n", b"a\r\n", Ended::Properly, b"QUIT\r\n");
@@ -318,7 +352,8 @@ mod tests {
 
     #[test]
     fn what_was_odd_is_noted() {
-        let quirks = |input: &[u8]| decode(EndOfData::Strict, &[input]).3.into_iter().collect::<Vec<_>>();
+        let quirks =
+            |input: &[u8]| decode(EndOfData::Strict, &[input]).3.into_iter().collect::<Vec<_>>();
         assert_eq!(quirks(b"fine\r\n.\r\n"), []);
         assert_eq!(quirks(b"a\nb\r\n.\r\n"), [Quirk::BareLineEnd]);
         assert_eq!(quirks(b"a\rb\r\n.\r\n"), [Quirk::BareLineEnd]);
@@ -332,14 +367,18 @@ mod tests {
     fn normalise(text: &[u8]) -> Vec<u8> {
         lines(text)
             .into_iter()
-            .flat_map(|(line, end)| [line.as_slice(), if end.is_empty() { b"" } else { b"\r\n" }].concat())
+            .flat_map(|(line, end)| {
+                [line.as_slice(), if end.is_empty() { b"" } else { b"\r\n" }].concat()
+            })
             .filter(|b| *b != 0)
             .collect()
     }
 
     /// As a client sends its text (RFC 5321 4.5.2), whatever it believes a line end to be.
     fn stuff(text: &[u8]) -> Vec<u8> {
-        let stuffed = |(line, end): (Vec<u8>, Vec<u8>)| [if line.starts_with(b".") { b"." } else { b"".as_slice() }, &line, &end].concat();
+        let stuffed = |(line, end): (Vec<u8>, Vec<u8>)| {
+            [if line.starts_with(b".") { b"." } else { b"".as_slice() }, &line, &end].concat()
+        };
         let mut wire: Vec<u8> = lines(text).into_iter().flat_map(stuffed).collect();
         wire.extend_from_slice(b".\r\n");
         wire
@@ -406,10 +445,15 @@ mod tests {
 
     #[test]
     fn a_large_text_comes_in_bounded_chunks() {
-        let text = b"TWFuIGlzIGRpc3Rpbmd1aXNoZWQsIG5vdCBvbmx5IGJ5IGhpcyByZWFzb24sIGJ1dCBieSB0aGlz\r\n".repeat(10_000);
+        let text =
+            b"TWFuIGlzIGRpc3Rpbmd1aXNoZWQsIG5vdCBvbmx5IGJ5IGhpcyByZWFzb24sIGJ1dCBieSB0aGlz\r\n"
+                .repeat(10_000);
         let wire = stuff(&text);
         assert_eq!(decode(EndOfData::Strict, &[&wire]).0, text);
         let bare = "\n".repeat(200_000);
-        assert_eq!(decode(EndOfData::Strict, &[bare.as_bytes()]).0, "\r\n".repeat(200_000).into_bytes());
+        assert_eq!(
+            decode(EndOfData::Strict, &[bare.as_bytes()]).0,
+            "\r\n".repeat(200_000).into_bytes()
+        );
     }
 }

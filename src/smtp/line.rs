@@ -2,7 +2,8 @@
 
 use zeroize::Zeroizing;
 
-/// RFC 5321 4.5.3.1.4 asks for 512 octets and lets extensions raise it; 4096 leaves room for every parameter there is.
+/// RFC 5321 4.5.3.1.4 asks for 512 octets and lets extensions raise it; 4096 leaves room for every
+/// parameter there is.
 pub(crate) const COMMAND_LIMIT: usize = 4096;
 /// RFC 4954 4: lines of an authentication exchange have up to 12,288 octets.
 pub(crate) const AUTH_LIMIT: usize = 12_288;
@@ -14,7 +15,8 @@ pub(crate) struct LineBuffer {
     overflow: Overflow,
 }
 
-/// Whether the line in progress has outgrown its bound; what follows up to its end is then thrown away.
+/// Whether the line in progress has outgrown its bound; what follows up to its end is then thrown
+/// away.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Overflow {
     #[default]
@@ -49,7 +51,11 @@ pub(crate) struct TooLong;
 
 impl LineBuffer {
     /// Takes octets up to the next line end: how many, and the line if it is complete.
-    pub(crate) fn fill(&mut self, input: &[u8], expected: Expected) -> (usize, Option<Result<Line, TooLong>>) {
+    pub(crate) fn fill(
+        &mut self,
+        input: &[u8],
+        expected: Expected,
+    ) -> (usize, Option<Result<Line, TooLong>>) {
         let end = memchr::memchr(b'\n', input);
         let (part, _) = input.split_at(end.map_or(input.len(), |at| at + 1));
         if self.overflow == Overflow::None {
@@ -105,8 +111,9 @@ mod tests {
     }
 
     fn check(input: &[u8], expected: &[Result<(&[u8], Ending), TooLong>]) {
-        let owned =
-            |line: &Result<(&[u8], Ending), TooLong>| line.as_ref().map(|(text, end)| (text.to_vec(), *end)).map_err(|TooLong| TooLong);
+        let owned = |line: &Result<(&[u8], Ending), TooLong>| {
+            line.as_ref().map(|(text, end)| (text.to_vec(), *end)).map_err(|TooLong| TooLong)
+        };
         let expected: Vec<_> = expected.iter().map(owned).collect();
         for chunk in [1, 2, 3, 4096, input.len()] {
             assert_eq!(lines(input, chunk), expected, "chunks of {chunk}");
@@ -117,7 +124,11 @@ mod tests {
     fn a_line_ends_with_crlf_or_a_bare_lf() {
         check(
             b"HELO a\r\nNOOP\nQUIT\r\r\nrest",
-            &[Ok((b"HELO a", Ending::Crlf)), Ok((b"NOOP", Ending::BareLf)), Ok((b"QUIT", Ending::Crlf))],
+            &[
+                Ok((b"HELO a", Ending::Crlf)),
+                Ok((b"NOOP", Ending::BareLf)),
+                Ok((b"QUIT", Ending::Crlf)),
+            ],
         );
     }
 

@@ -1,9 +1,11 @@
-//! The server's half of SMTP, as a machine without sockets, clock or async (RFC 5321, 4954, 3207, 1870, 6152, 6531, 3461).
+//! The server's half of SMTP, as a machine without sockets, clock or async (RFC 5321, 4954, 3207,
+//! 1870, 6152, 6531, 3461).
 //!
-//! The driver (`listener`) owns the socket. It feeds bytes to [`Session::advance`], does what the returned [`Action`]
-//! says, gives the result back with [`Session::answer`], calls [`Session::advance`] again with what is left (be it
-//! nothing: an answer may end the session), and sends [`Session::replies`] before it next waits for bytes.
-//! All commands that arrived in one read are thus answered in one write (RFC 2920).
+//! The driver (`listener`) owns the socket. It feeds bytes to [`Session::advance`], does what the
+//! returned [`Action`] says, gives the result back with [`Session::answer`], calls
+//! [`Session::advance`] again with what is left (be it nothing: an answer may end the session), and
+//! sends [`Session::replies`] before it next waits for bytes. All commands that arrived in one read
+//! are thus answered in one write (RFC 2920).
 //!
 //! - `line`: bytes to lines, within bounds
 //! - `command`: a line to a command; repairs what devices get wrong, then parses with smtp-proto
@@ -25,9 +27,12 @@ pub use session::{EXTENSIONS, Session, Step};
 
 use std::sync::Arc;
 
-use crate::model::{Address, BodyKind, ByteSize, Recipient, ReturnContent, ReversePath, Secret, TlsVersion};
+use crate::model::{
+    Address, BodyKind, ByteSize, Recipient, ReturnContent, ReversePath, Secret, TlsVersion,
+};
 
-/// What a session offers and insists on. Depends on the device; replaced when a login tells who it really is.
+/// What a session offers and insists on. Depends on the device; replaced when a login tells who it
+/// really is.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
     /// What we call ourselves in the banner and the answer to `EHLO`.
@@ -38,11 +43,13 @@ pub struct SessionSettings {
     pub max_recipients: usize,
     /// Whether `STARTTLS` is offered.
     pub starttls: StartTls,
-    /// The mechanisms offered, in this order. Empty: AUTH is not announced. Never one that cannot be verified.
+    /// The mechanisms offered, in this order. Empty: AUTH is not announced. Never one that cannot
+    /// be verified.
     pub mechanisms: Vec<Mechanism>,
     /// Why there are none, when there are none.
     pub no_login: NoLogin,
-    /// EHLO keywords hidden from this device (`SIZE`, `PIPELINING`, `8BITMIME`, …). `AUTH=` hides the old form of `AUTH` alone.
+    /// EHLO keywords hidden from this device (`SIZE`, `PIPELINING`, `8BITMIME`, …). `AUTH=` hides
+    /// the old form of `AUTH` alone.
     pub hide_extensions: Vec<String>,
     /// What ends the text of a message.
     pub end_of_data: EndOfData,
@@ -93,23 +100,29 @@ pub enum EndOfData {
 /// What the driver must do next.
 #[derive(Debug)]
 pub enum Action {
-    /// Send the replies. When input is left over ([`Step::consumed`]), offer it again; else read more.
+    /// Send the replies. When input is left over ([`Step::consumed`]), offer it again; else read
+    /// more.
     Read,
-    /// Send the replies, throw away whatever else has been read (RFC 3207 4.2), do the handshake, answer [`Answer::TlsStarted`].
+    /// Send the replies, throw away whatever else has been read (RFC 3207 4.2), do the handshake,
+    /// answer [`Answer::TlsStarted`].
     StartTls,
     /// Put the question to the policy and answer it.
     Ask(Question),
-    /// `DATA` was accepted: open a spool file. Answer [`Answer::Permit`] (354 follows) or [`Answer::Refuse`].
+    /// `DATA` was accepted: open a spool file. Answer [`Answer::Permit`] (354 follows) or
+    /// [`Answer::Refuse`].
     OpenMessage(Box<Transaction>),
-    /// Append [`Session::body`] to the spool file, then call [`Session::advance`] again. On a write error answer
+    /// Append [`Session::body`] to the spool file, then call [`Session::advance`] again. On a write
+    /// error answer
     /// [`Answer::Refuse`]: the rest is then swallowed and the refusal given at end of data.
     WriteBody,
     /// End of data: commit, answer [`Answer::Accepted`] or [`Answer::Refuse`].
     Commit,
-    /// The message in progress is not to be kept, since it is too large: delete the spool file, then call
-    /// [`Session::advance`] again. The rest is swallowed and the refusal given at end of data.
+    /// The message in progress is not to be kept, since it is too large: delete the spool file,
+    /// then call [`Session::advance`] again. The rest is swallowed and the refusal given at end of
+    /// data.
     Discard,
-    /// Send the replies, close the connection, delete the spool file of a message that has not been committed.
+    /// Send the replies, close the connection, delete the spool file of a message that has not been
+    /// committed.
     Close,
 }
 
@@ -118,7 +131,8 @@ pub enum Action {
 pub enum Question {
     /// Is this login right? Answer [`Answer::LoggedIn`] or [`Answer::Refuse`].
     Login(Login),
-    /// May this sender be used, and may anything be sent at all? Answer [`Answer::Permit`] or [`Answer::Refuse`].
+    /// May this sender be used, and may anything be sent at all? Answer [`Answer::Permit`] or
+    /// [`Answer::Refuse`].
     Sender {
         /// `MAIL FROM`.
         sender: ReversePath,
@@ -129,7 +143,8 @@ pub enum Question {
     Recipient(Address),
 }
 
-/// The driver's answer to an [`Action`]. `Proof` is what shows that a message is safe: only the spool can make one.
+/// The driver's answer to an [`Action`]. `Proof` is what shows that a message is safe: only the
+/// spool can make one.
 #[derive(Debug)]
 pub enum Answer<Proof> {
     /// Yes.
@@ -143,11 +158,13 @@ pub enum Answer<Proof> {
         /// What this user's device is offered.
         settings: Arc<SessionSettings>,
     },
-    /// The handshake is done; from now on these settings hold, since TLS changes what a device is offered.
+    /// The handshake is done; from now on these settings hold, since TLS changes what a device is
+    /// offered.
     TlsStarted {
         /// What was agreed on.
         version: TlsVersion,
-        /// What the client is offered now that it is encrypted. A login made before is forgotten (RFC 3207 4.2).
+        /// What the client is offered now that it is encrypted. A login made before is forgotten
+        /// (RFC 3207 4.2).
         settings: Arc<SessionSettings>,
     },
     /// The message is on disk. Becomes `250 2.0.0 queued as <id>`.

@@ -1,7 +1,8 @@
 //! Our replies, by name (RFC 5321 4.2.3, RFC 3463), and how they are written.
 //!
-//! Each says what happened and, where there is one, the next step. Texts are conventional and in one line: devices have
-//! been seen to give up on a reply that Postfix or Exchange would not have sent.
+//! Each says what happened and, where there is one, the next step. Texts are conventional and in
+//! one line: devices have been seen to give up on a reply that Postfix or Exchange would not have
+//! sent.
 
 use std::fmt::Display;
 
@@ -16,10 +17,17 @@ pub const SENDER_OK: Reply = Reply::fixed(250, EnhancedCode(2, 1, 0), "Sender ok
 /// `RCPT`.
 pub const RECIPIENT_OK: Reply = Reply::fixed(250, EnhancedCode(2, 1, 5), "Recipient ok");
 /// `VRFY`: we do not tell who exists (RFC 5321 7.3).
-pub const CANNOT_VERIFY: Reply =
-    Reply::fixed(252, EnhancedCode(2, 5, 0), "Cannot verify the user, but will take mail for it and try to deliver");
+pub const CANNOT_VERIFY: Reply = Reply::fixed(
+    252,
+    EnhancedCode(2, 5, 0),
+    "Cannot verify the user, but will take mail for it and try to deliver",
+);
 /// `HELP`.
-pub const HELP: Reply = Reply::fixed(214, EnhancedCode(2, 0, 0), "See RFC 5321; this server forwards mail of the devices it knows");
+pub const HELP: Reply = Reply::fixed(
+    214,
+    EnhancedCode(2, 0, 0),
+    "See RFC 5321; this server forwards mail of the devices it knows",
+);
 /// `STARTTLS`.
 pub const READY_FOR_TLS: Reply = Reply::fixed(220, EnhancedCode(2, 0, 0), "Ready to start TLS");
 /// A good login. Exactly Exchange's and Postfix's words: a printer was seen to leave after others.
@@ -28,46 +36,79 @@ pub const LOGGED_IN: Reply = Reply::fixed(235, EnhancedCode(2, 7, 0), "Authentic
 pub const START_TEXT: &str = "354 End data with <CR><LF>.<CR><LF>\r\n";
 
 /// The daemon is stopping.
-pub const SHUTTING_DOWN: Reply = Reply::fixed(421, EnhancedCode(4, 3, 2), "The server is restarting; try again in a minute");
+pub const SHUTTING_DOWN: Reply =
+    Reply::fixed(421, EnhancedCode(4, 3, 2), "The server is restarting; try again in a minute");
 /// The client was silent for too long.
-pub const TIMED_OUT: Reply = Reply::fixed(421, EnhancedCode(4, 4, 2), "Nothing received for too long, closing the connection");
+pub const TIMED_OUT: Reply = Reply::fixed(
+    421,
+    EnhancedCode(4, 4, 2),
+    "Nothing received for too long, closing the connection",
+);
 /// Too many commands that made no sense.
-pub const TOO_MANY_ERRORS: Reply = Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many errors, closing the connection");
+pub const TOO_MANY_ERRORS: Reply =
+    Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many errors, closing the connection");
 /// Too many wrong passwords in one session.
-pub const TOO_MANY_LOGINS: Reply = Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many failed logins; check user name and password");
+pub const TOO_MANY_LOGINS: Reply = Reply::fixed(
+    421,
+    EnhancedCode(4, 7, 0),
+    "Too many failed logins; check user name and password",
+);
 /// An HTTP client, or a browser tricked into speaking to us.
-pub const NOT_A_WEB_SERVER: Reply = Reply::fixed(421, EnhancedCode(4, 7, 0), "This is a mail server, not a web server");
+pub const NOT_A_WEB_SERVER: Reply =
+    Reply::fixed(421, EnhancedCode(4, 7, 0), "This is a mail server, not a web server");
 
 /// Our own trouble, unexplained.
-pub const LOCAL_ERROR: Reply = Reply::fixed(451, EnhancedCode(4, 3, 0), "Local error; try again later");
-/// Disk nearly full, or the spool cannot be written (RFC 5321 4.5.3.1.10: our own trouble is never permanent).
-pub const STORAGE_FULL: Reply = Reply::fixed(452, EnhancedCode(4, 3, 1), "Insufficient system storage; try again later");
+pub const LOCAL_ERROR: Reply =
+    Reply::fixed(451, EnhancedCode(4, 3, 0), "Local error; try again later");
+/// Disk nearly full, or the spool cannot be written (RFC 5321 4.5.3.1.10: our own trouble is never
+/// permanent).
+pub const STORAGE_FULL: Reply =
+    Reply::fixed(452, EnhancedCode(4, 3, 1), "Insufficient system storage; try again later");
 /// RFC 5321 4.5.3.1.10.
-pub const TOO_MANY_RECIPIENTS: Reply =
-    Reply::fixed(452, EnhancedCode(4, 5, 3), "Too many recipients (max_recipients); send to the others in another message");
+pub const TOO_MANY_RECIPIENTS: Reply = Reply::fixed(
+    452,
+    EnhancedCode(4, 5, 3),
+    "Too many recipients (max_recipients); send to the others in another message",
+);
 /// A login could not be judged.
-pub const LOGIN_UNAVAILABLE: Reply = Reply::fixed(454, EnhancedCode(4, 7, 0), "Temporary authentication failure; try again later");
+pub const LOGIN_UNAVAILABLE: Reply =
+    Reply::fixed(454, EnhancedCode(4, 7, 0), "Temporary authentication failure; try again later");
 
 /// Past the bound of a line.
 pub const LINE_TOO_LONG: Reply = Reply::fixed(500, EnhancedCode(5, 5, 2), "Command too long");
 /// No command that we know.
-pub const UNKNOWN_COMMAND: Reply = Reply::fixed(500, EnhancedCode(5, 5, 1), "Command not recognized");
+pub const UNKNOWN_COMMAND: Reply =
+    Reply::fixed(500, EnhancedCode(5, 5, 1), "Command not recognized");
 /// A command that we know, written so that we do not understand it.
-pub const SYNTAX_ERROR: Reply = Reply::fixed(501, EnhancedCode(5, 5, 4), "Syntax error in the parameters of the command");
+pub const SYNTAX_ERROR: Reply =
+    Reply::fixed(501, EnhancedCode(5, 5, 4), "Syntax error in the parameters of the command");
 /// Not `MAIL FROM:<address>`, or not exactly one address in it.
-pub const BAD_SENDER: Reply =
-    Reply::fixed(501, EnhancedCode(5, 1, 7), "Bad sender address; set a full address (name@domain) in the device");
+pub const BAD_SENDER: Reply = Reply::fixed(
+    501,
+    EnhancedCode(5, 1, 7),
+    "Bad sender address; set a full address (name@domain) in the device",
+);
 /// Not `RCPT TO:<address>`, or not exactly one address in it.
-pub const BAD_RECIPIENT: Reply = Reply::fixed(501, EnhancedCode(5, 1, 3), "Bad recipient address; write it in full (name@domain)");
+pub const BAD_RECIPIENT: Reply = Reply::fixed(
+    501,
+    EnhancedCode(5, 1, 3),
+    "Bad recipient address; write it in full (name@domain)",
+);
 /// A SASL response that is no base64, or is not what the mechanism asks for.
-pub const BAD_RESPONSE: Reply = Reply::fixed(501, EnhancedCode(5, 5, 2), "Cannot decode the authentication response");
+pub const BAD_RESPONSE: Reply =
+    Reply::fixed(501, EnhancedCode(5, 5, 2), "Cannot decode the authentication response");
 /// `*` in an authentication exchange (RFC 4954 4).
-pub const LOGIN_CANCELLED: Reply = Reply::fixed(501, EnhancedCode(5, 7, 0), "Authentication cancelled");
+pub const LOGIN_CANCELLED: Reply =
+    Reply::fixed(501, EnhancedCode(5, 7, 0), "Authentication cancelled");
 /// A command of some standard that we do not serve.
-pub const NOT_IMPLEMENTED: Reply = Reply::fixed(502, EnhancedCode(5, 5, 1), "Command not implemented");
+pub const NOT_IMPLEMENTED: Reply =
+    Reply::fixed(502, EnhancedCode(5, 5, 1), "Command not implemented");
 /// `STARTTLS` where the listener has none.
-pub const NO_TLS_HERE: Reply =
-    Reply::fixed(502, EnhancedCode(5, 5, 1), "TLS is not offered here (tls of the listener); switch it off in the device");
+pub const NO_TLS_HERE: Reply = Reply::fixed(
+    502,
+    EnhancedCode(5, 5, 1),
+    "TLS is not offered here (tls of the listener); switch it off in the device",
+);
 /// `STARTTLS` again.
 pub const TLS_IS_ON: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "TLS is already active");
 /// `MAIL` or `AUTH` first of all.
@@ -75,30 +116,47 @@ pub const HELO_FIRST: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "Send HEL
 /// `RCPT` or `DATA` before `MAIL`.
 pub const MAIL_FIRST: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "Send MAIL FROM first");
 /// `MAIL` in a transaction.
-pub const SENDER_GIVEN: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "The sender was given already; finish the message or send RSET");
+pub const SENDER_GIVEN: Reply = Reply::fixed(
+    503,
+    EnhancedCode(5, 5, 1),
+    "The sender was given already; finish the message or send RSET",
+);
 /// RFC 4954 4.
-pub const NO_LOGIN_NOW: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "AUTH is not permitted inside a mail transaction");
+pub const NO_LOGIN_NOW: Reply =
+    Reply::fixed(503, EnhancedCode(5, 5, 1), "AUTH is not permitted inside a mail transaction");
 /// RFC 4954 4.
-pub const ALREADY_LOGGED_IN: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "Already authenticated");
+pub const ALREADY_LOGGED_IN: Reply =
+    Reply::fixed(503, EnhancedCode(5, 5, 1), "Already authenticated");
 /// AUTH that was not announced.
-pub const NO_LOGIN_HERE: Reply =
-    Reply::fixed(503, EnhancedCode(5, 5, 1), "Authentication is not offered here (auth); switch it off in the device");
+pub const NO_LOGIN_HERE: Reply = Reply::fixed(
+    503,
+    EnhancedCode(5, 5, 1),
+    "Authentication is not offered here (auth); switch it off in the device",
+);
 /// AUTH in clear (RFC 3207 4: "Must issue a STARTTLS command first").
 pub const ENCRYPT_FIRST: Reply = Reply::fixed(
     530,
     EnhancedCode(5, 7, 0),
-    "Log in over TLS 1.2 or newer only (encryption = \"required\"); switch on STARTTLS or SSL/TLS in the device",
+    "Log in over TLS 1.2 or newer only (encryption = \"required\"); switch on STARTTLS or SSL/TLS \
+    in the device",
 );
 /// A mechanism that was not announced.
-pub const UNKNOWN_MECHANISM: Reply =
-    Reply::fixed(504, EnhancedCode(5, 5, 4), "Authentication mechanism not offered (mechanisms); choose another in the device");
+pub const UNKNOWN_MECHANISM: Reply = Reply::fixed(
+    504,
+    EnhancedCode(5, 5, 4),
+    "Authentication mechanism not offered (mechanisms); choose another in the device",
+);
 /// The text is larger than `max_message`.
-pub const TOO_LARGE: Reply =
-    Reply::fixed(552, EnhancedCode(5, 3, 4), "Message too large (max_message); lower the resolution or split the document");
+pub const TOO_LARGE: Reply = Reply::fixed(
+    552,
+    EnhancedCode(5, 3, 4),
+    "Message too large (max_message); lower the resolution or split the document",
+);
 /// `DATA` with no recipient that was accepted (RFC 5321 3.3).
 pub const NO_RECIPIENTS: Reply = Reply::fixed(554, EnhancedCode(5, 5, 1), "No valid recipients");
 /// RFC 8689 4.1: a promise that we cannot keep.
-pub const NO_REQUIRETLS: Reply = Reply::fixed(555, EnhancedCode(5, 5, 4), "REQUIRETLS is not offered");
+pub const NO_REQUIRETLS: Reply =
+    Reply::fixed(555, EnhancedCode(5, 5, 4), "REQUIRETLS is not offered");
 
 /// A message is safe.
 #[must_use]
@@ -111,7 +169,8 @@ pub(super) fn write(reply: &Reply, output: &mut Vec<u8>) {
     output.extend_from_slice(format!("{reply}\r\n").as_bytes());
 }
 
-/// Appends a reply of several lines, without enhanced codes: the banner and the answers to `HELO` and `EHLO` (RFC 2034 4).
+/// Appends a reply of several lines, without enhanced codes: the banner and the answers to `HELO`
+/// and `EHLO` (RFC 2034 4).
 pub(super) fn write_lines<Line: Display>(code: u16, lines: &[Line], output: &mut Vec<u8>) {
     let last = lines.len().saturating_sub(1);
     for (index, line) in lines.iter().enumerate() {
@@ -120,7 +179,8 @@ pub(super) fn write_lines<Line: Display>(code: u16, lines: &[Line], output: &mut
     }
 }
 
-/// Appends a SASL challenge, already in base64 (RFC 4954 4). An empty one keeps the blank: some clients wait for it.
+/// Appends a SASL challenge, already in base64 (RFC 4954 4). An empty one keeps the blank: some
+/// clients wait for it.
 pub(super) fn write_challenge(challenge: &str, output: &mut Vec<u8>) {
     output.extend_from_slice(format!("334 {challenge}\r\n").as_bytes());
 }

@@ -8,7 +8,8 @@ use crate::{
 /// Facts to be made durable together: all of them, or none.
 #[derive(Default)]
 pub struct Change {
-    /// Entries as they are from now on, of messages that are in the queue. The due index follows [`Entry::due`].
+    /// Entries as they are from now on, of messages that are in the queue. The due index follows
+    /// [`Entry::due`].
     pub put: Vec<Entry>,
     /// Messages that are settled: entry and file go.
     pub remove: Vec<MessageId>,

@@ -30,10 +30,12 @@ use crate::{
     },
 };
 
-/// The disk is asked for its free space at most this often; `min_free` must cover what arrives in between.
+/// The disk is asked for its free space at most this often; `min_free` must cover what arrives in
+/// between.
 const SPACE_ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// Messages written to the disk at once. The kernel merges that many syncs with profit; more would only cost threads.
+/// Messages written to the disk at once. The kernel merges that many syncs with profit; more would
+/// only cost threads.
 const WRITERS: usize = 64;
 
 /// What is shared.
@@ -98,7 +100,8 @@ impl Core {
 
     /// Whether a message of this size leaves `min_free`.
     pub(super) fn admits(&self, size: Option<ByteSize>) -> Result<(), SpoolError> {
-        let needed = self.settings.min_free.octets().saturating_add(size.map_or(0, ByteSize::octets));
+        let needed =
+            self.settings.min_free.octets().saturating_add(size.map_or(0, ByteSize::octets));
         if self.free_octets()? < needed { Err(SpoolError::Full) } else { Ok(()) }
     }
 
@@ -116,7 +119,10 @@ impl Core {
     }
 
     pub(super) fn count(&self) {
-        self.metrics.storage().queue_messages.set(i64::try_from(self.index.count()).unwrap_or(i64::MAX));
+        self.metrics
+            .storage()
+            .queue_messages
+            .set(i64::try_from(self.index.count()).unwrap_or(i64::MAX));
     }
 
     /// The queue may have something to do.

@@ -1,4 +1,5 @@
-//! Every effect on spool files goes through here, one call for each, so that a test can let each of them fail.
+//! Every effect on spool files goes through here, one call for each, so that a test can let each of
+//! them fail.
 //!
 //! # Failure
 //! Each call returns [`SpoolError`] with what was tried and on which path; nothing is logged.
@@ -87,14 +88,27 @@ impl Disk {
 
     /// A new file, open for writing, for us alone; one of that name must not exist.
     pub(super) fn create(&self, path: &Path) -> Result<File, SpoolError> {
-        self.perform(Deed::Create(path), || File::options().write(true).create_new(true).mode(0o600).open(path))
+        self.perform(Deed::Create(path), || {
+            File::options().write(true).create_new(true).mode(0o600).open(path)
+        })
     }
 
-    pub(super) fn append(&self, path: &Path, mut file: &File, octets: &[u8]) -> Result<(), SpoolError> {
+    pub(super) fn append(
+        &self,
+        path: &Path,
+        mut file: &File,
+        octets: &[u8],
+    ) -> Result<(), SpoolError> {
         self.perform(Deed::Write(path), || file.write_all(octets))
     }
 
-    pub(super) fn overwrite(&self, path: &Path, file: &File, offset: u64, octets: &[u8]) -> Result<(), SpoolError> {
+    pub(super) fn overwrite(
+        &self,
+        path: &Path,
+        file: &File,
+        offset: u64,
+        octets: &[u8],
+    ) -> Result<(), SpoolError> {
         self.perform(Deed::Write(path), || file.write_all_at(octets, offset))
     }
 
@@ -109,7 +123,9 @@ impl Disk {
 
     /// Makes a folder for us alone, unless it is there.
     pub(super) fn create_folder(&self, path: &Path) -> Result<(), SpoolError> {
-        self.perform(Deed::CreateFolder(path), || DirBuilder::new().recursive(true).mode(0o700).create(path))
+        self.perform(Deed::CreateFolder(path), || {
+            DirBuilder::new().recursive(true).mode(0o700).create(path)
+        })
     }
 
     /// Returns when the names in the folder are on the disk.
@@ -126,14 +142,22 @@ impl Disk {
     }
 
     /// Runs a deed whose doing is elsewhere: writing and syncing the index.
-    pub(super) fn attend<T>(&self, deed: Deed<'_>, act: impl FnOnce() -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+    pub(super) fn attend<T>(
+        &self,
+        deed: Deed<'_>,
+        act: impl FnOnce() -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
         self.before(deed).map_err(|e| deed.failed(e))?;
         let done = act()?;
         self.after(deed);
         Ok(done)
     }
 
-    fn perform<T>(&self, deed: Deed<'_>, act: impl FnOnce() -> std::io::Result<T>) -> Result<T, SpoolError> {
+    fn perform<T>(
+        &self,
+        deed: Deed<'_>,
+        act: impl FnOnce() -> std::io::Result<T>,
+    ) -> Result<T, SpoolError> {
         let done = self.before(deed).and_then(|()| act()).map_err(|e| deed.failed(e))?;
         self.after(deed);
         Ok(done)
@@ -152,7 +176,11 @@ impl Disk {
     }
 
     #[cfg(not(test))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "outside of tests nobody watches")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "outside of tests nobody watches"
+    )]
     const fn before(&self, _deed: Deed<'_>) -> std::io::Result<()> {
         Ok(())
     }
@@ -180,6 +208,7 @@ impl Deed<'_> {
 
 /// Octets that an ordinary process may still write to the disk of a folder.
 pub(super) fn free_octets(folder: &Path) -> Result<u64, SpoolError> {
-    let space = rustix::fs::statvfs(folder).map_err(|e| SpoolError::io("ask for free space", folder, e.into()))?;
+    let space = rustix::fs::statvfs(folder)
+        .map_err(|e| SpoolError::io("ask for free space", folder, e.into()))?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, Reply, ReturnContent, ReversePath, Timestamp,
+    AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, Reply,
+    ReturnContent, ReversePath, Timestamp,
 };
 
-/// Which way out each recipient of a message takes, in their order; the last is that of all further ones. Never empty.
+/// Which way out each recipient of a message takes, in their order; the last is that of all further
+/// ones. Never empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Routes(Vec<AccountName>);
 
@@ -121,8 +123,8 @@ impl Entry {
 
     /// When the next recipient is due; none when held or when nothing waits.
     ///
-    /// A recipient being attempted counts with the due time that was stored before the attempt: should nobody
-    /// ever report its outcome, it comes up again then.
+    /// A recipient being attempted counts with the due time that was stored before the attempt:
+    /// should nobody ever report its outcome, it comes up again then.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         if self.hold.is_some() {
@@ -142,8 +144,12 @@ impl Entry {
     pub fn due_by_account(&self) -> BTreeMap<&AccountName, Timestamp> {
         let mut due = BTreeMap::new();
         let waiting = self.recipients.iter().filter(|_| self.hold.is_none());
-        for (account, at) in waiting.filter_map(|recipient| Some((self.account_of(recipient), recipient.due()?))) {
-            due.entry(account).and_modify(|first: &mut Timestamp| *first = at.min(*first)).or_insert(at);
+        for (account, at) in
+            waiting.filter_map(|recipient| Some((self.account_of(recipient), recipient.due()?)))
+        {
+            due.entry(account)
+                .and_modify(|first: &mut Timestamp| *first = at.min(*first))
+                .or_insert(at);
         }
         due
     }
@@ -195,7 +201,9 @@ impl RecipientState {
     /// Makes it due then. An attempt that nobody reported on stays one; what is settled stays so.
     pub const fn put_off(&mut self, until: Timestamp) {
         match &mut self.progress {
-            Progress::Waiting { due } | Progress::Attempting(Attempting { due, .. }) => *due = until,
+            Progress::Waiting { due } | Progress::Attempting(Attempting { due, .. }) => {
+                *due = until
+            }
             Progress::Delivered(_) | Progress::Failed(_) => {}
         }
     }
@@ -259,7 +267,8 @@ pub struct Hold {
 pub struct Charge {
     /// Whose budget.
     pub account: AccountName,
-    /// When the transaction began, or for a finished one, ended: the latest moment at which the server may have counted it.
+    /// When the transaction began, or for a finished one, ended: the latest moment at which the
+    /// server may have counted it.
     pub at: Timestamp,
     /// Tells apart charges of the same millisecond.
     pub sequence: u32,
@@ -294,7 +303,8 @@ pub struct JournalLine {
     pub sender: ReversePath,
     /// To whom.
     pub recipient: Recipient,
-    /// `delivered`, `failed` or `deleted`; `quarantined` or `lost` when nobody served the recipient.
+    /// `delivered`, `failed` or `deleted`; `quarantined` or `lost` when nobody served the
+    /// recipient.
     pub outcome: String,
     /// Attempts it took.
     pub attempts: u32,

@@ -50,7 +50,8 @@ impl SpoolError {
         Self::Index("the spool is closed".to_owned())
     }
 
-    /// Sorts what the operating system said: no space left is its own error, because the device can come back later.
+    /// Sorts what the operating system said: no space left is its own error, because the device can
+    /// come back later.
     pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
         if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
             Self::Full
@@ -64,13 +65,18 @@ impl SpoolError {
         match self {
             Self::Full => Self::Full,
             Self::Io { what, path, source } => {
-                let source = source.raw_os_error().map_or_else(|| io::Error::other(source.to_string()), io::Error::from_raw_os_error);
+                let source = source.raw_os_error().map_or_else(
+                    || io::Error::other(source.to_string()),
+                    io::Error::from_raw_os_error,
+                );
                 Self::Io { what, path: path.clone(), source }
             }
             Self::Locked(path) => Self::Locked(path.clone()),
             Self::Index(reason) => Self::Index(reason.clone()),
             Self::NotFound(id) => Self::NotFound(*id),
-            Self::Unreadable { path, reason } => Self::Unreadable { path: path.clone(), reason: reason.clone() },
+            Self::Unreadable { path, reason } => {
+                Self::Unreadable { path: path.clone(), reason: reason.clone() }
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The format of a spool file: the envelope in header form, then the text of the message as it was accepted.
+//! The format of a spool file: the envelope in header form, then the text of the message as it was
+//! accepted.
 //!
 //! ```text
 //! Postroom-File: 1 text-at=0000000369 size=00000000000000048211
@@ -12,26 +13,31 @@
 //! Received: from mfp1 ...
 //! ```
 //!
-//! The whole opens in any mail reader. The first line, whose length is fixed, says where the text begins and how long
-//! it is: what a message writes into its own header cannot move that place, and a file that was cut short is noticed.
-//! Values are percent-encoded where they hold blanks, control characters or `%`, so each is one word on one line.
+//! The whole opens in any mail reader. The first line, whose length is fixed, says where the text
+//! begins and how long it is: what a message writes into its own header cannot move that place, and
+//! a file that was cut short is noticed. Values are percent-encoded where they hold blanks, control
+//! characters or `%`, so each is one word on one line.
 //!
-//! Reading is strict: fields in this order, each once (recipients at least once), nothing beside them.
+//! Reading is strict: fields in this order, each once (recipients at least once), nothing beside
+//! them.
 
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::model::{Address, BodyKind, Envelope, Notify, Recipient, ReturnContent, ReversePath, TlsVersion, Via};
+use crate::model::{
+    Address, BodyKind, Envelope, Notify, Recipient, ReturnContent, ReversePath, TlsVersion, Via,
+};
 
 /// Octets of the first line, which alone leads to the text.
-pub(super) const FIRST_LINE: usize = "Postroom-File: 1 text-at=0000000369 size=00000000000000048211\r\n".len();
+pub(super) const FIRST_LINE: usize =
+    "Postroom-File: 1 text-at=0000000369 size=00000000000000048211\r\n".len();
 
 /// Where in the file the twenty digits of the size stand.
 pub(super) const SIZE_AT: u64 = 41;
 
-/// Largest envelope written or read: more than 5,000 recipients of the longest addresses seen in practice. Bounds what a
-/// damaged or planted file can make us read into memory.
+/// Largest envelope written or read: more than 5,000 recipients of the longest addresses seen in
+/// practice. Bounds what a damaged or planted file can make us read into memory.
 pub(super) const ENVELOPE_LIMIT: usize = 1024 * 1024;
 
 /// Why something is no spool file, or an envelope cannot head one.
@@ -56,7 +62,8 @@ pub(super) struct Extent {
     pub(super) size: u64,
 }
 
-/// The envelope as it heads the file, with a size of zero: [`size_digits`] go to [`SIZE_AT`] when the size is known.
+/// The envelope as it heads the file, with a size of zero: [`size_digits`] go to [`SIZE_AT`] when
+/// the size is known.
 pub(super) fn render(envelope: &Envelope) -> Result<Vec<u8>, FormatError> {
     let via = &envelope.via;
     let mut fields = String::with_capacity(512);
@@ -64,7 +71,8 @@ pub(super) fn render(envelope: &Envelope) -> Result<Vec<u8>, FormatError> {
     field(&mut fields, "Received", &envelope.received.as_millis().to_string());
     field(&mut fields, "Device", &encode(envelope.device.as_str()));
 
-    let mut words = format!("{} helo={}", if via.esmtp { "esmtp" } else { "smtp" }, encode(&via.helo));
+    let mut words =
+        format!("{} helo={}", if via.esmtp { "esmtp" } else { "smtp" }, encode(&via.helo));
     word(&mut words, "peer", via.peer.map(|peer| peer.to_string()));
     word(&mut words, "tls", via.tls.map(|tls| tls.as_str().to_owned()));
     word(&mut words, "user", via.user.as_deref().map(encode));
@@ -106,7 +114,8 @@ pub(super) fn size_digits(size: u64) -> String {
 pub(super) fn extent(first_line: &[u8]) -> Result<Extent, FormatError> {
     let extent = || {
         let line = std::str::from_utf8(first_line).ok()?.strip_suffix("\r\n")?;
-        let (text_at, size) = line.strip_prefix("Postroom-File: 1 text-at=")?.split_once(" size=")?;
+        let (text_at, size) =
+            line.strip_prefix("Postroom-File: 1 text-at=")?.split_once(" size=")?;
         (text_at.len() == 10 && size.len() == 20).then_some(())?;
         Some(Extent { text_at: digits(text_at)?, size: digits(size)? })
     };
@@ -126,14 +135,16 @@ pub(super) fn parse(head: &[u8]) -> Result<Envelope, FormatError> {
     let mut fields = Fields(fields);
 
     let id = fields.take("Id", |value| value.parse().ok())?;
-    let received = fields.take("Received", |value| digits(value).map(crate::model::Timestamp::from_millis))?;
+    let received =
+        fields.take("Received", |value| digits(value).map(crate::model::Timestamp::from_millis))?;
     let device = fields.take("Device", |value| decode(value).map(Into::into))?;
     let via = fields.take("Via", read_via)?;
     let (body, smtputf8, ret, envid) = fields.take("Options", read_options)?;
     let sender = fields.take("Sender", read_sender)?;
     let mut recipients = vec![fields.take("Recipient", read_recipient)?];
     while !fields.0.is_empty() {
-        recipients.push(fields.take("Recipient", read_recipient).map_err(|_other| FormatError::Surplus)?);
+        recipients
+            .push(fields.take("Recipient", read_recipient).map_err(|_other| FormatError::Surplus)?);
     }
     Ok(Envelope { id, received, device, via, sender, recipients, body, smtputf8, ret, envid })
 }
@@ -156,7 +167,11 @@ fn word(words: &mut String, key: &str, value: Option<String>) {
 struct Fields<'a>(&'a str);
 
 impl<'a> Fields<'a> {
-    fn take<T>(&mut self, name: &'static str, read: impl FnOnce(&'a str) -> Option<T>) -> Result<T, FormatError> {
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Result<T, FormatError> {
         let taken = || {
             let (line, rest) = self.0.split_once("\r\n")?;
             let value = line.strip_prefix("Postroom-")?.strip_prefix(name)?.strip_prefix(": ")?;
@@ -184,8 +199,15 @@ impl<'a> Words<'a> {
     }
 
     /// None when the word is there and makes no sense; `Some(None)` when it is not there.
-    #[expect(clippy::option_option, reason = "absent and senseless are two things here, and only here")]
-    fn optional<T>(&mut self, key: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
+    #[expect(
+        clippy::option_option,
+        reason = "absent and senseless are two things here, and only here"
+    )]
+    fn optional<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Option<Option<T>> {
         match self.value(key) {
             Some(value) => read(value).map(Some),
             None => Some(None),
@@ -228,8 +250,11 @@ fn read_options(value: &str) -> Option<Options> {
         _other => return None,
     };
     let smtputf8 = words.0.next_if_eq(&"smtputf8").is_some();
-    let ret = words
-        .optional("ret", |ret| [ReturnContent::Full, ReturnContent::Headers].into_iter().find(|known| return_content(*known) == ret))?;
+    let ret = words.optional("ret", |ret| {
+        [ReturnContent::Full, ReturnContent::Headers]
+            .into_iter()
+            .find(|known| return_content(*known) == ret)
+    })?;
     let envid = words.optional("envid", decode)?;
     words.end()?;
     Some((body, smtputf8, ret, envid))
@@ -244,7 +269,11 @@ const fn return_content(ret: ReturnContent) -> &'static str {
 
 fn read_sender(value: &str) -> Option<ReversePath> {
     let path = decode(bracketed(value)?)?;
-    if path.is_empty() { Some(ReversePath::Null) } else { path.parse().ok().map(ReversePath::Mailbox) }
+    if path.is_empty() {
+        Some(ReversePath::Null)
+    } else {
+        path.parse().ok().map(ReversePath::Mailbox)
+    }
 }
 
 fn read_recipient(value: &str) -> Option<Recipient> {
@@ -262,13 +291,15 @@ fn bracketed(value: &str) -> Option<&str> {
 
 fn notify_words(notify: Notify) -> String {
     let all = [(notify.success, "success"), (notify.failure, "failure"), (notify.delay, "delay")];
-    let words: Vec<&str> = all.into_iter().filter_map(|(asked, word)| asked.then_some(word)).collect();
+    let words: Vec<&str> =
+        all.into_iter().filter_map(|(asked, word)| asked.then_some(word)).collect();
     if words.is_empty() { "never".to_owned() } else { words.join(",") }
 }
 
 fn read_notify(value: &str) -> Option<Notify> {
     let asked = |word| value.split(',').any(|given| given == word);
-    let notify = Notify { success: asked("success"), failure: asked("failure"), delay: asked("delay") };
+    let notify =
+        Notify { success: asked("success"), failure: asked("failure"), delay: asked("delay") };
     // Only what we write ourselves: no other word, none twice, in this order.
     (notify_words(notify) == value).then_some(notify)
 }
@@ -306,7 +337,9 @@ fn decode(value: &str) -> Option<String> {
 }
 
 fn digits(text: &str) -> Option<u64> {
-    (!text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+    (!text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -318,26 +351,43 @@ mod tests {
 
     fn addresses() -> impl Strategy<Value = Address> {
         prop_oneof![
-            "[a-z%+=<>]{1,8}@[a-z]{1,5}\\.[a-z]{2}".prop_filter_map("an address", |text| text.parse().ok()),
-            "\"[^\\p{Cc}\"]{0,20}\"@\\[[0-9.]{1,9}\\]".prop_filter_map("an address", |text| text.parse().ok()),
+            "[a-z%+=<>]{1,8}@[a-z]{1,5}\\.[a-z]{2}"
+                .prop_filter_map("an address", |text| text.parse().ok()),
+            "\"[^\\p{Cc}\"]{0,20}\"@\\[[0-9.]{1,9}\\]"
+                .prop_filter_map("an address", |text| text.parse().ok()),
             "\\PC{1,20}@\\PC{1,10}".prop_filter_map("an address", |text| text.parse().ok()),
             Just("postmaster".parse().unwrap()),
         ]
     }
 
     fn recipients() -> impl Strategy<Value = Recipient> {
-        let notify = (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(success, failure, delay)| Notify { success, failure, delay });
-        (addresses(), option::of(notify), option::of(any::<String>())).prop_map(|(address, notify, orcpt)| Recipient {
-            address,
-            notify,
-            orcpt,
-        })
+        let notify = (any::<bool>(), any::<bool>(), any::<bool>())
+            .prop_map(|(success, failure, delay)| Notify { success, failure, delay });
+        (addresses(), option::of(notify), option::of(any::<String>()))
+            .prop_map(|(address, notify, orcpt)| Recipient { address, notify, orcpt })
     }
 
     fn vias() -> impl Strategy<Value = Via> {
-        let tls = prop_oneof![Just(TlsVersion::Ssl3), Just(TlsVersion::Tls10), Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)];
-        (option::of(any::<std::net::IpAddr>()), any::<String>(), any::<bool>(), option::of(tls), option::of(any::<String>()))
-            .prop_map(|(peer, helo, esmtp, tls, user)| Via { peer, helo, esmtp, tls, user })
+        let tls = prop_oneof![
+            Just(TlsVersion::Ssl3),
+            Just(TlsVersion::Tls10),
+            Just(TlsVersion::Tls12),
+            Just(TlsVersion::Tls13)
+        ];
+        (
+            option::of(any::<std::net::IpAddr>()),
+            any::<String>(),
+            any::<bool>(),
+            option::of(tls),
+            option::of(any::<String>()),
+        )
+            .prop_map(|(peer, helo, esmtp, tls, user)| Via {
+                peer,
+                helo,
+                esmtp,
+                tls,
+                user,
+            })
     }
 
     prop_compose! {
@@ -417,14 +467,12 @@ mod tests {
 
     #[test]
     fn the_file_reads_as_a_header_block() {
-        let expected = "Postroom-File: 1 text-at=0000000418 size=00000000000000000000\r\n\
-            Postroom-Id: 1hc5gqk0o7a3v9d2l4m0\r\n\
-            Postroom-Received: 1741548328007\r\n\
-            Postroom-Device: printers\r\n\
-            Postroom-Via: esmtp helo=mfp%201 peer=192.168.10.7 tls=tls1.0 user=scan\r\n\
-            Postroom-Options: body=8bitmime ret=hdrs envid=QQ314159\r\n\
-            Postroom-Sender: <scanner@contoso.com>\r\n\
-            Postroom-Recipient: <\"anna%20b\"@contoso.com> notify=never orcpt=rfc822;anna@contoso.com\r\n";
+        let expected = "Postroom-File: 1 text-at=0000000418 \
+            size=00000000000000000000\r\nPostroom-Id: 1hc5gqk0o7a3v9d2l4m0\r\nPostroom-Received: \
+            1741548328007\r\nPostroom-Device: printers\r\nPostroom-Via: esmtp helo=mfp%201 \
+            peer=192.168.10.7 tls=tls1.0 user=scan\r\nPostroom-Options: body=8bitmime ret=hdrs \
+            envid=QQ314159\r\nPostroom-Sender: <scanner@contoso.com>\r\nPostroom-Recipient: \
+            <\"anna%20b\"@contoso.com> notify=never orcpt=rfc822;anna@contoso.com\r\n";
         assert_eq!(String::from_utf8(sample()).unwrap(), expected);
     }
 
@@ -441,7 +489,11 @@ mod tests {
         let check = |from: &str, to: &str, expected: FormatError| {
             let text = String::from_utf8(sample()).unwrap();
             assert!(text.contains(from), "{from}");
-            assert_eq!(parse(text.replacen(from, to, 1).as_bytes()), Err(expected), "{from} -> {to}");
+            assert_eq!(
+                parse(text.replacen(from, to, 1).as_bytes()),
+                Err(expected),
+                "{from} -> {to}"
+            );
         };
         check("Postroom-File: 1", "Postroom-File: 2", FormatError::FirstLine);
         check("text-at=0000000418", "text-at=0009999999", FormatError::TooLong);
@@ -457,7 +509,11 @@ mod tests {
         check("<scanner@contoso.com>", "scanner@contoso.com", FormatError::Field("Sender"));
         check("notify=never", "notify=never,success", FormatError::Field("Recipient"));
         check("Postroom-Recipient", "Postroom-Recipients", FormatError::Field("Recipient"));
-        check("anna@contoso.com\r\n", "anna@contoso.com\r\nReceived: from\r\n", FormatError::Surplus);
+        check(
+            "anna@contoso.com\r\n",
+            "anna@contoso.com\r\nReceived: from\r\n",
+            FormatError::Surplus,
+        );
         check("anna@contoso.com\r\n", "anna@contoso.com\n", FormatError::Field("Recipient"));
     }
 

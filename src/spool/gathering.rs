@@ -1,4 +1,5 @@
-//! Where callers that want the same costly thing meet: one thread takes all who wait, and serves them together.
+//! Where callers that want the same costly thing meet: one thread takes all who wait, and serves
+//! them together.
 
 use std::{
     sync::{Condvar, Mutex, PoisonError},
@@ -30,7 +31,10 @@ pub(super) enum Gathered<T> {
 
 impl<T> Default for Gathering<T> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { waiting: Vec::new(), closed: false }), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(State { waiting: Vec::new(), closed: false }),
+            changed: Condvar::new(),
+        }
     }
 }
 
@@ -57,7 +61,10 @@ impl<T> Gathering<T> {
     pub(super) fn take(&self, patience: Duration) -> Gathered<T> {
         let state = lock(&self.state);
         let idle = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
-        let (mut state, _timeout) = self.changed.wait_timeout_while(state, patience, idle).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _timeout) = self
+            .changed
+            .wait_timeout_while(state, patience, idle)
+            .unwrap_or_else(PoisonError::into_inner);
         let waiting = std::mem::take(&mut state.waiting);
         match (waiting.is_empty(), state.closed) {
             (false, _either) => Gathered::Some(waiting),

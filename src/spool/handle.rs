@@ -15,8 +15,8 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Timestamp},
     spool::{
-        Change, Charge, Entry, Incoming, JournalLine, MessageReader, RecoveryReport, Routes, SpoolError, core::Core, disk::Disk,
-        incoming::blocking, index::lock, opening, removal,
+        Change, Charge, Entry, Incoming, JournalLine, MessageReader, RecoveryReport, Routes,
+        SpoolError, core::Core, disk::Disk, incoming::blocking, index::lock, opening, removal,
     },
 };
 
@@ -34,7 +34,8 @@ pub struct SpoolSettings {
 /// Names the accounts that a message goes by. Given by the daemon.
 pub type RouteMessage = Arc<dyn Fn(&Envelope) -> Routes + Send + Sync>;
 
-/// The spool. Cheap to clone. When the last one is dropped, what was applied is made durable, as by [`Spool::close`].
+/// The spool. Cheap to clone. When the last one is dropped, what was applied is made durable, as by
+/// [`Spool::close`].
 #[derive(Clone)]
 pub struct Spool(pub(super) Arc<Inner>);
 
@@ -44,16 +45,24 @@ pub(super) struct Inner {
 }
 
 impl Spool {
-    /// Under which the loss of the index is remembered ([`Spool::recall`], as a [`Timestamp`]): charges, conditions and settings are
-    /// gone with it. Whoever has taken that into account forgets it ([`Change::remember`]).
+    /// Under which the loss of the index is remembered ([`Spool::recall`], as a [`Timestamp`]):
+    /// charges, conditions and settings are gone with it. Whoever has taken that into account
+    /// forgets it ([`Change::remember`]).
     pub const LOST_INDEX: (&'static str, &'static str) = ("index", "lost");
 
-    /// Opens or creates the spool, and starts recovery, which goes on in the background: [`Spool::recovered`].
-    /// `route` names the accounts of a message, when it is received and when its entry has to be rebuilt from its file.
+    /// Opens or creates the spool, and starts recovery, which goes on in the background:
+    /// [`Spool::recovered`]. `route` names the accounts of a message, when it is received and when
+    /// its entry has to be rebuilt from its file.
     ///
     /// # Errors
-    /// When the folder cannot be made, written or locked. A broken index is no error: it is moved aside and rebuilt.
-    pub fn open(settings: SpoolSettings, route: RouteMessage, clock: Clock, metrics: Metrics) -> Result<Self, SpoolError> {
+    /// When the folder cannot be made, written or locked. A broken index is no error: it is moved
+    /// aside and rebuilt.
+    pub fn open(
+        settings: SpoolSettings,
+        route: RouteMessage,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, SpoolError> {
         Self::open_on(Disk::default(), settings, route, clock, metrics)
     }
 
@@ -82,7 +91,8 @@ impl Spool {
         MessageId::new(self.0.core.clock.now(), rand::random())
     }
 
-    /// Whether there is room for a message of this size (`min_free` kept). Cheap: the disk is asked at most once a second.
+    /// Whether there is room for a message of this size (`min_free` kept). Cheap: the disk is asked
+    /// at most once a second.
     ///
     /// # Errors
     /// [`SpoolError::Full`].
@@ -90,12 +100,20 @@ impl Spool {
         self.0.core.admits(size)
     }
 
-    /// Begins a message. Small ones reach the disk only with [`Incoming::commit`], larger ones as they come.
+    /// Begins a message. Small ones reach the disk only with [`Incoming::commit`], larger ones as
+    /// they come.
     ///
     /// # Errors
     /// When the disk is nearly full or the envelope is too long to be kept.
-    #[expect(clippy::unused_async, reason = "its callers wait here for the disk when a message has to begin on it")]
-    pub async fn receive(&self, envelope: Envelope, routes: impl Into<Routes>) -> Result<Incoming, SpoolError> {
+    #[expect(
+        clippy::unused_async,
+        reason = "its callers wait here for the disk when a message has to begin on it"
+    )]
+    pub async fn receive(
+        &self,
+        envelope: Envelope,
+        routes: impl Into<Routes>,
+    ) -> Result<Incoming, SpoolError> {
         Incoming::begin(Arc::clone(&self.0.core), envelope, routes.into())
     }
 
@@ -119,25 +137,34 @@ impl Spool {
         self.0.core.index.devices_waiting(account)
     }
 
-    /// The accounts that have mail waiting, with how many messages: also those that the config no longer knows. In memory.
+    /// The accounts that have mail waiting, with how many messages: also those that the config no
+    /// longer knows. In memory.
     #[must_use]
     pub fn accounts_waiting(&self) -> Vec<(AccountName, u64)> {
         self.0.core.index.accounts_waiting()
     }
 
-    /// The messages that have been due longest, of one device, for one account, earliest first and at most `limit` of
-    /// them; each with its due time, which may lie ahead. The queue asks for one more than it has attempts under way.
+    /// The messages that have been due longest, of one device, for one account, earliest first and
+    /// at most `limit` of them; each with its due time, which may lie ahead. The queue asks for one
+    /// more than it has attempts under way.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn first_due(&self, account: &AccountName, device: &DeviceName, limit: usize) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
+    pub fn first_due(
+        &self,
+        account: &AccountName,
+        device: &DeviceName,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
         self.0.core.index.first_due(account, device, limit)
     }
 
-    /// Applies a change at once to what everyone reads, all of it or nothing. Durable after [`Spool::sync`].
+    /// Applies a change at once to what everyone reads, all of it or nothing. Durable after
+    /// [`Spool::sync`].
     ///
     /// # Errors
-    /// When a message to be put or removed is not in the queue, or the index cannot be written; then nothing is changed.
+    /// When a message to be put or removed is not in the queue, or the index cannot be written;
+    /// then nothing is changed.
     pub fn apply(&self, change: Change) -> Result<(), SpoolError> {
         let core = &self.0.core;
         core.index.apply(change)?;
@@ -150,8 +177,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Returns when everything applied before the call is durable. Callers that come together share one sync.
-    /// Spool files of messages whose removal was applied are deleted after it.
+    /// Returns when everything applied before the call is durable. Callers that come together share
+    /// one sync. Spool files of messages whose removal was applied are deleted after it.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -165,7 +192,11 @@ impl Spool {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn charges(&self, account: &AccountName, since: Timestamp) -> Result<Vec<Charge>, SpoolError> {
+    pub fn charges(
+        &self,
+        account: &AccountName,
+        since: Timestamp,
+    ) -> Result<Vec<Charge>, SpoolError> {
         self.0.core.index.charges(account, since)
     }
 
@@ -177,7 +208,8 @@ impl Spool {
         MessageReader::open(self.0.core.folders.mail_file(id)).await
     }
 
-    /// Messages in the queue, in the order of their ids, after `after`. Entries that cannot be read are left out.
+    /// Messages in the queue, in the order of their ids, after `after`. Entries that cannot be read
+    /// are left out.
     ///
     /// # Errors
     /// When the index cannot be read.
@@ -191,12 +223,16 @@ impl Spool {
         self.0.core.index.count()
     }
 
-    /// Journal lines before a time, newest first. Lines of one millisecond are never parted: there may be some more than
-    /// `limit`, and the time of the last one leads to the next page.
+    /// Journal lines before a time, newest first. Lines of one millisecond are never parted: there
+    /// may be some more than `limit`, and the time of the last one leads to the next page.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn journal(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<JournalLine>, SpoolError> {
+    pub fn journal(
+        &self,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<JournalLine>, SpoolError> {
         self.0.core.index.journal(before, limit)
     }
 
@@ -204,31 +240,41 @@ impl Spool {
     ///
     /// # Errors
     /// When the index cannot be read or the value is of another form.
-    pub fn recall<T: DeserializeOwned>(&self, kind: &'static str, name: &str) -> Result<Option<T>, SpoolError> {
+    pub fn recall<T: DeserializeOwned>(
+        &self,
+        kind: &'static str,
+        name: &str,
+    ) -> Result<Option<T>, SpoolError> {
         self.0.core.index.recall(kind, name)
     }
 
-    /// All values of one kind with their names; none where the value cannot be read or is of another form.
+    /// All values of one kind with their names; none where the value cannot be read or is of
+    /// another form.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn recall_all<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<(String, Option<T>)>, SpoolError> {
+    pub fn recall_all<T: DeserializeOwned>(
+        &self,
+        kind: &'static str,
+    ) -> Result<Vec<(String, Option<T>)>, SpoolError> {
         self.0.core.index.recall_all(kind)
     }
 
-    /// Woken whenever mail was admitted or changed in a way that may make something due: all who wait, and, if nobody does,
-    /// whoever waits next.
+    /// Woken whenever mail was admitted or changed in a way that may make something due: all who
+    /// wait, and, if nobody does, whoever waits next.
     #[must_use]
     pub fn wakeups(&self) -> Arc<Notify> {
         Arc::clone(&self.0.core.wakeups)
     }
 
-    /// Puts a message out of the way into `quarantine/`, with the reason, and removes its entry; the journal keeps a line.
+    /// Puts a message out of the way into `quarantine/`, with the reason, and removes its entry;
+    /// the journal keeps a line.
     ///
     /// # Errors
     /// When the file cannot be moved.
     pub async fn quarantine(&self, id: MessageId, reason: &str) -> Result<(), SpoolError> {
-        // Only when the entry is durable does a crash in the middle leave enough for the journal's line.
+        // Only when the entry is durable does a crash in the middle leave enough for the journal's
+        // line.
         self.sync().await?;
         let (core, reason) = (Arc::clone(&self.0.core), reason.to_owned());
         blocking(move || removal::quarantine(&core, id, &reason)).await?;

@@ -1,8 +1,9 @@
-//! A message being received: kept in memory while it is small, streamed to `incoming/` when it is not, and at last made
-//! durable.
+//! A message being received: kept in memory while it is small, streamed to `incoming/` when it is
+//! not, and at last made durable.
 //!
 //! # Failure
-//! Whatever fails, and also when an [`Incoming`] is dropped, nothing is left behind: the device still owns the message.
+//! Whatever fails, and also when an [`Incoming`] is dropped, nothing is left behind: the device
+//! still owns the message.
 
 use std::{
     fs::File,
@@ -29,14 +30,16 @@ use crate::{
     },
 };
 
-/// Up to here a message waits in memory and is written by one call; beyond it goes to the disk in pieces of this size.
-/// An office's mail without attachment fits.
+/// Up to here a message waits in memory and is written by one call; beyond it goes to the disk in
+/// pieces of this size. An office's mail without attachment fits.
 const BUFFER_OCTETS: usize = 64 * 1024;
 
-/// What all messages being received may hold in memory together; beyond it, each piece goes to the disk at once.
+/// What all messages being received may hold in memory together; beyond it, each piece goes to the
+/// disk at once.
 const BUFFERED_OCTETS: usize = 16 * 1024 * 1024;
 
-/// Proof that a message is durably on disk: file synced, renamed, folder synced. Only [`Incoming::commit`] makes one.
+/// Proof that a message is durably on disk: file synced, renamed, folder synced. Only
+/// [`Incoming::commit`] makes one.
 #[derive(Debug)]
 pub struct Committed {
     id: MessageId,
@@ -78,10 +81,15 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn begin(core: Arc<Core>, envelope: Envelope, routes: Routes) -> Result<Self, SpoolError> {
+    pub(super) fn begin(
+        core: Arc<Core>,
+        envelope: Envelope,
+        routes: Routes,
+    ) -> Result<Self, SpoolError> {
         core.admits(None)?;
         let path = core.folders.incoming_file(envelope.id);
-        let head = file::render(&envelope).map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
+        let head = file::render(&envelope)
+            .map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
         let mut buffer = Buffer { core: Arc::clone(&core), octets: Vec::new() };
         buffer.extend(&head);
         Ok(Self { core, envelope, routes, size: 0, buffer, file: None, whole: true })
@@ -171,7 +179,15 @@ impl Incoming {
     /// Once a piece was not written, what follows must not be taken for the message.
     fn must_be_whole(&self) -> Result<(), SpoolError> {
         let path = || self.core.folders.incoming_file(self.envelope.id);
-        if self.whole { Ok(()) } else { Err(SpoolError::io("write", &path(), std::io::Error::other("an earlier part was not written"))) }
+        if self.whole {
+            Ok(())
+        } else {
+            Err(SpoolError::io(
+                "write",
+                &path(),
+                std::io::Error::other("an earlier part was not written"),
+            ))
+        }
     }
 }
 
@@ -244,7 +260,8 @@ impl Unfinished {
         self.core.disk.sync_file(&self.path, &self.file)
     }
 
-    /// Moves the file to where accepted mail is, and has its folder synced and its entry made with those of others.
+    /// Moves the file to where accepted mail is, and has its folder synced and its entry made with
+    /// those of others.
     fn put_in_place(&self, ticket: Ticket) -> Result<(), SpoolError> {
         if ticket.reply.is_closed() {
             // The session is gone: nobody would learn that the message was accepted.
@@ -266,7 +283,8 @@ impl Unfinished {
     fn rename_to(&self, place: &Path) -> Result<(), SpoolError> {
         match self.core.disk.rename(&self.path, place) {
             Err(SpoolError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                // The first message of its half minute. That the new folder's own name is durable, the keeper sees to.
+                // The first message of its half minute. That the new folder's own name is durable,
+                // the keeper sees to.
                 self.core.disk.create_folder(&self.core.folders.shard(self.id))?;
                 self.core.disk.rename(&self.path, place)
             }
@@ -300,7 +318,9 @@ async fn in_turn<T: Send + 'static>(
 }
 
 /// Runs what may wait for the disk where it holds up nobody else.
-pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T, SpoolError> + Send + 'static) -> Result<T, SpoolError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
+) -> Result<T, SpoolError> {
     match tokio::task::spawn_blocking(act).await {
         Ok(done) => done,
         Err(broken) => Err(SpoolError::Index(broken.to_string())),

@@ -1,6 +1,7 @@
 //! What has become of each message: reads, atomic changes, and the counts kept in memory.
 //!
-//! Changes are made one at a time, under a lock that is held for one batch. Readers take no lock of ours.
+//! Changes are made one at a time, under a lock that is held for one batch. Readers take no lock of
+//! ours.
 
 use std::{
     collections::BTreeMap,
@@ -43,7 +44,8 @@ pub(super) struct Index {
 #[derive(Default)]
 struct Tally {
     messages: u64,
-    /// Messages in the due index, by account and device. Bounded by the names in the config and in the queue.
+    /// Messages in the due index, by account and device. Bounded by the names in the config and in
+    /// the queue.
     waiting: BTreeMap<AccountName, BTreeMap<DeviceName, u64>>,
     journal_lines: u64,
 }
@@ -51,7 +53,8 @@ struct Tally {
 impl Index {
     /// Counts what is there.
     pub(super) fn new(store: Store, disk: Disk) -> Result<Self, SpoolError> {
-        let (tally, writer, doomed) = (Mutex::new(Tally::count(&store)?), Mutex::default(), Mutex::default());
+        let (tally, writer, doomed) =
+            (Mutex::new(Tally::count(&store)?), Mutex::default(), Mutex::default());
         let (sooner, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, sooner, failed, disk })
     }
@@ -61,9 +64,12 @@ impl Index {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Opens the store again after it has failed, as a start would: what was not durable is forgotten, for recovery to find.
-    /// While it cannot be opened it stays closed.
-    pub(super) fn reopen(&self, open: impl FnOnce() -> Result<Store, SpoolError>) -> Result<(), SpoolError> {
+    /// Opens the store again after it has failed, as a start would: what was not durable is
+    /// forgotten, for recovery to find. While it cannot be opened it stays closed.
+    pub(super) fn reopen(
+        &self,
+        open: impl FnOnce() -> Result<Store, SpoolError>,
+    ) -> Result<(), SpoolError> {
         let _alone = lock(&self.writer);
         let mut place = self.store.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = place.take() {
@@ -80,7 +86,11 @@ impl Index {
     }
 
     /// Runs what changes the store, and remembers that it failed.
-    fn attend<T>(&self, deed: Deed<'_>, act: impl FnOnce() -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+    fn attend<T>(
+        &self,
+        deed: Deed<'_>,
+        act: impl FnOnce() -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
         let done = self.disk.attend(deed, act);
         if done.is_err() {
             self.failed.store(true, Ordering::Relaxed);
@@ -104,7 +114,10 @@ impl Index {
     }
 
     /// Runs `stage` and writes what it staged, while nobody else changes anything.
-    pub(super) fn write(&self, stage: impl FnOnce(&Store, &mut Staging) -> Result<(), SpoolError>) -> Result<(), SpoolError> {
+    pub(super) fn write(
+        &self,
+        stage: impl FnOnce(&Store, &mut Staging) -> Result<(), SpoolError>,
+    ) -> Result<(), SpoolError> {
         let _alone = lock(&self.writer);
         let effect = self.with(|store| {
             let mut staging = Staging::default();
@@ -123,7 +136,8 @@ impl Index {
         self.sooner.swap(false, Ordering::Relaxed)
     }
 
-    /// Makes durable what was written before the call; yields the messages whose removal is durable with it.
+    /// Makes durable what was written before the call; yields the messages whose removal is durable
+    /// with it.
     pub(super) fn sync(&self) -> Result<Vec<MessageId>, SpoolError> {
         let doomed = std::mem::take(&mut *lock(&self.doomed));
         match self.make_durable() {
@@ -153,7 +167,10 @@ impl Index {
     }
 
     /// Runs `read` on the store, which nobody closes meanwhile.
-    pub(super) fn with<T>(&self, read: impl FnOnce(&Store) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+    pub(super) fn with<T>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
         read(store.as_ref().ok_or_else(SpoolError::closed)?)
     }
@@ -165,34 +182,58 @@ impl Index {
         limit: usize,
     ) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
         let due = |pair: Result<Pair, SpoolError>| {
-            pair.map(|pair| keys::read_due(&pair.key).map(|(_account, _device, due, id)| (due, id))).transpose()
+            pair.map(|pair| keys::read_due(&pair.key).map(|(_account, _device, due, id)| (due, id)))
+                .transpose()
         };
-        self.with(|store| store.pairs(all(&keys::due_of(account, device))).filter_map(due).take(limit).collect())
+        self.with(|store| {
+            store.pairs(all(&keys::due_of(account, device))).filter_map(due).take(limit).collect()
+        })
     }
 
-    pub(super) fn charges(&self, account: &AccountName, since: Timestamp) -> Result<Vec<Charge>, SpoolError> {
+    pub(super) fn charges(
+        &self,
+        account: &AccountName,
+        since: Timestamp,
+    ) -> Result<Vec<Charge>, SpoolError> {
         let range = keys::charges_from(account, since)..keys::end_of(&keys::charges(account));
         self.with(|store| store.pairs(range).map(|pair| unrecord(&pair?.value)).collect())
     }
 
     /// Entries by id. One that cannot be read is left out: recovery rebuilds it.
-    pub(super) fn list(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Entry>, SpoolError> {
-        let start = after.map_or_else(|| keys::ENTRIES.to_vec(), |id| keys::end_of(&keys::entry(id)));
+    pub(super) fn list(
+        &self,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, SpoolError> {
+        let start =
+            after.map_or_else(|| keys::ENTRIES.to_vec(), |id| keys::end_of(&keys::entry(id)));
         self.with(|store| {
-            let readable = |pair: Result<Pair, SpoolError>| pair.map(|pair| unrecord(&pair.value).ok()).transpose();
-            store.pairs(start..keys::end_of(keys::ENTRIES)).filter_map(readable).take(limit).collect()
+            let readable = |pair: Result<Pair, SpoolError>| {
+                pair.map(|pair| unrecord(&pair.value).ok()).transpose()
+            };
+            store
+                .pairs(start..keys::end_of(keys::ENTRIES))
+                .filter_map(readable)
+                .take(limit)
+                .collect()
         })
     }
 
-    /// Journal lines before a time, newest first. Lines of one millisecond are never parted, so the last line's time leads to
-    /// the next page; there may be some more of them than `limit`.
-    pub(super) fn journal(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<JournalLine>, SpoolError> {
+    /// Journal lines before a time, newest first. Lines of one millisecond are never parted, so the
+    /// last line's time leads to the next page; there may be some more of them than `limit`.
+    pub(super) fn journal(
+        &self,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<JournalLine>, SpoolError> {
         let end = before.map_or_else(|| keys::end_of(keys::JOURNAL), keys::journal_from);
         let mut lines: Vec<JournalLine> = Vec::new();
         self.with(|store| {
             for pair in store.pairs(keys::JOURNAL.to_vec()..end).rev() {
                 let Pair { key, value } = pair?;
-                if lines.len() >= limit && lines.last().map(|line| line.at) != keys::journal_time(&key) {
+                if lines.len() >= limit
+                    && lines.last().map(|line| line.at) != keys::journal_time(&key)
+                {
                     break;
                 }
                 // A line that cannot be read says nothing to anybody, and must not hide the others.
@@ -202,12 +243,21 @@ impl Index {
         })
     }
 
-    pub(super) fn recall<T: DeserializeOwned>(&self, kind: &str, name: &str) -> Result<Option<T>, SpoolError> {
-        self.with(|store| store.read(&keys::remembered(kind, name))?.map(|value| unrecord(&value)).transpose())
+    pub(super) fn recall<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<T>, SpoolError> {
+        self.with(|store| {
+            store.read(&keys::remembered(kind, name))?.map(|value| unrecord(&value)).transpose()
+        })
     }
 
     /// All values of a kind with their names; none where it cannot be read.
-    pub(super) fn recall_all<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, Option<T>)>, SpoolError> {
+    pub(super) fn recall_all<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+    ) -> Result<Vec<(String, Option<T>)>, SpoolError> {
         let prefix = keys::remembered(kind, "");
         self.with(|store| {
             let pairs = store.pairs(all(&prefix));
@@ -231,7 +281,8 @@ impl Index {
     }
 
     fn ids(&self, kind: &[u8]) -> Result<Vec<MessageId>, SpoolError> {
-        let id = |pair: Result<Pair, SpoolError>| pair.map(|pair| keys::id_of(&pair.key)).transpose();
+        let id =
+            |pair: Result<Pair, SpoolError>| pair.map(|pair| keys::id_of(&pair.key)).transpose();
         self.with(|store| store.pairs(all(kind)).filter_map(id).collect())
     }
 
@@ -239,7 +290,12 @@ impl Index {
     pub(super) fn prune_charges(&self, before: Timestamp) -> Result<(), SpoolError> {
         let old = self.with(|store| {
             let old = |key: &[u8]| keys::charge_time(key).is_none_or(|at| at < before);
-            keys_of(store.pairs(all(keys::CHARGES)).filter(|pair| pair.as_ref().map_or(true, |pair| old(&pair.key))), usize::MAX)
+            keys_of(
+                store
+                    .pairs(all(keys::CHARGES))
+                    .filter(|pair| pair.as_ref().map_or(true, |pair| old(&pair.key))),
+                usize::MAX,
+            )
         })?;
         for some in old.chunks(PRUNED_AT_ONCE) {
             self.delete(some)?;
@@ -250,7 +306,8 @@ impl Index {
     /// Deletes journal lines older than a time, and the oldest beyond `limit` lines.
     pub(super) fn prune_journal(&self, before: Timestamp, limit: u64) -> Result<(), SpoolError> {
         loop {
-            let surplus = usize::try_from(lock(&self.tally).journal_lines.saturating_sub(limit)).unwrap_or(usize::MAX);
+            let surplus = usize::try_from(lock(&self.tally).journal_lines.saturating_sub(limit))
+                .unwrap_or(usize::MAX);
             let (end, most) = match surplus {
                 0 => (keys::journal_from(before), PRUNED_AT_ONCE),
                 surplus => (keys::end_of(keys::JOURNAL), surplus.min(PRUNED_AT_ONCE)),
@@ -261,7 +318,8 @@ impl Index {
             }
             self.delete(&old)?;
             let mut tally = lock(&self.tally);
-            tally.journal_lines = tally.journal_lines.saturating_sub(u64::try_from(old.len()).unwrap_or(0));
+            tally.journal_lines =
+                tally.journal_lines.saturating_sub(u64::try_from(old.len()).unwrap_or(0));
         }
     }
 
@@ -285,11 +343,19 @@ impl Index {
     }
 
     pub(super) fn devices_waiting(&self, account: &AccountName) -> Vec<DeviceName> {
-        lock(&self.tally).waiting.get(account).map(|devices| devices.keys().cloned().collect()).unwrap_or_default()
+        lock(&self.tally)
+            .waiting
+            .get(account)
+            .map(|devices| devices.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     pub(super) fn accounts_waiting(&self) -> Vec<(AccountName, u64)> {
-        lock(&self.tally).waiting.iter().map(|(account, devices)| (account.clone(), devices.values().sum())).collect()
+        lock(&self.tally)
+            .waiting
+            .iter()
+            .map(|(account, devices)| (account.clone(), devices.values().sum()))
+            .collect()
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -350,11 +416,15 @@ pub(super) fn all(prefix: &[u8]) -> Range<Vec<u8>> {
     prefix.to_vec()..keys::end_of(prefix)
 }
 
-fn keys_of(pairs: impl Iterator<Item = Result<Pair, SpoolError>>, most: usize) -> Result<Vec<Vec<u8>>, SpoolError> {
+fn keys_of(
+    pairs: impl Iterator<Item = Result<Pair, SpoolError>>,
+    most: usize,
+) -> Result<Vec<Vec<u8>>, SpoolError> {
     pairs.take(most).map(|pair| pair.map(|pair| pair.key)).collect()
 }
 
-/// A thread that panicked under a lock leaves counts that are at worst out of step; stopping all mail would be worse.
+/// A thread that panicked under a lock leaves counts that are at worst out of step; stopping all
+/// mail would be worse.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! The thread that turns files in place into accepted mail: syncs the folders and makes the entries of all messages that
-//! came together, so that a hundred devices cost hardly more than one.
+//! The thread that turns files in place into accepted mail: syncs the folders and makes the entries
+//! of all messages that came together, so that a hundred devices cost hardly more than one.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -39,8 +39,8 @@ struct Waiting {
 
 /// The message is not accepted after all.
 pub(super) fn withdraw(core: &Core, id: MessageId) {
-    // Should the deletion fail as well, the next start admits the message, and the device's repetition is a double:
-    // docs/adr/0004-duplicates-over-loss.md.
+    // Should the deletion fail as well, the next start admits the message, and the device's
+    // repetition is a double: docs/adr/0004-duplicates-over-loss.md.
     drop(core.disk.remove(&core.folders.mail_file(id)));
     lock(&core.arriving).remove(&id);
 }
@@ -67,7 +67,9 @@ fn admit(core: &Core, durable: &mut HashSet<String>, tickets: Vec<Ticket>) {
     for (shard, tickets) in shards {
         match sync_shard(core, durable, &shard) {
             Ok(()) => placed.extend(tickets),
-            Err(error) => refuse(core, tickets.into_iter().map(|ticket| ticket.part().1).collect(), &error),
+            Err(error) => {
+                refuse(core, tickets.into_iter().map(|ticket| ticket.part().1).collect(), &error)
+            }
         }
     }
     let (entries, waiting) = placed.into_iter().map(Ticket::part).unzip();

@@ -1,5 +1,5 @@
-//! The keys of the index: one byte of kind, then what the record is found by. Numbers are big-endian, so that
-//! the order of keys is the order of time.
+//! The keys of the index: one byte of kind, then what the record is found by. Numbers are
+//! big-endian, so that the order of keys is the order of time.
 //!
 //! | kind | rest of the key | value |
 //! |---|---|---|
@@ -71,7 +71,12 @@ pub(super) fn due_of(account: &AccountName, device: &DeviceName) -> Vec<u8> {
     key
 }
 
-pub(super) fn due(account: &AccountName, device: &DeviceName, at: Timestamp, id: MessageId) -> Vec<u8> {
+pub(super) fn due(
+    account: &AccountName,
+    device: &DeviceName,
+    at: Timestamp,
+    id: MessageId,
+) -> Vec<u8> {
     let mut key = due_of(account, device);
     push_time(&mut key, at);
     key.extend_from_slice(id.as_str().as_bytes());
@@ -111,7 +116,12 @@ pub(super) fn read_due(key: &[u8]) -> Option<(AccountName, DeviceName, Timestamp
     let (account, rest) = take_name(rest)?;
     let (device, rest) = take_name(rest)?;
     let (at, _id) = rest.split_first_chunk::<8>()?;
-    Some((account.into(), device.into(), Timestamp::from_millis(u64::from_be_bytes(*at)), id_of(key)?))
+    Some((
+        account.into(),
+        device.into(),
+        Timestamp::from_millis(u64::from_be_bytes(*at)),
+        id_of(key)?,
+    ))
 }
 
 /// The time in a key of the journal.
@@ -171,7 +181,9 @@ mod tests {
     #[test]
     fn a_due_key_gives_back_what_it_was_made_of() {
         let id = MessageId::new(Timestamp::from_millis(77), 5);
-        for (account, device) in [("scanner", "printers"), ("", ""), ("a\0b", "c\u{1}"), ("a", "a\0b")] {
+        for (account, device) in
+            [("scanner", "printers"), ("", ""), ("a\0b", "c\u{1}"), ("a", "a\0b")]
+        {
             let key = due(&account.into(), &device.into(), Timestamp::MAX, id);
             assert_eq!(read_due(&key), Some((account.into(), device.into(), Timestamp::MAX, id)));
         }
@@ -184,7 +196,10 @@ mod tests {
         let id = MessageId::new(at, 0);
         let longer = due(&"scanner".into(), &"printers2".into(), at, id);
         assert!(!longer.starts_with(&due_of(&"scanner".into(), &"printers".into())));
-        assert!(!due(&"a\0b".into(), &"c".into(), at, id).starts_with(&due_of(&"a".into(), &"b".into())));
+        assert!(
+            !due(&"a\0b".into(), &"c".into(), at, id)
+                .starts_with(&due_of(&"a".into(), &"b".into()))
+        );
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub struct MessageReader {
     file: Arc<File>,
     path: Arc<PathBuf>,
     extent: Extent,
-    /// The first chunk, read when the file was opened: for most messages that is all, and one errand to another thread.
+    /// The first chunk, read when the file was opened: for most messages that is all, and one
+    /// errand to another thread.
     first: Option<Vec<u8>>,
     /// Octets of text already read from the file.
     read: u64,
@@ -37,7 +38,13 @@ impl MessageReader {
             let (file, extent) = open(&path)?;
             let length = extent.size.min(CHUNK_OCTETS);
             let first = read_chunk(&file, &path, Vec::new(), extent.text_at, length)?;
-            Ok(Self { file: Arc::new(file), path: Arc::new(path), extent, first: Some(first), read: length })
+            Ok(Self {
+                file: Arc::new(file),
+                path: Arc::new(path),
+                extent,
+                first: Some(first),
+                read: length,
+            })
         })
         .await
     }
@@ -48,7 +55,8 @@ impl MessageReader {
         self.extent.size
     }
 
-    /// Replaces the content of `buffer` with the next chunk of at most 64 KiB; leaves it empty at the end.
+    /// Replaces the content of `buffer` with the next chunk of at most 64 KiB; leaves it empty at
+    /// the end.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -63,14 +71,24 @@ impl MessageReader {
             return Ok(());
         }
         let chunk = std::mem::take(buffer);
-        let (file, path, offset) = (Arc::clone(&self.file), Arc::clone(&self.path), self.extent.text_at.saturating_add(self.read));
+        let (file, path, offset) = (
+            Arc::clone(&self.file),
+            Arc::clone(&self.path),
+            self.extent.text_at.saturating_add(self.read),
+        );
         *buffer = blocking(move || read_chunk(&file, &path, chunk, offset, length)).await?;
         self.read = self.read.saturating_add(length);
         Ok(())
     }
 }
 
-fn read_chunk(file: &File, path: &Path, mut chunk: Vec<u8>, offset: u64, length: u64) -> Result<Vec<u8>, SpoolError> {
+fn read_chunk(
+    file: &File,
+    path: &Path,
+    mut chunk: Vec<u8>,
+    offset: u64,
+    length: u64,
+) -> Result<Vec<u8>, SpoolError> {
     chunk.resize(usize::try_from(length).unwrap_or(0), 0);
     file.read_exact_at(&mut chunk, offset).map_err(|e| SpoolError::io("read", path, e))?;
     Ok(chunk)
@@ -85,7 +103,9 @@ fn open(path: &Path) -> Result<(File, Extent), SpoolError> {
     let mut file = File::open(path).map_err(|e| SpoolError::io("open", path, e))?;
     let mut first_line = [0; file::FIRST_LINE];
     match file.read_exact(&mut first_line) {
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(unreadable(path, FormatError::FirstLine)),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(unreadable(path, FormatError::FirstLine));
+        }
         done => done.map_err(|e| SpoolError::io("read", path, e))?,
     }
     let extent = file::extent(&first_line).map_err(|e| unreadable(path, e))?;
@@ -93,7 +113,11 @@ fn open(path: &Path) -> Result<(File, Extent), SpoolError> {
     if length == extent.text_at.saturating_add(extent.size) {
         Ok((file, extent))
     } else {
-        let reason = format!("it should have {} octets after its envelope and has {}", extent.size, length.saturating_sub(extent.text_at));
+        let reason = format!(
+            "it should have {} octets after its envelope and has {}",
+            extent.size,
+            length.saturating_sub(extent.text_at)
+        );
         Err(SpoolError::Unreadable { path: path.to_owned(), reason })
     }
 }

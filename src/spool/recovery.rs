@@ -1,5 +1,5 @@
-//! Compares files and index after a start, while mail is already flowing, and puts right what a crash, a disk or a person
-//! has left.
+//! Compares files and index after a start, while mail is already flowing, and puts right what a
+//! crash, a disk or a person has left.
 //!
 //! | file | entry | tombstone | what follows |
 //! |---|---|---|---|
@@ -11,8 +11,8 @@
 //! | no | yes | | journaled as lost and removed |
 //! | in `quarantine/` | yes | | removed: the crash came between the two steps of a quarantine |
 //!
-//! Live mail is not disturbed: whatever is changed is looked at again under the lock that every change takes, and a
-//! message between file and entry is known to be arriving.
+//! Live mail is not disturbed: whatever is changed is looked at again under the lock that every
+//! change takes, and a message between file and entry is known to be arriving.
 //!
 //! # Failure
 //! What cannot be put right is logged and left as it is.
@@ -105,7 +105,10 @@ impl Recovery<'_> {
             let mut shards: Vec<PathBuf> = some.iter().map(|id| core.folders.shard(*id)).collect();
             shards.dedup();
             some.iter().try_for_each(|id| core.disk.remove(&core.folders.mail_file(*id)))?;
-            shards.iter().filter(|shard| shard.exists()).try_for_each(|shard| core.disk.sync_folder(shard))?;
+            shards
+                .iter()
+                .filter(|shard| shard.exists())
+                .try_for_each(|shard| core.disk.sync_folder(shard))?;
             core.index.bury(some)?;
         }
         Ok(())
@@ -115,7 +118,10 @@ impl Recovery<'_> {
         let mut start = keys::ENTRIES.to_vec();
         while !self.core.is_stopping() {
             let range = start.clone()..all(keys::ENTRIES).end;
-            let portion: Vec<Pair> = self.core.index.with(|store| store.pairs(range).take(PORTION).collect::<Result<_, _>>())?;
+            let portion: Vec<Pair> = self
+                .core
+                .index
+                .with(|store| store.pairs(range).take(PORTION).collect::<Result<_, _>>())?;
             let Some(last) = portion.last() else { break };
             start = keys::end_of(&last.key);
             for Pair { key, value } in &portion {
@@ -179,20 +185,30 @@ impl Recovery<'_> {
 
     /// The envelope of a file that has no entry.
     fn check_file(&mut self, path: &Path) -> Result<Option<(Envelope, u64)>, SpoolError> {
-        let id = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".eml")?.parse::<MessageId>().ok());
+        let id = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(".eml")?.parse::<MessageId>().ok());
         let Some(id) = id.filter(|id| self.core.folders.mail_file(*id) == *path) else {
             self.quarantine(path, "its name is not that of a message in this folder")?;
             return Ok(None);
         };
-        if self.core.index.with(|store| store.has(&keys::entry(id)))? || lock(&self.core.arriving).contains(&id) {
+        if self.core.index.with(|store| store.has(&keys::entry(id)))?
+            || lock(&self.core.arriving).contains(&id)
+        {
             return Ok(None);
         }
         match read_envelope(path) {
             Ok(found) if found.0.id == id => Ok(Some(found)),
-            Ok(_other) => self.quarantine(path, "its envelope names another message").map(|()| None),
-            Err(SpoolError::Unreadable { reason, .. }) => self.quarantine(path, &reason).map(|()| None),
+            Ok(_other) => {
+                self.quarantine(path, "its envelope names another message").map(|()| None)
+            }
+            Err(SpoolError::Unreadable { reason, .. }) => {
+                self.quarantine(path, &reason).map(|()| None)
+            }
             // It was settled meanwhile.
-            Err(SpoolError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(SpoolError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -207,7 +223,8 @@ impl Recovery<'_> {
             for found in found {
                 let id = found.0.id;
                 let known = store.has(&keys::entry(id))? || store.has(&keys::tombstone(id))?;
-                // Settled, deleted and forgotten since we looked: the file went before the tombstone.
+                // Settled, deleted and forgotten since we looked: the file went before the
+                // tombstone.
                 if !known && !is_missing(&core.folders.mail_file(id)) {
                     report.readmitted += 1;
                     staging.admit(entry_of(core, found))?;
@@ -231,7 +248,8 @@ impl Recovery<'_> {
 fn go_on<T>(checked: Result<T, SpoolError>, path: &Path) -> Result<Option<T>, SpoolError> {
     match checked {
         Err(SpoolError::Io { what, source, .. }) => {
-            error!(file = %path.display(), what, error = %source, "recovery could not look at a file");
+            error!(file = %path.display(), what, error = %source, "recovery could not look at a \
+                file");
             Ok(None)
         }
         checked => checked.map(Some),
@@ -243,8 +261,15 @@ fn entry_of(core: &Core, (envelope, size): (Envelope, u64)) -> Entry {
     Entry::new(&envelope, routes, crate::model::ByteSize::from_octets(size))
 }
 
-/// An entry whose file is gone: the journal keeps a line, unless the message lies in quarantine and has one.
-fn drop_entry(core: &Core, store: &Store, staging: &mut Staging, id: MessageId, report: &mut RecoveryReport) -> Result<(), SpoolError> {
+/// An entry whose file is gone: the journal keeps a line, unless the message lies in quarantine and
+/// has one.
+fn drop_entry(
+    core: &Core,
+    store: &Store,
+    staging: &mut Staging,
+    id: MessageId,
+    report: &mut RecoveryReport,
+) -> Result<(), SpoolError> {
     let in_quarantine = !is_missing(&core.folders.quarantine_file(id));
     match read_entry(store, id) {
         Ok(Some(entry)) => {
@@ -281,6 +306,7 @@ fn forget_keys(store: &Store, staging: &mut Staging, id: MessageId) -> Result<()
 }
 
 fn folder(path: &Path) -> Result<Vec<PathBuf>, SpoolError> {
-    let names = fs::read_dir(path).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    let names = fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
     names.map_err(|e| SpoolError::io("read folder", path, e))
 }

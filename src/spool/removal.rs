@@ -33,8 +33,9 @@ pub(super) fn farewell(entry: &Entry, at: Timestamp, outcome: &str) -> Vec<Journ
         .collect()
 }
 
-/// Moves the file first: a crash in between leaves an entry without a file, which recovery understands. The other way
-/// round it would leave a file without an entry, which recovery would admit again.
+/// Moves the file first: a crash in between leaves an entry without a file, which recovery
+/// understands. The other way round it would leave a file without an entry, which recovery would
+/// admit again.
 pub(super) fn quarantine(core: &Arc<Core>, id: MessageId, reason: &str) -> Result<(), SpoolError> {
     let entry = core.index.entry(id)?.ok_or(SpoolError::NotFound(id))?;
     core.quarantine_file(&core.folders.mail_file(id), reason)?;
@@ -42,7 +43,9 @@ pub(super) fn quarantine(core: &Arc<Core>, id: MessageId, reason: &str) -> Resul
     core.index.write(|store, staging| match staging.remove(store, id) {
         // Recovery found the entry without its file, and was quicker.
         Err(SpoolError::NotFound(_)) => Ok(()),
-        removed => removed.and_then(|()| staging.change(store, Change { journal, ..Change::default() })),
+        removed => {
+            removed.and_then(|()| staging.change(store, Change { journal, ..Change::default() }))
+        }
     })?;
     core.wake();
     Ok(())

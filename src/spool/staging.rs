@@ -99,7 +99,8 @@ impl Staging {
     /// The old due time is taken from the entry as it was, so that none is left over.
     fn replace(&mut self, before: Option<&Entry>, entry: Entry) -> Result<(), SpoolError> {
         let same_device = before.is_none_or(|before| before.device == entry.device);
-        let (old, new) = (before.map(Entry::due_by_account).unwrap_or_default(), entry.due_by_account());
+        let (old, new) =
+            (before.map(Entry::due_by_account).unwrap_or_default(), entry.due_by_account());
         for (account, due) in &old {
             if let Some(before) = before.filter(|_| !same_device || new.get(account) != Some(due)) {
                 self.forget_due(account, before, *due);
@@ -151,8 +152,11 @@ pub(super) fn record(value: &impl Serialize) -> Result<Vec<u8>, SpoolError> {
 /// What a stored record says.
 pub(super) fn unrecord<T: DeserializeOwned>(record: &[u8]) -> Result<T, SpoolError> {
     match record.split_first() {
-        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|e| SpoolError::Index(format!("a record cannot be read: {e}"))),
-        Some((version, _json)) => Err(SpoolError::Index(format!("a record has the unknown version {version}"))),
+        Some((&VERSION, json)) => serde_json::from_slice(json)
+            .map_err(|e| SpoolError::Index(format!("a record cannot be read: {e}"))),
+        Some((version, _json)) => {
+            Err(SpoolError::Index(format!("a record has the unknown version {version}")))
+        }
         None => Err(SpoolError::Index("a record is empty".to_owned())),
     }
 }

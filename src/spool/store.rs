@@ -1,11 +1,13 @@
-//! The only file that names sled: ordered keys and values, changed in atomic batches, made durable on request.
+//! The only file that names sled: ordered keys and values, changed in atomic batches, made durable
+//! on request.
 //!
-//! What we ask of a store is little, so that another can take its place (`docs/adr/0002-sled-and-sync.md`):
-//! read a key, walk a range in both directions, write a batch all or nothing, sync.
+//! What we ask of a store is little, so that another can take its place
+//! (`docs/adr/0002-sled-and-sync.md`): read a key, walk a range in both directions, write a batch
+//! all or nothing, sync.
 //!
 //! # Failure
-//! Opening tells a broken store from one that the operating system refuses: the first may be moved aside, the second
-//! may not. sled panics on some damage; here a panic of its becomes an error.
+//! Opening tells a broken store from one that the operating system refuses: the first may be moved
+//! aside, the second may not. sled panics on some damage; here a panic of its becomes an error.
 
 use std::{
     collections::BTreeSet,
@@ -25,8 +27,8 @@ use crate::spool::SpoolError;
 /// Pages kept in memory. The queue of an ordinary office fits whole.
 const CACHE_OCTETS: u64 = 16 * 1024 * 1024;
 
-/// sled rewrites half-empty segments of its file only in its background thread, which also flushes; without that thread
-/// the file would grow for ever. Our own syncs do not wait for it.
+/// sled rewrites half-empty segments of its file only in its background thread, which also flushes;
+/// without that thread the file would grow for ever. Our own syncs do not wait for it.
 const HOUSEKEEPING_MILLIS: u64 = 1000;
 
 /// A store that was just closed in this process gives up its lock only when its threads have ended.
@@ -92,7 +94,8 @@ impl Store {
         guard(|| self.db.contains_key(key))
     }
 
-    /// The pairs of a range of keys, from either end. Changes made meanwhile may or may not be seen.
+    /// The pairs of a range of keys, from either end. Changes made meanwhile may or may not be
+    /// seen.
     pub(super) fn pairs(&self, range: Range<Vec<u8>>) -> Pairs {
         // An empty range is one that sled would panic on.
         let range = if range.start > range.end { range.start.clone()..range.start } else { range };
@@ -107,8 +110,9 @@ impl Store {
     /// Returns when everything written before is on the disk.
     pub(super) fn sync(&self) -> Result<(), SpoolError> {
         guard(|| self.db.flush())?;
-        // A flush hands the pages to the disk by sync_file_range, which neither empties the disk's own cache nor writes
-        // the file's length (spacejam/sled#1452), and it never syncs the files of large values.
+        // A flush hands the pages to the disk by sync_file_range, which neither empties the disk's
+        // own cache nor writes the file's length (spacejam/sled#1452), and it never syncs the files
+        // of large values.
         self.sync_blobs().map_err(|e| SpoolError::io("sync", &self.folder, e))?;
         self.file.sync_data().map_err(|e| SpoolError::io("sync", &self.folder, e))
     }
@@ -185,11 +189,19 @@ impl DoubleEndedIterator for Pairs {
 }
 
 fn open_patiently(folder: &Path) -> Result<sled::Db, Trouble> {
-    let config = sled::Config::new().path(folder).cache_capacity(CACHE_OCTETS).flush_every_ms(Some(HOUSEKEEPING_MILLIS));
+    let config = sled::Config::new()
+        .path(folder)
+        .cache_capacity(CACHE_OCTETS)
+        .flush_every_ms(Some(HOUSEKEEPING_MILLIS));
     for _try in 1..LOCK_TRIES {
         match open_once(&config) {
-            // Our own lock on the data folder is held already: this can only be a store of this very process on its way out.
-            Err(Trouble::Refused(error)) if error.to_string().contains("could not acquire lock") => thread::sleep(LOCK_PATIENCE),
+            // Our own lock on the data folder is held already: this can only be a store of this
+            // very process on its way out.
+            Err(Trouble::Refused(error))
+                if error.to_string().contains("could not acquire lock") =>
+            {
+                thread::sleep(LOCK_PATIENCE)
+            }
             settled => return settled,
         }
     }
@@ -207,7 +219,12 @@ fn open_once(config: &sled::Config) -> Result<sled::Db, Trouble> {
 fn sort(error: sled::Error) -> Trouble {
     match error {
         // What sled says of files that end early or hold nonsense.
-        sled::Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput) => {
+        sled::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
+            ) =>
+        {
             Trouble::Broken(error.to_string())
         }
         sled::Error::Io(error) => Trouble::Refused(error),
@@ -231,6 +248,9 @@ fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, SpoolError> {
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     format!("panic: {}", words.unwrap_or("without words"))
 }

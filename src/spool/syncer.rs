@@ -1,8 +1,9 @@
-//! The thread that makes the index durable for all who wait, and afterwards deletes the files of settled messages.
+//! The thread that makes the index durable for all who wait, and afterwards deletes the files of
+//! settled messages.
 //!
-//! The order is what keeps a settled message from being sent again: its removal and a tombstone are durable before its
-//! file is deleted, and the tombstone stays until the deletion is durable, too. A start that finds file and tombstone
-//! deletes the file.
+//! The order is what keeps a settled message from being sent again: its removal and a tombstone are
+//! durable before its file is deleted, and the tombstone stays until the deletion is durable, too.
+//! A start that finds file and tombstone deletes the file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Tombstones that may wait before their folders are synced.
 const TOMBSTONES_WAITING: usize = 256;
 
-/// Charges older than this count against no budget: the longest window is 24 hours, and a clock may be set back.
+/// Charges older than this count against no budget: the longest window is 24 hours, and a clock may
+/// be set back.
 const CHARGES_KEPT: Duration = Duration::from_secs(48 * 3600);
 
 /// Journal lines kept whatever their age: some 400 MB.
@@ -36,7 +38,8 @@ const PRUNED_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Waits to hear that everything applied before is durable.
 pub(super) type SyncRequest = oneshot::Sender<Result<(), SpoolError>>;
 
-/// Serves until the syncs are closed; what is applied by then is durable afterwards, if the disk allows.
+/// Serves until the syncs are closed; what is applied by then is durable afterwards, if the disk
+/// allows.
 pub(super) fn run(core: &Arc<Core>) {
     let mut deleted = BTreeMap::new();
     let mut pruned = Timestamp::ZERO;
@@ -45,7 +48,8 @@ pub(super) fn run(core: &Arc<Core>) {
             Gathered::Some(requests) => {
                 let outcome = sync(core, &mut deleted);
                 for request in requests {
-                    let outcome = outcome.as_ref().map_or_else(|error| Err(error.again()), |()| Ok(()));
+                    let outcome =
+                        outcome.as_ref().map_or_else(|error| Err(error.again()), |()| Ok(()));
                     // Whoever asked may have stopped waiting.
                     drop(request.send(outcome));
                 }
@@ -82,9 +86,11 @@ fn sync(core: &Core, deleted: &mut Deleted) -> Result<(), SpoolError> {
     Ok(())
 }
 
-/// Once there is room again, opens an index that has failed. Not before the first recovery is done: there is one at a time.
+/// Once there is room again, opens an index that has failed. Not before the first recovery is done:
+/// there is one at a time.
 fn mend(core: &Arc<Core>) {
-    let may = core.index.has_failed() && core.recovered.borrow().is_some() && core.admits(None).is_ok();
+    let may =
+        core.index.has_failed() && core.recovered.borrow().is_some() && core.admits(None).is_ok();
     if may && let Err(problem) = mend_index(core) {
         error!(%problem, "the index has failed and cannot be opened again yet");
     }
@@ -101,7 +107,8 @@ fn bury(core: &Core, deleted: &mut Deleted) {
 
 fn prune(core: &Core) {
     let now = core.clock.now();
-    // What is not pruned now is pruned a quarter of an hour later; what hinders it, every change will report.
+    // What is not pruned now is pruned a quarter of an hour later; what hinders it, every change
+    // will report.
     drop(core.index.prune_charges(now.minus(CHARGES_KEPT)));
     drop(core.index.prune_journal(now.minus(core.settings.journal_keep), JOURNAL_LIMIT));
 }

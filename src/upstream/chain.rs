@@ -1,7 +1,9 @@
-//! The certificate that we show to a server: its whole chain, whom it names, how long it holds. Pure, but for [`Chain::load`].
+//! The certificate that we show to a server: its whole chain, whom it names, how long it holds.
+//! Pure, but for [`Chain::load`].
 //!
-//! Exchange Online matches a connector by the name in the certificate, and only when the intermediates come with it: without them it says
-//! `550 5.7.64 TenantAttribution`, as if there were no connector.
+//! Exchange Online matches a connector by the name in the certificate, and only when the
+//! intermediates come with it: without them it says `550 5.7.64 TenantAttribution`, as if there
+//! were no connector.
 //!
 //! # Failure
 //! What is wrong is returned as a sentence that names the certificate in question, never its key.
@@ -55,24 +57,29 @@ impl Chain {
         let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
         let certificates = parsed.map_err(|error| format!("is no PEM file: {error}"))?;
         if certificates.len() > LONGEST {
-            return Err(format!("holds {} certificates; a chain has {LONGEST} at most", certificates.len()));
+            return Err(format!(
+                "holds {} certificates; a chain has {LONGEST} at most",
+                certificates.len()
+            ));
         }
         let mut chain = Vec::with_capacity(certificates.len());
         for (place, der) in certificates.iter().enumerate() {
-            let (_, certificate) =
-                X509Certificate::from_der(der).map_err(|error| format!("certificate {} cannot be read: {error}", place + 1))?;
+            let (_, certificate) = X509Certificate::from_der(der)
+                .map_err(|error| format!("certificate {} cannot be read: {error}", place + 1))?;
             chain.push(certificate);
         }
         let Some(first) = chain.first() else {
-            return Err("holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned());
+            return Err(
+                "holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")".to_owned()
+            );
         };
         for pair in chain.windows(2) {
             if let [issued, issuer] = pair
                 && !has_issued(issuer, issued)
             {
                 return Err(format!(
-                    "has \"{}\" behind \"{}\", which was issued by \"{}\"; write the certificate first and behind it its issuers, each \
-                     behind what it issued",
+                    "has \"{}\" behind \"{}\", which was issued by \"{}\"; write the certificate \
+                    first and behind it its issuers, each behind what it issued",
                     issuer.subject(),
                     issued.subject(),
                     issued.issuer()
@@ -86,15 +93,22 @@ impl Chain {
         };
         let (names, issuer) = (names_of(first), first.issuer().to_string());
         let validity = first.validity();
-        let (not_before, not_after) = (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+        let (not_before, not_after) =
+            (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
         Ok(Self { certificates, names, issuer, not_before, not_after, extent })
     }
 
     /// Chain and key, from their files. Blocks.
-    pub(super) fn load(files: &ClientCertificate) -> Result<(Self, PrivateKeyDer<'static>), String> {
-        let named = |path: &Path, error: &dyn std::fmt::Display| format!("\"{}\" {error}", path.display());
-        let read = |path: &Path| read_file(path).map_err(|error| named(path, &format!("cannot be read: {error}")));
-        let chain = Self::read(&read(&files.certificate)?).map_err(|error| named(&files.certificate, &error))?;
+    pub(super) fn load(
+        files: &ClientCertificate,
+    ) -> Result<(Self, PrivateKeyDer<'static>), String> {
+        let named =
+            |path: &Path, error: &dyn std::fmt::Display| format!("\"{}\" {error}", path.display());
+        let read = |path: &Path| {
+            read_file(path).map_err(|error| named(path, &format!("cannot be read: {error}")))
+        };
+        let chain = Self::read(&read(&files.certificate)?)
+            .map_err(|error| named(&files.certificate, &error))?;
         let key = zeroize::Zeroizing::new(read(&files.key)?);
         let key = private_key(&key).map_err(|error| named(&files.key, &error))?;
         Ok((chain, key))
@@ -110,7 +124,10 @@ impl Chain {
     pub fn speaks_for(&self, domains: &[String]) -> bool {
         self.names.iter().any(|name| {
             let name = name.strip_prefix("*.").unwrap_or(name).to_lowercase();
-            domains.iter().any(|domain| name == *domain || name.strip_suffix(domain.as_str()).is_some_and(|host| host.ends_with('.')))
+            domains.iter().any(|domain| {
+                name == *domain
+                    || name.strip_suffix(domain.as_str()).is_some_and(|host| host.ends_with('.'))
+            })
         })
     }
 }
@@ -131,13 +148,21 @@ impl Leaf {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let mut names = names_of(&certificate);
         names.extend(addresses_of(&certificate).map(|address| address.to_string()));
-        Some(Self { names, issuer: certificate.issuer().to_string(), not_after: time(certificate.validity().not_after.timestamp()) })
+        Some(Self {
+            names,
+            issuer: certificate.issuer().to_string(),
+            not_after: time(certificate.validity().not_after.timestamp()),
+        })
     }
 }
 
 /// RFC 5280 4.2.1.6: four octets or sixteen.
 fn addresses_of(certificate: &X509Certificate<'_>) -> impl Iterator<Item = IpAddr> {
-    let alternatives = certificate.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
+    let alternatives = certificate
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .map(|extension| &extension.value.general_names);
     alternatives.into_iter().flatten().filter_map(|name| {
         let GeneralName::IPAddress(octets) = name else { return None };
         let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
@@ -151,7 +176,9 @@ fn addresses_of(certificate: &X509Certificate<'_>) -> impl Iterator<Item = IpAdd
 /// When there is none in it. The text is not shown.
 pub fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_shows_nothing| {
-        "holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\"); one that is locked with a password cannot be used".to_owned()
+        "holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\"); one that is locked \
+        with a password cannot be used"
+            .to_owned()
     })
 }
 
@@ -163,25 +190,42 @@ pub fn check_pair(chain: &Chain, key: PrivateKeyDer<'static>) -> Result<(), Stri
     let provider = rustls::crypto::ring::default_provider();
     match rustls::sign::CertifiedKey::from_der(chain.certificates.clone(), key, &provider) {
         Ok(_pair) => Ok(()),
-        Err(rustls::Error::InconsistentKeys(_)) => Err("is not the key of the certificate; write the one that it was made with".to_owned()),
-        Err(error @ rustls::Error::InvalidCertificate(_)) => Err(format!("cannot be used, since its certificate cannot: {error}")),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            Err("is not the key of the certificate; write the one that it was made with".to_owned())
+        }
+        Err(error @ rustls::Error::InvalidCertificate(_)) => {
+            Err(format!("cannot be used, since its certificate cannot: {error}"))
+        }
         Err(error) => Err(format!("cannot be used: {error}")),
     }
 }
 
 fn has_issued(issuer: &X509Certificate<'_>, issued: &X509Certificate<'_>) -> bool {
-    issued.issuer() == issuer.subject() && issued.verify_signature(Some(issuer.public_key())).is_ok()
+    issued.issuer() == issuer.subject()
+        && issued.verify_signature(Some(issuer.public_key())).is_ok()
 }
 
 /// RFC 6125 6.4.4: the common name counts only where there is no alternative name.
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let alternatives = certificate.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
-    let dns = alternatives.into_iter().flatten().filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None });
+    let alternatives = certificate
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .map(|extension| &extension.value.general_names);
+    let dns = alternatives
+        .into_iter()
+        .flatten()
+        .filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None });
     let names: Vec<String> = dns.map(str::to_owned).collect();
     if !names.is_empty() {
         return names;
     }
-    certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned).collect()
+    certificate
+        .subject()
+        .iter_common_name()
+        .filter_map(|name| name.as_str().ok())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn time(seconds: i64) -> Timestamp {
@@ -208,18 +252,23 @@ mod tests {
     }
 
     fn params(common_name: &str, names: &[&str], ca: IsCa) -> CertificateParams {
-        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .unwrap();
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.is_ca = ca;
         params
     }
 
     fn make(common_name: &str, names: &[&str], issuer: Option<&Made>) -> Made {
-        let ca = if names.is_empty() { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::NoCa };
+        let ca =
+            if names.is_empty() { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::NoCa };
         let (params, key) = (params(common_name, names, ca), KeyPair::generate().unwrap());
         let certificate = match issuer {
             None => params.self_signed(&key).unwrap(),
-            Some(made) => params.signed_by(&key, &Issuer::from_params(&made.params, &made.key)).unwrap(),
+            Some(made) => {
+                params.signed_by(&key, &Issuer::from_params(&made.params, &made.key)).unwrap()
+            }
         };
         Made { pem: certificate.pem(), params, key }
     }
@@ -230,12 +279,22 @@ mod tests {
         let middle = make("Middle", &[], Some(&root));
         let leaf = make("relay", &["relay.contoso.com", "contoso.com"], Some(&middle));
         let extent = |pem: &str| Chain::read(pem).map(|chain| chain.extent);
-        assert_eq!(extent(&[leaf.pem.as_str(), &middle.pem, &root.pem].concat()), Ok(Extent::WithIssuers));
+        assert_eq!(
+            extent(&[leaf.pem.as_str(), &middle.pem, &root.pem].concat()),
+            Ok(Extent::WithIssuers)
+        );
         assert_eq!(extent(&[leaf.pem.as_str(), &middle.pem].concat()), Ok(Extent::WithIssuers));
         assert_eq!(extent(&leaf.pem), Ok(Extent::Alone));
-        assert_eq!(extent(&make("relay", &["relay.contoso.com"], None).pem), Ok(Extent::SelfSigned));
+        assert_eq!(
+            extent(&make("relay", &["relay.contoso.com"], None).pem),
+            Ok(Extent::SelfSigned)
+        );
         let swapped = extent(&[leaf.pem.as_str(), &root.pem, &middle.pem].concat()).unwrap_err();
-        assert!(swapped.contains("has \"CN=Root\" behind \"CN=relay\", which was issued by \"CN=Middle\""), "{swapped}");
+        assert!(
+            swapped
+                .contains("has \"CN=Root\" behind \"CN=relay\", which was issued by \"CN=Middle\""),
+            "{swapped}"
+        );
         assert!(extent("geheim").unwrap_err().contains("holds no certificate"));
     }
 
@@ -249,7 +308,8 @@ mod tests {
 
     #[test]
     fn a_certificate_speaks_for_its_names_and_the_domains_they_are_in() {
-        let chain = |names: &[&str]| Chain::read(&make("relay.contoso.com", names, None).pem).unwrap();
+        let chain =
+            |names: &[&str]| Chain::read(&make("relay.contoso.com", names, None).pem).unwrap();
         let domains = ["contoso.com".to_owned()];
         for (names, expected) in [
             (&["contoso.com"][..], true),
@@ -265,7 +325,8 @@ mod tests {
 
     #[test]
     fn a_key_of_another_certificate_is_noticed() {
-        let (ours, other) = (make("a", &["a.contoso.com"], None), make("b", &["b.contoso.com"], None));
+        let (ours, other) =
+            (make("a", &["a.contoso.com"], None), make("b", &["b.contoso.com"], None));
         let chain = Chain::read(&ours.pem).unwrap();
         let key = |made: &Made| private_key(&made.key.serialize_pem()).unwrap();
         assert_eq!(check_pair(&chain, key(&ours)), Ok(()));

@@ -1,6 +1,8 @@
-//! An account looked at step by step, without sending anything: which step fails, and what to do about it.
+//! An account looked at step by step, without sending anything: which step fails, and what to do
+//! about it.
 //!
-//! The steps are those of [`Upstream::connect`], in an order that helps whoever looks: the network first, the token when it is needed.
+//! The steps are those of [`Upstream::connect`], in an order that helps whoever looks: the network
+//! first, the token when it is needed.
 //!
 //! # Failure
 //! The first step that fails ends the look with the account's [`Trouble`].
@@ -12,12 +14,13 @@ use crate::{
     model::Secret,
     oauth::Claims,
     upstream::{
-        Auth, Destination, Fault, Lane, SecretSource, Security, Stage, Trouble, Upstream, Verification, chain::Leaf, offers::Offers,
-        session::words, wire::Wire,
+        Auth, Destination, Fault, Lane, SecretSource, Security, Stage, Trouble, Upstream,
+        Verification, chain::Leaf, offers::Offers, session::words, wire::Wire,
     },
 };
 
-/// How long before its end a server's certificate is spoken of: public ones are renewed 30 days ahead.
+/// How long before its end a server's certificate is spoken of: public ones are renewed 30 days
+/// ahead.
 const DAYS_AHEAD: u64 = 21;
 const DAY: u64 = 24 * 60 * 60;
 
@@ -61,7 +64,12 @@ impl Step {
             Stage::Greeting | Stage::Ehlo => Self::Greeting,
             Stage::Tls => Self::Certificate,
             Stage::Token => Self::Secret,
-            Stage::Auth | Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => Self::Login,
+            Stage::Auth
+            | Stage::MailFrom
+            | Stage::RcptTo
+            | Stage::Data
+            | Stage::Body
+            | Stage::EndOfData => Self::Login,
         }
     }
 }
@@ -81,16 +89,24 @@ impl Upstream {
     /// Goes all steps until one fails. Nothing is sent: a login is the last of them.
     pub async fn check(&self, mut found: impl FnMut(Finding)) {
         if let Err(trouble) = self.walk(&mut found).await {
-            let step = if trouble.stage == Stage::Connect && is_unresolved(&trouble.fault) { Step::Name } else { Step::of(trouble.stage) };
+            let step = if trouble.stage == Stage::Connect && is_unresolved(&trouble.fault) {
+                Step::Name
+            } else {
+                Step::of(trouble.stage)
+            };
             found(Finding::Bad(step, Box::new(trouble)));
         }
     }
 
-    /// Looks for the mail servers of a domain, and connects to one, for an account that has no server of its own.
+    /// Looks for the mail servers of a domain, and connects to one, for an account that has no
+    /// server of its own.
     pub async fn check_domain(&self, domain: &str, mut found: impl FnMut(Finding)) {
         match self.connect_to(&Lane::Domain(domain.to_owned())).await {
             Ok(connection) => {
-                found(Finding::Good(Step::Servers, format!("one of {domain} takes us, protected as the domain asks for")));
+                found(Finding::Good(
+                    Step::Servers,
+                    format!("one of {domain} takes us, protected as the domain asks for"),
+                ));
                 self.show_certificate(connection.certificate(), &mut found);
                 connection.quit().await;
             }
@@ -103,14 +119,18 @@ impl Upstream {
         let deadline = Instant::now() + destination.timeouts.connect;
         let unreachable = |fault| self.trouble(Stage::Connect, fault);
         let addresses = self.resolve(deadline).await.map_err(unreachable)?;
-        let list = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+        let list =
+            addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
         found(Finding::Good(Step::Name, format!("{} is {list}", destination.host)));
-        let stream = self.dial_any(&destination.host, &addresses, deadline).await.map_err(unreachable)?;
+        let stream =
+            self.dial_any(&destination.host, &addresses, deadline).await.map_err(unreachable)?;
         found(Finding::Good(Step::Port, format!("{} answers", destination.port)));
         // Without a secret this ends before the login.
         let negotiated = self.negotiate(stream, None, &self.shield()).await;
         let failed = negotiated.as_ref().err().map(|(stage, _)| Step::of(*stage));
-        for step in greeting_steps(destination.security).iter().take_while(|step| Some(**step) != failed) {
+        for step in
+            greeting_steps(destination.security).iter().take_while(|step| Some(**step) != failed)
+        {
             found(Finding::Good(*step, self.fact(*step)));
         }
         let (mut wire, offers) = negotiated.map_err(|(stage, fault)| self.trouble(stage, fault))?;
@@ -127,17 +147,30 @@ impl Upstream {
         Ok(())
     }
 
-    /// Whom it is for, who issued it, and when it ends: a server's own people tend to forget the last.
-    pub(super) fn show_certificate(&self, certificate: Option<&CertificateDer<'_>>, found: &mut impl FnMut(Finding)) {
+    /// Whom it is for, who issued it, and when it ends: a server's own people tend to forget the
+    /// last.
+    pub(super) fn show_certificate(
+        &self,
+        certificate: Option<&CertificateDer<'_>>,
+        found: &mut impl FnMut(Finding),
+    ) {
         let Some(leaf) = certificate.and_then(Leaf::read) else { return };
         let names = if leaf.names.is_empty() { "nobody".to_owned() } else { leaf.names.join(", ") };
         let (issuer, end) = (&leaf.issuer, leaf.not_after.to_date());
-        found(Finding::Good(Step::Certificate, format!("the certificate is for {names}, issued by {issuer}, good until {end}")));
+        found(Finding::Good(
+            Step::Certificate,
+            format!("the certificate is for {names}, issued by {issuer}, good until {end}"),
+        ));
         let days = leaf.not_after.since(self.clock.now()).as_secs() / DAY;
         let Destination { verify, security, .. } = self.destination;
-        if days < DAYS_AHEAD && verify == Verification::Required && security != Security::Opportunistic {
-            let text =
-                format!("the certificate ends in {days} days; from then on nothing is sent. Whoever runs the server has to renew it");
+        if days < DAYS_AHEAD
+            && verify == Verification::Required
+            && security != Security::Opportunistic
+        {
+            let text = format!(
+                "the certificate ends in {days} days; from then on nothing is sent. Whoever runs \
+                the server has to renew it"
+            );
             found(Finding::Suspect(Step::Certificate, text));
         }
     }
@@ -145,10 +178,24 @@ impl Upstream {
     fn fact(&self, step: Step) -> String {
         let Destination { host, security, verify, .. } = &self.destination;
         match (step, verify) {
-            (Step::Certificate, Verification::Required) => format!("the certificate is trusted, and for {host}"),
-            (Step::Certificate, Verification::Off) => "encrypted, but verify is false: nobody knows with whom".to_owned(),
-            (Step::Greeting, _) if *security == Security::StartTls => "the server greets and offers STARTTLS".to_owned(),
-            (Step::Name | Step::Port | Step::Greeting | Step::Servers | Step::Secret | Step::Login, _) => "the server greets".to_owned(),
+            (Step::Certificate, Verification::Required) => {
+                format!("the certificate is trusted, and for {host}")
+            }
+            (Step::Certificate, Verification::Off) => {
+                "encrypted, but verify is false: nobody knows with whom".to_owned()
+            }
+            (Step::Greeting, _) if *security == Security::StartTls => {
+                "the server greets and offers STARTTLS".to_owned()
+            }
+            (
+                Step::Name
+                | Step::Port
+                | Step::Greeting
+                | Step::Servers
+                | Step::Secret
+                | Step::Login,
+                _,
+            ) => "the server greets".to_owned(),
         }
     }
 
@@ -160,7 +207,9 @@ impl Upstream {
         secret: &Secret,
         found: &mut impl FnMut(Finding),
     ) -> Result<(), Trouble> {
-        self.login(wire, offers, auth, secret).await.map_err(|fault| self.trouble(Stage::Auth, fault))?;
+        self.login(wire, offers, auth, secret)
+            .await
+            .map_err(|fault| self.trouble(Stage::Auth, fault))?;
         found(Finding::Good(Step::Login, format!("as {}", auth.user)));
         Ok(())
     }
@@ -173,12 +222,15 @@ impl Upstream {
             Some(claims) => {
                 found(Finding::Good(Step::Secret, format!("a token: {}", claims.summary())));
                 // Other servers than Microsoft's put other claims into their tokens.
-                let microsofts = settings.token_url.contains("/oauth2/v2.0/") && claims.tid.is_some();
+                let microsofts =
+                    settings.token_url.contains("/oauth2/v2.0/") && claims.tid.is_some();
                 if let Some(hint) = claims.hint(&settings.grant).filter(|_| microsofts) {
                     found(Finding::Suspect(Step::Secret, hint.to_owned()));
                 }
             }
-            None => found(Finding::Good(Step::Secret, "a token; it cannot be looked into".to_owned())),
+            None => {
+                found(Finding::Good(Step::Secret, "a token; it cannot be looked into".to_owned()))
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A connection that is logged in, and the transactions over it (RFC 5321 3.3, RFC 2920).
 //!
 //! # Failure
-//! [`Connection::send`] always ends in a [`Report`]. After anything but a plain answer the connection is no longer [reusable](Connection::is_reusable).
+//! [`Connection::send`] always ends in a [`Report`]. After anything but a plain answer the
+//! connection is no longer [reusable](Connection::is_reusable).
 
 use std::time::Duration;
 
@@ -28,11 +29,12 @@ const MAX_AGE: Duration = Duration::from_secs(9 * 60);
 /// Exchange Online closes idle connections after five minutes, firewalls on the way often sooner.
 const MAX_IDLE: Duration = Duration::from_secs(2 * 60);
 
-/// Most commands sent before their replies are read. RFC 2920 3.1: neither side may come to wait for the other; the replies to so many fit
-/// into the smallest receive window in use.
+/// Most commands sent before their replies are read. RFC 2920 3.1: neither side may come to wait
+/// for the other; the replies to so many fit into the smallest receive window in use.
 const PIPELINED: usize = 100;
 
-/// Text is collected up to this many octets before it is written, so that a small message and its final dot go out in one write.
+/// Text is collected up to this many octets before it is written, so that a small message and its
+/// final dot go out in one write.
 const WRITE_SIZE: usize = 128 * 1024;
 
 /// A connection that is ready for `MAIL FROM`.
@@ -64,9 +66,26 @@ enum State {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, offers: Offers, peer: Peer, timeouts: Timeouts, metrics: Metrics) -> Self {
+    pub(super) fn new(
+        wire: Wire,
+        offers: Offers,
+        peer: Peer,
+        timeouts: Timeouts,
+        metrics: Metrics,
+    ) -> Self {
         let now = Instant::now();
-        Self { wire, offers, peer, timeouts, metrics, opened: now, idle_since: now, state: State::New, out: Vec::new(), chunk: Vec::new() }
+        Self {
+            wire,
+            offers,
+            peer,
+            timeouts,
+            metrics,
+            opened: now,
+            idle_since: now,
+            state: State::New,
+            out: Vec::new(),
+            chunk: Vec::new(),
+        }
     }
 
     /// What the server has shown in the handshake; none without encryption.
@@ -77,13 +96,19 @@ impl Connection {
     /// One transaction.
     pub async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
         let (envelope, mut text) = handover.into_parts();
-        // Should this future be dropped half way, nobody knows where the conversation stands: the connection must not be used again.
+        // Should this future be dropped half way, nobody knows where the conversation stands: the
+        // connection must not be used again.
         let before = std::mem::replace(&mut self.state, State::Unusable);
         let connection = match before {
             State::New => Use::First,
             State::Used | State::OwesReset | State::Unusable => Use::Again,
         };
-        let mut transaction = Transaction::new(&envelope.sender, &envelope.recipients, &self.offers, (self.peer, connection));
+        let mut transaction = Transaction::new(
+            &envelope.sender,
+            &envelope.recipients,
+            &self.offers,
+            (self.peer, connection),
+        );
         let ended = self.transact(before, &envelope, &mut text, &mut transaction).await;
         self.idle_since = Instant::now();
         match ended {
@@ -105,12 +130,17 @@ impl Connection {
             Next::Text => {
                 let reply = self.tell_text(text).await?;
                 // 421 is an answer to the message, and the end of the session.
-                self.state = if reply.code == 421 || reply.code / 100 == 3 { State::Unusable } else { State::Used };
+                self.state = if reply.code == 421 || reply.code / 100 == 3 {
+                    State::Unusable
+                } else {
+                    State::Used
+                };
                 self.metrics.upstream().message_bytes.inc_by(envelope.size);
                 Ok(Some(reply))
             }
             Next::LoneDot => {
-                self.state = if self.take_back().await.is_ok() { State::Used } else { State::Unusable };
+                self.state =
+                    if self.take_back().await.is_ok() { State::Used } else { State::Unusable };
                 Ok(None)
             }
             Next::Nothing(left) => {
@@ -125,7 +155,12 @@ impl Connection {
     }
 
     /// MAIL, RCPT and DATA, in one write if the server takes pipelined commands, else one by one.
-    async fn tell_envelope(&mut self, before: State, envelope: &Handover<()>, transaction: &mut Transaction) -> Result<(), Broken> {
+    async fn tell_envelope(
+        &mut self,
+        before: State,
+        envelope: &Handover<()>,
+        transaction: &mut Transaction,
+    ) -> Result<(), Broken> {
         let mut commands = transaction.commands();
         if commands.is_empty() {
             return Ok(());
@@ -146,13 +181,20 @@ impl Connection {
             }
             let first = group.first().map_or(Stage::MailFrom, |command| command.stage());
             let lines = self.render(group, envelope);
-            self.wire.write(lines.as_bytes(), self.timeouts.command).await.map_err(|fault| Broken(first, fault))?;
+            self.wire
+                .write(lines.as_bytes(), self.timeouts.command)
+                .await
+                .map_err(|fault| Broken(first, fault))?;
             for command in group {
                 let within = match command {
                     Command::Reset | Command::Mail | Command::Rcpt(_) => self.timeouts.command,
                     Command::Data => self.timeouts.data,
                 };
-                let reply = self.wire.reply(within).await.map_err(|fault| Broken(command.stage(), fault))?;
+                let reply = self
+                    .wire
+                    .reply(within)
+                    .await
+                    .map_err(|fault| Broken(command.stage(), fault))?;
                 trace!(?command, %reply, "the server answered");
                 transaction.hear(*command, reply)?;
             }
@@ -177,7 +219,8 @@ impl Connection {
         lines
     }
 
-    /// Before a used connection is used again: the server may have closed it, or said 421, while it was idle.
+    /// Before a used connection is used again: the server may have closed it, or said 421, while it
+    /// was idle.
     async fn check_alive(&mut self) -> Result<(), Broken> {
         match self.wire.unasked().await {
             None => Ok(()),
@@ -190,13 +233,18 @@ impl Connection {
         let mut stuffing = Stuffing::default();
         self.out.clear();
         loop {
-            let unreadable = |error| Broken(Stage::Body, Fault::Failed(format!("{}: {error}", words::UNREADABLE)));
+            let unreadable = |error| {
+                Broken(Stage::Body, Fault::Failed(format!("{}: {error}", words::UNREADABLE)))
+            };
             text.read(&mut self.chunk).await.map_err(unreadable)?;
             if self.chunk.is_empty() {
                 break;
             }
             if !self.out.is_empty() && self.out.len() + self.chunk.len() > WRITE_SIZE {
-                self.wire.write(&self.out, self.timeouts.block).await.map_err(|fault| Broken(Stage::Body, fault))?;
+                self.wire
+                    .write(&self.out, self.timeouts.block)
+                    .await
+                    .map_err(|fault| Broken(Stage::Body, fault))?;
                 self.out.clear();
             }
             stuffing.push(&self.chunk, &mut self.out);
@@ -204,7 +252,11 @@ impl Connection {
         stuffing.finish(&mut self.out);
         let begun = Instant::now();
         self.wire.write(&self.out, self.timeouts.block).await.map_err(in_doubt)?;
-        let reply = self.wire.reply(self.timeouts.end_of_data).await.map_err(|fault| Broken(Stage::EndOfData, fault))?;
+        let reply = self
+            .wire
+            .reply(self.timeouts.end_of_data)
+            .await
+            .map_err(|fault| Broken(Stage::EndOfData, fault))?;
         self.metrics.upstream().answer.observe(begun.elapsed().as_secs_f64());
         trace!(%reply, "the server answered to end of data");
         Ok(reply)
@@ -225,7 +277,8 @@ impl Connection {
         self.state != State::Unusable
     }
 
-    /// Young enough, and not idle for too long: Exchange Online ends sessions after about ten minutes, idle ones after five.
+    /// Young enough, and not idle for too long: Exchange Online ends sessions after about ten
+    /// minutes, idle ones after five.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.opened.elapsed() < MAX_AGE && self.idle_since.elapsed() < MAX_IDLE
@@ -244,7 +297,8 @@ pub(super) mod words {
     pub(in crate::upstream) const UNREADABLE: &str = "the message could not be read from disk";
 }
 
-/// A failed last write may yet have carried the final dot. A refusal that was waiting is one; an acceptance is not believed.
+/// A failed last write may yet have carried the final dot. A refusal that was waiting is one; an
+/// acceptance is not believed.
 fn in_doubt(fault: Fault) -> Broken {
     let fault = match fault {
         Fault::Reply(reply) if reply.is_positive() => Fault::Closed,

@@ -1,4 +1,5 @@
-//! DANE for SMTP (RFC 7672): a server is known by what its domain has signed in DNS, whoever issued its certificate.
+//! DANE for SMTP (RFC 7672): a server is known by what its domain has signed in DNS, whoever issued
+//! its certificate.
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ pub(super) struct Tlsa {
 }
 
 impl Tlsa {
-    /// RFC 7672 3.1.3: usages 0 and 1 mean nothing between mail servers; what is not known cannot be checked.
+    /// RFC 7672 3.1.3: usages 0 and 1 mean nothing between mail servers; what is not known cannot
+    /// be checked.
     pub(super) fn is_usable(&self) -> bool {
         let whole = match self.matching {
             0 => true,
@@ -65,21 +67,41 @@ pub(super) struct ByRecord {
 
 impl Judge for ByRecord {
     fn judge(&self, shown: &Shown<'_>) -> Result<(), TlsError> {
-        let of = |usage: u8| self.records.iter().filter(move |record| record.is_usable() && record.usage == usage);
+        let of = |usage: u8| {
+            self.records.iter().filter(move |record| record.is_usable() && record.usage == usage)
+        };
         // RFC 7672 3.1.1: neither its names nor its dates matter then.
         if of(END_ENTITY).any(|record| record.fits(shown.end_entity)) {
             return Ok(());
         }
         let mut anchors = RootCertStore::empty();
-        for certificate in shown.intermediates.iter().filter(|certificate| of(TRUST_ANCHOR).any(|record| record.fits(certificate))) {
+        for certificate in shown
+            .intermediates
+            .iter()
+            .filter(|certificate| of(TRUST_ANCHOR).any(|record| record.fits(certificate)))
+        {
             anchors.add(certificate.clone().into_owned())?;
         }
         if anchors.is_empty() {
-            return Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
+            return Err(TlsError::InvalidCertificate(
+                CertificateError::ApplicationVerificationFailure,
+            ));
         }
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), Arc::clone(&self.provider)).build();
+        let verifier = WebPkiServerVerifier::builder_with_provider(
+            Arc::new(anchors),
+            Arc::clone(&self.provider),
+        )
+        .build();
         let verifier = verifier.map_err(|error| TlsError::General(error.to_string()))?;
-        verifier.verify_server_cert(shown.end_entity, shown.intermediates, shown.name, shown.ocsp_response, shown.now).map(drop)
+        verifier
+            .verify_server_cert(
+                shown.end_entity,
+                shown.intermediates,
+                shown.name,
+                shown.ocsp_response,
+                shown.now,
+            )
+            .map(drop)
     }
 }
 
@@ -120,11 +142,22 @@ mod tests {
             matching: *matching,
             data: data.clone(),
         };
-        let verifier = ByRecord { records: tlsa.iter().map(record).collect(), provider: Arc::new(ring::default_provider()) };
+        let verifier = ByRecord {
+            records: tlsa.iter().map(record).collect(),
+            provider: Arc::new(ring::default_provider()),
+        };
         let name = ServerName::try_from("mx.contoso.com").unwrap();
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_763_900_000));
         let intermediates = std::slice::from_ref(&chain.root);
-        verifier.judge(&Shown { end_entity: &chain.leaf, intermediates, name: &name, ocsp_response: &[], now }).is_ok()
+        verifier
+            .judge(&Shown {
+                end_entity: &chain.leaf,
+                intermediates,
+                name: &name,
+                ocsp_response: &[],
+                now,
+            })
+            .is_ok()
     }
 
     fn sha256(octets: &[u8]) -> Vec<u8> {
@@ -138,8 +171,14 @@ mod tests {
         assert!(check(&chain, &[(3, 0, 1, sha256(&chain.leaf))]));
         assert!(check(&chain, &[(3, 0, 0, chain.leaf.to_vec())]));
         assert!(check(&chain, &[(3, 1, 2, Sha512::digest(&chain.leaf_key).to_vec())]));
-        assert!(check(&chain, &[(3, 1, 1, vec![0; 32]), (3, 1, 1, sha256(&chain.leaf_key))]), "one of several is enough");
-        assert!(!check(&chain, &[(3, 1, 1, sha256(&chain.leaf))]), "the certificate where the key is meant");
+        assert!(
+            check(&chain, &[(3, 1, 1, vec![0; 32]), (3, 1, 1, sha256(&chain.leaf_key))]),
+            "one of several is enough"
+        );
+        assert!(
+            !check(&chain, &[(3, 1, 1, sha256(&chain.leaf))]),
+            "the certificate where the key is meant"
+        );
         assert!(!check(&chain, &[(3, 1, 1, vec![0; 32])]));
         assert!(!check(&chain, &[]));
     }

@@ -11,7 +11,8 @@ use crate::{
 /// One way out, checked.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// `host`: a DNS name or an address. The certificate is checked against it. Of direct send, which finds its hosts, one of the domains.
+    /// `host`: a DNS name or an address. The certificate is checked against it. Of direct send,
+    /// which finds its hosts, one of the domains.
     pub host: String,
     /// Direct send: the servers are found by DNS, for each domain.
     pub exchangers: Option<Exchangers>,
@@ -106,7 +107,8 @@ pub enum Security {
     StartTls,
     /// TLS from the first byte (RFC 8314 3.3).
     Implicit,
-    /// STARTTLS where it is offered and works, with any certificate; else plaintext (RFC 7435). Direct send only.
+    /// STARTTLS where it is offered and works, with any certificate; else plaintext (RFC 7435).
+    /// Direct send only.
     Opportunistic,
 }
 
@@ -133,7 +135,8 @@ pub struct Auth {
 /// Where the secret of a login comes from.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
-    /// `password_file` or `token_file`: read again at each login, so that a rotated secret is picked up.
+    /// `password_file` or `token_file`: read again at each login, so that a rotated secret is
+    /// picked up.
     File(PathBuf),
     /// OAuth 2.0: asked for and renewed by ourselves.
     OAuth {

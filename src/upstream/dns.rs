@@ -1,7 +1,8 @@
 //! What DNS says of a domain, and whether it can prove it. The only file that names hickory.
 //!
-//! Answers are validated by ourselves, from the root's keys on (or the ones of `trust_anchor`), as far as the DNS server hands the signatures
-//! through. Whether it does is tried once: many an office's router does not, and its mail must go out all the same. Then nothing is proven, and
+//! Answers are validated by ourselves, from the root's keys on (or the ones of `trust_anchor`), as
+//! far as the DNS server hands the signatures through. Whether it does is tried once: many an
+//! office's router does not, and its mail must go out all the same. Then nothing is proven, and
 //! DANE, which rests on proofs, is not used.
 //!
 //! # Failure
@@ -52,7 +53,12 @@ pub struct DnsSettings {
 impl Default for DnsSettings {
     /// RFC 1123 6.1.3.3: five seconds before a server is asked again.
     fn default() -> Self {
-        Self { servers: Vec::new(), dnssec: Dnssec::Auto, trust_anchor: None, patience: Duration::from_secs(5) }
+        Self {
+            servers: Vec::new(),
+            dnssec: Dnssec::Auto,
+            trust_anchor: None,
+            patience: Duration::from_secs(5),
+        }
     }
 }
 
@@ -117,7 +123,10 @@ impl Names {
     }
 
     /// The mail servers of a domain.
-    pub(super) async fn exchangers(&self, domain: &str) -> Result<(Vec<Exchanger>, Proven), NameError> {
+    pub(super) async fn exchangers(
+        &self,
+        domain: &str,
+    ) -> Result<(Vec<Exchanger>, Proven), NameError> {
         let (records, proven) = self.lookup(domain, RecordType::MX).await?;
         let exchanger = |data: &RData| {
             let RData::MX(mx) = data else { return None };
@@ -128,14 +137,18 @@ impl Names {
 
     /// The addresses of a host, of both families in turn, IPv6 first (RFC 8305 4).
     pub(super) async fn addresses(&self, host: &str) -> Result<(Vec<IpAddr>, Proven), NameError> {
-        let (six, four) = tokio::join!(self.lookup(host, RecordType::AAAA), self.lookup(host, RecordType::A));
+        let (six, four) =
+            tokio::join!(self.lookup(host, RecordType::AAAA), self.lookup(host, RecordType::A));
         let (six, four) = match (six, four) {
             (Ok(six), Ok(four)) => (six, four),
             (Ok(six), Err(_none)) => (six, (Vec::new(), Proven::Yes)),
             (Err(_none), Ok(four)) => ((Vec::new(), Proven::Yes), four),
-            (Err(NameError::NoName | NameError::NoRecord), Err(error)) | (Err(error), Err(_)) => return Err(error),
+            (Err(NameError::NoName | NameError::NoRecord), Err(error)) | (Err(error), Err(_)) => {
+                return Err(error);
+            }
         };
-        let proven = if six.1 == Proven::Yes && four.1 == Proven::Yes { Proven::Yes } else { Proven::No };
+        let proven =
+            if six.1 == Proven::Yes && four.1 == Proven::Yes { Proven::Yes } else { Proven::No };
         let (mut six, mut four) = (ips(&six.0).into_iter(), ips(&four.0).into_iter());
         let mut addresses = Vec::new();
         loop {
@@ -147,7 +160,8 @@ impl Names {
         }
     }
 
-    /// The TLSA records of a server, if they are proven; none are as good as no records (RFC 7672 2.2).
+    /// The TLSA records of a server, if they are proven; none are as good as no records (RFC 7672
+    /// 2.2).
     pub(super) async fn tlsa(&self, host: &str, port: u16) -> Result<Vec<Tlsa>, NameError> {
         match self.lookup(&format!("_{port}._tcp.{host}"), RecordType::TLSA).await {
             Ok((records, Proven::Yes)) => {
@@ -177,18 +191,31 @@ impl Names {
         found(records.iter().filter_map(text).collect())
     }
 
-    async fn lookup(&self, name: &str, kind: RecordType) -> Result<(Vec<RData>, Proven), NameError> {
+    async fn lookup(
+        &self,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<(Vec<RData>, Proven), NameError> {
         // The last dot keeps the search list of the machine out of it.
         let name = format!("{}.", name.trim_end_matches('.'));
         let resolver = match (&self.validating, self.proofs_come_through().await) {
             (Some(validating), Proven::Yes) => validating,
             (Some(_) | None, _) => &self.plain,
         };
-        let lookup = resolver.lookup(name.as_str(), kind).await.map_err(|error| understand(&error))?;
+        let lookup =
+            resolver.lookup(name.as_str(), kind).await.map_err(|error| understand(&error))?;
         let answers = lookup.answers();
-        let proven = if answers.iter().all(|record| record.proof == Proof::Secure) { Proven::Yes } else { Proven::No };
-        let records =
-            answers.iter().filter(|record| record.record_type() == kind).take(RECORDS).map(|record| record.data.clone()).collect();
+        let proven = if answers.iter().all(|record| record.proof == Proof::Secure) {
+            Proven::Yes
+        } else {
+            Proven::No
+        };
+        let records = answers
+            .iter()
+            .filter(|record| record.record_type() == kind)
+            .take(RECORDS)
+            .map(|record| record.data.clone())
+            .collect();
         Ok((records, proven))
     }
 
@@ -204,7 +231,9 @@ impl Names {
             Some((_, Proven::No)) | None => {}
         }
         let proven = match validating.lookup(".", RecordType::NS).await {
-            Ok(lookup) if lookup.answers().iter().all(|record| record.proof == Proof::Secure) => Proven::Yes,
+            Ok(lookup) if lookup.answers().iter().all(|record| record.proof == Proof::Secure) => {
+                Proven::Yes
+            }
             Ok(_unproven) => Proven::No,
             Err(error) => {
                 debug!(%error, "the root's records cannot be validated");
@@ -219,15 +248,19 @@ impl Names {
     }
 }
 
-fn resolver(settings: &DnsSettings, anchors: Option<Arc<TrustAnchors>>) -> io::Result<TokioResolver> {
+fn resolver(
+    settings: &DnsSettings,
+    anchors: Option<Arc<TrustAnchors>>,
+) -> io::Result<TokioResolver> {
     let mut builder = if settings.servers.is_empty() {
         TokioResolver::builder_tokio().map_err(io::Error::other)?
     } else {
         let servers = settings.servers.iter().map(|server| {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = server.port();
-                connection
-            });
+            let connections =
+                [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                    connection.port = server.port();
+                    connection
+                });
             NameServerConfig::new(server.ip(), true, connections.into())
         });
         let config = ResolverConfig::from_name_servers(servers.collect());
@@ -243,13 +276,16 @@ fn resolver(settings: &DnsSettings, anchors: Option<Arc<TrustAnchors>>) -> io::R
 fn anchors(settings: &DnsSettings) -> io::Result<Arc<TrustAnchors>> {
     match &settings.trust_anchor {
         None => Ok(Arc::new(TrustAnchors::default())),
-        Some(path) => TrustAnchors::from_file(path)
-            .map(Arc::new)
-            .map_err(|error| io::Error::other(format!("trust_anchor \"{}\": {error}", path.display()))),
+        Some(path) => TrustAnchors::from_file(path).map(Arc::new).map_err(|error| {
+            io::Error::other(format!("trust_anchor \"{}\": {error}", path.display()))
+        }),
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors of hickory are shown in its own words")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other errors of hickory are shown in its own words"
+)]
 fn understand(error: &NetError) -> NameError {
     let by_code = |code: ResponseCode| match code {
         ResponseCode::NXDomain => NameError::NoName,
@@ -262,7 +298,9 @@ fn understand(error: &NetError) -> NameError {
             NameError::Broken("the answer is not what was signed (DNSSEC)".to_owned())
         }
         NetError::Dns(DnsError::Nsec { response, .. }) => by_code(response.response_code),
-        NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => NameError::Silent("it refuses to answer us".to_owned()),
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => {
+            NameError::Silent("it refuses to answer us".to_owned())
+        }
         NetError::Dns(error) => NameError::Broken(error.to_string()),
         other => NameError::Silent(other.to_string()),
     }

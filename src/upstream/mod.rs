@@ -1,17 +1,23 @@
 //! One attempt: connect, TLS, log in, hand over, understand the answer.
 //!
 //! - [`Destination`]: where to and how, from the config
-//! - [`Upstream::connect`] yields a [`Connection`] that is ready for `MAIL FROM`, or the [`Trouble`] of the account
-//! - [`Connection::send`] is one transaction and always ends in a [`Report`]: an outcome for each recipient
-//! - [`Upstream::check`] goes the way to a login step by step, for a person who looks for what is wrong
+//! - [`Upstream::connect`] yields a [`Connection`] that is ready for `MAIL FROM`, or the
+//!   [`Trouble`] of the account
+//! - [`Connection::send`] is one transaction and always ends in a [`Report`]: an outcome for each
+//!   recipient
+//! - [`Upstream::check`] goes the way to a login step by step, for a person who looks for what is
+//!   wrong
 //! - [`classify`]: the one table from (stage, what was said or went wrong) to what follows; pure
 //!
 //! Inside, in reading order:
 //! - `session`: from nothing to a connection that is logged in; the only file that names mail-send
-//! - `connection`: one transaction after the other over it; `transaction` is what is known of one so far, pure
-//! - `exchangers`: the servers of a domain, for direct send; `dns`, `sts`, `dane`: what the domain has published about them
+//! - `connection`: one transaction after the other over it; `transaction` is what is known of one
+//!   so far, pure
+//! - `exchangers`: the servers of a domain, for direct send; `dns`, `sts`, `dane`: what the domain
+//!   has published about them
 //! - `chain`: the certificate that we show, with its issuers
-//! - `tls` (with `verifier`), `wire`, `offers`, `stuffing`: the handshake, replies in and octets out, EHLO and what follows from it, dots
+//! - `tls` (with `verifier`), `wire`, `offers`, `stuffing`: the handshake, replies in and octets
+//!   out, EHLO and what follows from it, dots
 //! - `classify`: see above
 
 mod chain;
@@ -38,7 +44,10 @@ pub use chain::{Chain, Extent, check_pair, private_key};
 pub use check::{Finding, Step};
 pub use classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};
 pub use connection::Connection;
-pub use destination::{Auth, AuthMethod, ClientCertificate, Destination, Exchangers, Lane, SecretSource, Security, Timeouts, Verification};
+pub use destination::{
+    Auth, AuthMethod, ClientCertificate, Destination, Exchangers, Lane, SecretSource, Security,
+    Timeouts, Verification,
+};
 pub use dns::{DnsSettings, Dnssec};
 pub use session::Upstream;
 pub use tls::{certificates, https_client};
@@ -56,7 +65,8 @@ pub struct Handover<T> {
     pub size: u64,
     /// `BODY=`, where the server offers 8BITMIME.
     pub body: BodyKind,
-    /// The device said `SMTPUTF8`. It is said to the server only when an address needs it: header fields alone get through without.
+    /// The device said `SMTPUTF8`. It is said to the server only when an address needs it: header
+    /// fields alone get through without.
     pub smtputf8: bool,
     /// `RET=`, where the server offers DSN.
     pub ret: Option<ReturnContent>,
@@ -69,8 +79,9 @@ pub struct Handover<T> {
 /// How a transaction ended.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Report {
-    /// One for each recipient, in the order of [`Handover::recipients`]. When the trouble is the account's, each has
-    /// [`Concern::Account`] with its pause or stop: the attempt does not count against the recipient.
+    /// One for each recipient, in the order of [`Handover::recipients`]. When the trouble is the
+    /// account's, each has [`Concern::Account`] with its pause or stop: the attempt does not count
+    /// against the recipient.
     pub recipients: Vec<Verdict>,
     /// What the account has to be told, besides: pause or stop.
     pub account: Option<Trouble>,
@@ -94,13 +105,14 @@ pub enum Dsn {
 pub enum Counted {
     /// It can.
     Perhaps,
-    /// The connection was dead, or closed with 421, before `MAIL FROM` was answered: not an attempt. Charge and
-    /// count are given back, the message is due at once, and the next connection is a fresh one.
+    /// The connection was dead, or closed with 421, before `MAIL FROM` was answered: not an
+    /// attempt. Charge and count are given back, the message is due at once, and the next
+    /// connection is a fresh one.
     No,
 }
 
-/// A trouble of the account: connect, TLS, token, login, or a refusal that concerns all its mail; of a lane that is found by DNS, of that domain.
-/// Never a message's failure.
+/// A trouble of the account: connect, TLS, token, login, or a refusal that concerns all its mail;
+/// of a lane that is found by DNS, of that domain. Never a message's failure.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Trouble {
     /// Where it happened.
@@ -112,7 +124,8 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Of a domain's lane: whether it is our own side that fails, and every other domain would meet with it, too.
+    /// Of a domain's lane: whether it is our own side that fails, and every other domain would meet
+    /// with it, too.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         matches!(&self.fault, Fault::Failed(words) if words.starts_with(exchangers::words::SILENT_DNS))
@@ -123,7 +136,8 @@ impl<T> Handover<T> {
     /// True when any address cannot go without SMTPUTF8.
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
-        self.sender.mailbox().is_some_and(Address::needs_smtputf8) || self.recipients.iter().any(|r| r.address.needs_smtputf8())
+        self.sender.mailbox().is_some_and(Address::needs_smtputf8)
+            || self.recipients.iter().any(|r| r.address.needs_smtputf8())
     }
 
     /// The envelope, and the text apart from it: only the latter is read piece by piece.

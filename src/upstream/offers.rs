@@ -1,4 +1,5 @@
-//! What a server said in answer to `EHLO` (RFC 5321 4.1.1.1), and the commands that follow from it. Pure.
+//! What a server said in answer to `EHLO` (RFC 5321 4.1.1.1), and the commands that follow from it.
+//! Pure.
 
 use std::fmt::Write as _;
 
@@ -14,7 +15,8 @@ pub(super) struct Offers {
     pub(super) starttls: bool,
     /// RFC 2920.
     pub(super) pipelining: bool,
-    /// RFC 1870. What limit it names does not matter: the server itself refuses a `SIZE=` beyond it, in its own words.
+    /// RFC 1870. What limit it names does not matter: the server itself refuses a `SIZE=` beyond
+    /// it, in its own words.
     pub(super) size: bool,
     /// RFC 6152.
     pub(super) eight_bit: bool,
@@ -41,7 +43,9 @@ impl Offers {
                 "SMTPUTF8" => offers.smtputf8 = true,
                 "DSN" => offers.dsn = true,
                 // "AUTH=LOGIN" is how servers said it before RFC 2554; some still say both.
-                "AUTH" => offers.mechanisms.extend(parameters.split_whitespace().map(str::to_owned)),
+                "AUTH" => {
+                    offers.mechanisms.extend(parameters.split_whitespace().map(str::to_owned))
+                }
                 _unknown => {}
             }
         }
@@ -54,8 +58,9 @@ impl Offers {
         if self.size {
             let _infallible = write!(out, " SIZE={}", envelope.size);
         }
-        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered. Deliberately laxer: it is sent as it is, as
-        // devices have always done; servers have been 8-bit clean for decades, and a conversion would break signed messages.
+        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered.
+        // Deliberately laxer: it is sent as it is, as devices have always done; servers have been
+        // 8-bit clean for decades, and a conversion would break signed messages.
         if self.eight_bit && envelope.body == BodyKind::EightBitMime {
             out.push_str(" BODY=8BITMIME");
         }
@@ -94,11 +99,13 @@ impl Offers {
 /// RFC 3461 4.1: `NEVER`, or a list.
 fn conditions(notify: Notify) -> String {
     let named = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
-    let wanted = named.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect::<Vec<_>>();
+    let wanted =
+        named.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect::<Vec<_>>();
     if wanted.is_empty() { "NEVER".to_owned() } else { wanted.join(",") }
 }
 
-/// RFC 5321 4.1.2: the value of a parameter has no blanks and no control characters. What came from a device is not trusted to obey.
+/// RFC 5321 4.1.2: the value of a parameter has no blanks and no control characters. What came from
+/// a device is not trusted to obey.
 fn is_parameter(value: &str) -> bool {
     !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_graphic())
 }
@@ -108,8 +115,9 @@ mod tests {
     use super::*;
     use crate::model::ReversePath;
 
-    const EXCHANGE: &str = "SY5P282CA0097.outlook.office365.com Hello [172.105.184.101]|SIZE 157286400|PIPELINING|DSN|ENHANCEDSTATUSCODES|\
-        AUTH LOGIN XOAUTH2|8BITMIME|BINARYMIME|CHUNKING|SMTPUTF8";
+    const EXCHANGE: &str = "SY5P282CA0097.outlook.office365.com Hello [172.105.184.101]|SIZE \
+        157286400|PIPELINING|DSN|ENHANCEDSTATUSCODES|AUTH LOGIN \
+        XOAUTH2|8BITMIME|BINARYMIME|CHUNKING|SMTPUTF8";
 
     fn read(answer: &str) -> Offers {
         Offers::read(&answer.split('|').map(str::to_owned).collect::<Vec<_>>())
@@ -164,11 +172,15 @@ mod tests {
             offers.rcpt(&to, &mut out);
             out
         };
-        assert_eq!(lines(&Offers::default()), "MAIL FROM:<scän@contoso.com>\r\nRCPT TO:<ann@contoso.com>\r\n");
+        assert_eq!(
+            lines(&Offers::default()),
+            "MAIL FROM:<scän@contoso.com>\r\nRCPT TO:<ann@contoso.com>\r\n"
+        );
         assert_eq!(
             lines(&read(EXCHANGE)),
-            "MAIL FROM:<scän@contoso.com> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ314159\r\n\
-             RCPT TO:<ann@contoso.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;ann@contoso.com\r\n"
+            "MAIL FROM:<scän@contoso.com> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=HDRS \
+            ENVID=QQ314159\r\nRCPT TO:<ann@contoso.com> NOTIFY=SUCCESS,FAILURE \
+            ORCPT=rfc822;ann@contoso.com\r\n"
         );
     }
 

@@ -1,7 +1,8 @@
 //! From nothing to a connection that is logged in: DNS, TCP, TLS, EHLO, AUTH.
 //!
-//! mail-send opens the TCP connection and writes the SASL responses. Its readers of replies are not used: they keep enhanced codes in one
-//! octet each (5.7.512 becomes 5.7.255), stop at 4096 octets, and cannot tell a closed connection from nonsense.
+//! mail-send opens the TCP connection and writes the SASL responses. Its readers of replies are not
+//! used: they keep enhanced codes in one octet each (5.7.512 becomes 5.7.255), stop at 4096 octets,
+//! and cannot tell a closed connection from nonsense.
 //!
 //! # Failure
 //! Everything here is the account's [`Trouble`], never a message's.
@@ -26,8 +27,8 @@ use crate::{
     model::{Reply, Secret},
     oauth::{Expiry, RefreshTokenStore, Refused, Remedy, TokenTrouble, Tokens},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Destination, Fault, Lane, Outcome, Peer, SecretSource, Security, Stage, Trouble, Verdict,
-        Verification, classify_of,
+        Auth, AuthMethod, Concern, Connection, Destination, Fault, Lane, Outcome, Peer,
+        SecretSource, Security, Stage, Trouble, Verdict, Verification, classify_of,
         exchangers::{self, Finder},
         offers::Offers,
         tls::{Check, Tls, https_client},
@@ -38,11 +39,12 @@ use crate::{
 /// Most addresses of a host that are tried: the time allowed for connecting is shared among them.
 const ADDRESSES: usize = 6;
 
-/// Octets of a command line with its CRLF that every server takes (RFC 5321 4.5.3.1.4). Longer responses of SASL go on a line of their own
-/// (RFC 4954 4).
+/// Octets of a command line with its CRLF that every server takes (RFC 5321 4.5.3.1.4). Longer
+/// responses of SASL go on a line of their own (RFC 4954 4).
 const LINE_LIMIT: usize = 512;
 
-/// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have 12,288 octets.
+/// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have
+/// 12,288 octets.
 const SECRET_LIMIT: usize = 8 * 1024;
 
 /// Words that `classify` knows our own findings by.
@@ -79,13 +81,23 @@ impl Upstream {
     ///
     /// # Errors
     /// When `ca_file` cannot be read or has no certificate.
-    pub fn new(destination: Destination, clock: Clock, metrics: Metrics) -> Result<Self, io::Error> {
+    pub fn new(
+        destination: Destination,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, io::Error> {
         let tls = Tls::new(&destination, clock.clone())?;
         let finder = exchangers::finder(&destination, clock.clone())?;
         let tokens = match destination.auth.as_ref().map(|auth| &auth.secret) {
             Some(SecretSource::OAuth { settings, account, secrets }) => {
                 let store = RefreshTokenStore::new(secrets.clone());
-                Some(Tokens::new(account.clone(), settings.clone(), store, https_client(clock.clone())?, clock.clone()))
+                Some(Tokens::new(
+                    account.clone(),
+                    settings.clone(),
+                    store,
+                    https_client(clock.clone())?,
+                    clock.clone(),
+                ))
             }
             Some(SecretSource::File(_)) | None => None,
         };
@@ -100,9 +112,13 @@ impl Upstream {
         // The secret comes first: without one there is no reason to knock.
         let secret = self.secret().await?;
         match self.connect_with(secret.clone()).await {
-            // A token may have been withdrawn, or ended on the way: a new one is worth one more login, and no alarm.
+            // A token may have been withdrawn, or ended on the way: a new one is worth one more
+            // login, and no alarm.
             Err(trouble) if self.forget(secret.as_ref(), &trouble).await == Refused::Old => {
-                debug!(host = self.destination.host, "an old token was refused; trying with a new one");
+                debug!(
+                    host = self.destination.host,
+                    "an old token was refused; trying with a new one"
+                );
                 self.connect_with(self.secret().await?).await
             }
             other => other,
@@ -134,10 +150,13 @@ impl Upstream {
         }
     }
 
-    /// A token that was refused is not shown again. RFC 4954 6: 535 says so; what else ends a login is not the token's fault.
+    /// A token that was refused is not shown again. RFC 4954 6: 535 says so; what else ends a login
+    /// is not the token's fault.
     async fn forget(&self, secret: Option<&Secret>, trouble: &Trouble) -> Refused {
         match (&self.tokens, secret, trouble.stage, &trouble.fault) {
-            (Some(tokens), Some(secret), Stage::Auth, Fault::Reply(Reply { code: 535, .. })) => tokens.refused(secret).await,
+            (Some(tokens), Some(secret), Stage::Auth, Fault::Reply(Reply { code: 535, .. })) => {
+                tokens.refused(secret).await
+            }
             _not_a_token => Refused::New,
         }
     }
@@ -145,7 +164,8 @@ impl Upstream {
     /// Connects to a server of this lane.
     ///
     /// # Errors
-    /// The account's trouble; of a domain's lane also the domain's, with what becomes of its recipients as the verdict.
+    /// The account's trouble; of a domain's lane also the domain's, with what becomes of its
+    /// recipients as the verdict.
     pub async fn connect_to(&self, lane: &Lane) -> Result<Connection, Trouble> {
         match (lane, &self.finder) {
             (Lane::Domain(domain), Some(finder)) => self.connect_domain(finder, domain).await,
@@ -166,7 +186,11 @@ impl Upstream {
         opened
     }
 
-    async fn open(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Result<Connection, Trouble> {
+    async fn open(
+        &self,
+        stream: Box<dyn Stream>,
+        secret: Option<Secret>,
+    ) -> Result<Connection, Trouble> {
         match self.negotiate(stream, secret, &self.shield()).await {
             Ok(opened) => Ok(self.opened(opened)),
             Err((stage, fault)) => Err(self.trouble(stage, fault)),
@@ -202,8 +226,12 @@ impl Upstream {
             return Ok(None);
         };
         match (&auth.secret, &self.tokens) {
-            (SecretSource::File(path), _) => read_secret(path).await.map(Some).map_err(|fault| self.trouble(Stage::Token, fault)),
-            (SecretSource::OAuth { .. }, Some(tokens)) => tokens.token().await.map(Some).map_err(|trouble| self.no_token(trouble)),
+            (SecretSource::File(path), _) => {
+                read_secret(path).await.map(Some).map_err(|fault| self.trouble(Stage::Token, fault))
+            }
+            (SecretSource::OAuth { .. }, Some(tokens)) => {
+                tokens.token().await.map(Some).map_err(|trouble| self.no_token(trouble))
+            }
             // Upstream::new makes tokens for every OAuth login.
             (SecretSource::OAuth { .. }, None) => Ok(None),
         }
@@ -215,7 +243,13 @@ impl Upstream {
             Remedy::Wait(pause) => Outcome::Pause(pause),
             Remedy::Person => Outcome::Stop,
         };
-        let verdict = Verdict { stage: Stage::Token, concern: Concern::Account, outcome, reply: None, advice: trouble.advice };
+        let verdict = Verdict {
+            stage: Stage::Token,
+            concern: Concern::Account,
+            outcome,
+            reply: None,
+            advice: trouble.advice,
+        };
         Trouble { stage: Stage::Token, fault: Fault::Failed(trouble.what), verdict }
     }
 
@@ -234,11 +268,17 @@ impl Upstream {
 
     pub(super) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Fault> {
         let Destination { host, port, .. } = &self.destination;
-        let unresolved = |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{host}\": {reason}", words::NO_ADDRESS));
+        let unresolved = |reason: &dyn std::fmt::Display| {
+            Fault::Failed(format!("{}: \"{host}\": {reason}", words::NO_ADDRESS))
+        };
         match timeout_at(deadline, lookup_host((host.as_str(), *port))).await {
             Ok(Ok(addresses)) => {
                 let addresses = addresses.take(ADDRESSES).collect::<Vec<_>>();
-                if addresses.is_empty() { Err(unresolved(&"it has no address")) } else { Ok(addresses) }
+                if addresses.is_empty() {
+                    Err(unresolved(&"it has no address"))
+                } else {
+                    Ok(addresses)
+                }
             }
             Ok(Err(error)) => Err(unresolved(&error)),
             Err(_elapsed) => Err(unresolved(&"no answer from DNS in time")),
@@ -246,15 +286,22 @@ impl Upstream {
     }
 
     /// The first of these addresses that answers.
-    pub(super) async fn dial_any(&self, host: &str, addresses: &[SocketAddr], deadline: Instant) -> Result<Box<dyn Stream>, Fault> {
+    pub(super) async fn dial_any(
+        &self,
+        host: &str,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+    ) -> Result<Box<dyn Stream>, Fault> {
         let mut last = Fault::Closed;
         for (tried, address) in addresses.iter().take(ADDRESSES).enumerate() {
-            // What is left of the time is shared among the addresses left: one that swallows everything must not use up all of it.
+            // What is left of the time is shared among the addresses left: one that swallows
+            // everything must not use up all of it.
             let left = u32::try_from(addresses.len().min(ADDRESSES) - tried).unwrap_or(1);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             match SmtpClient::connect(*address, share).await {
                 Ok(SmtpClient { stream, .. }) => {
-                    // The last packet of a command must not wait for the acknowledgement of the one before.
+                    // The last packet of a command must not wait for the acknowledgement of the one
+                    // before.
                     stream.set_nodelay(true).map_err(|error| wire::fault(&error))?;
                     debug!(%address, host, "connected");
                     return Ok(Box::new(stream));
@@ -266,13 +313,20 @@ impl Upstream {
     }
 
     /// From the first octet to the end of the login.
-    pub(super) async fn negotiate(&self, stream: Box<dyn Stream>, secret: Option<Secret>, shield: &Shield<'_>) -> Step<(Wire, Offers)> {
+    pub(super) async fn negotiate(
+        &self,
+        stream: Box<dyn Stream>,
+        secret: Option<Secret>,
+        shield: &Shield<'_>,
+    ) -> Step<(Wire, Offers)> {
         let Destination { timeouts, auth, .. } = &self.destination;
         let Shield { host, security, check } = shield;
         let broken = |fault| (Stage::Tls, fault);
         let mut wire = match security {
             Security::None | Security::StartTls | Security::Opportunistic => Wire::new(stream),
-            Security::Implicit => Wire::secured(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?),
+            Security::Implicit => Wire::secured(
+                self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?,
+            ),
         };
         positive(wire.reply(timeouts.greeting).await).map_err(|fault| (Stage::Greeting, fault))?;
         let mut offers = self.ehlo(&mut wire).await?;
@@ -282,13 +336,20 @@ impl Upstream {
             Security::StartTls | Security::Opportunistic => {
                 self.start_tls(&mut wire, &offers).await.map_err(|fault| (Stage::Ehlo, fault))?;
                 let stream = wire.into_stream().map_err(broken)?;
-                wire = Wire::secured(self.tls.handshake(stream, host, check, timeouts.connect).await.map_err(broken)?);
+                wire = Wire::secured(
+                    self.tls
+                        .handshake(stream, host, check, timeouts.connect)
+                        .await
+                        .map_err(broken)?,
+                );
                 // RFC 3207 4.2: what was said before the handshake is forgotten.
                 offers = self.ehlo(&mut wire).await?;
             }
         }
         if let (Some(auth), Some(secret)) = (auth, secret) {
-            self.login(&mut wire, &offers, auth, &secret).await.map_err(|fault| (Stage::Auth, fault))?;
+            self.login(&mut wire, &offers, auth, &secret)
+                .await
+                .map_err(|fault| (Stage::Auth, fault))?;
         }
         Ok((wire, offers))
     }
@@ -300,9 +361,11 @@ impl Upstream {
             let lines = wire.lines(within).await?;
             match lines.reply() {
                 reply if reply.is_positive() => Ok(Offers::read(lines.texts())),
-                // RFC 5321 3.2: a server that does not know EHLO is told HELO. It offers nothing, so this helps only without TLS and login.
+                // RFC 5321 3.2: a server that does not know EHLO is told HELO. It offers nothing,
+                // so this helps only without TLS and login.
                 Reply { code: 500 | 502 | 504, .. } => {
-                    wire.write(format!("HELO {}\r\n", self.destination.helo).as_bytes(), within).await?;
+                    wire.write(format!("HELO {}\r\n", self.destination.helo).as_bytes(), within)
+                        .await?;
                     positive(wire.reply(within).await).map(|_reply| Offers::default())
                 }
                 refusal => Err(Fault::Reply(refusal)),
@@ -322,11 +385,24 @@ impl Upstream {
     }
 
     /// RFC 4954.
-    pub(super) async fn login(&self, wire: &mut Wire, offers: &Offers, auth: &Auth, secret: &Secret) -> Result<(), Fault> {
+    pub(super) async fn login(
+        &self,
+        wire: &mut Wire,
+        offers: &Offers,
+        auth: &Auth,
+        secret: &Secret,
+    ) -> Result<(), Fault> {
         let mechanism = name(auth.method);
         if !offers.mechanisms.iter().any(|offered| offered == mechanism) {
-            let offered = if offers.mechanisms.is_empty() { "none".to_owned() } else { offers.mechanisms.join(", ") };
-            return Err(Fault::Failed(format!("{} {mechanism}; it offers {offered}", words::NO_MECHANISM)));
+            let offered = if offers.mechanisms.is_empty() {
+                "none".to_owned()
+            } else {
+                offers.mechanisms.join(", ")
+            };
+            return Err(Fault::Failed(format!(
+                "{} {mechanism}; it offers {offered}",
+                words::NO_MECHANISM
+            )));
         }
         let within = self.destination.timeouts.command;
         let mut responses = Responses { auth, secret, given: 0 };
@@ -386,10 +462,18 @@ impl Responses<'_> {
             (AuthMethod::Login, 1) => Zeroizing::new(BASE64_STANDARD.encode(self.secret.expose())),
             (AuthMethod::Plain | AuthMethod::Xoauth2, 0) => self.whole()?,
             (AuthMethod::CramMd5, 0) => cram_md5(user, self.secret, challenge)?,
-            // Google tells in a challenge why it refuses a token, and waits for an empty line before it says 535.
+            // Google tells in a challenge why it refuses a token, and waits for an empty line
+            // before it says 535.
             (AuthMethod::Xoauth2, 1) => Zeroizing::default(),
-            (AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2, _more) => {
-                return Err(Fault::Failed(format!("{}: it asks for more than {} has", words::ODD_CHALLENGE, name(*method))));
+            (
+                AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2,
+                _more,
+            ) => {
+                return Err(Fault::Failed(format!(
+                    "{}: it asks for more than {} has",
+                    words::ODD_CHALLENGE,
+                    name(*method)
+                )));
             }
         };
         self.given += 1;
@@ -400,35 +484,50 @@ impl Responses<'_> {
     fn whole(&self) -> Result<Zeroizing<String>, Fault> {
         let user = self.auth.user.as_str();
         let encoded = match self.auth.method {
-            AuthMethod::Xoauth2 => Credentials::new_xoauth2(user, self.secret.expose()).encode(AUTH_XOAUTH2, ""),
+            AuthMethod::Xoauth2 => {
+                Credentials::new_xoauth2(user, self.secret.expose()).encode(AUTH_XOAUTH2, "")
+            }
             AuthMethod::Plain | AuthMethod::Login | AuthMethod::CramMd5 => {
                 Credentials::new(user, self.secret.expose()).encode(AUTH_PLAIN, "")
             }
         };
-        encoded.map(Zeroizing::new).map_err(|error| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE)))
+        encoded
+            .map(Zeroizing::new)
+            .map_err(|error| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE)))
     }
 }
 
-/// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on, and a SHA-256 in hexadecimal has just 64.
+/// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on,
+/// and a SHA-256 in hexadecimal has just 64.
 fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<String>, Fault> {
-    let nonsense = |error: &dyn std::fmt::Display| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE));
+    let nonsense =
+        |error: &dyn std::fmt::Display| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE));
     let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| nonsense(&error))?;
-    let mut mac = Hmac::<Md5>::new_from_slice(secret.expose().as_bytes()).map_err(|error| nonsense(&error))?;
+    let mut mac = Hmac::<Md5>::new_from_slice(secret.expose().as_bytes())
+        .map_err(|error| nonsense(&error))?;
     mac.update(&challenge);
     let digest = mac.finalize().into_bytes();
     let hexadecimal = digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
     Ok(Zeroizing::new(BASE64_STANDARD.encode(format!("{user} {hexadecimal}"))))
 }
 
-/// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the editor, not to the secret.
+/// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the
+/// editor, not to the secret.
 async fn read_secret(path: &Path) -> Result<Secret, Fault> {
-    let unusable = |reason: &dyn std::fmt::Display| Fault::Failed(format!("{}: \"{}\": {reason}", words::NO_SECRET, path.display()));
+    let unusable = |reason: &dyn std::fmt::Display| {
+        Fault::Failed(format!("{}: \"{}\": {reason}", words::NO_SECRET, path.display()))
+    };
     let file = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await.map_err(|error| unusable(&error))?;
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file))
+        .await
+        .map_err(|error| unusable(&error))?;
     let text = Zeroizing::new(read.map_err(|error| unusable(&error))?);
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() || secret.len() > SECRET_LIMIT {
-        return Err(unusable(&format!("it has {} octets; 1 to {SECRET_LIMIT} make sense", secret.len())));
+        return Err(unusable(&format!(
+            "it has {} octets; 1 to {SECRET_LIMIT} make sense",
+            secret.len()
+        )));
     }
     Ok(Secret::new(secret.to_owned()))
 }
@@ -438,5 +537,9 @@ fn positive(reply: Result<Reply, Fault>) -> Result<Reply, Fault> {
 }
 
 fn unreachable_address(address: SocketAddr, error: &mail_send::Error) -> Fault {
-    if matches!(error, mail_send::Error::Timeout) { Fault::TimedOut } else { Fault::Failed(format!("{address}: {error}")) }
+    if matches!(error, mail_send::Error::Timeout) {
+        Fault::TimedOut
+    } else {
+        Fault::Failed(format!("{address}: {error}"))
+    }
 }

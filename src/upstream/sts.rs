@@ -1,7 +1,9 @@
-//! MTA-STS (RFC 8461): a domain says over HTTPS which servers take its mail, and that they do so with TLS.
+//! MTA-STS (RFC 8461): a domain says over HTTPS which servers take its mail, and that they do so
+//! with TLS.
 //!
 //! # Failure
-//! A policy that cannot be had is none, unless one is still held from before: so says RFC 8461 5.1. The log has the reason at `debug`.
+//! A policy that cannot be had is none, unless one is still held from before: so says RFC 8461 5.1.
+//! The log has the reason at `debug`.
 
 use std::{
     collections::HashMap,
@@ -36,7 +38,8 @@ const LARGEST_POLICY: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// RFC 8461 3.2: a year or so at most.
 const LONGEST: Duration = Duration::from_secs(31_557_600);
-/// RFC 8461 3.3 wants failed fetches limited: an hour's worth of mail must not wait for a web server again and again.
+/// RFC 8461 3.3 wants failed fetches limited: an hour's worth of mail must not wait for a web
+/// server again and again.
 const FETCH_AGAIN: Duration = Duration::from_secs(5 * 60);
 /// Policies held: those of the own domains, which are few.
 const HELD: usize = 1000;
@@ -96,7 +99,9 @@ impl Policy {
 
 /// RFC 8461 3.1: the id of the one record that begins so.
 fn id(texts: &[String]) -> Option<String> {
-    let mut records = texts.iter().filter(|text| text.split(';').next().is_some_and(|version| version.trim() == "v=STSv1"));
+    let mut records = texts
+        .iter()
+        .filter(|text| text.split(';').next().is_some_and(|version| version.trim() == "v=STSv1"));
     let (record, None) = (records.next()?, records.next()) else { return None };
     record.split(';').find_map(|field| field.trim().strip_prefix("id=")).map(str::to_owned)
 }
@@ -126,7 +131,8 @@ impl Policies {
     /// The policy in force for a domain.
     pub(super) async fn of(&self, domain: &str, names: &Names, tls: &Tls) -> Option<Policy> {
         let held = self.held(domain);
-        let published = names.texts(&format!("_mta-sts.{domain}")).await.ok().and_then(|texts| id(&texts));
+        let published =
+            names.texts(&format!("_mta-sts.{domain}")).await.ok().and_then(|texts| id(&texts));
         let fresh = match (&published, &held) {
             // RFC 8461 5.1: whoever takes the record away cannot take the policy away.
             (None, _) => None,
@@ -142,7 +148,14 @@ impl Policies {
         };
         match fetched {
             Ok(policy) => {
-                self.hold(domain, Held { id, policy: policy.clone(), until: self.clock.now().plus(policy.max_age) });
+                self.hold(
+                    domain,
+                    Held {
+                        id,
+                        policy: policy.clone(),
+                        until: self.clock.now().plus(policy.max_age),
+                    },
+                );
                 Some(policy).filter(|policy| policy.mode != Mode::None)
             }
             Err(reason) => {
@@ -186,16 +199,25 @@ impl Policies {
     /// RFC 8461 3.3: over HTTPS with a certificate that holds; redirections are not followed.
     async fn fetch(&self, domain: &str, names: &Names, tls: &Tls) -> Result<Policy, String> {
         let host = format!("mta-sts.{domain}");
-        let (addresses, _proven) = names.addresses(&host).await.map_err(|error| format!("{host}: {error:?}"))?;
+        let (addresses, _proven) =
+            names.addresses(&host).await.map_err(|error| format!("{host}: {error:?}"))?;
         let mut reason = "no address".to_owned();
         for address in addresses {
             let tried = async {
-                let tcp = TcpStream::connect((address, self.port)).await.map_err(|error| error.to_string())?;
-                let secured = tls.handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE).await.map_err(|fault| format!("{fault:?}"))?;
+                let tcp = TcpStream::connect((address, self.port))
+                    .await
+                    .map_err(|error| error.to_string())?;
+                let secured = tls
+                    .handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE)
+                    .await
+                    .map_err(|fault| format!("{fault:?}"))?;
                 get(secured.stream, &host).await
             };
             match tried.await {
-                Ok(text) => return Policy::parse(&text).ok_or_else(|| "the policy makes no sense".to_owned()),
+                Ok(text) => {
+                    return Policy::parse(&text)
+                        .ok_or_else(|| "the policy makes no sense".to_owned());
+                }
                 Err(error) => reason = format!("{host} [{address}]: {error}"),
             }
         }
@@ -206,19 +228,28 @@ impl Policies {
 async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
     let said = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
-    let request =
-        Request::get("/.well-known/mta-sts.txt").header(HOST, host).body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+    let request = Request::get("/.well-known/mta-sts.txt")
+        .header(HOST, host)
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
     let exchange = async move {
         let answer = sender.send_request(request).await.map_err(said)?;
-        let is_text = answer.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+        let is_text = answer
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
         if answer.status() != 200 || !is_text {
             return Err(format!("HTTP {}", answer.status()));
         }
-        let body = Limited::new(answer.into_body(), LARGEST_POLICY).collect().await.map_err(|error| error.to_string())?;
+        let body = Limited::new(answer.into_body(), LARGEST_POLICY)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
         String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())
     };
-    // The connection is driven here and nowhere else: no task outlives the request. A server that closes it behind its answer has answered;
-    // what went wrong before that is said by the exchange as well.
+    // The connection is driven here and nowhere else: no task outlives the request. A server that
+    // closes it behind its answer has answered; what went wrong before that is said by the exchange
+    // as well.
     let (answer, _ended) = tokio::join!(exchange, connection);
     answer
 }
@@ -233,10 +264,17 @@ mod tests {
 
     #[test]
     fn a_policy_is_understood_and_nonsense_is_none() {
-        let good = policy("version: STSv1|mode: enforce|mx: mx1.Contoso.com|mx: *.example.net|max_age: 604800|later: x|").unwrap();
+        let good = policy(
+            "version: STSv1|mode: enforce|mx: mx1.Contoso.com|mx: \
+            *.example.net|max_age: 604800|later: x|",
+        )
+        .unwrap();
         assert_eq!((good.mode, good.max_age), (Mode::Enforce, Duration::from_secs(604_800)));
         assert_eq!(policy("version: STSv1|mode: none|max_age: 60").unwrap().mode, Mode::None);
-        assert_eq!(policy("version: STSv1|mode: testing|mx: a.b|max_age: 99999999999").unwrap().max_age, LONGEST);
+        assert_eq!(
+            policy("version: STSv1|mode: testing|mx: a.b|max_age: 99999999999").unwrap().max_age,
+            LONGEST
+        );
         for nonsense in [
             "",
             "version: STSv2|mode: enforce|mx: a.b|max_age: 60",
@@ -251,7 +289,9 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_one_label() {
-        let policy = policy("version: STSv1|mode: enforce|mx: mx.contoso.com|mx: *.example.net|max_age: 60").unwrap();
+        let policy =
+            policy("version: STSv1|mode: enforce|mx: mx.contoso.com|mx: *.example.net|max_age: 60")
+                .unwrap();
         for (host, named) in [
             ("mx.contoso.com", true),
             ("mx2.contoso.com", false),
@@ -265,8 +305,12 @@ mod tests {
 
     #[test]
     fn there_is_one_record_or_none() {
-        let id = |texts: &[&str]| id(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        assert_eq!(id(&["v=spf1 -all", "v=STSv1; id=20160831085700Z;"]).as_deref(), Some("20160831085700Z"));
+        let id =
+            |texts: &[&str]| id(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            id(&["v=spf1 -all", "v=STSv1; id=20160831085700Z;"]).as_deref(),
+            Some("20160831085700Z")
+        );
         assert_eq!(id(&["v=STSv1; id=1;", "v=STSv1; id=2;"]), None);
         assert_eq!(id(&["v=STSv1"]), None);
         assert_eq!(id(&["v=spf1 -all"]), None);

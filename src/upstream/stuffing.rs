@@ -23,8 +23,9 @@ enum Last {
 impl Stuffing {
     /// Appends the chunk to `out`, with a dot before each dot that begins a line.
     ///
-    /// Text is given with CRLF alone. Should a bare CR or LF slip through all the same, a dot after it is doubled too: a server that
-    /// takes it for the end of a line would else take the dot for the end of the message, and what follows for commands.
+    /// Text is given with CRLF alone. Should a bare CR or LF slip through all the same, a dot after
+    /// it is doubled too: a server that takes it for the end of a line would else take the dot for
+    /// the end of the message, and what follows for commands.
     pub(crate) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         for line in chunk.split_inclusive(|&octet| octet == b'\n' || octet == b'\r') {
             if line.starts_with(b".") && self.last != Last::Other {
@@ -40,7 +41,8 @@ impl Stuffing {
         }
     }
 
-    /// Ends the text: CRLF if its last line lacks one, and none besides, since that would add an empty line to it; then the dot.
+    /// Ends the text: CRLF if its last line lacks one, and none besides, since that would add an
+    /// empty line to it; then the dot.
     pub(crate) fn finish(self, out: &mut Vec<u8>) {
         if self.last != Last::Line {
             out.extend_from_slice(b"\r\n");
@@ -65,12 +67,14 @@ mod tests {
         out
     }
 
-    /// RFC 5321 4.5.2, the receiver's side, by the letter: what stands before CRLF.CRLF, one leading dot taken off each line.
+    /// RFC 5321 4.5.2, the receiver's side, by the letter: what stands before CRLF.CRLF, one
+    /// leading dot taken off each line.
     fn receive(wire: &[u8]) -> Vec<u8> {
         let mut text = Vec::new();
         let mut rest = wire;
         loop {
-            let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("the text is not ended");
+            let end =
+                rest.windows(2).position(|pair| pair == b"\r\n").expect("the text is not ended");
             let (line, after) = rest.split_at(end + 2);
             rest = after;
             if line == b".\r\n" {

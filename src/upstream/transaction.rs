@@ -2,7 +2,10 @@
 
 use crate::{
     model::{Recipient, Reply, ReversePath},
-    upstream::{Concern, Counted, Dsn, Fault, Outcome, Peer, Report, Stage, Trouble, Verdict, classify, classify_of, offers::Offers},
+    upstream::{
+        Concern, Counted, Dsn, Fault, Outcome, Peer, Report, Stage, Trouble, Verdict, classify,
+        classify_of, offers::Offers,
+    },
 };
 
 /// Where a transaction broke off, and why. The connection must not be used again.
@@ -87,7 +90,12 @@ enum Standing {
 
 impl Transaction {
     /// Nothing said yet. Addresses that the server cannot be told of are judged at once.
-    pub(super) fn new(sender: &ReversePath, recipients: &[Recipient], offers: &Offers, (peer, connection): (Peer, Use)) -> Self {
+    pub(super) fn new(
+        sender: &ReversePath,
+        recipients: &[Recipient],
+        offers: &Offers,
+        (peer, connection): (Peer, Use),
+    ) -> Self {
         let mut transaction = Self {
             peer,
             connection,
@@ -97,9 +105,11 @@ impl Transaction {
             account: None,
             dsn: if offers.dsn { Dsn::PassedOn } else { Dsn::EndsHere },
         };
-        // RFC 6531 3.2, 3.5: such an address must not be sent to a server that does not offer SMTPUTF8.
+        // RFC 6531 3.2, 3.5: such an address must not be sent to a server that does not offer
+        // SMTPUTF8.
         let speakable = |needs: bool| offers.smtputf8 || !needs;
-        let sender_speakable = speakable(sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8));
+        let sender_speakable =
+            speakable(sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8));
         for recipient in recipients {
             let standing = if !sender_speakable {
                 Standing::Judged(transaction.judge(Stage::MailFrom, unspeakable()))
@@ -115,7 +125,11 @@ impl Transaction {
 
     /// The commands to be sent, in their order.
     pub(super) fn commands(&self) -> Vec<Command> {
-        let awaited = self.recipients.iter().enumerate().filter(|(_, standing)| **standing == Standing::Awaited);
+        let awaited = self
+            .recipients
+            .iter()
+            .enumerate()
+            .filter(|(_, standing)| **standing == Standing::Awaited);
         let recipients = awaited.map(|(place, _)| Command::Rcpt(place)).collect::<Vec<_>>();
         if recipients.is_empty() {
             return Vec::new();
@@ -123,11 +137,14 @@ impl Transaction {
         [Command::Mail].into_iter().chain(recipients).chain([Command::Data]).collect()
     }
 
-    /// Whether these commands are still of use: not after MAIL was refused, nor DATA alone when nobody was accepted.
+    /// Whether these commands are still of use: not after MAIL was refused, nor DATA alone when
+    /// nobody was accepted.
     pub(super) fn wants(&self, commands: &[Command]) -> bool {
         match self.mail {
             Answer::Negative(_) => false,
-            Answer::Awaited | Answer::Positive => commands != [Command::Data] || self.recipients.contains(&Standing::Accepted),
+            Answer::Awaited | Answer::Positive => {
+                commands != [Command::Data] || self.recipients.contains(&Standing::Accepted)
+            }
         }
     }
 
@@ -145,17 +162,23 @@ impl Transaction {
             return Err(Broken(stage, Fault::Reply(reply)));
         }
         match command {
-            // RFC 5321 4.1.1.5 has no refusal of RSET. Should MAIL not work after it, the answer to MAIL says so.
+            // RFC 5321 4.1.1.5 has no refusal of RSET. Should MAIL not work after it, the answer to
+            // MAIL says so.
             Command::Reset => {}
             Command::Mail if good => self.mail = Answer::Positive,
             Command::Mail => self.mail = Answer::Negative(self.judge(stage, Fault::Reply(reply))),
             Command::Data if good => self.data = Answer::Positive,
-            // The envelope was refused already; "503 need MAIL" or "554 no valid recipients" say nothing new.
+            // The envelope was refused already; "503 need MAIL" or "554 no valid recipients" say
+            // nothing new.
             Command::Rcpt(_) if matches!(self.mail, Answer::Negative(_)) => {}
             Command::Data if !self.recipients.contains(&Standing::Accepted) => {}
             Command::Data => self.data = Answer::Negative(self.judge(stage, Fault::Reply(reply))),
             Command::Rcpt(place) => {
-                let standing = if good { Standing::Accepted } else { Standing::Judged(self.judge(stage, Fault::Reply(reply))) };
+                let standing = if good {
+                    Standing::Accepted
+                } else {
+                    Standing::Judged(self.judge(stage, Fault::Reply(reply)))
+                };
                 if let Some(slot) = self.recipients.get_mut(place) {
                     *slot = standing;
                 }
@@ -166,14 +189,20 @@ impl Transaction {
 
     /// What to do now that the envelope has been answered as far as it was sent.
     pub(super) fn next(&self) -> Next {
-        let accepted = matches!(self.mail, Answer::Positive) && self.recipients.contains(&Standing::Accepted);
+        let accepted =
+            matches!(self.mail, Answer::Positive) && self.recipients.contains(&Standing::Accepted);
         match (&self.data, &self.mail) {
             (Answer::Positive, _) if accepted => Next::Text,
-            // RFC 2920 3.1: DATA sent ahead may be answered with 354 although nobody was accepted; a lone dot takes it back.
+            // RFC 2920 3.1: DATA sent ahead may be answered with 354 although nobody was accepted;
+            // a lone dot takes it back.
             (Answer::Positive, _) => Next::LoneDot,
             (Answer::Awaited | Answer::Negative(_), Answer::Positive) => Next::Nothing(Left::Open),
-            (Answer::Awaited | Answer::Negative(_), Answer::Negative(_)) => Next::Nothing(Left::Clean),
-            (Answer::Awaited | Answer::Negative(_), Answer::Awaited) => Next::Nothing(Left::AsBefore),
+            (Answer::Awaited | Answer::Negative(_), Answer::Negative(_)) => {
+                Next::Nothing(Left::Clean)
+            }
+            (Answer::Awaited | Answer::Negative(_), Answer::Awaited) => {
+                Next::Nothing(Left::AsBefore)
+            }
         }
     }
 
@@ -187,7 +216,9 @@ impl Transaction {
     pub(super) fn broken(mut self, Broken(stage, fault): Broken) -> Report {
         let counted = match (self.connection, &self.mail) {
             (Use::Again, Answer::Awaited) => Counted::No,
-            (Use::First | Use::Again, Answer::Awaited | Answer::Positive | Answer::Negative(_)) => Counted::Perhaps,
+            (Use::First | Use::Again, Answer::Awaited | Answer::Positive | Answer::Negative(_)) => {
+                Counted::Perhaps
+            }
         };
         let last = self.judge(stage, fault);
         self.report(Some(last), counted)
@@ -196,18 +227,24 @@ impl Transaction {
     /// `last` is for those who have no verdict of their own.
     fn report(self, last: Option<Verdict>, counted: Counted) -> Report {
         let Self { mail, data, recipients, account, dsn, .. } = self;
-        let accepted = recipients.iter().filter(|standing| **standing == Standing::Accepted).count();
+        let accepted =
+            recipients.iter().filter(|standing| **standing == Standing::Accepted).count();
         let for_all = match (mail, data) {
             (Answer::Negative(verdict), _) | (_, Answer::Negative(verdict)) => Some(verdict),
             (Answer::Awaited | Answer::Positive, Answer::Awaited | Answer::Positive) => last,
         };
         let settle = |standing| match standing {
-            // A server that takes nobody has no limit to be stepped around: asking again at once would never end.
-            Standing::Judged(verdict) if verdict.outcome == Outcome::NextTransaction && accepted == 0 => {
+            // A server that takes nobody has no limit to be stepped around: asking again at once
+            // would never end.
+            Standing::Judged(verdict)
+                if verdict.outcome == Outcome::NextTransaction && accepted == 0 =>
+            {
                 Verdict { outcome: Outcome::Retry, ..verdict }
             }
             Standing::Judged(verdict) => verdict,
-            Standing::Awaited | Standing::Accepted => for_all.clone().unwrap_or_else(|| classify(Stage::MailFrom, &Fault::Closed)),
+            Standing::Awaited | Standing::Accepted => {
+                for_all.clone().unwrap_or_else(|| classify(Stage::MailFrom, &Fault::Closed))
+            }
         };
         Report { recipients: recipients.into_iter().map(settle).collect(), account, counted, dsn }
     }
@@ -216,7 +253,9 @@ impl Transaction {
     fn judge(&mut self, stage: Stage, fault: Fault) -> Verdict {
         let verdict = classify_of(self.peer, stage, &fault);
         match verdict.concern {
-            Concern::Account if self.account.is_none() => self.account = Some(Trouble { stage, fault, verdict: verdict.clone() }),
+            Concern::Account if self.account.is_none() => {
+                self.account = Some(Trouble { stage, fault, verdict: verdict.clone() })
+            }
             Concern::Account | Concern::Message | Concern::Recipient => {}
         }
         verdict
@@ -225,5 +264,9 @@ impl Transaction {
 
 /// RFC 6531 3.5 gives this code to the server; here it never gets to hear the address.
 fn unspeakable() -> Fault {
-    Fault::Reply(Reply::fixed(553, crate::model::EnhancedCode(5, 6, 7), "The server does not offer SMTPUTF8, which this address needs"))
+    Fault::Reply(Reply::fixed(
+        553,
+        crate::model::EnhancedCode(5, 6, 7),
+        "The server does not offer SMTPUTF8, which this address needs",
+    ))
 }

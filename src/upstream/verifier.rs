@@ -1,4 +1,5 @@
-//! Who decides on a server's certificate, where it is not the trust store alone. The handshake's signatures are checked whoever decides.
+//! Who decides on a server's certificate, where it is not the trust store alone. The handshake's
+//! signatures are checked whoever decides.
 
 use std::{fmt::Debug, sync::Arc};
 

@@ -1,7 +1,9 @@
-//! Octets out, replies in: the client's side of a connection, with a limit on every wait and every length.
+//! Octets out, replies in: the client's side of a connection, with a limit on every wait and every
+//! length.
 //!
 //! # Failure
-//! Every method returns a [`Fault`]; none logs. After any fault but a reply the connection is in an unknown state and must not be used again.
+//! Every method returns a [`Fault`]; none logs. After any fault but a reply the connection is in an
+//! unknown state and must not be used again.
 
 use std::{
     future::poll_fn,
@@ -22,13 +24,15 @@ use crate::{
     upstream::{Fault, tls::Secured},
 };
 
-/// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB; beyond this it is no reply.
+/// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB;
+/// beyond this it is no reply.
 const REPLY_LIMIT: usize = 64 * 1024;
 
 /// Room for one read: a whole pipelined batch of replies fits.
 const READ_SIZE: usize = 4096;
 
-/// How long to wait for the rest of what a server began to say unasked, and for the answer to QUIT: nothing hangs on either.
+/// How long to wait for the rest of what a server began to say unasked, and for the answer to QUIT:
+/// nothing hangs on either.
 const COURTESY: Duration = Duration::from_secs(5);
 
 /// A connected stream of octets: TCP, TLS over it, or a pipe of a test.
@@ -38,7 +42,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Words that `classify` knows our own findings by.
 pub(super) mod words {
-    pub(in crate::upstream) const AHEAD_OF_TLS: &str = "something was sent in the clear behind the answer to STARTTLS";
+    pub(in crate::upstream) const AHEAD_OF_TLS: &str =
+        "something was sent in the clear behind the answer to STARTTLS";
 }
 
 /// A stream and what was read ahead of it.
@@ -64,7 +69,8 @@ impl Wire {
         self.certificate.as_ref()
     }
 
-    /// Writes all of it and flushes. When the server has closed meanwhile, its last words, if it left any, are the fault.
+    /// Writes all of it and flushes. When the server has closed meanwhile, its last words, if it
+    /// left any, are the fault.
     pub(super) async fn write(&mut self, octets: &[u8], within: Duration) -> Result<(), Fault> {
         let writing = async {
             self.stream.write_all(octets).await?;
@@ -74,13 +80,16 @@ impl Wire {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => match self.unasked().await {
                 Some(Fault::Reply(reply)) => Err(Fault::Reply(reply)),
-                Some(Fault::Closed | Fault::TimedOut | Fault::Failed(_)) | None => Err(fault(&error)),
+                Some(Fault::Closed | Fault::TimedOut | Fault::Failed(_)) | None => {
+                    Err(fault(&error))
+                }
             },
             Err(_elapsed) => Err(Fault::TimedOut),
         }
     }
 
-    /// One reply. The wait is for the whole of it, so that a server which sends an octet a minute cannot hold us for ever.
+    /// One reply. The wait is for the whole of it, so that a server which sends an octet a minute
+    /// cannot hold us for ever.
     pub(super) async fn reply(&mut self, within: Duration) -> Result<Reply, Fault> {
         let lines = self.lines(within).await?;
         Ok(lines.reply())
@@ -96,8 +105,12 @@ impl Wire {
         let mut taken = 0;
         loop {
             let line = self.line(&mut taken).await?;
-            let (code, more, text) =
-                parse(&line).ok_or_else(|| Fault::Failed(format!("the server said something that is not SMTP: {}", excerpt(&line))))?;
+            let (code, more, text) = parse(&line).ok_or_else(|| {
+                Fault::Failed(format!(
+                    "the server said something that is not SMTP: {}",
+                    excerpt(&line)
+                ))
+            })?;
             lines.code = code;
             lines.texts.push(text);
             if more == More::No {
@@ -110,9 +123,16 @@ impl Wire {
     async fn line(&mut self, taken: &mut usize) -> Result<BytesMut, Fault> {
         let mut searched = 0;
         loop {
-            let found = self.input.iter().skip(searched).position(|&octet| octet == b'\n').map(|at| searched + at + 1);
+            let found = self
+                .input
+                .iter()
+                .skip(searched)
+                .position(|&octet| octet == b'\n')
+                .map(|at| searched + at + 1);
             if *taken + found.unwrap_or(self.input.len()) > REPLY_LIMIT {
-                return Err(Fault::Failed(format!("the server's reply is longer than {REPLY_LIMIT} octets")));
+                return Err(Fault::Failed(format!(
+                    "the server's reply is longer than {REPLY_LIMIT} octets"
+                )));
             }
             if let Some(end) = found {
                 *taken += end;
@@ -131,7 +151,8 @@ impl Wire {
         }
     }
 
-    /// What the server said or did unasked, without waiting for it: a goodbye while the connection was idle. None when nothing came.
+    /// What the server said or did unasked, without waiting for it: a goodbye while the connection
+    /// was idle. None when nothing came.
     pub(super) async fn unasked(&mut self) -> Option<Fault> {
         if self.input.is_empty() {
             match poll_fn(|context| Poll::Ready(self.poll_input(context))).await {
@@ -159,12 +180,18 @@ impl Wire {
 
     /// The stream, for the handshake that follows the answer to STARTTLS.
     ///
-    /// RFC 3207 4.2, CVE-2011-0411: what was sent ahead of the handshake is not protected by it. A server that does so is not trusted.
+    /// RFC 3207 4.2, CVE-2011-0411: what was sent ahead of the handshake is not protected by it. A
+    /// server that does so is not trusted.
     pub(super) fn into_stream(self) -> Result<Box<dyn Stream>, Fault> {
-        if self.input.is_empty() { Ok(self.stream) } else { Err(Fault::Failed(words::AHEAD_OF_TLS.to_owned())) }
+        if self.input.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(Fault::Failed(words::AHEAD_OF_TLS.to_owned()))
+        }
     }
 
-    /// Says QUIT, waits a moment for the answer, closes. RFC 5321 4.1.1.10: the client should not close before the answer.
+    /// Says QUIT, waits a moment for the answer, closes. RFC 5321 4.1.1.10: the client should not
+    /// close before the answer.
     pub(super) async fn quit(mut self) {
         let parting = async {
             if self.write(b"QUIT\r\n", COURTESY).await.is_ok() {
@@ -184,7 +211,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The texts after the codes; the first line of an answer to EHLO is a greeting, the others are keywords.
+    /// The texts after the codes; the first line of an answer to EHLO is a greeting, the others are
+    /// keywords.
     pub(super) fn texts(&self) -> &[String] {
         &self.texts
     }
@@ -210,7 +238,8 @@ enum More {
     No,
 }
 
-/// RFC 5321 4.2: three digits, then a blank before the last text, a hyphen before the others; a bare code is tolerated (4.2.1).
+/// RFC 5321 4.2: three digits, then a blank before the last text, a hyphen before the others; a
+/// bare code is tolerated (4.2.1).
 fn parse(line: &[u8]) -> Option<(u16, More, String)> {
     let (digits, rest) = line.split_at_checked(3)?;
     let code: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -226,18 +255,23 @@ fn parse(line: &[u8]) -> Option<(u16, More, String)> {
     Some((code, more, String::from_utf8_lossy(text).into_owned()))
 }
 
-/// The beginning of what is no reply, fit to be shown: the usual culprit is another protocol on that port.
+/// The beginning of what is no reply, fit to be shown: the usual culprit is another protocol on
+/// that port.
 fn excerpt(line: &[u8]) -> String {
     const SHOWN: usize = 80;
     line.get(..line.len().min(SHOWN)).unwrap_or_default().escape_ascii().to_string()
 }
 
-/// A connection that ended is told apart from one that failed: the former is how servers say that they have had enough.
+/// A connection that ended is told apart from one that failed: the former is how servers say that
+/// they have had enough.
 pub(super) fn fault(error: &io::Error) -> Fault {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof};
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
+    };
 
     let kind = error.kind();
-    if [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof].contains(&kind) {
+    if [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof].contains(&kind)
+    {
         Fault::Closed
     } else if kind == TimedOut {
         Fault::TimedOut

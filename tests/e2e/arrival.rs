@@ -61,15 +61,20 @@ fn two_hundred_messages_of_all_sizes_and_kinds_arrive_unchanged_by_every_way_in(
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let login = Login { user: "mfp1".to_owned(), password_file: dir.path().join("mfp1.password") };
     write_secret(&login.password_file, "Kopierer2026");
-    let user = format!("[[user]]\nname = \"mfp1\"\npassword_file = \"{}\"\ndevice = \"scanners\"\n", login.password_file.display());
+    let user = format!(
+        "[[user]]\nname = \"mfp1\"\npassword_file = \"{}\"\ndevice = \"scanners\"\n",
+        login.password_file.display()
+    );
     let account = sandbox.account("limits = { connections = 4 }\nbatch = { messages = 100000 }");
     let relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &user, &account]);
 
-    // The shape is the same at either pace; the quick one spares a debug build the largest two thirds of the octets.
+    // The shape is the same at either pace; the quick one spares a debug build the largest two
+    // thirds of the octets.
     let mut sizes = scan::sizes(200, 10e3, Pace::chosen().pick(8e6, 25e6));
     // Lanes and kinds follow the number, so each gets sizes of all orders.
     sizes.shuffle(&mut StdRng::seed_from_u64(200));
-    let mut jobs: Vec<(Lane, Vec<(usize, usize)>)> = LANES.iter().map(|lane| (*lane, Vec::new())).collect();
+    let mut jobs: Vec<(Lane, Vec<(usize, usize)>)> =
+        LANES.iter().map(|lane| (*lane, Vec::new())).collect();
     for (number, size) in sizes.iter().enumerate() {
         let lane = number % jobs.len();
         jobs[lane].1.push((number, *size));
@@ -112,14 +117,25 @@ fn two_hundred_messages_of_all_sizes_and_kinds_arrive_unchanged_by_every_way_in(
     assert_eq!(seen.len(), proofs.len());
 }
 
-fn hand_in(lane: Lane, messages: &[(usize, usize)], relay: &Relay, login: &Login, dir: &Path, proofs: &Mutex<HashMap<String, Proof>>) {
+fn hand_in(
+    lane: Lane,
+    messages: &[(usize, usize)],
+    relay: &Relay,
+    login: &Login,
+    dir: &Path,
+    proofs: &Mutex<HashMap<String, Proof>>,
+) {
     let (listener, transport) = match lane {
-        Lane::Swaks(transport, _) | Lane::Smtplib(transport, _) => (listener_of(transport), transport),
+        Lane::Swaks(transport, _) | Lane::Smtplib(transport, _) => {
+            (listener_of(transport), transport)
+        }
         Lane::SmtpSource => ("none", Transport::Plain),
     };
     let login = match lane {
         Lane::Swaks(Transport::Plain, _) | Lane::SmtpSource | Lane::Smtplib(_, Who::Anyone) => None,
-        Lane::Swaks(Transport::StartTls | Transport::Implicit, _) | Lane::Smtplib(_, Who::User) => Some(login),
+        Lane::Swaks(Transport::StartTls | Transport::Implicit, _) | Lane::Smtplib(_, Who::User) => {
+            Some(login)
+        }
     };
     let route = HandIn { server: relay.listener(listener), transport, login, from: FROM, to: TO };
     // One at a time on disk: all of them would be larger than what is measured.

@@ -39,12 +39,15 @@ const TO: &str = "archive@contoso.com";
 type Accepted = Mutex<HashSet<String>>;
 
 #[test]
-fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_are_counted_as_doubts() {
+fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_are_counted_as_doubts()
+ {
     let rounds = Pace::chosen().pick(50, 500);
     let mut random = StdRng::seed_from_u64(SEED);
     let dir = scratch();
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
-    let account = sandbox.account(&format!("limits = {{ connections = {CONNECTIONS} }}\nbatch = {{ messages = 100000 }}"));
+    let account = sandbox.account(&format!(
+        "limits = {{ connections = {CONNECTIONS} }}\nbatch = {{ messages = 100000 }}"
+    ));
     let mut relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &account]);
 
     let accepted = Accepted::default();
@@ -62,11 +65,14 @@ fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_a
             for _ in 0..DEVICES {
                 let tell = tell.clone();
                 let (numbers, accepted) = (&numbers, &accepted);
-                scope.spawn(move || hand_in_until_the_line_breaks(server, numbers, accepted, &tell));
+                scope
+                    .spawn(move || hand_in_until_the_line_breaks(server, numbers, accepted, &tell));
             }
             drop(tell);
             for _ in 0..messages_first {
-                told.recv_timeout(wait::PATIENCE).unwrap_or_else(|_| panic!("seed {SEED}, round {round}: nothing is accepted any more"));
+                told.recv_timeout(wait::PATIENCE).unwrap_or_else(|_| {
+                    panic!("seed {SEED}, round {round}: nothing is accepted any more")
+                });
             }
             // The moment itself must not be tied to an answer: the crash may fall anywhere.
             while told.recv_timeout(moment).is_ok() && random.random_range(0..4) > 0 {}
@@ -84,9 +90,16 @@ fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_a
     let doubles: HashMap<_, _> = arrived.iter().filter(|(_, times)| **times > 1).collect();
     for (mark, times) in &doubles {
         let doubts = doubtful.get(*mark).copied().unwrap_or(0);
-        assert!(**times <= 1 + doubts, "seed {SEED}: {mark} arrived {times} times, with {doubts} doubts");
+        assert!(
+            **times <= 1 + doubts,
+            "seed {SEED}: {mark} arrived {times} times, with {doubts} doubts"
+        );
     }
-    assert!(accepted.len() >= rounds, "seed {SEED}: only {} messages were accepted in {rounds} rounds", accepted.len());
+    assert!(
+        accepted.len() >= rounds,
+        "seed {SEED}: only {} messages were accepted in {rounds} rounds",
+        accepted.len()
+    );
     eprintln!(
         "{rounds} crashes: {} messages accepted, {} in doubt, {} arrived twice, none lost",
         accepted.len(),
@@ -95,7 +108,12 @@ fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_a
     );
 }
 
-fn hand_in_until_the_line_breaks(server: SocketAddr, numbers: &AtomicUsize, accepted: &Accepted, tell: &SyncSender<()>) {
+fn hand_in_until_the_line_breaks(
+    server: SocketAddr,
+    numbers: &AtomicUsize,
+    accepted: &Accepted,
+    tell: &SyncSender<()>,
+) {
     loop {
         let Ok(mut device) = Device::greeted(server) else { return };
         for _ in 0..3 {
@@ -113,22 +131,32 @@ fn hand_in_until_the_line_breaks(server: SocketAddr, numbers: &AtomicUsize, acce
     }
 }
 
-/// Lets everything go out that may, releases what is in doubt, and waits for the empty queue. The doubts by mark: a
-/// message whose 250 the device never read has an id that only the queue knows.
+/// Lets everything go out that may, releases what is in doubt, and waits for the empty queue. The
+/// doubts by mark: a message whose 250 the device never read has an id that only the queue knows.
 fn settle(relay: &Relay, rounds: usize) -> HashMap<String, usize> {
-    let waiting = wait::until("everything without doubt to be delivered", Duration::from_secs(120), || {
-        let queue = relay.queue();
-        let fresh = queue.iter().filter(|entry| relay::doubts(entry) == 0).count();
-        if fresh == 0 { Ok(queue) } else { Err(format!("{fresh} of {} messages without doubt", queue.len())) }
-    });
+    let waiting =
+        wait::until("everything without doubt to be delivered", Duration::from_secs(120), || {
+            let queue = relay.queue();
+            let fresh = queue.iter().filter(|entry| relay::doubts(entry) == 0).count();
+            if fresh == 0 {
+                Ok(queue)
+            } else {
+                Err(format!("{fresh} of {} messages without doubt", queue.len()))
+            }
+        });
     let doubts = |entry: &Value| {
-        let text = process::run(&mut relay.command(&["queue", "export", entry["id"].as_str().unwrap()]));
+        let text =
+            process::run(&mut relay.command(&["queue", "export", entry["id"].as_str().unwrap()]));
         (scan::mark(text.as_bytes()).unwrap(), relay::doubts(entry))
     };
     let doubtful: HashMap<String, usize> = waiting.iter().map(doubts).collect();
-    // Only an attempt under way can be in doubt, and a crash meets no more of them than there are connections.
+    // Only an attempt under way can be in doubt, and a crash meets no more of them than there are
+    // connections.
     let sum: usize = doubtful.values().sum();
-    assert!(sum <= rounds * CONNECTIONS, "{sum} doubts after {rounds} crashes with {CONNECTIONS} connections");
+    assert!(
+        sum <= rounds * CONNECTIONS,
+        "{sum} doubts after {rounds} crashes with {CONNECTIONS} connections"
+    );
     if !waiting.is_empty() {
         let ids: Vec<&str> = waiting.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
         process::run(relay.command(&["queue", "retry", "--yes"]).args(ids));

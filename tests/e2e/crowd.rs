@@ -29,7 +29,8 @@ fn thirty_two_devices_hand_in_25_mb_each_at_once_and_the_daemon_stays_under_64_m
     let relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &account]);
     let server = relay.listener("none");
 
-    // One text for all: it is the daemon's memory that is measured, and the test's need not be 32 times larger.
+    // One text for all: it is the daemon's memory that is measured, and the test's need not be 32
+    // times larger.
     let scan = Scan::new("crowd".to_owned(), Kind::Document, 25_000_000, FROM);
     let wire = Arc::new(scan.stuffed());
     let all_begun = Arc::new(Barrier::new(DEVICES));
@@ -38,7 +39,10 @@ fn thirty_two_devices_hand_in_25_mb_each_at_once_and_the_daemon_stays_under_64_m
             let (wire, all_begun) = (wire.clone(), all_begun.clone());
             thread::spawn(move || {
                 let mut device = Device::greeted(server).unwrap();
-                assert_eq!(device.begin(FROM, &format!("archive{number}@contoso.com")).unwrap().code, 354);
+                assert_eq!(
+                    device.begin(FROM, &format!("archive{number}@contoso.com")).unwrap().code,
+                    354
+                );
                 all_begun.wait();
                 device.send(&wire).unwrap();
                 let answer = device.answer().unwrap();
@@ -53,7 +57,10 @@ fn thirty_two_devices_hand_in_25_mb_each_at_once_and_the_daemon_stays_under_64_m
     let count = Pace::chosen().pick(4, DEVICES);
     let files = sandbox.wait_for(count, Duration::from_secs(600));
     let peak = relay.peak_memory_kib();
-    eprintln!("peak resident memory: {receiving} KiB while receiving, {peak} KiB after {} were passed on", files.len());
+    eprintln!(
+        "peak resident memory: {receiving} KiB while receiving, {peak} KiB after {} were passed on",
+        files.len()
+    );
     assert!(peak < LIMIT_KIB, "{peak} KiB");
     let arrived = std::fs::read(&files[0]).unwrap();
     assert_eq!(scan.proof.faults(&arrived), Vec::<String>::new());

@@ -39,7 +39,8 @@ fn a_message_being_handed_in_when_sigterm_comes_is_taken_and_arrives() {
     device.send(rest).unwrap();
     let answer = device.answer().unwrap();
     assert_eq!(answer.code, 250, "{}", answer.text);
-    // RFC 5321 3.8: a server that must stop says 421, and a device that only waits must not hold up the stop.
+    // RFC 5321 3.8: a server that must stop says 421, and a device that only waits must not hold up
+    // the stop.
     let goodbye = idle.answer().or_else(|_closed| idle.command("NOOP")).map(|answer| answer.code);
     assert!(goodbye.is_err() || goodbye.is_ok_and(|code| code == 421));
     drop((device, idle));

@@ -42,7 +42,9 @@ impl<'a> Mounted<'a> {
     fn at(path: &'a Path, octets: u64) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let size = format!("size={octets},mode=0700");
-        let (status, _, _) = process::run_anyhow(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(path));
+        let (status, _, _) = process::run_anyhow(
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(path),
+        );
         status.success().then_some(Self(path))
     }
 }
@@ -95,7 +97,10 @@ fn a_disk_with_too_little_room_is_answered_with_452_until_there_is_room_again() 
     relay.wait_until_empty(wait::PATIENCE);
     let mut marks = sandbox.marks();
     marks.dedup();
-    assert!(marks.contains(&"before".to_owned()) && marks.contains(&"after".to_owned()), "{marks:?}");
+    assert!(
+        marks.contains(&"before".to_owned()) && marks.contains(&"after".to_owned()),
+        "{marks:?}"
+    );
 }
 
 #[test]
@@ -104,14 +109,20 @@ fn a_disk_that_fills_in_the_middle_of_a_message_refuses_it_and_loses_nothing() {
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let data_dir = dir.path().join("small");
     let small = Mounted::at(&data_dir, 64 * MIB);
-    // Where nothing may be mounted, the ordinary disk and a message that fits stand in: the way through must work at least.
+    // Where nothing may be mounted, the ordinary disk and a message that fits stand in: the way
+    // through must work at least.
     let (octets, expected) = if small.is_some() { (34_000_000, 452) } else { (3_000_000, 250) };
     let keys = format!("data_dir = \"{}\"", data_dir.display());
-    let relay = Relay::start(dir.path(), &keys, &[LISTENERS, SCANNERS, "[spool]\nmin_free = \"16MB\"", &sandbox.account("")]);
+    let relay = Relay::start(
+        dir.path(),
+        &keys,
+        &[LISTENERS, SCANNERS, "[spool]\nmin_free = \"16MB\"", &sandbox.account("")],
+    );
     let kept = Scan::new("kept".to_owned(), Kind::Document, 200_000, FROM);
     assert_eq!(hand_in(&relay, &kept).code, 250);
 
-    // On 64 MB with 16 MB to keep free, two such messages do not fit at once; neither says its size beforehand.
+    // On 64 MB with 16 MB to keep free, two such messages do not fit at once; neither says its size
+    // beforehand.
     let large = Scan::new("large".to_owned(), Kind::Document, octets, FROM);
     let mut first = Device::greeted(relay.listener("none")).unwrap();
     let mut second = Device::greeted(relay.listener("none")).unwrap();

@@ -1,4 +1,5 @@
-//! The whole, from outside: the real program, real mail programs as devices, the sandbox as Office 365.
+//! The whole, from outside: the real program, real mail programs as devices, the sandbox as Office
+//! 365.
 //!
 //! `POSTROOM_SOAK=1` runs the long versions (`make soak`).
 #![expect(

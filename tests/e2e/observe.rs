@@ -24,7 +24,10 @@ fn promtool_finds_nothing_to_say_about_the_metrics_of_a_relay_at_work() {
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &sandbox.account("")]);
     let scan = Scan::new("metrics".to_owned(), Kind::Document, 10_000, FROM);
-    Device::greeted(relay.listener("none")).unwrap().hand_in(FROM, "archive@contoso.com", &scan).unwrap();
+    Device::greeted(relay.listener("none"))
+        .unwrap()
+        .hand_in(FROM, "archive@contoso.com", &scan)
+        .unwrap();
     relay.wait_until_empty(wait::PATIENCE);
 
     let (code, metrics) = relay.page("/metrics");

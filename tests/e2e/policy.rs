@@ -12,7 +12,8 @@ use crate::{
     },
 };
 
-/// A device for each rule, each with an address of its own. Nobody answers for the accounts, so mail stays where it is.
+/// A device for each rule, each with an address of its own. Nobody answers for the accounts, so
+/// mail stays where it is.
 const DEVICES: &str = r#"
 [[device]]
 name = "all"
@@ -81,7 +82,9 @@ impl Office {
         let dir = scratch();
         let password = dir.path().join("mfp1.pass");
         std::fs::write(&password, "geheim\n").unwrap();
-        let user = format!("[[user]]\nname = \"mfp1\"\npassword_file = {password:?}\ndevice = \"careful\"\n");
+        let user = format!(
+            "[[user]]\nname = \"mfp1\"\npassword_file = {password:?}\ndevice = \"careful\"\n"
+        );
         Self { relay: Relay::start(dir.path(), "", &[LISTENERS, DEVICES, &user]), _dir: dir }
     }
 
@@ -110,7 +113,11 @@ fn every_rule_of_a_device_holds() {
     let office = Office::open();
     // The longest prefix wins, wherever it stands in the file.
     office.check("127.0.0.7", &["MAIL FROM:<a@fabrikam.com>", "RCPT TO:<b@example.com>"], "250 ");
-    office.check("127.0.1.7", &["MAIL FROM:<a@fabrikam.com>"], "550 5.7.1 <a@fabrikam.com> is not among the senders of device \"narrow\"");
+    office.check(
+        "127.0.1.7",
+        &["MAIL FROM:<a@fabrikam.com>"],
+        "550 5.7.1 <a@fabrikam.com> is not among the senders of device \"narrow\"",
+    );
     office.check(
         "127.0.1.7",
         &["MAIL FROM:<a@contoso.com>", "RCPT TO:<b@example.com>"],
@@ -120,12 +127,24 @@ fn every_rule_of_a_device_holds() {
     let too_large = "552 5.3.4 too large: max_message of device \"narrowest\" is 64KB";
     office.check("127.0.1.9", &["MAIL FROM:<a@fabrikam.com> SIZE=65537"], too_large);
     let twice = ["MAIL FROM:<>", "RSET", "MAIL FROM:<>", "RSET", "MAIL FROM:<>"];
-    office.check("127.0.2.1", &twice, "450 4.7.1 too fast: messages_per_minute of device \"slow\" is 2");
+    office.check(
+        "127.0.2.1",
+        &twice,
+        "450 4.7.1 too fast: messages_per_minute of device \"slow\" is 2",
+    );
     office.check("127.0.2.2", &["MAIL FROM:<>"], "450 4.7.1 ");
-    office.check("127.0.5.1", &["MAIL FROM:<>"], "530 5.7.0 log in first: device \"careful\" has auth = \"required\"");
+    office.check(
+        "127.0.5.1",
+        &["MAIL FROM:<>"],
+        "530 5.7.0 log in first: device \"careful\" has auth = \"required\"",
+    );
     office.check("127.0.5.1", &[&format!("AUTH PLAIN {PLAIN}"), "MAIL FROM:<>"], "250 ");
     // A user's device is its own, wherever it comes from.
-    office.check("127.0.4.1", &["AUTH LOGIN", "bWZwMQ==", "Z2VoZWlt", "MAIL FROM:<a@fabrikam.com>"], "250 ");
+    office.check(
+        "127.0.4.1",
+        &["AUTH LOGIN", "bWZwMQ==", "Z2VoZWlt", "MAIL FROM:<a@fabrikam.com>"],
+        "250 ",
+    );
     office.check("127.0.4.1", &[&format!("AUTH PLAIN {PLAIN}")], "504 5.5.4 ");
     office.check("127.0.0.7", &[&format!("AUTH PLAIN {PLAIN}")], "503 5.5.1 ");
 }
@@ -134,15 +153,24 @@ fn every_rule_of_a_device_holds() {
 fn a_device_is_offered_what_suits_it_and_has_the_places_that_are_its_own() {
     let office = Office::open();
     let offered = office.call("127.0.4.1").command("EHLO mfp1").unwrap().text;
-    assert!(offered.contains("\r\n250-AUTH LOGIN CRAM-MD5\r\n") && offered.contains("PIPELINING"), "{offered}");
+    assert!(
+        offered.contains("\r\n250-AUTH LOGIN CRAM-MD5\r\n") && offered.contains("PIPELINING"),
+        "{offered}"
+    );
     assert!(!offered.contains("SIZE") && !offered.contains("DSN"), "{offered}");
 
     let _only = office.call("127.0.3.1");
     let address = office.relay.listener("none");
     let refused = Device::greeted_from("127.0.3.2".parse().unwrap(), address).err().unwrap();
-    assert!(format!("{refused:?}").contains("421 4.7.0 Too many connections from this device"), "{refused:?}");
+    assert!(
+        format!("{refused:?}").contains("421 4.7.0 Too many connections from this device"),
+        "{refused:?}"
+    );
     let shown = process::run(&mut office.relay.command(&["device", "show", "alone"]));
-    assert!(shown.contains("In [[device]] \"alone\" write connections = 2 or more, and restart."), "{shown}");
+    assert!(
+        shown.contains("In [[device]] \"alone\" write connections = 2 or more, and restart."),
+        "{shown}"
+    );
 
     let mut lone = office.call("127.0.4.1");
     assert_eq!(lone.begin("a@contoso.com", "b@contoso.com").unwrap().code, 354);

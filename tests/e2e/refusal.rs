@@ -1,4 +1,5 @@
-//! Whatever the server above does wrong, at whatever stage: the message is kept, and not tried again for half an hour.
+//! Whatever the server above does wrong, at whatever stage: the message is kept, and not tried
+//! again for half an hour.
 
 use std::time::Duration;
 
@@ -49,10 +50,15 @@ const ROWS: [(&str, Expected); 12] = [
 fn at_every_stage_a_refusal_keeps_the_message_and_the_next_attempt_is_half_an_hour_away() {
     let dir = scratch();
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
-    let relay = Relay::start(dir.path(), "", &[LISTENERS, SCANNERS, &sandbox.account("batch = { split = \"never\" }")]);
+    let relay = Relay::start(
+        dir.path(),
+        "",
+        &[LISTENERS, SCANNERS, &sandbox.account("batch = { split = \"never\" }")],
+    );
     let mut device = Device::greeted(relay.listener("none")).unwrap();
     for (fault, expected) in ROWS {
-        // More than the sockets between the two hold: only then is the break noticed before the final dot has left.
+        // More than the sockets between the two hold: only then is the break noticed before the
+        // final dot has left.
         let size = if fault == "drop-body" { 20_000_000 } else { 300_000 };
         let scan = Scan::new(format!("refusal-{fault}"), Kind::Document, size, FROM);
         let arrived_before = sandbox.marks().len();
@@ -68,8 +74,12 @@ fn at_every_stage_a_refusal_keeps_the_message_and_the_next_attempt_is_half_an_ho
         check(&relay, &id, fault, expected);
         let arrived = sandbox.marks().len() - arrived_before;
         match (expected, fault) {
-            (Expected::Later | Expected::Failed, _) | (_, "eod-drop-lost") => assert_eq!(arrived, 0, "{fault}"),
-            (Expected::InDoubt, _) => assert_eq!(arrived, 1, "{fault}: the sandbox has it, and said nothing"),
+            (Expected::Later | Expected::Failed, _) | (_, "eod-drop-lost") => {
+                assert_eq!(arrived, 0, "{fault}")
+            }
+            (Expected::InDoubt, _) => {
+                assert_eq!(arrived, 1, "{fault}: the sandbox has it, and said nothing")
+            }
         }
     }
     assert_eq!(relay.metric("postroom_quarantined_messages_total"), 0.0);
@@ -80,20 +90,36 @@ fn check(relay: &Relay, id: &str, fault: &str, expected: Expected) {
     if expected == Expected::Failed {
         wait::until(&format!("{fault} to be given up"), patience, || {
             let queue = relay.queue();
-            if queue.iter().any(|entry| entry["id"] == id) { Err(format!("{queue:?}")) } else { Ok(()) }
+            if queue.iter().any(|entry| entry["id"] == id) {
+                Err(format!("{queue:?}"))
+            } else {
+                Ok(())
+            }
         });
         return;
     }
     let entry = wait::until(&format!("the outcome of {fault}"), patience, || {
         let entry = relay.json(&["queue", "show", id]);
         let recipient = recipient(&entry);
-        if recipient["attempts"] == 1 && recipient["progress"]["state"] == "waiting" { Ok(entry) } else { Err(entry.to_string()) }
+        if recipient["attempts"] == 1 && recipient["progress"]["state"] == "waiting" {
+            Ok(entry)
+        } else {
+            Err(entry.to_string())
+        }
     });
     let recipient = recipient(&entry);
     let attempt = recipient["last_attempt"].as_u64().unwrap();
     let due = recipient["progress"]["due"].as_u64().unwrap();
-    assert!(due >= attempt + HALF_AN_HOUR_MS, "{fault}: due {} ms after the attempt", due.saturating_sub(attempt));
-    assert_eq!(relay::doubts(&entry), usize::from(expected == Expected::InDoubt), "{fault}: {entry}");
+    assert!(
+        due >= attempt + HALF_AN_HOUR_MS,
+        "{fault}: due {} ms after the attempt",
+        due.saturating_sub(attempt)
+    );
+    assert_eq!(
+        relay::doubts(&entry),
+        usize::from(expected == Expected::InDoubt),
+        "{fault}: {entry}"
+    );
 }
 
 fn recipient(entry: &Value) -> Value {

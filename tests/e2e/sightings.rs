@@ -72,10 +72,17 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
     let dir = scratch();
     let mut relay = Relay::start(dir.path(), "", &[LISTENERS, NOBODY]);
     assert!(old_device(&relay).starts_with("refused"));
-    assert!(plain_device(&relay, FACTORY).starts_with("550 5.7.1 127.0.0.1 is not in any device's networks"));
-    let list = await_seen(&relay, "the stranger", |list| list["strangers"][0]["mechanism"] == "PLAIN");
+    assert!(
+        plain_device(&relay, FACTORY)
+            .starts_with("550 5.7.1 127.0.0.1 is not in any device's networks")
+    );
+    let list =
+        await_seen(&relay, "the stranger", |list| list["strangers"][0]["mechanism"] == "PLAIN");
     let lines = list["strangers"][0]["admitting"].as_str().unwrap().to_owned();
-    assert!(lines.contains("oldest_tls = \"tls1.0\"") && lines.contains("auth = \"optional\""), "{lines}");
+    assert!(
+        lines.contains("oldest_tls = \"tls1.0\"") && lines.contains("auth = \"optional\""),
+        "{lines}"
+    );
     let text = process::run(&mut relay.command(&["device", "list"]));
     assert!(lines.lines().all(|line| text.contains(line)), "{text}");
     // It is shown what it said, and of its login nothing.
@@ -87,17 +94,27 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
     // A person follows the lines.
     let file = dir.path().join("scanner.pass");
     let output = file.to_str().unwrap();
-    let password = process::run(&mut relay.command(&["device", "password", "--user", "scanner", "--output", output]));
+    let password = process::run(
+        &mut relay.command(&["device", "password", "--user", "scanner", "--output", output]),
+    );
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(lines.contains("/etc/postroom/scanner.pass"), "{lines}");
     let config = dir.path().join("postroom.toml");
-    let pasted = format!("{}\n{}", fs::read_to_string(&config).unwrap(), lines.replace("/etc/postroom/scanner.pass", output));
+    let pasted = format!(
+        "{}\n{}",
+        fs::read_to_string(&config).unwrap(),
+        lines.replace("/etc/postroom/scanner.pass", output)
+    );
     fs::write(&config, pasted).unwrap();
     process::run(&mut relay.command(&["check"]));
     relay.terminate();
     assert!(relay.ended().success());
     relay.restart();
-    assert_eq!(relay.json(&["device", "list"])["strangers"], serde_json::json!([]), "it is a device now");
+    assert_eq!(
+        relay.json(&["device", "list"])["strangers"],
+        serde_json::json!([]),
+        "it is a device now"
+    );
 
     assert!(old_device(&relay).starts_with("TLS 1.0\taes128\t250 2.0.0 queued as "));
     let response = STANDARD.encode(format!("\0scanner\0{}", password.trim()));
@@ -116,16 +133,27 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
 
     let client = &after["seen"]["clients"][0];
     assert_eq!(client["counts"]["messages"], 2, "{client}");
-    assert_eq!((&client["login"]["user"], &client["login"]["outcome"]), (&"scanner".into(), &"right".into()), "{client}");
+    assert_eq!(
+        (&client["login"]["user"], &client["login"]["outcome"]),
+        (&"scanner".into(), &"right".into()),
+        "{client}"
+    );
     assert_eq!(client["last_refusal"]["kind"], "size", "{client}");
     let shown = show(&relay, "scanner");
-    for part in
-        ["* tls1.0, TLS_RSA_WITH_AES_128_CBC_SHA", "C: AUTH PLAIN ***", "C: [message text, ", "scanner (PLAIN)", "raise max_message"]
-    {
+    for part in [
+        "* tls1.0, TLS_RSA_WITH_AES_128_CBC_SHA",
+        "C: AUTH PLAIN ***",
+        "C: [message text, ",
+        "scanner (PLAIN)",
+        "raise max_message",
+    ] {
         assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
     }
     for secret in [password.trim(), response.as_str(), "confidential"] {
-        assert!(!shown.contains(secret) && !after.to_string().contains(secret), "{secret:?} is in:\n{shown}");
+        assert!(
+            !shown.contains(secret) && !after.to_string().contains(secret),
+            "{secret:?} is in:\n{shown}"
+        );
     }
 }
 
@@ -137,9 +165,15 @@ fn without_the_daemon_the_config_is_shown_and_a_wrong_name_is_answered_with_the_
     relay.terminate();
     relay.ended();
     let shown = show(&relay, "elsewhere");
-    assert!(shown.contains("192.0.2.0/24") && shown.contains("oldest_tls           tls1.2"), "{shown}");
-    assert!(show(&relay, "192.0.2.7").contains("192.0.2.7 is in a network of device \"elsewhere\"."));
-    let (status, _, errors) = process::run_anyhow(&mut relay.command(&["device", "show", "printers"]));
+    assert!(
+        shown.contains("192.0.2.0/24") && shown.contains("oldest_tls           tls1.2"),
+        "{shown}"
+    );
+    assert!(
+        show(&relay, "192.0.2.7").contains("192.0.2.7 is in a network of device \"elsewhere\".")
+    );
+    let (status, _, errors) =
+        process::run_anyhow(&mut relay.command(&["device", "show", "printers"]));
     assert!(!status.success() && errors.contains("devices are: elsewhere"), "{errors}");
 }
 
@@ -152,7 +186,9 @@ fn what_was_seen_outlives_a_process_that_is_killed_once_it_has_been_kept() {
     assert!(plain_device(&relay, FACTORY).starts_with("550 "));
     await_seen(&relay, "the stranger, gone", |list| list["strangers"][0]["mechanism"] == "PLAIN");
     // Nothing else is written: what becomes durable is what was seen, within ten seconds.
-    wait::until("the sighting on the disk", wait::PATIENCE, || if syncs() > before { Ok(()) } else { Err("not yet".to_owned()) });
+    wait::until("the sighting on the disk", wait::PATIENCE, || {
+        if syncs() > before { Ok(()) } else { Err("not yet".to_owned()) }
+    });
     relay.kill();
     relay.restart();
     let list = relay.json(&["device", "list"]);

@@ -39,7 +39,11 @@ fn an_unknown_network_may_not_send_to_anyone_by_any_way_in() {
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let relay = Relay::start(dir.path(), "", &[LISTENERS, NOBODY, &sandbox.account("")]);
     let file = written(&dir, "probe");
-    for (listener, transport) in [("none", Transport::Plain), ("starttls", Transport::StartTls), ("implicit", Transport::Implicit)] {
+    for (listener, transport) in [
+        ("none", Transport::Plain),
+        ("starttls", Transport::StartTls),
+        ("implicit", Transport::Implicit),
+    ] {
         for (from, to) in [
             (FROM, TO),
             ("", "anyone@example.com"),
@@ -47,10 +51,18 @@ fn an_unknown_network_may_not_send_to_anyone_by_any_way_in() {
             (FROM, "\"b@example.com\"@contoso.com"),
             (FROM, "b%example.com@contoso.com"),
         ] {
-            let route = HandIn { server: relay.listener(listener), transport, login: None, from, to };
-            let (status, dialogue, _) = process::run_anyhow(&mut peers::swaks_command(&route, &file, ""));
-            assert!(!status.success() && !dialogue.contains(" 354 "), "{listener}, {from} to {to}:\n{dialogue}");
-            assert!(dialogue.contains(" 550 5.7.1 ") || dialogue.contains(" 530 "), "{listener}, {from} to {to}:\n{dialogue}");
+            let route =
+                HandIn { server: relay.listener(listener), transport, login: None, from, to };
+            let (status, dialogue, _) =
+                process::run_anyhow(&mut peers::swaks_command(&route, &file, ""));
+            assert!(
+                !status.success() && !dialogue.contains(" 354 "),
+                "{listener}, {from} to {to}:\n{dialogue}"
+            );
+            assert!(
+                dialogue.contains(" 550 5.7.1 ") || dialogue.contains(" 530 "),
+                "{listener}, {from} to {to}:\n{dialogue}"
+            );
         }
     }
     assert_eq!(relay.queue().len(), 0);
@@ -66,11 +78,20 @@ fn wrong_credentials_open_nothing_and_right_ones_do() {
     let unknown = Login { user: "root".to_owned(), password_file: right.password_file.clone() };
     write_secret(&right.password_file, "Kopierer2026");
     write_secret(&wrong.password_file, "kopierer2026");
-    let user = format!("[[user]]\nname = \"mfp1\"\npassword_file = \"{}\"\ndevice = \"printer\"\n", right.password_file.display());
+    let user = format!(
+        "[[user]]\nname = \"mfp1\"\npassword_file = \"{}\"\ndevice = \"printer\"\n",
+        right.password_file.display()
+    );
     let relay = Relay::start(dir.path(), "", &[LISTENERS, NOBODY, &user, &sandbox.account("")]);
     let file = written(&dir, "login");
     let attempt = |login: &Login, mechanism: &str| {
-        let route = HandIn { server: relay.listener("starttls"), transport: Transport::StartTls, login: Some(login), from: FROM, to: TO };
+        let route = HandIn {
+            server: relay.listener("starttls"),
+            transport: Transport::StartTls,
+            login: Some(login),
+            from: FROM,
+            to: TO,
+        };
         process::run_anyhow(&mut peers::swaks_command(&route, &file, mechanism))
     };
     for (login, mechanism) in [(&wrong, "LOGIN"), (&unknown, "PLAIN")] {
@@ -85,10 +106,15 @@ fn wrong_credentials_open_nothing_and_right_ones_do() {
 }
 
 #[test]
-fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_served_within_a_second() {
+fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_served_within_a_second()
+ {
     let dir = scratch();
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
-    let relay = Relay::start(dir.path(), "", &[LISTENERS, PRINTER, &hashed_user(&dir), &sandbox.account("")]);
+    let relay = Relay::start(
+        dir.path(),
+        "",
+        &[LISTENERS, PRINTER, &hashed_user(&dir), &sandbox.account("")],
+    );
     let server = relay.listener("none");
     let mut crowd = Command::new("python3");
     crowd.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/crowd.py"));
@@ -97,14 +123,19 @@ fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_se
     let (_crowd, line) = Process::start_and_read_line("the crowd", &mut crowd, &log);
     // `connections_per_client`: one address, however often it calls, has this many places.
     assert_eq!(line.trim(), "ready, 50 kept");
-    let flooded = || fs::read_to_string(&log).unwrap().lines().last().map_or(0, |count| count.parse::<u32>().unwrap());
-    wait::until(
-        "the flood",
-        Duration::from_secs(60),
-        || if flooded() > 0 { Ok(()) } else { Err("not one hundred connections".to_owned()) },
-    );
+    let flooded = || {
+        fs::read_to_string(&log)
+            .unwrap()
+            .lines()
+            .last()
+            .map_or(0, |count| count.parse::<u32>().unwrap())
+    };
+    wait::until("the flood", Duration::from_secs(60), || {
+        if flooded() > 0 { Ok(()) } else { Err("not one hundred connections".to_owned()) }
+    });
     let before = flooded();
-    let guessers: Vec<_> = (1..=GUESSERS).map(|number| thread::spawn(move || guess(server, number))).collect();
+    let guessers: Vec<_> =
+        (1..=GUESSERS).map(|number| thread::spawn(move || guess(server, number))).collect();
 
     for number in 0..5 {
         let scan = Scan::new(format!("printer-{number}"), Kind::Document, 100_000, FROM);
@@ -115,11 +146,17 @@ fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_se
         assert_eq!(answer.code, 250, "{}", answer.text);
         assert!(took < Duration::from_secs(1), "message {number} took {took:?}");
     }
-    wait::until("more of the flood", Duration::from_secs(60), || if flooded() > before { Ok(()) } else { Err("it has ended".to_owned()) });
+    wait::until("more of the flood", Duration::from_secs(60), || {
+        if flooded() > before { Ok(()) } else { Err("it has ended".to_owned()) }
+    });
     let judged: usize = guessers.into_iter().map(|guesser| guesser.join().unwrap()).sum();
     assert!(judged > 0, "no password was looked at");
     let peak = relay.peak_memory_kib();
-    eprintln!("peak resident memory with 2,000 connections, a flood of {} and {judged} wrong passwords: {peak} KiB", flooded());
+    eprintln!(
+        "peak resident memory with 2,000 connections, a flood of {} and {judged} wrong passwords: \
+        {peak} KiB",
+        flooded()
+    );
     assert!(peak < 128 * 1024, "{peak} KiB");
 }
 
@@ -129,10 +166,15 @@ fn hashed_user(dir: &tempfile::TempDir) -> String {
     let salt = SaltString::encode_b64(b"saltsaltsalt").unwrap();
     let hash = Argon2::default().hash_password(b"Kopierer2026", &salt).unwrap();
     write_secret(&file, &hash.to_string());
-    format!("[[device]]\nname = \"erp\"\n[[user]]\nname = \"erp\"\npassword_file = \"{}\"\ndevice = \"erp\"\n", file.display())
+    format!(
+        "[[device]]\nname = \"erp\"\n[[user]]\nname = \"erp\"\npassword_file = \"{}\"\ndevice = \
+        \"erp\"\n",
+        file.display()
+    )
 }
 
-/// A stranger who tries passwords: whether one was looked at. Among so many others it may have to call often.
+/// A stranger who tries passwords: whether one was looked at. Among so many others it may have to
+/// call often.
 fn guess(server: SocketAddr, number: u8) -> usize {
     let address = IpAddr::from([127, 0, 9, number]);
     let looked_at = |_call| {

@@ -25,7 +25,9 @@ pub(crate) struct Answer {
 
 /// The line broke.
 #[derive(Debug)]
-pub(crate) struct Broken(#[expect(dead_code, reason = "shown when a test unwraps it")] pub(crate) std::io::Error);
+pub(crate) struct Broken(
+    #[expect(dead_code, reason = "shown when a test unwraps it")] pub(crate) std::io::Error,
+);
 
 impl From<std::io::Error> for Broken {
     fn from(error: std::io::Error) -> Self {
@@ -123,7 +125,11 @@ impl Device {
 impl Answer {
     /// The id in `250 2.0.0 queued as <id>`.
     pub(crate) fn queued_as(&self) -> String {
-        let (_, id) = self.text.trim_end().rsplit_once("queued as ").unwrap_or_else(|| panic!("not queued: {}", self.text));
+        let (_, id) = self
+            .text
+            .trim_end()
+            .rsplit_once("queued as ")
+            .unwrap_or_else(|| panic!("not queued: {}", self.text));
         id.to_owned()
     }
 }

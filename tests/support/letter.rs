@@ -10,8 +10,15 @@ use postroom::{
 /// From somebody, or nobody, to these.
 pub(crate) fn handover(sender: &str, recipients: &[&str]) -> Handover<Letter> {
     Handover {
-        sender: if sender.is_empty() { ReversePath::Null } else { ReversePath::Mailbox(sender.parse().unwrap()) },
-        recipients: recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect(),
+        sender: if sender.is_empty() {
+            ReversePath::Null
+        } else {
+            ReversePath::Mailbox(sender.parse().unwrap())
+        },
+        recipients: recipients
+            .iter()
+            .map(|address| Recipient::new(address.parse().unwrap()))
+            .collect(),
         size: 100,
         body: BodyKind::SevenBit,
         smtputf8: false,
@@ -34,7 +41,9 @@ impl Text for Letter {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> std::io::Result<()> {
         buffer.clear();
         if !std::mem::replace(&mut self.given, true) {
-            buffer.extend_from_slice(b"From: <scanner@contoso.com>\r\nMessage-ID: <1@contoso.com>\r\n\r\nScan\r\n");
+            buffer.extend_from_slice(
+                b"From: <scanner@contoso.com>\r\nMessage-ID: <1@contoso.com>\r\n\r\nScan\r\n",
+            );
         }
         Ok(())
     }

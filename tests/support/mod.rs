@@ -23,7 +23,10 @@ pub(crate) mod wait;
 
 /// A folder of the test's own, on the disk of the build: `/tmp` may be memory.
 pub(crate) fn scratch(whose: &str) -> tempfile::TempDir {
-    tempfile::Builder::new().prefix(&format!("postroom-{whose}-")).tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    tempfile::Builder::new()
+        .prefix(&format!("postroom-{whose}-"))
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .unwrap()
 }
 
 /// How long a test takes its time.

@@ -23,9 +23,13 @@ pub(crate) type Heard = Arc<Mutex<Vec<String>>>;
 /// TLS with a chain and its key.
 pub(crate) fn acceptor(chain: &[&str], key: &KeyPair) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let chain = chain.iter().map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).collect();
+    let chain =
+        chain.iter().map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).collect();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth();
     TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key).unwrap()))
 }
 
@@ -55,7 +59,12 @@ async fn serve(stream: TcpStream, acceptor: Option<TlsAcceptor>, heard: Heard) {
 }
 
 /// Until the end, or STARTTLS.
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, ehlo: &str, how: &str, heard: &Heard) -> Option<()> {
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    ehlo: &str,
+    how: &str,
+    heard: &Heard,
+) -> Option<()> {
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
@@ -96,8 +105,13 @@ pub(crate) async fn web_server(acceptor: TlsAcceptor, text: Arc<Mutex<String>>) 
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(stream).await.ok()?;
                 let mut request = [0; 4096];
-                let _asked_for_the_policy = stream.read(&mut request).await.ok().filter(|octets| *octets > 0)?;
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+                let _asked_for_the_policy =
+                    stream.read(&mut request).await.ok().filter(|octets| *octets > 0)?;
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: \
+                    {}\r\n\r\n{text}",
+                    text.len()
+                );
                 stream.write_all(answer.as_bytes()).await.ok()?;
                 stream.shutdown().await.ok()
             });

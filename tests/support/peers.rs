@@ -51,10 +51,23 @@ pub(crate) fn swaks(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) -> Strin
 /// The swaks command, for tests that expect a refusal.
 pub(crate) fn swaks_command(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) -> Command {
     let mut command = Command::new("swaks");
-    command.args(["--server", &hand_in.server.ip().to_string(), "--port", &hand_in.server.port().to_string()]);
+    command.args([
+        "--server",
+        &hand_in.server.ip().to_string(),
+        "--port",
+        &hand_in.server.port().to_string(),
+    ]);
     command.args(["--helo", "scanner.contoso.com", "--from", hand_in.from, "--to", hand_in.to]);
-    // Left to itself, swaks takes a last line that is a dot for the end of data, and adds an empty line.
-    command.args(["--suppress-data", "--no-data-fixup", "--timeout", "120s", "--data", &format!("@{}", file.display())]);
+    // Left to itself, swaks takes a last line that is a dot for the end of data, and adds an empty
+    // line.
+    command.args([
+        "--suppress-data",
+        "--no-data-fixup",
+        "--timeout",
+        "120s",
+        "--data",
+        &format!("@{}", file.display()),
+    ]);
     match hand_in.transport {
         Transport::Plain => {}
         Transport::StartTls => drop(command.arg("-tls")),
@@ -62,7 +75,14 @@ pub(crate) fn swaks_command(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) 
     }
     if let Some(login) = hand_in.login {
         let password = std::fs::read_to_string(&login.password_file).unwrap();
-        command.args(["--auth", mechanism, "--auth-user", &login.user, "--auth-password", password.trim()]);
+        command.args([
+            "--auth",
+            mechanism,
+            "--auth-user",
+            &login.user,
+            "--auth-password",
+            password.trim(),
+        ]);
     }
     command
 }
@@ -72,7 +92,10 @@ pub(crate) fn swaks_command(hand_in: &HandIn<'_>, file: &Path, mechanism: &str) 
 pub(crate) fn smtp_source(hand_in: &HandIn<'_>, file: &Path) {
     assert_eq!(hand_in.transport, Transport::Plain, "smtp-source speaks plaintext only");
     let mut command = smtp_source_command();
-    command.args(["-M", "scanner.contoso.com", "-f", hand_in.from, "-t", hand_in.to]).arg("-F").arg(file);
+    command
+        .args(["-M", "scanner.contoso.com", "-f", hand_in.from, "-t", hand_in.to])
+        .arg("-F")
+        .arg(file);
     process::run(command.arg(format!("inet:{}", hand_in.server)));
 }
 
@@ -82,7 +105,8 @@ fn smtp_source_command() -> Command {
     if place.exists() { Command::new(place) } else { Command::new("smtp-source") }
 }
 
-/// Hands files in over one connection with Python's smtplib; the server's answers, in the order of the files.
+/// Hands files in over one connection with Python's smtplib; the server's answers, in the order of
+/// the files.
 pub(crate) fn smtplib(hand_in: &HandIn<'_>, files: &[PathBuf]) -> Vec<String> {
     let transport = match hand_in.transport {
         Transport::Plain => "plain",
@@ -95,7 +119,16 @@ pub(crate) fn smtplib(hand_in: &HandIn<'_>, files: &[PathBuf]) -> Vec<String> {
     };
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/smtplib_client.py"));
-    command.args([&hand_in.server.ip().to_string(), &hand_in.server.port().to_string(), transport, user, &password_file]);
+    command.args([
+        &hand_in.server.ip().to_string(),
+        &hand_in.server.port().to_string(),
+        transport,
+        user,
+        &password_file,
+    ]);
     command.args([hand_in.from, hand_in.to]).args(files);
-    process::run(&mut command).lines().map(|line| line.split_once('\t').unwrap().1.to_owned()).collect()
+    process::run(&mut command)
+        .lines()
+        .map(|line| line.split_once('\t').unwrap().1.to_owned())
+        .collect()
 }

@@ -20,18 +20,28 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program; what it writes to standard error goes to `log`, and so does its standard output.
+    /// Starts a program; what it writes to standard error goes to `log`, and so does its standard
+    /// output.
     pub(crate) fn start(name: &'static str, command: &mut Command, log: &Path) -> Self {
         let file = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{name} cannot be started: {error}; `make test` installs what is missing"));
+        let child =
+            command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn();
+        let child = child.unwrap_or_else(|error| {
+            panic!("{name} cannot be started: {error}; `make test` installs what is missing")
+        });
         Self { child, name, log: log.to_owned() }
     }
 
-    /// Starts a program and waits for its first line on standard output, which says where it listens.
-    pub(crate) fn start_and_read_line(name: &'static str, command: &mut Command, log: &Path) -> (Self, String) {
+    /// Starts a program and waits for its first line on standard output, which says where it
+    /// listens.
+    pub(crate) fn start_and_read_line(
+        name: &'static str,
+        command: &mut Command,
+        log: &Path,
+    ) -> (Self, String) {
         let file = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).spawn().unwrap();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).spawn().unwrap();
         let output = child.stdout.take().unwrap();
         let process = Self { child, name, log: log.to_owned() };
         let (send, line) = mpsc::sync_channel(1);
@@ -70,7 +80,9 @@ impl Process {
     pub(crate) fn ended(&mut self, patience: Duration) -> ExitStatus {
         let name = self.name;
         let child = &mut self.child;
-        wait::until(&format!("the end of {name}"), patience, || child.try_wait().unwrap().ok_or_else(|| "still running".to_owned()))
+        wait::until(&format!("the end of {name}"), patience, || {
+            child.try_wait().unwrap().ok_or_else(|| "still running".to_owned())
+        })
     }
 
     /// None while it runs; its log once it has ended, for the test's message.
@@ -117,6 +129,12 @@ pub(crate) fn run(command: &mut Command) -> String {
 /// Runs a program to its end, whatever the end: status, standard output, standard error.
 pub(crate) fn run_anyhow(command: &mut Command) -> (ExitStatus, String, String) {
     let output = command.stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}; `make test` installs what is missing"));
-    (output.status, String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let output = output.unwrap_or_else(|error| {
+        panic!("{command:?} cannot be started: {error}; `make test` installs what is missing")
+    });
+    (
+        output.status,
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
 }

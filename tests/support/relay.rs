@@ -58,13 +58,20 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Writes the config into `dir`, with the data folder beside it, and starts. `tables` are the config's tables;
-    /// `keys` come before them.
+    /// Writes the config into `dir`, with the data folder beside it, and starts. `tables` are the
+    /// config's tables; `keys` come before them.
     pub(crate) fn start(dir: &Path, keys: &str, tables: &[&str]) -> Self {
         let config = dir.join("postroom.toml");
-        let data_dir = if keys.contains("data_dir") { String::new() } else { format!("data_dir = \"{}\"\n", dir.join("data").display()) };
-        let text =
-            format!("hostname = \"postroom.contoso.lan\"\n{data_dir}{keys}\n{}\n[admin]\naddress = \"127.0.0.1:0\"\n", tables.join("\n"));
+        let data_dir = if keys.contains("data_dir") {
+            String::new()
+        } else {
+            format!("data_dir = \"{}\"\n", dir.join("data").display())
+        };
+        let text = format!(
+            "hostname = \"postroom.contoso.lan\"\n{data_dir}{keys}\n{}\n[admin]\naddress = \
+            \"127.0.0.1:0\"\n",
+            tables.join("\n")
+        );
         fs::write(&config, text).unwrap();
         let log = dir.join("postroom.log");
         Self { process: spawn(&config, &log), config, log }.awaited()
@@ -119,7 +126,8 @@ impl Relay {
     /// Runs a command and reads its JSON.
     pub(crate) fn json(&self, words: &[&str]) -> Value {
         let text = process::run(self.command(words).arg("--json"));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{words:?} wrote no JSON ({error}): {text}"))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{words:?} wrote no JSON ({error}): {text}"))
     }
 
     /// A command of the daemon's.
@@ -148,9 +156,13 @@ impl Relay {
     fn listener_for(&self, protocol: &str, tls: &str) -> SocketAddr {
         let status = self.status().unwrap();
         let mut listeners = status["listeners"].as_array().unwrap().iter();
-        let found = listeners.find(|listener| listener["tls"] == tls && listener["protocol"] == protocol);
+        let found =
+            listeners.find(|listener| listener["tls"] == tls && listener["protocol"] == protocol);
         let address = found.map(|listener| listener["address"].as_str().unwrap());
-        address.unwrap_or_else(|| panic!("no listener {protocol} {tls} in {status}")).parse().unwrap()
+        address
+            .unwrap_or_else(|| panic!("no listener {protocol} {tls} in {status}"))
+            .parse()
+            .unwrap()
     }
 
     /// Messages in the queue, as `postroom queue list` has them.
@@ -161,15 +173,20 @@ impl Relay {
 
     /// Waits until the queue is empty.
     pub(crate) fn wait_until_empty(&self, patience: Duration) {
-        wait::until("an empty queue", patience, || match self.status()?["queue_messages"].as_u64() {
-            Some(0) => Ok(()),
-            other => Err(format!("{other:?} messages in the queue: {:?}", self.queue().first())),
+        wait::until("an empty queue", patience, || {
+            match self.status()?["queue_messages"].as_u64() {
+                Some(0) => Ok(()),
+                other => {
+                    Err(format!("{other:?} messages in the queue: {:?}", self.queue().first()))
+                }
+            }
         });
     }
 
     /// A page of the HTTP side: status code and body.
     pub(crate) fn page(&self, path: &str) -> (u16, String) {
-        let address: SocketAddr = self.status().unwrap()["admin"].as_str().unwrap().parse().unwrap();
+        let address: SocketAddr =
+            self.status().unwrap()["admin"].as_str().unwrap().parse().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
@@ -182,7 +199,10 @@ impl Relay {
     /// A metric's value now, 0 when it is not there.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.page("/metrics");
-        text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).next().unwrap_or(0.0)
+        text.lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+            .next()
+            .unwrap_or(0.0)
     }
 }
 

@@ -20,17 +20,22 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate = match under {
             None => params.self_signed(&key).unwrap(),
-            Some(above) => params.signed_by(&key, &Issuer::from_params(&above.params, &above.key)).unwrap(),
+            Some(above) => {
+                params.signed_by(&key, &Issuer::from_params(&above.params, &above.key)).unwrap()
+            }
         };
         Self { pem: certificate.pem(), params, key }
     }
 
     /// A certificate for these names, in PEM, and its key.
     pub(crate) fn issue(&self, names: &[&str]) -> (String, KeyPair) {
-        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .unwrap();
         params.distinguished_name.push(DnType::CommonName, "issued for a test");
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &Issuer::from_params(&self.params, &self.key)).unwrap();
+        let certificate =
+            params.signed_by(&key, &Issuer::from_params(&self.params, &self.key)).unwrap();
         (certificate.pem(), key)
     }
 }

@@ -52,7 +52,12 @@ impl Sandbox {
     }
 
     /// The same, with a mailbox that may send as `sender` and as itself.
-    pub(crate) fn start_sending_as(dir: &Path, limits: Limits, sender: &str, more: &[&str]) -> Self {
+    pub(crate) fn start_sending_as(
+        dir: &Path,
+        limits: Limits,
+        sender: &str,
+        more: &[&str],
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
         command
             .args([
@@ -73,14 +78,24 @@ impl Sandbox {
         command.args(more);
         match limits {
             Limits::Out => {
-                command.args(["--messages-per-minute", "1000000", "--recipients-per-day", "100000000", "--connections", "1000"]);
+                command.args([
+                    "--messages-per-minute",
+                    "1000000",
+                    "--recipients-per-day",
+                    "100000000",
+                    "--connections",
+                    "1000",
+                ]);
             }
             Limits::Exchange => {}
             Limits::Strict => drop(command.arg("--reject-over-rate")),
         }
-        let (process, line) = Process::start_and_read_line("the sandbox", &mut command, &dir.join("sandbox.log"));
+        let (process, line) =
+            Process::start_and_read_line("the sandbox", &mut command, &dir.join("sandbox.log"));
         let facts: Value = serde_json::from_str(&line).unwrap();
-        let fact = |name: &str| facts[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
+        let fact = |name: &str| {
+            facts[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned()
+        };
         let password_file = dir.join("mailbox.password");
         write_secret(&password_file, PASSWORD);
         Self {
@@ -96,15 +111,18 @@ impl Sandbox {
 
     /// The `[[account]]` that sends to it, with `more` keys.
     pub(crate) fn account(&self, more: &str) -> String {
-        self.account_with(&format!("method = \"login\", password_file = \"{}\"", self.password_file.display()), more)
+        self.account_with(
+            &format!("method = \"login\", password_file = \"{}\"", self.password_file.display()),
+            more,
+        )
     }
 
     /// The same, with the keys of `auth`.
     pub(crate) fn account_with(&self, auth: &str, more: &str) -> String {
         format!(
-            "[[account]]\nname = \"out\"\nroute = \"submission\"\nhost = \"{}\"\nport = {}\ntls = \"starttls\"\nca_file = \"{}\"\n\
-             address = \"{MAILBOX}\"\nauth = {{ {auth} }}\n\
-             sender = {{ rewrite = \"never\", allowed = [\"*@contoso.com\"] }}\n{more}\n",
+            "[[account]]\nname = \"out\"\nroute = \"submission\"\nhost = \"{}\"\nport = {}\ntls = \
+            \"starttls\"\nca_file = \"{}\"\naddress = \"{MAILBOX}\"\nauth = {{ {auth} }}\nsender = \
+            {{ rewrite = \"never\", allowed = [\"*@contoso.com\"] }}\n{more}\n",
             self.submission.ip(),
             self.submission.port(),
             self.ca.display(),
@@ -123,11 +141,16 @@ impl Sandbox {
 
     /// Every message taken, oldest first, as files.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let listed: Vec<PathBuf> =
-            fs::read_dir(&self.messages).map_or_else(|_none_yet| Vec::new(), |dir| dir.map(|entry| entry.unwrap().path()).collect());
+        let listed: Vec<PathBuf> = fs::read_dir(&self.messages).map_or_else(
+            |_none_yet| Vec::new(),
+            |dir| dir.map(|entry| entry.unwrap().path()).collect(),
+        );
         // The envelope is written last: where it is, the message is whole.
-        let whole: HashSet<u64> =
-            listed.iter().filter(|path| path.extension().is_some_and(|e| e == "json")).filter_map(|path| number(path)).collect();
+        let whole: HashSet<u64> = listed
+            .iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "json"))
+            .filter_map(|path| number(path))
+            .collect();
         let mut files: Vec<(u64, PathBuf)> = listed
             .into_iter()
             .filter(|path| path.extension().is_some_and(|e| e == "eml"))
@@ -154,19 +177,28 @@ impl Sandbox {
     /// When each message taken had its `MAIL FROM`, in milliseconds, in order.
     pub(crate) fn begun_ms(&self) -> Vec<u64> {
         let messages = self.ask("/messages");
-        let mut begun: Vec<u64> = messages.as_array().unwrap().iter().map(|message| message["begun"].as_u64().unwrap()).collect();
+        let mut begun: Vec<u64> = messages
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["begun"].as_u64().unwrap())
+            .collect();
         begun.sort_unstable();
         begun
     }
 
     fn ask(&self, path: &str) -> Value {
         let body = http::request("GET", &format!("{}{path}", self.control), "");
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path} gave no JSON ({error}): {body}"))
+        serde_json::from_str(&body)
+            .unwrap_or_else(|error| panic!("{path} gave no JSON ({error}): {body}"))
     }
 
     /// The mark of each message taken.
     pub(crate) fn marks(&self) -> Vec<String> {
-        let mark = |path: PathBuf| scan::mark(&fs::read(&path).unwrap()).unwrap_or_else(|| format!("(no mark in {})", path.display()));
+        let mark = |path: PathBuf| {
+            scan::mark(&fs::read(&path).unwrap())
+                .unwrap_or_else(|| format!("(no mark in {})", path.display()))
+        };
         self.files().into_iter().map(mark).collect()
     }
 }

@@ -31,8 +31,16 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them; documents most often, as in an office.
-    const MIX: [Self; 8] =
-        [Self::Document, Self::Dots, Self::Document, Self::TwoDocuments, Self::Empty, Self::EightBit, Self::Document, Self::LongLines];
+    const MIX: [Self; 8] = [
+        Self::Document,
+        Self::Dots,
+        Self::Document,
+        Self::TwoDocuments,
+        Self::Empty,
+        Self::EightBit,
+        Self::Document,
+        Self::LongLines,
+    ];
 
     /// The kind of the message of this number.
     pub(crate) fn of(number: usize) -> Self {
@@ -64,7 +72,9 @@ pub(crate) struct Proof {
 impl Scan {
     /// Makes a message of about `size` octets, sent by `from`.
     pub(crate) fn new(mark: String, kind: Kind, size: usize, from: &str) -> Self {
-        let mut random = StdRng::seed_from_u64(u64::from_be_bytes(digest(mark.as_bytes())[..8].try_into().unwrap()));
+        let mut random = StdRng::seed_from_u64(u64::from_be_bytes(
+            digest(mark.as_bytes())[..8].try_into().unwrap(),
+        ));
         let mut head = format!(
             "From: \"Scanner, 2nd floor\" <{from}>\r\n\
              To: <archive@contoso.com>\r\n\
@@ -80,25 +90,46 @@ impl Scan {
             Kind::Document | Kind::TwoDocuments => {
                 let count = if kind == Kind::Document { 1 } else { 2 };
                 head.push_str("Content-Type: multipart/mixed; boundary=\"=_page\"\r\n");
-                let mut body = "--=_page\r\nContent-Type: text/plain\r\n\r\nThe scan is attached.\r\n".to_owned();
+                let mut body =
+                    "--=_page\r\nContent-Type: text/plain\r\n\r\nThe scan is attached.\r\n"
+                        .to_owned();
                 for n in 0..count {
                     // Base64 in lines of 76: 78 octets carry 57.
                     let mut content = vec![0; (size / count).saturating_sub(600) * 57 / 78];
                     random.fill_bytes(&mut content);
                     attachments.push(hex(&digest(&content)));
-                    write!(body, "--=_page\r\nContent-Type: application/pdf; name=\"scan{n}.pdf\"\r\nContent-Disposition: attachment; filename=\"scan{n}.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n").unwrap();
+                    write!(
+                        body,
+                        "--=_page\r\nContent-Type: application/pdf; \
+                        name=\"scan{n}.pdf\"\r\nContent-Disposition: attachment; \
+                        filename=\"scan{n}.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                    )
+                    .unwrap();
                     push_base64(&mut body, &content);
                 }
                 body.push_str("--=_page--\r\n");
                 body.into_bytes()
             }
-            Kind::Dots => lines(size, || ".".repeat(random.random_range(1..6)) + ["", " ", "x", " .", "\t"][random.random_range(0..5)]),
+            Kind::Dots => lines(size, || {
+                ".".repeat(random.random_range(1..6))
+                    + ["", " ", "x", " .", "\t"][random.random_range(0..5)]
+            }),
             Kind::Empty => Vec::new(),
             Kind::EightBit => {
-                head.push_str("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n");
-                lines(size, || "Grüße aus dem Büro, 10 €, Ελληνικά, 日本語 ".repeat(random.random_range(1..9)).trim_end().to_owned())
+                head.push_str(
+                    "Content-Type: text/plain; \
+                    charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
+                );
+                lines(size, || {
+                    "Grüße aus dem Büro, 10 €, Ελληνικά, 日本語 "
+                        .repeat(random.random_range(1..9))
+                        .trim_end()
+                        .to_owned()
+                })
             }
-            Kind::LongLines => lines(size, || char::from(random.random_range(b'a'..=b'z')).to_string().repeat(998)),
+            Kind::LongLines => {
+                lines(size, || char::from(random.random_range(b'a'..=b'z')).to_string().repeat(998))
+            }
         };
         let fields = ["From", "To", "Subject", "Date", "Message-ID", "X-Mailer", MARK];
         let fields = fields.map(|name| (name.to_owned(), field(&head, name).unwrap())).to_vec();
@@ -107,7 +138,8 @@ impl Scan {
         Self { mark, text, proof }
     }
 
-    /// The message with one more empty line at its end, which smtp-source adds to whatever it sends.
+    /// The message with one more empty line at its end, which smtp-source adds to whatever it
+    /// sends.
     pub(crate) fn with_empty_line(mut self) -> Self {
         self.text.extend_from_slice(b"\r\n");
         let body = self.text.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
@@ -127,7 +159,8 @@ impl Scan {
         file
     }
 
-    /// The text as swaks takes it when it is told to change nothing: it adds the last line end by itself.
+    /// The text as swaks takes it when it is told to change nothing: it adds the last line end by
+    /// itself.
     pub(crate) fn for_swaks(&self) -> Vec<u8> {
         let mut wire = self.stuffed();
         wire.truncate(wire.len() - 2);
@@ -151,7 +184,10 @@ impl Scan {
 impl Proof {
     /// What is wrong with a message as it arrived; nothing when it is the one that was handed in.
     pub(crate) fn faults(&self, arrived: &[u8]) -> Vec<String> {
-        let end = arrived.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(arrived.len().saturating_sub(4));
+        let end = arrived
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .unwrap_or(arrived.len().saturating_sub(4));
         let head = String::from_utf8_lossy(&arrived[..end + 2]).into_owned();
         let body = &arrived[end + 4..];
         let mut faults = Vec::new();
@@ -165,10 +201,14 @@ impl Proof {
         }
         compare("SHA-256 of the body", &self.body, &hex(&digest(body)));
         let message = MessageParser::default().parse(arrived).unwrap();
-        let attachments: Vec<String> = message.attachments().map(|part| hex(&digest(part.contents()))).collect();
+        let attachments: Vec<String> =
+            message.attachments().map(|part| hex(&digest(part.contents()))).collect();
         compare("SHA-256 of the attachments", &self.attachments.join(" "), &attachments.join(" "));
         if !head.starts_with("Received: ") {
-            faults.push(format!("no trace at the top (RFC 5321 4.4): {}", head.lines().next().unwrap_or_default()));
+            faults.push(format!(
+                "no trace at the top (RFC 5321 4.4): {}",
+                head.lines().next().unwrap_or_default()
+            ));
         }
         faults
     }
@@ -186,20 +226,26 @@ pub(crate) fn field(head: &str, name: &str) -> Option<String> {
 
 /// The mark of a message as it arrived.
 pub(crate) fn mark(arrived: &[u8]) -> Option<String> {
-    let head = arrived.windows(4).position(|w| w == b"\r\n\r\n").map_or(arrived, |end| &arrived[..end + 2]);
+    let head = arrived
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .map_or(arrived, |end| &arrived[..end + 2]);
     field(&String::from_utf8_lossy(head), MARK)
 }
 
 /// Sizes spread evenly over the orders of magnitude between two bounds, both included.
 pub(crate) fn sizes(count: usize, smallest: f64, largest: f64) -> Vec<usize> {
-    let step = |n: usize| f64::from(u32::try_from(n).unwrap()) / f64::from(u32::try_from(count.max(2) - 1).unwrap());
+    let step = |n: usize| {
+        f64::from(u32::try_from(n).unwrap()) / f64::from(u32::try_from(count.max(2) - 1).unwrap())
+    };
     #[expect(
         clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "sizes are positive and far below 2^53"
     )]
-    let sizes = (0..count).map(|n| (smallest * (largest / smallest).powf(step(n))) as usize).collect();
+    let sizes =
+        (0..count).map(|n| (smallest * (largest / smallest).powf(step(n))) as usize).collect();
     sizes
 }
 

@@ -117,7 +117,9 @@ impl Script {
                     script.events.push(Event::Pause);
                     script.expected.replies.push(text.to_owned());
                 }
-                "C:" => script.events.push(Event::Octets([unescape(text), b"\r\n".to_vec()].concat())),
+                "C:" => {
+                    script.events.push(Event::Octets([unescape(text), b"\r\n".to_vec()].concat()))
+                }
                 "C~" => script.events.extend([Event::Octets(unescape(text)), Event::Pause]),
                 "=-" => script.expected.messages.push(Vec::new()),
                 "*-" => script.expected.sent.push(Vec::new()),
@@ -139,17 +141,28 @@ impl Script {
             ["starttls"] => self.settings.starttls = StartTls::Offered,
             ["tls"] => self.tls = Some(TlsVersion::Tls12),
             ["logins", "encrypted"] => self.settings.no_login = NoLogin::InClear,
-            ["mechanisms", names @ ..] => self.settings.mechanisms = names.iter().map(|name| mechanism(name)).collect(),
-            ["user", user, password] => self.rules.users.push(((*user).to_owned(), (*password).to_owned())),
+            ["mechanisms", names @ ..] => {
+                self.settings.mechanisms = names.iter().map(|name| mechanism(name)).collect()
+            }
+            ["user", user, password] => {
+                self.rules.users.push(((*user).to_owned(), (*password).to_owned()))
+            }
             ["hide", keyword] => self.settings.hide_extensions.push((*keyword).to_owned()),
-            ["max_message", octets] => self.settings.max_message = ByteSize::from_octets(octets.parse().unwrap()),
+            ["max_message", octets] => {
+                self.settings.max_message = ByteSize::from_octets(octets.parse().unwrap())
+            }
             ["max_recipients", number] => self.settings.max_recipients = number.parse().unwrap(),
             ["end_of_data", "lone_lf"] => self.settings.end_of_data = EndOfData::LoneLfThenClose,
-            ["refuse", "sender", address, code, rest @ ..] => self.rules.senders.push(((*address).to_owned(), refusal(code, rest))),
-            ["refuse", "recipient", address, code, rest @ ..] => self.rules.recipients.push(((*address).to_owned(), refusal(code, rest))),
+            ["refuse", "sender", address, code, rest @ ..] => {
+                self.rules.senders.push(((*address).to_owned(), refusal(code, rest)))
+            }
+            ["refuse", "recipient", address, code, rest @ ..] => {
+                self.rules.recipients.push(((*address).to_owned(), refusal(code, rest)))
+            }
             ["identity", address, name @ ..] => {
                 let name = (!name.is_empty()).then(|| name.join(" "));
-                self.identity = Some(Identity { address: address.parse().unwrap(), name, reply_to: None });
+                self.identity =
+                    Some(Identity { address: address.parse().unwrap(), name, reply_to: None });
             }
             ["spool", "is", "full"] => self.rules.on_open = Some(reply::STORAGE_FULL),
             ["spool", "fails"] => self.rules.on_write = Some(reply::STORAGE_FULL),
@@ -166,8 +179,8 @@ impl Script {
 
     pub(crate) fn allows(&self, pieces: Pieces) -> bool {
         // Whatever is sent ahead of STARTTLS is thrown away, and an event has its place.
-        let can_be_joined =
-            self.settings.starttls == StartTls::Absent && self.events.iter().all(|event| matches!(event, Event::Octets(_) | Event::Pause));
+        let can_be_joined = self.settings.starttls == StartTls::Absent
+            && self.events.iter().all(|event| matches!(event, Event::Octets(_) | Event::Pause));
         match pieces {
             Pieces::AsWritten => true,
             Pieces::Octets => self.cuts != Cuts::OnlyAsWritten,
@@ -186,7 +199,9 @@ impl Script {
         };
         for event in &self.events {
             match event {
-                Event::Octets(octets) if pieces == Pieces::Octets => cut.extend(octets.iter().map(|octet| Event::Octets(vec![*octet]))),
+                Event::Octets(octets) if pieces == Pieces::Octets => {
+                    cut.extend(octets.iter().map(|octet| Event::Octets(vec![*octet])))
+                }
                 Event::Octets(octets) => pending.extend_from_slice(octets),
                 Event::Pause if pieces == Pieces::AsWritten => flush(&mut pending, &mut cut),
                 Event::Pause => {}

@@ -1,5 +1,11 @@
-//! A real authoritative DNS server, NSD, with a signed root and a domain below it that is not signed.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a broken helper should stop the test")]
+//! A real authoritative DNS server, NSD, with a signed root and a domain below it that is not
+//! signed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken helper should stop the test"
+)]
 
 use std::{
     fs,
@@ -24,21 +30,27 @@ pub(crate) struct Zones {
 }
 
 impl Zones {
-    /// `signed` are records of the root zone, `plain` of the zone `plain.`; the zone `broken.` cannot be answered for.
+    /// `signed` are records of the root zone, `plain` of the zone `plain.`; the zone `broken.`
+    /// cannot be answered for.
     pub(crate) fn start(signed: &str, plain: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let head = |name: &str| format!("{name} 60 IN SOA ns. root.ns. 1 60 60 60 60\n{name} 60 IN NS ns.\n");
+        let head = |name: &str| {
+            format!("{name} 60 IN SOA ns. root.ns. 1 60 60 60 60\n{name} 60 IN NS ns.\n")
+        };
         let below = "ns. 60 IN A 127.0.0.1\nplain. 60 IN NS ns.\nbroken. 60 IN NS ns.\n";
         fs::write(dir.join("root.zone"), format!("{}{below}{signed}", head("."))).unwrap();
         fs::write(dir.join("plain.zone"), format!("{}{plain}", head("plain."))).unwrap();
         let trust_anchor = sign(dir);
         let address = free();
-        let zone = |name: &str, file: &str| format!("zone:\n  name: \"{name}\"\n  zonefile: \"{file}\"\n");
+        let zone =
+            |name: &str, file: &str| format!("zone:\n  name: \"{name}\"\n  zonefile: \"{file}\"\n");
         let config = format!(
-            "server:\n  ip-address: 127.0.0.1@{}\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"{dir}\"\n  database: \"\"\n  pidfile: \"{dir}/nsd.pid\"\n  \
-             xfrdfile: \"{dir}/xfrd.state\"\n  xfrdir: \"{dir}\"\n  zonelistfile: \"{dir}/zone.list\"\n  logfile: \"{dir}/nsd.log\"\n  server-count: 1\n\
-             remote-control:\n  control-enable: no\n{}{}{}",
+            "server:\n  ip-address: 127.0.0.1@{}\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \
+            \"{dir}\"\n  database: \"\"\n  pidfile: \"{dir}/nsd.pid\"\n  xfrdfile: \
+            \"{dir}/xfrd.state\"\n  xfrdir: \"{dir}\"\n  zonelistfile: \"{dir}/zone.list\"\n  \
+            logfile: \"{dir}/nsd.log\"\n  server-count: 1\nremote-control:\n  control-enable: \
+            no\n{}{}{}",
             address.port(),
             zone(".", "root.signed"),
             zone("plain", "plain.zone"),
@@ -78,11 +90,21 @@ impl Drop for Zones {
 /// Signs the root; yields the file with its key.
 fn sign(dir: &Path) -> PathBuf {
     let run = |command: &mut Command| {
-        let output = command.current_dir(dir).output().expect("ldns-keygen and ldns-signzone are needed: apt install ldnsutils");
+        let output = command
+            .current_dir(dir)
+            .output()
+            .expect("ldns-keygen and ldns-signzone are needed: apt install ldnsutils");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    let key = run(Command::new("ldns-keygen").args(["-r", "/dev/urandom", "-a", "ECDSAP256SHA256", "-k", "."]));
+    let key = run(Command::new("ldns-keygen").args([
+        "-r",
+        "/dev/urandom",
+        "-a",
+        "ECDSAP256SHA256",
+        "-k",
+        ".",
+    ]));
     run(Command::new("ldns-signzone").args(["-o", ".", "-f", "root.signed", "root.zone", &key]));
     let record = fs::read_to_string(dir.join(format!("{key}.key"))).unwrap();
     let record = record.split(';').next().unwrap_or_else(|| panic!("no key in {record}"));

@@ -47,7 +47,8 @@ pub(super) struct Stranger {
 impl Stranger {
     /// Each under a name of its own: printers of one make call themselves alike.
     pub(super) fn all(seen: Vec<Sighting>, config: &Config) -> Vec<Self> {
-        let mut taken: Vec<DeviceName> = config.devices.iter().map(|device| device.name.clone()).collect();
+        let mut taken: Vec<DeviceName> =
+            config.devices.iter().map(|device| device.name.clone()).collect();
         let mut admit = |seen: Sighting| {
             let name = advice::proposed_name(&seen, &taken);
             let admitting = advice::admitting(&seen, &name);
@@ -58,14 +59,21 @@ impl Stranger {
     }
 }
 
-pub(super) async fn list(path: &Path, arguments: &JsonArguments, clock: &Clock) -> anyhow::Result<()> {
+pub(super) async fn list(
+    path: &Path,
+    arguments: &JsonArguments,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let Sightings { devices, strangers } = seen(path, "/api/v1/devices").await?;
     let row = |device: &crate::device::DeviceSettings| Row {
         settings: Settings::new(device, &config),
         seen: devices.iter().find(|sighting| sighting.device == device.name).cloned(),
     };
-    let listing = Listing { devices: config.devices.iter().map(row).collect(), strangers: Stranger::all(strangers, &config) };
+    let listing = Listing {
+        devices: config.devices.iter().map(row).collect(),
+        strangers: Stranger::all(strangers, &config),
+    };
     if arguments.json {
         return print_json(&listing);
     }
@@ -74,8 +82,14 @@ pub(super) async fn list(path: &Path, arguments: &JsonArguments, clock: &Clock) 
 
 fn render(listing: &Listing, now: Timestamp) -> String {
     let cells = |row: &Row| {
-        let networks =
-            row.settings.networks.iter().chain(&row.settings.users).chain(&row.settings.certificates).cloned().collect::<Vec<_>>();
+        let networks = row
+            .settings
+            .networks
+            .iter()
+            .chain(&row.settings.users)
+            .chain(&row.settings.certificates)
+            .cloned()
+            .collect::<Vec<_>>();
         let mut cells = vec![row.settings.name.clone(), networks.join(" ")];
         match row.seen.as_ref().and_then(|seen| Some((seen, seen.clients.first()?))) {
             Some((seen, latest)) => cells.extend(seen_cells(seen, latest, now)),
@@ -83,7 +97,8 @@ fn render(listing: &Listing, now: Timestamp) -> String {
         }
         cells
     };
-    let header = ["DEVICE", "KNOWN BY", "LAST SEEN", "FROM", "TLS", "LOGIN", "MESSAGES", "LAST TROUBLE"];
+    let header =
+        ["DEVICE", "KNOWN BY", "LAST SEEN", "FROM", "TLS", "LOGIN", "MESSAGES", "LAST TROUBLE"];
     let mut text = table(&header, &listing.devices.iter().map(cells).collect::<Vec<_>>());
     text.push_str(&strangers(&listing.strangers, now));
     text
@@ -97,7 +112,9 @@ fn seen_cells(seen: &DeviceSighting, latest: &Sighting, now: Timestamp) -> Vec<S
         encryption(latest),
         login(latest),
         seen.counts.messages.to_string(),
-        trouble.map_or_else(String::new, |(at, what)| format!("{}: {}", relative(at, now), cut(&what))),
+        trouble.map_or_else(String::new, |(at, what)| {
+            format!("{}: {}", relative(at, now), cut(&what))
+        }),
     ]
 }
 
@@ -108,7 +125,8 @@ pub(super) fn encryption(client: &Sighting) -> String {
 
 /// `mfp1 (CRAM-MD5)`, `refused`, or `none`.
 pub(super) fn login(client: &Sighting) -> String {
-    let how = client.mechanism.as_deref().map_or_else(String::new, |mechanism| format!(" ({mechanism})"));
+    let how =
+        client.mechanism.as_deref().map_or_else(String::new, |mechanism| format!(" ({mechanism})"));
     match &client.login {
         Some(login) => match login.outcome {
             LoginOutcome::Right => format!("{}{how}", login.user.as_deref().unwrap_or("?")),
@@ -120,21 +138,35 @@ pub(super) fn login(client: &Sighting) -> String {
 }
 
 fn strangers(strangers: &[Stranger], now: Timestamp) -> String {
-    let (refused, others): (Vec<_>, Vec<_>) = strangers.iter().partition(|stranger| stranger.seen.trouble().is_some());
+    let (refused, others): (Vec<_>, Vec<_>) =
+        strangers.iter().partition(|stranger| stranger.seen.trouble().is_some());
     let mut text = String::new();
     if !refused.is_empty() {
-        text.push_str("\nRefused, because they are no device. Paste the lines of those that are yours into the config, and restart:\n");
+        text.push_str(
+            "\nRefused, because they are no device. Paste the lines of those that are \
+            yours into the config, and restart:\n",
+        );
     }
     for stranger in refused.iter().take(SHOWN_WITH_LINES) {
         text.push_str(&format!("\n{}\n", headline(&stranger.seen, now)));
-        text.push_str(&stranger.admitting.lines().map(|line| format!("    {line}\n")).collect::<String>());
+        text.push_str(
+            &stranger.admitting.lines().map(|line| format!("    {line}\n")).collect::<String>(),
+        );
     }
     let rest: Vec<_> = refused.iter().skip(SHOWN_WITH_LINES).chain(&others).collect();
     if !rest.is_empty() {
-        let row =
-            |stranger: &&&Stranger| vec![stranger.seen.peer.to_string(), relative(stranger.seen.last_seen, now), said(&stranger.seen)];
+        let row = |stranger: &&&Stranger| {
+            vec![
+                stranger.seen.peer.to_string(),
+                relative(stranger.seen.last_seen, now),
+                said(&stranger.seen),
+            ]
+        };
         text.push_str("\nOther clients that are no device (postroom device show ADDRESS):\n");
-        text.push_str(&table(&["ADDRESS", "LAST SEEN", "LAST TROUBLE"], &rest.iter().map(row).collect::<Vec<_>>()));
+        text.push_str(&table(
+            &["ADDRESS", "LAST SEEN", "LAST TROUBLE"],
+            &rest.iter().map(row).collect::<Vec<_>>(),
+        ));
     }
     text
 }

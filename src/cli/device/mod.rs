@@ -1,4 +1,5 @@
-//! `postroom device list | show | password`: who may hand in mail, what was seen of them, and what they log in with.
+//! `postroom device list | show | password`: who may hand in mail, what was seen of them, and what
+//! they log in with.
 //!
 //! - `list`: all devices, and those who would like to be one
 //! - `show`: one device or one address, with all that was said
@@ -21,7 +22,11 @@ use crate::{
     clock::Clock,
 };
 
-pub(super) async fn device(config: &Path, command: DeviceCommand, clock: &Clock) -> anyhow::Result<()> {
+pub(super) async fn device(
+    config: &Path,
+    command: DeviceCommand,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     match command {
         DeviceCommand::List(arguments) => list::list(config, &arguments, clock).await,
         DeviceCommand::Show { which, json } => show::show(config, &which, &json, clock).await,

@@ -21,11 +21,14 @@ use crate::{
     model::Secret,
 };
 
-/// Letters and digits: devices mishandle everything else. Without 0, O, 1, l and I, which look alike on a panel.
+/// Letters and digits: devices mishandle everything else. Without 0, O, 1, l and I, which look
+/// alike on a panel.
 const ALPHABET: &[u8; 57] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
-/// The shortest password field seen has 20 places (Epson). 16 of 57 characters are 93 bits: nobody guesses that.
+/// The shortest password field seen has 20 places (Epson). 16 of 57 characters are 93 bits: nobody
+/// guesses that.
 const LENGTH: usize = 16;
-/// Octets are taken below the largest multiple of the alphabet, so that no character is more likely than another.
+/// Octets are taken below the largest multiple of the alphabet, so that no character is more likely
+/// than another.
 const FAIR: u8 = 57 * 4;
 /// Characters that the shortest fields for a name have.
 const SHORT_NAME: usize = 20;
@@ -62,8 +65,11 @@ fn generate() -> anyhow::Result<Secret> {
         let mut octets = Zeroizing::new([0; 2 * LENGTH]);
         random(octets.as_mut_slice())?;
         let fair = octets.iter().filter(|octet| **octet < FAIR);
-        let characters = fair.filter_map(|octet| ALPHABET.get(usize::from(*octet) % ALPHABET.len()));
-        password.extend(characters.take(LENGTH - password.len()).map(|character| char::from(*character)));
+        let characters =
+            fair.filter_map(|octet| ALPHABET.get(usize::from(*octet) % ALPHABET.len()));
+        password.extend(
+            characters.take(LENGTH - password.len()).map(|character| char::from(*character)),
+        );
     }
     Ok(Secret::new(password))
 }
@@ -76,13 +82,19 @@ fn random(octets: &mut [u8]) -> anyhow::Result<()> {
 fn read() -> anyhow::Result<Secret> {
     let input = io::stdin();
     if input.is_terminal() {
-        complain("Type the password and Enter. It is shown on the screen; better: postroom device password --stdin < FILE");
+        complain(
+            "Type the password and Enter. It is shown on the screen; better: postroom device \
+            password --stdin < FILE",
+        );
     }
     let mut line = Zeroizing::new(String::new());
     input.lock().take(LONGEST).read_line(&mut line)?;
     let text = line.trim_end_matches(['\r', '\n']);
     ensure!(!text.is_empty(), "standard input holds no password");
-    ensure!(!text.chars().any(char::is_control), "the password contains a control character, which no device can send");
+    ensure!(
+        !text.chars().any(char::is_control),
+        "the password contains a control character, which no device can send"
+    );
     ensure!(!text.starts_with("$argon2"), "that is a hash already");
     Ok(Secret::new(text.to_owned()))
 }
@@ -93,7 +105,12 @@ fn hash(password: &Secret) -> anyhow::Result<Secret> {
     random(&mut octets)?;
     let failed = |error: argon2::password_hash::Error| anyhow!("the hash cannot be made: {error}");
     let salt = SaltString::encode_b64(&octets).map_err(failed)?;
-    Ok(Secret::new(Argon2::default().hash_password(password.expose().as_bytes(), &salt).map_err(failed)?.to_string()))
+    Ok(Secret::new(
+        Argon2::default()
+            .hash_password(password.expose().as_bytes(), &salt)
+            .map_err(failed)?
+            .to_string(),
+    ))
 }
 
 /// A new file that its owner alone can read.
@@ -101,19 +118,33 @@ fn write(path: &Path, text: &Secret) -> anyhow::Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = created.map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            return anyhow!("{} exists, and a password is never overwritten; move it away first", path.display());
+            return anyhow!(
+                "{} exists, and a password is never overwritten; move it away first",
+                path.display()
+            );
         }
         anyhow!(error).context(path.display().to_string())
     })?;
     let line = Zeroizing::new(format!("{}\n", text.expose()));
-    file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())
+    file.write_all(line.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(|| path.display().to_string())
 }
 
 fn check_name(user: &str) -> anyhow::Result<()> {
-    ensure!(!user.is_empty() && user.trim() == user && !user.chars().any(char::is_control), "{user:?} is no user name");
-    ensure!(!user.contains(['@', '\\']), "a user's name has no \"@\" and no \"\\\": what a device adds there is cut off");
+    ensure!(
+        !user.is_empty() && user.trim() == user && !user.chars().any(char::is_control),
+        "{user:?} is no user name"
+    );
+    ensure!(
+        !user.contains(['@', '\\']),
+        "a user's name has no \"@\" and no \"\\\": what a device adds there is cut off"
+    );
     if user.len() > SHORT_NAME {
-        complain(&format!("Some devices take no name of more than {SHORT_NAME} characters; \"{user}\" has {}.", user.chars().count()));
+        complain(&format!(
+            "Some devices take no name of more than {SHORT_NAME} characters; \"{user}\" has {}.",
+            user.chars().count()
+        ));
     }
     Ok(())
 }
@@ -121,18 +152,28 @@ fn check_name(user: &str) -> anyhow::Result<()> {
 /// On standard error, so that what stands on the other can be used by a script.
 fn explain(arguments: &PasswordArguments) {
     if let Some(user) = &arguments.user {
-        let file = arguments.output.as_ref().map_or_else(|| format!("/etc/postroom/{user}.pass"), |path| path.display().to_string());
+        let file = arguments.output.as_ref().map_or_else(
+            || format!("/etc/postroom/{user}.pass"),
+            |path| path.display().to_string(),
+        );
         complain(&format!(
-            "For the config, with the name of a [[device]]; then restart:\n\n[[user]]\nname = {}\npassword_file = {}\ndevice = \"…\"\n",
+            "For the config, with the name of a [[device]]; then restart:\n\n[[user]]\nname = \
+            {}\npassword_file = {}\ndevice = \"…\"\n",
             toml_edit::Value::from(user.as_str()),
             toml_edit::Value::from(file.as_str()),
         ));
     }
     if arguments.output.is_some() {
-        complain("Only the file's owner can read it. Under systemd the service gets it with LoadCredential= (docs/devices.md).");
+        complain(
+            "Only the file's owner can read it. Under systemd the service gets it with \
+            LoadCredential= (docs/devices.md).",
+        );
     }
     if arguments.hash {
-        complain("With a hash, a device can log in by PLAIN and LOGIN only: CRAM-MD5, DIGEST-MD5 and APOP need the password itself.");
+        complain(
+            "With a hash, a device can log in by PLAIN and LOGIN only: CRAM-MD5, DIGEST-MD5 and \
+            APOP need the password itself.",
+        );
     }
 }
 
@@ -146,7 +187,10 @@ mod tests {
         for password in [&one, &other] {
             let text = password.expose();
             assert_eq!(text.len(), 16);
-            assert!(text.chars().all(|c| c.is_ascii_alphanumeric() && !"0O1lI".contains(c)), "{text}");
+            assert!(
+                text.chars().all(|c| c.is_ascii_alphanumeric() && !"0O1lI".contains(c)),
+                "{text}"
+            );
         }
         assert_ne!(one.expose(), other.expose());
     }

@@ -40,12 +40,19 @@ struct From {
 
 impl Settings {
     pub(super) fn new(device: &DeviceSettings, config: &Config) -> Self {
-        let patterns = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+        let patterns = |patterns: &[Pattern]| {
+            patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()
+        };
         Self {
             name: device.name.to_string(),
             networks: device.networks.iter().map(ToString::to_string).collect(),
             certificates: device.certificates.iter().map(ToString::to_string).collect(),
-            users: config.users.iter().filter(|user| user.device == device.name).map(|user| user.name.clone()).collect(),
+            users: config
+                .users
+                .iter()
+                .filter(|user| user.device == device.name)
+                .map(|user| user.name.clone())
+                .collect(),
             auth: match device.auth {
                 DeviceAuth::None => "none",
                 DeviceAuth::Optional => "optional",
@@ -75,7 +82,8 @@ impl Settings {
 
     /// `key  value`, one a line.
     pub(super) fn render(&self) -> String {
-        let list = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+        let list =
+            |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
         let login = match self.auth {
             "none" => "none".to_owned(),
             auth => format!("{auth} ({})", self.mechanisms.join(", ")),
@@ -88,7 +96,11 @@ impl Settings {
             ("oldest_tls", self.oldest_tls.to_owned()),
             ("senders", list(&self.senders)),
             ("recipients", list(&self.recipients)),
-            ("messages_per_minute", self.messages_per_minute.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string())),
+            (
+                "messages_per_minute",
+                self.messages_per_minute
+                    .map_or_else(|| "no limit".to_owned(), |limit| limit.to_string()),
+            ),
             ("max_message", self.max_message.clone()),
             ("max_recipients", self.max_recipients.to_string()),
             ("connections", self.connections.to_string()),
@@ -112,15 +124,24 @@ impl Settings {
 
 impl From {
     fn new(from: &FromIdentity) -> Self {
-        let text = |address: &Option<crate::model::Address>| address.as_ref().map(ToString::to_string);
-        Self { address: text(&from.address), name: from.name.clone(), reply_to: text(&from.reply_to) }
+        let text =
+            |address: &Option<crate::model::Address>| address.as_ref().map(ToString::to_string);
+        Self {
+            address: text(&from.address),
+            name: from.name.clone(),
+            reply_to: text(&from.reply_to),
+        }
     }
 }
 
 impl std::fmt::Display for From {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [("address", &self.address), ("name", &self.name), ("reply_to", &self.reply_to)];
-        let said: Vec<String> = parts.iter().filter_map(|(key, value)| Some(format!("{key} {}", value.as_deref()?))).collect();
+        let parts =
+            [("address", &self.address), ("name", &self.name), ("reply_to", &self.reply_to)];
+        let said: Vec<String> = parts
+            .iter()
+            .filter_map(|(key, value)| Some(format!("{key} {}", value.as_deref()?)))
+            .collect();
         f.write_str(&said.join(", "))
     }
 }

@@ -26,19 +26,33 @@ use crate::{
 /// Clients of one device shown in full; of more, the latest and those in trouble, as many.
 const SHOWN_IN_FULL: usize = 4;
 
-pub(super) async fn show(path: &Path, which: &str, json: &JsonArguments, clock: &Clock) -> anyhow::Result<()> {
+pub(super) async fn show(
+    path: &Path,
+    which: &str,
+    json: &JsonArguments,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     if let Some(device) = config.devices.iter().find(|device| device.name.as_str() == which) {
-        let seen: Option<DeviceSighting> = seen(path, &format!("/api/v1/devices/{}", encoded(which))).await?;
+        let seen: Option<DeviceSighting> =
+            seen(path, &format!("/api/v1/devices/{}", encoded(which))).await?;
         let shown = Shown { settings: Settings::new(device, &config), seen };
-        return if json.json { print_json(&shown) } else { Ok(print(&render_device(&shown, device, clock.now()))?) };
+        return if json.json {
+            print_json(&shown)
+        } else {
+            Ok(print(&render_device(&shown, device, clock.now()))?)
+        };
     }
     let Ok(address) = which.parse::<IpAddr>() else {
         let names: Vec<&str> = config.devices.iter().map(|device| device.name.as_str()).collect();
-        bail!("there is no device \"{which}\" in the config, and it is no address; devices are: {}", names.join(", "));
+        bail!(
+            "there is no device \"{which}\" in the config, and it is no address; devices are: {}",
+            names.join(", ")
+        );
     };
     let address = address.to_canonical();
-    let seen: Sightings = seen(path, &format!("/api/v1/clients/{}", encoded(&address.to_string()))).await?;
+    let seen: Sightings =
+        seen(path, &format!("/api/v1/clients/{}", encoded(&address.to_string()))).await?;
     let is = owner(&config, address);
     let Sightings { devices, strangers } = seen;
     let shown = Address {
@@ -47,7 +61,11 @@ pub(super) async fn show(path: &Path, which: &str, json: &JsonArguments, clock: 
         seen: devices,
         stranger: Stranger::all(strangers, &config).into_iter().next(),
     };
-    if json.json { print_json(&shown) } else { Ok(print(&render_address(&shown, &config, clock.now()))?) }
+    if json.json {
+        print_json(&shown)
+    } else {
+        Ok(print(&render_address(&shown, &config, clock.now()))?)
+    }
 }
 
 #[derive(Serialize)]
@@ -67,10 +85,21 @@ struct Address {
 
 /// The device whose network fits an address closest, as the daemon sees it.
 fn owner(config: &Config, address: IpAddr) -> Option<&DeviceSettings> {
-    let closest =
-        |device: &DeviceSettings| device.networks.iter().filter(|network| network.contains(&address)).map(ipnet::IpNet::prefix_len).max();
+    let closest = |device: &DeviceSettings| {
+        device
+            .networks
+            .iter()
+            .filter(|network| network.contains(&address))
+            .map(ipnet::IpNet::prefix_len)
+            .max()
+    };
     // Among equals the first in the file: `max_by_key` would take the last.
-    config.devices.iter().rev().filter(|device| closest(device).is_some()).max_by_key(|device| closest(device))
+    config
+        .devices
+        .iter()
+        .rev()
+        .filter(|device| closest(device).is_some())
+        .max_by_key(|device| closest(device))
 }
 
 fn render_device(shown: &Shown, device: &DeviceSettings, now: Timestamp) -> String {
@@ -89,7 +118,19 @@ fn render_device(shown: &Shown, device: &DeviceSettings, now: Timestamp) -> Stri
         plural(seen.counts.refusals, "refusal"),
     ));
     let rows: Vec<Vec<String>> = seen.clients.iter().map(|client| row(client, now)).collect();
-    text.push_str(&table(&["ADDRESS", "GREETS AS", "LAST SEEN", "TLS", "LOGIN", "CONNECTIONS", "MESSAGES", "REFUSALS"], &rows));
+    text.push_str(&table(
+        &[
+            "ADDRESS",
+            "GREETS AS",
+            "LAST SEEN",
+            "TLS",
+            "LOGIN",
+            "CONNECTIONS",
+            "MESSAGES",
+            "REFUSALS",
+        ],
+        &rows,
+    ));
     let in_full = in_full(&seen.clients);
     for client in &in_full {
         text.push_str(&render_client(client, Some(device), now));
@@ -153,7 +194,14 @@ fn render_address(shown: &Address, config: &Config, now: Timestamp) -> String {
 fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timestamp) -> String {
     let mut text = format!("\n{}\n", headline(client, now));
     let mut fact = |key: &str, value: String| text.push_str(&format!("  {key:15} {value}\n"));
-    fact("seen", format!("first {}, last {}", relative(client.first_seen, now), relative(client.last_seen, now)));
+    fact(
+        "seen",
+        format!(
+            "first {}, last {}",
+            relative(client.first_seen, now),
+            relative(client.last_seen, now)
+        ),
+    );
     if let Some(tls) = &client.tls {
         let weak = if tls.version.is_secure() { "" } else { " (counts as plaintext)" };
         fact("TLS", format!("{}, {}{weak}", tls.version.as_str(), tls.cipher));
@@ -164,17 +212,37 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
         fact("certificate", certificate.clone());
     }
     if let Some(unknown) = &client.unknown_certificate {
-        let names = if unknown.names.is_empty() { "no name".to_owned() } else { unknown.names.join(", ") };
+        let names =
+            if unknown.names.is_empty() { "no name".to_owned() } else { unknown.names.join(", ") };
         let entry = unknown.entry.as_ref().map(|entry| format!(", {entry}")).unwrap_or_default();
-        fact("certificate", format!("unknown, {}: {names}{entry}: {}", relative(unknown.at, now), unknown.reason));
+        fact(
+            "certificate",
+            format!("unknown, {}: {names}{entry}: {}", relative(unknown.at, now), unknown.reason),
+        );
     }
     fact("login", login(client));
     if let Some(message) = &client.last_message {
-        fact("last message", format!("{}, {}, {}", relative(message.at, now), message.id, size(ByteSize::from_octets(message.octets))));
+        fact(
+            "last message",
+            format!(
+                "{}, {}, {}",
+                relative(message.at, now),
+                message.id,
+                size(ByteSize::from_octets(message.octets))
+            ),
+        );
     }
     for (quirk, seen) in &client.quirks {
         let times = plural(seen.connections, "connection");
-        fact("quirk", format!("{} ({times}, last {}): {}", quirk.name(), relative(seen.last_seen, now), quirks::explain(*quirk)));
+        fact(
+            "quirk",
+            format!(
+                "{} ({times}, last {}): {}",
+                quirk.name(),
+                relative(seen.last_seen, now),
+                quirks::explain(*quirk)
+            ),
+        );
     }
     if let Some(refusal) = &client.last_refusal {
         fact("refused", format!("{}: {}", relative(refusal.at, now), refusal.reply));
@@ -182,7 +250,9 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     }
     if let Some(failed) = &client.failed_handshake {
         fact("TLS failed", format!("{}: {}", relative(failed.at, now), failed.reason));
-        advice::on_handshake(failed.needs, &failed.reason, device).into_iter().for_each(|what| fact("  what to do", what));
+        advice::on_handshake(failed.needs, &failed.reason, device)
+            .into_iter()
+            .for_each(|what| fact("  what to do", what));
     }
     if let Some(trouble) = &client.last_trouble {
         text.push_str(&render_dialogue("last connection with trouble", trouble, device, now));
@@ -193,7 +263,12 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
     text
 }
 
-fn render_dialogue(title: &str, dialogue: &Dialogue, device: Option<&DeviceSettings>, now: Timestamp) -> String {
+fn render_dialogue(
+    title: &str,
+    dialogue: &Dialogue,
+    device: Option<&DeviceSettings>,
+    now: Timestamp,
+) -> String {
     let mut text = format!("\n  {title}, {}:\n", relative(dialogue.begun, now));
     for line in &dialogue.lines {
         text.push_str(&format!("    {line}\n"));

@@ -21,13 +21,16 @@ fn refusal(taken: Result<Slot, Reply>) -> String {
 }
 
 const BUSY: &str = "421 4.3.2 Too many connections (receiving.connections); try again later";
-const YOURS: &str = "421 4.7.0 Too many connections from you (receiving.connections_per_client); try again later";
-const ITS: &str = "421 4.7.0 Too many connections from this device (connections of its [[device]]); try again later";
+const YOURS: &str =
+    "421 4.7.0 Too many connections from you (receiving.connections_per_client); try again later";
+const ITS: &str = "421 4.7.0 Too many connections from this device (connections of its \
+    [[device]]); try again later";
 
 #[tokio::test]
 async fn strangers_hold_a_small_share_and_devices_find_the_rest() {
     let office = Office::open();
-    let strangers: Vec<Slot> = (1..=2).map(|n| take(&office, &format!("172.16.0.{n}")).unwrap()).collect();
+    let strangers: Vec<Slot> =
+        (1..=2).map(|n| take(&office, &format!("172.16.0.{n}")).unwrap()).collect();
     assert_eq!(refusal(take(&office, "172.16.0.9")), BUSY);
     let _device = take(&office, "192.168.10.9").unwrap();
     assert_eq!(office.metrics.receiving().connections.get(), 3);
@@ -50,7 +53,8 @@ async fn one_client_or_one_device_does_not_take_all_places() {
 #[tokio::test]
 async fn so_many_logins_are_verified_at_once_and_strangers_do_not_keep_a_device_waiting() {
     let office = Office::open();
-    let [stranger, device] = ["172.16.0.1", "192.168.10.1"].map(|peer| office.devices.identify(peer.parse().unwrap()));
+    let [stranger, device] =
+        ["172.16.0.1", "192.168.10.1"].map(|peer| office.devices.identify(peer.parse().unwrap()));
     let guess = office.reception.login_permit(&stranger).await;
     let mut next_guess = Box::pin(office.reception.login_permit(&stranger));
     assert!(at_once(&mut next_guess).await.is_none());
@@ -74,14 +78,21 @@ async fn at_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 #[tokio::test]
 async fn nobody_gets_more_places_than_there_are() {
-    let office = Office::with(DeviceSettings { connections: 100, ..printers() }, ReceivingLimits { connections: 2, ..LIMITS });
-    let _held: Vec<Slot> = (1..=2).map(|n| take(&office, &format!("192.168.10.{n}")).unwrap()).collect();
+    let office = Office::with(
+        DeviceSettings { connections: 100, ..printers() },
+        ReceivingLimits { connections: 2, ..LIMITS },
+    );
+    let _held: Vec<Slot> =
+        (1..=2).map(|n| take(&office, &format!("192.168.10.{n}")).unwrap()).collect();
     assert_eq!(refusal(take(&office, "192.168.10.3")), BUSY);
 }
 
 #[tokio::test]
 async fn a_stranger_that_logs_in_frees_its_place_for_the_next() {
-    let office = Office::with(DeviceSettings { connections: 1, ..printers() }, ReceivingLimits { connections: 8, ..LIMITS });
+    let office = Office::with(
+        DeviceSettings { connections: 1, ..printers() },
+        ReceivingLimits { connections: 8, ..LIMITS },
+    );
     let printer = office.devices.identify("192.168.10.1".parse().unwrap());
     let mut slot = take(&office, "172.16.0.1").unwrap();
     assert_eq!(refusal(take(&office, "172.16.0.2")), BUSY);

@@ -1,4 +1,5 @@
-//! The listener from a client's side, with the real session machine and a real spool in a temporary folder.
+//! The listener from a client's side, with the real session machine and a real spool in a temporary
+//! folder.
 
 mod limits;
 mod sessions;
@@ -22,7 +23,10 @@ use tokio::{
 use crate::{
     clock::Clock,
     device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices, PasswordSource, UserSettings},
-    listener::{ClientCertificates, ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings, connection::Connection},
+    listener::{
+        ClientCertificates, ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings,
+        connection::Connection,
+    },
     metrics::Metrics,
     model::{ByteSize, Secret, Timestamp, TlsVersion},
     smtp::{EndOfData, Mechanism},
@@ -55,7 +59,8 @@ pub(super) fn printers() -> DeviceSettings {
 }
 
 pub(super) fn user() -> UserSettings {
-    let password = PasswordSource::Clear { file: "mfp1.pass".into(), secret: Secret::new("geheim".into()) };
+    let password =
+        PasswordSource::Clear { file: "mfp1.pass".into(), secret: Secret::new("geheim".into()) };
     UserSettings { name: "mfp1".into(), password, device: "printers".into() }
 }
 
@@ -103,11 +108,27 @@ impl Office {
 
     pub(super) fn with(device: DeviceSettings, limits: ReceivingLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (clock, metrics) = (Clock::fixed(Timestamp::from_millis(1_800_000_000_000)), Metrics::new());
-        let settings =
-            SpoolSettings { data_dir: folder.path().into(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(86_400) };
-        let spool = Spool::open(settings, Arc::new(|_envelope: &_| "scanner".into()), clock.clone(), metrics.clone()).unwrap();
-        let devices = Devices::new(vec![device], vec![user()], "postroom.contoso.lan", clock.clone(), metrics.clone());
+        let (clock, metrics) =
+            (Clock::fixed(Timestamp::from_millis(1_800_000_000_000)), Metrics::new());
+        let settings = SpoolSettings {
+            data_dir: folder.path().into(),
+            min_free: ByteSize::from_octets(0),
+            journal_keep: Duration::from_secs(86_400),
+        };
+        let spool = Spool::open(
+            settings,
+            Arc::new(|_envelope: &_| "scanner".into()),
+            clock.clone(),
+            metrics.clone(),
+        )
+        .unwrap();
+        let devices = Devices::new(
+            vec![device],
+            vec![user()],
+            "postroom.contoso.lan",
+            clock.clone(),
+            metrics.clone(),
+        );
         let receiving = Receiving {
             devices: devices.clone(),
             spool: spool.clone(),
@@ -129,7 +150,9 @@ impl Office {
         let slot = self.reception.slots().take(&client).unwrap();
         let (reception, stop) = (self.reception.clone(), self.stop.subscribe());
         self.connections.spawn(async move {
-            if let Some(connection) = Connection::open(reception, client, slot, mode, theirs, stop).await {
+            if let Some(connection) =
+                Connection::open(reception, client, slot, mode, theirs, stop).await
+            {
                 connection.serve().await;
             }
         });
@@ -196,4 +219,5 @@ pub(super) async fn reply(from: &mut (impl tokio::io::AsyncRead + Unpin)) -> Str
     }
 }
 
-pub(super) const MESSAGE: &str = "From: scan@contoso.com\r\nSubject: scan\r\n\r\n..one page\r\n.\r\n";
+pub(super) const MESSAGE: &str =
+    "From: scan@contoso.com\r\nSubject: scan\r\n\r\n..one page\r\n.\r\n";

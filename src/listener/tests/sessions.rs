@@ -26,7 +26,10 @@ async fn a_message_is_stored_below_its_received_field_before_250_is_said() {
     assert_eq!(office.spool.count(), 1);
     let text = office.only_message().await;
     assert!(text.starts_with("Received: from mfp1 ([192.168.10.9])"), "{text}");
-    assert!(text.ends_with("\r\nFrom: scan@contoso.com\r\nSubject: scan\r\n\r\n.one page\r\n"), "{text}");
+    assert!(
+        text.ends_with("\r\nFrom: scan@contoso.com\r\nSubject: scan\r\n\r\n.one page\r\n"),
+        "{text}"
+    );
     assert_eq!(office.metrics.receiving().messages_accepted.get(), 1);
     assert!(caller.ask("QUIT").await.starts_with("221 "));
     assert_eq!(caller.hear_out().await, "");
@@ -37,14 +40,23 @@ async fn all_commands_of_one_read_are_answered_in_one_write() {
     let mut office = Office::open();
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
-    caller.say("EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nRCPT TO:<bert@contoso.com>\r\nDATA\r\n").await;
+    caller
+        .say(
+            "EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nRCPT \
+        TO:<bert@contoso.com>\r\nDATA\r\n",
+        )
+        .await;
     let mut codes = Vec::new();
     for _ in 0..5 {
         codes.push(caller.hear().await[..3].to_owned());
     }
     assert_eq!(codes, ["250", "250", "250", "250", "354"]);
     // Two messages and the end, all at once.
-    caller.say(&format!("{MESSAGE}MAIL FROM:<>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    caller
+        .say(&format!(
+            "{MESSAGE}MAIL FROM:<>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n"
+        ))
+        .await;
     let rest = caller.hear_out().await;
     let codes: Vec<&str> = rest.lines().map(|line| &line[..3]).collect();
     assert_eq!(codes, ["250", "250", "250", "354", "250", "221"], "{rest}");
@@ -55,7 +67,8 @@ async fn all_commands_of_one_read_are_answered_in_one_write() {
 async fn hand_in(office: &mut Office, text: &str) -> String {
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
-    for line in ["EHLO mfp1", "MAIL FROM:<scan@contoso.com>", "RCPT TO:<anna@contoso.com>", "DATA"] {
+    for line in ["EHLO mfp1", "MAIL FROM:<scan@contoso.com>", "RCPT TO:<anna@contoso.com>", "DATA"]
+    {
         caller.ask(line).await;
     }
     caller.say(text).await;
@@ -65,8 +78,16 @@ async fn hand_in(office: &mut Office, text: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_first_line_that_is_no_field_neither_joins_our_own_nor_hides_the_others() {
     for (text, stored, quirk) in [
-        (" for <x@y.z>; now\r\nFrom: a@b.c\r\n", "\r\n\r\n for <x@y.z>; now\r\nFrom: a@b.c\r\n", Quirk::NoHeader),
-        ("From mfp Sun Mar  9 19:25:28 2025\r\nFrom: a@b.c\r\n\r\n", "+0000\r\nFrom: a@b.c\r\n\r\n", Quirk::OddFirstLine),
+        (
+            " for <x@y.z>; now\r\nFrom: a@b.c\r\n",
+            "\r\n\r\n for <x@y.z>; now\r\nFrom: a@b.c\r\n",
+            Quirk::NoHeader,
+        ),
+        (
+            "From mfp Sun Mar  9 19:25:28 2025\r\nFrom: a@b.c\r\n\r\n",
+            "+0000\r\nFrom: a@b.c\r\n\r\n",
+            Quirk::OddFirstLine,
+        ),
         ("  From: a@b.c\r\n\r\n", "+0000\r\nFrom: a@b.c\r\n\r\n", Quirk::OddFirstLine),
     ] {
         let mut office = Office::open();
@@ -82,9 +103,15 @@ async fn a_first_line_that_is_no_field_neither_joins_our_own_nor_hides_the_other
 #[tokio::test(start_paused = true)]
 async fn a_header_that_cannot_be_mended_is_refused_while_the_device_listens() {
     let mut office = Office::open();
-    let endless = format!("Subject: scan\r\nTo: a@b.c{}\r\n\r\npage\r\n", ",\r\n someone@contoso.com".repeat(13_000));
+    let endless = format!(
+        "Subject: scan\r\nTo: a@b.c{}\r\n\r\npage\r\n",
+        ",\r\n someone@contoso.com".repeat(13_000)
+    );
     let refusal = hand_in(&mut office, &endless).await;
-    assert!(refusal.starts_with("554 5.6.0 The header of the message is larger than 252KB"), "{refusal}");
+    assert!(
+        refusal.starts_with("554 5.6.0 The header of the message is larger than 252KB"),
+        "{refusal}"
+    );
     assert_eq!(office.spool.count(), 0);
     let body = format!("Subject: scan\r\n\r\n{}", "To: someone@contoso.com\r\n".repeat(13_000));
     assert!(hand_in(&mut office, &body).await.starts_with("250 2.0.0 "));
@@ -97,7 +124,10 @@ async fn a_stranger_is_never_relayed_for() {
     caller.hear().await;
     caller.ask("EHLO out.example.net").await;
     let refusal = caller.ask("MAIL FROM:<scan@contoso.com>").await;
-    assert!(refusal.starts_with("550 5.7.1 172.16.0.1 is not in any device's networks"), "{refusal}");
+    assert!(
+        refusal.starts_with("550 5.7.1 172.16.0.1 is not in any device's networks"),
+        "{refusal}"
+    );
     assert!(caller.ask("RCPT TO:<anna@contoso.com>").await.starts_with("503 "));
     assert!(caller.ask("DATA").await.starts_with("503 "));
     assert_eq!(office.spool.count(), 0);
@@ -112,11 +142,22 @@ async fn a_stranger_that_logs_in_may_send_as_the_device_of_its_user() {
     // mfp1, and a wrong password; then the right one.
     assert!(caller.ask("AUTH PLAIN AG1mcDEAZmFsc2No").await.starts_with("535 5.7.8 "));
     assert!(caller.ask("AUTH PLAIN AG1mcDEAZ2VoZWlt").await.starts_with("235 2.7.0 "));
-    caller.say(&format!("MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    caller
+        .say(&format!(
+            "MAIL FROM:<scan@contoso.com>\r\nRCPT \
+        TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n"
+        ))
+        .await;
     assert!(caller.hear_out().await.contains("\r\n250 2.0.0 queued as "));
     let entry = &office.spool.list(None, 1).unwrap()[0];
     assert_eq!(entry.device.as_str(), "printers");
-    assert_eq!((office.metrics.receiving().logins_accepted.get(), office.metrics.receiving().logins_refused.get()), (1, 1));
+    assert_eq!(
+        (
+            office.metrics.receiving().logins_accepted.get(),
+            office.metrics.receiving().logins_refused.get()
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +187,9 @@ async fn a_client_that_drips_octets_is_not_served_for_ever() {
 
     let mut printer = office.call(PRINTER, ListenerTls::None);
     printer.hear().await;
-    printer.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await;
+    printer
+        .say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n")
+        .await;
     for _ in 0..4 {
         printer.hear().await;
     }
@@ -164,7 +207,9 @@ async fn a_scanner_may_think_for_ten_minutes_between_two_pages() {
     let mut office = Office::open();
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
-    caller.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await;
+    caller
+        .say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n")
+        .await;
     for _ in 0..4 {
         caller.hear().await;
     }
@@ -179,7 +224,12 @@ async fn a_message_without_its_end_leaves_nothing_behind() {
     let mut office = Office::open();
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
-    caller.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\nSubject: scan\r\n\r\nhalf a pa").await;
+    caller
+        .say(
+            "HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT \
+        TO:<anna@contoso.com>\r\nDATA\r\nSubject: scan\r\n\r\nhalf a pa",
+        )
+        .await;
     for _ in 0..4 {
         caller.hear().await;
     }
@@ -194,10 +244,15 @@ async fn a_message_without_its_end_leaves_nothing_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_turns_out_too_large_is_swallowed_and_refused() {
-    let mut office = Office::with(DeviceSettings { max_message: crate::model::ByteSize::from_octets(1000), ..printers() }, super::LIMITS);
+    let mut office = Office::with(
+        DeviceSettings { max_message: crate::model::ByteSize::from_octets(1000), ..printers() },
+        super::LIMITS,
+    );
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
-    caller.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await;
+    caller
+        .say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n")
+        .await;
     for _ in 0..4 {
         caller.hear().await;
     }
@@ -207,7 +262,12 @@ async fn a_message_that_turns_out_too_large_is_swallowed_and_refused() {
     caller.say(".\r\n").await;
     assert!(caller.hear().await.starts_with("552 5.3.4 "));
     assert_eq!(office.spool.count(), 0);
-    caller.say(&format!("MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    caller
+        .say(&format!(
+            "MAIL FROM:<scan@contoso.com>\r\nRCPT \
+        TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n"
+        ))
+        .await;
     assert!(caller.hear_out().await.contains("250 2.0.0 queued as "));
 }
 
@@ -218,7 +278,11 @@ async fn a_stop_ends_idle_sessions_at_once_and_lets_a_message_finish() {
     idle.hear().await;
     let mut busy = office.call(PRINTER, ListenerTls::None);
     busy.hear().await;
-    busy.say("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\nSubject: scan\r\n\r\n").await;
+    busy.say(
+        "HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT \
+        TO:<anna@contoso.com>\r\nDATA\r\nSubject: scan\r\n\r\n",
+    )
+    .await;
     for _ in 0..4 {
         busy.hear().await;
     }
@@ -245,7 +309,8 @@ async fn quirks_are_remembered_of_the_device_that_has_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_said_is_kept_without_the_login_and_the_text_and_trouble_outlasts_the_next_good_connection() {
+async fn what_was_said_is_kept_without_the_login_and_the_text_and_trouble_outlasts_the_next_good_connection()
+ {
     let mut office = Office::open();
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
@@ -255,7 +320,12 @@ async fn what_was_said_is_kept_without_the_login_and_the_text_and_trouble_outlas
     office.connections.join_next().await.unwrap().unwrap();
     let mut caller = office.call(PRINTER, ListenerTls::None);
     caller.hear().await;
-    caller.say(&format!("HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n")).await;
+    caller
+        .say(&format!(
+            "HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT \
+        TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n"
+        ))
+        .await;
     caller.hear_out().await;
     office.connections.join_next().await.unwrap().unwrap();
 
@@ -273,16 +343,27 @@ async fn what_was_said_is_kept_without_the_login_and_the_text_and_trouble_outlas
         "C: ***",
         "S: 235 2.7.0 Authentication successful",
         "C: MAIL FROM:<a@fabrikam.com>",
-        "S: 550 5.7.1 <a@fabrikam.com> is not among the senders of device \"printers\"; add it to its senders in the configuration",
+        "S: 550 5.7.1 <a@fabrikam.com> is not among the senders of device \"printers\"; add it to \
+        its senders in the configuration",
         "C: QUIT",
         "S: 221 2.0.0 Bye",
     ];
     assert_eq!(trouble.lines, expected);
     assert!(trouble.trouble.as_ref().unwrap().starts_with("550 5.7.1 "));
     let good = client.last_dialogue.as_ref().unwrap();
-    assert!(good.lines.iter().any(|line| line.starts_with("C: [message text, 52 octets]")), "{:?}", good.lines);
-    assert_eq!((client.counts.connections, client.counts.messages, client.counts.refusals), (2, 1, 1));
-    assert_eq!((client.helo.as_deref(), client.mechanism.as_deref()), (Some("mfp1"), Some("LOGIN")));
+    assert!(
+        good.lines.iter().any(|line| line.starts_with("C: [message text, 52 octets]")),
+        "{:?}",
+        good.lines
+    );
+    assert_eq!(
+        (client.counts.connections, client.counts.messages, client.counts.refusals),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        (client.helo.as_deref(), client.mechanism.as_deref()),
+        (Some("mfp1"), Some("LOGIN"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,6 +376,9 @@ async fn a_stranger_that_logs_in_is_none_any_more() {
     office.connections.join_next().await.unwrap().unwrap();
     assert_eq!(office.devices.strangers(), []);
     let seen = office.devices.sightings();
-    assert_eq!((seen[0].clients[0].peer.to_string().as_str(), seen[0].counts.connections), (STRANGER, 1));
+    assert_eq!(
+        (seen[0].clients[0].peer.to_string().as_str(), seen[0].counts.connections),
+        (STRANGER, 1)
+    );
     assert_eq!(seen[0].clients[0].login.as_ref().unwrap().user.as_deref(), Some("mfp1"));
 }

@@ -22,14 +22,25 @@ fn loopback() -> SocketAddr {
 }
 
 /// Binds and serves; the address, and the task that ends with the listener.
-fn serve(office: &Office, address: SocketAddr, inherited: Option<std::net::TcpListener>) -> (SocketAddr, JoinHandle<()>) {
-    let listener = Listener::bind(&ListenerSettings { address, tls: ListenerTls::Starttls, protocol: Protocol::Smtp }, inherited).unwrap();
+fn serve(
+    office: &Office,
+    address: SocketAddr,
+    inherited: Option<std::net::TcpListener>,
+) -> (SocketAddr, JoinHandle<()>) {
+    let listener = Listener::bind(
+        &ListenerSettings { address, tls: ListenerTls::Starttls, protocol: Protocol::Smtp },
+        inherited,
+    )
+    .unwrap();
     let address = listener.address();
     (address, tokio::spawn(listener.run(office.reception.clone(), office.stop.subscribe())))
 }
 
 async fn hand_in(stream: &mut TcpStream) -> String {
-    let dialogue = format!("EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n");
+    let dialogue = format!(
+        "EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT \
+        TO:<anna@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n"
+    );
     stream.write_all(dialogue.as_bytes()).await.unwrap();
     let mut replies = String::new();
     stream.read_to_string(&mut replies).await.unwrap();
@@ -61,17 +72,25 @@ async fn a_socket_that_was_bound_by_somebody_else_is_served() {
 async fn a_device_that_logs_in_by_pop_may_send_afterwards() {
     let office = Office::with(DeviceSettings { networks: Vec::new(), ..printers() }, LIMITS);
     let (smtp, _task) = serve(&office, loopback(), None);
-    let pop = ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Pop3 };
+    let pop =
+        ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Pop3 };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut before = TcpStream::connect(smtp).await.unwrap();
-    assert!(hand_in(&mut before).await.contains("\r\n550 5.7.1 127.0.0.1 is not in any device's networks"));
+    assert!(
+        hand_in(&mut before)
+            .await
+            .contains("\r\n550 5.7.1 127.0.0.1 is not in any device's networks")
+    );
 
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
     let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nSTAT\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
-    assert!(said.starts_with("+OK POP before SMTP ready <") && said.contains("\r\n+OK 0 0\r\n"), "{said}");
+    assert!(
+        said.starts_with("+OK POP before SMTP ready <") && said.contains("\r\n+OK 0 0\r\n"),
+        "{said}"
+    );
 
     let mut after = TcpStream::connect(smtp).await.unwrap();
     assert!(hand_in(&mut after).await.contains("250 2.0.0 queued as "));
@@ -82,7 +101,11 @@ async fn a_device_that_logs_in_by_pop_may_send_afterwards() {
 async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
     let office = Office::with(DeviceSettings { networks: Vec::new(), ..printers() }, LIMITS);
     let (smtp, _task) = serve(&office, loopback(), None);
-    let pop = ListenerSettings { address: loopback(), tls: ListenerTls::Starttls, protocol: Protocol::Pop3 };
+    let pop = ListenerSettings {
+        address: loopback(),
+        tls: ListenerTls::Starttls,
+        protocol: Protocol::Pop3,
+    };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
     let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
@@ -91,15 +114,19 @@ async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
     reply(&mut early).await;
     early.write_all(b"EHLO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\n").await.unwrap();
     reply(&mut early).await;
-    assert!(reply(&mut early).await.starts_with("550 5.7.1 127.0.0.1 is not in any device's networks"));
+    assert!(
+        reply(&mut early).await.starts_with("550 5.7.1 127.0.0.1 is not in any device's networks")
+    );
     login.write_all(b"USER mfp1\r\nPASS geheim\r\n").await.unwrap();
     let mut said = String::new();
     while !said.contains("+OK no messages; mail can be sent now\r\n") {
         said.push(login.read_u8().await.unwrap().into());
     }
     // With all that its device may do: a stranger would have one recipient at most.
-    let dialogue =
-        format!("MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<a@contoso.com>\r\nRCPT TO:<b@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n");
+    let dialogue = format!(
+        "MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<a@contoso.com>\r\nRCPT \
+        TO:<b@contoso.com>\r\nDATA\r\n{MESSAGE}QUIT\r\n"
+    );
     early.write_all(dialogue.as_bytes()).await.unwrap();
     let mut replies = String::new();
     early.read_to_string(&mut replies).await.unwrap();
@@ -110,15 +137,27 @@ async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
 
 #[tokio::test]
 async fn a_device_that_must_encrypt_does_not_log_in_by_pop_in_clear() {
-    let office = Office::with(DeviceSettings { encryption: DeviceEncryption::Required, ..printers() }, LIMITS);
-    let pop = ListenerSettings { address: loopback(), tls: ListenerTls::Starttls, protocol: Protocol::Pop3 };
+    let office = Office::with(
+        DeviceSettings { encryption: DeviceEncryption::Required, ..printers() },
+        LIMITS,
+    );
+    let pop = ListenerSettings {
+        address: loopback(),
+        tls: ListenerTls::Starttls,
+        protocol: Protocol::Pop3,
+    };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
     let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
-    assert!(said.ends_with("-ERR use TLS 1.2 or newer first (encryption of its [[device]])\r\n+OK bye\r\n"), "{said}");
+    assert!(
+        said.ends_with(
+            "-ERR use TLS 1.2 or newer first (encryption of its [[device]])\r\n+OK bye\r\n"
+        ),
+        "{said}"
+    );
     assert_eq!(office.metrics.receiving().logins_accepted.get(), 0);
 }
 
@@ -126,14 +165,25 @@ async fn a_device_that_must_encrypt_does_not_log_in_by_pop_in_clear() {
 async fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind(loopback()).unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Listener::bind(&ListenerSettings { address, tls: ListenerTls::None, protocol: Protocol::Smtp }, None).err().unwrap();
-    assert!(error.to_string().starts_with(&format!("listener {address}: Address already in use")), "{error}");
+    let error = Listener::bind(
+        &ListenerSettings { address, tls: ListenerTls::None, protocol: Protocol::Smtp },
+        None,
+    )
+    .err()
+    .unwrap();
+    assert!(
+        error.to_string().starts_with(&format!("listener {address}: Address already in use")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn accepted_sockets_have_the_options_of_the_listening_one() {
-    let listener =
-        Listener::bind(&ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Smtp }, None).unwrap();
+    let listener = Listener::bind(
+        &ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Smtp },
+        None,
+    )
+    .unwrap();
     let _client = TcpStream::connect(listener.address()).await.unwrap();
     let (accepted, _) = listener.socket().accept().await.unwrap();
     assert!(accepted.nodelay().unwrap());
@@ -157,7 +207,11 @@ async fn a_stopped_listener_accepts_no_more_and_ends_with_its_last_message() {
     let office = Office::open();
     let (address, task) = serve(&office, loopback(), None);
     let mut busy = TcpStream::connect(address).await.unwrap();
-    busy.write_all(b"HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n").await.unwrap();
+    busy.write_all(
+        b"HELO mfp1\r\nMAIL FROM:<scan@contoso.com>\r\nRCPT TO:<anna@contoso.com>\r\nDATA\r\n",
+    )
+    .await
+    .unwrap();
     for _ in 0..5 {
         reply(&mut busy).await;
     }
@@ -165,7 +219,10 @@ async fn a_stopped_listener_accepts_no_more_and_ends_with_its_last_message() {
     // Whether the acceptors have woken up yet or not: nobody is served any more.
     if let Ok(mut late) = TcpStream::connect(address).await {
         let said = reply(&mut late).await;
-        assert!(!said.starts_with("220 ") || reply(&mut late).await.starts_with("421 4.3.2 "), "{said}");
+        assert!(
+            !said.starts_with("220 ") || reply(&mut late).await.starts_with("421 4.3.2 "),
+            "{said}"
+        );
     }
     assert!(!task.is_finished());
     busy.write_all(MESSAGE.as_bytes()).await.unwrap();

@@ -1,4 +1,5 @@
-//! Quoted-printable and base64 in both directions, octet by octet (RFC 2045 6.7, 6.8). Tolerant when reading: devices are.
+//! Quoted-printable and base64 in both directions, octet by octet (RFC 2045 6.7, 6.8). Tolerant
+//! when reading: devices are.
 
 use crate::message::footer::Encoding;
 
@@ -21,8 +22,8 @@ impl Decoder {
         Self { encoding, held: Vec::new(), held_at: 0, bits: 0, count: 0, decoded: 0 }
     }
 
-    /// Takes the octet at `offset`. `give` gets what it means, and the offset of where that begins: of the encoded octet, or, in base64,
-    /// among the decoded ones.
+    /// Takes the octet at `offset`. `give` gets what it means, and the offset of where that begins:
+    /// of the encoded octet, or, in base64, among the decoded ones.
     pub(super) fn push(&mut self, octet: u8, offset: u64, give: &mut impl FnMut(u8, u64)) {
         match self.encoding {
             Encoding::Identity => give(octet, offset),
@@ -61,7 +62,12 @@ impl Decoder {
             [_, b'\r'] => {}
             [_, one] if one.is_ascii_hexdigit() => {}
             [_, one, two] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit() => {
-                let value = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0);
+                let value = |digit: &u8| {
+                    char::from(*digit)
+                        .to_digit(16)
+                        .and_then(|value| u8::try_from(value).ok())
+                        .unwrap_or(0)
+                };
                 give(value(one) << 4 | value(two), self.held_at);
                 self.held.clear();
             }
@@ -94,7 +100,10 @@ impl Decoder {
     }
 
     fn flush(&mut self, give: &mut impl FnMut(u8, u64)) {
-        let (bits, octets) = (self.bits << (6 * (4 - u32::from(self.count))), usize::from(self.count.saturating_sub(1)));
+        let (bits, octets) = (
+            self.bits << (6 * (4 - u32::from(self.count))),
+            usize::from(self.count.saturating_sub(1)),
+        );
         for octet in bits.to_be_bytes().iter().skip(1).take(octets) {
             give(*octet, self.decoded);
             self.decoded += 1;
@@ -107,7 +116,8 @@ impl Decoder {
 pub(super) struct Encoder {
     encoding: Encoding,
     column: usize,
-    /// Blanks and CR that the next octet decides about, or octets that do not fill a group of base64.
+    /// Blanks and CR that the next octet decides about, or octets that do not fill a group of
+    /// base64.
     held: Vec<u8>,
 }
 
@@ -254,7 +264,8 @@ mod tests {
                 let encoded = encode(encoding, &text);
                 prop_assert!(encoded.split(|octet| *octet == b'\n').all(|line| line.len() <= LINE + 1));
                 prop_assert!(encoded.is_ascii());
-                // A lone LF is an octet like any other: RFC 2045 6.7 (4) has only CRLF as a line end.
+                // A lone LF is an octet like any other: RFC 2045 6.7 (4) has only CRLF as a line
+                // end.
                 prop_assert_eq!(decode(encoding, &encoded), text.clone());
             }
         }

@@ -1,13 +1,18 @@
-//! A text at the end of each message: in its plain part, its HTML part, or a part of its own where it has neither.
+//! A text at the end of each message: in its plain part, its HTML part, or a part of its own where
+//! it has neither.
 //!
-//! What is signed, encrypted, or a piece of a larger message goes out as it came: a changed octet would break it.
+//! What is signed, encrypted, or a piece of a larger message goes out as it came: a changed octet
+//! would break it.
 //!
-//! - [`FooterTemplate`]: what the config says; [`Footer`]: the same with its placeholders filled for one message
-//! - [`Survey`], the first pass: finds where the footer belongs, and makes a [`Plan`]; `target` is one text part of it
-//! - [`Weaver`], the second pass: carries the plan out while the message is sent; `codec` has its encodings
+//! - [`FooterTemplate`]: what the config says; [`Footer`]: the same with its placeholders filled
+//!   for one message
+//! - [`Survey`], the first pass: finds where the footer belongs, and makes a [`Plan`]; `target` is
+//!   one text part of it
+//! - [`Weaver`], the second pass: carries the plan out while the message is sent; `codec` has its
+//!   encodings
 //!
-//! Neither pass holds more than a line's beginning, a part's header, and the footer itself. The same message gives the same octets at
-//! each attempt.
+//! Neither pass holds more than a line's beginning, a part's header, and the footer itself. The
+//! same message gives the same octets at each attempt.
 
 mod codec;
 mod survey;
@@ -24,7 +29,8 @@ pub use weaver::Weaver;
 
 use std::ops::Range;
 
-/// What has to be done to a message, in the order of its octets. Empty when the footer belongs nowhere.
+/// What has to be done to a message, in the order of its octets. Empty when the footer belongs
+/// nowhere.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Plan {
     edits: Vec<Edit>,

@@ -1,6 +1,7 @@
 //! The first pass: where the footer belongs (RFC 2046).
 //!
-//! The text of a message is its first text part, or all of them in a `multipart/alternative`; never an attachment.
+//! The text of a message is its first text part, or all of them in a `multipart/alternative`; never
+//! an attachment.
 
 use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 
@@ -12,7 +13,8 @@ use crate::message::{
     header::HeaderBlock,
 };
 
-/// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and dashes).
+/// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and
+/// dashes).
 const PREFIX_LIMIT: usize = 256;
 /// Octets of a part's header. A part with a longer one is left alone.
 const HEADER_LIMIT: usize = 64 * 1024;
@@ -125,15 +127,23 @@ impl<'f> Survey<'f> {
         match whole {
             Whole::Sealed => return Plan::default(),
             Whole::Mixed { boundary, first: Some(first) } if targets == 0 => {
-                let text = [b"--", boundary.as_slice(), b"\r\n", &footer.whole_part(), b"\r\n"].concat();
+                let text =
+                    [b"--", boundary.as_slice(), b"\r\n", &footer.whole_part(), b"\r\n"].concat();
                 edits.push(Edit { range: first..first, with: With::Text(text) });
             }
             Whole::Document { length, block } => {
                 let boundary = footer.boundary("mixed");
                 let start = format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n");
-                let before = [b"--", boundary.as_bytes(), b"\r\n", &footer.whole_part(), b"\r\n"].concat();
-                edits.push(Edit { range: 0..length, with: With::Text(wrapped(&block, &start, &boundary, &before)) });
-                edits.push(Edit { range: offset..offset, with: With::Text(format!("\r\n--{boundary}--\r\n").into_bytes()) });
+                let before =
+                    [b"--", boundary.as_bytes(), b"\r\n", &footer.whole_part(), b"\r\n"].concat();
+                edits.push(Edit {
+                    range: 0..length,
+                    with: With::Text(wrapped(&block, &start, &boundary, &before)),
+                });
+                edits.push(Edit {
+                    range: offset..offset,
+                    with: With::Text(format!("\r\n--{boundary}--\r\n").into_bytes()),
+                });
             }
             Whole::Text | Whole::Mixed { .. } => {}
         }
@@ -210,10 +220,12 @@ impl<'f> Survey<'f> {
     /// Which open multipart's boundary this line is.
     fn boundary(&self, line: &[u8]) -> Option<(usize, Ending)> {
         let rest = line.strip_prefix(b"--")?;
-        self.open.iter().enumerate().rev().find_map(|(depth, multipart)| match rest.strip_prefix(multipart.boundary.as_slice()) {
-            Some(b"") => Some((depth, Ending::OfPart)),
-            Some(b"--") => Some((depth, Ending::OfAll)),
-            Some(_) | None => None,
+        self.open.iter().enumerate().rev().find_map(|(depth, multipart)| {
+            match rest.strip_prefix(multipart.boundary.as_slice()) {
+                Some(b"") => Some((depth, Ending::OfPart)),
+                Some(b"--") => Some((depth, Ending::OfAll)),
+                Some(_) | None => None,
+            }
         })
     }
 
@@ -222,7 +234,10 @@ impl<'f> Survey<'f> {
         let is_whole = self.open.is_empty();
         let parsed = MessageParser::default().parse_headers(block);
         let content = parsed.as_ref().and_then(Message::content_type);
-        let attached = parsed.as_ref().and_then(|header| header.content_disposition()).is_some_and(ContentType::is_attachment);
+        let attached = parsed
+            .as_ref()
+            .and_then(|header| header.content_disposition())
+            .is_some_and(ContentType::is_attachment);
         let wanted = is_whole || self.is_wanted();
         let what = kind(content);
         self.place = match what {
@@ -240,7 +255,13 @@ impl<'f> Survey<'f> {
             }
             What::Text(kind) if wanted && !attached && self.targets < TARGET_LIMIT => {
                 let stand = self.stand();
-                Place::Text(Box::new(Target::new(start..self.offset, block.to_vec(), parsed.as_ref(), kind, stand)))
+                Place::Text(Box::new(Target::new(
+                    start..self.offset,
+                    block.to_vec(),
+                    parsed.as_ref(),
+                    kind,
+                    stand,
+                )))
             }
             What::Text(_) | What::Document if is_whole => {
                 self.whole = Whole::Document { length: self.offset, block: block.to_vec() };
@@ -308,7 +329,8 @@ fn kind(content: Option<&ContentType<'_>>) -> What {
         ("multipart", "signed" | "encrypted" | "report")
         | (
             "application",
-            "pkcs7-mime" | "x-pkcs7-mime" | "pkcs7-signature" | "x-pkcs7-signature" | "pgp" | "pgp-encrypted" | "pgp-signature",
+            "pkcs7-mime" | "x-pkcs7-mime" | "pkcs7-signature" | "x-pkcs7-signature" | "pgp"
+            | "pgp-encrypted" | "pgp-signature",
         ) => What::Sealed,
         ("multipart", subtype) => content.attribute("boundary").map_or(What::Sealed, |boundary| {
             let role = match subtype {

@@ -88,7 +88,11 @@ impl FooterTemplate {
     ///
     /// # Errors
     /// With the first placeholder that does not exist.
-    pub fn new(text: &str, html: Option<&str>, image: Option<FooterImage>) -> Result<Self, UnknownPlaceholder> {
+    pub fn new(
+        text: &str,
+        html: Option<&str>,
+        image: Option<FooterImage>,
+    ) -> Result<Self, UnknownPlaceholder> {
         let html = html.map(pieces).transpose()?;
         Ok(Self { text: pieces(text)?, html, image: image.map(Arc::new) })
     }
@@ -99,11 +103,16 @@ impl FooterTemplate {
         let text = join(&self.text, facts, str::to_owned);
         let cid = format!("footer-{}@postroom", facts.tag);
         let shown = format!("<br><img src=\"cid:{cid}\" alt=\"\">");
-        // A block of its own: whatever stands before it, even text without any markup, is not joined to it.
+        // A block of its own: whatever stands before it, even text without any markup, is not
+        // joined to it.
         let (open, mut html, close) = match &self.html {
-            Some(pieces) => {
-                ("<div>", join(pieces, facts, |value| if value == IMAGE { format!("cid:{cid}") } else { escaped(value) }), "</div>")
-            }
+            Some(pieces) => (
+                "<div>",
+                join(pieces, facts, |value| {
+                    if value == IMAGE { format!("cid:{cid}") } else { escaped(value) }
+                }),
+                "</div>",
+            ),
             None => ("<p>", escaped(text.trim_end()).replace('\n', "<br>\n"), "</p>"),
         };
         if self.image.is_some() && !html.contains(&cid) {
@@ -111,11 +120,18 @@ impl FooterTemplate {
         }
         let html = format!("{open}{}{close}", html.trim_end());
         let rich = if self.html.is_some() || self.image.is_some() { Rich::Yes } else { Rich::No };
-        Footer { text: crlf(&text.replace(IMAGE, "")), html: ascii(&crlf(&html)), rich, image: self.image.clone(), tag: facts.tag.clone() }
+        Footer {
+            text: crlf(&text.replace(IMAGE, "")),
+            html: ascii(&crlf(&html)),
+            rich,
+            image: self.image.clone(),
+            tag: facts.tag.clone(),
+        }
     }
 }
 
-/// Stands for the image until it is known what kind of text it is in. No fact contains a control character.
+/// Stands for the image until it is known what kind of text it is in. No fact contains a control
+/// character.
 const IMAGE: &str = "\u{1}";
 
 fn pieces(text: &str) -> Result<Vec<Piece>, UnknownPlaceholder> {
@@ -190,7 +206,8 @@ impl Footer {
     /// A part for a message that has no text: header, empty line, body without its last line end.
     pub(super) fn whole_part(&self) -> Vec<u8> {
         let plain = format!(
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}",
+            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \
+            quoted-printable\r\n\r\n{}",
             quoted_printable(self.text.as_bytes())
         );
         match self.rich {
@@ -198,8 +215,10 @@ impl Footer {
             Rich::Yes => {
                 let boundary = self.boundary("alternative");
                 let html = String::from_utf8_lossy(&self.html_part()).into_owned();
-                let head = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
-                format!("{head}--{boundary}\r\n{plain}\r\n--{boundary}\r\n{html}\r\n--{boundary}--").into_bytes()
+                let head =
+                    format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
+                format!("{head}--{boundary}\r\n{plain}\r\n--{boundary}\r\n{html}\r\n--{boundary}--")
+                    .into_bytes()
             }
         }
     }
@@ -207,24 +226,35 @@ impl Footer {
     fn html_part(&self) -> Vec<u8> {
         let page = format!("<html><body>{}</body></html>", self.html);
         let html = format!(
-            "Content-Type: text/html; charset=us-ascii\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}",
+            "Content-Type: text/html; charset=us-ascii\r\nContent-Transfer-Encoding: \
+            quoted-printable\r\n\r\n{}",
             quoted_printable(page.as_bytes())
         );
         let Some(image) = self.image_part() else {
             return html.into_bytes();
         };
         let boundary = self.boundary("new");
-        let head = format!("Content-Type: multipart/related; boundary=\"{boundary}\"; type=\"text/html\"\r\n\r\n--{boundary}\r\n");
-        [head.as_bytes(), html.as_bytes(), format!("\r\n--{boundary}\r\n").as_bytes(), &image, format!("\r\n--{boundary}--").as_bytes()]
-            .concat()
+        let head = format!(
+            "Content-Type: multipart/related; boundary=\"{boundary}\"; \
+            type=\"text/html\"\r\n\r\n--{boundary}\r\n"
+        );
+        [
+            head.as_bytes(),
+            html.as_bytes(),
+            format!("\r\n--{boundary}\r\n").as_bytes(),
+            &image,
+            format!("\r\n--{boundary}--").as_bytes(),
+        ]
+        .concat()
     }
 
     /// RFC 2392: what `cid:` refers to.
     pub(super) fn image_part(&self) -> Option<Vec<u8>> {
         let FooterImage { content_type, name, octets } = self.image.as_deref()?;
         let mut part = format!(
-            "Content-Type: {content_type}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <footer-{}@postroom>\r\n\
-             Content-Disposition: inline; filename=\"{name}\"\r\n",
+            "Content-Type: {content_type}; name=\"{name}\"\r\nContent-Transfer-Encoding: \
+            base64\r\nContent-ID: <footer-{}@postroom>\r\nContent-Disposition: inline; \
+            filename=\"{name}\"\r\n",
             self.tag
         );
         for line in octets.chunks(57) {
@@ -240,30 +270,56 @@ mod tests {
     use super::*;
 
     fn facts() -> Facts {
-        Facts { values: vec![("device", "<Büro> 1".to_owned()), ("date", "2027-05-01".to_owned())], tag: "t1".to_owned() }
+        Facts {
+            values: vec![("device", "<Büro> 1".to_owned()), ("date", "2027-05-01".to_owned())],
+            tag: "t1".to_owned(),
+        }
     }
 
     #[test]
     fn placeholders_are_filled_and_escaped_in_html() {
-        let template =
-            FooterTemplate::new("Scan by {device}\non {date}\n", Some("<style>p {color:red}</style><p>{device}</p>"), None).unwrap();
+        let template = FooterTemplate::new(
+            "Scan by {device}\non {date}\n",
+            Some("<style>p {color:red}</style><p>{device}</p>"),
+            None,
+        )
+        .unwrap();
         let footer = template.fill(&facts());
         assert_eq!(footer.text, "Scan by <Büro> 1\r\non 2027-05-01");
-        assert_eq!(footer.html, "<div><style>p {color:red}</style><p>&lt;B&#252;ro&gt; 1</p></div>");
+        assert_eq!(
+            footer.html,
+            "<div><style>p {color:red}</style><p>&lt;B&#252;ro&gt; 1</p></div>"
+        );
     }
 
     #[test]
     fn an_unknown_placeholder_is_named() {
-        assert_eq!(FooterTemplate::new("{devise}", None, None), Err(UnknownPlaceholder("devise".into())));
+        assert_eq!(
+            FooterTemplate::new("{devise}", None, None),
+            Err(UnknownPlaceholder("devise".into()))
+        );
         assert!(FooterTemplate::new("{ device } {} {Device} {", None, None).is_ok());
     }
 
     #[test]
     fn html_is_made_from_the_text_when_there_is_none_and_shows_the_image() {
-        let image = FooterImage { content_type: "image/png", name: "logo.png".into(), octets: vec![1, 2, 3] };
-        let footer = FooterTemplate::new("a & b\nc", None, Some(image.clone())).unwrap().fill(&facts());
-        assert_eq!(footer.html, "<p>a &amp; b<br>\r\nc<br><img src=\"cid:footer-t1@postroom\" alt=\"\"></p>");
-        let footer = FooterTemplate::new("x{image}", Some("<img src=\"{image}\">"), Some(image)).unwrap().fill(&facts());
-        assert_eq!((footer.text.as_str(), footer.html.as_str()), ("x", "<div><img src=\"cid:footer-t1@postroom\"></div>"));
+        let image = FooterImage {
+            content_type: "image/png",
+            name: "logo.png".into(),
+            octets: vec![1, 2, 3],
+        };
+        let footer =
+            FooterTemplate::new("a & b\nc", None, Some(image.clone())).unwrap().fill(&facts());
+        assert_eq!(
+            footer.html,
+            "<p>a &amp; b<br>\r\nc<br><img src=\"cid:footer-t1@postroom\" alt=\"\"></p>"
+        );
+        let footer = FooterTemplate::new("x{image}", Some("<img src=\"{image}\">"), Some(image))
+            .unwrap()
+            .fill(&facts());
+        assert_eq!(
+            (footer.text.as_str(), footer.html.as_str()),
+            ("x", "<div><img src=\"cid:footer-t1@postroom\"></div>")
+        );
     }
 }

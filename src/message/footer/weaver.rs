@@ -25,15 +25,18 @@ impl Weaver {
     pub fn weave(&mut self, mut chunk: &[u8], output: &mut Vec<u8>) {
         self.pass(output);
         while !chunk.is_empty() {
-            let edge =
-                self.edits.front().map_or(u64::MAX, |edit| if self.offset < edit.range.start { edit.range.start } else { edit.range.end });
+            let edge = self.edits.front().map_or(u64::MAX, |edit| {
+                if self.offset < edit.range.start { edit.range.start } else { edit.range.end }
+            });
             let length = usize::try_from(edge - self.offset).unwrap_or(usize::MAX).min(chunk.len());
             let (piece, rest) = chunk.split_at(length);
             match self.edits.front() {
                 Some(Edit { range, with }) if self.offset >= range.start => match with {
                     With::Text(_) => {}
                     With::Recoded(recoding) => {
-                        self.recoder.get_or_insert_with(|| Recoder::new(recoding)).push(piece, output);
+                        self.recoder
+                            .get_or_insert_with(|| Recoder::new(recoding))
+                            .push(piece, output);
                     }
                 },
                 Some(_) | None => output.extend_from_slice(piece),
@@ -55,7 +58,9 @@ impl Weaver {
         while self.edits.front().is_some_and(|edit| edit.range.end <= self.offset) {
             match self.edits.pop_front().map(|edit| edit.with) {
                 Some(With::Text(text)) => output.extend_from_slice(&text),
-                Some(With::Recoded(recoding)) => self.recoder.take().unwrap_or_else(|| Recoder::new(&recoding)).finish(output),
+                Some(With::Recoded(recoding)) => {
+                    self.recoder.take().unwrap_or_else(|| Recoder::new(&recoding)).finish(output)
+                }
                 None => {}
             }
         }

@@ -12,17 +12,24 @@ pub struct Mender {
     parts: VecDeque<Part>,
     offset: u64,
     column: usize,
-    /// Octets that are held until the next one shows what they are: blanks and CR before a line end, the `=xx` of quoted-printable.
+    /// Octets that are held until the next one shows what they are: blanks and CR before a line
+    /// end, the `=xx` of quoted-printable.
     held: Vec<u8>,
     header: Vec<u8>,
 }
 
 impl Mender {
-    /// Carries out a plan. `own_header` octets at the start of the message are the message's own header: it is edited
-    /// elsewhere, and the text given to [`Mender::mend`] begins after it.
+    /// Carries out a plan. `own_header` octets at the start of the message are the message's own
+    /// header: it is edited elsewhere, and the text given to [`Mender::mend`] begins after it.
     #[must_use]
     pub fn new(plan: Plan, own_header: u64) -> Self {
-        Self { parts: plan.parts.into(), offset: own_header, column: 0, held: Vec::new(), header: Vec::new() }
+        Self {
+            parts: plan.parts.into(),
+            offset: own_header,
+            column: 0,
+            held: Vec::new(),
+            header: Vec::new(),
+        }
     }
 
     /// Appends the mended form of `chunk` to `output`.
@@ -33,12 +40,15 @@ impl Mender {
                 return;
             };
             let (next_edge, inside) = edge(part, self.offset);
-            let length = usize::try_from(next_edge - self.offset).unwrap_or(usize::MAX).min(chunk.len());
+            let length =
+                usize::try_from(next_edge - self.offset).unwrap_or(usize::MAX).min(chunk.len());
             let (piece, rest) = chunk.split_at(length);
             let remedy = part.remedy;
             match inside {
                 Inside::Nothing => output.extend_from_slice(piece),
-                Inside::Header if remedy == Remedy::QuotedPrintable => self.header.extend_from_slice(piece),
+                Inside::Header if remedy == Remedy::QuotedPrintable => {
+                    self.header.extend_from_slice(piece)
+                }
                 Inside::Header => output.extend_from_slice(piece),
                 Inside::Body => piece.iter().for_each(|octet| self.encode(*octet, remedy, output)),
             }
@@ -112,7 +122,8 @@ impl Mender {
         output.extend_from_slice(&token);
     }
 
-    /// RFC 2045 6.7: a blank at the end of a line must be encoded, so it is held until the next octet is known.
+    /// RFC 2045 6.7: a blank at the end of a line must be encoded, so it is held until the next
+    /// octet is known.
     fn quote(&mut self, octet: u8, output: &mut Vec<u8>) {
         match octet {
             b'\r' => {
@@ -211,7 +222,10 @@ fn edge(part: &Part, offset: u64) -> (u64, Inside) {
 /// A part's header that says how its body is encoded from now on.
 fn say_quoted_printable(block: &[u8]) -> Vec<u8> {
     let mut header = crate::message::header::HeaderBlock::read(block);
-    header.replace("Content-Transfer-Encoding", "Content-Transfer-Encoding: quoted-printable\r\n".to_owned());
+    header.replace(
+        "Content-Transfer-Encoding",
+        "Content-Transfer-Encoding: quoted-printable\r\n".to_owned(),
+    );
     header.render()
 }
 
@@ -232,7 +246,10 @@ mod tests {
         let plan = survey.finish();
         let mut header = HeaderBlock::read(text);
         if plan.reencodes_whole_body() {
-            header.replace("Content-Transfer-Encoding", "Content-Transfer-Encoding: quoted-printable\r\n".into());
+            header.replace(
+                "Content-Transfer-Encoding",
+                "Content-Transfer-Encoding: quoted-printable\r\n".into(),
+            );
         }
         let mut output = header.render();
         let mut mender = Mender::new(plan, u64::try_from(header.length()).unwrap());
@@ -250,14 +267,22 @@ mod tests {
 
     /// What a reader sees of each part.
     fn contents(text: &[u8]) -> Vec<Vec<u8>> {
-        MessageParser::default().parse(text).unwrap().parts.iter().map(|part| part.contents().to_vec()).collect()
+        MessageParser::default()
+            .parse(text)
+            .unwrap()
+            .parts
+            .iter()
+            .map(|part| part.contents().to_vec())
+            .collect()
     }
 
     fn multipart(encoding: &str, body: &str) -> Vec<u8> {
         format!(
-            "From: a@b.c\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"xyz\"\r\n\r\npreamble\r\n--xyz\r\n\
-             Content-Type: text/plain\r\n\r\nshort\r\n--xyz\r\nContent-Type: application/pdf; name=\"scan.pdf\"\r\n\
-             Content-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n--xyz--\r\nepilogue\r\n"
+            "From: a@b.c\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; \
+            boundary=\"xyz\"\r\n\r\npreamble\r\n--xyz\r\nContent-Type: \
+            text/plain\r\n\r\nshort\r\n--xyz\r\nContent-Type: application/pdf; \
+            name=\"scan.pdf\"\r\nContent-Transfer-Encoding: \
+            {encoding}\r\n\r\n{body}\r\n--xyz--\r\nepilogue\r\n"
         )
         .into_bytes()
     }
@@ -279,7 +304,10 @@ mod tests {
     #[test]
     fn a_paragraph_in_one_line_becomes_quoted_printable_and_reads_the_same() {
         let paragraph = "Größe = 5, ".repeat(300);
-        let text = format!("From: a@b.c\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{paragraph}\r\nlast line \r\n");
+        let text = format!(
+            "From: a@b.c\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{paragraph}\r\nlast \
+            line \r\n"
+        );
         for step in [1, 3, 1000, 1 << 20] {
             let mended = mend(text.as_bytes(), step);
             check_legal(&mended);
@@ -300,7 +328,11 @@ mod tests {
     #[test]
     fn a_message_without_a_header_is_mended_too() {
         let text = "x ".repeat(1500);
-        for text in [text.clone(), format!("Subject: x\r\n{text}\r\n"), format!(" {text}\r\nSubject: y\r\n\r\n")] {
+        for text in [
+            text.clone(),
+            format!("Subject: x\r\n{text}\r\n"),
+            format!(" {text}\r\nSubject: y\r\n\r\n"),
+        ] {
             let header = HeaderBlock::read(text.as_bytes()).length();
             for step in [1, 1000, 1 << 20] {
                 let mended = mend(text.as_bytes(), step);
@@ -315,8 +347,10 @@ mod tests {
     fn what_is_signed_is_not_touched() {
         let long = "x".repeat(5000);
         let text = format!(
-            "Content-Type: multipart/signed; boundary=s; protocol=\"application/pkcs7-signature\"\r\n\r\n--s\r\n\
-             Content-Type: text/plain\r\n\r\n{long}\r\n--s\r\nContent-Type: application/pkcs7-signature\r\n\r\nabc\r\n--s--\r\n"
+            "Content-Type: multipart/signed; boundary=s; \
+            protocol=\"application/pkcs7-signature\"\r\n\r\n--s\r\nContent-Type: \
+            text/plain\r\n\r\n{long}\r\n--s\r\nContent-Type: \
+            application/pkcs7-signature\r\n\r\nabc\r\n--s--\r\n"
         );
         assert_eq!(mend(text.as_bytes(), 4096), text.as_bytes());
     }
@@ -341,8 +375,10 @@ mod tests {
     #[test]
     fn a_message_inside_a_message_is_mended_in_its_own_parts() {
         let inner = String::from_utf8(multipart("base64", &"QUJD".repeat(1000))).unwrap();
-        let text =
-            format!("Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--o--\r\n");
+        let text = format!(
+            "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: \
+            message/rfc822\r\n\r\n{inner}\r\n--o--\r\n"
+        );
         check_legal(&mend(text.as_bytes(), 512));
     }
 

@@ -1,11 +1,11 @@
 //! Makes lines over 998 octets legal (RFC 5321 4.5.3.1.6) without changing what a reader sees.
 //!
-//! Scanners send base64 in one line; old applications send paragraphs in one line. A server may cut or refuse such
-//! mail. Base64 is folded, quoted-printable gets soft breaks, anything else becomes quoted-printable. What is signed
-//! or encrypted is left alone: a changed octet would break it.
+//! Scanners send base64 in one line; old applications send paragraphs in one line. A server may cut
+//! or refuse such mail. Base64 is folded, quoted-printable gets soft breaks, anything else becomes
+//! quoted-printable. What is signed or encrypted is left alone: a changed octet would break it.
 //!
-//! Two passes over the file, none of which holds more than a line's beginning: [`Survey`] finds which parts have
-//! such lines, [`Mender`] changes those parts while the message is sent.
+//! Two passes over the file, none of which holds more than a line's beginning: [`Survey`] finds
+//! which parts have such lines, [`Mender`] changes those parts while the message is sent.
 
 mod mender;
 mod survey;
@@ -16,7 +16,8 @@ pub use survey::Survey;
 /// RFC 5321 4.5.3.1.6: 1000 octets with CRLF.
 pub const LINE_LIMIT: usize = 998;
 
-/// What has to be done to a message: its parts with lines that are too long, in their order. Empty for nearly all mail.
+/// What has to be done to a message: its parts with lines that are too long, in their order. Empty
+/// for nearly all mail.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Plan {
     parts: Vec<Part>,
@@ -50,7 +51,8 @@ impl Plan {
         self.parts.is_empty()
     }
 
-    /// True when the plan was made for a message whose own header has this many octets, empty line included.
+    /// True when the plan was made for a message whose own header has this many octets, empty line
+    /// included.
     #[must_use]
     pub fn fits(&self, own_header: u64) -> bool {
         self.parts.first().is_none_or(|part| part.header.start > 0 || part.header.end == own_header)
@@ -59,6 +61,8 @@ impl Plan {
     /// True when the message's own header must say `Content-Transfer-Encoding: quoted-printable`.
     #[must_use]
     pub fn reencodes_whole_body(&self) -> bool {
-        self.parts.first().is_some_and(|part| part.header.start == 0 && part.remedy == Remedy::QuotedPrintable)
+        self.parts
+            .first()
+            .is_some_and(|part| part.header.start == 0 && part.remedy == Remedy::QuotedPrintable)
     }
 }

@@ -7,7 +7,8 @@ use crate::message::{
     long_lines::{LINE_LIMIT, Part, Plan, Remedy},
 };
 
-/// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and dashes).
+/// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and
+/// dashes).
 const PREFIX_LIMIT: usize = 256;
 /// Octets of a part's header that are read; the rest of a longer one is not.
 const HEADER_LIMIT: usize = 64 * 1024;
@@ -57,7 +58,14 @@ impl Survey {
     #[must_use]
     pub fn new() -> Self {
         let place = Place::Header { start: 0, block: Vec::new() };
-        Self { offset: 0, line_start: 0, prefix: Vec::new(), boundaries: Vec::new(), place, plan: Plan::default() }
+        Self {
+            offset: 0,
+            line_start: 0,
+            prefix: Vec::new(),
+            boundaries: Vec::new(),
+            place,
+            plan: Plan::default(),
+        }
     }
 
     /// Reads on.
@@ -102,14 +110,22 @@ impl Survey {
             // The line end before a boundary belongs to the boundary.
             self.end_leaf(self.line_start.saturating_sub(2));
             self.boundaries.truncate(if ending { depth } else { depth + 1 });
-            self.place = if ending { Place::Untouchable } else { Place::Header { start: self.offset, block: Vec::new() } };
+            self.place = if ending {
+                Place::Untouchable
+            } else {
+                Place::Header { start: self.offset, block: Vec::new() }
+            };
         } else {
             if self.is_headless(length) {
                 self.end_header(self.line_start);
             }
             match &mut self.place {
-                Place::Header { .. } if line.is_empty() && length <= 2 => self.end_header(self.offset),
-                Place::Leaf { long, .. } if length > LINE_LIMIT + ending.len() => *long = LongLine::Seen,
+                Place::Header { .. } if line.is_empty() && length <= 2 => {
+                    self.end_header(self.offset)
+                }
+                Place::Leaf { long, .. } if length > LINE_LIMIT + ending.len() => {
+                    *long = LongLine::Seen
+                }
                 Place::Header { .. } | Place::Leaf { .. } | Place::Untouchable => {}
             }
         }
@@ -121,30 +137,40 @@ impl Survey {
     /// Which open multipart's boundary this line is, and whether it is the last one.
     fn boundary(&self, line: &[u8]) -> Option<(usize, bool)> {
         let rest = line.strip_prefix(b"--")?;
-        self.boundaries.iter().enumerate().rev().find_map(|(depth, boundary)| match rest.strip_prefix(boundary.as_slice()) {
-            Some(b"") => Some((depth, false)),
-            Some(b"--") => Some((depth, true)),
-            Some(_) | None => None,
+        self.boundaries.iter().enumerate().rev().find_map(|(depth, boundary)| {
+            match rest.strip_prefix(boundary.as_slice()) {
+                Some(b"") => Some((depth, false)),
+                Some(b"--") => Some((depth, true)),
+                Some(_) | None => None,
+            }
         })
     }
 
-    /// The message's own header is without its empty line, or is none: the line that has just ended, of so many octets, is text.
+    /// The message's own header is without its empty line, or is none: the line that has just
+    /// ended, of so many octets, is text.
     fn is_headless(&self, length: usize) -> bool {
         let Place::Header { start: 0, block } = &self.place else {
             return false;
         };
-        let (before, line) = block.split_at_checked(block.len().saturating_sub(length)).unwrap_or_default();
+        let (before, line) =
+            block.split_at_checked(block.len().saturating_sub(length)).unwrap_or_default();
         block.len() < HEADER_LIMIT && !header::continues(before, line)
     }
 
     /// The header has ended at this offset of the message.
     fn end_header(&mut self, end: u64) {
-        let Place::Header { start, mut block } = std::mem::replace(&mut self.place, Place::Untouchable) else {
+        let Place::Header { start, mut block } =
+            std::mem::replace(&mut self.place, Place::Untouchable)
+        else {
             return;
         };
         block.truncate(usize::try_from(end - start).unwrap_or(usize::MAX));
         let Some(head) = MessageParser::default().parse_headers(&block) else {
-            self.place = Place::Leaf { header: start..end, remedy: Remedy::QuotedPrintable, long: LongLine::None };
+            self.place = Place::Leaf {
+                header: start..end,
+                remedy: Remedy::QuotedPrintable,
+                long: LongLine::None,
+            };
             return;
         };
         // RFC 6376 3.7: the signature covers the body as it is.
@@ -167,7 +193,8 @@ impl Survey {
     }
 
     fn end_leaf(&mut self, end: u64) {
-        if let Place::Leaf { header, remedy, long: LongLine::Seen } = std::mem::replace(&mut self.place, Place::Untouchable)
+        if let Place::Leaf { header, remedy, long: LongLine::Seen } =
+            std::mem::replace(&mut self.place, Place::Untouchable)
             && self.plan.parts.len() < PART_LIMIT
         {
             let body = header.end..end.max(header.end);
@@ -191,8 +218,12 @@ fn kind(content: Option<&ContentType<'_>>) -> Kind {
     };
     let subtype = content.subtype().unwrap_or_default().to_ascii_lowercase();
     match (content.ctype().to_ascii_lowercase().as_str(), subtype.as_str()) {
-        ("multipart", "signed" | "encrypted") | ("application", "pkcs7-mime" | "x-pkcs7-mime") => Kind::Sealed,
-        ("multipart", _) => content.attribute("boundary").map_or(Kind::Sealed, |boundary| Kind::Multipart(boundary.as_bytes().to_vec())),
+        ("multipart", "signed" | "encrypted") | ("application", "pkcs7-mime" | "x-pkcs7-mime") => {
+            Kind::Sealed
+        }
+        ("multipart", _) => content
+            .attribute("boundary")
+            .map_or(Kind::Sealed, |boundary| Kind::Multipart(boundary.as_bytes().to_vec())),
         ("message", "rfc822") => Kind::Message,
         _ => Kind::Leaf,
     }

@@ -52,7 +52,10 @@ fn a_transaction_in_doubt_may_be_counted_later() {
     let mut ledger = ledger(Some(1), None);
     let charge = ledger.begin(1, at(0)).unwrap();
     ledger.end(&charge, End::Unknown, 0, at(10));
-    assert_eq!(room(&mut ledger, at(100)), Room::FreeAt(Some(at(10).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN))));
+    assert_eq!(
+        room(&mut ledger, at(100)),
+        Room::FreeAt(Some(at(10).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN)))
+    );
 }
 
 #[test]
@@ -64,7 +67,11 @@ fn a_day_counts_recipients_and_tells_when_there_is_room_again() {
     assert_eq!(ledger.free_at(at(7200), 2), Some(at(7200)));
     assert_eq!(ledger.free_at(at(7200), 3), Some(at(0).plus(DAY + MARGIN)));
     assert_eq!(ledger.free_at(at(7200), 7), Some(at(3600).plus(DAY + MARGIN)));
-    assert_eq!(ledger.free_at(at(7200), 500), Some(at(3600).plus(DAY + MARGIN)), "never more than a day's worth");
+    assert_eq!(
+        ledger.free_at(at(7200), 500),
+        Some(at(3600).plus(DAY + MARGIN)),
+        "never more than a day's worth"
+    );
 }
 
 #[test]
@@ -81,7 +88,10 @@ fn recipients_that_were_refused_one_by_one_are_given_back() {
     let mut ledger = ledger(Some(2), Some(10));
     let charge = ledger.begin(10, at(0)).unwrap();
     let moves = ledger.end(&charge, End::Known, 7, at(1));
-    assert_eq!((moves.charge.len(), moves.charge[0].recipients, moves.refund), (1, 3, vec![charge]));
+    assert_eq!(
+        (moves.charge.len(), moves.charge[0].recipients, moves.refund),
+        (1, 3, vec![charge])
+    );
     assert_eq!(room(&mut ledger, at(1)), Room::Recipients(7));
     assert_eq!(ledger.used(), (1, 3), "the message may count all the same");
 }
@@ -100,8 +110,14 @@ fn a_clock_that_was_set_back_holds_mail_up_for_one_window_at_most() {
     let stored = before.end(&charge, End::Known, 0, at(500_000)).charge;
     let mut after = ledger(Some(1), None);
     let moves = after.restore(stored.clone(), at(0));
-    assert_eq!(moves.refund, stored, "what is stored moves too, so that the next start does not wait again");
-    assert_eq!(room(&mut after, at(0)), Room::FreeAt(Some(at(0).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN))));
+    assert_eq!(
+        moves.refund, stored,
+        "what is stored moves too, so that the next start does not wait again"
+    );
+    assert_eq!(
+        room(&mut after, at(0)),
+        Room::FreeAt(Some(at(0).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN)))
+    );
 }
 
 #[test]
@@ -149,7 +165,8 @@ enum Event {
     End(End),
     /// The connection was dead: it never happened.
     Cancel,
-    /// The process dies and starts again, after so long, on a clock that was set by so much meanwhile.
+    /// The process dies and starts again, after so long, on a clock that was set by so much
+    /// meanwhile.
     Crash { down: u64, set_back: u64 },
     /// The clock is set while the process runs.
     Set { forward: u64, back: u64 },
@@ -169,7 +186,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event, 1..200)
 }
 
-/// A transaction as it truly was, by a clock that nobody sets: the server counted it once, somewhere in between.
+/// A transaction as it truly was, by a clock that nobody sets: the server counted it once,
+/// somewhere in between.
 struct Truth {
     begun: u64,
     ended: u64,
@@ -233,9 +251,11 @@ proptest! {
             let may_share = |t: &&Truth, window: u64| t.recipients > 0 && t.begun <= last.begun && t.ended.saturating_add(window) >= last.begun;
             let messages = truth.iter().filter(|t| may_share(t, 60_000)).count();
             let recipients: u64 = truth.iter().filter(|t| may_share(t, 86_400_000)).map(|t| t.recipients).sum();
-            prop_assert!(messages <= usize::try_from(per_minute).unwrap(), "{messages} messages in a minute");
+            prop_assert!(messages <= usize::try_from(per_minute).unwrap(), "{messages} messages in \
+                a minute");
             prop_assert!(recipients <= u64::from(per_day), "{recipients} recipients in a day");
         }
-        prop_assert!(stored.0.len() <= usize::try_from(per_day).unwrap() + open.len(), "stored charges do not pile up");
+        prop_assert!(stored.0.len() <= usize::try_from(per_day).unwrap() + open.len(), "stored \
+            charges do not pile up");
     }
 }

@@ -33,10 +33,16 @@ fn run(mut entry: Entry, split: Split, begun: u64, report: &Report) -> Conclusio
     let account = AccountName::from("scanner");
     let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
     let attempt = Attempt::begin(&mut entry, &indexes, &account, &plan(), at(begun));
-    conclude(entry, &attempt, report, &Context { plan: &plan(), account: &account, split, now: at(begun + 10) })
+    conclude(
+        entry,
+        &attempt,
+        report,
+        &Context { plan: &plan(), account: &account, split, now: at(begun + 10) },
+    )
 }
 
-/// One recipient, one verdict: where it stands afterwards, as `word due attempts`; the due time in seconds from the beginning.
+/// One recipient, one verdict: where it stands afterwards, as `word due attempts`; the due time in
+/// seconds from the beginning.
 fn check(verdict: Verdict, expected: &str) {
     let name = format!("{verdict:?}");
     let conclusion = run(entry(1), Split::OnFailure, 0, &report(vec![verdict]));
@@ -51,15 +57,41 @@ fn each_verdict_has_its_consequence_for_the_recipient() {
     use Concern::{Account, Message, Recipient};
     use Stage::{EndOfData, MailFrom, RcptTo};
     check(delivered(), "delivered - 1");
-    check(verdict(RcptTo, Recipient, Outcome::Fail, "550 5.4.1 Recipient address rejected"), "failed - 1");
-    check(verdict(RcptTo, Recipient, Outcome::Retry, "451 4.3.2 Temporary server error"), "delayed 1810 1");
-    check(verdict(EndOfData, Message, Outcome::Retry, "451 4.4.0 Message failed to be replicated"), "delayed 1810 1");
-    check(verdict(RcptTo, Recipient, Outcome::RetryAfter(Duration::from_secs(7200)), "554 5.2.122"), "delayed 7210 1");
+    check(
+        verdict(RcptTo, Recipient, Outcome::Fail, "550 5.4.1 Recipient address rejected"),
+        "failed - 1",
+    );
+    check(
+        verdict(RcptTo, Recipient, Outcome::Retry, "451 4.3.2 Temporary server error"),
+        "delayed 1810 1",
+    );
+    check(
+        verdict(EndOfData, Message, Outcome::Retry, "451 4.4.0 Message failed to be replicated"),
+        "delayed 1810 1",
+    );
+    check(
+        verdict(RcptTo, Recipient, Outcome::RetryAfter(Duration::from_secs(7200)), "554 5.2.122"),
+        "delayed 7210 1",
+    );
     check(verdict(EndOfData, Message, Outcome::Fail, "554 5.2.252 SendAsDenied"), "failed - 1");
     check(verdict(EndOfData, Message, Outcome::Doubt, ""), "doubtful 1810 1");
-    check(verdict(EndOfData, Account, Outcome::Pause(Duration::from_secs(10)), "432 4.3.2 Concurrent"), "delayed 1810 0");
-    check(verdict(MailFrom, Account, Outcome::Stop, "550 5.7.30 Basic authentication"), "delayed 1810 0");
-    check(verdict(RcptTo, Recipient, Outcome::NextTransaction, "452 4.5.3 Too many recipients"), "delayed 1810 1");
+    check(
+        verdict(
+            EndOfData,
+            Account,
+            Outcome::Pause(Duration::from_secs(10)),
+            "432 4.3.2 Concurrent",
+        ),
+        "delayed 1810 0",
+    );
+    check(
+        verdict(MailFrom, Account, Outcome::Stop, "550 5.7.30 Basic authentication"),
+        "delayed 1810 0",
+    );
+    check(
+        verdict(RcptTo, Recipient, Outcome::NextTransaction, "452 4.5.3 Too many recipients"),
+        "delayed 1810 1",
+    );
 }
 
 #[test]
@@ -68,7 +100,10 @@ fn an_attempt_is_counted_and_its_next_time_stored_before_it_begins() {
     let attempt = Attempt::begin(&mut entry, &[0], &AccountName::from("scanner"), &plan(), at(0));
     let state = &entry.recipients[0];
     assert_eq!((state.attempts, state.last_attempt), (1, Some(at(0))));
-    assert!(state.due().unwrap() >= at(1800), "should nobody report, it comes up no sooner than the plan says");
+    assert!(
+        state.due().unwrap() >= at(1800),
+        "should nobody report, it comes up no sooner than the plan says"
+    );
     attempt.undo(&mut entry, at(5));
     assert_eq!((entry.recipients[0].attempts, entry.recipients[0].due()), (0, Some(at(5))));
 }
@@ -77,7 +112,12 @@ fn an_attempt_is_counted_and_its_next_time_stored_before_it_begins() {
 fn what_provably_did_not_happen_is_due_at_once_and_not_counted() {
     let never = Report {
         counted: Counted::No,
-        ..report(vec![verdict(Stage::MailFrom, Concern::Message, Outcome::Retry, "421 4.4.1 Connection timed out")])
+        ..report(vec![verdict(
+            Stage::MailFrom,
+            Concern::Message,
+            Outcome::Retry,
+            "421 4.4.1 Connection timed out",
+        )])
     };
     let conclusion = run(entry(1), Split::Never, 0, &never);
     let state = &conclusion.entry.recipients[0];
@@ -87,7 +127,12 @@ fn what_provably_did_not_happen_is_due_at_once_and_not_counted() {
 
 #[test]
 fn recipients_that_did_not_fit_go_at_once_in_another_transaction() {
-    let too_many = verdict(Stage::RcptTo, Concern::Recipient, Outcome::NextTransaction, "452 4.5.3 Too many recipients");
+    let too_many = verdict(
+        Stage::RcptTo,
+        Concern::Recipient,
+        Outcome::NextTransaction,
+        "452 4.5.3 Too many recipients",
+    );
     let conclusion = run(entry(2), Split::Never, 0, &report(vec![delivered(), too_many]));
     let left = &conclusion.entry.recipients[1];
     assert_eq!((left.attempts, left.due()), (0, Some(at(10))));
@@ -96,17 +141,28 @@ fn recipients_that_did_not_fit_go_at_once_in_another_transaction() {
 
 #[test]
 fn a_doubt_is_kept_with_its_attempt() {
-    let conclusion = run(entry(1), Split::Never, 0, &report(vec![verdict(Stage::EndOfData, Concern::Message, Outcome::Doubt, "")]));
+    let conclusion = run(
+        entry(1),
+        Split::Never,
+        0,
+        &report(vec![verdict(Stage::EndOfData, Concern::Message, Outcome::Doubt, "")]),
+    );
     assert_eq!(conclusion.entry.recipients[0].doubts[0].attempt, at(0));
 }
 
 #[test]
 fn when_time_is_up_a_retry_becomes_a_failure_but_trouble_of_the_account_never_does() {
-    let retry = report(vec![verdict(Stage::RcptTo, Concern::Recipient, Outcome::Retry, "451 4.3.2 Later")]);
+    let retry =
+        report(vec![verdict(Stage::RcptTo, Concern::Recipient, Outcome::Retry, "451 4.3.2 Later")]);
     let conclusion = run(entry(1), Split::Never, 5 * 86_400, &retry);
     assert_eq!(conclusion.lines[0].word, Word::Failed);
     assert_eq!(conclusion.failed, [Failure { index: 0, stage: "rcpt_to", advice: "Do this." }]);
-    let stop = report(vec![verdict(Stage::EndOfData, Concern::Account, Outcome::Stop, "550 5.1.8 Access denied")]);
+    let stop = report(vec![verdict(
+        Stage::EndOfData,
+        Concern::Account,
+        Outcome::Stop,
+        "550 5.1.8 Access denied",
+    )]);
     let conclusion = run(entry(1), Split::Never, 50 * 86_400, &stop);
     assert_eq!(conclusion.lines[0].word, Word::Delayed);
 }
@@ -117,13 +173,23 @@ fn a_group_refused_after_end_of_data_is_halved_when_a_recipient_may_be_to_blame(
         let refusal = verdict(Stage::EndOfData, Concern::Message, outcome, reply);
         let conclusion = run(entry(3), split, 0, &report(vec![refusal; 3]));
         let seen: Vec<u32> = conclusion.entry.recipients.iter().map(|state| state.group).collect();
-        assert_eq!((seen.as_slice(), conclusion.entry.is_settled()), (groups, settled), "{split:?} {reply}");
+        assert_eq!(
+            (seen.as_slice(), conclusion.entry.is_settled()),
+            (groups, settled),
+            "{split:?} {reply}"
+        );
     };
     check(Split::OnFailure, Outcome::Retry, "451 4.3.0 Later", &[1, 1, 2], false);
     check(Split::OnFailure, Outcome::Fail, "550 5.1.1 One of you is unknown", &[1, 1, 2], false);
     check(Split::OnFailure, Outcome::Fail, "554 Transaction failed", &[1, 1, 2], false);
     check(Split::OnFailure, Outcome::Fail, "552 5.3.4 Message size exceeds", &[0, 0, 0], true);
-    check(Split::OnFailure, Outcome::Fail, "554 5.2.252 SendAsDenied; x not allowed to send as y", &[0, 0, 0], true);
+    check(
+        Split::OnFailure,
+        Outcome::Fail,
+        "554 5.2.252 SendAsDenied; x not allowed to send as y",
+        &[0, 0, 0],
+        true,
+    );
     check(Split::OnFailure, Outcome::Fail, "554 5.6.0 Invalid message content", &[0, 0, 0], true);
     check(Split::OnFailure, Outcome::Doubt, "", &[0, 0, 0], false);
     check(Split::Never, Outcome::Fail, "550 5.1.1 One of you is unknown", &[0, 0, 0], true);
@@ -131,8 +197,10 @@ fn a_group_refused_after_end_of_data_is_halved_when_a_recipient_may_be_to_blame(
 
 #[test]
 fn a_refusal_at_rcpt_to_concerns_that_recipient_alone() {
-    let unknown = verdict(Stage::RcptTo, Concern::Recipient, Outcome::Fail, "550 5.4.1 Access denied");
-    let conclusion = run(entry(3), Split::OnFailure, 0, &report(vec![delivered(), unknown, delivered()]));
+    let unknown =
+        verdict(Stage::RcptTo, Concern::Recipient, Outcome::Fail, "550 5.4.1 Access denied");
+    let conclusion =
+        run(entry(3), Split::OnFailure, 0, &report(vec![delivered(), unknown, delivered()]));
     let words: Vec<Word> = conclusion.lines.iter().map(|line| line.word).collect();
     assert_eq!(words, [Word::Delivered, Word::Failed, Word::Delivered]);
     assert!(conclusion.entry.is_settled());

@@ -1,7 +1,8 @@
 //! A text with its account's footer, read in chunks.
 //!
 //! # Failure
-//! What the disk refuses is returned. A footer that a message has no room for is logged and left out.
+//! What the disk refuses is returned. A footer that a message has no room for is logged and left
+//! out.
 
 use std::io;
 
@@ -21,10 +22,12 @@ use crate::{
 /// Octets of a chunk, at most: what [`Text::read`] promises.
 const CHUNK: usize = 64 * 1024;
 
-/// The footer of a message. None for our own mail, and for mail that nobody is to answer: it is made for machines.
+/// The footer of a message. None for our own mail, and for mail that nobody is to answer: it is
+/// made for machines.
 pub(in crate::queue) fn footer(entry: &Entry, account: &AccountSettings) -> Option<Footer> {
     let template = account.footer.as_ref()?;
-    let sender = entry.sender.mailbox().filter(|_| entry.device.as_str() != Reporter::OWN_DEVICE)?;
+    let sender =
+        entry.sender.mailbox().filter(|_| entry.device.as_str() != Reporter::OWN_DEVICE)?;
     let received = entry.received.to_rfc3339();
     let (date, time) = received.split_once('T').unwrap_or((&received, ""));
     let values = vec![
@@ -83,9 +86,13 @@ impl Footing {
         }
     }
 
-    /// None when the footer would make the message larger than the account lets through: it goes out without, rather than not at all.
+    /// None when the footer would make the message larger than the account lets through: it goes
+    /// out without, rather than not at all.
     pub(in crate::queue) fn within(self, entry: &Entry, account: &AccountSettings) -> Option<Self> {
-        let limit = account.limits.message_size.filter(|limit| self.size > limit.octets() && !self.plan.is_empty());
+        let limit = account
+            .limits
+            .message_size
+            .filter(|limit| self.size > limit.octets() && !self.plan.is_empty());
         if let Some(limit) = limit {
             info!(id = %entry.id, account = %account.name, size = self.size, %limit, "footer left out");
             return None;
@@ -138,7 +145,14 @@ pub(in crate::queue) struct Footed<T> {
 impl<T: Text> Footed<T> {
     /// Without a footer.
     pub(in crate::queue) fn bare(source: T) -> Self {
-        Self { size: source.size(), source, weaver: None, ready: Vec::new(), given: 0, chunk: Vec::new() }
+        Self {
+            size: source.size(),
+            source,
+            weaver: None,
+            ready: Vec::new(),
+            given: 0,
+            chunk: Vec::new(),
+        }
     }
 }
 

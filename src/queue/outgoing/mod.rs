@@ -1,4 +1,5 @@
-//! What an account sends of a message: envelope and text, with the edits of delivery. The spool file stays as it was accepted.
+//! What an account sends of a message: envelope and text, with the edits of delivery. The spool
+//! file stays as it was accepted.
 //!
 //! - `sender`: whom the account lets a message be from, in envelope and header
 //! - `footed`: the text with the account's footer
@@ -22,7 +23,8 @@ use crate::{
     upstream::Handover,
 };
 
-/// A text that can be read from its start as often as needed: an edit may have to see the end before it changes the beginning.
+/// A text that can be read from its start as often as needed: an edit may have to see the end
+/// before it changes the beginning.
 pub(super) trait Source: Sync {
     /// What is read.
     type Text: Text;
@@ -51,15 +53,27 @@ pub(super) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {
         id: entry.id,
         received: entry.received,
         hostname: account.destination.helo.clone(),
-        fallback: sender::envelope(entry, account).mailbox().cloned().or_else(|| account.address.clone()),
+        fallback: sender::envelope(entry, account)
+            .mailbox()
+            .cloned()
+            .or_else(|| account.address.clone()),
         identity: None,
         transfer_encoding: None,
     }
 }
 
 /// Puts together what is handed over for some recipients of a message.
-pub(super) fn handover<T: Text>(entry: &Entry, indexes: &[usize], account: &AccountSettings, text: T) -> Handover<T> {
-    let recipients = indexes.iter().filter_map(|index| entry.recipients.get(*index)).map(|state| &state.recipient).collect::<Vec<_>>();
+pub(super) fn handover<T: Text>(
+    entry: &Entry,
+    indexes: &[usize],
+    account: &AccountSettings,
+    text: T,
+) -> Handover<T> {
+    let recipients = indexes
+        .iter()
+        .filter_map(|index| entry.recipients.get(*index))
+        .map(|state| &state.recipient)
+        .collect::<Vec<_>>();
     let addresses = recipients.iter().map(|recipient| &recipient.address).collect::<Vec<_>>();
     Handover {
         sender: sender::spoken(entry, &addresses, account),

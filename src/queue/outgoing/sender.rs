@@ -1,4 +1,5 @@
-//! Whom an account lets a message be from. Exchange Online checks the envelope and the header alike (SendAsDenied).
+//! Whom an account lets a message be from. Exchange Online checks the envelope and the header alike
+//! (SendAsDenied).
 
 use crate::{
     device::FromIdentity,
@@ -8,7 +9,8 @@ use crate::{
     spool::Entry,
 };
 
-/// The envelope's sender as the account may use it. A notice keeps its null sender: nobody is to be told about it.
+/// The envelope's sender as the account may use it. A notice keeps its null sender: nobody is to be
+/// told about it.
 pub(super) fn envelope(entry: &Entry, account: &AccountSettings) -> ReversePath {
     let ReversePath::Mailbox(address) = &entry.sender else {
         return ReversePath::Null;
@@ -20,21 +22,35 @@ pub(super) fn envelope(entry: &Entry, account: &AccountSettings) -> ReversePath 
     }
 }
 
-/// What is said in `MAIL FROM` for these recipients. RFC 3464 2 wants notices to have a null sender; a connector that knows us by our address
-/// relays none beyond the organization (ATTR36), so there the account's address stands in for it: a notice that cannot be delivered then
-/// comes back to a mailbox, never to us.
-pub(in crate::queue) fn spoken(entry: &Entry, recipients: &[&Address], account: &AccountSettings) -> ReversePath {
+/// What is said in `MAIL FROM` for these recipients. RFC 3464 2 wants notices to have a null
+/// sender; a connector that knows us by our address relays none beyond the organization (ATTR36),
+/// so there the account's address stands in for it: a notice that cannot be delivered then comes
+/// back to a mailbox, never to us.
+pub(in crate::queue) fn spoken(
+    entry: &Entry,
+    recipients: &[&Address],
+    account: &AccountSettings,
+) -> ReversePath {
     match (envelope(entry, account), &account.reach, &account.address) {
         (ReversePath::Null, Reach::From(domains), Some(own)) => {
-            let inside = |recipient: &&Address| domains.iter().any(|domain| domain == recipient.domain());
-            if recipients.iter().all(inside) { ReversePath::Null } else { ReversePath::Mailbox(own.clone()) }
+            let inside =
+                |recipient: &&Address| domains.iter().any(|domain| domain == recipient.domain());
+            if recipients.iter().all(inside) {
+                ReversePath::Null
+            } else {
+                ReversePath::Mailbox(own.clone())
+            }
         }
         (sender, Reach::Anywhere | Reach::Within(_) | Reach::From(_), _) => sender,
     }
 }
 
 /// Whom the header must be from; none lets `author`, who stands in `From:`, be.
-pub(in crate::queue) fn header(entry: &Entry, author: Option<&Address>, account: &AccountSettings) -> Option<Identity> {
+pub(in crate::queue) fn header(
+    entry: &Entry,
+    author: Option<&Address>,
+    account: &AccountSettings,
+) -> Option<Identity> {
     let device = device(entry, account);
     let wanted = device.and_then(|from| from.address.as_ref()).or(author);
     let address = match (&account.address, wanted) {
@@ -42,7 +58,8 @@ pub(in crate::queue) fn header(entry: &Entry, author: Option<&Address>, account:
         (_, wanted) => wanted,
     };
     let named = device.is_some_and(|from| from.name.is_some() || from.reply_to.is_some());
-    let changed = address.is_some_and(|address| author.is_none_or(|author| !author.same_mailbox(address)));
+    let changed =
+        address.is_some_and(|address| author.is_none_or(|author| !author.same_mailbox(address)));
     let address = address.filter(|_| named || changed)?;
     Some(Identity {
         address: address.clone(),
@@ -51,7 +68,8 @@ pub(in crate::queue) fn header(entry: &Entry, author: Option<&Address>, account:
     })
 }
 
-/// Whether an account may carry another's mail from this sender: it is allowed, or will be rewritten.
+/// Whether an account may carry another's mail from this sender: it is allowed, or will be
+/// rewritten.
 pub(in crate::queue) fn may_carry(sender: &ReversePath, account: &AccountSettings) -> bool {
     let Some(address) = sender.mailbox() else {
         return true;
@@ -96,7 +114,8 @@ mod tests {
         assert_eq!(envelope(&entry, &account).to_string(), sent, "{rewrite:?} {sender}");
         assert_eq!(may_carry(&entry.sender, &account), carried, "{rewrite:?} {sender}");
         let author: Address = sender.parse().unwrap();
-        let header = header(&entry, Some(&author), &account).map_or(sender.to_owned(), |identity| identity.address.to_string());
+        let header = header(&entry, Some(&author), &account)
+            .map_or(sender.to_owned(), |identity| identity.address.to_string());
         assert_eq!(header, sent, "the header follows the envelope");
     }
 
@@ -133,12 +152,18 @@ mod tests {
         let entry = from("mfp1@printers.lan");
         assert_eq!(envelope(&entry, &account).to_string(), "help@contoso.com");
         let identity = header(&entry, "mfp1@printers.lan".parse().ok().as_ref(), &account).unwrap();
-        assert_eq!((identity.address.as_str(), identity.name.as_deref()), ("help@contoso.com", Some("Office printers")));
+        assert_eq!(
+            (identity.address.as_str(), identity.name.as_deref()),
+            ("help@contoso.com", Some("Office printers"))
+        );
     }
 
     #[test]
     fn a_notice_keeps_its_null_sender() {
         let notice = Entry { sender: ReversePath::Null, ..entry(1) };
-        assert_eq!(envelope(&notice, &account("scanner", SenderRewrite::Always)), ReversePath::Null);
+        assert_eq!(
+            envelope(&notice, &account("scanner", SenderRewrite::Always)),
+            ReversePath::Null
+        );
     }
 }

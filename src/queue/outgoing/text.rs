@@ -31,7 +31,8 @@ impl Text for MessageReader {
 /// A text with the edits of delivery.
 pub(in crate::queue) struct Outgoing<T> {
     source: T,
-    /// What goes out before the source is read on: the edited header, and the text that was read with it.
+    /// What goes out before the source is read on: the edited header, and the text that was read
+    /// with it.
     ahead: Vec<u8>,
     mender: Option<Mender>,
     size: u64,
@@ -39,8 +40,9 @@ pub(in crate::queue) struct Outgoing<T> {
 }
 
 impl<T: Text> Outgoing<T> {
-    /// Surveys `source`, and edits its header. `whom` decides, knowing who stands in `From:`, whom it must be from.
-    /// A text of more than one chunk is read once for the survey, then opened again; one whose lines are mended once more, for its size.
+    /// Surveys `source`, and edits its header. `whom` decides, knowing who stands in `From:`, whom
+    /// it must be from. A text of more than one chunk is read once for the survey, then opened
+    /// again; one whose lines are mended once more, for its size.
     pub(in crate::queue) async fn prepare(
         mut source: T,
         mut edits: Edits,
@@ -113,7 +115,8 @@ impl<T: Text> Text for Outgoing<T> {
     }
 }
 
-/// Octets after the first `replaces` ones, once they are mended. RFC 1870 3: a server may refuse by what is declared.
+/// Octets after the first `replaces` ones, once they are mended. RFC 1870 3: a server may refuse by
+/// what is declared.
 async fn mended_size<T: Text>(mut source: T, plan: &Plan, replaces: usize) -> io::Result<u64> {
     let mut mender = Mender::new(plan.clone(), octets(replaces));
     let (mut skip, mut size) = (replaces, 0);
@@ -211,7 +214,10 @@ mod tests {
         let source = Chunks { text: text.to_vec(), at: 0, step };
         let again = source.clone();
         let whom = |author: Option<&Address>| outgoing::sender::header(&entry, author, &account);
-        let mut outgoing = Outgoing::prepare(source, outgoing::edits(&entry, &account), whom, &again).await.unwrap();
+        let mut outgoing =
+            Outgoing::prepare(source, outgoing::edits(&entry, &account), whom, &again)
+                .await
+                .unwrap();
         let (mut sent, mut chunk) = (Vec::new(), Vec::new());
         loop {
             outgoing.read(&mut chunk).await.unwrap();
@@ -227,13 +233,17 @@ mod tests {
     #[tokio::test]
     async fn a_sound_message_goes_out_octet_for_octet() {
         let text = format!(
-            "Received: from mfp1\r\nDate: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: <1@mfp>\r\nTo: it@contoso.com\r\n\
-             From: scanner@contoso.com\r\n\r\n{}",
+            "Received: from mfp1\r\nDate: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: \
+            <1@mfp>\r\nTo: it@contoso.com\r\nFrom: scanner@contoso.com\r\n\r\n{}",
             "body\r\n.\r\n".repeat(500)
         );
         for step in STEPS {
             let (size, sent) = send(text.as_bytes(), step).await;
-            assert!(sent == text.as_bytes(), "in chunks of {step}: {}", String::from_utf8_lossy(&sent[..400]));
+            assert!(
+                sent == text.as_bytes(),
+                "in chunks of {step}: {}",
+                String::from_utf8_lossy(&sent[..400])
+            );
             assert_eq!(size, octets(sent.len()));
         }
     }
@@ -244,7 +254,10 @@ mod tests {
             let (size, sent) = send(b"Subject: toner\r\n\r\nlow\r\n", step).await;
             assert_eq!(size, octets(sent.len()));
             let sent = String::from_utf8(sent).unwrap();
-            assert!(sent.starts_with("Subject: toner\r\nFrom: scanner@contoso.com\r\nDate: "), "{sent}");
+            assert!(
+                sent.starts_with("Subject: toner\r\nFrom: scanner@contoso.com\r\nDate: "),
+                "{sent}"
+            );
             assert!(sent.ends_with("\r\n\r\nlow\r\n"), "{sent}");
         }
     }
@@ -252,12 +265,19 @@ mod tests {
     #[tokio::test]
     async fn long_lines_are_mended_whatever_the_chunks() {
         let paragraph = "Größe. ".repeat(400);
-        let text = format!("From: scanner@contoso.com\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{paragraph}\r\n");
+        let text = format!(
+            "From: scanner@contoso.com\r\nContent-Type: text/plain; \
+            charset=utf-8\r\n\r\n{paragraph}\r\n"
+        );
         let (_, whole) = send(text.as_bytes(), 1 << 20).await;
         for step in STEPS {
             let (size, sent) = send(text.as_bytes(), step).await;
             assert_eq!(size, octets(sent.len()), "what is declared is what is sent");
-            assert!(sent == whole, "in chunks of {step}: {}", String::from_utf8_lossy(&sent[..400]));
+            assert!(
+                sent == whole,
+                "in chunks of {step}: {}",
+                String::from_utf8_lossy(&sent[..400])
+            );
         }
         let parsed = mail_parser::MessageParser::default().parse(&whole).unwrap();
         assert_eq!(parsed.body_text(0).unwrap().trim_end(), paragraph.trim_end());

@@ -9,7 +9,11 @@ use crate::queue::{
 use crate::upstream::{Outcome, Stage};
 
 fn limited(per_minute: Option<u32>, per_day: Option<u32>) -> AccountSettings {
-    let limits = LimitSettings { messages_per_minute: per_minute, recipients_per_day: per_day, ..scanner().limits };
+    let limits = LimitSettings {
+        messages_per_minute: per_minute,
+        recipients_per_day: per_day,
+        ..scanner().limits
+    };
     AccountSettings { limits, ..scanner() }
 }
 
@@ -49,7 +53,11 @@ async fn recipients_of_a_day_are_never_exceeded_and_a_large_message_goes_in_part
     let status = &house.queue.accounts()[0];
     assert_eq!((status.recipients_last_day, status.recipients_per_day), (Some(10), Some(10)));
     assert!(status.budget_free_at.is_some());
-    assert_eq!(status.day_free_at.map(|free| free.since(at(0)).as_secs()), Some(86_400), "the first one went in the first second");
+    assert_eq!(
+        status.day_free_at.map(|free| free.since(at(0)).as_secs()),
+        Some(86_400),
+        "the first one went in the first second"
+    );
     house.pass(4 * 86_400).await;
     house.assert_limits();
     assert!(house.entry(large).is_none());
@@ -80,20 +88,26 @@ async fn without_limits_nothing_is_charged() {
     assert_eq!(house.seen().len(), 1);
     assert!(house.spool.charges(&house.settings[0].name, at(0)).unwrap().is_empty());
     let status = || house.queue.accounts().remove(0);
-    assert_eq!((status().messages_last_minute, status().recipients_last_day), (1, None), "people see it all the same");
+    assert_eq!(
+        (status().messages_last_minute, status().recipients_last_day),
+        (1, None),
+        "people see it all the same"
+    );
     house.pass(61).await;
     assert_eq!(status().messages_last_minute, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_followed_by_its_rest() {
-    let batch = BatchSettings { messages: 5, interval: Duration::from_secs(120), split: Split::Never };
+    let batch =
+        BatchSettings { messages: 5, interval: Duration::from_secs(120), split: Split::Never };
     let mut house = House::open(vec![AccountSettings { batch, ..limited(None, None) }]);
     for _ in 0..12 {
         house.receive(1).await;
     }
     house.pass(600).await;
-    let times: Vec<u64> = house.seen().iter().map(|seen| seen.begun.since(at(0)).as_secs() / 60).collect();
+    let times: Vec<u64> =
+        house.seen().iter().map(|seen| seen.begun.since(at(0)).as_secs() / 60).collect();
     assert_eq!(times, [0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 4, 4]);
 }
 
@@ -130,7 +144,9 @@ async fn mail_spills_to_another_account_while_its_own_is_out() {
 async fn mail_does_not_spill_to_an_account_that_may_not_send_for_the_sender() {
     let first = AccountSettings { spill_to: vec!["second".into()], ..scanner() };
     let mut house = House::open(vec![first, account("second", SenderRewrite::Never)]);
-    house.server.admit(move |_| Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful")));
+    house.server.admit(move |_| {
+        Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful"))
+    });
     house.receive(1).await;
     house.pass(600).await;
     assert!(house.seen().is_empty());
@@ -158,7 +174,11 @@ async fn no_more_connections_than_allowed_and_idle_ones_are_closed() {
         house.receive(1).await;
     }
     house.pass(5).await;
-    assert_eq!(house.queue.accounts()[0].connections, 3, "several are used when there is much to do");
+    assert_eq!(
+        house.queue.accounts()[0].connections,
+        3,
+        "several are used when there is much to do"
+    );
     house.pass(20).await;
     house.assert_limits();
     assert_eq!(house.server.logins().len(), 3, "connections are used again");
@@ -187,9 +207,18 @@ async fn a_lost_index_counts_as_a_budget_used_up_until_a_person_knows_better() {
     house.pass(400).await;
     assert_eq!(house.seen().len(), 12);
     house.assert_limits();
-    let alerts: Vec<_> = house.server.seen().into_iter().filter(|seen| seen.subject.contains("what it has sent is not known")).collect();
+    let alerts: Vec<_> = house
+        .server
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.subject.contains("what it has sent is not known"))
+        .collect();
     assert_eq!(alerts.len(), 1, "one alert, whatever the restarts");
-    assert!(alerts[0].text.contains("postroom account forget-budget scanner"), "{}", alerts[0].text);
+    assert!(
+        alerts[0].text.contains("postroom account forget-budget scanner"),
+        "{}",
+        alerts[0].text
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +248,9 @@ async fn too_many_connections_cost_one_for_a_while() {
     }
     house.pass(300).await;
     assert_eq!(house.queue.accounts()[0].connections_allowed, 2);
-    let at_once = |house: &House, from: u64| house.seen().iter().filter(|seen| seen.begun > at(from)).map(|seen| seen.at_once).max();
+    let at_once = |house: &House, from: u64| {
+        house.seen().iter().filter(|seen| seen.begun > at(from)).map(|seen| seen.at_once).max()
+    };
     assert_eq!(at_once(&house, 30), Some(2));
     house.pass(400).await;
     assert_eq!((house.queue.accounts()[0].connections_allowed, at_once(&house, 650)), (3, Some(3)));

@@ -26,15 +26,26 @@ async fn the_administrator_is_told_of_an_end_at_30_14_7_and_1_days_across_restar
         }
         assert_eq!(notices, told.len(), "{:?}", house.notices());
     }
-    // Seen within the hour after each boundary, that is, on the day after which that many whole days are left.
+    // Seen within the hour after each boundary, that is, on the day after which that many whole
+    // days are left.
     assert_eq!(told.len(), 5, "30, 14, 7, 1 days, and the end: {told:?}");
     let subjects = house.notices();
-    assert!(subjects[0].contains("ends in 30 days") && subjects[1].contains("ends in 14 days"), "{subjects:?}");
-    assert!(subjects[2].contains("ends in 7 days") && subjects[3].contains("ends in 1 day,"), "{subjects:?}");
+    assert!(
+        subjects[0].contains("ends in 30 days") && subjects[1].contains("ends in 14 days"),
+        "{subjects:?}"
+    );
+    assert!(
+        subjects[2].contains("ends in 7 days") && subjects[3].contains("ends in 1 day,"),
+        "{subjects:?}"
+    );
     assert!(subjects[4].contains("has ended"), "{subjects:?}");
-    let label = CredentialLabel { account: "scanner".into(), credential: CredentialValue::client_secret };
+    let label =
+        CredentialLabel { account: "scanner".into(), credential: CredentialValue::client_secret };
     assert!(house.metrics.sending().account_credential_expiry.get_or_create(&label).get() < 0);
-    assert_eq!(house.queue.accounts()[0].credential.map(|expiry| expiry.kind), Some(CredentialKind::ClientSecret));
+    assert_eq!(
+        house.queue.accounts()[0].credential.map(|expiry| expiry.kind),
+        Some(CredentialKind::ClientSecret)
+    );
     house.stop().await;
 }
 
@@ -43,17 +54,31 @@ async fn an_authorization_server_that_is_down_for_an_hour_costs_no_message_an_at
     let mut house = House::open(vec![scanner()]);
     let up_at = at(3600);
     let down = Outcome::Pause(Duration::from_secs(60));
-    house
-        .server
-        .admit(move |now| (now < up_at).then(|| trouble(Stage::Token, down, "503 the authorization server answered with HTTP 503")));
+    house.server.admit(move |now| {
+        (now < up_at).then(|| {
+            trouble(Stage::Token, down, "503 the authorization server answered with HTTP 503")
+        })
+    });
     let mut ids = Vec::new();
     for _ in 0..20 {
         ids.push(house.receive(2).await);
         house.pass(150).await;
     }
-    assert!(ids.iter().all(|id| house.entry(*id).is_some_and(|entry| entry.recipients.iter().all(|state| state.attempts == 0))));
-    assert!(matches!(house.queue.accounts()[0].state, AccountState::Paused { .. }), "{:?}", house.queue.accounts());
-    assert!(house.server.logins().len() < 12, "the server is not asked at each message: {:?}", house.server.logins());
+    assert!(ids.iter().all(|id| {
+        house
+            .entry(*id)
+            .is_some_and(|entry| entry.recipients.iter().all(|state| state.attempts == 0))
+    }));
+    assert!(
+        matches!(house.queue.accounts()[0].state, AccountState::Paused { .. }),
+        "{:?}",
+        house.queue.accounts()
+    );
+    assert!(
+        house.server.logins().len() < 12,
+        "the server is not asked at each message: {:?}",
+        house.server.logins()
+    );
     // Pauses double, up to an hour.
     house.pass(2 * 3600).await;
     assert!(ids.iter().all(|id| house.entry(*id).is_none()), "all have gone");

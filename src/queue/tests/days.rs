@@ -34,7 +34,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 /// A server in a bad mood: what it does depends on nothing but the numbers.
 fn mood(seen: &Seen, seed: u64) -> Reaction {
-    let number = seen.begun.as_millis().wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(seed) >> 32;
+    let number =
+        seen.begun.as_millis().wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(seed) >> 32;
     let time = Duration::from_millis(number % 30_000);
     match number % 16 {
         0 => Reaction::Refuse(Stage::MailFrom, "451 4.3.2 Later"),
@@ -43,7 +44,11 @@ fn mood(seen: &Seen, seed: u64) -> Reaction {
         3 => Reaction::Drop(Stage::EndOfData),
         4 => Reaction::Silence(Stage::RcptTo),
         5 => Reaction::Gone,
-        6 => Reaction::Bar(Stage::EndOfData, Outcome::Pause(time), "432 4.3.2 Concurrent connections limit exceeded"),
+        6 => Reaction::Bar(
+            Stage::EndOfData,
+            Outcome::Pause(time),
+            "432 4.3.2 Concurrent connections limit exceeded",
+        ),
         7 => Reaction::RefuseSome("r1", "450 4.2.1 Busy"),
         _ => Reaction::Take(time),
     }
@@ -89,7 +94,8 @@ proptest! {
             assert_eq!(copies.len(), accepted, "the server has everything");
             let doubts: u32 = journal.iter().map(|line| line.doubts).sum();
             let doubles: u32 = copies.values().map(|copies| copies - 1).sum();
-            assert!(doubles <= doubts, "{doubles} doubles, but {doubts} doubts: a double must be counted");
+            assert!(doubles <= doubts, "{doubles} doubles, but {doubts} doubts: a double must be \
+                counted");
             house.stop().await;
         });
     }

@@ -29,7 +29,8 @@ async fn a_message_goes_out_at_once_and_leaves_queue_and_disk() {
     house.stop().await;
 }
 
-/// The first reaction is `first`, afterwards the server takes everything: when the second attempt comes, and how it ends.
+/// The first reaction is `first`, afterwards the server takes everything: when the second attempt
+/// comes, and how it ends.
 async fn check(first: Reaction, expected: &str) {
     let name = format!("{first:?}");
     let mut house = House::open(vec![scanner()]);
@@ -39,11 +40,16 @@ async fn check(first: Reaction, expected: &str) {
     house.pass(2 * 3600).await;
     house.assert_spacing();
     let seen = house.seen();
-    let gap = seen.get(1).map_or("-".to_owned(), |second| second.begun.since(seen[0].ended.unwrap()).as_secs().to_string());
+    let gap = seen.get(1).map_or("-".to_owned(), |second| {
+        second.begun.since(seen[0].ended.unwrap()).as_secs().to_string()
+    });
     assert!(house.entry(id).is_none(), "{name}: still in the queue");
     let journal = house.journal();
     let line = &journal[0];
-    let seen = format!("{} again after {gap}, attempts {}, doubts {}", line.outcome, line.attempts, line.doubts);
+    let seen = format!(
+        "{} again after {gap}, attempts {}, doubts {}",
+        line.outcome, line.attempts, line.doubts
+    );
     assert_eq!(seen, expected, "{name}");
     house.stop().await;
 }
@@ -53,7 +59,11 @@ async fn every_fault_at_every_stage_conserves_the_message_and_keeps_the_spacing(
     let again = "delivered again after 1800, attempts 2, doubts 0";
     for stage in [Stage::MailFrom, Stage::RcptTo, Stage::Data, Stage::EndOfData] {
         check(Reaction::Refuse(stage, "451 4.3.2 Temporary server error"), again).await;
-        check(Reaction::Refuse(stage, "550 5.6.0 Invalid"), "failed again after -, attempts 1, doubts 0").await;
+        check(
+            Reaction::Refuse(stage, "550 5.6.0 Invalid"),
+            "failed again after -, attempts 1, doubts 0",
+        )
+        .await;
     }
     for stage in [Stage::MailFrom, Stage::RcptTo, Stage::Data, Stage::Body] {
         check(Reaction::Drop(stage), again).await;
@@ -104,7 +114,9 @@ async fn a_server_that_ends_every_connection_is_not_hammered() {
 #[tokio::test(start_paused = true)]
 async fn mail_that_never_goes_is_given_up_after_five_days_and_somebody_is_told() {
     let mut house = House::open(vec![scanner()]);
-    house.server.react(|seen| if seen.subject == "0" { Reaction::Refuse(Stage::RcptTo, "450 4.2.1 Busy") } else { TAKE });
+    house.server.react(|seen| {
+        if seen.subject == "0" { Reaction::Refuse(Stage::RcptTo, "450 4.2.1 Busy") } else { TAKE }
+    });
     let id = house.receive(1).await;
     house.pass(5 * 86_400 - 60).await;
     assert!(house.entry(id).is_some());
@@ -112,16 +124,27 @@ async fn mail_that_never_goes_is_given_up_after_five_days_and_somebody_is_told()
     assert!(house.entry(id).is_none());
     house.assert_spacing();
     let line = &house.journal()[0];
-    assert_eq!((line.outcome.as_str(), line.attempts), ("failed", u32::try_from(house.seen().len()).unwrap()));
-    assert_eq!(house.notices(), ["Delayed mail (still being tried) from printers", "Undelivered mail from printers"]);
+    assert_eq!(
+        (line.outcome.as_str(), line.attempts),
+        ("failed", u32::try_from(house.seen().len()).unwrap())
+    );
+    assert_eq!(
+        house.notices(),
+        ["Delayed mail (still being tried) from printers", "Undelivered mail from printers"]
+    );
     let last = house.seen().last().unwrap().begun;
-    assert_eq!(last.as_secs(), at(0).plus(plan().give_up_after).as_secs(), "the last attempt is made when the time is up");
+    assert_eq!(
+        last.as_secs(),
+        at(0).plus(plan().give_up_after).as_secs(),
+        "the last attempt is made when the time is up"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_password_stops_the_account_bounces_nothing_and_all_goes_when_it_is_right() {
     let mut house = House::open(vec![scanner()]);
-    let refused = || Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful"));
+    let refused =
+        || Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful"));
     house.server.admit(move |now| if now < at(10 * 86_400) { refused() } else { None });
     let mut ids = Vec::new();
     for _ in 0..10 {
@@ -131,25 +154,49 @@ async fn a_wrong_password_stops_the_account_bounces_nothing_and_all_goes_when_it
     assert!(matches!(house.queue.accounts()[0].state, AccountState::Stopped { .. }));
     assert_eq!(house.queue.accounts()[0].waiting, 11, "ten messages and the alert");
     for id in &ids {
-        assert_eq!(house.entry(*id).unwrap().recipients[0].attempts, 0, "a login that fails is no attempt");
+        assert_eq!(
+            house.entry(*id).unwrap().recipients[0].attempts,
+            0,
+            "a login that fails is no attempt"
+        );
     }
     let logins = house.server.logins();
-    assert!(logins.windows(2).all(|two| two[1].since(two[0]) >= Duration::from_secs(300)), "no login storm");
+    assert!(
+        logins.windows(2).all(|two| two[1].since(two[0]) >= Duration::from_secs(300)),
+        "no login storm"
+    );
     house.pass(86_400 + 1200).await;
     assert!(ids.iter().all(|id| house.entry(*id).is_none()));
-    assert_eq!(house.notices(), ["Account \"scanner\" cannot send", "Account \"scanner\" sends again"]);
+    assert_eq!(
+        house.notices(),
+        ["Account \"scanner\" cannot send", "Account \"scanner\" sends again"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_recipient_does_not_hold_back_the_rest() {
     let mut house = House::open(vec![scanner()]);
     house.server.react(|_| Reaction::RefuseAllFor("bad", "554 Transaction failed"));
-    let id = house.receive_for("printers", &["a@contoso.com", "b@contoso.com", "bad@contoso.com", "c@contoso.com", "d@contoso.com"]).await;
+    let id = house
+        .receive_for(
+            "printers",
+            &[
+                "a@contoso.com",
+                "b@contoso.com",
+                "bad@contoso.com",
+                "c@contoso.com",
+                "d@contoso.com",
+            ],
+        )
+        .await;
     house.pass(4 * 3600).await;
     house.assert_spacing();
     assert!(house.entry(id).is_none());
-    let mut outcomes: Vec<(String, String)> =
-        house.journal().into_iter().map(|line| (line.recipient.address.to_string(), line.outcome)).collect();
+    let mut outcomes: Vec<(String, String)> = house
+        .journal()
+        .into_iter()
+        .map(|line| (line.recipient.address.to_string(), line.outcome))
+        .collect();
     outcomes.sort();
     let expected = ["a", "b", "bad", "c", "d"].map(|name| {
         let outcome = if name == "bad" { "failed" } else { "delivered" };
@@ -161,8 +208,11 @@ async fn one_bad_recipient_does_not_hold_back_the_rest() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_recipient_fails_alone_and_the_others_get_it_once() {
     let mut house = House::open(vec![scanner()]);
-    house.server.react(|_| Reaction::RefuseSome("bad", "550 5.4.1 Recipient address rejected: Access denied"));
-    let id = house.receive_for("printers", &["a@contoso.com", "bad@contoso.com", "b@contoso.com"]).await;
+    house.server.react(|_| {
+        Reaction::RefuseSome("bad", "550 5.4.1 Recipient address rejected: Access denied")
+    });
+    let id =
+        house.receive_for("printers", &["a@contoso.com", "bad@contoso.com", "b@contoso.com"]).await;
     house.pass(7200).await;
     assert!(house.entry(id).is_none());
     assert_eq!(house.seen().len(), 1);
@@ -194,14 +244,20 @@ async fn a_message_that_makes_us_panic_twice_is_put_aside_and_others_go_on() {
     house.pass(3600).await;
     assert!(house.entry(bad).is_none());
     assert_eq!(house.seen().iter().filter(|seen| seen.subject == "0").count(), 2);
-    assert!(house.notices().iter().any(|subject| subject.contains("needs attention")), "{:?}", house.notices());
+    assert!(
+        house.notices().iter().any(|subject| subject.contains("needs attention")),
+        "{:?}",
+        house.notices()
+    );
     house.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_during_an_attempt_leaves_a_doubt_and_keeps_the_spacing() {
     let mut house = House::open(vec![scanner()]);
-    house.server.react(|seen| if seen.begun < at(60) { Reaction::Take(Duration::from_secs(300)) } else { TAKE });
+    house.server.react(|seen| {
+        if seen.begun < at(60) { Reaction::Take(Duration::from_secs(300)) } else { TAKE }
+    });
     let id: MessageId = house.receive(1).await;
     house.pass(120).await;
     assert!(matches!(house.entry(id).unwrap().recipients[0].progress, Progress::Attempting(_)));

@@ -4,7 +4,8 @@ use super::house::{House, scanner};
 use crate::{
     model::{MessageId, Timestamp},
     queue::{
-        AccountSettings, BatchSettings, Enabled, Forecast, LimitSettings, SenderRewrite, Split, Why,
+        AccountSettings, BatchSettings, Enabled, Forecast, LimitSettings, SenderRewrite, Split,
+        Why,
         double::{Reaction, trouble},
         fixture::{account, at},
     },
@@ -23,8 +24,14 @@ impl House {
     }
 }
 
-/// Everything that waits is forecast; then time goes on, and each message must have begun about then.
-async fn check(mut settings: AccountSettings, messages: &[(&str, usize)], tolerance: u64, last: &str) {
+/// Everything that waits is forecast; then time goes on, and each message must have begun about
+/// then.
+async fn check(
+    mut settings: AccountSettings,
+    messages: &[(&str, usize)],
+    tolerance: u64,
+    last: &str,
+) {
     settings.limits.connections = 1;
     let mut house = House::open(vec![settings]);
     house.server.react(|_| Reaction::Take(Duration::from_secs(1)));
@@ -42,13 +49,18 @@ async fn check(mut settings: AccountSettings, messages: &[(&str, usize)], tolera
     let forecasts = house.forecasts();
     assert!(forecasts.len() > 10, "{} still wait", forecasts.len());
     house.pass(10 * 86_400).await;
-    let begun: BTreeMap<String, Timestamp> = house.seen().into_iter().map(|seen| (seen.subject, seen.begun)).collect();
+    let begun: BTreeMap<String, Timestamp> =
+        house.seen().into_iter().map(|seen| (seen.subject, seen.begun)).collect();
     for (id, forecast) in forecasts.iter().filter(|(_, forecast)| forecast.why != Why::UnderWay) {
         let (told, was) = (forecast.at.unwrap(), begun[&subjects[id]]);
         let off = told.since(was).max(was.since(told));
         // The pace is learned, so that what is far ahead is off by some percent.
         let allowed = Duration::from_secs(tolerance).max(was.since(at(10)) / 10);
-        assert!(off <= allowed, "message {} was to begin at {told} and did at {was}: {forecast:?}", subjects[id]);
+        assert!(
+            off <= allowed,
+            "message {} was to begin at {told} and did at {was}: {forecast:?}",
+            subjects[id]
+        );
     }
     let latest = forecasts.values().max_by_key(|forecast| forecast.at).unwrap();
     let reason = serde_json::to_value(&latest.why).unwrap()["reason"].as_str().unwrap().to_owned();
@@ -57,7 +69,11 @@ async fn check(mut settings: AccountSettings, messages: &[(&str, usize)], tolera
 
 fn limited(per_minute: Option<u32>, per_day: Option<u32>) -> AccountSettings {
     AccountSettings {
-        limits: LimitSettings { messages_per_minute: per_minute, recipients_per_day: per_day, ..scanner().limits },
+        limits: LimitSettings {
+            messages_per_minute: per_minute,
+            recipients_per_day: per_day,
+            ..scanner().limits
+        },
         ..scanner()
     }
 }
@@ -74,8 +90,15 @@ async fn what_the_day_holds_back_goes_when_it_was_said() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_batch_holds_back_goes_when_it_was_said() {
-    let batch = BatchSettings { messages: 5, interval: Duration::from_secs(300), split: Split::Never };
-    check(AccountSettings { batch, ..limited(None, None) }, &[("dump", 40), ("scan", 5)], 20, "batch").await;
+    let batch =
+        BatchSettings { messages: 5, interval: Duration::from_secs(300), split: Split::Never };
+    check(
+        AccountSettings { batch, ..limited(None, None) },
+        &[("dump", 40), ("scan", 5)],
+        20,
+        "batch",
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,13 +126,20 @@ async fn a_message_says_what_it_waits_for() {
 async fn a_pause_and_a_stop_are_named_with_their_reason() {
     let mut house = House::open(vec![scanner()]);
     let busy = "421 4.3.2 Service not available";
-    house.server.admit(move |_| Some(trouble(Stage::Greeting, Outcome::Pause(Duration::from_secs(600)), busy)));
+    house.server.admit(move |_| {
+        Some(trouble(Stage::Greeting, Outcome::Pause(Duration::from_secs(600)), busy))
+    });
     let id = house.receive(1).await;
     house.pass(10).await;
     let forecast = house.forecast(id);
-    assert!(matches!(&forecast.why, Why::Paused { because, .. } if because == busy), "{forecast:?}");
+    assert!(
+        matches!(&forecast.why, Why::Paused { because, .. } if because == busy),
+        "{forecast:?}"
+    );
     assert_eq!(forecast.at.map(|at| at.since(house.clock.now()).as_secs() / 10), Some(59));
-    house.server.admit(move |_| Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful")));
+    house.server.admit(move |_| {
+        Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful"))
+    });
     house.pass(600).await;
     assert!(matches!(house.forecast(id).why, Why::Stopped { .. }));
 }
@@ -123,7 +153,9 @@ async fn an_account_that_takes_over_is_reckoned_with() {
     house.queue.set_enabled(&"scanner".into(), Enabled::Off).await.unwrap();
     let id = house.receive(1).await;
     assert_eq!(house.forecast(id).at, None);
-    house.server.admit(move |_| Some(trouble(Stage::Greeting, Outcome::Pause(Duration::from_secs(30)), "421 4.3.2 Busy")));
+    house.server.admit(move |_| {
+        Some(trouble(Stage::Greeting, Outcome::Pause(Duration::from_secs(30)), "421 4.3.2 Busy"))
+    });
     house.queue.set_enabled(&"second".into(), Enabled::On).await.unwrap();
     house.pass(5).await;
     assert!(matches!(house.forecast(id), Forecast { at: Some(_), why: Why::Paused { .. }, .. }));
@@ -139,5 +171,9 @@ async fn a_long_queue_is_looked_at_once_and_within_bounds() {
     let scan = house.receive_from("scan", 1).await;
     house.queue.set_enabled(&house.settings[0].name.clone(), Enabled::On).await.unwrap();
     let forecast = house.forecast(scan);
-    assert!(forecast.before <= 1 && forecast.at.unwrap().since(house.clock.now()) < Duration::from_secs(5), "{forecast:?}");
+    assert!(
+        forecast.before <= 1
+            && forecast.at.unwrap().since(house.clock.now()) < Duration::from_secs(5),
+        "{forecast:?}"
+    );
 }

@@ -12,7 +12,10 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Notify, Recipient, ReturnContent, ReversePath, Timestamp},
+    model::{
+        AccountName, ByteSize, DeviceName, Envelope, MessageId, Notify, Recipient, ReturnContent,
+        ReversePath, Timestamp,
+    },
     queue::{
         AccountSettings, Queue, RetrySettings, Routing, SenderRewrite,
         double::{Seen, Server},
@@ -57,7 +60,20 @@ impl House {
         let metrics = Metrics::new();
         let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
-        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received: 0, notify: None, ret: None }
+        Self {
+            dir,
+            clock,
+            metrics,
+            server,
+            settings,
+            spool,
+            queue,
+            stop,
+            running,
+            received: 0,
+            notify: None,
+            ret: None,
+        }
     }
 
     /// The process dies at once, and starts again after so long.
@@ -67,11 +83,26 @@ impl House {
 
     /// The process dies, and somebody deletes the index.
     pub(super) async fn lose_index(self) -> Self {
-        self.start_again(Duration::from_secs(1), |folder| std::fs::remove_dir_all(folder.join("index")).unwrap()).await
+        self.start_again(Duration::from_secs(1), |folder| {
+            std::fs::remove_dir_all(folder.join("index")).unwrap()
+        })
+        .await
     }
 
     async fn start_again(self, down: Duration, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
-        let Self { dir, clock, metrics, server, settings, spool, queue, stop: _stop, running, received, .. } = self;
+        let Self {
+            dir,
+            clock,
+            metrics,
+            server,
+            settings,
+            spool,
+            queue,
+            stop: _stop,
+            running,
+            received,
+            ..
+        } = self;
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
         server.cut_off();
@@ -82,7 +113,20 @@ impl House {
         tokio::time::sleep(down).await;
         let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
-        Self { dir, clock, metrics, server, settings, spool, queue, stop, running, received, notify: None, ret: None }
+        Self {
+            dir,
+            clock,
+            metrics,
+            server,
+            settings,
+            spool,
+            queue,
+            stop,
+            running,
+            received,
+            notify: None,
+            ret: None,
+        }
     }
 
     pub(super) async fn stop(&mut self) {
@@ -106,7 +150,12 @@ impl House {
         self.receive_text(device, recipients, &text).await
     }
 
-    pub(super) async fn receive_text(&mut self, device: &str, recipients: &[&str], text: &str) -> MessageId {
+    pub(super) async fn receive_text(
+        &mut self,
+        device: &str,
+        recipients: &[&str],
+        text: &str,
+    ) -> MessageId {
         self.receive_whole(device, "mfp1@contoso.com", recipients, text).await
     }
 
@@ -118,20 +167,31 @@ impl House {
     }
 
     /// As [`House::receive`], with the wishes of RFC 3461.
-    pub(super) async fn receive_asking(&mut self, notify: Notify, ret: Option<ReturnContent>) -> MessageId {
+    pub(super) async fn receive_asking(
+        &mut self,
+        notify: Notify,
+        ret: Option<ReturnContent>,
+    ) -> MessageId {
         (self.notify, self.ret) = (Some(notify), ret);
         let id = self.receive(1).await;
         (self.notify, self.ret) = (None, None);
         id
     }
 
-    async fn receive_whole(&mut self, device: &str, sender: &str, recipients: &[&str], text: &str) -> MessageId {
+    async fn receive_whole(
+        &mut self,
+        device: &str,
+        sender: &str,
+        recipients: &[&str],
+        text: &str,
+    ) -> MessageId {
         let _still = stand_still();
         let mut envelope = envelope(self.spool.new_id(), 0);
         envelope.sender = ReversePath::Mailbox(sender.parse().unwrap());
         envelope.received = self.clock.now();
         envelope.device = DeviceName::from(device);
-        envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
+        envelope.recipients =
+            recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
         envelope.ret = self.ret;
         for recipient in &mut envelope.recipients {
             recipient.notify = self.notify;
@@ -161,7 +221,11 @@ impl House {
 
     /// The subjects of our notices that the server has got.
     pub(super) fn notices(&self) -> Vec<String> {
-        let notices = self.server.seen().into_iter().filter(|seen| seen.subject.parse::<u64>().is_err() && !seen.taken.is_empty());
+        let notices = self
+            .server
+            .seen()
+            .into_iter()
+            .filter(|seen| seen.subject.parse::<u64>().is_err() && !seen.taken.is_empty());
         notices.map(|seen| seen.subject).collect()
     }
 
@@ -170,7 +234,8 @@ impl House {
         self.spool.journal(None, 100_000).unwrap().into_iter().filter(|line| !own(line)).collect()
     }
 
-    /// Nobody has ever been asked twice for the same recipient within thirty minutes of the end of an attempt that was counted.
+    /// Nobody has ever been asked twice for the same recipient within thirty minutes of the end of
+    /// an attempt that was counted.
     pub(super) fn assert_spacing(&self) {
         let mut last: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
         for seen in self.seen() {
@@ -178,7 +243,11 @@ impl House {
                 let key = (seen.subject.clone(), recipient.clone());
                 if let Some(ended) = last.get(&key) {
                     let gap = seen.begun.since(*ended);
-                    assert!(gap >= RetrySettings::FLOOR, "message {} to {recipient} again after {gap:?}", seen.subject);
+                    assert!(
+                        gap >= RetrySettings::FLOOR,
+                        "message {} to {recipient} again after {gap:?}",
+                        seen.subject
+                    );
                 }
                 if seen.counted {
                     last.insert(key, seen.ended.unwrap_or(seen.begun));
@@ -187,24 +256,48 @@ impl House {
         }
     }
 
-    /// The server cannot have counted more than the account's limits in any window, at whatever moment it counts.
+    /// The server cannot have counted more than the account's limits in any window, at whatever
+    /// moment it counts.
     pub(super) fn assert_limits(&self) {
         let limits = &self.settings[0].limits;
         let log: Vec<Seen> = self.server.seen().into_iter().filter(|seen| seen.counted).collect();
         for last in &log {
             let shares = |seen: &&Seen, window: u64| {
-                seen.begun <= last.begun && seen.ended.is_none_or(|ended| ended.plus(Duration::from_secs(window)) >= last.begun)
+                seen.begun <= last.begun
+                    && seen
+                        .ended
+                        .is_none_or(|ended| ended.plus(Duration::from_secs(window)) >= last.begun)
             };
             let messages = log.iter().filter(|seen| shares(seen, 60)).count();
-            let recipients: usize = log.iter().filter(|seen| shares(seen, 86_400)).map(|seen| seen.recipients.len() - seen.refused).sum();
-            assert!(limits.messages_per_minute.is_none_or(|limit| messages <= usize::try_from(limit).unwrap()), "{messages} in a minute");
-            assert!(limits.recipients_per_day.is_none_or(|limit| recipients <= usize::try_from(limit).unwrap()), "{recipients} in a day");
+            let recipients: usize = log
+                .iter()
+                .filter(|seen| shares(seen, 86_400))
+                .map(|seen| seen.recipients.len() - seen.refused)
+                .sum();
+            assert!(
+                limits
+                    .messages_per_minute
+                    .is_none_or(|limit| messages <= usize::try_from(limit).unwrap()),
+                "{messages} in a minute"
+            );
+            assert!(
+                limits
+                    .recipients_per_day
+                    .is_none_or(|limit| recipients <= usize::try_from(limit).unwrap()),
+                "{recipients} in a day"
+            );
             assert!(last.at_once <= limits.connections, "{} at once", last.at_once);
         }
     }
 }
 
-fn start(dir: &TempDir, clock: &Clock, metrics: &Metrics, server: &Server, settings: &[AccountSettings]) -> (Spool, Queue<Server>) {
+fn start(
+    dir: &TempDir,
+    clock: &Clock,
+    metrics: &Metrics,
+    server: &Server,
+    settings: &[AccountSettings],
+) -> (Spool, Queue<Server>) {
     let routing = Routing::new(settings, HashMap::new());
     let route = Arc::new(move |envelope: &Envelope| Routes::new(routing.accounts(envelope)));
     let disk = SpoolSettings {
@@ -221,7 +314,9 @@ fn start(dir: &TempDir, clock: &Clock, metrics: &Metrics, server: &Server, setti
     };
     let reporter = Reporter::new(report, spool.clone(), clock.clone(), metrics.clone());
     let accounts = settings.iter().map(|settings| (settings.clone(), server.clone())).collect();
-    let queue = Queue::over(accounts, plan(), spool.clone(), reporter, clock.clone(), metrics.clone()).unwrap();
+    let queue =
+        Queue::over(accounts, plan(), spool.clone(), reporter, clock.clone(), metrics.clone())
+            .unwrap();
     (spool, queue)
 }
 

@@ -3,7 +3,10 @@ use std::time::Duration;
 use super::house::House;
 use crate::{
     model::Reply,
-    queue::{AccountSettings, AccountState, Enabled, Reach, SenderRewrite, double::Reaction, fixture::account, forecast::Why},
+    queue::{
+        AccountSettings, AccountState, Enabled, Reach, SenderRewrite, double::Reaction,
+        fixture::account, forecast::Why,
+    },
     upstream::{DnsSettings, Exchangers, Fault, Lane, Outcome, Stage, Trouble, classify},
 };
 
@@ -11,7 +14,8 @@ use crate::{
 fn inside(spill_to: &[&str]) -> AccountSettings {
     let mut settings = account("inside", SenderRewrite::Never);
     settings.reach = Reach::Within(vec!["contoso.com".to_owned(), "contoso.de".to_owned()]);
-    settings.destination.exchangers = Some(Exchangers { dns: DnsSettings::default(), policy_port: 443 });
+    settings.destination.exchangers =
+        Some(Exchangers { dns: DnsSettings::default(), policy_port: 443 });
     settings.spill_to = spill_to.iter().map(|name| (*name).into()).collect();
     settings
 }
@@ -26,8 +30,11 @@ fn trouble(words: &str) -> Trouble {
 }
 
 fn outcomes(house: &House) -> Vec<(String, String, String)> {
-    let mut lines: Vec<_> =
-        house.journal().into_iter().map(|line| (line.recipient.address.to_string(), line.account.to_string(), line.outcome)).collect();
+    let mut lines: Vec<_> = house
+        .journal()
+        .into_iter()
+        .map(|line| (line.recipient.address.to_string(), line.account.to_string(), line.outcome))
+        .collect();
     lines.sort();
     lines
 }
@@ -48,10 +55,17 @@ async fn recipients_of_one_transaction_are_of_one_domain() {
 
 #[tokio::test(start_paused = true)]
 async fn those_outside_go_by_an_account_that_reaches_them() {
-    let mut house = House::open(vec![inside(&["scanner"]), account("scanner", SenderRewrite::WhenNotAllowed)]);
+    let mut house =
+        House::open(vec![inside(&["scanner"]), account("scanner", SenderRewrite::WhenNotAllowed)]);
     house.receive_for("printers", &["bob@fabrikam.com", "ann@contoso.com"]).await;
     house.pass(10).await;
-    assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered"), line("bob@fabrikam.com", "scanner", "delivered")]);
+    assert_eq!(
+        outcomes(&house),
+        [
+            line("ann@contoso.com", "inside", "delivered"),
+            line("bob@fabrikam.com", "scanner", "delivered")
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,27 +73,51 @@ async fn those_that_nobody_reaches_fail_alone_and_cost_nothing() {
     let mut house = House::open(vec![inside(&[])]);
     house.receive_for("printers", &["bob@fabrikam.com", "ann@contoso.com"]).await;
     house.pass(10).await;
-    assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered"), line("bob@fabrikam.com", "inside", "failed")]);
-    let reply = house.journal().into_iter().find_map(|line| line.reply.filter(Reply::is_permanent)).unwrap();
+    assert_eq!(
+        outcomes(&house),
+        [
+            line("ann@contoso.com", "inside", "delivered"),
+            line("bob@fabrikam.com", "inside", "failed")
+        ]
+    );
+    let reply = house
+        .journal()
+        .into_iter()
+        .find_map(|line| line.reply.filter(Reply::is_permanent))
+        .unwrap();
     assert!(reply.to_string().starts_with("550 5.7.64 This way out"), "{reply}");
     assert_eq!(house.seen().len(), 1);
     assert_eq!(house.notices().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_and_costs_no_attempt() {
+async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_and_costs_no_attempt()
+{
     let mut house = House::open(vec![inside(&[])]);
     let mut times = 0;
     house.server.admit_to(move |lane, _now| {
         times += u32::from(*lane == german());
-        (*lane == german() && times <= 2).then(|| trouble("no mail server of the domain can be reached: contoso.de"))
+        (*lane == german() && times <= 2)
+            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
     });
     let id = house.receive_for("printers", &["bob@contoso.de", "ann@contoso.com"]).await;
-    let others = [house.receive_for("printers", &["bob@contoso.de"]).await, house.receive_for("printers", &["ann@contoso.com"]).await];
+    let others = [
+        house.receive_for("printers", &["bob@contoso.de"]).await,
+        house.receive_for("printers", &["ann@contoso.com"]).await,
+    ];
     house.pass(20).await;
-    assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "delivered"), line("ann@contoso.com", "inside", "delivered")]);
+    assert_eq!(
+        outcomes(&house),
+        [
+            line("ann@contoso.com", "inside", "delivered"),
+            line("ann@contoso.com", "inside", "delivered")
+        ]
+    );
     let status = house.queue.accounts().remove(0);
-    assert_eq!((status.state, status.domains.len(), status.domains[0].domain.as_str()), (AccountState::Ready, 1, "contoso.de"));
+    assert_eq!(
+        (status.state, status.domains.len(), status.domains[0].domain.as_str()),
+        (AccountState::Ready, 1, "contoso.de")
+    );
     assert!(matches!(status.domains[0].state, AccountState::Paused { .. }));
     assert_eq!(house.entry(id).unwrap().recipients[0].attempts, 0);
     let why = house.queue.forecasts(&[house.entry(others[0]).unwrap()]).unwrap().remove(0).why;
@@ -93,8 +131,12 @@ async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_an
 
 #[tokio::test(start_paused = true)]
 async fn mail_for_a_domain_that_stays_away_goes_another_way_if_there_is_one() {
-    let mut house = House::open(vec![inside(&["scanner"]), account("scanner", SenderRewrite::WhenNotAllowed)]);
-    house.server.admit_to(|lane, _now| (*lane == german()).then(|| trouble("no mail server of the domain can be reached: contoso.de")));
+    let mut house =
+        House::open(vec![inside(&["scanner"]), account("scanner", SenderRewrite::WhenNotAllowed)]);
+    house.server.admit_to(|lane, _now| {
+        (*lane == german())
+            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
+    });
     house.receive_for("printers", &["bob@contoso.de"]).await;
     house.pass(600).await;
     assert_eq!(outcomes(&house), [line("bob@contoso.de", "scanner", "delivered")]);
@@ -103,21 +145,31 @@ async fn mail_for_a_domain_that_stays_away_goes_another_way_if_there_is_one() {
 #[tokio::test(start_paused = true)]
 async fn mail_for_a_domain_that_never_comes_back_fails_when_its_time_is_up_and_a_person_is_told() {
     let mut house = House::open(vec![inside(&[])]);
-    house.server.admit_to(|lane, _now| (*lane == german()).then(|| trouble("no mail server of the domain can be reached: contoso.de")));
+    house.server.admit_to(|lane, _now| {
+        (*lane == german())
+            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
+    });
     house.receive_for("printers", &["bob@contoso.de"]).await;
     house.pass(5 * 24 * 3600 - 60).await;
     assert_eq!(outcomes(&house), []);
     assert_eq!(house.notices().len(), 1, "of the domain's trouble");
     house.pass(3600).await;
     assert_eq!(outcomes(&house), [line("bob@contoso.de", "inside", "failed")]);
-    assert!(house.journal()[0].reply.as_ref().unwrap().to_string().contains("can be reached"), "{:?}", house.journal()[0].reply);
+    assert!(
+        house.journal()[0].reply.as_ref().unwrap().to_string().contains("can be reached"),
+        "{:?}",
+        house.journal()[0].reply
+    );
     assert_eq!(house.notices().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_for_a_domain_that_rests_does_not_hold_up_what_comes_behind_it() {
     let mut house = House::open(vec![inside(&[])]);
-    house.server.admit_to(|lane, _now| (*lane == german()).then(|| trouble("no mail server of the domain can be reached: contoso.de")));
+    house.server.admit_to(|lane, _now| {
+        (*lane == german())
+            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
+    });
     for _ in 0..300 {
         house.receive_for("printers", &["bob@contoso.de"]).await;
     }
@@ -130,7 +182,9 @@ async fn a_flood_for_a_domain_that_rests_does_not_hold_up_what_comes_behind_it()
 async fn our_own_dns_server_that_is_silent_pauses_the_account() {
     let mut house = House::open(vec![inside(&[])]);
     let mut first = true;
-    house.server.admit(move |_| std::mem::take(&mut first).then(|| trouble("the DNS server does not answer: contoso.com")));
+    house.server.admit(move |_| {
+        std::mem::take(&mut first).then(|| trouble("the DNS server does not answer: contoso.com"))
+    });
     house.receive_for("printers", &["ann@contoso.com"]).await;
     house.pass(1).await;
     let status = house.queue.accounts().remove(0);
@@ -142,7 +196,9 @@ async fn our_own_dns_server_that_is_silent_pauses_the_account() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_that_does_not_exist_concerns_its_recipients_alone() {
     let mut house = House::open(vec![inside(&[])]);
-    house.server.admit(|_| Some(trouble("there is no such mail domain: contoso.com does not exist")));
+    house
+        .server
+        .admit(|_| Some(trouble("there is no such mail domain: contoso.com does not exist")));
     house.receive_for("printers", &["ann@contoso.com"]).await;
     house.pass(1).await;
     assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "failed")]);
@@ -154,7 +210,9 @@ async fn a_domain_that_is_not_safe_is_tried_again_as_the_plan_says() {
     let mut house = House::open(vec![inside(&[])]);
     let mut first = true;
     house.server.admit(move |_| {
-        std::mem::take(&mut first).then(|| trouble("no mail server of the domain is as safe as is asked for: contoso.com"))
+        std::mem::take(&mut first).then(|| {
+            trouble("no mail server of the domain is as safe as is asked for: contoso.com")
+        })
     });
     let id = house.receive_for("printers", &["ann@contoso.com"]).await;
     house.pass(60).await;
@@ -171,7 +229,11 @@ async fn a_domain_that_refuses_us_is_tried_with_mail_and_both_are_told_once() {
     let mut first = true;
     house.server.react(move |_| {
         if std::mem::take(&mut first) {
-            Reaction::Bar(Stage::RcptTo, Outcome::Stop, "550 5.7.68 TenantInboundAttribution; Direct Send not allowed")
+            Reaction::Bar(
+                Stage::RcptTo,
+                Outcome::Stop,
+                "550 5.7.68 TenantInboundAttribution; Direct Send not allowed",
+            )
         } else {
             Reaction::Take(Duration::ZERO)
         }
@@ -181,7 +243,9 @@ async fn a_domain_that_refuses_us_is_tried_with_mail_and_both_are_told_once() {
     house.pass(60).await;
     let status = house.queue.accounts().remove(0);
     assert_eq!(status.state, AccountState::Ready);
-    assert!(matches!(&status.domains[..], [one] if one.domain == "contoso.com" && matches!(one.state, AccountState::Stopped { .. })));
+    assert!(
+        matches!(&status.domains[..], [one] if one.domain == "contoso.com" && matches!(one.state, AccountState::Stopped { .. }))
+    );
     assert_eq!(outcomes(&house), [line("bob@contoso.de", "inside", "delivered")]);
     house.pass(2 * 3600).await;
     assert_eq!(outcomes(&house).len(), 2);

@@ -21,7 +21,10 @@ async fn who_asks_to_be_told_of_success_is_told_when_the_server_will_not() {
     house.receive_asking(SUCCESS, None).await;
     house.receive(1).await;
     house.pass(5).await;
-    assert_eq!(notices(&house), [("Relayed mail from printers".to_owned(), "mfp1@contoso.com".to_owned())]);
+    assert_eq!(
+        notices(&house),
+        [("Relayed mail from printers".to_owned(), "mfp1@contoso.com".to_owned())]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +42,9 @@ async fn who_asks_to_be_told_nothing_is_told_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_message_is_returned_as_the_sender_asked() {
-    for (ret, whole) in [(Some(ReturnContent::Full), true), (Some(ReturnContent::Headers), false), (None, false)] {
+    for (ret, whole) in
+        [(Some(ReturnContent::Full), true), (Some(ReturnContent::Headers), false), (None, false)]
+    {
         let mut house = House::open(vec![scanner()]);
         house.server.react(|seen| {
             if seen.subject == "0" {
@@ -50,7 +55,17 @@ async fn a_failed_message_is_returned_as_the_sender_asked() {
         });
         house.receive_asking(SUCCESS, ret).await;
         house.pass(5).await;
-        let notice = house.server.seen().into_iter().find(|seen| seen.subject.contains("Undelivered")).unwrap().text;
-        assert_eq!((notice.contains("message/rfc822"), notice.contains("A page.")), (whole, whole), "{ret:?}: {notice}");
+        let notice = house
+            .server
+            .seen()
+            .into_iter()
+            .find(|seen| seen.subject.contains("Undelivered"))
+            .unwrap()
+            .text;
+        assert_eq!(
+            (notice.contains("message/rfc822"), notice.contains("A page.")),
+            (whole, whole),
+            "{ret:?}: {notice}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! An office whose mail goes to the sandbox: the real spool, queue and upstream, and the judge at the other end of a pipe. Simulated time.
+//! An office whose mail goes to the sandbox: the real spool, queue and upstream, and the judge at
+//! the other end of a pipe. Simulated time.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -18,7 +19,10 @@ use crate::{
     report::{ReportSettings, Reporter},
     sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
     spool::{JournalLine, Spool, SpoolSettings},
-    upstream::{Auth, AuthMethod, Connection, Handover, Lane, Report, SecretSource, Security, Trouble, Upstream},
+    upstream::{
+        Auth, AuthMethod, Connection, Handover, Lane, Report, SecretSource, Security, Trouble,
+        Upstream,
+    },
 };
 
 /// How long things take that no machine can hurry: the network, and Exchange Online.
@@ -33,8 +37,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) const BRISK: Self =
-        Self { connect: Duration::from_millis(400), transfer: Duration::from_millis(80), answer: Duration::from_millis(120) };
+    pub(super) const BRISK: Self = Self {
+        connect: Duration::from_millis(400),
+        transfer: Duration::from_millis(80),
+        answer: Duration::from_millis(120),
+    };
 }
 
 /// How a process ends.
@@ -69,19 +76,38 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// With an account for each name, and a mailbox behind it with Microsoft's limits. Mail of the device `x-…` goes by account `x`.
+    /// With an account for each name, and a mailbox behind it with Microsoft's limits. Mail of the
+    /// device `x-…` goes by account `x`.
     pub(super) fn open(names: &[&str], pace: Pace, adjust: impl Fn(&mut AccountSettings)) -> Self {
         // Days of mail are millions of octets to sync: in memory, where there is such a folder.
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         fs::write(dir.path().join("password"), "sandbox").unwrap();
         let secret = SecretSource::File(dir.path().join("password"));
-        let settings: Vec<AccountSettings> = names.iter().map(|name| going_out(name, &secret, &adjust)).collect();
-        let mailbox = |name: &&str| MailboxSettings::new(format!("{name}@contoso.com").parse::<Address>().unwrap(), "sandbox");
-        let mut tenant = TenantSettings { mailboxes: names.iter().map(mailbox).collect(), ..TenantSettings::default() };
+        let settings: Vec<AccountSettings> =
+            names.iter().map(|name| going_out(name, &secret, &adjust)).collect();
+        let mailbox = |name: &&str| {
+            MailboxSettings::new(
+                format!("{name}@contoso.com").parse::<Address>().unwrap(),
+                "sandbox",
+            )
+        };
+        let mut tenant = TenantSettings {
+            mailboxes: names.iter().map(mailbox).collect(),
+            ..TenantSettings::default()
+        };
         tenant.switches.over_rate = OverRate::Reject;
         let sandbox = InMemory::new(dir.path(), tenant, Clock::simulated(at(0)));
         let clock = Clock::simulated(at(0));
-        let mut office = Self { dir, clock, sandbox, settings, metrics: Metrics::new(), pace, process: None, received: 0 };
+        let mut office = Self {
+            dir,
+            clock,
+            sandbox,
+            settings,
+            metrics: Metrics::new(),
+            pace,
+            process: None,
+            received: 0,
+        };
         office.start();
         office
     }
@@ -93,20 +119,36 @@ impl Office {
             journal_keep: Duration::from_secs(400 * 86_400),
         };
         let route = |envelope: &Envelope| account_of(envelope.device.as_str()).into();
-        let spool = Spool::open(settings, Arc::new(route), self.clock.clone(), self.metrics.clone()).unwrap();
+        let spool =
+            Spool::open(settings, Arc::new(route), self.clock.clone(), self.metrics.clone())
+                .unwrap();
         let report = ReportSettings {
             administrator: Some("it@contoso.com".parse().unwrap()),
             from: self.settings.first().and_then(|first| first.address.clone()),
             hostname: "postroom.contoso.lan".into(),
             account: self.settings.last().map(|last| last.name.clone()).unwrap(),
         };
-        let reporter = Reporter::new(report, spool.clone(), self.clock.clone(), self.metrics.clone());
+        let reporter =
+            Reporter::new(report, spool.clone(), self.clock.clone(), self.metrics.clone());
         let way = |settings: &AccountSettings| {
-            let upstream = Upstream::new(settings.destination.clone(), self.clock.clone(), self.metrics.clone()).unwrap();
+            let upstream = Upstream::new(
+                settings.destination.clone(),
+                self.clock.clone(),
+                self.metrics.clone(),
+            )
+            .unwrap();
             (settings.clone(), Way { upstream, sandbox: self.sandbox.clone(), pace: self.pace })
         };
         let ways = self.settings.iter().map(way).collect();
-        let queue = Queue::over(ways, plan(), spool.clone(), reporter, self.clock.clone(), self.metrics.clone()).unwrap();
+        let queue = Queue::over(
+            ways,
+            plan(),
+            spool.clone(),
+            reporter,
+            self.clock.clone(),
+            self.metrics.clone(),
+        )
+        .unwrap();
         let (stop, stopped) = watch::channel(false);
         let running = tokio::spawn({
             let queue = queue.clone();
@@ -157,16 +199,25 @@ impl Office {
         let mut envelope = envelope(spool.new_id(), 0);
         envelope.received = self.clock.now();
         envelope.device = DeviceName::from(device);
-        envelope.recipients = recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
+        envelope.recipients =
+            recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
         let mut incoming = spool.receive(envelope, account_of(device)).await.unwrap();
-        incoming.write(format!("Subject: {number}\r\nMessage-ID: <{number}@{device}>\r\n\r\nA page.\r\n").as_bytes()).await.unwrap();
+        incoming
+            .write(
+                format!("Subject: {number}\r\nMessage-ID: <{number}@{device}>\r\n\r\nA page.\r\n")
+                    .as_bytes(),
+            )
+            .await
+            .unwrap();
         incoming.commit().await.unwrap().id()
     }
 
     /// Whether mail of this account is due and nobody is sending it.
     pub(super) fn has_due(&self, account: &AccountName) -> bool {
         let (spool, now) = (self.spool(), self.clock.now());
-        let due = |device: &DeviceName| spool.first_due(account, device, 1).unwrap().first().is_some_and(|(due, _)| *due <= now);
+        let due = |device: &DeviceName| {
+            spool.first_due(account, device, 1).unwrap().first().is_some_and(|(due, _)| *due <= now)
+        };
         spool.devices_waiting(account).iter().any(due)
     }
 
@@ -177,7 +228,12 @@ impl Office {
     /// Lines about devices' mail.
     pub(super) fn journal(&self) -> Vec<JournalLine> {
         let own = |line: &JournalLine| line.device.as_str() == Reporter::OWN_DEVICE;
-        self.spool().journal(None, 1_000_000).unwrap().into_iter().filter(|line| !own(line)).collect()
+        self.spool()
+            .journal(None, 1_000_000)
+            .unwrap()
+            .into_iter()
+            .filter(|line| !own(line))
+            .collect()
     }
 
     pub(super) async fn stop(mut self) {
@@ -191,10 +247,18 @@ fn account_of(device: &str) -> AccountName {
     AccountName::from(device.split('-').next().unwrap())
 }
 
-fn going_out(name: &str, secret: &SecretSource, adjust: &impl Fn(&mut AccountSettings)) -> AccountSettings {
+fn going_out(
+    name: &str,
+    secret: &SecretSource,
+    adjust: &impl Fn(&mut AccountSettings),
+) -> AccountSettings {
     let mut settings = account(name, SenderRewrite::Always);
     settings.destination.security = Security::None;
-    settings.destination.auth = Some(Auth { method: AuthMethod::Login, user: format!("{name}@contoso.com"), secret: secret.clone() });
+    settings.destination.auth = Some(Auth {
+        method: AuthMethod::Login,
+        user: format!("{name}@contoso.com"),
+        secret: secret.clone(),
+    });
     adjust(&mut settings);
     settings
 }

@@ -28,7 +28,11 @@ async fn a_person_may_shorten_the_wait() {
     let mut house = House::open(vec![scanner()]);
     let mut first = true;
     house.server.react(move |_| {
-        if std::mem::take(&mut first) { Reaction::Refuse(Stage::RcptTo, "450 4.2.1 Busy") } else { Reaction::Take(Duration::ZERO) }
+        if std::mem::take(&mut first) {
+            Reaction::Refuse(Stage::RcptTo, "450 4.2.1 Busy")
+        } else {
+            Reaction::Take(Duration::ZERO)
+        }
     });
     let id = house.receive(1).await;
     house.pass(60).await;
@@ -45,8 +49,14 @@ async fn a_deleted_message_is_gone_and_journaled() {
     let id = house.receive(2).await;
     house.queue.delete(id).await.unwrap();
     assert!(house.entry(id).is_none());
-    assert_eq!(house.journal().iter().map(|line| line.outcome.as_str()).collect::<Vec<_>>(), ["deleted", "deleted"]);
-    assert!(matches!(house.queue.delete(id).await, Err(QueueError::Spool(SpoolError::NotFound(_)))));
+    assert_eq!(
+        house.journal().iter().map(|line| line.outcome.as_str()).collect::<Vec<_>>(),
+        ["deleted", "deleted"]
+    );
+    assert!(matches!(
+        house.queue.delete(id).await,
+        Err(QueueError::Spool(SpoolError::NotFound(_)))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +84,10 @@ async fn a_disabled_account_stays_so_over_a_restart() {
     house.queue.set_enabled(&house.settings[0].name, Enabled::On).await.unwrap();
     house.pass(1).await;
     assert_eq!(house.seen().len(), 1);
-    assert!(matches!(house.queue.set_enabled(&"nobody".into(), Enabled::On).await, Err(QueueError::NoSuchAccount(_))));
+    assert!(matches!(
+        house.queue.set_enabled(&"nobody".into(), Enabled::On).await,
+        Err(QueueError::NoSuchAccount(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,15 +1,23 @@
 use std::time::Duration;
 
 use super::house::{House, scanner};
-use crate::queue::{AccountSettings, LimitSettings, QueueError, SettingStatus, Split, double::Reaction, fixture::at};
+use crate::queue::{
+    AccountSettings, LimitSettings, QueueError, SettingStatus, Split, double::Reaction, fixture::at,
+};
 
 fn unlimited() -> AccountSettings {
-    let limits = LimitSettings { messages_per_minute: None, recipients_per_day: None, connections: 1, ..scanner().limits };
+    let limits = LimitSettings {
+        messages_per_minute: None,
+        recipients_per_day: None,
+        connections: 1,
+        ..scanner().limits
+    };
     AccountSettings { limits, ..scanner() }
 }
 
 async fn set(house: &House, words: &[(&str, &str)]) -> Result<Vec<SettingStatus>, QueueError> {
-    let words: Vec<_> = words.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let words: Vec<_> =
+        words.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     house.queue.set(&house.settings[0].name, &words, "anna").await
 }
 
@@ -30,8 +38,15 @@ async fn batches_are_changed_while_mail_flows_and_no_connection_ends() {
     let before = house.seen().len();
     house.pass(200).await;
     let seen = house.seen();
-    assert_eq!((seen.len(), house.server.logins().len()), (30, 1), "all went over the one connection");
-    let rests = seen[before..].windows(2).filter(|two| two[1].begun.since(two[0].ended.unwrap()) >= Duration::from_secs(20)).count();
+    assert_eq!(
+        (seen.len(), house.server.logins().len()),
+        (30, 1),
+        "all went over the one connection"
+    );
+    let rests = seen[before..]
+        .windows(2)
+        .filter(|two| two[1].begun.since(two[0].ended.unwrap()) >= Duration::from_secs(20))
+        .count();
     assert!((4..=5).contains(&rests), "{rests} rests after {before} messages");
 }
 
@@ -42,7 +57,10 @@ async fn what_was_changed_holds_across_a_crash_until_the_files_values_are_brough
     let mut house = house.crash(Duration::from_secs(1)).await;
     let rows = house.queue.settings(&house.settings[0].name).unwrap();
     assert_eq!(in_force(&rows), ["30", "0s", "always"]);
-    assert_eq!(rows[2].changed.as_ref().map(|change| (change.by.as_str(), change.at)), Some(("anna", at(0))));
+    assert_eq!(
+        rows[2].changed.as_ref().map(|change| (change.by.as_str(), change.at)),
+        Some(("anna", at(0)))
+    );
     house.receive(3).await;
     house.pass(5).await;
     assert_eq!(house.seen().len(), 3, "each recipient alone");
@@ -59,21 +77,35 @@ async fn a_file_that_was_edited_since_has_the_last_word() {
     set(&house, &[("batch.messages", "7"), ("split", "always")]).await.unwrap();
     house.settings[0].batch.messages = 12;
     let house = house.crash(Duration::from_secs(1)).await;
-    assert_eq!(in_force(&house.queue.settings(&house.settings[0].name).unwrap()), ["12", "0s", "always"]);
+    assert_eq!(
+        in_force(&house.queue.settings(&house.settings[0].name).unwrap()),
+        ["12", "0s", "always"]
+    );
     let mut house = house;
     house.settings[0].batch.messages = 30;
     let house = house.crash(Duration::from_secs(1)).await;
-    assert_eq!(in_force(&house.queue.settings(&house.settings[0].name).unwrap()), ["30", "0s", "always"], "what is dropped stays so");
+    assert_eq!(
+        in_force(&house.queue.settings(&house.settings[0].name).unwrap()),
+        ["30", "0s", "always"],
+        "what is dropped stays so"
+    );
     assert_eq!(house.settings[0].batch.split, Split::OnFailure);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_value_changes_nothing() {
     let house = House::open(vec![unlimited()]);
-    let refused = set(&house, &[("batch.messages", "7"), ("batch.interval", "soon")]).await.unwrap_err();
+    let refused =
+        set(&house, &[("batch.messages", "7"), ("batch.interval", "soon")]).await.unwrap_err();
     assert!(refused.to_string().contains("batch.interval"), "{refused}");
-    assert_eq!(in_force(&house.queue.settings(&house.settings[0].name).unwrap()), ["30", "0s", "on_failure"]);
-    assert!(matches!(house.queue.set(&"nobody".into(), &[], "anna").await, Err(QueueError::NoSuchAccount(_))));
+    assert_eq!(
+        in_force(&house.queue.settings(&house.settings[0].name).unwrap()),
+        ["30", "0s", "on_failure"]
+    );
+    assert!(matches!(
+        house.queue.set(&"nobody".into(), &[], "anna").await,
+        Err(QueueError::NoSuchAccount(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,8 +119,19 @@ async fn a_message_larger_than_the_account_lets_through_fails_before_any_attempt
     house.pass(5).await;
     assert!(house.entry(large).is_none() && house.entry(small).is_none());
     assert_eq!(house.seen().len(), 1, "only the small one was tried");
-    let failed: Vec<_> = house.journal().into_iter().filter(|line| line.outcome == "failed").collect();
+    let failed: Vec<_> =
+        house.journal().into_iter().filter(|line| line.outcome == "failed").collect();
     assert_eq!(failed.iter().map(|line| line.attempts).collect::<Vec<_>>(), [0, 0]);
-    let notice = house.server.seen().into_iter().find(|seen| seen.subject.contains("Undelivered")).unwrap().text;
-    assert!(notice.contains("limits.message_size of account \"scanner\"") && notice.contains("Status: 5.3.4"), "{notice}");
+    let notice = house
+        .server
+        .seen()
+        .into_iter()
+        .find(|seen| seen.subject.contains("Undelivered"))
+        .unwrap()
+        .text;
+    assert!(
+        notice.contains("limits.message_size of account \"scanner\"")
+            && notice.contains("Status: 5.3.4"),
+        "{notice}"
+    );
 }

@@ -11,7 +11,11 @@ use crate::{
 };
 
 /// The text that the server gets of a message.
-async fn sent(settings: AccountSettings, identities: HashMap<DeviceName, FromIdentity>, text: &str) -> String {
+async fn sent(
+    settings: AccountSettings,
+    identities: HashMap<DeviceName, FromIdentity>,
+    text: &str,
+) -> String {
     let sender = SenderSettings { identities: Arc::new(identities), ..settings.sender.clone() };
     let mut house = House::open(vec![AccountSettings { sender, ..settings }]);
     house.receive_text("printers", &["a@contoso.com"], text).await;
@@ -22,7 +26,8 @@ async fn sent(settings: AccountSettings, identities: HashMap<DeviceName, FromIde
 #[tokio::test(start_paused = true)]
 async fn a_scan_of_many_chunks_arrives_octet_for_octet() {
     let page = format!("{}\r\n", "QUJD".repeat(19)).repeat(20_000);
-    let header = "From: mfp1@contoso.com\r\nTo: a@contoso.com\r\nDate: Sun, 22 Nov 2026 20:32:48 +0000\r\nMessage-ID: <1@mfp1>\r\n\r\n";
+    let header = "From: mfp1@contoso.com\r\nTo: a@contoso.com\r\nDate: Sun, 22 Nov 2026 20:32:48 \
+        +0000\r\nMessage-ID: <1@mfp1>\r\n\r\n";
     let text = format!("{header}{page}");
     assert!(sent(scanner(), HashMap::new(), &text).await == text);
 }
@@ -38,7 +43,8 @@ async fn what_a_header_lacks_is_added_and_the_rest_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn the_sender_becomes_whom_the_account_may_be() {
-    let text = "From: MFP <mfp1@contoso.com>\r\nTo: a@contoso.com\r\nSubject: Scan\r\n\r\nA page.\r\n";
+    let text =
+        "From: MFP <mfp1@contoso.com>\r\nTo: a@contoso.com\r\nSubject: Scan\r\n\r\nA page.\r\n";
     let text = sent(account("scanner", SenderRewrite::WhenNotAllowed), HashMap::new(), text).await;
     assert!(text.contains("From: MFP <scanner@contoso.com>\r\n"), "{text}");
     assert!(text.contains("Reply-To: mfp1@contoso.com\r\n"), "{text}");
@@ -46,9 +52,11 @@ async fn the_sender_becomes_whom_the_account_may_be() {
 
 #[tokio::test(start_paused = true)]
 async fn a_device_may_have_a_name_of_its_own() {
-    let identity = FromIdentity { address: None, name: Some("Office printers".into()), reply_to: None };
+    let identity =
+        FromIdentity { address: None, name: Some("Office printers".into()), reply_to: None };
     let text = "From: mfp1@contoso.com\r\nTo: a@contoso.com\r\n\r\nA page.\r\n";
-    let text = sent(scanner(), HashMap::from([(DeviceName::from("printers"), identity)]), text).await;
+    let text =
+        sent(scanner(), HashMap::from([(DeviceName::from("printers"), identity)]), text).await;
     assert!(text.contains("Office printers") && text.contains("<mfp1@contoso.com>"), "{text}");
 }
 
@@ -58,8 +66,8 @@ async fn lines_that_are_too_long_are_mended_on_the_way() {
     for text in [
         format!("From: a@b.c\r\nTo: a@contoso.com\r\n\r\n{paragraph}\r\n"),
         format!(
-            "From: a@b.c\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\n\
-             {paragraph}\r\n--x--\r\n"
+            "From: a@b.c\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; \
+            boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\n{paragraph}\r\n--x--\r\n"
         ),
     ] {
         let sent = sent(scanner(), HashMap::new(), &text).await;
@@ -72,7 +80,8 @@ async fn lines_that_are_too_long_are_mended_on_the_way() {
 #[tokio::test(start_paused = true)]
 async fn a_footer_that_a_message_has_no_room_for_is_left_out() {
     let text = format!(
-        "From: mfp1@contoso.com\r\nTo: a@contoso.com\r\nDate: Sun, 22 Nov 2026 20:32:48 +0000\r\nMessage-ID: <1@mfp1>\r\n\r\n{}",
+        "From: mfp1@contoso.com\r\nTo: a@contoso.com\r\nDate: Sun, 22 Nov 2026 20:32:48 \
+        +0000\r\nMessage-ID: <1@mfp1>\r\n\r\n{}",
         "A page.\r\n".repeat(100)
     );
     let footed = |limit: usize| {

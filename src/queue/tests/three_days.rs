@@ -1,4 +1,5 @@
-//! Three days of an office with three mailboxes: what arrives, what goes wrong, and how much of what is allowed was used.
+//! Three days of an office with three mailboxes: what arrives, what goes wrong, and how much of
+//! what is allowed was used.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -66,7 +67,8 @@ struct Record {
     hungry: Vec<(Duration, Duration)>,
 }
 
-/// How full the window was that kept mail waiting: the mean over all moments at which mail had waited for a whole minute.
+/// How full the window was that kept mail waiting: the mean over all moments at which mail had
+/// waited for a whole minute.
 #[derive(Default)]
 struct Used {
     /// By the messages of the last 60 s.
@@ -77,7 +79,9 @@ struct Used {
 
 impl Used {
     fn join(&mut self, other: &Self) {
-        for (mean, more) in [(&mut self.by_minute, &other.by_minute), (&mut self.by_day, &other.by_day)] {
+        for (mean, more) in
+            [(&mut self.by_minute, &other.by_minute), (&mut self.by_day, &other.by_day)]
+        {
             mean.sum += more.sum;
             mean.moments += more.moments;
         }
@@ -90,7 +94,8 @@ impl fmt::Display for Used {
         let (minute, day) = (by_minute.percent(), by_day.percent());
         write!(
             f,
-            "{minute:.2} % of the minute's messages over {} minutes, {day:.2} % of the day's recipients over {}",
+            "{minute:.2} % of the minute's messages over {} minutes, {day:.2} % of the day's \
+            recipients over {}",
             by_minute.minutes(),
             by_day.minutes()
         )
@@ -134,7 +139,8 @@ impl Record {
             while moment <= *to {
                 let (messages, _) = minute.until(moment, &self.taken);
                 let (_, recipients) = day.until(moment, &self.taken);
-                let (messages, recipients) = (share(messages, PER_MINUTE), share(recipients, PER_DAY));
+                let (messages, recipients) =
+                    (share(messages, PER_MINUTE), share(recipients, PER_DAY));
                 if recipients > messages.max(0.9) {
                     used.by_day.add(recipients);
                 } else {
@@ -165,7 +171,9 @@ impl Window {
             self.recipients += recipients;
             self.to += 1;
         }
-        while let Some((_, recipients)) = taken.get(self.from).filter(|(at, _)| *at + self.span <= moment) {
+        while let Some((_, recipients)) =
+            taken.get(self.from).filter(|(at, _)| *at + self.span <= moment)
+        {
             self.recipients -= recipients;
             self.from += 1;
         }
@@ -192,10 +200,18 @@ impl ThreeDays {
     fn begin(weather: Weather) -> Self {
         let office = Office::open(&ACCOUNTS, Pace::BRISK, |settings| {
             let own = ACCOUNTS.iter().position(|name| *name == settings.name.as_str()).unwrap();
-            settings.spill_to = ACCOUNTS[own + 1..].iter().map(|name| AccountName::from(*name)).collect();
+            settings.spill_to =
+                ACCOUNTS[own + 1..].iter().map(|name| AccountName::from(*name)).collect();
         });
         let records = Default::default();
-        Self { office, dice: Dice(weather.seed), weather, records, accepted: 0, endings: BTreeMap::new() }
+        Self {
+            office,
+            dice: Dice(weather.seed),
+            weather,
+            records,
+            accepted: 0,
+            endings: BTreeMap::new(),
+        }
     }
 
     async fn pass(&mut self) {
@@ -208,9 +224,17 @@ impl ThreeDays {
                 seen.1 = [false; 3];
             }
             for look in 1..=LOOKS {
-                sleep_until(opened + MINUTE * u32::try_from(minute).unwrap() + MINUTE * look / LOOKS).await;
+                sleep_until(
+                    opened + MINUTE * u32::try_from(minute).unwrap() + MINUTE * look / LOOKS,
+                )
+                .await;
                 let now = (opened.elapsed(), self.hungry());
-                for (_, record) in self.records.iter_mut().enumerate().filter(|(index, _)| seen.1[*index] && now.1[*index]) {
+                for (_, record) in self
+                    .records
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(index, _)| seen.1[*index] && now.1[*index])
+                {
                     record.saw_hunger(seen.0, now.0);
                 }
                 seen = now;
@@ -226,7 +250,11 @@ impl ThreeDays {
         let restarts = self.dice.once_in(if busy { 180 } else { 300 });
         if restarts {
             sleep(Duration::from_millis(self.dice.between(0, 3000))).await;
-            let (ending, word) = if self.dice.once_in(2) { (Ending::Stop, "stop") } else { (Ending::Crash, "crash") };
+            let (ending, word) = if self.dice.once_in(2) {
+                (Ending::Stop, "stop")
+            } else {
+                (Ending::Crash, "crash")
+            };
             *self.endings.entry(word).or_default() += 1;
             let down = Duration::from_secs(self.dice.between(0, 50));
             self.office.restart(ending, down).await;
@@ -235,7 +263,11 @@ impl ThreeDays {
         if steps {
             let by = Duration::from_secs(self.dice.between(1, 5400));
             let now = self.office.clock.now();
-            let (to, word) = if self.dice.once_in(2) { (now.plus(by), "step ahead") } else { (now.minus(by), "step back") };
+            let (to, word) = if self.dice.once_in(2) {
+                (now.plus(by), "step ahead")
+            } else {
+                (now.minus(by), "step back")
+            };
             *self.endings.entry(word).or_default() += 1;
             self.office.clock.set(to);
         }
@@ -264,20 +296,27 @@ impl ThreeDays {
     }
 
     async fn hand_in(&mut self, device: &str, messages: u64, recipients: u64) {
-        let recipients: Vec<String> = (0..recipients).map(|n| format!("r{n}@contoso.com")).collect();
+        let recipients: Vec<String> =
+            (0..recipients).map(|n| format!("r{n}@contoso.com")).collect();
         for _ in 0..messages {
             self.office.receive(device, &recipients).await;
             self.accepted += u64::try_from(recipients.len()).unwrap();
         }
     }
 
-    /// Of each account, whether mail is due that it may send: its own, or that of an account which is out and spills to it.
+    /// Of each account, whether mail is due that it may send: its own, or that of an account which
+    /// is out and spills to it.
     fn hungry(&self) -> [bool; 3] {
         let now = self.office.clock.now();
         let accounts = self.office.queue().accounts();
         let due = [0, 1, 2].map(|index: usize| self.office.has_due(&accounts[index].name));
-        let is_out = |index: usize| accounts[index].budget_free_at.is_some_and(|at| at.since(now) > SPILLS_AFTER);
-        assert!(accounts.iter().all(|account| account.state == AccountState::Ready), "{accounts:?}");
+        let is_out = |index: usize| {
+            accounts[index].budget_free_at.is_some_and(|at| at.since(now) > SPILLS_AFTER)
+        };
+        assert!(
+            accounts.iter().all(|account| account.state == AccountState::Ready),
+            "{accounts:?}"
+        );
         [0, 1, 2].map(|index| due[index] || (0..index).any(|feeder| due[feeder] && is_out(feeder)))
     }
 
@@ -300,7 +339,11 @@ impl ThreeDays {
             assert!(mailbox.sessions.peak <= 3 && mailbox.submissions.peak <= 3, "{mailbox:?}");
             assert_eq!(mailbox.refused, 0);
         }
-        assert!(judge.shortest_repeat_ms.is_none_or(|gap| gap >= 30 * 60 * 1000), "{:?} ms between two attempts", judge.shortest_repeat_ms);
+        assert!(
+            judge.shortest_repeat_ms.is_none_or(|gap| gap >= 30 * 60 * 1000),
+            "{:?} ms between two attempts",
+            judge.shortest_repeat_ms
+        );
     }
 
     fn assert_use(&self) {
@@ -321,7 +364,11 @@ impl ThreeDays {
         sleep(Duration::from_secs(5 * 86_400)).await;
         let journal = self.office.journal();
         assert_eq!(self.office.spool().count(), 0);
-        assert_eq!(u64::try_from(journal.len()).unwrap(), self.accepted, "each recipient has one line");
+        assert_eq!(
+            u64::try_from(journal.len()).unwrap(),
+            self.accepted,
+            "each recipient has one line"
+        );
         assert!(journal.iter().all(|line| line.outcome == "delivered"));
         let judge = self.office.judge();
         let doubts: u64 = journal.iter().map(|line| u64::from(line.doubts)).sum();
@@ -332,7 +379,8 @@ impl ThreeDays {
         );
     }
 
-    /// The index is lost in the middle of a flood: nobody knows what was sent, so for a day nothing goes, and then all of it.
+    /// The index is lost in the middle of a flood: nobody knows what was sent, so for a day nothing
+    /// goes, and then all of it.
     async fn lose_index(mut self) {
         self.hand_in("first-mfp0", 100, 1).await;
         self.hand_in("second-mfp0", 100, 1).await;

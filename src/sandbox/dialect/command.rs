@@ -51,10 +51,13 @@ impl Command {
             }
             "MAIL" => {
                 let (path, parameters) = split_path(rest, "FROM:");
-                let sender =
-                    path.and_then(
-                        |path| if path.is_empty() { Some(ReversePath::Null) } else { Some(ReversePath::Mailbox(path.parse().ok()?)) },
-                    );
+                let sender = path.and_then(|path| {
+                    if path.is_empty() {
+                        Some(ReversePath::Null)
+                    } else {
+                        Some(ReversePath::Mailbox(path.parse().ok()?))
+                    }
+                });
                 Self::Mail { sender, parameters }
             }
             "RCPT" => {
@@ -83,7 +86,9 @@ fn printable(word: &str) -> String {
 fn split_path<'a>(rest: &'a str, keyword: &str) -> (Option<&'a str>, Vec<String>) {
     let named = rest.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword));
     let after = rest.get(keyword.len()..).filter(|_| named).unwrap_or_default().trim_start();
-    let Some((path, parameters)) = after.strip_prefix('<').and_then(split_at_bracket) else { return (None, Vec::new()) };
+    let Some((path, parameters)) = after.strip_prefix('<').and_then(split_at_bracket) else {
+        return (None, Vec::new());
+    };
     (Some(path), parameters.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
@@ -119,10 +124,17 @@ mod tests {
 
     #[test]
     fn a_path_ends_at_its_bracket() {
-        let Command::Mail { sender, parameters } = Command::parse(b"mail from:<scan@contoso.com> SIZE=12 BODY=8BITMIME") else { panic!() };
+        let Command::Mail { sender, parameters } =
+            Command::parse(b"mail from:<scan@contoso.com> SIZE=12 BODY=8BITMIME")
+        else {
+            panic!()
+        };
         assert_eq!(sender.unwrap().to_string(), "scan@contoso.com");
         assert_eq!(parameters, ["SIZE=12", "BODY=8BITMIME"]);
-        let Command::Rcpt { recipient, .. } = Command::parse(b"RCPT TO: <\"a>b\"@contoso.com>") else { panic!() };
+        let Command::Rcpt { recipient, .. } = Command::parse(b"RCPT TO: <\"a>b\"@contoso.com>")
+        else {
+            panic!()
+        };
         assert_eq!(recipient.unwrap().as_str(), "\"a>b\"@contoso.com");
     }
 
@@ -136,7 +148,13 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_none() {
-        for line in ["MAIL FROM:scan@contoso.com", "MAIL FROM:<scan>", "MAIL TO:<a@b>", "MAIL", "MAIL FROM:<a@b"] {
+        for line in [
+            "MAIL FROM:scan@contoso.com",
+            "MAIL FROM:<scan>",
+            "MAIL TO:<a@b>",
+            "MAIL",
+            "MAIL FROM:<a@b",
+        ] {
             let Command::Mail { sender, .. } = Command::parse(line.as_bytes()) else { panic!() };
             assert_eq!(sender, None, "{line}");
         }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Google, "OAuth 2.0 Mechanism": what its challenge has for a client to read.
-const GOOGLES_REASON: &str = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
+const GOOGLES_REASON: &str =
+    r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
 
 /// Where a login stands.
 pub(crate) enum Exchange {
@@ -28,13 +29,21 @@ pub(crate) enum Exchange {
 }
 
 impl Dialogue {
-    pub(crate) fn auth(&mut self, mechanism: &str, initial: Option<String>, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    pub(crate) fn auth(
+        &mut self,
+        mechanism: &str,
+        initial: Option<String>,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         if self.helo.is_none() {
             return say("503 5.5.2 Send hello first");
         }
         match (self.wording.role, self.tls) {
             (Role::Mx, _) => return say("503 5.5.1 Bad sequence of commands"),
-            (Role::Submission, None) => return say("530 5.7.0 Must issue a STARTTLS command first"),
+            (Role::Submission, None) => {
+                return say("530 5.7.0 Must issue a STARTTLS command first");
+            }
             (Role::Submission, Some(_)) => {}
         }
         if self.user.is_some() {
@@ -42,9 +51,13 @@ impl Dialogue {
         }
         match (mechanism, initial) {
             ("LOGIN", None) => self.prompt(Exchange::LoginUser, "VXNlcm5hbWU6"),
-            ("LOGIN", Some(user)) => self.login_step(Exchange::LoginUser, user.as_bytes(), tenant, now),
+            ("LOGIN", Some(user)) => {
+                self.login_step(Exchange::LoginUser, user.as_bytes(), tenant, now)
+            }
             ("XOAUTH2", None) => self.prompt(Exchange::Token, ""),
-            ("XOAUTH2", Some(token)) => self.login_step(Exchange::Token, token.as_bytes(), tenant, now),
+            ("XOAUTH2", Some(token)) => {
+                self.login_step(Exchange::Token, token.as_bytes(), tenant, now)
+            }
             _unknown => self.refuse_login("504 5.7.4 Unrecognized authentication type {fe}", now),
         }
     }
@@ -55,7 +68,13 @@ impl Dialogue {
     }
 
     /// The client's next line of a login.
-    pub(crate) fn login_step(&mut self, exchange: Exchange, line: &[u8], tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    pub(crate) fn login_step(
+        &mut self,
+        exchange: Exchange,
+        line: &[u8],
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         if line == b"*" {
             return say("501 5.5.4 Authentication cancelled");
         }
@@ -63,18 +82,33 @@ impl Dialogue {
         let Some(text) = decoded else { return self.refuse_login(cited::AUTH_FAILED, now) };
         match exchange {
             Exchange::None => Vec::new(),
-            Exchange::LoginUser => self.prompt(Exchange::LoginPassword { user: text }, "UGFzc3dvcmQ6"),
-            Exchange::LoginPassword { user } => self.log_in(&user, &Credential::Password(Secret::new(text)), tenant, now),
+            Exchange::LoginUser => {
+                self.prompt(Exchange::LoginPassword { user: text }, "UGFzc3dvcmQ6")
+            }
+            Exchange::LoginPassword { user } => {
+                self.log_in(&user, &Credential::Password(Secret::new(text)), tenant, now)
+            }
             Exchange::RefusedToken(refusal) if text.is_empty() => self.refuse_login(refusal, now),
             Exchange::RefusedToken(_) => self.refuse_login("501 5.5.4 Invalid arguments {fe}", now),
             Exchange::Token => match split_token(&text) {
-                Some((user, token)) => self.log_in(user, &Credential::Token(Secret::new(token.to_owned())), tenant, now),
+                Some((user, token)) => self.log_in(
+                    user,
+                    &Credential::Token(Secret::new(token.to_owned())),
+                    tenant,
+                    now,
+                ),
                 None => self.refuse_login(cited::AUTH_FAILED, now),
             },
         }
     }
 
-    fn log_in(&mut self, user: &str, credential: &Credential, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    fn log_in(
+        &mut self,
+        user: &str,
+        credential: &Credential,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         let address: Option<Address> = user.parse().ok();
         let fault = self.strike(Stage::Auth, address.as_ref().as_slice(), "", tenant);
         if let Some(mut acts) = fault.as_ref().and_then(|fault| self.instead(fault, "", now)) {
@@ -90,14 +124,19 @@ impl Dialogue {
                 (Credential::Token(_), TokenRefusal::Challenge) => {
                     self.prompt(Exchange::RefusedToken(refusal), &STANDARD.encode(GOOGLES_REASON))
                 }
-                (Credential::Token(_), TokenRefusal::AtOnce) | (Credential::Password(_), _) => self.refuse_login(refusal, now),
+                (Credential::Token(_), TokenRefusal::AtOnce) | (Credential::Password(_), _) => {
+                    self.refuse_login(refusal, now)
+                }
             },
         }
     }
 
     fn refuse_login(&mut self, template: &str, now: Timestamp) -> Vec<Act> {
         self.logon_failures += 1;
-        let mut acts = vec![Act::Pause(self.timing.tarpit), Act::Say(self.wording.render(template, About::default(), now))];
+        let mut acts = vec![
+            Act::Pause(self.timing.tarpit),
+            Act::Say(self.wording.render(template, About::default(), now)),
+        ];
         if self.logon_failures >= LOGON_FAILURE_LIMIT {
             acts.extend(self.too_many_errors());
         }
@@ -125,6 +164,9 @@ mod tests {
             )
             .unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert_eq!(split_token(&text), Some(("test@contoso.onmicrosoft.com", "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA")));
+        assert_eq!(
+            split_token(&text),
+            Some(("test@contoso.onmicrosoft.com", "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA"))
+        );
     }
 }

@@ -6,8 +6,8 @@
 //! - `login`: AUTH LOGIN and XOAUTH2
 //! - `transaction`: from MAIL to the answer to end of data
 //!
-//! Replies follow a public log of a whole session with smtp.office365.com of 2025-11-23, and Exchange Server's texts
-//! where that log is silent.
+//! Replies follow a public log of a whole session with smtp.office365.com of 2025-11-23, and
+//! Exchange Server's texts where that log is silent.
 
 mod act;
 mod command;
@@ -107,9 +107,10 @@ impl Dialogue {
         }
         match std::mem::replace(&mut self.exchange, Exchange::None) {
             Exchange::None => self.command(Command::parse(line), tenant, now),
-            exchange @ (Exchange::LoginUser | Exchange::LoginPassword { .. } | Exchange::Token | Exchange::RefusedToken(_)) => {
-                self.login_step(exchange, line, tenant, now)
-            }
+            exchange @ (Exchange::LoginUser
+            | Exchange::LoginPassword { .. }
+            | Exchange::Token
+            | Exchange::RefusedToken(_)) => self.login_step(exchange, line, tenant, now),
         }
     }
 
@@ -120,7 +121,9 @@ impl Dialogue {
             Command::StartTls => self.start_tls(tenant, now),
             Command::Auth { mechanism, initial } => self.auth(&mechanism, initial, tenant, now),
             Command::Mail { sender, parameters } => self.mail(sender, parameters, tenant, now),
-            Command::Rcpt { recipient, parameters } => self.rcpt(recipient, parameters, tenant, now),
+            Command::Rcpt { recipient, parameters } => {
+                self.rcpt(recipient, parameters, tenant, now)
+            }
             Command::Data => self.data(tenant, now),
             Command::Bdat { octets, last } => self.bdat(octets, last, tenant, now),
             Command::Rset => {
@@ -132,14 +135,18 @@ impl Dialogue {
             Command::Quit => {
                 // Before the client can know: its next session may begin at once.
                 self.log_out(tenant);
-                let mut acts =
-                    self.played(Stage::Quit, &[], tenant, now).proper("221 2.0.0 Service closing transmission channel\r\n".to_owned());
+                let mut acts = self
+                    .played(Stage::Quit, &[], tenant, now)
+                    .proper("221 2.0.0 Service closing transmission channel\r\n".to_owned());
                 acts.push(Act::Leave(Leave::Close));
                 acts
             }
             Command::Unknown(word) => {
                 let text = self.wording.render(
-                    &format!("500 5.3.3 Unrecognized command '{}' {{fe}}", word.replace(['{', '}'], "")),
+                    &format!(
+                        "500 5.3.3 Unrecognized command '{}' {{fe}}",
+                        word.replace(['{', '}'], "")
+                    ),
                     About::default(),
                     now,
                 );
@@ -148,7 +155,13 @@ impl Dialogue {
         }
     }
 
-    fn hello(&mut self, name: String, extended: bool, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    fn hello(
+        &mut self,
+        name: String,
+        extended: bool,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         let fault = self.strike(Stage::Ehlo, &[], "", tenant);
         if let Some(acts) = fault.as_ref().and_then(|fault| self.instead(fault, "", now)) {
             return acts;
@@ -162,7 +175,9 @@ impl Dialogue {
         let text = if extended {
             let offer = match (self.tls, self.wording.role) {
                 (None, _) => Some("STARTTLS").filter(|_| effect != Some(&Effect::HideStartTls)),
-                (Some(_), Role::Submission) => Some("AUTH LOGIN XOAUTH2").filter(|_| effect != Some(&Effect::HideAuth)),
+                (Some(_), Role::Submission) => {
+                    Some("AUTH LOGIN XOAUTH2").filter(|_| effect != Some(&Effect::HideAuth))
+                }
                 (Some(_), Role::Mx) => None,
             };
             self.wording.extensions(tenant.limits().announced_size.octets(), offer)
@@ -228,14 +243,18 @@ impl Dialogue {
 
     /// The client said nothing for too long.
     pub(crate) fn idle() -> Vec<Act> {
-        vec![Act::Say("451 4.7.0 Timeout waiting for client input\r\n".to_owned()), Act::Leave(Leave::Close)]
+        vec![
+            Act::Say("451 4.7.0 Timeout waiting for client input\r\n".to_owned()),
+            Act::Leave(Leave::Close),
+        ]
     }
 
     fn expired(&self, now: Timestamp) -> Vec<Act> {
         let lasted = now.since(self.opened);
         let (minutes, seconds) = (lasted.as_secs() / 60, lasted.as_secs() % 60);
         let text = format!(
-            "421 4.4.1 Connection timed out. Total session duration: {:02}:{:02}:{seconds:02}.{:07}\r\n",
+            "421 4.4.1 Connection timed out. Total session duration: \
+            {:02}:{:02}:{seconds:02}.{:07}\r\n",
             minutes / 60,
             minutes % 60,
             lasted.subsec_nanos() / 100
@@ -263,11 +282,23 @@ impl Dialogue {
         }
     }
 
-    fn strike(&self, stage: Stage, addresses: &[&Address], message: &str, tenant: &mut Tenant) -> Option<Fault> {
+    fn strike(
+        &self,
+        stage: Stage,
+        addresses: &[&Address],
+        message: &str,
+        tenant: &mut Tenant,
+    ) -> Option<Fault> {
         tenant.strike(&Occasion { role: self.wording.role, stage, addresses, message })
     }
 
-    fn played(&self, stage: Stage, addresses: &[&Address], tenant: &mut Tenant, now: Timestamp) -> Played {
+    fn played(
+        &self,
+        stage: Stage,
+        addresses: &[&Address],
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Played {
         let fault = self.strike(stage, addresses, "", tenant);
         match fault.as_ref().and_then(|fault| self.instead(fault, "", now)) {
             Some(acts) => Played::Instead(acts),
@@ -282,7 +313,11 @@ impl Dialogue {
                 let user = self.user.as_ref().map(Address::as_str).unwrap_or_default();
                 let text = self.wording.render(template, About { user, from }, now);
                 let closes = text.starts_with("421") || text.contains("Timeout waiting");
-                Some(std::iter::once(Act::Say(text)).chain(closes.then_some(Act::Leave(Leave::Close))).collect())
+                Some(
+                    std::iter::once(Act::Say(text))
+                        .chain(closes.then_some(Act::Leave(Leave::Close)))
+                        .collect(),
+                )
             }
             Effect::Drop | Effect::DropLost => Some(vec![Act::Leave(Leave::Cut)]),
             Effect::Reset => Some(vec![Act::Leave(Leave::Reset)]),
@@ -324,7 +359,11 @@ enum Pace {
 
 impl Pace {
     fn of(fault: Option<&Fault>) -> Self {
-        if fault.is_some_and(|fault| fault.effect == Effect::Slow) { Self::Dripping } else { Self::AtOnce }
+        if fault.is_some_and(|fault| fault.effect == Effect::Slow) {
+            Self::Dripping
+        } else {
+            Self::AtOnce
+        }
     }
 
     fn say(self, text: String) -> Vec<Act> {

@@ -1,4 +1,5 @@
-//! Dialogues, from `tests/transcripts/sandbox`: the client's lines are played, what follows must be the file.
+//! Dialogues, from `tests/transcripts/sandbox`: the client's lines are played, what follows must be
+//! the file.
 
 use std::{fmt::Write, net::IpAddr};
 
@@ -35,7 +36,8 @@ impl Rehearsal {
     fn begin(role: Role) -> Self {
         let mut tenant = tenant();
         let (dialogue, acts) = open(role, &mut tenant, NOON);
-        let mut rehearsal = Self { tenant, dialogue, role, now: NOON, out: String::new(), waiting: false };
+        let mut rehearsal =
+            Self { tenant, dialogue, role, now: NOON, out: String::new(), waiting: false };
         rehearsal.note(acts);
         rehearsal
     }
@@ -55,7 +57,10 @@ impl Rehearsal {
     fn text(&mut self, stuffed: &str) {
         self.waiting = false;
         let mut reader = TextReader::default();
-        assert!(reader.dotted(stuffed.as_bytes(), &mut Vec::new()).ended, "the text has no end: {stuffed:?}");
+        assert!(
+            reader.dotted(stuffed.as_bytes(), &mut Vec::new()).ended,
+            "the text has no end: {stuffed:?}"
+        );
         let acts = self.dialogue.end_of_data(&reader.facts(), &mut self.tenant, self.now);
         self.note(acts);
     }
@@ -63,9 +68,13 @@ impl Rehearsal {
     fn note(&mut self, acts: Vec<Act>) {
         for act in acts {
             match act {
-                Act::Say(text) | Act::Drip(text) => text.lines().for_each(|line| writeln!(self.out, "S: {line}").unwrap()),
+                Act::Say(text) | Act::Drip(text) => {
+                    text.lines().for_each(|line| writeln!(self.out, "S: {line}").unwrap())
+                }
                 Act::Pause(pause) if pause.is_zero() => {}
-                Act::Pause(pause) => writeln!(self.out, "! pause {}", humantime::format_duration(pause)).unwrap(),
+                Act::Pause(pause) => {
+                    writeln!(self.out, "! pause {}", humantime::format_duration(pause)).unwrap()
+                }
                 Act::Handshake(handshake) => {
                     writeln!(self.out, "! handshake {handshake:?}").unwrap();
                     self.dialogue.secured(TlsVersion::Tls13, Vec::new());
@@ -76,7 +85,11 @@ impl Rehearsal {
                 }
                 Act::Receive(receive) => writeln!(self.out, "! {receive:?}").unwrap(),
                 Act::Keep(kept) => {
-                    let to: Vec<&str> = kept.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+                    let to: Vec<&str> = kept
+                        .recipients
+                        .iter()
+                        .map(|recipient| recipient.address.as_str())
+                        .collect();
                     writeln!(self.out, "! kept {} for {}", kept.message_id, to.join(" ")).unwrap();
                 }
                 Act::Lose => writeln!(self.out, "! lost").unwrap(),
@@ -92,11 +105,15 @@ impl Rehearsal {
         match verb {
             "again" => self.quietly(Self::again),
             "secured" => self.quietly(Self::secure),
-            "login" => self.quietly(|me| ["AUTH LOGIN", SCANNER, "c2FuZGJveA=="].iter().for_each(|line| me.client(line))),
+            "login" => self.quietly(|me| {
+                ["AUTH LOGIN", SCANNER, "c2FuZGJveA=="].iter().for_each(|line| me.client(line))
+            }),
             "certificate" => self.dialogue.secured(TlsVersion::Tls13, vec![rest.to_owned()]),
             "advance" => self.now = self.now.plus(humantime::parse_duration(rest).unwrap()),
             "set" => self.tenant.rule(overlay(self.tenant.switches(), rest), *self.tenant.limits()),
-            "limit" => self.tenant.rule(self.tenant.switches(), overlay(*self.tenant.limits(), rest)),
+            "limit" => {
+                self.tenant.rule(self.tenant.switches(), overlay(*self.tenant.limits(), rest))
+            }
             "send" => {
                 let (to, sender) = rest.split_once(" as ").unwrap_or((rest, "scanner@contoso.com"));
                 self.quietly(|me| me.envelope(sender, to));
@@ -126,7 +143,14 @@ impl Rehearsal {
 }
 
 fn open(role: Role, tenant: &mut Tenant, now: Timestamp) -> (Dialogue, Vec<Act>) {
-    Dialogue::open(role, IpAddr::from([172, 105, 184, 101]), ID.to_owned(), Timing::default(), tenant, now)
+    Dialogue::open(
+        role,
+        IpAddr::from([172, 105, 184, 101]),
+        ID.to_owned(),
+        Timing::default(),
+        tenant,
+        now,
+    )
 }
 
 fn overlay<T: Serialize + DeserializeOwned>(current: T, changes: &str) -> T {
@@ -139,7 +163,8 @@ fn overlay<T: Serialize + DeserializeOwned>(current: T, changes: &str) -> T {
 fn check(transcript: &str) {
     let role = if transcript.contains("! listener mx") { Role::Mx } else { Role::Submission };
     let mut rehearsal = Rehearsal::begin(role);
-    let mut banner = Some(std::mem::take(&mut rehearsal.out)).filter(|_| transcript.contains("S: 220 FAKE"));
+    let mut banner =
+        Some(std::mem::take(&mut rehearsal.out)).filter(|_| transcript.contains("S: 220 FAKE"));
     let mut text = String::new();
     for line in transcript.lines() {
         if line.starts_with('#') || line.starts_with("! listener") {
@@ -215,18 +240,40 @@ fn played(faults: Vec<Switched>, sender: &str, recipient: &str, user: &str) -> S
     let mut tenant = tenant();
     tenant.switch_faults(faults).unwrap();
     let (dialogue, acts) = open(Role::Submission, &mut tenant, NOON);
-    let mut rehearsal = Rehearsal { tenant, dialogue, role: Role::Submission, now: NOON, out: String::new(), waiting: false };
+    let mut rehearsal = Rehearsal {
+        tenant,
+        dialogue,
+        role: Role::Submission,
+        now: NOON,
+        out: String::new(),
+        waiting: false,
+    };
     rehearsal.note(acts);
-    let over = |rehearsal: &Rehearsal| rehearsal.out.contains("! leave") || rehearsal.out.contains("cut: Some");
+    let over = |rehearsal: &Rehearsal| {
+        rehearsal.out.contains("! leave") || rehearsal.out.contains("cut: Some")
+    };
     let user = STANDARD.encode(user);
     let (mail, rcpt) = (format!("MAIL FROM:<{sender}>"), format!("RCPT TO:<{recipient}>"));
-    for line in ["EHLO relay", "STARTTLS", "EHLO relay", "AUTH LOGIN", &user, "c2FuZGJveA==", &mail, &rcpt, "DATA", ".", "QUIT"] {
+    for line in [
+        "EHLO relay",
+        "STARTTLS",
+        "EHLO relay",
+        "AUTH LOGIN",
+        &user,
+        "c2FuZGJveA==",
+        &mail,
+        &rcpt,
+        "DATA",
+        ".",
+        "QUIT",
+    ] {
         if over(&rehearsal) {
             break;
         }
         writeln!(rehearsal.out, "C: {line}").unwrap();
         match (line, rehearsal.waiting) {
-            (".", true) => rehearsal.text("From: <scanner@contoso.com>\r\nMessage-ID: <m@contoso.com>\r\n\r\n.\r\n"),
+            (".", true) => rehearsal
+                .text("From: <scanner@contoso.com>\r\nMessage-ID: <m@contoso.com>\r\n\r\n.\r\n"),
             (".", false) => {}
             (line, _) => rehearsal.client(line),
         }
@@ -238,12 +285,19 @@ fn everybody(fault: &str) -> Vec<Switched> {
     vec![Switched { fault: fault.to_owned(), times: None, every: None, listener: None }]
 }
 
-/// Every fault of the conversation there is a row for, and every stage with every plain effect that it takes.
+/// Every fault of the conversation there is a row for, and every stage with every plain effect that
+/// it takes.
 fn all_faults() -> Vec<Fault> {
     let plain = ["451", "421", "554", "drop", "reset", "silence", "garbage"];
-    let combined = Stage::ALL.iter().flat_map(|stage| plain.iter().map(move |effect| format!("{}-{effect}", stage.as_str())));
+    let combined = Stage::ALL
+        .iter()
+        .flat_map(|stage| plain.iter().map(move |effect| format!("{}-{effect}", stage.as_str())));
     let rows = crate::sandbox::fault::row_names().map(str::to_owned);
-    combined.chain(rows).filter_map(|name| Fault::named(&name)).filter(|fault| fault.stage != Stage::Token).collect()
+    combined
+        .chain(rows)
+        .filter_map(|name| Fault::named(&name))
+        .filter(|fault| fault.stage != Stage::Token)
+        .collect()
 }
 
 #[test]
@@ -259,15 +313,32 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
         Stage::Eod => "C: .",
         Stage::Quit => "C: QUIT",
     };
-    let proper = played(Vec::new(), "scanner@contoso.com", "office@example.com", "scanner@contoso.com");
+    let proper =
+        played(Vec::new(), "scanner@contoso.com", "office@example.com", "scanner@contoso.com");
     for fault in all_faults() {
-        let seen = played(everybody(&fault.name), "scanner@contoso.com", "office@example.com", "scanner@contoso.com");
-        let start = if before(fault.stage).is_empty() { 0 } else { proper.find(before(fault.stage)).unwrap() };
-        let same: String = proper.chars().zip(seen.chars()).take_while(|(one, other)| one == other).map(|(one, _)| one).collect();
+        let seen = played(
+            everybody(&fault.name),
+            "scanner@contoso.com",
+            "office@example.com",
+            "scanner@contoso.com",
+        );
+        let start = if before(fault.stage).is_empty() {
+            0
+        } else {
+            proper.find(before(fault.stage)).unwrap()
+        };
+        let same: String = proper
+            .chars()
+            .zip(seen.chars())
+            .take_while(|(one, other)| one == other)
+            .map(|(one, _)| one)
+            .collect();
         assert!(same.len() >= start, "{} struck too early:\n{seen}", fault.name);
         let struck = &seen[start..];
         let expected = match &fault.effect {
-            Effect::Reply(text) if fault.stage == Stage::Body => text.split('{').next().unwrap().to_owned(),
+            Effect::Reply(text) if fault.stage == Stage::Body => {
+                text.split('{').next().unwrap().to_owned()
+            }
             Effect::Reply(text) => format!("S: {}", text.split('{').next().unwrap()),
             Effect::Drop | Effect::DropLost => {
                 if fault.stage == Stage::Body || fault.stage == Stage::Tls {
@@ -281,7 +352,9 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
             Effect::Garbage if fault.stage == Stage::Tls => "! handshake Garbage".to_owned(),
             Effect::Garbage => GARBAGE.trim_end().to_owned(),
             Effect::SlowDot => "! pause 1m 5s".to_owned(),
-            Effect::DropAfter354 => "S: 354 Start mail input; end with <CRLF>.<CRLF>\n! leave Close".to_owned(),
+            Effect::DropAfter354 => {
+                "S: 354 Start mail input; end with <CRLF>.<CRLF>\n! leave Close".to_owned()
+            }
             Effect::HideStartTls => "S: 250-ENHANCEDSTATUSCODES\nS: 250-8BITMIME".to_owned(),
             Effect::HideAuth => "S: 250-ENHANCEDSTATUSCODES\nS: 250-8BITMIME".to_owned(),
             Effect::WrongName => "! handshake WrongName".to_owned(),
@@ -289,7 +362,10 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
             Effect::Expired => "! handshake Expired".to_owned(),
             Effect::Slow => continue,
         };
-        let expected = expected.replace("Leave(C", if fault.stage == Stage::Tls { "! leave Close" } else { "Leave(Cut)" });
+        let expected = expected.replace(
+            "Leave(C",
+            if fault.stage == Stage::Tls { "! leave Close" } else { "Leave(Cut)" },
+        );
         assert!(struck.contains(&expected), "{}: no {expected:?} in\n{struck}", fault.name);
     }
 }
@@ -298,18 +374,31 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
 fn an_address_asks_for_the_fault_that_can_be_switched_on_for_everybody() {
     for fault in all_faults() {
         let tagged = |address: &str| address.replace('@', &format!("+{}@", fault.name));
-        let (mut sender, mut recipient, mut user) =
-            ("scanner@contoso.com".to_owned(), "office@example.com".to_owned(), "scanner@contoso.com".to_owned());
+        let (mut sender, mut recipient, mut user) = (
+            "scanner@contoso.com".to_owned(),
+            "office@example.com".to_owned(),
+            "scanner@contoso.com".to_owned(),
+        );
         match fault.stage {
             Stage::Auth => user = tagged(&user),
             Stage::Mail => sender = tagged(&sender),
             Stage::Rcpt | Stage::Data | Stage::Body | Stage::Eod => recipient = tagged(&recipient),
-            Stage::Token | Stage::Greeting | Stage::Ehlo | Stage::StartTls | Stage::Tls | Stage::Quit => continue,
+            Stage::Token
+            | Stage::Greeting
+            | Stage::Ehlo
+            | Stage::StartTls
+            | Stage::Tls
+            | Stage::Quit => continue,
         }
         let asked = played(Vec::new(), &sender, &recipient, &user);
         let switched = played(everybody(&fault.name), &sender, &recipient, &user);
         assert_eq!(asked, switched, "{}", fault.name);
-        assert_ne!(asked, played(Vec::new(), "scanner@contoso.com", "office@example.com", "scanner@contoso.com"), "{}", fault.name);
+        assert_ne!(
+            asked,
+            played(Vec::new(), "scanner@contoso.com", "office@example.com", "scanner@contoso.com"),
+            "{}",
+            fault.name
+        );
     }
 }
 
@@ -334,15 +423,22 @@ fn a_fault_of_one_recipient_at_end_of_data_concerns_the_whole_transaction() {
 #[test]
 fn the_fourth_submission_at_once_is_refused_and_every_limit_exceeded_is_told() {
     let mut tenant = tenant();
-    let mut dialogues: Vec<Dialogue> = (0..4).map(|_| open(Role::Submission, &mut tenant, NOON).0).collect();
+    let mut dialogues: Vec<Dialogue> =
+        (0..4).map(|_| open(Role::Submission, &mut tenant, NOON).0).collect();
     for dialogue in &mut dialogues {
         for line in ["EHLO relay", "STARTTLS"] {
             dialogue.line(line.as_bytes(), &mut tenant, NOON);
         }
         dialogue.secured(TlsVersion::Tls13, Vec::new());
-        for line in
-            ["EHLO relay", "AUTH LOGIN", SCANNER, "c2FuZGJveA==", "MAIL FROM:<scanner@contoso.com>", "RCPT TO:<office@example.com>", "DATA"]
-        {
+        for line in [
+            "EHLO relay",
+            "AUTH LOGIN",
+            SCANNER,
+            "c2FuZGJveA==",
+            "MAIL FROM:<scanner@contoso.com>",
+            "RCPT TO:<office@example.com>",
+            "DATA",
+        ] {
             dialogue.line(line.as_bytes(), &mut tenant, NOON);
         }
     }
@@ -350,16 +446,33 @@ fn the_fourth_submission_at_once_is_refused_and_every_limit_exceeded_is_told() {
     reader.raw(b"From: <scanner@contoso.com>\r\n\r\n");
     let facts = reader.facts();
     let kept = |acts: Vec<Act>| acts.iter().any(|act| matches!(act, Act::Keep(_)));
-    let outcomes: Vec<bool> = dialogues.iter_mut().map(|dialogue| kept(dialogue.end_of_data(&facts, &mut tenant, NOON))).collect();
+    let outcomes: Vec<bool> = dialogues
+        .iter_mut()
+        .map(|dialogue| kept(dialogue.end_of_data(&facts, &mut tenant, NOON)))
+        .collect();
     assert_eq!(outcomes, [true, true, true, false]);
     dialogues.iter_mut().for_each(|dialogue| dialogue.closed(&mut tenant));
     let state = tenant.state();
-    let exceeded: Vec<(Limit, u64, u64)> =
-        state.violations.iter().map(|violation| (violation.limit, violation.seen, violation.allowed)).collect();
+    let exceeded: Vec<(Limit, u64, u64)> = state
+        .violations
+        .iter()
+        .map(|violation| (violation.limit, violation.seen, violation.allowed))
+        .collect();
     assert_eq!(exceeded, [(Limit::Connections, 4, 3), (Limit::Submissions, 4, 3)]);
     let mailbox = &state.mailboxes["scanner@contoso.com"];
-    assert_eq!((mailbox.sessions.now, mailbox.sessions.peak, mailbox.submissions.now, mailbox.submissions.peak), (0, 4, 0, 4));
-    assert_eq!((state.connections.now, state.connections.peak, mailbox.accepted, mailbox.refused), (0, 4, 3, 1));
+    assert_eq!(
+        (
+            mailbox.sessions.now,
+            mailbox.sessions.peak,
+            mailbox.submissions.now,
+            mailbox.submissions.peak
+        ),
+        (0, 4, 0, 4)
+    );
+    assert_eq!(
+        (state.connections.now, state.connections.peak, mailbox.accepted, mailbox.refused),
+        (0, 4, 3, 1)
+    );
 }
 
 #[test]
@@ -373,7 +486,10 @@ fn the_judge_tells_a_minute_with_too_many_even_when_answers_are_only_delayed() {
     assert!(rehearsal.direct("advance 59s") && rehearsal.direct("send office@example.com"));
     let state = rehearsal.tenant.state();
     assert_eq!(state.violations.len(), 1);
-    assert_eq!((state.violations[0].limit, state.violations[0].seen), (Limit::MessagesPerMinute, 31));
+    assert_eq!(
+        (state.violations[0].limit, state.violations[0].seen),
+        (Limit::MessagesPerMinute, 31)
+    );
     assert_eq!(state.mailboxes["scanner@contoso.com"].begun_per_minute_peak, 31);
 }
 
@@ -382,7 +498,8 @@ proptest::proptest! {
     fn whatever_a_client_says_is_answered_and_counted_out_at_the_end(
         lines in proptest::collection::vec(
             proptest::sample::select(vec![
-                "EHLO relay", "HELO x", "STARTTLS", "AUTH LOGIN", SCANNER, "c2FuZGJveA==", "*", "MAIL FROM:<scanner@contoso.com>", "MAIL FROM:<>",
+                "EHLO relay", "HELO x", "STARTTLS", "AUTH LOGIN", SCANNER, "c2FuZGJveA==", "*", "MAIL \
+                    FROM:<scanner@contoso.com>", "MAIL FROM:<>",
                 "RCPT TO:<a@example.com>", "RCPT TO:<a+rcpt-550@example.com>", "DATA", "BDAT 3", "BDAT 0 LAST", "RSET", "NOOP", "", "{fe}", "\u{fffd}",
             ]),
             0..40,

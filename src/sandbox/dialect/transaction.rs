@@ -8,7 +8,10 @@ use crate::{
     model::{Address, ReversePath, Timestamp, TlsVersion},
     sandbox::{
         Effect, Fault, Stage,
-        dialect::{About, Act, CUT_AFTER, Cut, Dialogue, GARBAGE, Leave, Pace, Played, Receive, Role, Wording, say},
+        dialect::{
+            About, Act, CUT_AFTER, Cut, Dialogue, GARBAGE, Leave, Pace, Played, Receive, Role,
+            Wording, say,
+        },
         fault::cited,
         tenant::{Ending, Submission, Tenant, Verdict, count},
         text::TextFacts,
@@ -63,21 +66,36 @@ pub(crate) struct Accepted {
 impl Transaction {
     /// What tells it from others before its text is known.
     fn envid(&self) -> &str {
-        self.parameters.iter().find_map(|parameter| parameter.strip_prefix("ENVID=")).unwrap_or_default()
+        self.parameters
+            .iter()
+            .find_map(|parameter| parameter.strip_prefix("ENVID="))
+            .unwrap_or_default()
     }
 
     fn addresses(&self) -> Vec<&Address> {
-        self.recipients.iter().map(|recipient| &recipient.address).chain(self.sender.mailbox()).collect()
+        self.recipients
+            .iter()
+            .map(|recipient| &recipient.address)
+            .chain(self.sender.mailbox())
+            .collect()
     }
 }
 
 impl Dialogue {
-    pub(crate) fn mail(&mut self, sender: Option<ReversePath>, parameters: Vec<String>, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    pub(crate) fn mail(
+        &mut self,
+        sender: Option<ReversePath>,
+        parameters: Vec<String>,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         if self.helo.is_none() {
             return say("503 5.5.2 Send hello first");
         }
         match (self.wording.role, self.tls, &self.user) {
-            (Role::Submission, None, _) => return say("530 5.7.0 Must issue a STARTTLS command first"),
+            (Role::Submission, None, _) => {
+                return say("530 5.7.0 Must issue a STARTTLS command first");
+            }
             (Role::Submission, Some(_), None) => return self.refuse(cited::NOT_AUTHENTICATED, now),
             (Role::Submission, Some(_), Some(_)) | (Role::Mx, _, _) => {}
         }
@@ -102,12 +120,26 @@ impl Dialogue {
             acts.push(Act::Leave(Leave::Close));
             return acts;
         }
-        self.mail = Some(Transaction { sender, parameters, begun: now, recipients: Vec::new(), open: None });
+        self.mail = Some(Transaction {
+            sender,
+            parameters,
+            begun: now,
+            recipients: Vec::new(),
+            open: None,
+        });
         pace.say("250 2.1.0 Sender OK\r\n".to_owned())
     }
 
-    pub(crate) fn rcpt(&mut self, recipient: Option<Address>, parameters: Vec<String>, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
-        let Some(mail) = self.mail.as_ref().filter(|mail| mail.open.is_none()) else { return say("503 5.5.2 Need mail command") };
+    pub(crate) fn rcpt(
+        &mut self,
+        recipient: Option<Address>,
+        parameters: Vec<String>,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
+        let Some(mail) = self.mail.as_ref().filter(|mail| mail.open.is_none()) else {
+            return say("503 5.5.2 Need mail command");
+        };
         let Some(address) = recipient else { return say("501 5.1.3 Invalid address") };
         if !all_known(&parameters, RCPT_PARAMETERS) {
             return say("501 5.5.4 Unrecognized parameter");
@@ -117,11 +149,18 @@ impl Dialogue {
             Role::Mx => MX_RECIPIENT_LIMIT,
         };
         if mail.recipients.len() >= limit {
-            tenant.too_many_recipients(self.user.as_ref(), count(mail.recipients.len() + 1), count(limit), now);
+            tenant.too_many_recipients(
+                self.user.as_ref(),
+                count(mail.recipients.len() + 1),
+                count(limit),
+                now,
+            );
             return say(cited::TOO_MANY_RECIPIENTS);
         }
         let fault = self.strike(Stage::Rcpt, &[&address], mail.envid(), tenant);
-        if let Some(acts) = fault.as_ref().and_then(|fault| self.instead(fault, &mail.sender.to_string(), now)) {
+        if let Some(acts) =
+            fault.as_ref().and_then(|fault| self.instead(fault, &mail.sender.to_string(), now))
+        {
             return acts;
         }
         if self.wording.role == Role::Mx
@@ -148,22 +187,38 @@ impl Dialogue {
         acts
     }
 
-    pub(crate) fn bdat(&mut self, octets: u64, last: bool, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    pub(crate) fn bdat(
+        &mut self,
+        octets: u64,
+        last: bool,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         let under_way = self.mail.as_ref().is_some_and(|mail| mail.open.is_some());
         if under_way {
             return vec![Act::Receive(Receive::Chunk { octets, last, cut: None })];
         }
         match self.admit_text(tenant, now) {
             // RFC 3030 4.2: the octets of a refused chunk come all the same.
-            Err(refusal) => std::iter::once(Act::Receive(Receive::Swallow { octets })).chain(refusal).collect(),
+            Err(refusal) => {
+                std::iter::once(Act::Receive(Receive::Swallow { octets })).chain(refusal).collect()
+            }
             Ok((_, AfterStart::Leave)) => vec![Act::Leave(Leave::Close)],
-            Ok((_, AfterStart::Receive(cut))) => vec![Act::Receive(Receive::Chunk { octets, last, cut })],
+            Ok((_, AfterStart::Receive(cut))) => {
+                vec![Act::Receive(Receive::Chunk { octets, last, cut })]
+            }
         }
     }
 
     /// The checks that `DATA` and the first chunk share.
-    fn admit_text(&mut self, tenant: &mut Tenant, now: Timestamp) -> Result<(Pace, AfterStart), Vec<Act>> {
-        let Some(mail) = self.mail.as_ref().filter(|mail| mail.open.is_none()) else { return Err(say("503 5.5.2 Need mail command")) };
+    fn admit_text(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Result<(Pace, AfterStart), Vec<Act>> {
+        let Some(mail) = self.mail.as_ref().filter(|mail| mail.open.is_none()) else {
+            return Err(say("503 5.5.2 Need mail command"));
+        };
         if mail.recipients.is_empty() {
             return Err(say("503 5.5.2 Need rcpt command"));
         }
@@ -172,13 +227,19 @@ impl Dialogue {
         if let Some(acts) = fault.as_ref().and_then(|fault| self.instead(fault, &sender, now)) {
             return Err(acts);
         }
-        let cut = self.strike(Stage::Body, &addresses, mail.envid(), tenant).and_then(|fault| self.cut(&fault, &sender, now));
-        let open = self.user.as_ref().map_or(Submission::Within, |user| tenant.open_submission(user, now));
+        let cut = self
+            .strike(Stage::Body, &addresses, mail.envid(), tenant)
+            .and_then(|fault| self.cut(&fault, &sender, now));
+        let open =
+            self.user.as_ref().map_or(Submission::Within, |user| tenant.open_submission(user, now));
         if let Some(mail) = &mut self.mail {
             mail.open = Some(open);
         }
         let leaves = fault.as_ref().is_some_and(|fault| fault.effect == Effect::DropAfter354);
-        Ok((Pace::of(fault.as_ref()), if leaves { AfterStart::Leave } else { AfterStart::Receive(cut) }))
+        Ok((
+            Pace::of(fault.as_ref()),
+            if leaves { AfterStart::Leave } else { AfterStart::Receive(cut) },
+        ))
     }
 
     fn cut(&self, fault: &Fault, sender: &str, now: Timestamp) -> Option<Cut> {
@@ -194,7 +255,12 @@ impl Dialogue {
     }
 
     /// The text is complete.
-    pub(crate) fn end_of_data(&mut self, facts: &TextFacts, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    pub(crate) fn end_of_data(
+        &mut self,
+        facts: &TextFacts,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         let Some(mail) = &self.mail else { return say("503 5.5.1 Bad sequence of commands") };
         let sender = mail.sender.to_string();
         let message = facts.message_id.clone().unwrap_or_else(|| mail.envid().to_owned());
@@ -204,22 +270,40 @@ impl Dialogue {
                 if let Some(user) = &self.user {
                     tenant.refused_by_fault(user);
                 }
-                std::iter::once(Act::Lose).chain(self.instead(&fault, &sender, now).unwrap_or_default()).collect()
+                std::iter::once(Act::Lose)
+                    .chain(self.instead(&fault, &sender, now).unwrap_or_default())
+                    .collect()
             }
             fault => self.decide(&sender, facts, fault.as_ref(), tenant, now),
         };
         let kept = acts.iter().any(|act| matches!(act, Act::Keep(_)));
         if let (Some(message_id), Some(mail)) = (&facts.message_id, &self.mail) {
             let recipients = mail.recipients.iter().map(|recipient| recipient.address.as_str());
-            tenant.tried(message_id, recipients, if kept { Ending::Accepted } else { Ending::Refused }, now);
+            tenant.tried(
+                message_id,
+                recipients,
+                if kept { Ending::Accepted } else { Ending::Refused },
+                now,
+            );
         }
-        // Settled after any delay, and before the client can know: its next message may begin at once.
-        let end = acts.iter().position(|act| matches!(act, Act::Say(_) | Act::Drip(_) | Act::Leave(_))).unwrap_or(acts.len());
+        // Settled after any delay, and before the client can know: its next message may begin at
+        // once.
+        let end = acts
+            .iter()
+            .position(|act| matches!(act, Act::Say(_) | Act::Drip(_) | Act::Leave(_)))
+            .unwrap_or(acts.len());
         acts.insert(end, Act::Settle);
         acts
     }
 
-    fn decide(&mut self, sender: &str, facts: &TextFacts, fault: Option<&Fault>, tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
+    fn decide(
+        &mut self,
+        sender: &str,
+        facts: &TextFacts,
+        fault: Option<&Fault>,
+        tenant: &mut Tenant,
+        now: Timestamp,
+    ) -> Vec<Act> {
         let Some(mail) = &self.mail else { return Vec::new() };
         let place = mail.open.unwrap_or(Submission::Within);
         let verdict = match &self.user {
@@ -230,7 +314,10 @@ impl Dialogue {
             Verdict::Accept { hold } => hold,
             Verdict::Refuse { text, from } => {
                 let user = self.user.as_ref().map(Address::as_str).unwrap_or_default();
-                return vec![Act::Lose, Act::Say(self.wording.render(text, About { user, from: &from }, now))];
+                return vec![
+                    Act::Lose,
+                    Act::Say(self.wording.render(text, About { user, from: &from }, now)),
+                ];
             }
         };
         let accepted = self.accepted(mail, sender, facts, tenant, now);
@@ -245,13 +332,21 @@ impl Dialogue {
     }
 
     /// The answer to an accepted message, as the fault at end of data lets it out.
-    fn answer(&self, text: String, hold: Duration, fault: Option<&Fault>, tenant: &mut Tenant) -> Vec<Act> {
+    fn answer(
+        &self,
+        text: String,
+        hold: Duration,
+        fault: Option<&Fault>,
+        tenant: &mut Tenant,
+    ) -> Vec<Act> {
         let withheld = match fault.map(|fault| &fault.effect) {
             Some(Effect::Drop | Effect::DropLost | Effect::DropAfter354) => Act::Leave(Leave::Cut),
             Some(Effect::Reset) => Act::Leave(Leave::Reset),
             Some(Effect::Silence | Effect::SilenceLost) => Act::Leave(Leave::Silence),
             Some(Effect::Garbage) => Act::Say(GARBAGE.to_owned()),
-            Some(Effect::SlowDot) => return vec![Act::Pause(hold.max(self.timing.slow_dot)), Act::Say(text)],
+            Some(Effect::SlowDot) => {
+                return vec![Act::Pause(hold.max(self.timing.slow_dot)), Act::Say(text)];
+            }
             Some(
                 Effect::Slow
                 | Effect::Reply(_)
@@ -261,13 +356,24 @@ impl Dialogue {
                 | Effect::UntrustedIssuer
                 | Effect::Expired,
             )
-            | None => return std::iter::once(Act::Pause(hold)).chain(Pace::of(fault).say(text)).collect(),
+            | None => {
+                return std::iter::once(Act::Pause(hold))
+                    .chain(Pace::of(fault).say(text))
+                    .collect();
+            }
         };
         tenant.left_unanswered();
         vec![withheld]
     }
 
-    fn accepted(&self, mail: &Transaction, sender: &str, facts: &TextFacts, tenant: &Tenant, now: Timestamp) -> Accepted {
+    fn accepted(
+        &self,
+        mail: &Transaction,
+        sender: &str,
+        facts: &TextFacts,
+        tenant: &Tenant,
+        now: Timestamp,
+    ) -> Accepted {
         Accepted {
             listener: self.wording.role,
             session: self.wording.session_id.clone(),
@@ -280,7 +386,10 @@ impl Dialogue {
             parameters: mail.parameters.clone(),
             recipients: mail.recipients.clone(),
             octets: facts.octets,
-            message_id: facts.message_id.clone().unwrap_or_else(|| self.wording.own_message_id(tenant.accepted())),
+            message_id: facts
+                .message_id
+                .clone()
+                .unwrap_or_else(|| self.wording.own_message_id(tenant.accepted())),
         }
     }
 
@@ -328,11 +437,14 @@ const fn is_refusal(effect: &Effect) -> bool {
 }
 
 fn all_known(parameters: &[String], known: &[&str]) -> bool {
-    let keyword = |parameter: &String| parameter.split('=').next().unwrap_or_default().to_ascii_uppercase();
+    let keyword =
+        |parameter: &String| parameter.split('=').next().unwrap_or_default().to_ascii_uppercase();
     parameters.iter().all(|parameter| known.contains(&keyword(parameter).as_str()))
 }
 
 fn declared_size(parameters: &[String]) -> u64 {
-    let size = parameters.iter().find_map(|parameter| parameter.to_ascii_uppercase().strip_prefix("SIZE=").map(str::to_owned));
+    let size = parameters.iter().find_map(|parameter| {
+        parameter.to_ascii_uppercase().strip_prefix("SIZE=").map(str::to_owned)
+    });
     size.and_then(|size| size.parse().ok()).unwrap_or(0)
 }

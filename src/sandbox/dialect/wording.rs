@@ -35,10 +35,14 @@ impl Role {
     }
 }
 
-/// A session's id: the time in .NET ticks. The public ones are within hours of that. The counter tells apart what began
-/// together.
+/// A session's id: the time in .NET ticks. The public ones are within hours of that. The counter
+/// tells apart what began together.
 pub(crate) fn session_id(opened: Timestamp, counter: u64) -> String {
-    let ticks = opened.as_millis().saturating_mul(10_000).saturating_add(TICKS_TO_1970).saturating_add(counter % 10_000);
+    let ticks = opened
+        .as_millis()
+        .saturating_mul(10_000)
+        .saturating_add(TICKS_TO_1970)
+        .saturating_add(counter % 10_000);
     format!("{ticks:016X}")
 }
 
@@ -59,7 +63,12 @@ pub(crate) struct About<'a> {
 
 impl Wording {
     pub(crate) fn banner(&self, now: Timestamp) -> String {
-        format!("220 {} Microsoft ESMTP MAIL Service ready at {} [{}]\r\n", self.role.host(), now.to_rfc5322(), self.session_id)
+        format!(
+            "220 {} Microsoft ESMTP MAIL Service ready at {} [{}]\r\n",
+            self.role.host(),
+            now.to_rfc5322(),
+            self.session_id
+        )
     }
 
     /// The answer to EHLO. AUTH takes the place of STARTTLS once TLS is on.
@@ -75,7 +84,8 @@ impl Wording {
             Some("BINARYMIME"),
             Some("CHUNKING"),
         ];
-        let list: String = keywords.into_iter().flatten().map(|keyword| format!("250-{keyword}\r\n")).collect();
+        let list: String =
+            keywords.into_iter().flatten().map(|keyword| format!("250-{keyword}\r\n")).collect();
         format!("250-{} Hello [{}]\r\n{list}250 SMTPUTF8\r\n", self.role.host(), self.peer)
     }
 
@@ -85,7 +95,8 @@ impl Wording {
 
     pub(crate) fn queued_for_delivery(message_id: &str, internal: u64, octets: u64) -> String {
         format!(
-            "250 2.6.0 {message_id} [InternalId={internal}, Hostname={STORE}] {octets} bytes in 0.222, 284.250 KB/sec Queued mail for delivery -> 250 2.1.5\r\n"
+            "250 2.6.0 {message_id} [InternalId={internal}, Hostname={STORE}] {octets} bytes in \
+            0.222, 284.250 KB/sec Queued mail for delivery -> 250 2.1.5\r\n"
         )
     }
 
@@ -102,7 +113,9 @@ impl Wording {
             let Some((name, after)) = after.split_once('}') else { break };
             out.push_str(before);
             match name {
-                "fe" => out.push_str(&format!("[{FRONT_END} {} {}]", now.to_rfc3339(), self.session_id)),
+                "fe" => {
+                    out.push_str(&format!("[{FRONT_END} {} {}]", now.to_rfc3339(), self.session_id))
+                }
                 "host" => out.push_str(&format!("[{FRONT_END}]")),
                 "store" => out.push_str(&format!("[Hostname={STORE}]")),
                 "ip" => out.push_str(&format!("[{}]", self.peer)),

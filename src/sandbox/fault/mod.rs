@@ -1,9 +1,10 @@
-//! What can go wrong, by name. An address or the control API chooses a fault; the tables in `rows` and `replies` are the
-//! one source of the lookup, of `postroom sandbox --list-faults` and of `docs/sandbox.md`.
+//! What can go wrong, by name. An address or the control API chooses a fault; the tables in `rows`
+//! and `replies` are the one source of the lookup, of `postroom sandbox --list-faults` and of
+//! `docs/sandbox.md`.
 //!
-//! A name is `<stage>-<effect>` (`rcpt-550`, `auth-silence`), a named row (`eod-sendas`, `poison`), a cited reply
-//! (`reply-<slug>`) or that reply at another stage (`eod-reply-rate`). `once-`, `twice-` and `first-<n>-` before it end it
-//! after so many times.
+//! A name is `<stage>-<effect>` (`rcpt-550`, `auth-silence`), a named row (`eod-sendas`, `poison`),
+//! a cited reply (`reply-<slug>`) or that reply at another stage (`eod-reply-rate`). `once-`,
+//! `twice-` and `first-<n>-` before it end it after so many times.
 
 mod plan;
 pub(crate) mod replies;
@@ -88,7 +89,9 @@ impl Stage {
     #[must_use]
     pub const fn chosen_by(self) -> &'static str {
         match self {
-            Self::Token | Self::Greeting | Self::Ehlo | Self::StartTls | Self::Tls | Self::Quit => "control API",
+            Self::Token | Self::Greeting | Self::Ehlo | Self::StartTls | Self::Tls | Self::Quit => {
+                "control API"
+            }
             Self::Auth => "user name",
             Self::Mail => "sender",
             Self::Rcpt => "recipient",
@@ -102,7 +105,15 @@ impl Stage {
             (Self::Token, Plain::Drop | Plain::Reset | Plain::Slow)
             | (Self::Tls, Plain::Code | Plain::Slow)
             | (Self::Body, Plain::Slow | Plain::Garbage) => false,
-            (_, Plain::Code | Plain::Drop | Plain::Reset | Plain::Silence | Plain::Slow | Plain::Garbage) => true,
+            (
+                _,
+                Plain::Code
+                | Plain::Drop
+                | Plain::Reset
+                | Plain::Silence
+                | Plain::Slow
+                | Plain::Garbage,
+            ) => true,
         }
     }
 }
@@ -185,9 +196,15 @@ impl Fault {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         if let Some(row) = NAMED.iter().chain(REPLIES).find(|row| row.name == name) {
-            return Some(Self { name: name.to_owned(), stage: row.stage, effect: row.effect.clone() });
+            return Some(Self {
+                name: name.to_owned(),
+                stage: row.stage,
+                effect: row.effect.clone(),
+            });
         }
-        let (stage, rest) = Stage::ALL.iter().find_map(|stage| Some((*stage, name.strip_prefix(stage.as_str())?.strip_prefix('-')?)))?;
+        let (stage, rest) = Stage::ALL.iter().find_map(|stage| {
+            Some((*stage, name.strip_prefix(stage.as_str())?.strip_prefix('-')?))
+        })?;
         let effect = match REPLIES.iter().find(|row| row.name == rest) {
             Some(row) if stage.takes(Plain::Code) && stage != Stage::Token => row.effect.clone(),
             Some(_) => return None,
@@ -198,7 +215,8 @@ impl Fault {
 
     /// The fault that a local part asks for: what stands after its last `+`, or all of it.
     pub(crate) fn asked_for(local_part: &str) -> Option<(Self, Repeat)> {
-        let tag = local_part.rsplit_once('+').map_or(local_part, |(_, tag)| tag).to_ascii_lowercase();
+        let tag =
+            local_part.rsplit_once('+').map_or(local_part, |(_, tag)| tag).to_ascii_lowercase();
         let (repeat, name) = split_repeat(&tag);
         Self::named(name).map(|fault| (fault, repeat))
     }
@@ -219,7 +237,8 @@ fn plain_effect(stage: Stage, word: &str) -> Option<Effect> {
         "garbage" => (Plain::Garbage, Effect::Garbage),
         code => {
             let number: u16 = code.parse().ok().filter(|number| (400..600).contains(number))?;
-            let text = format!("{number} {}.0.0 Fault of the sandbox at this stage {{fe}}", number / 100);
+            let text =
+                format!("{number} {}.0.0 Fault of the sandbox at this stage {{fe}}", number / 100);
             (Plain::Code, Effect::Reply(text.into()))
         }
     };
@@ -246,7 +265,8 @@ mod tests {
 
     fn check(local_part: &str, expected: Option<(Stage, &str, Repeat)>) {
         let found = Fault::asked_for(local_part);
-        let seen = found.as_ref().map(|(fault, repeat)| (fault.stage, fault.name.as_str(), *repeat));
+        let seen =
+            found.as_ref().map(|(fault, repeat)| (fault.stage, fault.name.as_str(), *repeat));
         assert_eq!(seen, expected, "{local_part}");
     }
 
@@ -262,7 +282,17 @@ mod tests {
 
     #[test]
     fn an_ordinary_address_asks_for_nothing() {
-        for local in ["scanner", "mail", "rcpt-", "rcpt-250", "rcpt-999", "tls-550", "first-aid", "once-upon+a-time", "body-slow"] {
+        for local in [
+            "scanner",
+            "mail",
+            "rcpt-",
+            "rcpt-250",
+            "rcpt-999",
+            "tls-550",
+            "first-aid",
+            "once-upon+a-time",
+            "body-slow",
+        ] {
             check(local, None);
         }
     }

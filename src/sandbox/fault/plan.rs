@@ -1,4 +1,5 @@
-//! Which fault strikes now: those switched on for everybody first, then the one an address asks for.
+//! Which fault strikes now: those switched on for everybody first, then the one an address asks
+//! for.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -66,7 +67,8 @@ impl FaultPlan {
         }
         let resolve = |mut switched: Switched| {
             let (repeat, name) = split_repeat(&switched.fault);
-            let fault = Fault::named(name).ok_or_else(|| format!("no fault is called \"{}\"", switched.fault))?;
+            let fault = Fault::named(name)
+                .ok_or_else(|| format!("no fault is called \"{}\"", switched.fault))?;
             match repeat {
                 Repeat::Always => {}
                 Repeat::First(times) => switched.times = Some(times),
@@ -85,17 +87,21 @@ impl FaultPlan {
 
     /// The fault that strikes now, if any.
     pub(crate) fn strike(&mut self, occasion: &Occasion<'_>) -> Option<Fault> {
-        self.strike_everybody(occasion).or_else(|| occasion.addresses.iter().find_map(|address| self.strike_asked(occasion, address)))
+        self.strike_everybody(occasion).or_else(|| {
+            occasion.addresses.iter().find_map(|address| self.strike_asked(occasion, address))
+        })
     }
 
     fn strike_everybody(&mut self, occasion: &Occasion<'_>) -> Option<Fault> {
         let fitting = |active: &Active| {
-            active.fault.stage == occasion.stage && active.switched.listener.is_none_or(|listener| listener == occasion.role)
+            active.fault.stage == occasion.stage
+                && active.switched.listener.is_none_or(|listener| listener == occasion.role)
         };
         let mut struck = None;
         for active in self.active.iter_mut().filter(|active| fitting(active)) {
             active.occasions = active.occasions.wrapping_add(1);
-            let due = active.occasions.is_multiple_of(active.switched.every.unwrap_or(1).max(1)) && active.switched.times != Some(0);
+            let due = active.occasions.is_multiple_of(active.switched.every.unwrap_or(1).max(1))
+                && active.switched.times != Some(0);
             if due && struck.is_none() {
                 active.switched.times = active.switched.times.map(|times| times - 1);
                 struck = Some(active.fault.clone());
@@ -106,12 +112,14 @@ impl FaultPlan {
     }
 
     fn strike_asked(&mut self, occasion: &Occasion<'_>, address: &Address) -> Option<Fault> {
-        let (fault, repeat) = Fault::asked_for(address.local_part()).filter(|(fault, _)| fault.stage == occasion.stage)?;
+        let (fault, repeat) = Fault::asked_for(address.local_part())
+            .filter(|(fault, _)| fault.stage == occasion.stage)?;
         let limit = match repeat {
             Repeat::Always => return Some(fault),
             Repeat::First(limit) => limit,
         };
-        let key = format!("{}\n{}\n{}", fault.name, address.as_str().to_lowercase(), occasion.message);
+        let key =
+            format!("{}\n{}\n{}", fault.name, address.as_str().to_lowercase(), occasion.message);
         if !self.counts.contains_key(&key) {
             if self.order.len() >= REMEMBERED_LIMIT
                 && let Some(oldest) = self.order.pop_front()
@@ -155,15 +163,24 @@ mod tests {
     fn an_address_strikes_at_its_stage_only() {
         let mut plan = FaultPlan::default();
         assert_eq!(strikes(&mut plan, Stage::Mail, "x+rcpt-550@c.de", ""), None);
-        assert_eq!(strikes(&mut plan, Stage::Rcpt, "x+rcpt-550@c.de", "").as_deref(), Some("rcpt-550"));
+        assert_eq!(
+            strikes(&mut plan, Stage::Rcpt, "x+rcpt-550@c.de", "").as_deref(),
+            Some("rcpt-550")
+        );
     }
 
     #[test]
     fn a_switched_fault_ends_after_its_times_and_can_skip_occasions() {
         let mut plan = FaultPlan::default();
-        let switched = Switched { fault: "auth-535".to_owned(), times: Some(2), every: Some(2), listener: None };
+        let switched = Switched {
+            fault: "auth-535".to_owned(),
+            times: Some(2),
+            every: Some(2),
+            listener: None,
+        };
         plan.switch(vec![switched]).unwrap();
-        let seen: Vec<bool> = (0..6).map(|_| strikes(&mut plan, Stage::Auth, "a@c.de", "").is_some()).collect();
+        let seen: Vec<bool> =
+            (0..6).map(|_| strikes(&mut plan, Stage::Auth, "a@c.de", "").is_some()).collect();
         assert_eq!(seen, [false, true, false, true, false, false]);
         assert!(plan.switched().is_empty());
     }
@@ -171,23 +188,38 @@ mod tests {
     #[test]
     fn a_switched_fault_can_say_how_often_by_its_name() {
         let mut plan = FaultPlan::default();
-        let switched = Switched { fault: "once-auth-535".to_owned(), times: None, every: None, listener: None };
+        let switched = Switched {
+            fault: "once-auth-535".to_owned(),
+            times: None,
+            every: None,
+            listener: None,
+        };
         plan.switch(vec![switched]).unwrap();
-        let seen: Vec<bool> = (0..2).map(|_| strikes(&mut plan, Stage::Auth, "a@c.de", "").is_some()).collect();
+        let seen: Vec<bool> =
+            (0..2).map(|_| strikes(&mut plan, Stage::Auth, "a@c.de", "").is_some()).collect();
         assert_eq!(seen, [true, false]);
     }
 
     #[test]
     fn a_switched_fault_can_be_for_one_listener() {
         let mut plan = FaultPlan::default();
-        let switched = Switched { fault: "rcpt-550".to_owned(), times: None, every: None, listener: Some(Role::Mx) };
+        let switched = Switched {
+            fault: "rcpt-550".to_owned(),
+            times: None,
+            every: None,
+            listener: Some(Role::Mx),
+        };
         plan.switch(vec![switched]).unwrap();
         assert_eq!(strikes(&mut plan, Stage::Rcpt, "a@c.de", ""), None);
     }
 
     #[test]
     fn an_unknown_fault_is_refused_by_name() {
-        let switched = Switched { fault: "rcpt-250".to_owned(), times: None, every: None, listener: None };
-        assert_eq!(FaultPlan::default().switch(vec![switched]), Err("no fault is called \"rcpt-250\"".to_owned()));
+        let switched =
+            Switched { fault: "rcpt-250".to_owned(), times: None, every: None, listener: None };
+        assert_eq!(
+            FaultPlan::default().switch(vec![switched]),
+            Err("no fault is called \"rcpt-250\"".to_owned())
+        );
     }
 }

@@ -5,7 +5,12 @@ use std::fmt::Write;
 use crate::sandbox::fault::{Effect, NAMED, Plain, REPLIES, Row, Stage};
 
 const PLAIN: &[(&str, Plain, &str)] = &[
-    ("<code>", Plain::Code, "answers this 4xx or 5xx code; 421 also closes; in the text: answers in the middle and closes"),
+    (
+        "<code>",
+        Plain::Code,
+        "answers this 4xx or 5xx code; 421 also closes; in the text: answers in the middle and \
+        closes",
+    ),
     ("drop", Plain::Drop, "closes without an answer (at end of data: after storing)"),
     ("reset", Plain::Reset, "the same, by TCP reset"),
     ("silence", Plain::Silence, "never answers again"),
@@ -22,7 +27,11 @@ struct Line {
 
 fn lines() -> Vec<Line> {
     let plain = Stage::ALL.iter().flat_map(|stage| {
-        let fitting = PLAIN.iter().filter(|(_, plain, _)| stage.takes(*plain)).map(|(word, _, _)| *word).collect::<Vec<_>>();
+        let fitting = PLAIN
+            .iter()
+            .filter(|(_, plain, _)| stage.takes(*plain))
+            .map(|(word, _, _)| *word)
+            .collect::<Vec<_>>();
         let name = format!("{}-({})", stage.as_str(), fitting.join("|"));
         std::iter::once(Line { name, chosen_by: stage.chosen_by(), what: "see above".to_owned() })
     });
@@ -73,7 +82,14 @@ pub fn markdown_table() -> String {
     }
     out.push_str("\n| fault | chosen by | what happens |\n|---|---|---|\n");
     for Line { name, chosen_by, what } in lines() {
-        line_to(&mut out, format_args!("| `{}` | {chosen_by} | {} |", name.replace('|', "\\|"), what.replace('|', "\\|")));
+        line_to(
+            &mut out,
+            format_args!(
+                "| `{}` | {chosen_by} | {} |",
+                name.replace('|', "\\|"),
+                what.replace('|', "\\|")
+            ),
+        );
     }
     out
 }

@@ -22,7 +22,12 @@ pub(crate) enum Credential {
 
 impl Tenant {
     /// Checks a login; the refusal is a template.
-    pub(crate) fn log_in(&mut self, user: &str, credential: &Credential, now: Timestamp) -> Result<Address, &'static str> {
+    pub(crate) fn log_in(
+        &mut self,
+        user: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Address, &'static str> {
         let outcome = self.judge_login(user, credential, now);
         if outcome.is_err() {
             self.state.refused_logins += 1;
@@ -30,7 +35,12 @@ impl Tenant {
         outcome
     }
 
-    fn judge_login(&mut self, user: &str, credential: &Credential, now: Timestamp) -> Result<Address, &'static str> {
+    fn judge_login(
+        &mut self,
+        user: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Address, &'static str> {
         let switches = self.settings.switches;
         match switches.smtp_auth {
             SmtpAuth::Enabled => {}
@@ -68,7 +78,13 @@ impl Tenant {
         mailbox.report.logins += 1;
         let sessions = mailbox.report.sessions.rise();
         if sessions > connections {
-            self.violate(now, Some(&address), Limit::Connections, count(sessions), count(connections));
+            self.violate(
+                now,
+                Some(&address),
+                Limit::Connections,
+                count(sessions),
+                count(connections),
+            );
         }
         Ok(address)
     }
@@ -82,9 +98,11 @@ impl Tenant {
 
     /// `MAIL FROM` of a logged-in session: the moment that the message rate counts.
     pub(crate) fn begin(&mut self, user: &Address, now: Timestamp) -> Result<(), &'static str> {
-        let (limit, over_rate) = (count(self.settings.limits.messages_per_minute), self.settings.switches.over_rate);
+        let (limit, over_rate) =
+            (count(self.settings.limits.messages_per_minute), self.settings.switches.over_rate);
         let Some(mailbox) = self.mailbox(user) else { return Err(cited::NOT_AUTHENTICATED) };
-        // A refused attempt is none in Exchange's count, else a client that retried at once would never come out.
+        // A refused attempt is none in Exchange's count, else a client that retried at once would
+        // never come out.
         let over = mailbox.begun.sum(now) >= limit;
         let refused = over && over_rate == OverRate::Reject;
         let seen = if refused { limit + 1 } else { mailbox.begun.add(now, 1) };
@@ -96,10 +114,18 @@ impl Tenant {
     }
 
     /// `RCPT TO` on the MX side.
-    pub(crate) fn relay(&self, sender: &ReversePath, recipient: &Address, client_names: &[String]) -> Result<(), &'static str> {
-        let accepted = |domain: &str| self.settings.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
+    pub(crate) fn relay(
+        &self,
+        sender: &ReversePath,
+        recipient: &Address,
+        client_names: &[String],
+    ) -> Result<(), &'static str> {
+        let accepted =
+            |domain: &str| self.settings.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
         let own_sender = sender.mailbox().is_some_and(|sender| accepted(sender.domain()));
-        let certified = client_names.iter().any(|name| accepted(name) || name.split_once('.').is_some_and(|(_, parent)| accepted(parent)));
+        let certified = client_names.iter().any(|name| {
+            accepted(name) || name.split_once('.').is_some_and(|(_, parent)| accepted(parent))
+        });
         let internal = accepted(recipient.domain());
         match self.settings.switches.connector {
             Connector::ByCertificate if certified => Ok(()),
@@ -110,7 +136,11 @@ impl Tenant {
                 if !internal {
                     return Err(cited::RELAY_DENIED);
                 }
-                if own_sender && self.settings.switches.reject_direct_send { Err(cited::DIRECT_SEND_OFF) } else { Ok(()) }
+                if own_sender && self.settings.switches.reject_direct_send {
+                    Err(cited::DIRECT_SEND_OFF)
+                } else {
+                    Ok(())
+                }
             }
         }
     }

@@ -7,7 +7,8 @@ use crate::{
     sandbox::tenant::{SandboxState, Tenant},
 };
 
-/// Pairs of message and recipient remembered; the oldest are forgotten, and a repetition of theirs goes unnoticed.
+/// Pairs of message and recipient remembered; the oldest are forgotten, and a repetition of theirs
+/// goes unnoticed.
 const REMEMBERED_LIMIT: usize = 200_000;
 
 /// How a try ended.
@@ -30,13 +31,21 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    fn note(&mut self, message_id: &str, recipient: &str, ending: Ending, now: Timestamp, state: &mut SandboxState) {
+    fn note(
+        &mut self,
+        message_id: &str,
+        recipient: &str,
+        ending: Ending,
+        now: Timestamp,
+        state: &mut SandboxState,
+    ) {
         let key = (message_id.to_owned(), recipient.to_lowercase());
         let accepted = ending == Ending::Accepted;
         if let Some(tried) = self.tried.get_mut(&key) {
             let gap = u64::try_from(now.since(tried.last).as_millis()).unwrap_or(u64::MAX);
             state.repeated += 1;
-            state.shortest_repeat_ms = Some(state.shortest_repeat_ms.map_or(gap, |shortest| shortest.min(gap)));
+            state.shortest_repeat_ms =
+                Some(state.shortest_repeat_ms.map_or(gap, |shortest| shortest.min(gap)));
             state.duplicates += u64::from(tried.accepted && accepted);
             tried.last = now;
             tried.accepted |= accepted;
@@ -54,7 +63,13 @@ impl Attempts {
 
 impl Tenant {
     /// A transaction with a `Message-ID` came to its end of data.
-    pub(crate) fn tried<'a>(&mut self, message_id: &str, recipients: impl Iterator<Item = &'a str>, ending: Ending, now: Timestamp) {
+    pub(crate) fn tried<'a>(
+        &mut self,
+        message_id: &str,
+        recipients: impl Iterator<Item = &'a str>,
+        ending: Ending,
+        now: Timestamp,
+    ) {
         for recipient in recipients {
             self.attempts.note(message_id, recipient, ending, now, &mut self.state);
         }
@@ -72,7 +87,10 @@ mod tests {
         attempts.note("<1>", "a@b.c", Ending::Refused, at(0), &mut state);
         attempts.note("<1>", "A@b.c", Ending::Accepted, at(1_800_000), &mut state);
         attempts.note("<1>", "d@b.c", Ending::Accepted, at(1_800_000), &mut state);
-        assert_eq!((state.repeated, state.duplicates, state.shortest_repeat_ms), (1, 0, Some(1_800_000)));
+        assert_eq!(
+            (state.repeated, state.duplicates, state.shortest_repeat_ms),
+            (1, 0, Some(1_800_000))
+        );
         attempts.note("<1>", "a@b.c", Ending::Accepted, at(1_800_007), &mut state);
         assert_eq!((state.repeated, state.duplicates, state.shortest_repeat_ms), (2, 1, Some(7)));
     }

@@ -1,4 +1,5 @@
-//! What was seen of the client, for the tests and the curious: counters, peaks, and every limit that was exceeded.
+//! What was seen of the client, for the tests and the curious: counters, peaks, and every limit
+//! that was exceeded.
 
 use std::collections::BTreeMap;
 

@@ -40,7 +40,8 @@ pub(crate) struct Mailbox {
     pub(crate) begun: Window,
     pub(crate) accepted: Window,
     pub(crate) recipients: Window,
-    /// When the last answers were or will be given, at most a minute's worth: what a delay is reckoned from.
+    /// When the last answers were or will be given, at most a minute's worth: what a delay is
+    /// reckoned from.
     releases: VecDeque<Timestamp>,
     streak: Option<(ContinuousError, u32)>,
     throttle: Option<(ContinuousError, Timestamp)>,
@@ -63,7 +64,8 @@ impl Mailbox {
 
     /// Forgets the past, not who is connected.
     pub(crate) fn reset(&mut self) {
-        let (mut sessions, mut submissions): (Gauge, Gauge) = (self.report.sessions, self.report.submissions);
+        let (mut sessions, mut submissions): (Gauge, Gauge) =
+            (self.report.sessions, self.report.submissions);
         sessions.reset();
         submissions.reset();
         *self = Self::new(self.settings.clone());
@@ -78,7 +80,8 @@ impl Mailbox {
             Some(domain) => address.domain().eq_ignore_ascii_case(domain),
             None => allowed.eq_ignore_ascii_case(&plain),
         };
-        plain.eq_ignore_ascii_case(&without_tag(&self.settings.address)) || self.settings.senders.iter().any(listed)
+        plain.eq_ignore_ascii_case(&without_tag(&self.settings.address))
+            || self.settings.senders.iter().any(listed)
     }
 
     /// The refusal in force because one error was repeated too often.
@@ -102,8 +105,15 @@ impl Mailbox {
         }
     }
 
-    /// Counts an accepted message. Returns how long its answer is held back, when the rate is kept by delay.
-    pub(crate) fn accept(&mut self, recipients: u64, octets: u64, per_minute: usize, now: Timestamp) -> Duration {
+    /// Counts an accepted message. Returns how long its answer is held back, when the rate is kept
+    /// by delay.
+    pub(crate) fn accept(
+        &mut self,
+        recipients: u64,
+        octets: u64,
+        per_minute: usize,
+        now: Timestamp,
+    ) -> Duration {
         self.streak = None;
         self.report.accepted += 1;
         self.report.recipients += recipients;
@@ -113,7 +123,8 @@ impl Mailbox {
         while self.releases.len() > per_minute {
             self.releases.pop_front();
         }
-        let earliest = self.releases.len().checked_sub(per_minute).and_then(|index| self.releases.get(index));
+        let earliest =
+            self.releases.len().checked_sub(per_minute).and_then(|index| self.releases.get(index));
         let release = earliest.map_or(now, |at| at.plus(MINUTE).max(now));
         self.releases.push_back(release);
         self.accepted.add(now, 1);
@@ -131,7 +142,8 @@ impl Mailbox {
     }
 }
 
-/// The address without what follows a plus in its local part: how Exchange Online resolves plus addresses.
+/// The address without what follows a plus in its local part: how Exchange Online resolves plus
+/// addresses.
 pub(crate) fn without_tag(address: &Address) -> String {
     let local = address.local_part();
     let plain = local.split_once('+').map_or(local, |(plain, _)| plain);

@@ -48,7 +48,9 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     pub(crate) fn new(settings: TenantSettings) -> Self {
-        let keyed = |mailbox: &MailboxSettings| (without_tag(&mailbox.address), Mailbox::new(mailbox.clone()));
+        let keyed = |mailbox: &MailboxSettings| {
+            (without_tag(&mailbox.address), Mailbox::new(mailbox.clone()))
+        };
         let mailboxes = settings.mailboxes.iter().map(keyed).collect();
         Self {
             settings,
@@ -95,7 +97,8 @@ impl Tenant {
         self.faults = FaultPlan::default();
         self.attempts = Attempts::default();
         self.mailboxes.values_mut().for_each(Mailbox::reset);
-        let (mut connections, mut mx_connections) = (self.state.connections, self.state.mx_connections);
+        let (mut connections, mut mx_connections) =
+            (self.state.connections, self.state.mx_connections);
         connections.reset();
         mx_connections.reset();
         self.state = SandboxState { connections, mx_connections, ..SandboxState::default() };
@@ -103,7 +106,11 @@ impl Tenant {
 
     /// What was seen.
     pub(crate) fn state(&self) -> SandboxState {
-        let mailboxes = self.mailboxes.iter().map(|(address, mailbox)| (address.clone(), mailbox.report())).collect();
+        let mailboxes = self
+            .mailboxes
+            .iter()
+            .map(|(address, mailbox)| (address.clone(), mailbox.report()))
+            .collect();
         SandboxState { mailboxes, ..self.state.clone() }
     }
 
@@ -116,7 +123,13 @@ impl Tenant {
     }
 
     /// A request for a token; `random` makes what it hands out.
-    pub(crate) fn token(&mut self, directory: &str, form: &Form, now: Timestamp, random: [u8; 32]) -> Answer {
+    pub(crate) fn token(
+        &mut self,
+        directory: &str,
+        form: &Form,
+        now: Timestamp,
+        random: [u8; 32],
+    ) -> Answer {
         let (tokens, known) = self.directory();
         let answer = tokens.token(&known, directory, form, now, random);
         self.state.tokens += u64::from(answer.is_granted());
@@ -129,7 +142,13 @@ impl Tenant {
     }
 
     /// A request for a device code.
-    pub(crate) fn device_code(&mut self, directory: &str, form: &Form, now: Timestamp, random: [u8; 32]) -> Answer {
+    pub(crate) fn device_code(
+        &mut self,
+        directory: &str,
+        form: &Form,
+        now: Timestamp,
+        random: [u8; 32],
+    ) -> Answer {
         let (tokens, known) = self.directory();
         tokens.device_code(&known, directory, form, now, random)
     }
@@ -146,7 +165,12 @@ impl Tenant {
 
     /// The fault of the token endpoint that strikes now, if any.
     pub(crate) fn strike_token(&mut self) -> Option<Fault> {
-        self.strike(&Occasion { role: Role::Submission, stage: Stage::Token, addresses: &[], message: "" })
+        self.strike(&Occasion {
+            role: Role::Submission,
+            stage: Stage::Token,
+            addresses: &[],
+            message: "",
+        })
     }
 
     fn connections(&mut self, role: Role) -> &mut Gauge {
@@ -165,7 +189,14 @@ impl Tenant {
         self.mailboxes.get_mut(&without_tag(user))
     }
 
-    fn violate(&mut self, now: Timestamp, user: Option<&Address>, limit: Limit, seen: u64, allowed: u64) {
+    fn violate(
+        &mut self,
+        now: Timestamp,
+        user: Option<&Address>,
+        limit: Limit,
+        seen: u64,
+        allowed: u64,
+    ) {
         let mailbox = user.map(without_tag).unwrap_or_default();
         self.state.violate(Violation { at: now, mailbox, limit, seen, allowed });
     }

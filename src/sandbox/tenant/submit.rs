@@ -73,7 +73,9 @@ impl Tenant {
     ) -> Verdict {
         let verdict = match self.refusal(user, envelope_sender, recipients, facts, place, now) {
             Some(refusal) => refusal,
-            None => Verdict::Accept { hold: self.accept(user, count(recipients), facts.octets, now) },
+            None => {
+                Verdict::Accept { hold: self.accept(user, count(recipients), facts.octets, now) }
+            }
         };
         if matches!(verdict, Verdict::Refuse { .. }) {
             self.refused_by_fault(user);
@@ -94,7 +96,10 @@ impl Tenant {
         self.state.accepted += 1;
         let per_minute = self.settings.limits.messages_per_minute;
         let over_rate = self.settings.switches.over_rate;
-        let hold = self.mailbox(user).map(|mailbox| mailbox.accept(recipients, octets, per_minute, now)).unwrap_or_default();
+        let hold = self
+            .mailbox(user)
+            .map(|mailbox| mailbox.accept(recipients, octets, per_minute, now))
+            .unwrap_or_default();
         match over_rate {
             OverRate::Delay => hold,
             OverRate::Reject => Duration::ZERO,
@@ -125,12 +130,18 @@ impl Tenant {
             Submission::Within => {}
             Submission::Extra => return Some(Verdict::refuse(cited::CONCURRENT)),
         }
-        let claimed = std::iter::once(envelope_sender).filter(|sender| !sender.is_empty()).chain(facts.from.iter().map(String::as_str));
-        if let Some(denied) = claimed.into_iter().find(|sender| !mailbox.may_send_as(sender)).map(str::to_owned) {
+        let claimed = std::iter::once(envelope_sender)
+            .filter(|sender| !sender.is_empty())
+            .chain(facts.from.iter().map(String::as_str));
+        if let Some(denied) =
+            claimed.into_iter().find(|sender| !mailbox.may_send_as(sender)).map(str::to_owned)
+        {
             mailbox.repeat(ContinuousError::SendAsDenied, &limits, now);
             return Some(Verdict::Refuse { text: cited::SEND_AS_DENIED, from: denied });
         }
-        if limits.quota.is_some_and(|quota| mailbox.report.stored.saturating_add(facts.octets) > quota.octets()) {
+        if limits.quota.is_some_and(|quota| {
+            mailbox.report.stored.saturating_add(facts.octets) > quota.octets()
+        }) {
             mailbox.repeat(ContinuousError::MailboxFull, &limits, now);
             return Some(Verdict::refuse(cited::MAILBOX_FULL));
         }
@@ -142,13 +153,23 @@ impl Tenant {
         self.refusal_of_text(Some(user), facts, now)
     }
 
-    fn refusal_of_text(&mut self, user: Option<&Address>, facts: &TextFacts, now: Timestamp) -> Option<Verdict> {
+    fn refusal_of_text(
+        &mut self,
+        user: Option<&Address>,
+        facts: &TextFacts,
+        now: Timestamp,
+    ) -> Option<Verdict> {
         let limits = self.settings.limits;
-        let mailbox_limit = if user.is_some() { limits.max_send_size } else { limits.announced_size };
+        let mailbox_limit =
+            if user.is_some() { limits.max_send_size } else { limits.announced_size };
         if facts.octets > mailbox_limit.octets() {
             self.violate(now, user, Limit::MessageSize, facts.octets, mailbox_limit.octets());
             let fixed = facts.octets > limits.announced_size.octets();
-            return Some(Verdict::refuse(if fixed { cited::TOO_LARGE } else { cited::TOO_LARGE_FOR_MAILBOX }));
+            return Some(Verdict::refuse(if fixed {
+                cited::TOO_LARGE
+            } else {
+                cited::TOO_LARGE_FOR_MAILBOX
+            }));
         }
         if facts.bare_line_ends {
             self.violate(now, user, Limit::BareLineEnd, 1, 0);
@@ -167,7 +188,13 @@ impl Tenant {
 
 impl Tenant {
     /// A recipient came beyond the limit of one message.
-    pub(crate) fn too_many_recipients(&mut self, user: Option<&Address>, seen: u64, allowed: u64, now: Timestamp) {
+    pub(crate) fn too_many_recipients(
+        &mut self,
+        user: Option<&Address>,
+        seen: u64,
+        allowed: u64,
+        now: Timestamp,
+    ) {
         self.violate(now, user, Limit::RecipientsPerMessage, seen, allowed);
     }
 

@@ -1,10 +1,12 @@
-//! What fell into the last so-many seconds, and the most that ever did: exact, as the judge must be.
+//! What fell into the last so-many seconds, and the most that ever did: exact, as the judge must
+//! be.
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::model::Timestamp;
 
-/// Events kept. A mailbox within its limits has at most 10,000 a day; one far outside has been judged long before.
+/// Events kept. A mailbox within its limits has at most 10,000 a day; one far outside has been
+/// judged long before.
 const EVENT_LIMIT: usize = 1_000_000;
 
 /// A sliding window over weighted events.
@@ -21,8 +23,9 @@ impl Window {
         Self { span, events: VecDeque::new(), sum: 0, peak: 0 }
     }
 
-    /// Adds an event and tells the weight of the window that ends with it. The most that any window of this span ever
-    /// held is the largest such answer, as the fullest window can always be moved to end with an event.
+    /// Adds an event and tells the weight of the window that ends with it. The most that any window
+    /// of this span ever held is the largest such answer, as the fullest window can always be moved
+    /// to end with an event.
     pub(crate) fn add(&mut self, at: Timestamp, weight: u64) -> u64 {
         self.forget(at);
         self.events.push_back((at, weight));

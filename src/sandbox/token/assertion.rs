@@ -1,9 +1,12 @@
-//! Client assertions: a JWT signed with the application's certificate (RFC 7523 2.2, Microsoft's certificate credentials).
+//! Client assertions: a JWT signed with the application's certificate (RFC 7523 2.2, Microsoft's
+//! certificate credentials).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
     digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest},
-    signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, UnparsedPublicKey},
+    signature::{
+        RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, UnparsedPublicKey,
+    },
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -44,12 +47,22 @@ struct Claims {
 }
 
 /// Checks an assertion of `client_id`, meant for the token endpoint of `directory`.
-pub(crate) fn verify(assertion: &str, certificate: &[u8], client_id: &str, directory: &str, now: Timestamp) -> Result<(), AssertionError> {
-    let (signed, signature) = assertion.rsplit_once('.').ok_or(AssertionError::Malformed("its three parts"))?;
-    let (header, claims) = signed.split_once('.').ok_or(AssertionError::Malformed("its three parts"))?;
+pub(crate) fn verify(
+    assertion: &str,
+    certificate: &[u8],
+    client_id: &str,
+    directory: &str,
+    now: Timestamp,
+) -> Result<(), AssertionError> {
+    let (signed, signature) =
+        assertion.rsplit_once('.').ok_or(AssertionError::Malformed("its three parts"))?;
+    let (header, claims) =
+        signed.split_once('.').ok_or(AssertionError::Malformed("its three parts"))?;
     let header: Header = decode(header, "header")?;
     let claims: Claims = decode(claims, "claims")?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_no_base64| AssertionError::Malformed("signature"))?;
+    let signature = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_no_base64| AssertionError::Malformed("signature"))?;
     if !names(&header, certificate) {
         return Err(AssertionError::UnknownKey);
     }
@@ -58,9 +71,12 @@ pub(crate) fn verify(assertion: &str, certificate: &[u8], client_id: &str, direc
         "RS256" => &RSA_PKCS1_2048_8192_SHA256,
         _other => return Err(AssertionError::Malformed("alg")),
     };
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_unreadable| AssertionError::UnknownKey)?;
-    let key = UnparsedPublicKey::new(algorithm, parsed.public_key().subject_public_key.data.as_ref());
-    key.verify(signed.as_bytes(), &signature).map_err(|_unspecified| AssertionError::BadSignature)?;
+    let (_, parsed) =
+        X509Certificate::from_der(certificate).map_err(|_unreadable| AssertionError::UnknownKey)?;
+    let key =
+        UnparsedPublicKey::new(algorithm, parsed.public_key().subject_public_key.data.as_ref());
+    key.verify(signed.as_bytes(), &signature)
+        .map_err(|_unspecified| AssertionError::BadSignature)?;
     // The authority differs by cloud, and a sandbox has its own: what follows it is checked.
     if !claims.aud.ends_with(&format!("/{directory}/oauth2/v2.0/token")) {
         return Err(AssertionError::Malformed("aud"));
@@ -87,6 +103,7 @@ fn names(header: &Header, certificate: &[u8]) -> bool {
 
 fn decode<T: DeserializeOwned>(part: &str, what: &'static str) -> Result<T, AssertionError> {
     let malformed = AssertionError::Malformed(what);
-    let octets = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_no_base64| malformed)?;
+    let octets =
+        URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_no_base64| malformed)?;
     serde_json::from_slice(&octets).map_err(|_no_json| malformed)
 }

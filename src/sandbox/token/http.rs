@@ -27,7 +27,11 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn token(State(shared): State<Arc<Shared>>, Path(directory): Path<String>, body: Bytes) -> Response {
+async fn token(
+    State(shared): State<Arc<Shared>>,
+    Path(directory): Path<String>,
+    body: Bytes,
+) -> Response {
     if let Some(response) = fault(&shared).await {
         return response;
     }
@@ -36,7 +40,11 @@ async fn token(State(shared): State<Arc<Shared>>, Path(directory): Path<String>,
     respond(&answer)
 }
 
-async fn device_code(State(shared): State<Arc<Shared>>, Path(directory): Path<String>, body: Bytes) -> Response {
+async fn device_code(
+    State(shared): State<Arc<Shared>>,
+    Path(directory): Path<String>,
+    body: Bytes,
+) -> Response {
     if let Some(response) = fault(&shared).await {
         return response;
     }
@@ -48,7 +56,9 @@ async fn device_code(State(shared): State<Arc<Shared>>, Path(directory): Path<St
 async fn fault(shared: &Shared) -> Option<Response> {
     let fault = shared.tenant().strike_token()?;
     match fault.effect {
-        Effect::Reply(template) => Some(respond(&Answer::of_template(&template, shared.clock.now()))),
+        Effect::Reply(template) => {
+            Some(respond(&Answer::of_template(&template, shared.clock.now())))
+        }
         Effect::Garbage => Some((StatusCode::OK, "<html>not the directory</html>").into_response()),
         Effect::Silence => {
             let mut stop = shared.stop.clone();
@@ -73,9 +83,16 @@ async fn fault(shared: &Shared) -> Option<Response> {
 
 fn respond(answer: &Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], answer.body.to_string()).into_response();
+    let mut response = (
+        status,
+        [(header::CONTENT_TYPE, "application/json; charset=utf-8")],
+        answer.body.to_string(),
+    )
+        .into_response();
     if matches!(answer.status, 429 | 503) {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
     }
     response
 }

@@ -42,17 +42,33 @@ impl Desk {
 
     fn ask(&mut self, form: &str) -> Answer {
         self.asked += 1;
-        self.book.token(&Self::directory(&self.settings), DIRECTORY, &Form::parse(form.as_bytes()), self.now, [self.asked; 32])
+        self.book.token(
+            &Self::directory(&self.settings),
+            DIRECTORY,
+            &Form::parse(form.as_bytes()),
+            self.now,
+            [self.asked; 32],
+        )
     }
 
     fn device(&mut self) -> String {
         let form = Form::parse(format!("client_id={CLIENT}&scope={DELEGATED}").as_bytes());
-        let answer = self.book.device_code(&Self::directory(&self.settings), DIRECTORY, &form, self.now, [9; 32]);
+        let answer = self.book.device_code(
+            &Self::directory(&self.settings),
+            DIRECTORY,
+            &form,
+            self.now,
+            [9; 32],
+        );
         answer.body["device_code"].as_str().unwrap().to_owned()
     }
 
     fn opens(&self, answer: &Answer, mailbox: &str) -> bool {
-        self.book.is_good(&Secret::new(answer.body["access_token"].as_str().unwrap().to_owned()), mailbox, self.now)
+        self.book.is_good(
+            &Secret::new(answer.body["access_token"].as_str().unwrap().to_owned()),
+            mailbox,
+            self.now,
+        )
     }
 }
 
@@ -62,7 +78,11 @@ fn secret_form(secret: &str, scope: &str) -> String {
 
 fn check(form: &str, status: u16, error: &str, code: u64) {
     let answer = Desk::new().ask(form);
-    let seen = (answer.status, answer.body["error"].as_str().unwrap().to_owned(), answer.body["error_codes"][0].as_u64().unwrap());
+    let seen = (
+        answer.status,
+        answer.body["error"].as_str().unwrap().to_owned(),
+        answer.body["error_codes"][0].as_u64().unwrap(),
+    );
     assert_eq!(seen, (status, error.to_owned(), code), "{form}");
 }
 
@@ -90,14 +110,30 @@ fn a_token_of_another_resource_opens_no_mailbox() {
 fn what_is_wrong_is_told_as_the_directory_does() {
     check(&secret_form("wrong", SCOPE), 401, "invalid_client", 7_000_215);
     check(&secret_form("sandbox", ""), 400, "invalid_scope", 70011);
-    check(&secret_form("sandbox", "https%3A%2F%2Foutlook.office.com%2FSMTP.Send"), 400, "invalid_scope", 1_002_012);
+    check(
+        &secret_form("sandbox", "https%3A%2F%2Foutlook.office.com%2FSMTP.Send"),
+        400,
+        "invalid_scope",
+        1_002_012,
+    );
     check("client_id=other&grant_type=client_credentials", 400, "unauthorized_client", 700_016);
     check(&format!("client_id={CLIENT}&grant_type=password"), 400, "unsupported_grant_type", 70003);
-    check(&format!("client_id={CLIENT}&grant_type=refresh_token&refresh_token=x"), 400, "invalid_grant", 700_082);
+    check(
+        &format!("client_id={CLIENT}&grant_type=refresh_token&refresh_token=x"),
+        400,
+        "invalid_grant",
+        700_082,
+    );
     let two = format!("{SCOPE}+https%3A%2F%2Fgraph.microsoft.com%2F.default");
     check(&secret_form("sandbox", &two), 400, "invalid_request", 28000);
     let mut desk = Desk::new();
-    let elsewhere = desk.book.token(&Desk::directory(&desk.settings), "elsewhere", &Form::parse(b""), NOW, [0; 32]);
+    let elsewhere = desk.book.token(
+        &Desk::directory(&desk.settings),
+        "elsewhere",
+        &Form::parse(b""),
+        NOW,
+        [0; 32],
+    );
     assert_eq!(elsewhere.body["error_codes"][0], 90002);
 }
 
@@ -105,7 +141,9 @@ fn what_is_wrong_is_told_as_the_directory_does() {
 fn a_device_code_is_polled_until_the_user_has_signed_in_and_then_refreshed() {
     let mut desk = Desk::new();
     let code = desk.device();
-    let form = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id={CLIENT}&device_code={code}");
+    let form = format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id={CLIENT}&device_code={code}"
+    );
     assert_eq!(desk.ask(&form).body["error"], "authorization_pending");
     assert_eq!(desk.ask(&form).body["error"], "slow_down");
     desk.now = NOW.plus(Duration::from_secs(5));
@@ -129,7 +167,9 @@ fn a_device_code_can_be_declined_and_ends() {
     let mut desk = Desk::new();
     desk.settings.application.sign_in = SignIn::Declined;
     let code = desk.device();
-    let form = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id={CLIENT}&device_code={code}");
+    let form = format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id={CLIENT}&device_code={code}"
+    );
     assert_eq!(desk.ask(&form).body["error"], "authorization_declined");
     desk.now = NOW.plus(DEVICE_CODE_LIFETIME);
     assert_eq!(desk.ask(&form).body["error"], "expired_token");
@@ -147,12 +187,21 @@ impl Credential {
         use rsa::pkcs8::EncodePrivateKey;
         let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
         let der = private.to_pkcs8_der().unwrap();
-        let key = KeyPair::from_pkcs8_der_and_sign_algo(&der.as_bytes().into(), &PKCS_RSA_SHA256).unwrap();
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&der.as_bytes().into(), &PKCS_RSA_SHA256)
+            .unwrap();
         let certificate = CertificateParams::default().self_signed(&key).unwrap();
-        Self { certificate: certificate.der().to_vec(), key: RsaKeyPair::from_pkcs8(der.as_bytes()).unwrap() }
+        Self {
+            certificate: certificate.der().to_vec(),
+            key: RsaKeyPair::from_pkcs8(der.as_bytes()).unwrap(),
+        }
     }
 
-    fn assertion(&self, header: &Value, claims: &Value, padding: &'static dyn RsaEncoding) -> String {
+    fn assertion(
+        &self,
+        header: &Value,
+        claims: &Value,
+        padding: &'static dyn RsaEncoding,
+    ) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
         let mut signature = vec![0; self.key.public().modulus_len()];
@@ -188,10 +237,30 @@ fn a_certificate_buys_a_token_when_every_claim_is_right() {
     assert_eq!(code(credential.assertion(&new, &claims, &RSA_PSS_SHA256)), None);
     assert_eq!(code(credential.assertion(&old, &claims, &RSA_PKCS1_SHA256)), None);
     assert_eq!(code(credential.assertion(&new, &claims, &RSA_PKCS1_SHA256)), Some(700_027));
-    assert_eq!(code(credential.assertion(&json!({"alg": "PS256", "x5t#S256": "x"}), &claims, &RSA_PSS_SHA256)), Some(700_027));
-    assert_eq!(code(credential.assertion(&new, &with("aud", json!("https://example.com/")), &RSA_PSS_SHA256)), Some(50027));
-    assert_eq!(code(credential.assertion(&new, &with("iss", json!("x")), &RSA_PSS_SHA256)), Some(50027));
-    assert_eq!(code(credential.assertion(&new, &with("exp", json!(NOW.as_secs())), &RSA_PSS_SHA256)), Some(700_024));
+    assert_eq!(
+        code(credential.assertion(
+            &json!({"alg": "PS256", "x5t#S256": "x"}),
+            &claims,
+            &RSA_PSS_SHA256
+        )),
+        Some(700_027)
+    );
+    assert_eq!(
+        code(credential.assertion(
+            &new,
+            &with("aud", json!("https://example.com/")),
+            &RSA_PSS_SHA256
+        )),
+        Some(50027)
+    );
+    assert_eq!(
+        code(credential.assertion(&new, &with("iss", json!("x")), &RSA_PSS_SHA256)),
+        Some(50027)
+    );
+    assert_eq!(
+        code(credential.assertion(&new, &with("exp", json!(NOW.as_secs())), &RSA_PSS_SHA256)),
+        Some(700_024)
+    );
     assert_eq!(code("no.jwt".to_owned()), Some(50027));
 }
 
@@ -206,7 +275,12 @@ fn every_token_fault_is_told_in_microsofts_form() {
         let answer = Answer::of_template(&template, NOW);
         assert!(answer.status >= 400, "{}", fault.name);
         assert!(answer.body["error"].as_str().unwrap().contains('_'), "{}", fault.name);
-        assert_eq!(answer.body["error_codes"].as_array().unwrap().is_empty(), !template.contains("AADSTS"), "{}", fault.name);
+        assert_eq!(
+            answer.body["error_codes"].as_array().unwrap().is_empty(),
+            !template.contains("AADSTS"),
+            "{}",
+            fault.name
+        );
         seen += 1;
     }
     assert!(seen > 10);

@@ -14,7 +14,8 @@ pub(super) fn parse(response: &str) -> Option<(String, String)> {
     is_digest.then(|| (user.to_owned(), digest))
 }
 
-/// True when `digest`, in lower-case hexadecimal, answers `challenge` with this password. Constant time in the comparison.
+/// True when `digest`, in lower-case hexadecimal, answers `challenge` with this password. Constant
+/// time in the comparison.
 #[must_use]
 pub fn verify_cram_md5(challenge: &str, digest: &str, password: &Secret) -> bool {
     // HMAC takes keys of any length.
@@ -35,7 +36,11 @@ mod tests {
         let password = |text: &str| Secret::new(text.to_owned());
         assert!(verify_cram_md5(challenge, &digest, &password("tanstaaftanstaaf")));
         assert!(!verify_cram_md5(challenge, &digest, &password("tanstaaftanstaag")));
-        assert!(!verify_cram_md5("<1896.697170953@postoffice.reston.mci.net>", &digest, &password("tanstaaftanstaaf")));
+        assert!(!verify_cram_md5(
+            "<1896.697170953@postoffice.reston.mci.net>",
+            &digest,
+            &password("tanstaaftanstaaf")
+        ));
         assert!(!verify_cram_md5(challenge, "", &password("tanstaaftanstaaf")));
     }
 

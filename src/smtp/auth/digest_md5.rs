@@ -1,4 +1,5 @@
-//! DIGEST-MD5 (RFC 2831), the server's side of `qop=auth`. Ricoh devices speak it. Needs the clear password.
+//! DIGEST-MD5 (RFC 2831), the server's side of `qop=auth`. Ricoh devices speak it. Needs the clear
+//! password.
 
 use std::{
     collections::HashMap,
@@ -31,8 +32,8 @@ pub struct DigestResponse {
     rspauth: RspAuth,
 }
 
-/// Where [`DigestResponse::verify`] leaves the server's own proof, which the session then sends (RFC 2831 2.1.3): only who
-/// knows the password can make it, and the session never does.
+/// Where [`DigestResponse::verify`] leaves the server's own proof, which the session then sends
+/// (RFC 2831 2.1.3): only who knows the password can make it, and the session never does.
 pub(in crate::smtp) type RspAuth = Arc<OnceLock<String>>;
 
 impl DigestResponse {
@@ -67,7 +68,8 @@ impl DigestResponse {
     #[must_use]
     pub fn verify(&self, password: &Secret) -> bool {
         let secret = self.secret(password);
-        let right: bool = self.digest(&secret, "AUTHENTICATE").as_bytes().ct_eq(self.response.as_bytes()).into();
+        let right: bool =
+            self.digest(&secret, "AUTHENTICATE").as_bytes().ct_eq(self.response.as_bytes()).into();
         if right {
             // Verified twice, it is the same proof.
             self.rspauth.get_or_init(|| self.digest(&secret, ""));
@@ -88,8 +90,12 @@ impl DigestResponse {
             .chain_update(":")
             .chain_update(as_hashed(password.expose()))
             .finalize();
-        let mut a1 =
-            Md5::new().chain_update(inner).chain_update(":").chain_update(&self.nonce).chain_update(":").chain_update(&self.cnonce);
+        let mut a1 = Md5::new()
+            .chain_update(inner)
+            .chain_update(":")
+            .chain_update(&self.nonce)
+            .chain_update(":")
+            .chain_update(&self.cnonce);
         if let Some(authzid) = &self.authzid {
             a1.update(":");
             a1.update(authzid);
@@ -110,10 +116,12 @@ fn as_hashed(text: &str) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(latin1.unwrap_or_else(|_beyond_latin1| text.as_bytes().to_vec()))
 }
 
-/// `name=value` or `name="value"`, parted by commas; none when a directive comes twice or is never closed.
+/// `name=value` or `name="value"`, parted by commas; none when a directive comes twice or is never
+/// closed.
 fn directives(text: &str) -> Option<HashMap<String, String>> {
     let mut found = HashMap::new();
-    let mut rest = text.get(..).filter(|text| text.len() < RESPONSE_LIMIT)?.trim_matches([' ', ',', '\0']);
+    let mut rest =
+        text.get(..).filter(|text| text.len() < RESPONSE_LIMIT)?.trim_matches([' ', ',', '\0']);
     while !rest.is_empty() {
         let (name, after) = rest.split_once('=')?;
         let after = after.trim_start();
@@ -151,8 +159,7 @@ mod tests {
 
     // RFC 2831 4, first example.
     const NONCE: &str = "OA6MG9tEQGm2hh";
-    const RESPONSE: &str = "charset=utf-8,username=\"chris\",realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",nc=00000001,\
-        cnonce=\"OA6MHXh6VqTrRk\",digest-uri=\"imap/elwood.innosoft.com\",response=d388dad90d4bbd760a152321f2143af7,qop=auth";
+    const RESPONSE: &str = "charset=utf-8,username=\"chris\",realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",nc=00000001,cnonce=\"OA6MHXh6VqTrRk\",digest-uri=\"imap/elwood.innosoft.com\",response=d388dad90d4bbd760a152321f2143af7,qop=auth";
 
     fn check(response: &str, password: &str, rspauth: Option<&str>) {
         let response = DigestResponse::parse(response, NONCE).unwrap();

@@ -30,7 +30,9 @@ pub(super) use digest_md5::RspAuth;
 /// Devices leave the padding out, or pad too much.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 /// `Username:`. Xerox devices know no other prompt than these two.
 const USERNAME_PROMPT: &str = "VXNlcm5hbWU6";
@@ -73,7 +75,10 @@ impl Nonces {
     /// 32 characters, never the same twice.
     fn fresh(&mut self) -> String {
         self.made += 1;
-        let hash = Sha256::new().chain_update(self.entropy.to_be_bytes()).chain_update(self.made.to_be_bytes()).finalize();
+        let hash = Sha256::new()
+            .chain_update(self.entropy.to_be_bytes())
+            .chain_update(self.made.to_be_bytes())
+            .finalize();
         hex(hash.get(..16).unwrap_or_default())
     }
 }
@@ -82,8 +87,14 @@ impl Nonces {
 ///
 /// # Errors
 /// The reply to give.
-pub(super) fn begin(mechanism: Mechanism, initial: Option<&str>, hostname: &str, nonces: &mut Nonces) -> Result<Next, Reply> {
-    // RFC 4954 4: "=" is an empty initial response. Neither PLAIN nor LOGIN has a use for one, so we ask.
+pub(super) fn begin(
+    mechanism: Mechanism,
+    initial: Option<&str>,
+    hostname: &str,
+    nonces: &mut Nonces,
+) -> Result<Next, Reply> {
+    // RFC 4954 4: "=" is an empty initial response. Neither PLAIN nor LOGIN has a use for one, so
+    // we ask.
     let initial = initial.filter(|initial| *initial != "=");
     match mechanism {
         Mechanism::Plain => match initial {
@@ -102,7 +113,10 @@ pub(super) fn begin(mechanism: Mechanism, initial: Option<&str>, hostname: &str,
         }
         Mechanism::DigestMd5 => {
             let nonce = nonces.fresh();
-            Ok(Next::Challenge(BASE64.encode(digest_md5::challenge(hostname, &nonce)), Exchange::DigestMd5 { nonce }))
+            Ok(Next::Challenge(
+                BASE64.encode(digest_md5::challenge(hostname, &nonce)),
+                Exchange::DigestMd5 { nonce },
+            ))
         }
     }
 }
@@ -120,27 +134,38 @@ impl Exchange {
         match self {
             Self::Plain => plain(line),
             Self::Username => username(line),
-            Self::Password { user } => Ok(Next::Verify(Login::Password { user, password: Secret::new(decode_text(line)?) })),
+            Self::Password { user } => Ok(Next::Verify(Login::Password {
+                user,
+                password: Secret::new(decode_text(line)?),
+            })),
             Self::CramMd5 { challenge } => {
-                let (user, digest) = cram_md5::parse(&decode_text(line)?).ok_or(reply::BAD_RESPONSE)?;
+                let (user, digest) =
+                    cram_md5::parse(&decode_text(line)?).ok_or(reply::BAD_RESPONSE)?;
                 Ok(Next::Verify(Login::CramMd5 { user, challenge, digest }))
             }
             Self::DigestMd5 { nonce } => {
-                let response = DigestResponse::parse(&decode_text(line)?, &nonce).ok_or(reply::BAD_RESPONSE)?;
+                let response = DigestResponse::parse(&decode_text(line)?, &nonce)
+                    .ok_or(reply::BAD_RESPONSE)?;
                 Ok(Next::Verify(Login::DigestMd5(response)))
             }
         }
     }
 }
 
-/// RFC 4616 2: `[authzid] NUL authcid NUL passwd`. The authorization identity is ignored: a login is all it can be.
+/// RFC 4616 2: `[authzid] NUL authcid NUL passwd`. The authorization identity is ignored: a login
+/// is all it can be.
 fn plain(response: &str) -> Result<Next, Reply> {
     let message = Zeroizing::new(decode_text(response)?);
     let mut parts = message.split('\0');
-    let (Some(_authzid), Some(user), Some(password), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(_authzid), Some(user), Some(password), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(reply::BAD_RESPONSE);
     };
-    Ok(Next::Verify(Login::Password { user: user.to_owned(), password: Secret::new(password.to_owned()) }))
+    Ok(Next::Verify(Login::Password {
+        user: user.to_owned(),
+        password: Secret::new(password.to_owned()),
+    }))
 }
 
 fn username(response: &str) -> Result<Next, Reply> {
@@ -151,8 +176,10 @@ fn username(response: &str) -> Result<Next, Reply> {
 /// Base64 to text: UTF-8, else the Latin-1 that older devices speak.
 fn decode_text(base64: &str) -> Result<String, Reply> {
     // At the end only, and only "=": blanks inside are an error.
-    let octets = BASE64.decode(base64.trim_end_matches('=')).map_err(|_no_base64| reply::BAD_RESPONSE)?;
-    Ok(String::from_utf8(octets).unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect()))
+    let octets =
+        BASE64.decode(base64.trim_end_matches('=')).map_err(|_no_base64| reply::BAD_RESPONSE)?;
+    Ok(String::from_utf8(octets)
+        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect()))
 }
 
 /// The last challenge of DIGEST-MD5.
@@ -161,7 +188,11 @@ pub(super) fn encode_rspauth(rspauth: &str) -> String {
 }
 
 fn hex(octets: &[u8]) -> String {
-    octets.iter().flat_map(|octet| [octet >> 4, octet & 15]).map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')).collect()
+    octets
+        .iter()
+        .flat_map(|octet| [octet >> 4, octet & 15])
+        .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
+        .collect()
 }
 
 #[cfg(test)]
@@ -206,22 +237,57 @@ mod tests {
         let response = BASE64.encode("\0mfp1\0secret");
         check(Mechanism::Plain, Some(&response), &[], &["mfp1 / secret"]);
         check(Mechanism::Plain, None, &[&response], &["334 ", "mfp1 / secret"]);
-        check(Mechanism::Plain, Some("="), &[response.trim_end_matches('=')], &["334 ", "mfp1 / secret"]);
-        check(Mechanism::Plain, Some(&BASE64.encode("other\0CONTOSO\\mfp1\0")), &[], &["CONTOSO\\mfp1 / "]);
-        check(Mechanism::Plain, Some(&BASE64.encode(b"\0m\xfcller\0gr\xfc\xdfe")), &[], &["müller / grüße"]);
+        check(
+            Mechanism::Plain,
+            Some("="),
+            &[response.trim_end_matches('=')],
+            &["334 ", "mfp1 / secret"],
+        );
+        check(
+            Mechanism::Plain,
+            Some(&BASE64.encode("other\0CONTOSO\\mfp1\0")),
+            &[],
+            &["CONTOSO\\mfp1 / "],
+        );
+        check(
+            Mechanism::Plain,
+            Some(&BASE64.encode(b"\0m\xfcller\0gr\xfc\xdfe")),
+            &[],
+            &["müller / grüße"],
+        );
     }
 
     #[test]
     fn login_prompts_exactly_as_xerox_wants() {
-        check(Mechanism::Login, None, &["bWZwMQ==", "c2VjcmV0"], &["334 Username:", "334 Password:", "mfp1 / secret"]);
-        check(Mechanism::Login, Some("bWZwMUBjb250b3NvLmNvbQ=="), &["c2VjcmV0"], &["334 Password:", "mfp1@contoso.com / secret"]);
-        check(Mechanism::Login, Some("="), &["bWZwMQ", ""], &["334 Username:", "334 Password:", "mfp1 / "]);
+        check(
+            Mechanism::Login,
+            None,
+            &["bWZwMQ==", "c2VjcmV0"],
+            &["334 Username:", "334 Password:", "mfp1 / secret"],
+        );
+        check(
+            Mechanism::Login,
+            Some("bWZwMUBjb250b3NvLmNvbQ=="),
+            &["c2VjcmV0"],
+            &["334 Password:", "mfp1@contoso.com / secret"],
+        );
+        check(
+            Mechanism::Login,
+            Some("="),
+            &["bWZwMQ", ""],
+            &["334 Username:", "334 Password:", "mfp1 / "],
+        );
     }
 
     #[test]
     fn what_is_no_response_ends_the_exchange() {
         let bad = "501 5.5.2 Cannot decode the authentication response";
-        check(Mechanism::Login, None, &["*"], &["334 Username:", "501 5.7.0 Authentication cancelled"]);
+        check(
+            Mechanism::Login,
+            None,
+            &["*"],
+            &["334 Username:", "501 5.7.0 Authentication cancelled"],
+        );
         check(Mechanism::Login, None, &["b!"], &["334 Username:", bad]);
         check(Mechanism::Plain, Some(&BASE64.encode("mfp1")), &[], &[bad]);
         check(Mechanism::CramMd5, Some("bWZwMQ=="), &[], &[bad]);

@@ -1,8 +1,8 @@
 //! A line to a command: repairs what devices get wrong, then parses with smtp-proto.
 //!
-//! Greetings and paths are read here and in `path`, since that is where devices err; smtp-proto sees the verb, the
-//! parameters and everything else. It would also take the quotes off `"a b"@c`, refuse `a@[192.168.1.9]`, and return an
-//! empty address for `postmaster`.
+//! Greetings and paths are read here and in `path`, since that is where devices err; smtp-proto
+//! sees the verb, the parameters and everything else. It would also take the quotes off `"a b"@c`,
+//! refuse `a@[192.168.1.9]`, and return an empty address for `postmaster`.
 //!
 //! # Failure
 //! What cannot be understood is answered with the reply that [`parse`] returns.
@@ -122,7 +122,8 @@ pub fn parse(line: &[u8], quirks: &mut BTreeSet<Quirk>) -> Result<Command, Reply
     } else if is("RCPT") {
         rcpt(rest, quirks).map(Command::Rcpt)
     } else if ["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"].iter().any(|method| is(method)) {
-        // A web page can make a browser send a POST to any port; its body must never be taken for commands.
+        // A web page can make a browser send a POST to any port; its body must never be taken for
+        // commands.
         Ok(Command::Http)
     } else {
         other(text)
@@ -134,21 +135,24 @@ fn hello(verb: HelloVerb, argument: &str, quirks: &mut BTreeSet<Quirk>) -> Hello
     if !is_domain_or_literal(argument) {
         quirks.insert(Quirk::OddHelo);
     }
-    let printable = |c: char| if c.is_ascii_alphanumeric() || "-._:[]/+=@~#".contains(c) { c } else { '?' };
+    let printable =
+        |c: char| if c.is_ascii_alphanumeric() || "-._:[]/+=@~#".contains(c) { c } else { '?' };
     Hello { verb, name: argument.chars().take(HELO_LIMIT).map(printable).collect() }
 }
 
 /// RFC 5321 4.1.2 `Domain` and 4.1.3 `address-literal`, without looking up either.
 fn is_domain_or_literal(text: &str) -> bool {
     if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return !literal.is_empty() && literal.chars().all(|c| c.is_ascii_alphanumeric() || ".:-".contains(c));
+        return !literal.is_empty()
+            && literal.chars().all(|c| c.is_ascii_alphanumeric() || ".:-".contains(c));
     }
     let label = |label: &str| {
         let inside = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         inside && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
     };
     // An IP address without its brackets looks like a domain; no top-level domain is all digits.
-    let last_is_number = text.rsplit('.').next().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
+    let last_is_number =
+        text.rsplit('.').next().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
     text.len() <= HELO_LIMIT && text.split('.').all(label) && !last_is_number
 }
 
@@ -185,11 +189,20 @@ fn other(text: &str) -> Result<Command, Reply> {
         Ok(Request::StartTls) => Ok(Command::StartTls),
         Ok(Request::Auth { mechanism, initial_response }) => Ok(auth(mechanism, initial_response)),
         Ok(Request::Bdat { .. }) => Ok(Command::Bdat),
-        Ok(Request::Expn { .. } | Request::Etrn { .. } | Request::Atrn { .. } | Request::Burl { .. } | Request::Lhlo { .. }) => {
-            Err(reply::NOT_IMPLEMENTED)
-        }
+        Ok(
+            Request::Expn { .. }
+            | Request::Etrn { .. }
+            | Request::Atrn { .. }
+            | Request::Burl { .. }
+            | Request::Lhlo { .. },
+        ) => Err(reply::NOT_IMPLEMENTED),
         // Greetings and paths never come here.
-        Ok(Request::Ehlo { .. } | Request::Helo { .. } | Request::Mail { .. } | Request::Rcpt { .. }) => Err(reply::SYNTAX_ERROR),
+        Ok(
+            Request::Ehlo { .. }
+            | Request::Helo { .. }
+            | Request::Mail { .. }
+            | Request::Rcpt { .. },
+        ) => Err(reply::SYNTAX_ERROR),
         Err(smtp_proto::Error::UnknownCommand) => Err(reply::UNKNOWN_COMMAND),
         Err(_a_known_command) => Err(reply::SYNTAX_ERROR),
     }

@@ -1,5 +1,5 @@
-//! The parameters of `MAIL` and `RCPT`. What we do not know is ignored and noted (devices do send such), with one
-//! exception: `REQUIRETLS`, a promise.
+//! The parameters of `MAIL` and `RCPT`. What we do not know is ignored and noted (devices do send
+//! such), with one exception: `REQUIRETLS`, a promise.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use crate::{
     smtp::{Quirk, command::Mail, reply},
 };
 
-/// RFC 3461 4.4: an envelope identifier has 100 octets at most before it is written in xtext, which triples it at worst.
+/// RFC 3461 4.4: an envelope identifier has 100 octets at most before it is written in xtext, which
+/// triples it at worst.
 const ENVID_LIMIT: usize = 300;
 /// RFC 3461 4.2: an original recipient has 500 octets at most.
 const ORCPT_LIMIT: usize = 500;
@@ -20,13 +21,21 @@ const ORCPT_LIMIT: usize = 500;
 /// # Errors
 /// The reply to give.
 pub(super) fn of_mail(words: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
-    let mut mail = Mail { sender: ReversePath::Null, size: None, body: BodyKind::default(), smtputf8: false, ret: None, envid: None };
+    let mut mail = Mail {
+        sender: ReversePath::Null,
+        size: None,
+        body: BodyKind::default(),
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    };
     for word in words.split(' ').filter(|word| !word.is_empty()) {
         // RFC 8689 4.1. Each other extension that we do not offer can be left out without harm.
         if word.eq_ignore_ascii_case("REQUIRETLS") {
             return Err(reply::NO_REQUIRETLS);
         }
-        // smtp-proto refuses the whole command for one unknown parameter, so each is shown to it alone.
+        // smtp-proto refuses the whole command for one unknown parameter, so each is shown to it
+        // alone.
         let line = format!("MAIL FROM:<> {word}\r\n");
         let taken = match Request::parse(&mut line.as_bytes().iter()) {
             Ok(Request::Mail { from }) => take_for_mail(&from, word, &mut mail),
@@ -54,12 +63,19 @@ fn take_for_mail(from: &MailFrom<std::borrow::Cow<'_, str>>, word: &str, mail: &
             Err(_no_number) => return Taken::No,
         },
         "BODY" if from.flags & smtp_proto::MAIL_BODY_7BIT != 0 => mail.body = BodyKind::SevenBit,
-        "BODY" if from.flags & smtp_proto::MAIL_BODY_8BITMIME != 0 => mail.body = BodyKind::EightBitMime,
+        "BODY" if from.flags & smtp_proto::MAIL_BODY_8BITMIME != 0 => {
+            mail.body = BodyKind::EightBitMime
+        }
         "SMTPUTF8" => mail.smtputf8 = true,
-        "RET" if from.flags & smtp_proto::MAIL_RET_FULL != 0 => mail.ret = Some(ReturnContent::Full),
-        "RET" if from.flags & smtp_proto::MAIL_RET_HDRS != 0 => mail.ret = Some(ReturnContent::Headers),
+        "RET" if from.flags & smtp_proto::MAIL_RET_FULL != 0 => {
+            mail.ret = Some(ReturnContent::Full)
+        }
+        "RET" if from.flags & smtp_proto::MAIL_RET_HDRS != 0 => {
+            mail.ret = Some(ReturnContent::Headers)
+        }
         "ENVID" if is_xtext(value, ENVID_LIMIT) => mail.envid = Some(value.to_owned()),
-        // RFC 4954 5: we do not trust what a client says about another's login; it may always be left out.
+        // RFC 4954 5: we do not trust what a client says about another's login; it may always be
+        // left out.
         "AUTH" => {}
         _ => return Taken::No,
     }
@@ -82,7 +98,11 @@ pub(super) fn of_rcpt(address: Address, words: &str, quirks: &mut BTreeSet<Quirk
     recipient
 }
 
-fn take_for_rcpt(to: &RcptTo<std::borrow::Cow<'_, str>>, word: &str, recipient: &mut Recipient) -> Taken {
+fn take_for_rcpt(
+    to: &RcptTo<std::borrow::Cow<'_, str>>,
+    word: &str,
+    recipient: &mut Recipient,
+) -> Taken {
     let (key, value) = word.split_once('=').unwrap_or((word, ""));
     let flag = |bit| to.flags & bit != 0;
     match key.to_ascii_uppercase().as_str() {

@@ -29,7 +29,8 @@ pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
     let (path, rest) = text.split_at_checked(end_of_path(text))?;
     let parameters = rest.trim_start_matches('>');
     let untouched = gap.is_empty() && after.starts_with('<') && parameters.len() == rest.len();
-    let inner = path.strip_prefix('<').and_then(|inner| inner.strip_suffix('>')).filter(|_| untouched);
+    let inner =
+        path.strip_prefix('<').and_then(|inner| inner.strip_suffix('>')).filter(|_| untouched);
     gap.trim_matches(' ').is_empty().then_some(Written { path, parameters, inner })
 }
 
@@ -50,14 +51,17 @@ fn end_of_path(text: &str) -> usize {
             _ => {}
         }
     }
-    last_closed.or_else(|| outside_quotes(text).find(|(_, c)| *c == ' ').map(|(at, _)| at)).unwrap_or(text.len())
+    last_closed
+        .or_else(|| outside_quotes(text).find(|(_, c)| *c == ' ').map(|(at, _)| at))
+        .unwrap_or(text.len())
 }
 
-/// The characters that are not part of a quoted string or of a comment's inside, with their places (RFC 5321 4.1.2
-/// `Quoted-string`). A quote that is never closed is no quote.
+/// The characters that are not part of a quoted string or of a comment's inside, with their places
+/// (RFC 5321 4.1.2 `Quoted-string`). A quote that is never closed is no quote.
 fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut quoted_until = 0;
-    // Looked for once only, or a line of backslashes and quotes would cost the square of its length.
+    // Looked for once only, or a line of backslashes and quotes would cost the square of its
+    // length.
     let mut unclosed = false;
     text.char_indices().filter(move |(at, c)| {
         if *at >= quoted_until && *c == '"' && !unclosed {
@@ -87,8 +91,8 @@ fn quoted_length(text: &str) -> Option<usize> {
 impl Written<'_> {
     /// The one address; none for the null path `<>`.
     pub(super) fn address(&self) -> Result<Option<Address>, NoAddress> {
-        // The replacement character stands for what was no UTF-8: we do not know who is meant. A second address after the
-        // path is somebody who would otherwise silently get nothing.
+        // The replacement character stands for what was no UTF-8: we do not know who is meant. A
+        // second address after the path is somebody who would otherwise silently get nothing.
         if self.path.contains('\u{fffd}') || self.parameters.split(' ').any(names_someone) {
             return Err(NoAddress);
         }
@@ -109,7 +113,9 @@ impl Written<'_> {
     pub(super) fn quirk(&self, address: Option<&Address>) -> Option<Quirk> {
         let exact = match address {
             None => self.inner == Some(""),
-            Some(address) => self.inner.is_some_and(|inner| without_route(inner).parse().as_ref() == Ok(address)),
+            Some(address) => {
+                self.inner.is_some_and(|inner| without_route(inner).parse().as_ref() == Ok(address))
+            }
         };
         (!exact).then_some(Quirk::OddPath)
     }
@@ -149,7 +155,8 @@ fn without_comments(path: &str) -> String {
 
 /// Parts at blanks and brackets, but not inside quotes.
 fn words(path: &str) -> impl Iterator<Item = &str> {
-    let mut cuts: Vec<usize> = outside_quotes(path).filter(|(_, c)| " <>".contains(*c)).map(|(at, _)| at).collect();
+    let mut cuts: Vec<usize> =
+        outside_quotes(path).filter(|(_, c)| " <>".contains(*c)).map(|(at, _)| at).collect();
     cuts.push(path.len());
     let mut start = 0;
     cuts.into_iter().filter_map(move |cut| {
@@ -177,12 +184,17 @@ fn without_route(word: &str) -> &str {
 
 fn plausible(word: &str) -> Option<Address> {
     let (local, domain) = word.rsplit_once('@')?;
-    // Devices are let through with underscores, address literals and U-labels; punctuation parts addresses.
+    // Devices are let through with underscores, address literals and U-labels; punctuation parts
+    // addresses.
     if domain.contains(|c: char| c.is_ascii_punctuation() && !"-._[]:".contains(c)) {
         return None;
     }
     // A local part is one quoted string as a whole, or has no quote in it.
-    let well_quoted = if local.starts_with('"') { quoted_length(local) == Some(local.len()) } else { !local.contains(['"', '\\', '@']) };
+    let well_quoted = if local.starts_with('"') {
+        quoted_length(local) == Some(local.len())
+    } else {
+        !local.contains(['"', '\\', '@'])
+    };
     if well_quoted { word.parse().ok() } else { None }
 }
 

@@ -20,7 +20,14 @@ fn check_bytes(line: &[u8], expected: &str) {
         }
         Ok(Command::Rcpt(recipient)) => {
             let mut words = vec![format!("<{}>", recipient.address)];
-            words.extend(recipient.notify.map(|n| format!("notify {}{}{}", u8::from(n.success), u8::from(n.failure), u8::from(n.delay))));
+            words.extend(recipient.notify.map(|n| {
+                format!(
+                    "notify {}{}{}",
+                    u8::from(n.success),
+                    u8::from(n.failure),
+                    u8::from(n.delay)
+                )
+            }));
             words.extend(recipient.orcpt);
             words.join(" ")
         }
@@ -34,7 +41,8 @@ fn check_bytes(line: &[u8], expected: &str) {
     assert_eq!(format!("{seen}{quirks}"), expected, "{}", line.escape_ascii());
 }
 
-const BAD_SENDER: &str = "501 5.1.7 Bad sender address; set a full address (name@domain) in the device";
+const BAD_SENDER: &str =
+    "501 5.1.7 Bad sender address; set a full address (name@domain) in the device";
 const BAD_RECIPIENT: &str = "501 5.1.3 Bad recipient address; write it in full (name@domain)";
 
 #[test]
@@ -49,7 +57,10 @@ fn a_well_written_path_has_no_quirk() {
     check("MAIL FROM:<a=b@contoso.com>", "<a=b@contoso.com>");
     check("RCPT TO:<postmaster>", "<postmaster>");
     check("RCPT TO:<@relay.example,@other.example:it@contoso.com>", "<it@contoso.com>");
-    check("MAIL FROM:<m\u{fc}ller@b\u{fc}cher.example> SMTPUTF8", "<m\u{fc}ller@b\u{fc}cher.example> utf8");
+    check(
+        "MAIL FROM:<m\u{fc}ller@b\u{fc}cher.example> SMTPUTF8",
+        "<m\u{fc}ller@b\u{fc}cher.example> utf8",
+    );
 }
 
 #[test]
@@ -75,7 +86,11 @@ fn an_odd_path_with_one_address_is_understood() {
         "<scan@contoso.com <scan@contoso.com>>",
         "<Scan@Contoso.com <scan@contoso.com>>",
     ] {
-        let expected = if path.contains("Scan") { "<Scan@contoso.com> +OddPath" } else { "<scan@contoso.com> +OddPath" };
+        let expected = if path.contains("Scan") {
+            "<Scan@contoso.com> +OddPath"
+        } else {
+            "<scan@contoso.com> +OddPath"
+        };
         check(&format!("MAIL FROM:{path}"), expected);
         check(&format!("RCPT TO:{path}"), expected);
     }
@@ -118,7 +133,10 @@ fn a_path_without_exactly_one_address_is_refused() {
 
 #[test]
 fn parameters_are_kept_or_ignored() {
-    check("MAIL FROM:<a@b.example> SIZE=1000 BODY=8BITMIME RET=HDRS ENVID=QQ+2B314", "<a@b.example> size 1000 8bit Headers QQ+2B314");
+    check(
+        "MAIL FROM:<a@b.example> SIZE=1000 BODY=8BITMIME RET=HDRS ENVID=QQ+2B314",
+        "<a@b.example> size 1000 8bit Headers QQ+2B314",
+    );
     check("MAIL FROM:<a@b.example> size=1000 body=7bit ret=full", "<a@b.example> size 1000 Full");
     check("MAIL FROM:<a@b.example> AUTH=<>", "<a@b.example>");
     check("MAIL FROM:<a@b.example> SIZE=junk", "<a@b.example> +OddParameter");
@@ -127,7 +145,10 @@ fn parameters_are_kept_or_ignored() {
     check("MAIL FROM:<a@b.example> XFOO=1 SIZE=7 =", "<a@b.example> size 7 +OddParameter");
     check("MAIL FROM:<a@b.example> BODY=BINARYMIME", "<a@b.example> +OddParameter");
     check("MAIL FROM:<a@b.example> REQUIRETLS", "555 5.5.4 REQUIRETLS is not offered");
-    check("RCPT TO:<a@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c", "<a@b.example> notify 101 rfc822;a+2Bb@c");
+    check(
+        "RCPT TO:<a@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c",
+        "<a@b.example> notify 101 rfc822;a+2Bb@c",
+    );
     check("RCPT TO:<a@b.example> notify=never", "<a@b.example> notify 000");
     check("RCPT TO:<a@b.example> NOTIFY=NEVER,DELAY", "<a@b.example> +OddParameter");
     check("RCPT TO:<a@b.example> NOTIFY=SOMETIMES ORCPT=x400;a X=", "<a@b.example> +OddParameter");

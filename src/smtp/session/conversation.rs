@@ -13,10 +13,11 @@ use crate::{
     },
 };
 
-/// Commands that made no sense, after which a session ends; an accepted message starts the count anew. A device errs once
-/// or twice; a web page's form or a confused client errs with every line.
+/// Commands that made no sense, after which a session ends; an accepted message starts the count
+/// anew. A device errs once or twice; a web page's form or a confused client errs with every line.
 const FAULTS_LIMIT: u32 = 20;
-/// Failed logins after which a session ends: a device tries each of its mechanisms once, a guesser goes on.
+/// Failed logins after which a session ends: a device tries each of its mechanisms once, a guesser
+/// goes on.
 const FAILED_LOGINS_LIMIT: u32 = 3;
 
 /// What is known of the client and owed to it.
@@ -38,7 +39,8 @@ pub(super) struct Conversation {
 pub(super) enum Greeting {
     Missing,
     Given(Hello),
-    /// Given before STARTTLS. RFC 3207 4.2 wants it forgotten; clients that send no second one are let through with it.
+    /// Given before STARTTLS. RFC 3207 4.2 wants it forgotten; clients that send no second one are
+    /// let through with it.
     BeforeTls(Hello),
 }
 
@@ -57,7 +59,11 @@ enum Phase {
 
 impl Conversation {
     /// Opens with the banner.
-    pub(super) fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
+    pub(super) fn new(
+        settings: Arc<SessionSettings>,
+        tls: Option<TlsVersion>,
+        entropy: u64,
+    ) -> Self {
         let banner = [format!("{} ESMTP", settings.hostname)];
         let mut talk = Self {
             settings,

@@ -14,11 +14,23 @@ use crate::{
     },
 };
 
-/// What the answer to EHLO may announce, each to be hidden by its name; `AUTH=` is the old form of `AUTH` alone.
-pub const EXTENSIONS: [&str; 9] = ["SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "STARTTLS", "AUTH", "AUTH="];
+/// What the answer to EHLO may announce, each to be hidden by its name; `AUTH=` is the old form of
+/// `AUTH` alone.
+pub const EXTENSIONS: [&str; 9] = [
+    "SIZE",
+    "PIPELINING",
+    "8BITMIME",
+    "SMTPUTF8",
+    "ENHANCEDSTATUSCODES",
+    "DSN",
+    "STARTTLS",
+    "AUTH",
+    "AUTH=",
+];
 
 impl Conversation {
-    /// RFC 5321 4.1.4: a greeting resets a transaction. A login stays: some clients greet again after AUTH.
+    /// RFC 5321 4.1.4: a greeting resets a transaction. A login stays: some clients greet again
+    /// after AUTH.
     pub(super) fn greet(&mut self, hello: Hello) -> Moved {
         let lines = match hello.verb {
             HelloVerb::Helo => vec![self.settings.hostname.clone()],
@@ -43,9 +55,11 @@ impl Conversation {
             extensions.push("STARTTLS".to_owned());
         }
         if !self.settings.mechanisms.is_empty() {
-            let names: Vec<&str> = self.settings.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+            let names: Vec<&str> =
+                self.settings.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
             extensions.push(format!("AUTH {}", names.join(" ")));
-            // The form before RFC 2554. Exchange 2000 and 2003 sent both, and devices of that age look for it.
+            // The form before RFC 2554. Exchange 2000 and 2003 sent both, and devices of that age
+            // look for it.
             if self.offers("AUTH=") {
                 extensions.push(format!("AUTH={}", names.join(" ")));
             }
@@ -54,11 +68,13 @@ impl Conversation {
         std::iter::once(self.settings.hostname.clone()).chain(extensions).collect()
     }
 
-    /// What keeps a client from `MAIL` and `AUTH`: no greeting. Notes those who gave theirs before TLS only.
+    /// What keeps a client from `MAIL` and `AUTH`: no greeting. Notes those who gave theirs before
+    /// TLS only.
     pub(super) fn require_greeting(&mut self) -> Result<(), Reply> {
         match &self.greeting {
             Greeting::Given(_) => Ok(()),
-            // Deliberately laxer than RFC 3207 4.2. Nothing rests on the name; it goes into `Received:`.
+            // Deliberately laxer than RFC 3207 4.2. Nothing rests on the name; it goes into
+            // `Received:`.
             Greeting::BeforeTls(_) => {
                 self.quirks.insert(Quirk::NoEhloAfterTls);
                 Ok(())
@@ -89,12 +105,16 @@ impl Conversation {
                 self.login = LoginState::Anonymous;
                 self.greeting = match std::mem::replace(&mut self.greeting, Greeting::Missing) {
                     Greeting::Missing => Greeting::Missing,
-                    Greeting::Given(hello) | Greeting::BeforeTls(hello) => Greeting::BeforeTls(hello),
+                    Greeting::Given(hello) | Greeting::BeforeTls(hello) => {
+                        Greeting::BeforeTls(hello)
+                    }
                 };
                 State::IDLE
             }
             // There is no way to say anything to a client whose handshake has failed.
-            Verdict::Permit | Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::Accepted(_) => State::Closed,
+            Verdict::Permit | Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::Accepted(_) => {
+                State::Closed
+            }
         }
     }
 }

@@ -32,11 +32,16 @@ pub(super) struct Confirming {
 
 impl Conversation {
     /// `AUTH` between messages.
-    pub(super) fn authenticate(&mut self, mechanism: Option<Mechanism>, initial: Option<&InitialResponse>) -> Moved {
+    pub(super) fn authenticate(
+        &mut self,
+        mechanism: Option<Mechanism>,
+        initial: Option<&InitialResponse>,
+    ) -> Moved {
         match self.permit_auth(mechanism) {
             Ok(mechanism) => {
                 let initial = initial.map(|InitialResponse(text)| text.as_str());
-                let next = auth::begin(mechanism, initial, &self.settings.hostname, &mut self.nonces);
+                let next =
+                    auth::begin(mechanism, initial, &self.settings.hostname, &mut self.nonces);
                 self.follow(next)
             }
             Err(refusal) => self.fault(State::IDLE, &refusal),
@@ -54,8 +59,11 @@ impl Conversation {
                 NoLogin::InClear => reply::ENCRYPT_FIRST,
             });
         }
-        let mechanism = mechanism.filter(|mechanism| self.settings.mechanisms.contains(mechanism)).ok_or(reply::UNKNOWN_MECHANISM)?;
-        // Deliberately laxer than RFC 4954 4, which knows AUTH after EHLO only: cameras send EHLO, HELO, AUTH.
+        let mechanism = mechanism
+            .filter(|mechanism| self.settings.mechanisms.contains(mechanism))
+            .ok_or(reply::UNKNOWN_MECHANISM)?;
+        // Deliberately laxer than RFC 4954 4, which knows AUTH after EHLO only: cameras send EHLO,
+        // HELO, AUTH.
         if self.hello().is_some_and(|hello| hello.verb == HelloVerb::Helo) {
             self.quirks.insert(Quirk::AuthAfterHelo);
         }
@@ -73,7 +81,10 @@ impl Conversation {
                     Login::DigestMd5(response) => Some(response.rspauth()),
                     Login::Password { .. } | Login::CramMd5 { .. } => None,
                 };
-                Moved::with(Asked::Login(LoginAsked { rspauth }), Action::Ask(Question::Login(login)))
+                Moved::with(
+                    Asked::Login(LoginAsked { rspauth }),
+                    Action::Ask(Question::Login(login)),
+                )
             }
             Err(refusal) => self.fault(State::IDLE, &refusal),
         }
@@ -91,7 +102,9 @@ impl Responding {
     pub(super) fn take_response(self, line: &[u8], talk: &mut Conversation) -> Moved {
         let Self(exchange) = self;
         // Base64 is ASCII; anything else fails to decode.
-        let next = std::str::from_utf8(line).map_err(|_no_base64| reply::BAD_RESPONSE).and_then(|line| exchange.respond(line));
+        let next = std::str::from_utf8(line)
+            .map_err(|_no_base64| reply::BAD_RESPONSE)
+            .and_then(|line| exchange.respond(line));
         talk.follow(next)
     }
 }
@@ -99,16 +112,23 @@ impl Responding {
 impl LoginAsked {
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
         match verdict {
-            Verdict::LoggedIn(settings) => match self.rspauth.as_deref().map(std::sync::OnceLock::get) {
-                None => talk.log_in(settings),
-                Some(Some(rspauth)) => {
-                    talk.send(|replies| reply::write_challenge(&auth::encode_rspauth(rspauth), replies));
-                    Waiting::Confirming(Confirming { settings }).into()
+            Verdict::LoggedIn(settings) => {
+                match self.rspauth.as_deref().map(std::sync::OnceLock::get) {
+                    None => talk.log_in(settings),
+                    Some(Some(rspauth)) => {
+                        talk.send(|replies| {
+                            reply::write_challenge(&auth::encode_rspauth(rspauth), replies)
+                        });
+                        Waiting::Confirming(Confirming { settings }).into()
+                    }
+                    // Let in without having verified: there is no proof, so there is no login.
+                    Some(None) => talk.login_failed(&reply::LOGIN_UNAVAILABLE),
                 }
-                // Let in without having verified: there is no proof, so there is no login.
-                Some(None) => talk.login_failed(&reply::LOGIN_UNAVAILABLE),
-            },
-            Verdict::Refuse(_) | Verdict::Permit | Verdict::TlsStarted(..) | Verdict::Accepted(_) => talk.login_failed(&verdict.refusal()),
+            }
+            Verdict::Refuse(_)
+            | Verdict::Permit
+            | Verdict::TlsStarted(..)
+            | Verdict::Accepted(_) => talk.login_failed(&verdict.refusal()),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! One device's session: takes bytes and answers, gives actions and replies. How the states follow each other is in `state`.
+//! One device's session: takes bytes and answers, gives actions and replies. How the states follow
+//! each other is in `state`.
 //!
 //! - `state`: the states, what may follow which
 //! - `conversation`: what outlives a state: greeting, login, TLS, replies, counts
@@ -31,8 +32,8 @@ use crate::{
     },
 };
 
-/// Replies are sent before more commands are taken once there are this many octets of them: a client that sends short
-/// commands and never reads cannot make us hold more.
+/// Replies are sent before more commands are taken once there are this many octets of them: a
+/// client that sends short commands and never reads cannot make us hold more.
 const REPLIES_LIMIT: usize = 16 * 1024;
 
 /// One device's session, from banner to close.
@@ -66,7 +67,14 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     #[must_use]
     pub fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
         let talk = Conversation::new(settings, tls, entropy);
-        Self { state: State::IDLE, line: LineBuffer::default(), talk, body: Vec::new(), body_use: BodyUse::Collecting, proof: PhantomData }
+        Self {
+            state: State::IDLE,
+            line: LineBuffer::default(),
+            talk,
+            body: Vec::new(),
+            body_use: BodyUse::Collecting,
+            proof: PhantomData,
+        }
     }
 
     /// Takes bytes from the client. Never blocks, never allocates more than its bounds.
@@ -79,8 +87,12 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
             let rest = input.get(consumed..).unwrap_or_default();
             let state = std::mem::replace(&mut self.state, State::Closed);
             let (used, moved) = match state {
-                State::Waiting(_) if self.talk.is_shutting_down() => (0, self.talk.close_with(&reply::SHUTTING_DOWN)),
-                State::Waiting(_) if self.talk.replies.len() > REPLIES_LIMIT => (0, Moved::with(state, Action::Read)),
+                State::Waiting(_) if self.talk.is_shutting_down() => {
+                    (0, self.talk.close_with(&reply::SHUTTING_DOWN))
+                }
+                State::Waiting(_) if self.talk.replies.len() > REPLIES_LIMIT => {
+                    (0, Moved::with(state, Action::Read))
+                }
                 State::Waiting(waiting) => self.take_line(waiting, rest),
                 State::Text(text) => text.take(rest, &mut self.body, &mut self.talk),
                 // The driver owes an answer: better no session than a wrong one.
@@ -168,7 +180,8 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         Action::Close
     }
 
-    /// The client closed the connection, or it broke: notes whether that was polite. A message in progress is lost.
+    /// The client closed the connection, or it broke: notes whether that was polite. A message in
+    /// progress is lost.
     pub fn hang_up(&mut self) -> Action {
         if !matches!(self.state, State::Closed) {
             self.record_unended_text();
@@ -178,7 +191,8 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         Action::Close
     }
 
-    /// The daemon is stopping: 421 4.3.2 at the next command boundary. A message in progress may finish.
+    /// The daemon is stopping: 421 4.3.2 at the next command boundary. A message in progress may
+    /// finish.
     pub fn shut_down(&mut self) {
         self.talk.shut_down();
     }
@@ -212,7 +226,8 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         self.talk.is_esmtp()
     }
 
-    /// Octets of a text that has begun and not ended: what is lost when the client falls silent or hangs up now.
+    /// Octets of a text that has begun and not ended: what is lost when the client falls silent or
+    /// hangs up now.
     #[must_use]
     pub fn unfinished_text(&self) -> Option<ByteSize> {
         self.state.unfinished_text().map(ByteSize::from_octets)

@@ -137,7 +137,8 @@ impl Moved {
 impl State {
     pub(super) const IDLE: Self = Self::Waiting(Waiting::Idle);
 
-    /// Takes the driver's answer. One that does not fit the question is a fault of ours, never a yes.
+    /// Takes the driver's answer. One that does not fit the question is a fault of ours, never a
+    /// yes.
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> Self {
         if let Verdict::Refuse(refusal) = &verdict
             && refusal.code == 421
@@ -153,7 +154,9 @@ impl State {
             Self::Asked(Asked::Commit(asked)) => asked.take_verdict(verdict, talk),
             Self::Text(Text::Receiving(receiving)) => receiving.take_verdict(verdict),
             Self::Text(Text::Ended(ended)) => ended.take_verdict(verdict, talk),
-            Self::Text(Text::Swallowing(_)) | Self::Waiting(_) | Self::Closed => talk.close_with(&reply::LOCAL_ERROR).state,
+            Self::Text(Text::Swallowing(_)) | Self::Waiting(_) | Self::Closed => {
+                talk.close_with(&reply::LOCAL_ERROR).state
+            }
         }
     }
 
@@ -178,7 +181,9 @@ impl Waiting {
     pub(super) fn take_line(self, line: &[u8], ahead: Ahead, talk: &mut Conversation) -> Moved {
         match self {
             Self::Idle => Place::Idle.take_command(line, ahead, talk),
-            Self::Addressing(addressing) => Place::Addressing(addressing).take_command(line, ahead, talk),
+            Self::Addressing(addressing) => {
+                Place::Addressing(addressing).take_command(line, ahead, talk)
+            }
             Self::Responding(responding) => responding.take_response(line, talk),
             Self::Confirming(confirming) => confirming.take_response(line, talk),
         }
@@ -194,7 +199,12 @@ impl Waiting {
 }
 
 impl Text {
-    pub(super) fn take(self, input: &[u8], body: &mut Vec<u8>, talk: &mut Conversation) -> (usize, Moved) {
+    pub(super) fn take(
+        self,
+        input: &[u8],
+        body: &mut Vec<u8>,
+        talk: &mut Conversation,
+    ) -> (usize, Moved) {
         match self {
             Self::Receiving(receiving) => receiving.take(input, body, talk),
             Self::Swallowing(swallowing) => swallowing.take(input, talk),
@@ -226,7 +236,9 @@ impl Verdict {
     pub(super) fn refusal(self) -> Reply {
         match self {
             Self::Refuse(reply) => reply,
-            Self::Permit | Self::LoggedIn(_) | Self::TlsStarted(..) | Self::Accepted(_) => reply::LOCAL_ERROR,
+            Self::Permit | Self::LoggedIn(_) | Self::TlsStarted(..) | Self::Accepted(_) => {
+                reply::LOCAL_ERROR
+            }
         }
     }
 }

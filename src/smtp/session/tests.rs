@@ -22,7 +22,12 @@ fn settings() -> Arc<SessionSettings> {
         max_message: ByteSize::from_octets(200_000),
         max_recipients: 3,
         starttls: StartTls::Offered,
-        mechanisms: vec![Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5, Mechanism::DigestMd5],
+        mechanisms: vec![
+            Mechanism::Plain,
+            Mechanism::Login,
+            Mechanism::CramMd5,
+            Mechanism::DigestMd5,
+        ],
         no_login: NoLogin::Never,
         hide_extensions: Vec::new(),
         end_of_data: EndOfData::Strict,
@@ -45,9 +50,13 @@ fn play(session: &mut Session<Kept>, pieces: &[&[u8]]) -> (String, Vec<Vec<u8>>,
                         break;
                     }
                 }
-                Action::StartTls => session.answer(Answer::TlsStarted { version: TlsVersion::Tls12, settings: settings() }),
+                Action::StartTls => session.answer(Answer::TlsStarted {
+                    version: TlsVersion::Tls12,
+                    settings: settings(),
+                }),
                 Action::Ask(crate::smtp::Question::Login(_)) => {
-                    session.answer(Answer::LoggedIn { user: "mfp1".to_owned(), settings: settings() });
+                    session
+                        .answer(Answer::LoggedIn { user: "mfp1".to_owned(), settings: settings() });
                 }
                 Action::Ask(_) | Action::OpenMessage(_) => session.answer(Answer::Permit),
                 Action::WriteBody => {
@@ -75,17 +84,23 @@ fn session() -> Session<Kept> {
 
 #[test]
 fn a_message_goes_through() {
-    let input = b"EHLO mfp\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: x\r\n\r\n..hi\r\n.\r\nQUIT\r\n";
+    let input =
+        b"EHLO mfp\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: \
+        x\r\n\r\n..hi\r\n.\r\nQUIT\r\n";
     let (replies, texts, closed) = play(&mut session(), &[input]);
     assert!(closed);
     assert_eq!(texts, [b"Subject: x\r\n\r\n.hi\r\n"]);
     assert!(
-        replies.ends_with("354 End data with <CR><LF>.<CR><LF>\r\n250 2.0.0 queued as 00000000000000000000\r\n221 2.0.0 Bye\r\n"),
+        replies.ends_with(
+            "354 End data with <CR><LF>.<CR><LF>\r\n250 2.0.0 queued as \
+            00000000000000000000\r\n221 2.0.0 Bye\r\n"
+        ),
         "{replies}"
     );
 }
 
-/// What some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766, CVE-2024-27305, and their kin).
+/// What some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766,
+/// CVE-2024-27305, and their kin).
 const FAKE_ENDS: [&[u8]; 20] = [
     b"\n.\n",
     b"\r.\r",
@@ -112,7 +127,8 @@ const FAKE_ENDS: [&[u8]; 20] = [
 #[test]
 fn no_fake_end_of_data_makes_two_messages_of_one_wherever_it_is_cut() {
     let head = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
-    let second = b"MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n";
+    let second =
+        b"MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n";
     for fake in FAKE_ENDS {
         let input = [head.as_slice(), b"first", fake, second].concat();
         for at in head.len()..input.len() {
@@ -120,16 +136,24 @@ fn no_fake_end_of_data_makes_two_messages_of_one_wherever_it_is_cut() {
             let (replies, texts, _) = play(&mut session(), &[one, two]);
             assert_eq!(texts.len(), 1, "{} cut at {at}", fake.escape_ascii());
             assert_eq!(replies.matches("queued as").count(), 1);
-            assert!(texts[0].starts_with(b"first") && texts[0].ends_with(b"second\r\n"), "{}", texts[0].escape_ascii());
+            assert!(
+                texts[0].starts_with(b"first") && texts[0].ends_with(b"second\r\n"),
+                "{}",
+                texts[0].escape_ascii()
+            );
         }
     }
 }
 
 #[test]
 fn where_a_lone_lf_ends_the_text_nothing_after_it_is_a_command() {
-    let lone_lf = Arc::new(SessionSettings { end_of_data: EndOfData::LoneLfThenClose, ..(*settings()).clone() });
+    let lone_lf = Arc::new(SessionSettings {
+        end_of_data: EndOfData::LoneLfThenClose,
+        ..(*settings()).clone()
+    });
     let head = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
-    let second = b"MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n";
+    let second =
+        b"MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nsecond\r\n.\r\nQUIT\r\n";
     for fake in FAKE_ENDS {
         let input = [head.as_slice(), b"first", fake, second].concat();
         for at in head.len()..input.len() {
@@ -169,14 +193,19 @@ fn a_question_left_open_ends_the_session() {
 #[test]
 fn a_permit_is_no_proof_that_a_message_is_safe() {
     let mut session = session();
-    let mut rest: &[u8] = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n.\r\n";
+    let mut rest: &[u8] =
+        b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n.\r\n";
     loop {
         let Step { consumed, action } = session.advance(rest);
         rest = &rest[consumed..];
         match action {
             Action::Ask(_) | Action::OpenMessage(_) => session.answer(Answer::Permit),
             Action::Commit => break,
-            Action::Read | Action::StartTls | Action::WriteBody | Action::Discard | Action::Close => panic!("{action:?}"),
+            Action::Read
+            | Action::StartTls
+            | Action::WriteBody
+            | Action::Discard
+            | Action::Close => panic!("{action:?}"),
         }
     }
     session.replies().clear();
@@ -190,13 +219,24 @@ fn a_login_without_verification_is_none() {
     session.advance(b"EHLO x\r\nAUTH DIGEST-MD5\r\n");
     let replies = String::from_utf8(std::mem::take(session.replies())).unwrap();
     let challenge = replies.lines().last().unwrap().strip_prefix("334 ").unwrap();
-    let challenge = String::from_utf8(base64::Engine::decode(&base64::prelude::BASE64_STANDARD, challenge).unwrap()).unwrap();
+    let challenge = String::from_utf8(
+        base64::Engine::decode(&base64::prelude::BASE64_STANDARD, challenge).unwrap(),
+    )
+    .unwrap();
     let nonce = challenge.split('"').nth(3).unwrap();
-    let response = format!("username=\"a\",nonce=\"{nonce}\",nc=00000001,cnonce=\"b\",digest-uri=\"smtp/x\",response=0");
+    let response = format!(
+        "username=\"a\",nonce=\"{nonce}\",nc=00000001,cnonce=\"b\",digest-uri=\"smtp/x\",response=0"
+    );
     let line = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, response) + "\r\n";
-    assert!(matches!(session.advance(line.as_bytes()).action, Action::Ask(crate::smtp::Question::Login(_))));
+    assert!(matches!(
+        session.advance(line.as_bytes()).action,
+        Action::Ask(crate::smtp::Question::Login(_))
+    ));
     session.answer(Answer::LoggedIn { user: "a".to_owned(), settings: settings() });
-    assert_eq!(session.replies().as_slice(), b"454 4.7.0 Temporary authentication failure; try again later\r\n");
+    assert_eq!(
+        session.replies().as_slice(),
+        b"454 4.7.0 Temporary authentication failure; try again later\r\n"
+    );
 }
 
 #[test]
@@ -211,7 +251,10 @@ fn a_refusal_may_come_at_every_question() {
 #[test]
 fn a_text_that_never_ends_is_not_swallowed_for_ever() {
     let mut session = session();
-    play(&mut session, &[b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"]);
+    play(
+        &mut session,
+        &[b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"],
+    );
     let piece = vec![b'A'; 16 * 1024 * 1024];
     let pieces = usize::try_from(text::SWALLOW_LIMIT).unwrap() / piece.len() + 1;
     let (replies, texts, closed) = play(&mut session, &vec![piece.as_slice(); pieces]);
@@ -278,9 +321,16 @@ fn whatever_is_announced_can_be_hidden_by_its_name() {
     };
     let all = greet(&[]);
     for name in EXTENSIONS {
-        assert!(all.contains(&format!("-{name}")) || all.contains(&format!(" {name}")), "{name}: {all}");
+        assert!(
+            all.contains(&format!("-{name}")) || all.contains(&format!(" {name}")),
+            "{name}: {all}"
+        );
         let without = greet(&[name]);
-        assert_eq!(without.lines().count(), all.lines().count() - if name == "AUTH" { 2 } else { 1 }, "{name}: {without}");
+        assert_eq!(
+            without.lines().count(),
+            all.lines().count() - if name == "AUTH" { 2 } else { 1 },
+            "{name}: {without}"
+        );
     }
     assert_eq!(greet(&EXTENSIONS).lines().count(), 2, "banner and name");
 }

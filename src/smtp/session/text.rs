@@ -13,8 +13,9 @@ use crate::{
     },
 };
 
-/// Octets beyond `max_message` that are swallowed for the sake of a device that hears a refusal only at the end of its
-/// text. No scan is this large; without a bound a client could keep a connection busy for ever.
+/// Octets beyond `max_message` that are swallowed for the sake of a device that hears a refusal
+/// only at the end of its text. No scan is this large; without a bound a client could keep a
+/// connection busy for ever.
 pub(super) const SWALLOW_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// The driver opens a spool file.
@@ -52,9 +53,13 @@ impl SpoolAsked {
         match verdict {
             Verdict::Permit => {
                 talk.send(|replies| replies.extend_from_slice(reply::START_TEXT.as_bytes()));
-                Text::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) }).into()
+                Text::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) })
+                    .into()
             }
-            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
+            Verdict::Refuse(_)
+            | Verdict::LoggedIn(_)
+            | Verdict::TlsStarted(..)
+            | Verdict::Accepted(_) => {
                 let refusal = verdict.refusal();
                 match self.ahead {
                     Ahead::Nothing => {
@@ -74,12 +79,23 @@ impl Receiving {
         self.decoder.octets()
     }
 
-    pub(super) fn take(mut self, input: &[u8], body: &mut Vec<u8>, talk: &mut Conversation) -> (usize, Moved) {
+    pub(super) fn take(
+        mut self,
+        input: &[u8],
+        body: &mut Vec<u8>,
+        talk: &mut Conversation,
+    ) -> (usize, Moved) {
         let (used, progress) = self.decoder.decode(input, body);
         // RFC 1870 6.3: the text itself is measured, whatever `SIZE=` has promised.
         if self.decoder.octets() > talk.settings.max_message.octets() {
             let swallowing = Swallowing { decoder: self.decoder, refusal: reply::TOO_LARGE };
-            return (used, Moved::with(swallowing.follow(progress, Ahead::after(used, input), talk), Action::Discard));
+            return (
+                used,
+                Moved::with(
+                    swallowing.follow(progress, Ahead::after(used, input), talk),
+                    Action::Discard,
+                ),
+            );
         }
         talk.quirks.extend(self.decoder.quirks());
         let moved = match progress {
@@ -87,10 +103,16 @@ impl Receiving {
                 talk.recorder.text(self.decoder.octets());
                 talk.note_pipelining(Ahead::after(used, input));
                 let ended = Ended { by };
-                if body.is_empty() { ended.commit() } else { Moved::with(Text::Ended(ended), Action::WriteBody) }
+                if body.is_empty() {
+                    ended.commit()
+                } else {
+                    Moved::with(Text::Ended(ended), Action::WriteBody)
+                }
             }
             // The chunk is full. A part of one waits for more, so that the disk is asked seldom.
-            Progress::More if used < input.len() => Moved::with(Text::Receiving(self), Action::WriteBody),
+            Progress::More if used < input.len() => {
+                Moved::with(Text::Receiving(self), Action::WriteBody)
+            }
             Progress::More => Moved::with(Text::Receiving(self), Action::Read),
         };
         (used, moved)
@@ -99,8 +121,12 @@ impl Receiving {
     pub(super) fn take_verdict(self, verdict: Verdict) -> State {
         match verdict {
             Verdict::Permit => Text::Receiving(self).into(),
-            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
-                Text::Swallowing(Swallowing { decoder: self.decoder, refusal: verdict.refusal() }).into()
+            Verdict::Refuse(_)
+            | Verdict::LoggedIn(_)
+            | Verdict::TlsStarted(..)
+            | Verdict::Accepted(_) => {
+                Text::Swallowing(Swallowing { decoder: self.decoder, refusal: verdict.refusal() })
+                    .into()
             }
         }
     }
@@ -113,13 +139,17 @@ impl Swallowing {
 
     pub(super) fn take(mut self, input: &[u8], talk: &mut Conversation) -> (usize, Moved) {
         let (used, progress) = self.decoder.decode(input, &mut Vec::new());
-        if self.decoder.octets().saturating_sub(SWALLOW_LIMIT) > talk.settings.max_message.octets() {
+        if self.decoder.octets().saturating_sub(SWALLOW_LIMIT) > talk.settings.max_message.octets()
+        {
             talk.recorder.unended_text(self.decoder.octets());
             return (used, talk.close_with(&self.refusal));
         }
         let state = self.follow(progress, Ahead::after(used, input), talk);
-        let moved =
-            if matches!(state, State::Text(_)) && used == input.len() { Moved::with(state, Action::Read) } else { Moved::to(state) };
+        let moved = if matches!(state, State::Text(_)) && used == input.len() {
+            Moved::with(state, Action::Read)
+        } else {
+            Moved::to(state)
+        };
         (used, moved)
     }
 
@@ -145,7 +175,10 @@ impl Ended {
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
         match verdict {
             Verdict::Permit => Text::Ended(self).into(),
-            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
+            Verdict::Refuse(_)
+            | Verdict::LoggedIn(_)
+            | Verdict::TlsStarted(..)
+            | Verdict::Accepted(_) => {
                 talk.say(&verdict.refusal());
                 after(self.by)
             }
@@ -160,7 +193,10 @@ impl CommitAsked {
                 talk.say(&reply::queued(&id));
                 talk.forgive_faults();
             }
-            Verdict::Refuse(_) | Verdict::Permit | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) => talk.say(&verdict.refusal()),
+            Verdict::Refuse(_)
+            | Verdict::Permit
+            | Verdict::LoggedIn(_)
+            | Verdict::TlsStarted(..) => talk.say(&verdict.refusal()),
         }
         after(self.by)
     }

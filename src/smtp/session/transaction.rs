@@ -65,7 +65,8 @@ impl Place {
             Command::Vrfy => self.stay(&reply::CANNOT_VERIFY, talk),
             Command::Help => self.stay(&reply::HELP, talk),
             Command::Quit => talk.close_with(&reply::BYE),
-            // What follows is a chunk of text. Taken for commands, it would let the author of a text speak for the device.
+            // What follows is a chunk of text. Taken for commands, it would let the author of a
+            // text speak for the device.
             Command::Bdat if ahead == Ahead::More => talk.close_with(&reply::NOT_IMPLEMENTED),
             Command::Bdat => talk.fault(self.into(), &reply::NOT_IMPLEMENTED),
             Command::Http => talk.close_with(&reply::NOT_A_WEB_SERVER),
@@ -86,7 +87,15 @@ impl Place {
         }
         let Mail { sender, size, body, smtputf8, ret, envid } = mail;
         let question = Question::Sender { sender: sender.clone(), size };
-        let transaction = Transaction { sender, recipients: Vec::new(), body, smtputf8, ret, envid, declared_size: size };
+        let transaction = Transaction {
+            sender,
+            recipients: Vec::new(),
+            body,
+            smtputf8,
+            ret,
+            envid,
+            declared_size: size,
+        };
         Moved::with(Asked::Sender(SenderAsked(transaction)), Action::Ask(question))
     }
 
@@ -100,19 +109,23 @@ impl Place {
     fn take_data(self, ahead: Ahead, talk: &mut Conversation) -> Moved {
         match self {
             Self::Idle => talk.refuse_text(&reply::MAIL_FIRST, ahead, Self::Idle),
-            Self::Addressing(Addressing(transaction)) if transaction.recipients.is_empty() => {
-                talk.refuse_text(&reply::NO_RECIPIENTS, ahead, Self::Addressing(Addressing(transaction)))
-            }
-            Self::Addressing(Addressing(transaction)) => {
-                Moved::with(Asked::Spool(SpoolAsked::new(ahead)), Action::OpenMessage(Box::new(transaction)))
-            }
+            Self::Addressing(Addressing(transaction)) if transaction.recipients.is_empty() => talk
+                .refuse_text(
+                    &reply::NO_RECIPIENTS,
+                    ahead,
+                    Self::Addressing(Addressing(transaction)),
+                ),
+            Self::Addressing(Addressing(transaction)) => Moved::with(
+                Asked::Spool(SpoolAsked::new(ahead)),
+                Action::OpenMessage(Box::new(transaction)),
+            ),
         }
     }
 }
 
 impl Conversation {
-    /// `DATA` came too early. RFC 2920 3.1 makes it the last command of a group: whoever has sent more has sent text
-    /// without waiting, and text must not be taken for commands.
+    /// `DATA` came too early. RFC 2920 3.1 makes it the last command of a group: whoever has sent
+    /// more has sent text without waiting, and text must not be taken for commands.
     fn refuse_text(&mut self, refusal: &crate::model::Reply, ahead: Ahead, place: Place) -> Moved {
         match ahead {
             Ahead::Nothing => self.fault(place.into(), refusal),
@@ -129,7 +142,10 @@ impl SenderAsked {
                 talk.say(&reply::SENDER_OK);
                 Waiting::Addressing(Addressing(transaction)).into()
             }
-            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => {
+            Verdict::Refuse(_)
+            | Verdict::LoggedIn(_)
+            | Verdict::TlsStarted(..)
+            | Verdict::Accepted(_) => {
                 talk.say(&verdict.refusal());
                 State::IDLE
             }
@@ -140,7 +156,8 @@ impl SenderAsked {
 impl Addressing {
     fn add(self, recipient: Recipient, talk: &mut Conversation) -> Moved {
         let Self(transaction) = &self;
-        if transaction.recipients.iter().any(|known| known.address.same_mailbox(&recipient.address)) {
+        if transaction.recipients.iter().any(|known| known.address.same_mailbox(&recipient.address))
+        {
             // Judged already, and delivered once.
             talk.say(&reply::RECIPIENT_OK);
             return Moved::to(Waiting::Addressing(self));
@@ -150,7 +167,10 @@ impl Addressing {
             return Moved::to(Waiting::Addressing(self));
         }
         let question = Question::Recipient(recipient.address.clone());
-        Moved::with(Asked::Recipient(RecipientAsked { addressing: self, recipient }), Action::Ask(question))
+        Moved::with(
+            Asked::Recipient(RecipientAsked { addressing: self, recipient }),
+            Action::Ask(question),
+        )
     }
 }
 
@@ -159,12 +179,16 @@ impl RecipientAsked {
         let Self { addressing: Addressing(mut transaction), recipient } = self;
         match verdict {
             Verdict::Permit => {
-                // Deliberately laxer than RFC 6531 3.4: an address that needs SMTPUTF8 says so itself.
+                // Deliberately laxer than RFC 6531 3.4: an address that needs SMTPUTF8 says so
+                // itself.
                 transaction.smtputf8 |= recipient.address.needs_smtputf8();
                 transaction.recipients.push(recipient);
                 talk.say(&reply::RECIPIENT_OK);
             }
-            Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::TlsStarted(..) | Verdict::Accepted(_) => talk.say(&verdict.refusal()),
+            Verdict::Refuse(_)
+            | Verdict::LoggedIn(_)
+            | Verdict::TlsStarted(..)
+            | Verdict::Accepted(_) => talk.say(&verdict.refusal()),
         }
         Waiting::Addressing(Addressing(transaction)).into()
     }

@@ -1,9 +1,11 @@
-//! The disk fails, or the machine stops, at every single step; afterwards every promise must have been kept.
+//! The disk fails, or the machine stops, at every single step; afterwards every promise must have
+//! been kept.
 //!
-//! A workload is run once for each step, until it comes through whole. At its step the saboteur either refuses one deed
-//! ([`Strike::Refuse`]), or freezes the data folder as a start would find it: as the kernel had it when the process was
-//! killed ([`Strike::Kill`]), or, at its harshest, with nothing but what was explicitly synced ([`Strike::PowerCut`]):
-//! unsynced files empty, names of unsynced folders as before, the index as of its last sync.
+//! A workload is run once for each step, until it comes through whole. At its step the saboteur
+//! either refuses one deed ([`Strike::Refuse`]), or freezes the data folder as a start would find
+//! it: as the kernel had it when the process was killed ([`Strike::Kill`]), or, at its harshest,
+//! with nothing but what was explicitly synced ([`Strike::PowerCut`]): unsynced files empty, names
+//! of unsynced folders as before, the index as of its last sync.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,9 +64,13 @@ impl Saboteur {
             Strike::Kill => read_tree(&self.data),
             Strike::PowerCut => {
                 let mail = self.data.join("spool/mail");
-                let shard_is_durable = |folder: &PathBuf| folder.parent() != Some(&mail) || state.durable.contains_key(&mail);
-                let names = state.durable.iter().filter(|(folder, _names)| shard_is_durable(folder));
-                let mut tree: BTreeMap<PathBuf, Vec<u8>> = names.flat_map(|(_folder, names)| names.clone()).collect();
+                let shard_is_durable = |folder: &PathBuf| {
+                    folder.parent() != Some(&mail) || state.durable.contains_key(&mail)
+                };
+                let names =
+                    state.durable.iter().filter(|(folder, _names)| shard_is_durable(folder));
+                let mut tree: BTreeMap<PathBuf, Vec<u8>> =
+                    names.flat_map(|(_folder, names)| names.clone()).collect();
                 tree.extend(state.index.clone());
                 tree
             }
@@ -81,13 +87,19 @@ impl Witness for Saboteur {
     fn before(&self, _deed: Deed<'_>) -> io::Result<()> {
         let mut state = lock(&self.state);
         match (self.strike, state.left) {
-            (Strike::Kill | Strike::PowerCut, _any) if state.struck => Err(io::ErrorKind::BrokenPipe.into()),
+            (Strike::Kill | Strike::PowerCut, _any) if state.struck => {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
             (_any, None) => Ok(()),
             (strike, Some(0)) => {
                 state.left = None;
                 state.struck = true;
                 self.freeze(&state);
-                Err(if let Strike::Refuse(kind) = strike { kind.into() } else { io::ErrorKind::BrokenPipe.into() })
+                Err(if let Strike::Refuse(kind) = strike {
+                    kind.into()
+                } else {
+                    io::ErrorKind::BrokenPipe.into()
+                })
             }
             (_any, Some(left)) => {
                 state.left = Some(left - 1);
@@ -108,12 +120,23 @@ impl Witness for Saboteur {
                 }
             }
             Deed::SyncFolder(folder) => {
-                let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-                let names = names.map(|path| (path.clone(), state.synced.get(&path).cloned().unwrap_or_default())).collect();
+                let names = fs::read_dir(folder)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path())
+                    .filter(|path| path.is_file());
+                let names = names
+                    .map(|path| {
+                        (path.clone(), state.synced.get(&path).cloned().unwrap_or_default())
+                    })
+                    .collect();
                 state.durable.insert(folder.to_owned(), names);
             }
             Deed::SyncIndex => state.index = read_tree(&self.data.join("index")),
-            Deed::Create(_) | Deed::Write(_) | Deed::CreateFolder(_) | Deed::Remove(_) | Deed::WriteIndex => {}
+            Deed::Create(_)
+            | Deed::Write(_)
+            | Deed::CreateFolder(_)
+            | Deed::Remove(_)
+            | Deed::WriteIndex => {}
         }
     }
 }
@@ -166,7 +189,9 @@ impl Workload<'_> {
         let large = self.hand_in(vec![b'x'; 200_000]).await;
         self.attempt(small).await;
         self.settle(small).await;
-        let strange = self.hand_in(b"Postroom-File: 1 text-at=0000000062 size=00000000000000000000\r\n".to_vec()).await;
+        let strange = self
+            .hand_in(b"Postroom-File: 1 text-at=0000000062 size=00000000000000000000\r\n".to_vec())
+            .await;
         self.quarantine(strange).await;
         let last = self.hand_in(Vec::new()).await;
         self.attempt(last).await;
@@ -191,9 +216,20 @@ impl Workload<'_> {
     async fn attempt(&mut self, id: MessageId) {
         let Ok(Some(mut entry)) = self.spool.entry(id) else { return };
         let due = NOW.plus(Duration::from_secs(1800));
-        entry.recipients[0].progress = Progress::Attempting(Attempting { since: NOW, due, account: account() });
-        let charge = Charge { account: account(), at: NOW, sequence: 1, recipients: 1, phase: Phase::UnderWay };
-        let applied = self.spool.apply(Change { put: vec![entry], charge: vec![charge], ..Change::default() });
+        entry.recipients[0].progress =
+            Progress::Attempting(Attempting { since: NOW, due, account: account() });
+        let charge = Charge {
+            account: account(),
+            at: NOW,
+            sequence: 1,
+            recipients: 1,
+            phase: Phase::UnderWay,
+        };
+        let applied = self.spool.apply(Change {
+            put: vec![entry],
+            charge: vec![charge],
+            ..Change::default()
+        });
         if applied.is_ok() && self.spool.sync().await.is_ok() {
             self.promises.attempt_durable.insert(id);
         }
@@ -226,13 +262,15 @@ async fn audit(data: &Path, promises: &Promises, strike: Strike, context: &str) 
     assert!(report.without_file.is_empty(), "{context}");
     assert!(report.quarantined.is_empty(), "{context}");
     let journal = spool.journal(None, 100).unwrap();
-    let queued: Vec<MessageId> = spool.list(None, 100).unwrap().iter().map(|entry| entry.id).collect();
+    let queued: Vec<MessageId> =
+        spool.list(None, 100).unwrap().iter().map(|entry| entry.id).collect();
 
     for (id, text) in &promises.committed {
         let gone = !queued.contains(id);
         if promises.removal_durable.contains(id) {
             assert!(gone, "settled and sent again: {id}, {context}");
-        } else if !promises.removal_applied.contains(id) && !promises.quarantine_asked.contains(id) {
+        } else if !promises.removal_applied.contains(id) && !promises.quarantine_asked.contains(id)
+        {
             assert!(!gone, "lost: {id}, {context}");
         }
         if gone {
@@ -243,11 +281,18 @@ async fn audit(data: &Path, promises: &Promises, strike: Strike, context: &str) 
         }
     }
     for id in &promises.quarantine_durable {
-        assert!(data.join(format!("spool/quarantine/{id}.eml")).exists() && !queued.contains(id), "{context}");
+        assert!(
+            data.join(format!("spool/quarantine/{id}.eml")).exists() && !queued.contains(id),
+            "{context}"
+        );
     }
     for id in promises.refused.iter().filter(|id| queued.contains(id)) {
-        // The crash came after the rename: whole, if it is there. After a mere refusal, not there at all.
-        assert!(strike == Strike::Kill || strike == Strike::PowerCut, "refused and kept: {id}, {context}");
+        // The crash came after the rename: whole, if it is there. After a mere refusal, not there
+        // at all.
+        assert!(
+            strike == Strike::Kill || strike == Strike::PowerCut,
+            "refused and kept: {id}, {context}"
+        );
         text_of(&spool, *id).await.unwrap();
     }
     for id in promises.attempt_durable.iter().filter(|id| queued.contains(id)) {
@@ -263,11 +308,17 @@ async fn audit(data: &Path, promises: &Promises, strike: Strike, context: &str) 
 
 /// Files, entries, due times and counts name the same messages.
 fn assert_in_step(spool: &Spool, data: &Path, context: &str) {
-    let queued: Vec<MessageId> = spool.list(None, 100).unwrap().iter().map(|entry| entry.id).collect();
+    let queued: Vec<MessageId> =
+        spool.list(None, 100).unwrap().iter().map(|entry| entry.id).collect();
     let names: Vec<String> = queued.iter().map(|id| format!("{id}.eml")).collect();
     assert_eq!(files(&data.join("spool/mail")), names, "{context}");
     assert!(files(&data.join("spool/incoming")).is_empty(), "{context}");
-    let mut due: Vec<MessageId> = spool.first_due(&account(), &"printers".into(), 100).unwrap().iter().map(|due| due.1).collect();
+    let mut due: Vec<MessageId> = spool
+        .first_due(&account(), &"printers".into(), 100)
+        .unwrap()
+        .iter()
+        .map(|due| due.1)
+        .collect();
     due.sort_unstable();
     assert_eq!(due, queued, "{context}");
     assert_eq!(spool.count(), u64::try_from(queued.len()).unwrap(), "{context}");
@@ -278,16 +329,30 @@ fn assert_in_step(spool: &Spool, data: &Path, context: &str) {
 async fn at_every_step(strike: Strike) {
     for step in 0.. {
         let (data, frozen) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let saboteur =
-            Arc::new(Saboteur { data: data.path().to_owned(), frozen: frozen.path().to_owned(), strike, state: Mutex::default() });
+        let saboteur = Arc::new(Saboteur {
+            data: data.path().to_owned(),
+            frozen: frozen.path().to_owned(),
+            strike,
+            state: Mutex::default(),
+        });
         let spool = open_on(Disk::watched(saboteur.clone()), data.path()).unwrap();
         spool.recovered().await;
         saboteur.arm(step);
         let promises = Workload { spool: &spool, promises: Promises::default() }.run().await;
         let during = saboteur.has_struck();
         let closed = spool.close().await;
-        let found = if matches!(strike, Strike::Refuse(_)) || !saboteur.has_struck() { data.path() } else { frozen.path() };
-        audit(found, &promises, strike, &format!("{strike:?} at step {step}, while working: {during}")).await;
+        let found = if matches!(strike, Strike::Refuse(_)) || !saboteur.has_struck() {
+            data.path()
+        } else {
+            frozen.path()
+        };
+        audit(
+            found,
+            &promises,
+            strike,
+            &format!("{strike:?} at step {step}, while working: {during}"),
+        )
+        .await;
         if !saboteur.has_struck() {
             closed.unwrap();
             assert!(step > 50, "only {step} steps were seen");
@@ -346,13 +411,22 @@ async fn a_message_with_a_gap_can_no_longer_be_committed() {
     let data = tempfile::tempdir().unwrap();
     let refuse = Strike::Refuse(io::ErrorKind::Other);
     let state = Mutex::default();
-    let saboteur = Arc::new(Saboteur { data: data.path().to_owned(), frozen: PathBuf::new(), strike: refuse, state });
+    let saboteur = Arc::new(Saboteur {
+        data: data.path().to_owned(),
+        frozen: PathBuf::new(),
+        strike: refuse,
+        state,
+    });
     let spool = open_on(Disk::watched(saboteur.clone()), data.path()).unwrap();
     spool.recovered().await;
-    let mut incoming = spool.receive(envelope(spool.new_id(), "printers"), account()).await.unwrap();
+    let mut incoming =
+        spool.receive(envelope(spool.new_id(), "printers"), account()).await.unwrap();
     saboteur.arm(1);
     assert!(incoming.write(&[b'x'; 100_000]).await.is_err());
-    assert!(incoming.write(b"the rest\r\n").await.is_ok(), "what fits into memory is not yet the disk's concern");
+    assert!(
+        incoming.write(b"the rest\r\n").await.is_ok(),
+        "what fits into memory is not yet the disk's concern"
+    );
     assert!(incoming.commit().await.is_err());
     assert!(files(&data.path().join("spool")).is_empty());
 }

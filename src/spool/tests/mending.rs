@@ -19,13 +19,18 @@ struct Full(AtomicBool);
 impl Witness for Full {
     fn before(&self, deed: Deed<'_>) -> io::Result<()> {
         let of_index = matches!(deed, Deed::WriteIndex | Deed::SyncIndex);
-        if of_index && self.0.load(Ordering::Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if of_index && self.0.load(Ordering::Relaxed) {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn after(&self, _deed: Deed<'_>) {}
 }
 
-/// The syncer looks at the index after it has served whoever waits, so the second sync comes after that.
+/// The syncer looks at the index after it has served whoever waits, so the second sync comes after
+/// that.
 async fn mended(spool: &Spool) {
     drop(spool.sync().await);
     spool.sync().await.unwrap();
@@ -56,7 +61,10 @@ impl Small {
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs"]).arg(folder.path()).stderr(Stdio::null());
+        mount
+            .args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null());
         mount.status().is_ok_and(|status| status.success()).then_some(Self(folder))
     }
 
@@ -88,7 +96,12 @@ async fn a_disk_that_was_really_full_serves_again_when_there_is_room() {
     let kept = hand_in(&spool, "printers", b"1").await.unwrap().id();
     small.fill();
     let large = serde_json::json!("x".repeat(100_000));
-    let write = |n: usize| spool.apply(Change { remember: vec![("test", format!("{n}"), Some(large.clone()))], ..Change::default() });
+    let write = |n: usize| {
+        spool.apply(Change {
+            remember: vec![("test", format!("{n}"), Some(large.clone()))],
+            ..Change::default()
+        })
+    };
     let mut failed = false;
     for n in 0..1000 {
         failed = write(n).is_err() || spool.sync().await.is_err();

@@ -11,14 +11,21 @@ use std::{path::Path, sync::Arc, time::Duration};
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, BodyKind, ByteSize, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    model::{
+        AccountName, BodyKind, ByteSize, Envelope, MessageId, Recipient, ReversePath, Timestamp,
+        Via,
+    },
     spool::{Committed, Entry, Progress, Spool, SpoolError, SpoolSettings, disk::Disk},
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 pub(super) fn settings(data_dir: &Path) -> SpoolSettings {
-    SpoolSettings { data_dir: data_dir.to_owned(), min_free: ByteSize::from_octets(0), journal_keep: Duration::from_secs(90 * 86_400) }
+    SpoolSettings {
+        data_dir: data_dir.to_owned(),
+        min_free: ByteSize::from_octets(0),
+        journal_keep: Duration::from_secs(90 * 86_400),
+    }
 }
 
 pub(super) fn open_on(disk: Disk, data_dir: &Path) -> Result<Spool, SpoolError> {
@@ -41,7 +48,9 @@ pub(super) fn envelope(id: MessageId, device: &str) -> Envelope {
         device: device.into(),
         via: Via { peer: None, helo: "mfp1".to_owned(), esmtp: false, tls: None, user: None },
         sender: ReversePath::Mailbox("scanner@contoso.com".parse().unwrap()),
-        recipients: ["anna@contoso.com", "bert@contoso.com"].map(|a| Recipient::new(a.parse().unwrap())).to_vec(),
+        recipients: ["anna@contoso.com", "bert@contoso.com"]
+            .map(|a| Recipient::new(a.parse().unwrap()))
+            .to_vec(),
         body: BodyKind::SevenBit,
         smtputf8: false,
         ret: None,
@@ -49,7 +58,11 @@ pub(super) fn envelope(id: MessageId, device: &str) -> Envelope {
     }
 }
 
-pub(super) async fn hand_in(spool: &Spool, device: &str, text: &[u8]) -> Result<Committed, SpoolError> {
+pub(super) async fn hand_in(
+    spool: &Spool,
+    device: &str,
+    text: &[u8],
+) -> Result<Committed, SpoolError> {
     let mut incoming = spool.receive(envelope(spool.new_id(), device), account()).await?;
     incoming.write(text).await?;
     incoming.commit().await

@@ -54,14 +54,25 @@ impl Run {
     async fn take(&mut self, step: Step) {
         match step {
             Step::HandIn { device, size } => {
-                let id = hand_in(&self.spool, &format!("device{device}"), &vec![b'x'; size]).await.unwrap().id();
+                let id = hand_in(&self.spool, &format!("device{device}"), &vec![b'x'; size])
+                    .await
+                    .unwrap()
+                    .id();
                 let size = ByteSize::from_octets(u64::try_from(size).unwrap());
-                self.entries.insert(id, Entry::new(&envelope(id, &format!("device{device}")), account(), size));
+                self.entries.insert(
+                    id,
+                    Entry::new(&envelope(id, &format!("device{device}")), account(), size),
+                );
             }
-            Step::Delay { message, millis } => self.put(message, |entry| wait_until(entry, NOW.plus(Duration::from_millis(millis)))),
-            Step::Hold { message } => self.put(message, |entry| entry.hold = Some(Hold { since: NOW, reason: String::new() })),
+            Step::Delay { message, millis } => self
+                .put(message, |entry| wait_until(entry, NOW.plus(Duration::from_millis(millis)))),
+            Step::Hold { message } => self.put(message, |entry| {
+                entry.hold = Some(Hold { since: NOW, reason: String::new() })
+            }),
             Step::Release { message } => self.put(message, |entry| entry.hold = None),
-            Step::Reroute { message, account } => self.put(message, |entry| entry.account = format!("account{account}").into()),
+            Step::Reroute { message, account } => {
+                self.put(message, |entry| entry.account = format!("account{account}").into())
+            }
             Step::Settle { message } => {
                 if let Some(id) = self.choose(message) {
                     self.spool.apply(Change { remove: vec![id], ..Change::default() }).unwrap();
@@ -82,7 +93,11 @@ impl Run {
                 let readmitted = u64::try_from(self.entries.len()).unwrap();
                 self.restart(RecoveryReport { readmitted, ..RecoveryReport::default() }).await;
                 for entry in self.entries.values_mut() {
-                    *entry = Entry::new(&envelope(entry.id, entry.device.as_str()), account(), entry.size);
+                    *entry = Entry::new(
+                        &envelope(entry.id, entry.device.as_str()),
+                        account(),
+                        entry.size,
+                    );
                 }
             }
         }
@@ -114,11 +129,21 @@ impl Run {
         assert_eq!(self.spool.count(), u64::try_from(self.entries.len()).unwrap());
         for account in ["scanner", "account0", "account1", "account2"].map(AccountName::from) {
             let of_account = |entry: &&Entry| entry.account == account && entry.due().is_some();
-            let devices: BTreeSet<DeviceName> = self.entries.values().filter(of_account).map(|entry| entry.device.clone()).collect();
-            assert_eq!(self.spool.devices_waiting(&account), devices.iter().cloned().collect::<Vec<_>>());
+            let devices: BTreeSet<DeviceName> = self
+                .entries
+                .values()
+                .filter(of_account)
+                .map(|entry| entry.device.clone())
+                .collect();
+            assert_eq!(
+                self.spool.devices_waiting(&account),
+                devices.iter().cloned().collect::<Vec<_>>()
+            );
             for device in devices {
-                let of_device = self.entries.values().filter(of_account).filter(|entry| entry.device == device);
-                let mut due: Vec<(Timestamp, MessageId)> = of_device.map(|entry| (entry.due().unwrap(), entry.id)).collect();
+                let of_device =
+                    self.entries.values().filter(of_account).filter(|entry| entry.device == device);
+                let mut due: Vec<(Timestamp, MessageId)> =
+                    of_device.map(|entry| (entry.due().unwrap(), entry.id)).collect();
                 due.sort_unstable();
                 assert_eq!(self.spool.first_due(&account, &device, usize::MAX).unwrap(), due);
             }

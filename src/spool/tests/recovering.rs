@@ -98,10 +98,20 @@ async fn a_lost_index_is_rebuilt_from_the_files() {
 async fn a_broken_index_is_moved_aside_and_rebuilt() {
     let scene = Scene::with_one_message().await;
     for snapshot in files(&scene.path("index")).iter().filter(|name| name.starts_with("snap.")) {
-        fs::write(scene.path("index").join(snapshot), b"this is no snapshot, and longer than its checksum").unwrap();
+        fs::write(
+            scene.path("index").join(snapshot),
+            b"this is no snapshot, and longer than its checksum",
+        )
+        .unwrap();
     }
     let aside = scene.path(&format!("index.broken-{}", NOW.as_millis()));
-    let spool = scene.recover(RecoveryReport { readmitted: 1, index_moved_to: Some(aside.clone()), ..Default::default() }).await;
+    let spool = scene
+        .recover(RecoveryReport {
+            readmitted: 1,
+            index_moved_to: Some(aside.clone()),
+            ..Default::default()
+        })
+        .await;
     scene.assert_waiting(&spool).await;
     assert!(files(&aside).contains(&"db".to_owned()));
 }
@@ -154,7 +164,10 @@ async fn an_entry_that_cannot_be_read_is_rebuilt_from_its_file() {
         scene
             .tamper(|batch| {
                 batch.insert(keys::entry(id), nonsense.to_vec());
-                batch.insert(keys::due(&account(), &"printers".into(), Timestamp::MAX, id), Vec::new());
+                batch.insert(
+                    keys::due(&account(), &"printers".into(), Timestamp::MAX, id),
+                    Vec::new(),
+                );
             })
             .await;
         let spool = scene.recover(RecoveryReport { rebuilt: 1, ..Default::default() }).await;
@@ -167,7 +180,8 @@ async fn an_entry_that_cannot_be_read_and_has_no_file_is_reported_and_removed() 
     let scene = Scene::with_one_message().await;
     scene.tamper(|batch| batch.insert(keys::entry(scene.id), b"nonsense".to_vec())).await;
     fs::remove_file(scene.mail_file()).unwrap();
-    let spool = scene.recover(RecoveryReport { without_file: vec![scene.id], ..Default::default() }).await;
+    let spool =
+        scene.recover(RecoveryReport { without_file: vec![scene.id], ..Default::default() }).await;
     scene.assert_gone(&spool);
 }
 
@@ -188,9 +202,11 @@ async fn a_file_without_an_entry_is_admitted_again() {
 async fn an_entry_without_a_file_is_journaled_as_lost() {
     let scene = Scene::with_one_message().await;
     fs::remove_file(scene.mail_file()).unwrap();
-    let spool = scene.recover(RecoveryReport { without_file: vec![scene.id], ..Default::default() }).await;
+    let spool =
+        scene.recover(RecoveryReport { without_file: vec![scene.id], ..Default::default() }).await;
     scene.assert_gone(&spool);
-    let outcomes: Vec<String> = spool.journal(None, 9).unwrap().into_iter().map(|line| line.outcome).collect();
+    let outcomes: Vec<String> =
+        spool.journal(None, 9).unwrap().into_iter().map(|line| line.outcome).collect();
     assert_eq!(outcomes, ["lost", "lost"]);
 }
 
@@ -201,10 +217,16 @@ async fn a_file_that_was_cut_short_goes_to_quarantine_and_is_journaled() {
     for length in [0, 5, 100, content.len() - 1] {
         let scene = Scene::with_one_message().await;
         fs::write(scene.mail_file(), &content[..length]).unwrap();
-        let spool = scene.recover(RecoveryReport { quarantined: scene.quarantined(), ..Default::default() }).await;
+        let spool = scene
+            .recover(RecoveryReport { quarantined: scene.quarantined(), ..Default::default() })
+            .await;
         scene.assert_gone(&spool);
         assert_eq!(spool.journal(None, 9).unwrap()[0].outcome, "quarantined");
-        assert!(fs::read_to_string(scene.path(&format!("spool/quarantine/{}.eml.reason", scene.id))).unwrap().contains("it"));
+        assert!(
+            fs::read_to_string(scene.path(&format!("spool/quarantine/{}.eml.reason", scene.id)))
+                .unwrap()
+                .contains("it")
+        );
     }
 }
 
@@ -216,7 +238,11 @@ async fn what_is_no_message_among_the_mail_goes_to_quarantine() {
     fs::write(shard.join("notes.txt"), "x").unwrap();
     fs::write(shard.join(format!("{other}.eml")), "Subject: no envelope\r\n").unwrap();
     fs::create_dir_all(scene.path("spool/mail/zz")).unwrap();
-    fs::copy(scene.mail_file(), scene.path("spool/mail/zz").join(format!("{}.eml", MessageId::new(NOW, 2)))).unwrap();
+    fs::copy(
+        scene.mail_file(),
+        scene.path("spool/mail/zz").join(format!("{}.eml", MessageId::new(NOW, 2))),
+    )
+    .unwrap();
     fs::copy(scene.mail_file(), shard.join(format!("{}.eml", MessageId::new(NOW, 3)))).unwrap();
     fs::write(scene.path("spool/mail/stray"), "x").unwrap();
     let spool = open(scene.folder.path());
@@ -232,7 +258,8 @@ async fn a_message_taken_out_of_quarantine_by_hand_is_admitted_again() {
     let spool = open(scene.folder.path());
     spool.quarantine(scene.id, "by mistake").await.unwrap();
     spool.close().await.unwrap();
-    fs::rename(scene.path(&format!("spool/quarantine/{}.eml", scene.id)), scene.mail_file()).unwrap();
+    fs::rename(scene.path(&format!("spool/quarantine/{}.eml", scene.id)), scene.mail_file())
+        .unwrap();
     let spool = scene.recover(RecoveryReport { readmitted: 1, ..Default::default() }).await;
     scene.assert_waiting(&spool).await;
 }
@@ -240,7 +267,8 @@ async fn a_message_taken_out_of_quarantine_by_hand_is_admitted_again() {
 #[tokio::test]
 async fn a_quarantine_that_was_cut_off_is_finished() {
     let scene = Scene::with_one_message().await;
-    fs::rename(scene.mail_file(), scene.path(&format!("spool/quarantine/{}.eml", scene.id))).unwrap();
+    fs::rename(scene.mail_file(), scene.path(&format!("spool/quarantine/{}.eml", scene.id)))
+        .unwrap();
     let spool = scene.recover(RecoveryReport::default()).await;
     scene.assert_gone(&spool);
     assert_eq!(spool.journal(None, 9).unwrap()[0].outcome, "quarantined");
@@ -250,7 +278,11 @@ struct NothingIsDeleted;
 
 impl Witness for NothingIsDeleted {
     fn before(&self, deed: Deed<'_>) -> std::io::Result<()> {
-        if matches!(deed, Deed::Remove(_)) { Err(std::io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+        if matches!(deed, Deed::Remove(_)) {
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn after(&self, _deed: Deed<'_>) {}
@@ -284,8 +316,10 @@ async fn an_attempt_that_was_cut_off_is_in_doubt_and_waits_for_the_stored_time()
     let (since, due) = (NOW, NOW.plus(Duration::from_secs(1800)));
     let spool = open(scene.folder.path());
     let mut entry = scene.entry.clone();
-    entry.recipients[1].progress = Progress::Attempting(Attempting { since, due, account: account() });
-    entry.hold = Some(crate::spool::Hold { since: NOW, reason: "held while it was attempted".to_owned() });
+    entry.recipients[1].progress =
+        Progress::Attempting(Attempting { since, due, account: account() });
+    entry.hold =
+        Some(crate::spool::Hold { since: NOW, reason: "held while it was attempted".to_owned() });
     spool.apply(Change { put: vec![entry.clone()], ..Change::default() }).unwrap();
     spool.close().await.unwrap();
 

@@ -1,14 +1,17 @@
 //! What an answer or a fault of the server means: one pure table.
 //!
-//! Code *and* text decide: Exchange Online says 5.2.0 of a used-up quota, of a blocked account and of a wrong sender alike. The first row
-//! that fits wins, in this order:
-//! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange` that concern the account anyway, then the bare
-//!   classes of RFC 5321 4.2.1
-//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any server says, down to the bare classes
+//! Code *and* text decide: Exchange Online says 5.2.0 of a used-up quota, of a blocked account and
+//! of a wrong sender alike. The first row that fits wins, in this order:
+//! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange`
+//!   that concern the account anyway, then the bare classes of RFC 5321 4.2.1
+//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any
+//!   server says, down to the bare classes
 //! - `faults`: what goes wrong without a reply
-//! - `exchanger`, before all others: what a domain's mail server says, who does not know us, means something else
+//! - `exchanger`, before all others: what a domain's mail server says, who does not know us, means
+//!   something else
 //!
-//! A row's code is a pattern (`row`); its concern follows from its outcome and the stage (`concern`).
+//! A row's code is a pattern (`row`); its concern follows from its outcome and the stage
+//! (`concern`).
 
 mod exchange;
 mod exchanger;
@@ -43,7 +46,13 @@ pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
                 Peer::Exchanger => exchanger::ROWS.iter().find(|row| row.fits(stage, reply)),
             };
             let Row { outcome, advice, .. } = own.unwrap_or_else(|| find(stage, reply));
-            Verdict { stage, concern: concern(stage, *outcome, reply.code), outcome: *outcome, reply: Some(reply.clone()), advice }
+            Verdict {
+                stage,
+                concern: concern(stage, *outcome, reply.code),
+                outcome: *outcome,
+                reply: Some(reply.clone()),
+                advice,
+            }
         }
         Fault::Closed | Fault::TimedOut | Fault::Failed(_) => {
             let (outcome, advice) = faults::find(stage, fault);
@@ -55,10 +64,21 @@ pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
 fn find(stage: Stage, reply: &Reply) -> &'static Row {
     let fits = |row: &&Row| row.fits(stage, reply);
     match stage {
-        Stage::Connect | Stage::Tls | Stage::Greeting | Stage::Ehlo | Stage::Token | Stage::Auth => {
-            // What is said of a mailbox, a tenant or an address of ours may be said at the door, too.
+        Stage::Connect
+        | Stage::Tls
+        | Stage::Greeting
+        | Stage::Ehlo
+        | Stage::Token
+        | Stage::Auth => {
+            // What is said of a mailbox, a tenant or an address of ours may be said at the door,
+            // too.
             let of_account = exchange::ROWS.iter().filter(|row| row.concerns_account());
-            opening::ROWS.iter().chain(of_account).chain(opening::CLASSES).find(fits).unwrap_or(&opening::OTHERWISE)
+            opening::ROWS
+                .iter()
+                .chain(of_account)
+                .chain(opening::CLASSES)
+                .find(fits)
+                .unwrap_or(&opening::OTHERWISE)
         }
         Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => {
             exchange::ROWS.iter().chain(generic::ROWS).find(fits).unwrap_or(&generic::OTHERWISE)
@@ -72,6 +92,13 @@ fn concern(stage: Stage, outcome: Outcome, code: u16) -> Concern {
         // RFC 5321 3.8: 421 ends the session, whatever it was said to.
         (_, Stage::RcptTo) if (400..600).contains(&code) && code != 421 => Concern::Recipient,
         (Outcome::NextTransaction, _) => Concern::Recipient,
-        (Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::Fail | Outcome::Doubt, _) => Concern::Message,
+        (
+            Outcome::Deliver
+            | Outcome::Retry
+            | Outcome::RetryAfter(_)
+            | Outcome::Fail
+            | Outcome::Doubt,
+            _,
+        ) => Concern::Message,
     }
 }

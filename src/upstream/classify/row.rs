@@ -9,8 +9,8 @@ use crate::{
 pub(super) struct Row {
     /// Where it has to be said; empty: anywhere.
     pub(super) at: &'static [Stage],
-    /// `"535 5.7.139"`, `"5xx 5.2.251-255"`, `"xxx 4.7.66"`, `"4xx"`: `x` is any digit, the detail may be a range. Without an enhanced code any
-    /// will do, and none.
+    /// `"535 5.7.139"`, `"5xx 5.2.251-255"`, `"xxx 4.7.66"`, `"4xx"`: `x` is any digit, the detail
+    /// may be a range. Without an enhanced code any will do, and none.
     pub(super) codes: &'static str,
     /// One of these has to be in the text, in any case of letters; empty: any text.
     pub(super) says: &'static [&'static str],
@@ -21,7 +21,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) const fn new(codes: &'static str, says: &'static [&'static str], outcome: Outcome, advice: &'static str) -> Self {
+    pub(super) const fn new(
+        codes: &'static str,
+        says: &'static [&'static str],
+        outcome: Outcome,
+        advice: &'static str,
+    ) -> Self {
         Self { at: &[], codes, says, outcome, advice }
     }
 
@@ -39,7 +44,12 @@ impl Row {
     pub(super) const fn concerns_account(&self) -> bool {
         match self.outcome {
             Outcome::Pause(_) | Outcome::Stop => true,
-            Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
+            Outcome::Deliver
+            | Outcome::Retry
+            | Outcome::RetryAfter(_)
+            | Outcome::NextTransaction
+            | Outcome::Fail
+            | Outcome::Doubt => false,
         }
     }
 }
@@ -49,11 +59,16 @@ pub(super) fn contains(text: &str, words: &str) -> bool {
 }
 
 fn fits_codes(pattern: &str, code: u16, enhanced: Option<EnhancedCode>) -> bool {
-    let (basic, status) = pattern.split_once(' ').map_or((pattern, None), |(basic, status)| (basic, Some(status)));
+    let (basic, status) =
+        pattern.split_once(' ').map_or((pattern, None), |(basic, status)| (basic, Some(status)));
     let digits = [code / 100, code / 10 % 10, code % 10];
-    let fits = |(wanted, given): (u8, &u16)| wanted == b'x' || u16::from(wanted.wrapping_sub(b'0')) == *given;
+    let fits = |(wanted, given): (u8, &u16)| {
+        wanted == b'x' || u16::from(wanted.wrapping_sub(b'0')) == *given
+    };
     let fits_basic = basic.len() == digits.len() && basic.bytes().zip(&digits).all(fits);
-    fits_basic && status.is_none_or(|status| enhanced.is_some_and(|enhanced| fits_status(status, enhanced)))
+    fits_basic
+        && status
+            .is_none_or(|status| enhanced.is_some_and(|enhanced| fits_status(status, enhanced)))
 }
 
 fn fits_status(pattern: &str, EnhancedCode(class, subject, detail): EnhancedCode) -> bool {
@@ -61,7 +76,8 @@ fn fits_status(pattern: &str, EnhancedCode(class, subject, detail): EnhancedCode
     let fits = |part: Option<&str>, given: u16| {
         let part = part.unwrap_or_default();
         let (from, to) = part.split_once('-').unwrap_or((part, part));
-        part == "x" || matches!((from.parse(), to.parse()), (Ok(from), Ok(to)) if (from..=to).contains(&given))
+        part == "x"
+            || matches!((from.parse(), to.parse()), (Ok(from), Ok(to)) if (from..=to).contains(&given))
     };
     fits(parts.next(), class) && fits(parts.next(), subject) && fits(parts.next(), detail)
 }
@@ -73,7 +89,11 @@ mod tests {
     fn check(pattern: &str, reply: &str, expected: bool) {
         let (code, text) = reply.split_once(' ').unwrap_or((reply, ""));
         let reply = Reply::new(code.parse().unwrap(), text);
-        assert_eq!(fits_codes(pattern, reply.code, reply.enhanced), expected, "{pattern} on {reply}");
+        assert_eq!(
+            fits_codes(pattern, reply.code, reply.enhanced),
+            expected,
+            "{pattern} on {reply}"
+        );
     }
 
     #[test]

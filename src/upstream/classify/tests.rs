@@ -19,7 +19,8 @@ use crate::{
     upstream::{connection, session, tls, wire},
 };
 
-const STAGES: [Stage; 11] = [Connect, Tls, Greeting, Ehlo, Token, Auth, MailFrom, RcptTo, Data, Body, EndOfData];
+const STAGES: [Stage; 11] =
+    [Connect, Tls, Greeting, Ehlo, Token, Auth, MailFrom, RcptTo, Data, Body, EndOfData];
 
 fn reply(text: &str) -> Reply {
     let (code, text) = text.split_once(' ').unwrap_or((text, ""));
@@ -64,7 +65,11 @@ fn check_advice(rows: &[(Stage, &str, &str)]) {
 #[test]
 fn what_is_said_before_mail_concerns_the_account() {
     check(OPENING);
-    check_advice(&[(Greeting, "550 5.7.606 Access denied, banned sending IP", "sender.office.com")]);
+    check_advice(&[(
+        Greeting,
+        "550 5.7.606 Access denied, banned sending IP",
+        "sender.office.com",
+    )]);
 }
 
 #[test]
@@ -74,23 +79,44 @@ fn what_is_said_of_mail_is_told_apart_by_code_and_text() {
 
 #[test]
 fn every_row_of_the_table_has_its_reply() {
-    let reached = OPENING.iter().chain(MAIL).map(|(stage, text, _)| std::ptr::from_ref(find(*stage, &reply(text)))).collect::<HashSet<_>>();
-    for (table, rows) in
-        [("opening", opening::ROWS), ("opening", opening::CLASSES), ("exchange", exchange::ROWS), ("generic", generic::ROWS)]
-    {
+    let reached = OPENING
+        .iter()
+        .chain(MAIL)
+        .map(|(stage, text, _)| std::ptr::from_ref(find(*stage, &reply(text))))
+        .collect::<HashSet<_>>();
+    for (table, rows) in [
+        ("opening", opening::ROWS),
+        ("opening", opening::CLASSES),
+        ("exchange", exchange::ROWS),
+        ("generic", generic::ROWS),
+    ] {
         for row in rows {
-            assert!(reached.contains(&std::ptr::from_ref(row)), "{table}: no reply reaches {:?} {:?} at {:?}", row.codes, row.says, row.at);
+            assert!(
+                reached.contains(&std::ptr::from_ref(row)),
+                "{table}: no reply reaches {:?} {:?} at {:?}",
+                row.codes,
+                row.says,
+                row.at
+            );
         }
     }
 }
 
 #[test]
 fn a_domains_mail_server_that_relays_nothing_for_it_is_no_matter_of_connectors() {
-    let said = ["550 5.7.64 TenantAttribution; Relay Access Denied", "550 5.7.1 Unable to relay", "554 5.7.1 <a@b.c>: Relay access denied"];
+    let said = [
+        "550 5.7.64 TenantAttribution; Relay Access Denied",
+        "550 5.7.1 Unable to relay",
+        "554 5.7.1 <a@b.c>: Relay access denied",
+    ];
     let rows = said.map(|text| {
         let verdict = classify_of(Peer::Exchanger, RcptTo, &Fault::Reply(reply(text)));
         assert_eq!((verdict.concern, verdict.outcome), (Concern::Account, Outcome::Stop), "{text}");
-        assert!(verdict.advice.contains("MX record") && !verdict.advice.contains("onnector"), "{}", verdict.advice);
+        assert!(
+            verdict.advice.contains("MX record") && !verdict.advice.contains("onnector"),
+            "{}",
+            verdict.advice
+        );
         exchanger::ROWS.iter().position(|row| row.fits(RcptTo, &reply(text)))
     });
     assert_eq!(rows, [Some(0), Some(1), Some(1)]);
@@ -111,12 +137,21 @@ fn the_advice_names_the_next_step() {
         (
             EndOfData,
             "554 5.2.252 SendAsDenied; x",
-            "Add-RecipientPermission -Identity <From address> -Trustee <mailbox> -AccessRights SendAs",
+            "Add-RecipientPermission -Identity <From address> -Trustee <mailbox> -AccessRights \
+            SendAs",
         ),
         (EndOfData, SPAM_SUSPEND, "Remove-BlockedSenderAddress"),
         (RcptTo, "550 5.7.64 TenantAttribution; Relay Access Denied", "Set-InboundConnector"),
-        (RcptTo, "550 5.7.68 TenantInboundAttribution;", "Set-OrganizationConfig -RejectDirectSend $false"),
-        (EndOfData, "554 5.6.1 Messages of type message/partial are not supported", "on the device"),
+        (
+            RcptTo,
+            "550 5.7.68 TenantInboundAttribution;",
+            "Set-OrganizationConfig -RejectDirectSend $false",
+        ),
+        (
+            EndOfData,
+            "554 5.6.1 Messages of type message/partial are not supported",
+            "on the device",
+        ),
         (EndOfData, "554 5.2.3 MapiExceptionMaxSubmissionExceeded", "-MaxSendSize"),
     ]);
 }
@@ -124,7 +159,9 @@ fn the_advice_names_the_next_step() {
 #[test]
 fn faults_before_mail_pause_or_stop_the_account() {
     for stage in [Connect, Tls, Greeting, Ehlo, Token, Auth] {
-        for fault in [Fault::Closed, Fault::TimedOut, Fault::Failed("network is unreachable".to_owned())] {
+        for fault in
+            [Fault::Closed, Fault::TimedOut, Fault::Failed("network is unreachable".to_owned())]
+        {
             assert_eq!(summary(stage, &fault), "account pause 1m", "{stage:?} {fault:?}");
         }
     }
@@ -132,7 +169,9 @@ fn faults_before_mail_pause_or_stop_the_account() {
 
 #[test]
 fn faults_of_a_transaction_are_doubtful_from_the_final_dot_on_and_not_before() {
-    for (stages, expected) in [(&[MailFrom, RcptTo, Data, Body][..], "message retry"), (&[EndOfData], "message doubt")] {
+    for (stages, expected) in
+        [(&[MailFrom, RcptTo, Data, Body][..], "message retry"), (&[EndOfData], "message doubt")]
+    {
         for stage in stages {
             for fault in [Fault::Closed, Fault::TimedOut, Fault::Failed("broken".to_owned())] {
                 assert_eq!(summary(*stage, &fault), expected, "{stage:?} {fault:?}");
@@ -170,7 +209,11 @@ fn what_we_find_out_ourselves_has_its_own_advice() {
 fn no_reply_before_mail_can_fail_a_message() {
     for stage in [Connect, Tls, Greeting, Ehlo, Token, Auth] {
         for (_, text, _) in OPENING.iter().chain(MAIL) {
-            assert_eq!(classify(stage, &Fault::Reply(reply(text))).concern, Concern::Account, "{stage:?}: {text}");
+            assert_eq!(
+                classify(stage, &Fault::Reply(reply(text))).concern,
+                Concern::Account,
+                "{stage:?}: {text}"
+            );
         }
     }
 }
@@ -181,7 +224,11 @@ fn every_code_at_every_stage_has_a_verdict_with_advice() {
         for code in 200..600 {
             let verdict = classify(stage, &Fault::Reply(Reply::new(code, "x")));
             assert!(!verdict.advice.is_empty());
-            assert_eq!(verdict.outcome == Outcome::Deliver, stage == EndOfData && code / 100 == 2, "{stage:?} {code}");
+            assert_eq!(
+                verdict.outcome == Outcome::Deliver,
+                stage == EndOfData && code / 100 == 2,
+                "{stage:?} {code}"
+            );
         }
     }
 }
@@ -191,7 +238,10 @@ fn long_pauses_and_stops_are_worth_an_alert_and_short_pauses_are_not() {
     let alarming = |stage, text| classify(stage, &Fault::Reply(reply(text))).is_alarming();
     assert!(alarming(Auth, "535 5.7.3 Authentication unsuccessful"));
     assert!(alarming(EndOfData, "550 5.2.2 Submission quota exceeded"));
-    assert!(alarming(EndOfData, "550 5.2.251 Sender throttled due to continuous mailbox full errors."));
+    assert!(alarming(
+        EndOfData,
+        "550 5.2.251 Sender throttled due to continuous mailbox full errors."
+    ));
     assert!(!alarming(EndOfData, "432 4.3.2 Concurrent connections limit exceeded."));
     assert!(!alarming(EndOfData, "554 5.6.0 Invalid message content"));
 }

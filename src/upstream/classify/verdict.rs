@@ -72,10 +72,11 @@ pub enum Outcome {
     Deliver,
     /// Try again when the plan says.
     Retry,
-    /// Try again when the plan says, but not before this long: the server named a reason that lasts.
+    /// Try again when the plan says, but not before this long: the server named a reason that
+    /// lasts.
     RetryAfter(Duration),
-    /// Not an attempt: the server takes no more recipients in this transaction (RFC 5321 4.5.3.1.10). Send to this one in
-    /// another transaction, at once if the budget allows.
+    /// Not an attempt: the server takes no more recipients in this transaction (RFC 5321
+    /// 4.5.3.1.10). Send to this one in another transaction, at once if the budget allows.
     NextTransaction,
     /// Give up and tell a person.
     Fail,
@@ -109,26 +110,44 @@ impl Verdict {
     /// Whether the server says that too many connections are open at once: fewer would do better.
     #[must_use]
     pub fn asks_for_fewer_connections(&self) -> bool {
-        const SAID: [&str; 3] = ["concurrent connections", "sender thread limit", "too many connections"];
-        self.reply.as_ref().is_some_and(|reply| reply.code == 432 || SAID.iter().any(|words| contains(&reply.text, words)))
+        const SAID: [&str; 3] =
+            ["concurrent connections", "sender thread limit", "too many connections"];
+        self.reply.as_ref().is_some_and(|reply| {
+            reply.code == 432 || SAID.iter().any(|words| contains(&reply.text, words))
+        })
     }
 
-    /// Whether repeating it is what the server punishes: Exchange Online throttles a mailbox that goes on sending though it is full,
-    /// or blocked for spam (5.2.251 to 5.2.255).
+    /// Whether repeating it is what the server punishes: Exchange Online throttles a mailbox that
+    /// goes on sending though it is full, or blocked for spam (5.2.251 to 5.2.255).
     #[must_use]
     pub fn is_punished_when_repeated(&self) -> bool {
-        const SAID: [&str; 5] =
-            ["mailbox full", "ShutoffQuotaExceeded", "MapiExceptionQuotaExceeded", "OutboundSpam", "bad outbound sender"];
-        self.outcome == Outcome::Stop && self.reply.as_ref().is_some_and(|reply| SAID.iter().any(|words| contains(&reply.text, words)))
+        const SAID: [&str; 5] = [
+            "mailbox full",
+            "ShutoffQuotaExceeded",
+            "MapiExceptionQuotaExceeded",
+            "OutboundSpam",
+            "bad outbound sender",
+        ];
+        self.outcome == Outcome::Stop
+            && self
+                .reply
+                .as_ref()
+                .is_some_and(|reply| SAID.iter().any(|words| contains(&reply.text, words)))
     }
 
-    /// Whether a person should be told at once, beyond what becomes of the message: the account is stopped, or paused for long.
+    /// Whether a person should be told at once, beyond what becomes of the message: the account is
+    /// stopped, or paused for long.
     #[must_use]
     pub fn is_alarming(&self) -> bool {
         match self.outcome {
             Outcome::Stop => true,
             Outcome::Pause(pause) => pause >= Self::ALARMING_PAUSE,
-            Outcome::Deliver | Outcome::Retry | Outcome::RetryAfter(_) | Outcome::NextTransaction | Outcome::Fail | Outcome::Doubt => false,
+            Outcome::Deliver
+            | Outcome::Retry
+            | Outcome::RetryAfter(_)
+            | Outcome::NextTransaction
+            | Outcome::Fail
+            | Outcome::Doubt => false,
         }
     }
 }

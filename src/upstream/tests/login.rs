@@ -9,11 +9,20 @@ use crate::upstream::{Fault, Outcome, Stage, Trouble};
 const USER: &str = "test@contoso.onmicrosoft.com";
 
 /// What the client says after EHLO, and how it ends.
-async fn login(method: AuthMethod, user: &str, secret: &str, script: Script) -> (String, Option<Trouble>) {
+async fn login(
+    method: AuthMethod,
+    user: &str,
+    secret: &str,
+    script: Script,
+) -> (String, Option<Trouble>) {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), secret).unwrap();
     let mut destination = destination();
-    destination.auth = Some(Auth { method, user: user.to_owned(), secret: crate::upstream::SecretSource::File(file.path().to_owned()) });
+    destination.auth = Some(Auth {
+        method,
+        user: user.to_owned(),
+        secret: crate::upstream::SecretSource::File(file.path().to_owned()),
+    });
     let (ours, theirs) = pipe();
     let server = script.serve(theirs);
     let trouble = match upstream(destination).connect_over(ours).await {
@@ -28,7 +37,9 @@ async fn login(method: AuthMethod, user: &str, secret: &str, script: Script) -> 
 }
 
 fn challenges(challenges: &[&str]) -> Script {
-    let script = challenges.iter().fold(Script::new(), |script, words| script.on(Point::Auth, Act::say(words)));
+    let script = challenges
+        .iter()
+        .fold(Script::new(), |script, words| script.on(Point::Auth, Act::say(words)));
     script.on(Point::Auth, Act::say("235 2.7.0 Authentication successful"))
 }
 
@@ -41,17 +52,35 @@ async fn check(method: AuthMethod, user: &str, secret: &str, script: Script, exp
 #[tokio::test]
 async fn login_answers_two_prompts_however_they_are_worded() {
     let said = "AUTH LOGIN\r\nc2Nhbg==\r\ndDBwIHNlY3JldA==\r\n";
-    for prompts in [["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"], ["334 ", "334"], ["334 VXNlciBOYW1lAA==", "334 UGFzc3dvcmQA"]] {
+    for prompts in [
+        ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"],
+        ["334 ", "334"],
+        ["334 VXNlciBOYW1lAA==", "334 UGFzc3dvcmQA"],
+    ] {
         check(AuthMethod::Login, "scan", "t0p secret\n", challenges(&prompts), said).await;
     }
 }
 
 #[tokio::test]
 async fn plain_goes_with_the_command_when_there_is_room() {
-    check(AuthMethod::Plain, "tim", "tanstaaftanstaaf\r\n", challenges(&[]), "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n").await;
+    check(
+        AuthMethod::Plain,
+        "tim",
+        "tanstaaftanstaaf\r\n",
+        challenges(&[]),
+        "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n",
+    )
+    .await;
     let long = "x".repeat(500);
     let encoded = BASE64_STANDARD.encode(format!("\0tim\0{long}"));
-    check(AuthMethod::Plain, "tim", &long, challenges(&["334 "]), &format!("AUTH PLAIN\r\n{encoded}\r\n")).await;
+    check(
+        AuthMethod::Plain,
+        "tim",
+        &long,
+        challenges(&["334 "]),
+        &format!("AUTH PLAIN\r\n{encoded}\r\n"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -74,22 +103,37 @@ async fn cram_md5_takes_a_key_of_64_octets_as_it_is() {
 #[tokio::test]
 async fn xoauth2_is_as_microsoft_documents_it() {
     let token = "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA";
-    let encoded =
-        "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==";
-    check(AuthMethod::Xoauth2, USER, token, challenges(&[]), &format!("AUTH XOAUTH2 {encoded}\r\n")).await;
+    let encoded = "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==";
+    check(
+        AuthMethod::Xoauth2,
+        USER,
+        token,
+        challenges(&[]),
+        &format!("AUTH XOAUTH2 {encoded}\r\n"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_long_token_goes_on_a_line_of_its_own() {
     let token = "t".repeat(2500);
     let encoded = BASE64_STANDARD.encode(format!("user={USER}\x01auth=Bearer {token}\x01\x01"));
-    check(AuthMethod::Xoauth2, USER, &token, challenges(&["334 "]), &format!("AUTH XOAUTH2\r\n{encoded}\r\n")).await;
+    check(
+        AuthMethod::Xoauth2,
+        USER,
+        &token,
+        challenges(&["334 "]),
+        &format!("AUTH XOAUTH2\r\n{encoded}\r\n"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_bad_token_is_refused_at_once_by_microsoft_and_after_an_empty_line_by_google() {
-    let microsoft =
-        Script::new().on(Point::Auth, Act::say("535 5.7.3 Authentication unsuccessful [SN2PR00CA0018.namprd00.prod.outlook.com]"));
+    let microsoft = Script::new().on(
+        Point::Auth,
+        Act::say("535 5.7.3 Authentication unsuccessful [SN2PR00CA0018.namprd00.prod.outlook.com]"),
+    );
     let google = Script::new()
         .on(Point::Auth, Act::say("334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIn0="))
         .on(Point::Auth, Act::say("535 5.7.8 Username and Password not accepted."));
@@ -103,17 +147,29 @@ async fn a_bad_token_is_refused_at_once_by_microsoft_and_after_an_empty_line_by_
 
 #[tokio::test]
 async fn a_server_that_asks_without_end_is_left() {
-    let (said, trouble) = login(AuthMethod::Login, "scan", "secret", Script::new().on(Point::Auth, Act::say("334 VXNlcm5hbWU6"))).await;
+    let (said, trouble) = login(
+        AuthMethod::Login,
+        "scan",
+        "secret",
+        Script::new().on(Point::Auth, Act::say("334 VXNlcm5hbWU6")),
+    )
+    .await;
     assert_eq!(said.lines().count(), 3, "{said:?}");
     assert_eq!(trouble.unwrap().verdict.outcome, Outcome::Stop);
 }
 
 #[tokio::test]
 async fn no_secret_is_sent_to_a_server_that_does_not_offer_the_method() {
-    let (said, trouble) = login(AuthMethod::Login, "scan", "secret", Script::new().offers(&["AUTH XOAUTH2 GSSAPI"])).await;
+    let (said, trouble) =
+        login(AuthMethod::Login, "scan", "secret", Script::new().offers(&["AUTH XOAUTH2 GSSAPI"]))
+            .await;
     assert_eq!(said, "");
     let trouble = trouble.unwrap();
-    assert!(matches!(&trouble.fault, Fault::Failed(words) if words.contains("XOAUTH2, GSSAPI")), "{:?}", trouble.fault);
+    assert!(
+        matches!(&trouble.fault, Fault::Failed(words) if words.contains("XOAUTH2, GSSAPI")),
+        "{:?}",
+        trouble.fault
+    );
     assert_eq!(trouble.verdict.outcome, Outcome::Stop);
 }
 
@@ -132,5 +188,9 @@ async fn a_secret_that_is_missing_or_empty_is_the_accounts_trouble() {
     let _server = Script::new().serve(theirs);
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
     assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Token, Outcome::Stop));
-    assert!(matches!(&trouble.fault, Fault::Failed(words) if words.contains("/nonexistent/secret")), "{:?}", trouble.fault);
+    assert!(
+        matches!(&trouble.fault, Fault::Failed(words) if words.contains("/nonexistent/secret")),
+        "{:?}",
+        trouble.fault
+    );
 }

@@ -15,7 +15,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Auth, AuthMethod, Connection, Destination, Handover, Outcome, Report, Security, Stream, Timeouts, Trouble, Upstream, Verification,
+    Auth, AuthMethod, Connection, Destination, Handover, Outcome, Report, Security, Stream,
+    Timeouts, Trouble, Upstream, Verification,
 };
 use crate::{
     clock::Clock,
@@ -70,12 +71,24 @@ struct Script {
     seen: HashMap<Point, usize>,
 }
 
-const ALL_EXTENSIONS: &[&str] = &["SIZE 157286400", "PIPELINING", "DSN", "8BITMIME", "SMTPUTF8", "AUTH LOGIN PLAIN CRAM-MD5 XOAUTH2"];
+const ALL_EXTENSIONS: &[&str] = &[
+    "SIZE 157286400",
+    "PIPELINING",
+    "DSN",
+    "8BITMIME",
+    "SMTPUTF8",
+    "AUTH LOGIN PLAIN CRAM-MD5 XOAUTH2",
+];
 const NO_PIPELINING: &[&str] = &["SIZE 157286400", "8BITMIME", "AUTH LOGIN PLAIN CRAM-MD5 XOAUTH2"];
 
 impl Script {
     fn new() -> Self {
-        Self { ehlo: ALL_EXTENSIONS.to_vec(), tls: None, acts: HashMap::new(), seen: HashMap::new() }
+        Self {
+            ehlo: ALL_EXTENSIONS.to_vec(),
+            tls: None,
+            acts: HashMap::new(),
+            seen: HashMap::new(),
+        }
     }
 
     fn offers(mut self, keywords: &[&'static str]) -> Self {
@@ -106,7 +119,9 @@ impl Script {
                 let mut lines = vec!["fake.example.com Hello [192.0.2.1]"];
                 lines.extend(&self.ehlo);
                 let last = lines.len() - 1;
-                let line = |(at, text): (usize, &&str)| format!("250{}{text}", if at == last { ' ' } else { '-' });
+                let line = |(at, text): (usize, &&str)| {
+                    format!("250{}{text}", if at == last { ' ' } else { '-' })
+                };
                 lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\r\n")
             }
             Point::StartTls => "220 2.0.0 SMTP server ready".to_owned(),
@@ -123,7 +138,12 @@ impl Script {
     /// Serves in the background; yields what the client wrote.
     fn serve(self, stream: impl Stream + 'static) -> JoinHandle<String> {
         tokio::spawn(async move {
-            let mut server = Server { script: self, stream: Box::new(stream), said: String::new(), input: Vec::new() };
+            let mut server = Server {
+                script: self,
+                stream: Box::new(stream),
+                said: String::new(),
+                input: Vec::new(),
+            };
             server.run().await;
             server.said
         })
@@ -171,7 +191,8 @@ impl Server {
 
     async fn data(&mut self) -> Result<(), Over> {
         let act = self.script.act(Point::Data);
-        let goes_on = matches!(&act, Act::Say(words) | Act::Drip(words, _) if words.starts_with("354"));
+        let goes_on =
+            matches!(&act, Act::Say(words) | Act::Drip(words, _) if words.starts_with("354"));
         self.perform(act).await?;
         if !goes_on {
             return Ok(());
@@ -195,7 +216,10 @@ impl Server {
         match act {
             Act::Say(words) if words.is_empty() => Ok(()),
             Act::Say(words) => {
-                self.stream.write_all(format!("{words}\r\n").as_bytes()).await.map_err(|_gone| Over)?;
+                self.stream
+                    .write_all(format!("{words}\r\n").as_bytes())
+                    .await
+                    .map_err(|_gone| Over)?;
                 self.stream.flush().await.map_err(|_gone| Over)
             }
             Act::SayAndClose(words) => {
@@ -261,7 +285,10 @@ impl Text for Chunks {
 fn handover(recipients: &[&str], chunks: Vec<Result<Vec<u8>, ()>>) -> Handover<Chunks> {
     Handover {
         sender: ReversePath::Mailbox("scan@contoso.com".parse().unwrap()),
-        recipients: recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect(),
+        recipients: recipients
+            .iter()
+            .map(|address| Recipient::new(address.parse().unwrap()))
+            .collect(),
         size: 7,
         body: BodyKind::SevenBit,
         smtputf8: false,

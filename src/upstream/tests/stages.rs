@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use tokio::io::duplex;
 
-use super::{ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, connect, destination, handover, letter, pipe, upstream};
+use super::{
+    ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, connect, destination,
+    handover, letter, pipe, upstream,
+};
 use crate::upstream::{Concern, Counted, Outcome, Stage};
 
 const LATE: Duration = Duration::from_secs(200);
 
 /// What goes wrong, by name.
 fn mishaps() -> Vec<(&'static str, Act)> {
-    let long = |code: u16, octets: usize| Act::Say(format!("{code} 5.2.0 {}", "0123456789abcdef".repeat(octets / 16)));
+    let long = |code: u16, octets: usize| {
+        Act::Say(format!("{code} 5.2.0 {}", "0123456789abcdef".repeat(octets / 16)))
+    };
     vec![
         ("4xx", Act::say("451 4.3.0 not now")),
         ("5xx", Act::say("550 5.0.0 never")),
@@ -28,7 +33,9 @@ fn mishaps() -> Vec<(&'static str, Act)> {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_before_mail_concerns_the_account() {
-    for (point, stage) in [(Point::Greeting, Stage::Greeting), (Point::Ehlo, Stage::Ehlo), (Point::Auth, Stage::Auth)] {
+    for (point, stage) in
+        [(Point::Greeting, Stage::Greeting), (Point::Ehlo, Stage::Ehlo), (Point::Auth, Stage::Auth)]
+    {
         for (name, act) in mishaps() {
             let secret = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(secret.path(), "secret\n").unwrap();
@@ -42,24 +49,36 @@ async fn whatever_happens_before_mail_concerns_the_account() {
             let mut destination = destination();
             destination.auth = Some(auth);
             let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
-            assert_eq!((trouble.stage, trouble.verdict.concern), (stage, Concern::Account), "{stage:?} {name}");
+            assert_eq!(
+                (trouble.stage, trouble.verdict.concern),
+                (stage, Concern::Account),
+                "{stage:?} {name}"
+            );
             let stops = matches!(name, "5xx" | "long" | "several lines");
-            assert_eq!(trouble.verdict.outcome == Outcome::Stop, stops, "{stage:?} {name}: {:?}", trouble.verdict);
+            assert_eq!(
+                trouble.verdict.outcome == Outcome::Stop,
+                stops,
+                "{stage:?} {name}: {:?}",
+                trouble.verdict
+            );
         }
     }
 }
 
-/// What the table of stages and mishaps says: concern, outcome, counted, and whether the connection can be used again.
+/// What the table of stages and mishaps says: concern, outcome, counted, and whether the connection
+/// can be used again.
 fn expected(point: Point, name: &str, again: bool) -> (Concern, Outcome, Counted, bool) {
     let answered = matches!(name, "4xx" | "5xx" | "long" | "several lines");
-    let concern = if point == Point::Rcpt && answered { Concern::Recipient } else { Concern::Message };
+    let concern =
+        if point == Point::Rcpt && answered { Concern::Recipient } else { Concern::Message };
     let outcome = match name {
         "5xx" | "long" | "several lines" => Outcome::Fail,
         "4xx" | "421" => Outcome::Retry,
         _no_answer if point == Point::EndOfData => Outcome::Doubt,
         _no_answer => Outcome::Retry,
     };
-    let counted = if point == Point::Mail && again && !answered { Counted::No } else { Counted::Perhaps };
+    let counted =
+        if point == Point::Mail && again && !answered { Counted::No } else { Counted::Perhaps };
     (concern, outcome, counted, answered)
 }
 
@@ -84,7 +103,12 @@ async fn every_stage_of_a_transaction_has_its_outcome_for_everything_that_can_ha
                     }
                     let report = connection.send(letter(&["ann@contoso.com"])).await;
                     let verdict = &report.recipients[0];
-                    let seen = (verdict.concern, verdict.outcome, report.counted, connection.is_reusable());
+                    let seen = (
+                        verdict.concern,
+                        verdict.outcome,
+                        report.counted,
+                        connection.is_reusable(),
+                    );
                     assert_eq!(seen, expected(point, name, again), "{what}: {report:?}");
                     assert_eq!(report.account, None, "{what}");
                 }
@@ -100,7 +124,8 @@ async fn a_server_that_stops_reading_the_text_leaves_no_doubt() {
         let (ours, theirs) = duplex(16 * 1024);
         let _server = Script::new().on(Point::Body, act).serve(theirs);
         let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();
-        let report = connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
+        let report =
+            connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
         let verdict = &report.recipients[0];
         assert_eq!(
             (verdict.stage, verdict.concern, verdict.outcome),
@@ -114,9 +139,12 @@ async fn a_server_that_stops_reading_the_text_leaves_no_doubt() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_in_the_middle_of_the_text_is_heard() {
     let (ours, theirs) = duplex(16 * 1024);
-    let _server = Script::new().on(Point::Body, Act::SayAndClose("552 5.3.4 too large".to_owned())).serve(theirs);
+    let _server = Script::new()
+        .on(Point::Body, Act::SayAndClose("552 5.3.4 too large".to_owned()))
+        .serve(theirs);
     let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();
-    let report = connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
+    let report =
+        connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
     let verdict = &report.recipients[0];
     assert_eq!((verdict.stage, verdict.outcome), (Stage::Body, Outcome::Fail), "{report:?}");
     assert_eq!(verdict.reply.as_ref().unwrap().text, "too large");
@@ -141,8 +169,14 @@ async fn slow_answers_within_the_limits_are_waited_for() {
 async fn a_message_that_cannot_be_read_is_broken_off_before_its_end() {
     let (connection, server) = connect(Script::new()).await;
     let mut connection = connection.unwrap();
-    let report = connection.send(handover(&["ann@contoso.com"], vec![Ok(b"Hello\r\n".to_vec()), Err(())])).await;
-    assert_eq!((report.recipients[0].stage, report.recipients[0].outcome), (Stage::Body, Outcome::Retry), "{report:?}");
+    let report = connection
+        .send(handover(&["ann@contoso.com"], vec![Ok(b"Hello\r\n".to_vec()), Err(())]))
+        .await;
+    assert_eq!(
+        (report.recipients[0].stage, report.recipients[0].outcome),
+        (Stage::Body, Outcome::Retry),
+        "{report:?}"
+    );
     assert!(!connection.is_reusable());
     connection.quit().await;
     let said = server.await.unwrap();
@@ -153,7 +187,9 @@ async fn a_message_that_cannot_be_read_is_broken_off_before_its_end() {
 async fn an_attempt_that_is_given_up_leaves_no_usable_connection() {
     let (connection, _server) = connect(Script::new().on(Point::EndOfData, Act::Silence)).await;
     let mut connection = connection.unwrap();
-    let attempt = tokio::time::timeout(Duration::from_secs(1), connection.send(letter(&["ann@contoso.com"]))).await;
+    let attempt =
+        tokio::time::timeout(Duration::from_secs(1), connection.send(letter(&["ann@contoso.com"])))
+            .await;
     assert!(attempt.is_err());
     assert!(!connection.is_reusable());
 }

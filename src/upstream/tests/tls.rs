@@ -9,7 +9,10 @@ use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Act, Destination, Point, Script, Security, Verification, connect, destination, letter, outcomes, pipe, upstream};
+use super::{
+    Act, Destination, Point, Script, Security, Verification, connect, destination, letter,
+    outcomes, pipe, upstream,
+};
 use crate::{
     clock::Clock,
     metrics::Metrics,
@@ -44,7 +47,10 @@ impl Authority {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
     }
@@ -62,7 +68,9 @@ fn script() -> Script {
 async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), Trouble> {
     let (ours, theirs) = pipe();
     match destination.security {
-        Security::None | Security::StartTls | Security::Opportunistic => drop(script().tls(acceptor).serve(theirs)),
+        Security::None | Security::StartTls | Security::Opportunistic => {
+            drop(script().tls(acceptor).serve(theirs))
+        }
         Security::Implicit => drop(tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(theirs).await {
                 drop(script().serve(stream).await);
@@ -79,8 +87,12 @@ async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), 
 async fn a_good_certificate_lets_mail_through() {
     let authority = Authority::new("Contoso CA");
     for security in [Security::StartTls, Security::Implicit] {
-        attempt(authority.destination(security), authority.server("fake.example.com", 2999)).await.unwrap();
-        attempt(authority.destination(security), authority.server("*.example.com", 2999)).await.unwrap();
+        attempt(authority.destination(security), authority.server("fake.example.com", 2999))
+            .await
+            .unwrap();
+        attempt(authority.destination(security), authority.server("*.example.com", 2999))
+            .await
+            .unwrap();
     }
 }
 
@@ -89,13 +101,28 @@ async fn a_bad_certificate_stops_the_account_and_says_why() {
     let (authority, stranger) = (Authority::new("Contoso CA"), Authority::new("Another CA"));
     for security in [Security::StartTls, Security::Implicit] {
         for (server, words, advice) in [
-            (authority.server("other.example.org", 2999), "\"fake.example.com\" was asked for, it is for other.example.org", "host"),
-            (authority.server("fake.example.com", 2020), "has expired: it ended at 2020-01-01T00:00:00.000Z", "renew"),
+            (
+                authority.server("other.example.org", 2999),
+                "\"fake.example.com\" was asked for, it is for other.example.org",
+                "host",
+            ),
+            (
+                authority.server("fake.example.com", 2020),
+                "has expired: it ended at 2020-01-01T00:00:00.000Z",
+                "renew",
+            ),
             (stranger.server("fake.example.com", 2999), "issuer that is not trusted", "ca_file"),
         ] {
             let trouble = attempt(authority.destination(security), server).await.unwrap_err();
-            assert_eq!((trouble.stage, trouble.verdict.concern, trouble.verdict.outcome), (Stage::Tls, Concern::Account, Outcome::Stop));
-            assert!(matches!(&trouble.fault, Fault::Failed(said) if said.contains(words)), "{words}: {:?}", trouble.fault);
+            assert_eq!(
+                (trouble.stage, trouble.verdict.concern, trouble.verdict.outcome),
+                (Stage::Tls, Concern::Account, Outcome::Stop)
+            );
+            assert!(
+                matches!(&trouble.fault, Fault::Failed(said) if said.contains(words)),
+                "{words}: {:?}",
+                trouble.fault
+            );
             assert!(trouble.verdict.advice.contains(advice), "{}", trouble.verdict.advice);
         }
     }
@@ -104,15 +131,30 @@ async fn a_bad_certificate_stops_the_account_and_says_why() {
 #[tokio::test]
 async fn a_ca_of_the_same_name_with_another_key_is_told_from_an_unknown_one() {
     let (authority, namesake) = (Authority::new("Contoso CA"), Authority::new("Contoso CA"));
-    let trouble = attempt(authority.destination(Security::StartTls), namesake.server("fake.example.com", 2999)).await.unwrap_err();
+    let trouble = attempt(
+        authority.destination(Security::StartTls),
+        namesake.server("fake.example.com", 2999),
+    )
+    .await
+    .unwrap_err();
     assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
-    assert!(matches!(&trouble.fault, Fault::Failed(said) if said.contains("another of the same name")), "{:?}", trouble.fault);
-    assert!(trouble.verdict.advice.contains("a ca_file that does not belong to the server's chain"), "{}", trouble.verdict.advice);
+    assert!(
+        matches!(&trouble.fault, Fault::Failed(said) if said.contains("another of the same name")),
+        "{:?}",
+        trouble.fault
+    );
+    assert!(
+        trouble.verdict.advice.contains("a ca_file that does not belong to the server's chain"),
+        "{}",
+        trouble.verdict.advice
+    );
 }
 
 #[test]
 fn a_certificate_that_ends_within_three_weeks_is_suspect() {
-    let mut params = CertificateParams::new(vec!["fake.example.com".to_owned(), "192.0.2.7".to_owned()]).unwrap();
+    let mut params =
+        CertificateParams::new(vec!["fake.example.com".to_owned(), "192.0.2.7".to_owned()])
+            .unwrap();
     params.not_after = date_time_ymd(2027, 3, 1);
     let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
     let seen = |day: &str| {
@@ -122,10 +164,13 @@ fn a_certificate_that_ends_within_three_weeks_is_suspect() {
         upstream.show_certificate(Some(certificate.der()), &mut |finding| findings.push(finding));
         findings
     };
-    let facts = "the certificate is for fake.example.com, 192.0.2.7, issued by CN=rcgen self signed cert, good until 2027-03-01";
+    let facts = "the certificate is for fake.example.com, 192.0.2.7, issued by CN=rcgen self \
+        signed cert, good until 2027-03-01";
     let facts = Finding::Good(Step::Certificate, facts.to_owned());
     assert_eq!(seen("2027-02-08"), std::slice::from_ref(&facts));
-    let [first, Finding::Suspect(Step::Certificate, text)] = &seen("2027-02-09")[..] else { panic!("nobody is warned") };
+    let [first, Finding::Suspect(Step::Certificate, text)] = &seen("2027-02-09")[..] else {
+        panic!("nobody is warned")
+    };
     assert_eq!(first, &facts);
     assert!(text.contains("ends in 20 days"), "{text}");
 }
@@ -133,15 +178,23 @@ fn a_certificate_that_ends_within_three_weeks_is_suspect() {
 #[tokio::test]
 async fn verification_off_takes_any_certificate() {
     let (authority, stranger) = (Authority::new("Contoso CA"), Authority::new("Another CA"));
-    let destination = Destination { verify: Verification::Off, ..authority.destination(Security::StartTls) };
+    let destination =
+        Destination { verify: Verification::Off, ..authority.destination(Security::StartTls) };
     attempt(destination, stranger.server("other.example.org", 2020)).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_platforms_store_does_not_trust_a_stranger() {
     let destination = Destination { security: Security::Implicit, ..destination() };
-    let trouble = attempt(destination, Authority::new("Contoso CA").server("fake.example.com", 2999)).await.unwrap_err();
-    assert!(matches!(&trouble.fault, Fault::Failed(said) if said.contains("issuer that is not trusted")), "{:?}", trouble.fault);
+    let trouble =
+        attempt(destination, Authority::new("Contoso CA").server("fake.example.com", 2999))
+            .await
+            .unwrap_err();
+    assert!(
+        matches!(&trouble.fault, Fault::Failed(said) if said.contains("issuer that is not trusted")),
+        "{:?}",
+        trouble.fault
+    );
 }
 
 #[tokio::test]
@@ -156,13 +209,16 @@ async fn without_starttls_nothing_is_sent() {
 
 #[tokio::test]
 async fn what_is_slipped_in_before_the_handshake_is_not_believed() {
-    // CVE-2011-0411 and its kin: an answer sent ahead in the clear must not count as one sent under TLS.
+    // CVE-2011-0411 and its kin: an answer sent ahead in the clear must not count as one sent under
+    // TLS.
     let authority = Authority::new("Contoso CA");
-    let injected =
-        script().tls(authority.server("fake.example.com", 2999)).on(Point::StartTls, Act::say("220 go\r\n250-evil\r\n250 AUTH PLAIN"));
+    let injected = script()
+        .tls(authority.server("fake.example.com", 2999))
+        .on(Point::StartTls, Act::say("220 go\r\n250-evil\r\n250 AUTH PLAIN"));
     let (ours, theirs) = pipe();
     let _server = injected.serve(theirs);
-    let trouble = upstream(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
+    let trouble =
+        upstream(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
     assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
 }
 
@@ -213,5 +269,8 @@ async fn a_ca_file_without_certificates_is_refused_at_start() {
 #[tokio::test]
 async fn plaintext_is_possible_where_the_config_says_so() {
     let (connection, _server) = connect(script()).await;
-    assert_eq!(outcomes(&connection.unwrap().send(letter(&["ann@contoso.com"])).await), [Outcome::Deliver]);
+    assert_eq!(
+        outcomes(&connection.unwrap().send(letter(&["ann@contoso.com"])).await),
+        [Outcome::Deliver]
+    );
 }

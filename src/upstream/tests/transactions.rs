@@ -8,7 +8,9 @@ use tokio::{
     time::advance,
 };
 
-use super::{Act, NO_PIPELINING, Point, Script, connect, destination, handover, letter, outcomes, upstream};
+use super::{
+    Act, NO_PIPELINING, Point, Script, connect, destination, handover, letter, outcomes, upstream,
+};
 use crate::upstream::{
     Concern, Counted, Fault,
     Outcome::{Deliver, Fail, NextTransaction, Pause, Retry, Stop},
@@ -35,7 +37,8 @@ async fn a_refused_recipient_does_not_hold_back_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_takes_nobody_is_not_asked_again_at_once() {
-    let (connection, _server) = connect(Script::new().on(Point::Rcpt, Act::say("452 4.5.3 Too many recipients"))).await;
+    let (connection, _server) =
+        connect(Script::new().on(Point::Rcpt, Act::say("452 4.5.3 Too many recipients"))).await;
     let report = connection.unwrap().send(letter(&BOTH)).await;
     assert_eq!(outcomes(&report), [Retry, Retry]);
 }
@@ -45,9 +48,14 @@ async fn when_nobody_is_accepted_the_go_ahead_is_taken_back_with_a_lone_dot() {
     // RFC 2920 3.1.
     for refused in [Point::Rcpt, Point::Mail] {
         let script = Script::new().on(refused, Act::say("550 no")).on(refused, Act::say("250 ok"));
-        let (connection, server) = connect(script.on(Point::EndOfData, Act::say("554 no valid recipients"))).await;
+        let (connection, server) =
+            connect(script.on(Point::EndOfData, Act::say("554 no valid recipients"))).await;
         let mut connection = connection.unwrap();
-        assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Fail], "{refused:?}");
+        assert_eq!(
+            outcomes(&connection.send(letter(&["ann@contoso.com"])).await),
+            [Fail],
+            "{refused:?}"
+        );
         assert!(connection.is_reusable());
         connection.quit().await;
         let said = server.await.unwrap();
@@ -58,7 +66,10 @@ async fn when_nobody_is_accepted_the_go_ahead_is_taken_back_with_a_lone_dot() {
 #[tokio::test(start_paused = true)]
 async fn a_transaction_left_open_is_reset_before_the_next() {
     for extensions in [super::ALL_EXTENSIONS, NO_PIPELINING] {
-        let script = Script::new().offers(extensions).on(Point::Data, Act::say("451 4.3.0 no")).on(Point::Data, Act::say("354 go"));
+        let script = Script::new()
+            .offers(extensions)
+            .on(Point::Data, Act::say("451 4.3.0 no"))
+            .on(Point::Data, Act::say("354 go"));
         let (connection, server) = connect(script).await;
         let mut connection = connection.unwrap();
         assert_eq!(outcomes(&connection.send(letter(&BOTH)).await), [Retry, Retry]);
@@ -74,7 +85,11 @@ async fn a_trouble_of_the_account_is_not_counted_against_its_recipients() {
     let quota = "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; no";
     for (point, words, outcome) in [
         (Point::EndOfData, quota, Pause(Duration::from_secs(1800))),
-        (Point::EndOfData, "432 4.3.2 Concurrent connections limit exceeded", Pause(Duration::from_secs(20))),
+        (
+            Point::EndOfData,
+            "432 4.3.2 Concurrent connections limit exceeded",
+            Pause(Duration::from_secs(20)),
+        ),
         (Point::Mail, "530 5.7.57 Client not authenticated to send mail.", Stop),
         (Point::Rcpt, "550 5.7.64 TenantAttribution; Relay Access Denied", Stop),
     ] {
@@ -94,12 +109,20 @@ async fn a_goodbye_while_idle_costs_nothing() {
     for (words, account) in [
         ("421 4.4.1 Connection timed out. Total session duration: 00:05:00.7", false),
         ("451 4.7.0 Timeout waiting for client input", false),
-        ("421 4.4.2 Message submission rate for this client has exceeded the configured limit", true),
+        (
+            "421 4.4.2 Message submission rate for this client has exceeded the configured limit",
+            true,
+        ),
     ] {
         let (ours, mut theirs) = duplex(4096);
         let server = tokio::spawn(async move {
             let mut input = [0; 4096];
-            for answer in ["220 hi\r\n", "250-x\r\n250 PIPELINING\r\n", "250 a\r\n250 b\r\n354 c\r\n", "250 ok\r\n"] {
+            for answer in [
+                "220 hi\r\n",
+                "250-x\r\n250 PIPELINING\r\n",
+                "250 a\r\n250 b\r\n354 c\r\n",
+                "250 ok\r\n",
+            ] {
                 theirs.write_all(answer.as_bytes()).await.unwrap();
                 if !answer.starts_with("250 ok") {
                     assert!(theirs.read(&mut input).await.unwrap() > 0);
@@ -112,7 +135,11 @@ async fn a_goodbye_while_idle_costs_nothing() {
         assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Deliver]);
         let mut theirs = server.await.unwrap();
         let report = connection.send(letter(&["ann@contoso.com"])).await;
-        assert_eq!((report.counted, report.account.is_some()), (Counted::No, account), "{words}: {report:?}");
+        assert_eq!(
+            (report.counted, report.account.is_some()),
+            (Counted::No, account),
+            "{words}: {report:?}"
+        );
         assert!(!connection.is_reusable());
         drop(connection);
         let mut rest = Vec::new();
@@ -143,7 +170,12 @@ async fn a_small_message_takes_two_writes_of_ours_and_two_of_the_server() {
     let (ours, mut theirs) = duplex(4096);
     let server = tokio::spawn(async move {
         let mut heard = Vec::new();
-        for answer in ["220 hi\r\n", "250-x\r\n250 PIPELINING\r\n", "250 a\r\n250 b\r\n250 c\r\n354 d\r\n", "250 ok\r\n"] {
+        for answer in [
+            "220 hi\r\n",
+            "250-x\r\n250 PIPELINING\r\n",
+            "250 a\r\n250 b\r\n250 c\r\n354 d\r\n",
+            "250 ok\r\n",
+        ] {
             let mut input = vec![0; 4096];
             theirs.write_all(answer.as_bytes()).await.unwrap();
             let length = theirs.read(&mut input).await.unwrap();
@@ -160,7 +192,8 @@ async fn a_small_message_takes_two_writes_of_ours_and_two_of_the_server() {
         server.await.unwrap(),
         [
             "EHLO postroom.example.com\r\n",
-            "MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<ann@contoso.com>\r\nRCPT TO:<bob@contoso.com>\r\nDATA\r\n",
+            "MAIL FROM:<scan@contoso.com>\r\nRCPT TO:<ann@contoso.com>\r\nRCPT \
+            TO:<bob@contoso.com>\r\nDATA\r\n",
             "..Hello\r\n..\r\n.\r\n",
             "",
         ]
@@ -169,17 +202,27 @@ async fn a_small_message_takes_two_writes_of_ours_and_two_of_the_server() {
 
 #[tokio::test(start_paused = true)]
 async fn an_address_that_cannot_be_told_fails_alone() {
-    let script = Script::new().offers(NO_PIPELINING).on(Point::Data, Act::say("451 no")).on(Point::Data, Act::say("354 go"));
+    let script = Script::new()
+        .offers(NO_PIPELINING)
+        .on(Point::Data, Act::say("451 no"))
+        .on(Point::Data, Act::say("354 go"));
     let (connection, server) = connect(script).await;
     let mut connection = connection.unwrap();
     assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Retry]);
     assert_eq!(outcomes(&connection.send(letter(&["jörg@contoso.com"])).await), [Fail]);
-    assert_eq!(outcomes(&connection.send(letter(&["jörg@contoso.com", "ann@contoso.com"])).await), [Fail, Deliver]);
+    assert_eq!(
+        outcomes(&connection.send(letter(&["jörg@contoso.com", "ann@contoso.com"])).await),
+        [Fail, Deliver]
+    );
     connection.quit().await;
     let said = server.await.unwrap();
     assert!(!said.contains('ö'), "{said}");
     assert_eq!(said.matches("MAIL FROM").count(), 2, "{said}");
-    assert_eq!(said.matches("RSET").count(), 1, "what was owed before the message that was not told of is still owed: {said}");
+    assert_eq!(
+        said.matches("RSET").count(),
+        1,
+        "what was owed before the message that was not told of is still owed: {said}"
+    );
 }
 
 #[tokio::test]
@@ -207,7 +250,11 @@ async fn a_port_where_nobody_listens_is_named() {
     let port = destination.port;
     let trouble = upstream(destination).connect().await.err().unwrap();
     assert_eq!((trouble.stage, trouble.verdict.concern), (Stage::Connect, Concern::Account));
-    assert!(matches!(&trouble.fault, Fault::Failed(words) if words.contains(&format!("127.0.0.1:{port}"))), "{:?}", trouble.fault);
+    assert!(
+        matches!(&trouble.fault, Fault::Failed(words) if words.contains(&format!("127.0.0.1:{port}"))),
+        "{:?}",
+        trouble.fault
+    );
 }
 
 #[test]

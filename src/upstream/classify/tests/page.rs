@@ -6,7 +6,9 @@ fn outcome_in_words(outcome: Outcome) -> String {
     match outcome {
         Outcome::Deliver => "delivered".to_owned(),
         Outcome::Retry => "tried again".to_owned(),
-        Outcome::RetryAfter(wait) => format!("tried again, not before {}", humantime::format_duration(wait)),
+        Outcome::RetryAfter(wait) => {
+            format!("tried again, not before {}", humantime::format_duration(wait))
+        }
         Outcome::NextTransaction => "sent in another transaction".to_owned(),
         Outcome::Fail => "failed".to_owned(),
         Outcome::Doubt => "in doubt: tried again".to_owned(),
@@ -26,11 +28,22 @@ fn page() -> String {
         ("Before mail: everything else", opening::CLASSES),
     ];
     for (title, rows) in sections {
-        page.push_str(&format!("## {title}\n\n| reply | says | what follows | what to do |\n|---|---|---|---|\n"));
+        page.push_str(&format!(
+            "## {title}\n\n| reply | says | what follows | what to do |\n|---|---|---|---|\n"
+        ));
         for row in rows {
             let at = row.at.iter().map(|stage| format!("{stage:?}")).collect::<Vec<_>>().join(", ");
-            let codes = if at.is_empty() { format!("`{}`", row.codes) } else { format!("`{}` at {at}", row.codes) };
-            let says = row.says.iter().map(|words| format!("\u{201c}{words}\u{201d}")).collect::<Vec<_>>().join(" or ");
+            let codes = if at.is_empty() {
+                format!("`{}`", row.codes)
+            } else {
+                format!("`{}` at {at}", row.codes)
+            };
+            let says = row
+                .says
+                .iter()
+                .map(|words| format!("\u{201c}{words}\u{201d}"))
+                .collect::<Vec<_>>()
+                .join(" or ");
             page.push_str(&format!(
                 "| {codes} | {says} | {} | {} |\n",
                 outcome_in_words(row.outcome),
