@@ -29,16 +29,16 @@ tools:
 	@tests/support/tools.sh
 
 lint:
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
 
 fmt:
-	cargo fmt
+	cargo fmt --all
 
 test: tools lint
 	@echo "== cargo test"
 	# Through the plain test runner: its closing lines are what build servers read.
-	cargo test --no-fail-fast
+	cargo test --workspace --no-fail-fast
 
 soak: tools
 	@echo "== the long versions, release build"

@@ -13,7 +13,7 @@ use std::{
 };
 
 use postroom::{
-    clock::Clock,
+    clock::{self},
     metrics::Metrics,
     model::{AccountName, BodyKind, ByteSize, Envelope, Recipient, ReversePath, Via},
     spool::{Change, Spool, SpoolSettings},
@@ -61,7 +61,7 @@ fn open(data: &Path) -> Spool {
     Spool::open(
         settings,
         Arc::new(|_envelope: &_| account().into()),
-        Clock::system(),
+        clock::system(),
         Metrics::new(),
     )
     .unwrap()
@@ -74,7 +74,7 @@ fn account() -> AccountName {
 async fn hand_in(spool: &Spool, device: usize, size: usize) {
     let envelope = Envelope {
         id: spool.new_id(),
-        received: Clock::system().now(),
+        received: clock::system().now(),
         device: format!("device{device}").into(),
         via: Via {
             peer: "192.168.10.7".parse().ok(),

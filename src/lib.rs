@@ -8,16 +8,11 @@
 //! Read the modules in the order in which they are declared here: each uses only those above it, as
 //! the table allows.
 
-pub mod model;
+pub use postroom_core::{client_hello, entry, message, model, pop, smtp};
+pub use postroom_sandbox as sandbox;
 
 pub mod clock;
 pub mod metrics;
-
-pub mod smtp;
-
-pub mod pop;
-
-pub mod message;
 
 pub mod device;
 
@@ -32,11 +27,6 @@ pub mod report;
 pub mod queue;
 
 pub mod listener;
-
-#[doc(hidden)]
-pub mod fuzzing;
-
-pub mod sandbox;
 
 pub mod admin;
 

@@ -29,7 +29,7 @@ use std::{
 };
 
 use postroom::{
-    clock::Clock,
+    clock::{self, Clock},
     metrics::Metrics,
     upstream::{
         Connection, Destination, DnsSettings, Dnssec, Exchangers, Lane, Outcome, Security,
@@ -107,7 +107,7 @@ impl World {
     }
 
     fn upstream(&self, security: Security) -> Upstream {
-        self.upstream_at(security, Clock::system())
+        self.upstream_at(security, clock::system())
     }
 
     fn upstream_at(&self, security: Security, clock: Clock) -> Upstream {
@@ -281,7 +281,7 @@ async fn an_enforced_policy_wants_its_servers_with_good_certificates() {
     let world = World::start().await;
     let policy = |mode: &str, mx: &str| {
         *world.policy.lock().unwrap() =
-            format!("version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 600\r\n")
+            format!("version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 600\r\n");
     };
     let opportunistic = Security::Opportunistic;
     for (mode, mx, domain, refusal) in [
@@ -328,7 +328,7 @@ async fn a_policy_holds_although_it_can_no_longer_be_fetched() {
 async fn a_policy_that_could_not_be_fetched_is_not_asked_for_at_each_message() {
     let world = World::start().await;
     "<html>come back later</html>".clone_into(&mut world.policy.lock().unwrap());
-    let clock = Clock::fixed(Clock::system().now());
+    let clock = Clock::fixed(clock::system().now());
     let upstream = world.upstream_at(Security::Opportunistic, clock.clone());
     let lane = Lane::Domain("odd.plain".to_owned());
     connected(upstream.connect_to(&lane).await);

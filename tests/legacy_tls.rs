@@ -13,7 +13,7 @@ use std::{
 };
 
 use postroom::{
-    clock::Clock,
+    clock::{self},
     device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices},
     listener::{
         ClientCertificates, Listener, ListenerSettings, ListenerTls, Protocol, Receiving,
@@ -51,7 +51,7 @@ impl Office {
             .build()
             .unwrap();
         let inside = runtime.enter();
-        let (clock, metrics) = (Clock::system(), Metrics::new());
+        let (clock, metrics) = (clock::system(), Metrics::new());
         let settings = SpoolSettings {
             data_dir: folder.path().into(),
             min_free: ByteSize::from_octets(0),

@@ -11,7 +11,7 @@ use std::{
 
 use mail_parser::MessageParser;
 use postroom::{
-    clock::Clock,
+    clock,
     config::{Config, Disk},
     metrics::Metrics,
     model::{BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
@@ -784,7 +784,7 @@ struct Process {
 impl Tenant {
     async fn start() -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
-        let mut settings = SandboxSettings::new(folder.path().join("sandbox"));
+        let mut settings = SandboxSettings::new(folder.path().join("sandbox"), clock::system());
         settings.timing.tarpit = Duration::ZERO;
         settings.timing.slow_dot = Duration::from_millis(100);
         settings.tenant.limits.messages_per_minute = 1_000_000;
@@ -941,7 +941,7 @@ impl Played {
 
 impl Process {
     fn start(config: &Config) -> Self {
-        let (clock, metrics) = (Clock::system(), Metrics::new());
+        let (clock, metrics) = (clock::system(), Metrics::new());
         let account = config.accounts.first().unwrap().name.clone();
         let route = Arc::new(move |_: &Envelope| account.clone().into());
         let spool =
@@ -974,7 +974,7 @@ impl Process {
     async fn hand_in(&self) -> MessageId {
         let envelope = Envelope {
             id: self.spool.new_id(),
-            received: Clock::system().now(),
+            received: clock::system().now(),
             device: DeviceName::from("printers"),
             via: Via { peer: None, helo: "mfp1".into(), esmtp: true, tls: None, user: None },
             sender: ReversePath::Mailbox("scanner@contoso.com".parse().unwrap()),
@@ -1066,7 +1066,7 @@ fn becomes(address: &str, entry: Option<&Entry>, settled: &BTreeMap<String, Stri
 
 /// The state, with the length of a pause, and the advice.
 fn words(account: &AccountState) -> (String, String) {
-    let now: Timestamp = Clock::system().now();
+    let now: Timestamp = clock::system().now();
     match account {
         AccountState::Ready => ("ready".to_owned(), String::new()),
         // Read a moment later: rounded up.

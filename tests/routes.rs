@@ -11,7 +11,7 @@ mod letter;
 use std::fs;
 
 use postroom::{
-    clock::Clock,
+    clock::{self},
     metrics::Metrics,
     sandbox::{Connector, RunningSandbox, Sandbox, SandboxSettings},
     upstream::{ClientCertificate, Destination, Outcome, Upstream, Verdict},
@@ -30,7 +30,7 @@ struct Tenant {
 impl Tenant {
     async fn start(connector: Connector) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut settings = SandboxSettings::new(folder.path().join("sandbox"));
+        let mut settings = SandboxSettings::new(folder.path().join("sandbox"), clock::system());
         settings.tenant.switches.connector = connector;
         let sandbox = Sandbox::start(settings).await.unwrap();
         Self { sandbox, folder }
@@ -63,7 +63,7 @@ impl Tenant {
         recipient: &str,
     ) -> Verdict {
         let upstream =
-            Upstream::new(self.destination(identity), Clock::system(), Metrics::new()).unwrap();
+            Upstream::new(self.destination(identity), clock::system(), Metrics::new()).unwrap();
         let mut connection =
             upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
         let report = connection.send(handover(sender, &[recipient])).await;
@@ -119,7 +119,7 @@ async fn a_renewed_certificate_is_picked_up_without_a_restart() {
     let (old, old_key) = root.issue(&["relay.fabrikam.com"]);
     let identity = tenant.identity(&[&old, &root.pem], &old_key);
     let upstream =
-        Upstream::new(tenant.destination(Some(identity)), Clock::system(), Metrics::new()).unwrap();
+        Upstream::new(tenant.destination(Some(identity)), clock::system(), Metrics::new()).unwrap();
     let mut connection = upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
     let refused = connection.send(handover("", &["bob@example.org"])).await;
     assert_eq!(refused.recipients.first().unwrap().outcome, Outcome::Stop);
@@ -143,7 +143,7 @@ async fn a_certificate_that_cannot_be_used_is_the_accounts_trouble() {
     };
     for identity in [mismatched, absent] {
         let upstream =
-            Upstream::new(tenant.destination(Some(identity)), Clock::system(), Metrics::new())
+            Upstream::new(tenant.destination(Some(identity)), clock::system(), Metrics::new())
                 .unwrap();
         let trouble = upstream.connect().await.err().unwrap();
         assert_eq!(trouble.verdict.outcome, Outcome::Stop, "{trouble:?}");

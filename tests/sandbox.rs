@@ -5,7 +5,10 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use postroom::sandbox::{RunningSandbox, Sandbox, SandboxSettings};
+use postroom::{
+    clock,
+    sandbox::{RunningSandbox, Sandbox, SandboxSettings},
+};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
@@ -21,7 +24,7 @@ const PASSWORD: &str = "c2FuZGJveA==";
 const TEXT: &str = "From: <scanner@contoso.com>\r\nMessage-ID: <1@contoso.com>\r\n\r\nScan\r\n";
 
 async fn start(dir: &tempfile::TempDir) -> RunningSandbox {
-    let mut settings = SandboxSettings::new(PathBuf::from(dir.path()));
+    let mut settings = SandboxSettings::new(PathBuf::from(dir.path()), clock::system());
     settings.timing.tarpit = Duration::ZERO;
     settings.timing.slow_dot = Duration::ZERO;
     settings.timing.drip = Duration::ZERO;
@@ -240,7 +243,7 @@ async fn an_address_that_is_taken_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let first = start(&dir).await;
     let taken = first.control();
-    let settings = || SandboxSettings::new(dir.path().join("second"));
+    let settings = || SandboxSettings::new(dir.path().join("second"), clock::system());
     for settings in [
         SandboxSettings { mx: taken, ..settings() },
         SandboxSettings { control: taken, ..settings() },
@@ -339,7 +342,7 @@ async fn a_token_of_the_directory_logs_in_and_a_made_up_one_does_not() {
 #[tokio::test]
 async fn only_the_newest_messages_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = SandboxSettings::new(PathBuf::from(dir.path()));
+    let mut settings = SandboxSettings::new(PathBuf::from(dir.path()), clock::system());
     settings.keep = postroom::sandbox::Keep::Newest(2);
     let sandbox = Sandbox::start(settings).await.unwrap();
     let mut client = Client::logged_in(&sandbox).await;

@@ -20,7 +20,6 @@ use std::{
 
 use crate::script::{Event, Outcome, Pieces, Script};
 use postroom::{
-    fuzzing::edited,
     message::{Edits, FirstLine, Inspection},
     model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
     pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
@@ -28,6 +27,7 @@ use postroom::{
         Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5,
     },
 };
+use postroom_core::fuzzing::edited;
 
 #[test]
 fn every_transcript_plays_as_written_whatever_the_pieces() {

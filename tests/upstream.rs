@@ -15,7 +15,7 @@ use std::{
 };
 
 use postroom::{
-    clock::Clock,
+    clock::{self},
     message::Text,
     metrics::Metrics,
     model::{BodyKind, Recipient, ReversePath},
@@ -71,7 +71,7 @@ impl Sink {
                 ..Timeouts::default()
             },
         };
-        let upstream = Upstream::new(destination, Clock::system(), Metrics::new()).unwrap();
+        let upstream = Upstream::new(destination, clock::system(), Metrics::new()).unwrap();
         let stream = loop {
             match UnixStream::connect(self.folder.path().join("smtp")).await {
                 Ok(stream) => break stream,
@@ -200,7 +200,7 @@ struct Tenant {
 impl Tenant {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut settings = SandboxSettings::new(folder.path().join("sandbox"));
+        let mut settings = SandboxSettings::new(folder.path().join("sandbox"), clock::system());
         settings.timing.tarpit = Duration::ZERO;
         settings.timing.drip = Duration::ZERO;
         let sandbox = Sandbox::start(settings).await.unwrap();
@@ -231,7 +231,7 @@ impl Tenant {
                 end_of_data: patience,
             },
         };
-        let upstream = Upstream::new(destination, Clock::system(), Metrics::new()).unwrap();
+        let upstream = Upstream::new(destination, clock::system(), Metrics::new()).unwrap();
         Self { sandbox, upstream, _folder: folder }
     }
 

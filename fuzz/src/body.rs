@@ -1,7 +1,7 @@
 //! The text after DATA: one end, the same for every cut, and nothing stored that the next server
 //! could take for an end.
 
-use postroom::{
+use postroom_core::{
     fuzzing::stuffed,
     smtp::{
         EndOfData, Quirk,

@@ -1,7 +1,7 @@
 //! Header repair and long lines: what goes out is legal, the same for every cut, and says what came
 //! in.
 
-use postroom::{
+use postroom_core::{
     fuzzing::edited,
     message::{Edits, Identity, edit, header::HeaderBlock, long_lines::LINE_LIMIT},
     model::{MessageId, Timestamp},
@@ -93,7 +93,10 @@ fn check_header(text: &[u8], edits: &Edits) {
         assert!(block.find("From").is_some(), "no From");
     }
     if let Some(identity) = &edits.identity {
-        assert_eq!(postroom::message::author(&edited.header).as_ref(), Some(&identity.address));
+        assert_eq!(
+            postroom_core::message::author(&edited.header).as_ref(),
+            Some(&identity.address)
+        );
     }
 }
 

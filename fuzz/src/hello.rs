@@ -1,7 +1,7 @@
 //! ClientHello sniffing: a decision once made stands whatever follows, and nobody is waited for
 //! without end.
 
-use postroom::fuzzing::{HELLO_LIMIT, Opening, opening};
+use postroom_core::fuzzing::{HELLO_LIMIT, Opening, opening};
 
 /// Reads every beginning of the octets, as they would come in.
 pub fn check(input: &[u8]) {
@@ -13,11 +13,11 @@ pub fn check(input: &[u8]) {
         let seen = opening(&input[..length]);
         match (&decided, seen) {
             (None, Opening::Incomplete) => {
-                assert!(length < HELLO_LIMIT, "{length} octets are still not enough")
+                assert!(length < HELLO_LIMIT, "{length} octets are still not enough");
             }
             (None, seen) => decided = Some(seen),
             (Some(before), seen) => {
-                assert_eq!(*before, seen, "another opinion after {length} octets")
+                assert_eq!(*before, seen, "another opinion after {length} octets");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Lines: the same for every cut, within their bound, none lost.
 
-use postroom::fuzzing::{LINE_LIMIT, Line, lines};
+use postroom_core::fuzzing::{LINE_LIMIT, Line, lines};
 
 use super::Input;
 
@@ -16,7 +16,7 @@ pub fn check(input: &[u8]) {
             Line::Crlf(text) => assert!(sent.ends_with(b"\r") && *text == sent[..bare]),
             Line::BareLf(text) => assert!(!sent.ends_with(b"\r") && text == sent),
             Line::TooLong => {
-                assert!(sent.len() > 4096, "a line of {} octets was refused", sent.len())
+                assert!(sent.len() > 4096, "a line of {} octets was refused", sent.len());
             }
         }
         if let Line::Crlf(text) | Line::BareLf(text) = line {

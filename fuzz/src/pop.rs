@@ -1,6 +1,6 @@
 //! POP: the same replies and logins for every cut, within bounds.
 
-use postroom::pop::{
+use postroom_core::pop::{
     Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls,
 };
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use postroom::{
+use postroom_core::{
     model::{ByteSize, EnhancedCode, MessageId, Reply, Timestamp, TlsVersion},
     smtp::{
         Action, Answer, EndOfData, Login, Mechanism, NoLogin, Question, Quirk, Session,

@@ -57,9 +57,9 @@ pub(super) async fn account(
                 .get(&format!("/api/v1/accounts/{}/settings", encoded(&name)))
                 .await?;
             if json.json {
-                print_json(&rows)?
+                print_json(&rows)?;
             } else {
-                print(&render_settings(&rows, clock.now()))?
+                print(&render_settings(&rows, clock.now()))?;
             }
         }
         AccountCommand::Set { name, settings } => {

@@ -26,7 +26,7 @@ use tokio::{
 use super::{arguments::DemoArguments, output::say, pdf, smtp};
 use crate::{
     admin::{Admin, Status},
-    clock::Clock,
+    clock::{self, Clock},
     config::Config,
     daemon::{Daemon, DaemonError, Signal, Signals, Sockets},
     model::Address,
@@ -112,7 +112,7 @@ struct Stage {
 
 impl Stage {
     async fn build(folder: &Path, clock: Clock, began: Instant) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start(SandboxSettings::new(folder.join("sandbox")))
+        let sandbox = Sandbox::start(SandboxSettings::new(folder.join("sandbox"), clock::system()))
             .await
             .context("the sandbox cannot start")?;
         step(

@@ -36,7 +36,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::arguments::{Arguments, Command};
 use crate::{
-    clock::Clock,
+    clock,
     config::{ConfigError, reference},
     daemon::{Signal, Signals, log_to},
 };
@@ -71,7 +71,7 @@ fn complain(error: &anyhow::Error) -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { config, log, command } = arguments;
-    let clock = Clock::system();
+    let clock = clock::system();
     match command {
         Command::Run => {
             log_to(log, "info");
@@ -81,7 +81,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
         Command::Status(status) => {
-            commands()?.block_on(status::status(&config, &status, &clock))?
+            commands()?.block_on(status::status(&config, &status, &clock))?;
         }
         Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
         Command::Account(account) => {

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::{
     cli::output,
+    clock,
     model::{Address, ByteSize, Secret},
     sandbox::{
         Keep, MailboxSettings, OverRate, RunningSandbox, Sandbox, SandboxSettings, Unlisted,
@@ -183,7 +184,7 @@ enum Form {
 }
 
 fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
-    let mut settings = SandboxSettings::new(args.dir);
+    let mut settings = SandboxSettings::new(args.dir, clock::system());
     // Whoever reads the addresses from a line of JSON needs none in particular, and may run several
     // at once.
     let default =

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::{arguments::SendArguments, client::Client, output::say, smtp};
 use crate::{
     admin::{SendAnswer, SendRequest},
-    clock::Clock,
+    clock::{self, Clock},
     config::Config,
     model::{Address, MessageId},
     queue::AccountStatus,
@@ -121,7 +121,7 @@ async fn tell_accounts(client: &Client, entry: &Entry) -> anyhow::Result<()> {
     let accounts: Vec<AccountStatus> = client.get("/api/v1/accounts").await?;
     let ours: Vec<AccountStatus> =
         accounts.into_iter().filter(|account| account.name == entry.account).collect();
-    Ok(say(&super::account::render(&ours, Clock::system().now()))?)
+    Ok(say(&super::account::render(&ours, clock::system().now()))?)
 }
 
 async fn settled(client: &Client, id: MessageId) -> anyhow::Result<ExitCode> {

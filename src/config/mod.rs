@@ -53,7 +53,7 @@ use self::{
 };
 use crate::{
     admin::AdminSettings,
-    clock::Clock,
+    clock,
     device::{DeviceSettings, UserSettings},
     listener::{ListenerSettings, ReceivingLimits, TlsSettings},
     model::Timestamp,
@@ -166,7 +166,7 @@ fn read(reader: &Reader<'_>) -> Option<Config> {
         hostname: &hostname,
         data_dir: &general.data_dir,
         dns: &dns,
-        now: Clock::system().now(),
+        now: clock::system().now(),
     };
     let listeners = several(&root, "listener", listener::KEYS, listener::read);
     let devices = several(&root, "device", device::KEYS, device::read);

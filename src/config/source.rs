@@ -129,7 +129,7 @@ fn key_of(variable: &str) -> Option<String> {
     for part in rest.split(SEPARATOR) {
         match part.parse::<usize>() {
             Ok(index) if index < MOST_ENTRIES && !key.is_empty() => {
-                key.push_str(&format!("[{index}]"))
+                key.push_str(&format!("[{index}]"));
             }
             Ok(_) => return None,
             Err(_a_name) if key.is_empty() => key.push_str(part),
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_variable_names_a_key_and_a_number_an_entry_of_a_list() {
         let check = |variable: &str, key: Option<&str>| {
-            assert_eq!(key_of(variable).as_deref(), key, "{variable}")
+            assert_eq!(key_of(variable).as_deref(), key, "{variable}");
         };
         check("POSTROOM_ADMIN__ADDRESS", Some("admin.address"));
         check("POSTROOM_DATA_DIR", Some("data_dir"));

@@ -147,7 +147,7 @@ fn pair(
             "is not RSA: many devices know nothing else, and will fail to connect",
         ),
         Err(BadPair::Certificate(error)) => {
-            table.error(certificate, format!("{} {error}", shown(&certificate_file)))
+            table.error(certificate, format!("{} {error}", shown(&certificate_file)));
         }
         Err(BadPair::Key(error)) => table.error(key, format!("{} {error}", shown(&key_file))),
     }

@@ -184,10 +184,10 @@ impl Client {
         };
         match self.device() {
             Some(device) => {
-                info!(device = %device.name, peer = %self.peer(), names, %fingerprint, reason, "certificate not known")
+                info!(device = %device.name, peer = %self.peer(), names, %fingerprint, reason, "certificate not known");
             }
             None => {
-                debug!(peer = %self.peer(), names, %fingerprint, reason, "certificate not known")
+                debug!(peer = %self.peer(), names, %fingerprint, reason, "certificate not known");
             }
         }
         self.note_unknown_certificate(shown, some, reason);

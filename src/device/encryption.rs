@@ -26,7 +26,7 @@ impl Client {
         let reason = self.tls_refusal_text(refusal);
         match self.device() {
             Some(device) => {
-                warn!(device = %device.name, peer = %self.peer(), %reason, "handshake refused")
+                warn!(device = %device.name, peer = %self.peer(), %reason, "handshake refused");
             }
             None => debug!(peer = %self.peer(), %reason, "handshake refused"),
         }

@@ -18,11 +18,11 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
+    client_hello::{self, Opening},
     device::{Client, Parting},
     listener::{
         ListenerTls, Reception,
         begin::{Secured, begin, encrypt},
-        hello::{self, Opening},
         input::Input,
         intake::Intake,
         patience::{Patience, STRANGER_SILENCE, Standing},
@@ -199,7 +199,7 @@ impl<IO: Transport + 'static> Connection<IO> {
     fn hears_tls(&self) -> bool {
         self.tls.is_none()
             && self.session.helo().is_empty()
-            && hello::read(self.input.unused()) != Opening::NoTls
+            && client_hello::read(self.input.unused()) != Opening::NoTls
     }
 
     /// Only where TLS is served will the next connection be any better.
@@ -406,7 +406,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             Ok(()) => {}
             // An alert, as a rule: the device does not like our certificate.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                self.session.recorder().trouble(&format!("cut off: {error}"))
+                self.session.recorder().trouble(&format!("cut off: {error}"));
             }
             Err(error) => self.session.recorder().remark(&format!("cut off: {error}")),
         }

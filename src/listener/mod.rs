@@ -24,7 +24,6 @@ mod certificate;
 mod client_certificate;
 mod connection;
 mod error;
-pub(crate) mod hello;
 mod input;
 mod intake;
 #[cfg(feature = "legacy-tls")]

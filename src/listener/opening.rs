@@ -14,7 +14,10 @@ use std::{
 
 use tokio::time::timeout;
 
-use crate::listener::{hello::Opening, tls::sniff, wire::Transport};
+use crate::{
+    client_hello::Opening,
+    listener::{tls::sniff, wire::Transport},
+};
 
 /// Long enough for a ClientHello to follow the connection over a slow radio link, short enough for
 /// nobody to notice.

@@ -139,7 +139,7 @@ impl Reception {
                             }
                         }
                         Protocol::Pop3 => {
-                            serve_pop(&reception, &client, slot, settings.tls, stream, stop).await
+                            serve_pop(&reception, &client, slot, settings.tls, stream, stop).await;
                         }
                     }
                 })

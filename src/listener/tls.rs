@@ -20,11 +20,11 @@ use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
 use crate::{
+    client_hello::{self, Ciphers, Offer, Opening},
     device::{TlsRefusal, TlsSighting},
     listener::{
         ClientCertificates, ListenerError, TlsSettings, certificate,
         client_certificate::{AnyClient, Judge},
-        hello::{self, Ciphers, Offer, Opening},
         legacy::{self, Legacy},
         wire::{Replay, Transport},
     },
@@ -198,11 +198,11 @@ pub(super) enum HandshakeError {
 /// so.
 pub(super) async fn sniff<IO: Transport>(io: &mut IO, seen: &mut Vec<u8>) -> io::Result<Opening> {
     loop {
-        let opening = hello::read(seen);
+        let opening = client_hello::read(seen);
         if opening != Opening::Incomplete {
             return Ok(opening);
         }
-        let room = u64::try_from(hello::HELLO_LIMIT.saturating_sub(seen.len())).unwrap_or(0);
+        let room = u64::try_from(client_hello::HELLO_LIMIT.saturating_sub(seen.len())).unwrap_or(0);
         if (&mut *io).take(room).read_buf(seen).await? == 0 {
             return Ok(Opening::Incomplete);
         }

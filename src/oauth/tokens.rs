@@ -354,6 +354,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::clock;
 
     /// What the server does, and how often it was asked.
     #[derive(Clone, Default)]
@@ -537,14 +538,14 @@ mod tests {
         assert_eq!(fixture.tokens.expiry().await.unwrap(), None, "nobody signed in");
         let store = RefreshTokenStore::new(fixture.dir.path().join("secrets"));
         store.save(&"scanner".into(), &Secret::new("refresh-0".into())).unwrap();
-        fixture.clock.set(Clock::system().now().plus(Duration::from_secs(6 * 86_400)));
+        fixture.clock.set(clock::system().now().plus(Duration::from_secs(6 * 86_400)));
         let expiry = fixture.tokens.expiry().await.unwrap().unwrap();
         assert_eq!(
             (expiry.kind, expiry.days_left(fixture.clock.now())),
             (crate::oauth::CredentialKind::RefreshToken, 83)
         );
         assert_eq!(fixture.asked(), 0);
-        fixture.clock.set(Clock::system().now().plus(Duration::from_secs(8 * 86_400)));
+        fixture.clock.set(clock::system().now().plus(Duration::from_secs(8 * 86_400)));
         fixture.tokens.expiry().await.unwrap();
         assert_eq!(fixture.asked(), 1);
     }

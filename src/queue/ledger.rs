@@ -6,7 +6,7 @@
 //! one that has ended counts from its end:
 //!
 //! > A transaction may begin at `t` only if fewer than the limit are under way or have ended after
-//! `t - window`.
+//! > `t - window`.
 //!
 //! Take any window in which the server counted, and in it the transaction that began last: all the
 //! others were under way or had ended within a window's length when it began, and were fewer than

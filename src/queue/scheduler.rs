@@ -130,7 +130,7 @@ impl<T: Transport> Tasks<T> {
             match core.outlook(account) {
                 Outlook::Now => self.start(core, account),
                 Outlook::In(wait) => {
-                    wake_at = wake_at.min(now + wait.max(Duration::from_millis(1)))
+                    wake_at = wake_at.min(now + wait.max(Duration::from_millis(1)));
                 }
                 Outlook::Idle => {}
             }

@@ -101,7 +101,7 @@ impl AccountState {
     pub(super) fn named(mut self, account: &AccountName) -> Self {
         match &mut self {
             Self::Paused { advice, .. } | Self::Stopped { advice, .. } => {
-                *advice = account.in_advice(advice)
+                *advice = account.in_advice(advice);
             }
             Self::Ready | Self::Disabled => {}
         }

@@ -52,19 +52,19 @@ impl Reporter {
         let seconds = line.at.since(line.received).as_secs();
         match word {
             Word::Delivered => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delivered")
+                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delivered");
             }
             Word::Failed => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "failed")
+                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "failed");
             }
             Word::Delayed => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delayed")
+                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delayed");
             }
             Word::Doubtful => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "doubtful")
+                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "doubtful");
             }
             Word::Deleted => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "deleted")
+                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "deleted");
             }
         }
     }

@@ -68,7 +68,7 @@ fn admit(core: &Core, durable: &mut HashSet<String>, tickets: Vec<Ticket>) {
         match sync_shard(core, durable, &shard) {
             Ok(()) => placed.extend(tickets),
             Err(error) => {
-                refuse(core, tickets.into_iter().map(|ticket| ticket.part().1).collect(), &error)
+                refuse(core, tickets.into_iter().map(|ticket| ticket.part().1).collect(), &error);
             }
         }
     }

@@ -21,7 +21,6 @@
 mod change;
 mod core;
 mod disk;
-mod entry;
 mod error;
 mod file;
 mod gathering;
@@ -40,11 +39,11 @@ mod syncer;
 #[cfg(test)]
 mod tests;
 
-pub use change::Change;
-pub use entry::{
+pub use crate::entry::{
     Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Routes,
     Settled,
 };
+pub use change::Change;
 pub use error::SpoolError;
 pub use handle::{RouteMessage, Spool, SpoolSettings};
 pub use incoming::{Committed, Incoming};

@@ -200,7 +200,7 @@ fn open_patiently(folder: &Path) -> Result<sled::Db, Trouble> {
             Err(Trouble::Refused(error))
                 if error.to_string().contains("could not acquire lock") =>
             {
-                thread::sleep(LOCK_PATIENCE)
+                thread::sleep(LOCK_PATIENCE);
             }
             settled => return settled,
         }

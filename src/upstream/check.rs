@@ -229,7 +229,7 @@ impl Upstream {
                 }
             }
             None => {
-                found(Finding::Good(Step::Secret, "a token; it cannot be looked into".to_owned()))
+                found(Finding::Good(Step::Secret, "a token; it cannot be looked into".to_owned()));
             }
         }
     }

@@ -14,10 +14,10 @@ use crate::{
     message::Text,
     metrics::Metrics,
     model::Reply,
+    smtp::dot_stuffing::DotStuffing,
     upstream::{
         Fault, Handover, Peer, Report, Stage, Timeouts,
         offers::Offers,
-        stuffing::Stuffing,
         transaction::{Broken, Command, Left, Next, Transaction, Use},
         wire::Wire,
     },
@@ -230,7 +230,7 @@ impl Connection {
 
     /// The text and the final dot; the answer to them.
     async fn tell_text<T: Text>(&mut self, text: &mut T) -> Result<Reply, Broken> {
-        let mut stuffing = Stuffing::default();
+        let mut stuffing = DotStuffing::default();
         self.out.clear();
         loop {
             let unreadable = |error| {

@@ -31,7 +31,6 @@ mod exchangers;
 mod offers;
 mod session;
 mod sts;
-pub(crate) mod stuffing;
 mod tls;
 mod transaction;
 mod verifier;

@@ -44,7 +44,7 @@ impl Offers {
                 "DSN" => offers.dsn = true,
                 // "AUTH=LOGIN" is how servers said it before RFC 2554; some still say both.
                 "AUTH" => {
-                    offers.mechanisms.extend(parameters.split_whitespace().map(str::to_owned))
+                    offers.mechanisms.extend(parameters.split_whitespace().map(str::to_owned));
                 }
                 _unknown => {}
             }

@@ -254,7 +254,7 @@ impl Transaction {
         let verdict = classify_of(self.peer, stage, &fault);
         match verdict.concern {
             Concern::Account if self.account.is_none() => {
-                self.account = Some(Trouble { stage, fault, verdict: verdict.clone() })
+                self.account = Some(Trouble { stage, fault, verdict: verdict.clone() });
             }
             Concern::Account | Concern::Message | Concern::Recipient => {}
         }

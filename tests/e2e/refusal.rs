@@ -75,10 +75,10 @@ fn at_every_stage_a_refusal_keeps_the_message_and_the_next_attempt_is_half_an_ho
         let arrived = sandbox.marks().len() - arrived_before;
         match (expected, fault) {
             (Expected::Later | Expected::Failed, _) | (_, "eod-drop-lost") => {
-                assert_eq!(arrived, 0, "{fault}")
+                assert_eq!(arrived, 0, "{fault}");
             }
             (Expected::InDoubt, _) => {
-                assert_eq!(arrived, 1, "{fault}: the sandbox has it, and said nothing")
+                assert_eq!(arrived, 1, "{fault}: the sandbox has it, and said nothing");
             }
         }
     }

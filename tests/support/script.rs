@@ -118,7 +118,7 @@ impl Script {
                     script.expected.replies.push(text.to_owned());
                 }
                 "C:" => {
-                    script.events.push(Event::Octets([unescape(text), b"\r\n".to_vec()].concat()))
+                    script.events.push(Event::Octets([unescape(text), b"\r\n".to_vec()].concat()));
                 }
                 "C~" => script.events.extend([Event::Octets(unescape(text)), Event::Pause]),
                 "=-" => script.expected.messages.push(Vec::new()),
@@ -142,22 +142,22 @@ impl Script {
             ["tls"] => self.tls = Some(TlsVersion::Tls12),
             ["logins", "encrypted"] => self.settings.no_login = NoLogin::InClear,
             ["mechanisms", names @ ..] => {
-                self.settings.mechanisms = names.iter().map(|name| mechanism(name)).collect()
+                self.settings.mechanisms = names.iter().map(|name| mechanism(name)).collect();
             }
             ["user", user, password] => {
-                self.rules.users.push(((*user).to_owned(), (*password).to_owned()))
+                self.rules.users.push(((*user).to_owned(), (*password).to_owned()));
             }
             ["hide", keyword] => self.settings.hide_extensions.push((*keyword).to_owned()),
             ["max_message", octets] => {
-                self.settings.max_message = ByteSize::from_octets(octets.parse().unwrap())
+                self.settings.max_message = ByteSize::from_octets(octets.parse().unwrap());
             }
             ["max_recipients", number] => self.settings.max_recipients = number.parse().unwrap(),
             ["end_of_data", "lone_lf"] => self.settings.end_of_data = EndOfData::LoneLfThenClose,
             ["refuse", "sender", address, code, rest @ ..] => {
-                self.rules.senders.push(((*address).to_owned(), refusal(code, rest)))
+                self.rules.senders.push(((*address).to_owned(), refusal(code, rest)));
             }
             ["refuse", "recipient", address, code, rest @ ..] => {
-                self.rules.recipients.push(((*address).to_owned(), refusal(code, rest)))
+                self.rules.recipients.push(((*address).to_owned(), refusal(code, rest)));
             }
             ["identity", address, name @ ..] => {
                 let name = (!name.is_empty()).then(|| name.join(" "));
@@ -200,7 +200,7 @@ impl Script {
         for event in &self.events {
             match event {
                 Event::Octets(octets) if pieces == Pieces::Octets => {
-                    cut.extend(octets.iter().map(|octet| Event::Octets(vec![*octet])))
+                    cut.extend(octets.iter().map(|octet| Event::Octets(vec![*octet])));
                 }
                 Event::Octets(octets) => pending.extend_from_slice(octets),
                 Event::Pause if pieces == Pieces::AsWritten => flush(&mut pending, &mut cut),

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     metrics::Metrics,
     model::{
         AccountName, ByteSize, DeviceName, Envelope, MessageId, Notify, Recipient, ReturnContent,
@@ -55,7 +55,7 @@ pub(super) fn scanner() -> AccountSettings {
 impl House {
     pub(super) fn open(settings: Vec<AccountSettings>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::simulated(at(0));
+        let clock = clock::simulated(at(0));
         let server = Server::new(clock.clone());
         let metrics = Metrics::new();
         let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
@@ -84,7 +84,7 @@ impl House {
     /// The process dies, and somebody deletes the index.
     pub(super) async fn lose_index(self) -> Self {
         self.start_again(Duration::from_secs(1), |folder| {
-            std::fs::remove_dir_all(folder.join("index")).unwrap()
+            std::fs::remove_dir_all(folder.join("index")).unwrap();
         })
         .await
     }

@@ -8,7 +8,7 @@ use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use super::house::plan;
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     message::Text,
     metrics::Metrics,
     model::{AccountName, Address, ByteSize, DeviceName, Envelope, MessageId, Recipient},
@@ -96,8 +96,8 @@ impl Office {
             ..TenantSettings::default()
         };
         tenant.switches.over_rate = OverRate::Reject;
-        let sandbox = InMemory::new(dir.path(), tenant, Clock::simulated(at(0)));
-        let clock = Clock::simulated(at(0));
+        let sandbox = InMemory::new(dir.path(), tenant, clock::simulated(at(0)));
+        let clock = clock::simulated(at(0));
         let mut office = Self {
             dir,
             clock,

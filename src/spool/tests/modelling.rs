@@ -67,11 +67,11 @@ impl Run {
             Step::Delay { message, millis } => self
                 .put(message, |entry| wait_until(entry, NOW.plus(Duration::from_millis(millis)))),
             Step::Hold { message } => self.put(message, |entry| {
-                entry.hold = Some(Hold { since: NOW, reason: String::new() })
+                entry.hold = Some(Hold { since: NOW, reason: String::new() });
             }),
             Step::Release { message } => self.put(message, |entry| entry.hold = None),
             Step::Reroute { message, account } => {
-                self.put(message, |entry| entry.account = format!("account{account}").into())
+                self.put(message, |entry| entry.account = format!("account{account}").into());
             }
             Step::Settle { message } => {
                 if let Some(id) = self.choose(message) {

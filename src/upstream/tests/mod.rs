@@ -19,7 +19,7 @@ use super::{
     Timeouts, Trouble, Upstream, Verification,
 };
 use crate::{
-    clock::Clock,
+    clock,
     message::Text,
     metrics::Metrics,
     model::{BodyKind, Recipient, ReversePath},
@@ -318,7 +318,7 @@ fn destination() -> Destination {
 }
 
 fn upstream(destination: Destination) -> Upstream {
-    Upstream::new(destination, Clock::system(), Metrics::new()).unwrap()
+    Upstream::new(destination, clock::system(), Metrics::new()).unwrap()
 }
 
 /// Room in the pipe: more than any transaction here needs, so that nobody waits for the other.

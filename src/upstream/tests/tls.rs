@@ -14,7 +14,7 @@ use super::{
     outcomes, pipe, upstream,
 };
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     metrics::Metrics,
     model::Timestamp,
     upstream::{Concern, Fault, Finding, Outcome, Stage, Step, Trouble, Upstream},
@@ -69,7 +69,7 @@ async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), 
     let (ours, theirs) = pipe();
     match destination.security {
         Security::None | Security::StartTls | Security::Opportunistic => {
-            drop(script().tls(acceptor).serve(theirs))
+            drop(script().tls(acceptor).serve(theirs));
         }
         Security::Implicit => drop(tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(theirs).await {
@@ -261,7 +261,7 @@ async fn a_ca_file_without_certificates_is_refused_at_start() {
     let empty = NamedTempFile::new().unwrap();
     for path in [empty.path().to_owned(), "/nonexistent/ca.pem".into()] {
         let destination = Destination { ca_file: Some(path.clone()), ..destination() };
-        let error = Upstream::new(destination, Clock::system(), Metrics::new()).err().unwrap();
+        let error = Upstream::new(destination, clock::system(), Metrics::new()).err().unwrap();
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }

@@ -1,0 +1,28 @@
+//! The parts of Postroom that decide. Everything here is a function of its arguments: no sockets,
+//! no disk, no clock, no async. `tests/architecture.rs` holds the crate to that.
+//!
+//! - [`model`]: the words that all parts share
+//! - [`clock`]: the time as an argument
+//! - [`entry`]: what has become of a message, for each recipient
+//! - [`client_hello`]: what the first octets of a client offer
+//! - [`smtp`]: the server's half of SMTP
+//! - [`pop`]: POP3, as far as POP before SMTP needs it
+//! - [`message`]: the header block, the footer, long lines
+//! - [`fuzzing`]: what the fuzz targets see of private modules
+
+pub mod model;
+
+pub mod clock;
+
+pub mod entry;
+
+pub mod client_hello;
+
+pub mod smtp;
+
+pub mod pop;
+
+pub mod message;
+
+#[doc(hidden)]
+pub mod fuzzing;

@@ -1,0 +1,214 @@
+//! What can be wrong with a header block, told by name, and how it is put right.
+
+use crate::{
+    message::{
+        edit::Edits,
+        encoding,
+        header::{Field, HeaderBlock},
+        mailbox::{self, Mailbox},
+    },
+    model::Quirk,
+};
+
+/// What was done to a header. Shown to the administrator by its name.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Repair {
+    /// No header at all, or no empty line after it.
+    MissingHeader,
+    /// A field that may stand there once stood there more often: the first was kept.
+    DoubleField,
+    /// No `From:`, or none that has an address.
+    MissingFrom,
+    /// `From:` was no mailbox.
+    MalformedFrom,
+    /// `From:` had several mailboxes: the first was kept, all of them went into `Reply-To:`.
+    SeveralFrom,
+    /// No `Date:`.
+    MissingDate,
+    /// `Date:` was none that could be read.
+    MalformedDate,
+    /// No `Message-ID:`.
+    MissingMessageId,
+    /// `Message-ID:` was not in angle brackets, or had blanks.
+    MalformedMessageId,
+    /// None of `To:`, `Cc:`, `Bcc:` had anything in it.
+    MissingTo,
+    /// `To:`, `Cc:` or `Bcc:` was no list of mailboxes.
+    MalformedTo,
+    /// MIME without `MIME-Version:`.
+    MissingMimeVersion,
+    /// 8-bit text where RFC 5322 wants ASCII: encoded by RFC 2047.
+    EightBitHeader,
+    /// A word of text that fits into no line: encoded by RFC 2047, which parts it without a blank.
+    LongWord,
+}
+
+/// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it
+/// for the first.
+const UNIQUE: [&str; 5] = ["From", "Date", "Message-ID", "Subject", "MIME-Version"];
+/// RFC 5322 3.6.3: where a message says whom it is for.
+const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
+
+/// What is wrong with `header`, in the order in which it has to be put right.
+#[must_use]
+pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
+    let value = |name: &str| header.find(name).map(Field::value);
+    let double = UNIQUE.iter().any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
+    let date = match value("Date") {
+        None => Some(Repair::MissingDate),
+        Some(date) => (!is_date(&date)).then_some(Repair::MalformedDate),
+    };
+    let id = match value("Message-ID") {
+        None => Some(Repair::MissingMessageId),
+        Some(id) if id.is_empty() => Some(Repair::MissingMessageId),
+        Some(id) => (!is_message_id(&id)).then_some(Repair::MalformedMessageId),
+    };
+    let addressed =
+        DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !value.is_empty()));
+    // RFC 2045 4: without it a reader need not look at the others, and shows base64 as text.
+    let mime = ["Content-Type", "Content-Transfer-Encoding"]
+        .iter()
+        .any(|name| header.find(name).is_some());
+    let unversioned = header
+        .find("MIME-Version")
+        .map_or(mime, |field| !field.value().trim_start().starts_with("1.0"));
+    // What DKIM has signed stays, as long as it can be delivered as it is.
+    let signed = header.find("DKIM-Signature").is_some();
+    let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
+    let eight_bit = !signed && header.fields().any(|field| encoding::encoded(field).is_some());
+    [
+        double,
+        from_fault(value("From").as_deref()),
+        date,
+        id,
+        (!addressed).then_some(Repair::MissingTo),
+        malformed.then_some(Repair::MalformedTo),
+        unversioned.then_some(Repair::MissingMimeVersion),
+        eight_bit.then_some(Repair::EightBitHeader),
+        header
+            .fields()
+            .any(|field| encoding::without_long_words(field).is_some())
+            .then_some(Repair::LongWord),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A field of recipients as it was meant; none when it is right, or when it is another field.
+fn legal_list(field: &Field<'_>) -> Option<String> {
+    let name = DESTINATIONS.iter().find(|name| field.is(name))?;
+    mailbox::mended_list(&field.value()).map(|list| format!("{name}: {list}\r\n"))
+}
+
+fn from_fault(value: Option<&str>) -> Option<Repair> {
+    let Some(value) = value else { return Some(Repair::MissingFrom) };
+    match mailbox::read_list(value).as_slice() {
+        [] => Some(Repair::MissingFrom),
+        [_] => (!mailbox::is_well_formed(value)).then_some(Repair::MalformedFrom),
+        [..] => Some(Repair::SeveralFrom),
+    }
+}
+
+/// Puts one fault right; false when what is known does not suffice.
+pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
+    match fault {
+        // The empty line comes with the block.
+        Repair::MissingHeader => {}
+        Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
+        Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => {
+            return mend_from(header, fault, edits);
+        }
+        // RFC 6409 8.2 and 8.3 let a submission server add these two; Exchange Online answers with
+        // the Message-ID it was given.
+        Repair::MissingDate | Repair::MalformedDate => {
+            header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322()));
+        }
+        Repair::MissingMessageId | Repair::MalformedMessageId => mend_message_id(header, edits),
+        Repair::MissingTo => header.replace("To", "To: undisclosed-recipients:;\r\n".to_owned()),
+        // Each of them: a device may write one field for each recipient.
+        Repair::MalformedTo => header.rewrite(legal_list),
+        Repair::MissingMimeVersion => {
+            header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned());
+        }
+        Repair::EightBitHeader => header.rewrite(encoding::encoded),
+        Repair::LongWord => header.rewrite(encoding::without_long_words),
+    }
+    true
+}
+
+fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
+    let authors =
+        header.find("From").map(|field| mailbox::read_list(&field.value())).unwrap_or_default();
+    let fallback = || edits.fallback.clone().map(|address| Mailbox { name: None, address });
+    let Some(author) = authors.first().cloned().or_else(fallback) else {
+        return false;
+    };
+    header.replace("From", format!("From: {}\r\n", author.render()));
+    let configured = edits.identity.as_ref().is_some_and(|identity| identity.reply_to.is_some());
+    // RFC 5322 3.6.2 allows several authors beside a Sender; Exchange Online answers 550 5.1.20.
+    // None of them is lost.
+    if fault == Repair::SeveralFrom && header.find("Reply-To").is_none() && !configured {
+        let all: Vec<String> = authors.iter().map(|author| author.address.to_string()).collect();
+        header.replace("Reply-To", format!("Reply-To: {}\r\n", all.join(", ")));
+    }
+    true
+}
+
+/// A name that was given stays recognisable; one with blanks in it is none.
+fn mend_message_id(header: &mut HeaderBlock<'_>, edits: &Edits) {
+    let given = header.find("Message-ID").map(Field::value).unwrap_or_default();
+    let given = given.trim_start_matches('<').trim_end_matches('>');
+    let usable = !given.is_empty()
+        && given.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>\"(),;:\\".contains(&octet));
+    let id = match (usable, given.contains('@')) {
+        (true, true) => given.to_owned(),
+        (true, false) => format!("{given}@{}", edits.hostname),
+        (false, _) => format!("{}@{}", edits.id, edits.hostname),
+    };
+    header.replace("Message-ID", format!("Message-ID: <{id}>\r\n"));
+}
+
+/// RFC 5322 3.6.4, as far as anyone looks: one word in angle brackets.
+fn is_message_id(value: &str) -> bool {
+    let inside = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    inside.is_some_and(|inside| {
+        !inside.is_empty()
+            && inside.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>".contains(&octet))
+    })
+}
+
+/// A date that a reader makes sense of, if need be with some good will. Only what nobody can read
+/// is replaced.
+fn is_date(value: &str) -> bool {
+    let strict = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    strict.parse_zoned(value).is_ok()
+        || mail_parser::DateTime::parse_rfc822(value)
+            .is_some_and(|date| date.is_valid() && date.year > 1900)
+}
+
+impl Repair {
+    /// As which quirk the device shows it.
+    #[must_use]
+    pub const fn quirk(self) -> Quirk {
+        match self {
+            Self::MissingHeader => Quirk::NoHeader,
+            Self::MissingFrom
+            | Self::MissingDate
+            | Self::MissingMessageId
+            | Self::MissingTo
+            | Self::MissingMimeVersion => Quirk::MissingFields,
+            Self::DoubleField | Self::MalformedDate | Self::MalformedMessageId => {
+                Quirk::MalformedFields
+            }
+            Self::MalformedTo => Quirk::MalformedTo,
+            Self::MalformedFrom => Quirk::MalformedFrom,
+            Self::SeveralFrom => Quirk::SeveralFrom,
+            Self::EightBitHeader => Quirk::EightBitHeader,
+            Self::LongWord => Quirk::LongLine,
+        }
+    }
+}

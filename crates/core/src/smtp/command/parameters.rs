@@ -1,0 +1,127 @@
+//! The parameters of `MAIL` and `RCPT`. What we do not know is ignored and noted (devices do send
+//! such), with one exception: `REQUIRETLS`, a promise.
+
+use std::collections::BTreeSet;
+
+use smtp_proto::{MailFrom, RcptTo, Request};
+
+use crate::{
+    model::{Address, BodyKind, ByteSize, Notify, Recipient, Reply, ReturnContent, ReversePath},
+    smtp::{Quirk, command::Mail, reply},
+};
+
+/// RFC 3461 4.4: an envelope identifier has 100 octets at most before it is written in xtext, which
+/// triples it at worst.
+const ENVID_LIMIT: usize = 300;
+/// RFC 3461 4.2: an original recipient has 500 octets at most.
+const ORCPT_LIMIT: usize = 500;
+
+/// `MAIL`'s, with the null path in place of the sender.
+///
+/// # Errors
+/// The reply to give.
+pub(super) fn of_mail(words: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
+    let mut mail = Mail {
+        sender: ReversePath::Null,
+        size: None,
+        body: BodyKind::default(),
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    };
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        // RFC 8689 4.1. Each other extension that we do not offer can be left out without harm.
+        if word.eq_ignore_ascii_case("REQUIRETLS") {
+            return Err(reply::NO_REQUIRETLS);
+        }
+        // smtp-proto refuses the whole command for one unknown parameter, so each is shown to it
+        // alone.
+        let line = format!("MAIL FROM:<> {word}\r\n");
+        let taken = match Request::parse(&mut line.as_bytes().iter()) {
+            Ok(Request::Mail { from }) => take_for_mail(&from, word, &mut mail),
+            _ => Taken::No,
+        };
+        if taken == Taken::No {
+            quirks.insert(Quirk::OddParameter);
+        }
+    }
+    Ok(mail)
+}
+
+#[derive(PartialEq, Eq)]
+enum Taken {
+    Yes,
+    No,
+}
+
+fn take_for_mail(from: &MailFrom<std::borrow::Cow<'_, str>>, word: &str, mail: &mut Mail) -> Taken {
+    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+    match key.to_ascii_uppercase().as_str() {
+        // smtp-proto wraps around at more digits than fit, so the number is read here.
+        "SIZE" => match value.parse() {
+            Ok(octets) => mail.size = Some(ByteSize::from_octets(octets)),
+            Err(_no_number) => return Taken::No,
+        },
+        "BODY" if from.flags & smtp_proto::MAIL_BODY_7BIT != 0 => mail.body = BodyKind::SevenBit,
+        "BODY" if from.flags & smtp_proto::MAIL_BODY_8BITMIME != 0 => {
+            mail.body = BodyKind::EightBitMime;
+        }
+        "SMTPUTF8" => mail.smtputf8 = true,
+        "RET" if from.flags & smtp_proto::MAIL_RET_FULL != 0 => {
+            mail.ret = Some(ReturnContent::Full);
+        }
+        "RET" if from.flags & smtp_proto::MAIL_RET_HDRS != 0 => {
+            mail.ret = Some(ReturnContent::Headers);
+        }
+        "ENVID" if is_xtext(value, ENVID_LIMIT) => mail.envid = Some(value.to_owned()),
+        // RFC 4954 5: we do not trust what a client says about another's login; it may always be
+        // left out.
+        "AUTH" => {}
+        _ => return Taken::No,
+    }
+    Taken::Yes
+}
+
+/// `RCPT`'s.
+pub(super) fn of_rcpt(address: Address, words: &str, quirks: &mut BTreeSet<Quirk>) -> Recipient {
+    let mut recipient = Recipient::new(address);
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        let line = format!("RCPT TO:<> {word}\r\n");
+        let taken = match Request::parse(&mut line.as_bytes().iter()) {
+            Ok(Request::Rcpt { to }) => take_for_rcpt(&to, word, &mut recipient),
+            _ => Taken::No,
+        };
+        if taken == Taken::No {
+            quirks.insert(Quirk::OddParameter);
+        }
+    }
+    recipient
+}
+
+fn take_for_rcpt(
+    to: &RcptTo<std::borrow::Cow<'_, str>>,
+    word: &str,
+    recipient: &mut Recipient,
+) -> Taken {
+    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+    let flag = |bit| to.flags & bit != 0;
+    match key.to_ascii_uppercase().as_str() {
+        // RFC 3461 4.1: NEVER stands alone.
+        "NOTIFY" if flag(smtp_proto::RCPT_NOTIFY_NEVER) && value.contains(',') => return Taken::No,
+        "NOTIFY" => {
+            recipient.notify = Some(Notify {
+                success: flag(smtp_proto::RCPT_NOTIFY_SUCCESS),
+                failure: flag(smtp_proto::RCPT_NOTIFY_FAILURE),
+                delay: flag(smtp_proto::RCPT_NOTIFY_DELAY),
+            });
+        }
+        "ORCPT" if is_xtext(value, ORCPT_LIMIT) => recipient.orcpt = Some(value.to_owned()),
+        _ => return Taken::No,
+    }
+    Taken::Yes
+}
+
+/// RFC 3461 4: printable and without blanks. It is kept as it came, and goes out again as it came.
+fn is_xtext(value: &str, limit: usize) -> bool {
+    !value.is_empty() && value.len() <= limit && value.bytes().all(|b| b.is_ascii_graphic())
+}

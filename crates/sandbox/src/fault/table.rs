@@ -1,0 +1,100 @@
+//! The fault tables for people: `--list-faults` and `docs/sandbox.md`.
+
+use std::fmt::Write;
+
+use crate::fault::{Effect, NAMED, Plain, REPLIES, Row, Stage};
+
+const PLAIN: &[(&str, Plain, &str)] = &[
+    (
+        "<code>",
+        Plain::Code,
+        "answers this 4xx or 5xx code; 421 also closes; in the text: answers in the middle and \
+        closes",
+    ),
+    ("drop", Plain::Drop, "closes without an answer (at end of data: after storing)"),
+    ("reset", Plain::Reset, "the same, by TCP reset"),
+    ("silence", Plain::Silence, "never answers again"),
+    ("slow", Plain::Slow, "the right answer, one octet at a time"),
+    ("garbage", Plain::Garbage, "an answer that is no SMTP"),
+];
+
+/// One line of the table, whatever its form.
+struct Line {
+    name: String,
+    chosen_by: &'static str,
+    what: String,
+}
+
+fn lines() -> Vec<Line> {
+    let plain = Stage::ALL.iter().flat_map(|stage| {
+        let fitting = PLAIN
+            .iter()
+            .filter(|(_, plain, _)| stage.takes(*plain))
+            .map(|(word, _, _)| *word)
+            .collect::<Vec<_>>();
+        let name = format!("{}-({})", stage.as_str(), fitting.join("|"));
+        std::iter::once(Line { name, chosen_by: stage.chosen_by(), what: "see above".to_owned() })
+    });
+    plain.chain(NAMED.iter().chain(REPLIES).map(line)).collect()
+}
+
+fn line(row: &Row) -> Line {
+    let what = match &row.effect {
+        Effect::Reply(text) if row.name.starts_with("reply-") => format!("{}: {text}", row.says),
+        Effect::Reply(_)
+        | Effect::Drop
+        | Effect::Reset
+        | Effect::Silence
+        | Effect::Slow
+        | Effect::Garbage
+        | Effect::DropLost
+        | Effect::SilenceLost
+        | Effect::DropAfter354
+        | Effect::SlowDot
+        | Effect::HideStartTls
+        | Effect::HideAuth
+        | Effect::WrongName
+        | Effect::UntrustedIssuer
+        | Effect::Expired => row.says.to_owned(),
+    };
+    Line { name: row.name.to_owned(), chosen_by: row.stage.chosen_by(), what }
+}
+
+/// As `postroom sandbox --list-faults` prints it.
+#[must_use]
+pub fn plain_table() -> String {
+    let mut out = String::new();
+    for (word, _, what) in PLAIN {
+        line_to(&mut out, format_args!("  {word:<10} {what}"));
+    }
+    for Line { name, chosen_by, what } in lines() {
+        line_to(&mut out, format_args!("{name}\n    [{chosen_by}] {what}"));
+    }
+    out
+}
+
+/// As `docs/sandbox.md` has it.
+#[must_use]
+pub fn markdown_table() -> String {
+    let mut out = String::from("| effect | what happens |\n|---|---|\n");
+    for (word, _, what) in PLAIN {
+        line_to(&mut out, format_args!("| `{word}` | {what} |"));
+    }
+    out.push_str("\n| fault | chosen by | what happens |\n|---|---|---|\n");
+    for Line { name, chosen_by, what } in lines() {
+        line_to(
+            &mut out,
+            format_args!(
+                "| `{}` | {chosen_by} | {} |",
+                name.replace('|', "\\|"),
+                what.replace('|', "\\|")
+            ),
+        );
+    }
+    out
+}
+
+fn line_to(out: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a `String` cannot fail.
+    let _infallible = writeln!(out, "{line}");
+}

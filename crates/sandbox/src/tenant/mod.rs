@@ -1,0 +1,206 @@
+//! What Exchange Online remembers between commands and sessions, with the time as an argument.
+//!
+//! - `window`: exact sliding windows
+//! - `mailbox`: one mailbox's windows, throttle and room
+//! - `access`: who may log in, send, relay
+//! - `submit`: the decision at end of data
+//! - `attempts`: what was tried before
+//! - `judge`: what was seen, and which limits were exceeded
+
+mod access;
+mod attempts;
+mod judge;
+mod mailbox;
+mod submit;
+mod window;
+
+use std::collections::HashMap;
+
+pub(crate) use access::Credential;
+pub(crate) use attempts::Ending;
+pub use judge::{Gauge, Limit, MailboxReport, SandboxState, Violation};
+pub(crate) use mailbox::without_tag;
+pub(crate) use submit::{Submission, Verdict};
+
+use crate::{
+    Limits, MailboxSettings, Switches, TenantSettings,
+    dialect::Role,
+    fault::{Fault, FaultPlan, Occasion, Stage, Switched},
+    tenant::{attempts::Attempts, mailbox::Mailbox},
+    token::{Answer, Directory, Form, TokenBook},
+};
+use postroom_core::model::{Address, Secret, Timestamp};
+
+/// Mailboxes made on first login by an open sandbox.
+const MAILBOX_LIMIT: usize = 1000;
+
+/// The tenant.
+pub(crate) struct Tenant {
+    settings: TenantSettings,
+    mailboxes: HashMap<String, Mailbox>,
+    faults: FaultPlan,
+    tokens: TokenBook,
+    attempts: Attempts,
+    state: SandboxState,
+}
+
+impl Tenant {
+    pub(crate) fn new(settings: TenantSettings) -> Self {
+        let keyed = |mailbox: &MailboxSettings| {
+            (without_tag(&mailbox.address), Mailbox::new(mailbox.clone()))
+        };
+        let mailboxes = settings.mailboxes.iter().map(keyed).collect();
+        Self {
+            settings,
+            mailboxes,
+            faults: FaultPlan::default(),
+            tokens: TokenBook::default(),
+            attempts: Attempts::default(),
+            state: SandboxState::default(),
+        }
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    pub(crate) const fn switches(&self) -> Switches {
+        self.settings.switches
+    }
+
+    /// Changes what can be changed while it runs.
+    pub(crate) fn rule(&mut self, switches: Switches, limits: Limits) {
+        self.settings.switches = switches;
+        self.settings.limits = limits;
+    }
+
+    /// Replaces the faults switched on for everybody.
+    pub(crate) fn switch_faults(&mut self, wanted: Vec<Switched>) -> Result<(), String> {
+        self.faults.switch(wanted)
+    }
+
+    pub(crate) fn switched_faults(&self) -> Vec<Switched> {
+        self.faults.switched()
+    }
+
+    /// The fault that strikes now, if any.
+    pub(crate) fn strike(&mut self, occasion: &Occasion<'_>) -> Option<Fault> {
+        let fault = self.faults.strike(occasion);
+        self.state.faults_played += u64::from(fault.is_some());
+        fault
+    }
+
+    /// Forgets everything seen and every fault; settings, switches and connections stay.
+    pub(crate) fn reset(&mut self) {
+        self.faults = FaultPlan::default();
+        self.attempts = Attempts::default();
+        self.mailboxes.values_mut().for_each(Mailbox::reset);
+        let (mut connections, mut mx_connections) =
+            (self.state.connections, self.state.mx_connections);
+        connections.reset();
+        mx_connections.reset();
+        self.state = SandboxState { connections, mx_connections, ..SandboxState::default() };
+    }
+
+    /// What was seen.
+    pub(crate) fn state(&self) -> SandboxState {
+        let mailboxes = self
+            .mailboxes
+            .iter()
+            .map(|(address, mailbox)| (address.clone(), mailbox.report()))
+            .collect();
+        SandboxState { mailboxes, ..self.state.clone() }
+    }
+
+    pub(crate) fn connected(&mut self, role: Role) {
+        self.connections(role).rise();
+    }
+
+    pub(crate) fn disconnected(&mut self, role: Role) {
+        self.connections(role).fall();
+    }
+
+    /// A request for a token; `random` makes what it hands out.
+    pub(crate) fn token(
+        &mut self,
+        directory: &str,
+        form: &Form,
+        now: Timestamp,
+        random: [u8; 32],
+    ) -> Answer {
+        let (tokens, known) = self.directory();
+        let answer = tokens.token(&known, directory, form, now, random);
+        self.state.tokens += u64::from(answer.is_granted());
+        answer
+    }
+
+    /// Takes a token of another authorization server until it ends; it opens every mailbox.
+    pub(crate) fn admit_token(&mut self, token: Secret, ends: Timestamp) {
+        self.tokens.admit(token, ends);
+    }
+
+    /// A request for a device code.
+    pub(crate) fn device_code(
+        &mut self,
+        directory: &str,
+        form: &Form,
+        now: Timestamp,
+        random: [u8; 32],
+    ) -> Answer {
+        let (tokens, known) = self.directory();
+        tokens.device_code(&known, directory, form, now, random)
+    }
+
+    fn directory(&mut self) -> (&mut TokenBook, Directory<'_>) {
+        let known = Directory {
+            application: &self.settings.application,
+            domains: &self.settings.domains,
+            unlisted: self.settings.unlisted,
+            user: self.settings.mailboxes.first().map(|mailbox| &mailbox.address),
+        };
+        (&mut self.tokens, known)
+    }
+
+    /// The fault of the token endpoint that strikes now, if any.
+    pub(crate) fn strike_token(&mut self) -> Option<Fault> {
+        self.strike(&Occasion {
+            role: Role::Submission,
+            stage: Stage::Token,
+            addresses: &[],
+            message: "",
+        })
+    }
+
+    fn connections(&mut self, role: Role) -> &mut Gauge {
+        match role {
+            Role::Submission => &mut self.state.connections,
+            Role::Mx => &mut self.state.mx_connections,
+        }
+    }
+
+    /// An answer to an accepted message was withheld.
+    pub(crate) fn left_unanswered(&mut self) {
+        self.state.unanswered += 1;
+    }
+
+    fn mailbox(&mut self, user: &Address) -> Option<&mut Mailbox> {
+        self.mailboxes.get_mut(&without_tag(user))
+    }
+
+    fn violate(
+        &mut self,
+        now: Timestamp,
+        user: Option<&Address>,
+        limit: Limit,
+        seen: u64,
+        allowed: u64,
+    ) {
+        let mailbox = user.map(without_tag).unwrap_or_default();
+        self.state.violate(Violation { at: now, mailbox, limit, seen, allowed });
+    }
+}
+
+/// A count as the judge writes it.
+pub(crate) fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

@@ -1,4 +1,0 @@
-//! Of the listener, what looks at octets alone.
-
-#[path = "../../src/listener/hello.rs"]
-pub(crate) mod hello;
