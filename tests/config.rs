@@ -526,6 +526,10 @@ fn values_of_the_wrong_form_say_which_is_right() {
         "device[0].messages_per_minute",
         "no whole number from 1",
     );
+}
+
+#[test]
+fn accounts_retries_and_tables_of_the_wrong_form_say_which_is_right() {
     refused(
         &with("address = \"scanner@contoso.com\"", "address = \"scanner\""),
         "account[0].address",
@@ -670,10 +674,14 @@ fn devices_that_nobody_can_be_are_pointed_out() {
     );
 }
 
+/// [`GOOD`] with `keys` in its account for Exchange Online.
+fn with_exchange_online(keys: &str) -> String {
+    with("preset = \"office365\"", &format!("preset = \"office365\"\n{keys}"))
+}
+
 #[test]
 fn exchange_online_is_used_as_it_can_be() {
-    let account =
-        |keys: &str| with("preset = \"office365\"", &format!("preset = \"office365\"\n{keys}"));
+    let account = with_exchange_online;
     refused(
         &account("host = \"smtp.office365.com.\"\nport = 465"),
         "account[0].port",
@@ -699,6 +707,11 @@ fn exchange_online_is_used_as_it_can_be() {
         "account[0].limits.connections",
         "above what office365 serves at once (3; Microsoft",
     );
+}
+
+#[test]
+fn the_limits_of_exchange_online_are_known() {
+    let account = with_exchange_online;
     let limit = |limit: &str, key: &str, says: &str| {
         warned(
             &account(&format!("limits = {{ {limit} }}")),

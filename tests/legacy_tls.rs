@@ -7,6 +7,7 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    path::Path,
     process::Command,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -51,40 +52,8 @@ impl Office {
             .build()
             .unwrap();
         let inside = runtime.enter();
-        let (clock, metrics) = (clock::system(), Metrics::new());
-        let settings = SpoolSettings {
-            data_dir: folder.path().into(),
-            min_free: ByteSize::from_octets(0),
-            journal_keep: Duration::from_secs(86_400),
-        };
-        let spool = Spool::open(
-            settings,
-            Arc::new(|_envelope: &_| "scanner".into()),
-            clock.clone(),
-            metrics.clone(),
-        )
-        .unwrap();
-        let devices = Devices::new(
-            vec![printers(oldest_tls)],
-            Vec::new(),
-            "postroom.contoso.lan",
-            clock.clone(),
-            metrics.clone(),
-        );
-        let receiving = Receiving {
-            devices: devices.clone(),
-            spool: spool.clone(),
-            hostname: "postroom.contoso.lan".into(),
-            limits: ReceivingLimits {
-                connections: 10,
-                connections_per_client: 10,
-                command_timeout: Duration::from_secs(300),
-                data_timeout: Duration::from_secs(600),
-                pop_window: Duration::from_secs(600),
-            },
-            clock,
-            metrics,
-        };
+        let receiving = receiving(folder.path(), oldest_tls);
+        let (devices, spool) = (receiving.devices.clone(), receiving.spool.clone());
         let reception = Reception::new(receiving, tls());
         let (stop, stopping) = watch::channel(false);
         let serve = |tls| {
@@ -133,6 +102,43 @@ impl Office {
         let said: Vec<String> = said.lines().map(str::to_owned).collect();
         assert_eq!(said.len(), jobs.len());
         said
+    }
+}
+
+fn receiving(folder: &Path, oldest_tls: TlsVersion) -> Receiving {
+    let (clock, metrics) = (clock::system(), Metrics::new());
+    let settings = SpoolSettings {
+        data_dir: folder.into(),
+        min_free: ByteSize::from_octets(0),
+        journal_keep: Duration::from_secs(86_400),
+    };
+    let spool = Spool::open(
+        settings,
+        Arc::new(|_envelope: &_| "scanner".into()),
+        clock.clone(),
+        metrics.clone(),
+    )
+    .unwrap();
+    let devices = Devices::new(
+        vec![printers(oldest_tls)],
+        Vec::new(),
+        "postroom.contoso.lan",
+        clock.clone(),
+        metrics.clone(),
+    );
+    Receiving {
+        devices,
+        spool,
+        hostname: "postroom.contoso.lan".into(),
+        limits: ReceivingLimits {
+            connections: 10,
+            connections_per_client: 10,
+            command_timeout: Duration::from_secs(300),
+            data_timeout: Duration::from_secs(600),
+            pop_window: Duration::from_secs(600),
+        },
+        clock,
+        metrics,
     }
 }
 

@@ -69,41 +69,59 @@ pub(super) async fn account(
             print(&render_settings(&rows, clock.now()))?;
         }
         AccountCommand::RestoreDefaults { name, yes } => {
-            let client = Client::of_config(config)?;
-            let rows: Vec<SettingStatus> =
-                client.get(&format!("/api/v1/accounts/{}/settings", encoded(&name))).await?;
-            if rows.iter().all(|row| row.changed.is_none()) {
-                say(&format!(
-                    "Nothing was changed: the batches of \"{name}\" are as the config file says"
-                ))?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            let question =
-                format!("Bring back what the config file says of the batches of \"{name}\"?");
-            if !yes && confirm(&question)? == Answer::No {
-                return Ok(ExitCode::SUCCESS);
-            }
-            let request = RestoreRequest { by: person() };
-            let path = format!("/api/v1/accounts/{}/restore-defaults", encoded(&name));
-            let rows: Vec<SettingStatus> = client.post(&path, &request).await?;
-            print(&render_settings(&rows, clock.now()))?;
+            let answered = yes.then_some(Answer::Yes);
+            restore_defaults(&Client::of_config(config)?, &name, answered, clock).await?;
         }
         AccountCommand::ForgetBudget { name, yes } => {
-            if !yes && confirm(FORGET_QUESTION)? == Answer::No {
-                return Ok(ExitCode::SUCCESS);
+            if yes || confirm(FORGET_QUESTION)? == Answer::Yes {
+                forget_budget(&Client::of_config(config)?, &name).await?;
             }
-            let request = RestoreRequest { by: person() };
-            let () = Client::of_config(config)?
-                .post(&format!("/api/v1/accounts/{}/forget-budget", encoded(&name)), &request)
-                .await?;
-            say(&format!(
-                "account \"{name}\" has the budget of its day again; that of the minute is free in \
-                six minutes at the latest"
-            ))?;
         }
         AccountCommand::Login { name } => sign_in(config, &name, clock).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts the settings that were changed at run time back to what the config file says.
+async fn restore_defaults(
+    client: &Client,
+    name: &str,
+    answered: Option<Answer>,
+    clock: &Clock,
+) -> anyhow::Result<()> {
+    let rows: Vec<SettingStatus> =
+        client.get(&format!("/api/v1/accounts/{}/settings", encoded(name))).await?;
+    if rows.iter().all(|row| row.changed.is_none()) {
+        say(&format!(
+            "Nothing was changed: the batches of \"{name}\" are as the config file says"
+        ))?;
+        return Ok(());
+    }
+    let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
+    let answer = match answered {
+        Some(answer) => answer,
+        None => confirm(&question)?,
+    };
+    if answer == Answer::No {
+        return Ok(());
+    }
+    let request = RestoreRequest { by: person() };
+    let path = format!("/api/v1/accounts/{}/restore-defaults", encoded(name));
+    let rows: Vec<SettingStatus> = client.post(&path, &request).await?;
+    print(&render_settings(&rows, clock.now()))?;
+    Ok(())
+}
+
+/// Resets the recorded usage of an account.
+async fn forget_budget(client: &Client, name: &str) -> anyhow::Result<()> {
+    let request = RestoreRequest { by: person() };
+    let () =
+        client.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(name)), &request).await?;
+    say(&format!(
+        "account \"{name}\" has the budget of its day again; that of the minute is free in \
+        six minutes at the latest"
+    ))?;
+    Ok(())
 }
 
 const FORGET_QUESTION: &str = "\
@@ -215,52 +233,62 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
     ];
     let mut text = table(&header, &accounts.iter().map(row).collect::<Vec<_>>());
     for account in accounts {
+        push_troubles(&mut text, account, now);
+        push_limits(&mut text, account, now);
+    }
+    text
+}
+
+/// Why an account, or its mail for one domain, waits.
+fn push_troubles(text: &mut String, account: &AccountStatus, now: Timestamp) {
+    if let AccountState::Paused { reason, advice, .. }
+    | AccountState::Stopped { reason, advice, .. } = &account.state
+    {
+        text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
+    }
+    for domain in &account.domains {
         if let AccountState::Paused { reason, advice, .. }
-        | AccountState::Stopped { reason, advice, .. } = &account.state
+        | AccountState::Stopped { reason, advice, .. } = &domain.state
         {
-            text.push_str(&format!("\n{}: {reason}\n  {advice}\n", account.name));
-        }
-        for domain in &account.domains {
-            if let AccountState::Paused { reason, advice, .. }
-            | AccountState::Stopped { reason, advice, .. } = &domain.state
-            {
-                let (name, how) = (&domain.domain, state(&domain.state, now));
-                text.push_str(&format!(
-                    "\n{}: mail for {name} waits ({how}), the rest goes on: {reason}\n  {advice}\n",
-                    account.name
-                ));
-            }
-        }
-        if account.connections_allowed < account.connections_limit {
-            let (now, all) = (account.connections_allowed, account.connections_limit);
+            let (name, how) = (&domain.domain, state(&domain.state, now));
             text.push_str(&format!(
-                "\n{}: uses {now} of its {all} connections for a while: {FEWER}\n",
+                "\n{}: mail for {name} waits ({how}), the rest goes on: {reason}\n  {advice}\n",
                 account.name
             ));
         }
-        if let Some(free) = account.day_free_at {
-            text.push_str(&format!(
-                "\n{}: the day's budget is used up; it has room again {} ({free})\n",
-                account.name,
-                relative(free, now)
-            ));
-        } else if let Some(free) = account.budget_free_at {
-            text.push_str(&format!(
-                "\n{}: the budget of this minute is used up; next message {}\n",
-                account.name,
-                relative(free, now)
-            ));
-        }
-        if let Some(expiry) = account.credential.filter(|expiry| expiry.ends.since(now) < SOON) {
-            text.push_str(&format!(
-                "\n{}: {}\n  {}\n",
-                account.name,
-                expiry.sentence(now),
-                account.name.in_advice(expiry.kind.advice())
-            ));
-        }
     }
-    text
+}
+
+/// Which limits an account has reached, and when its credential ends.
+fn push_limits(text: &mut String, account: &AccountStatus, now: Timestamp) {
+    if account.connections_allowed < account.connections_limit {
+        let (now, all) = (account.connections_allowed, account.connections_limit);
+        text.push_str(&format!(
+            "\n{}: uses {now} of its {all} connections for a while: {FEWER}\n",
+            account.name
+        ));
+    }
+    if let Some(free) = account.day_free_at {
+        text.push_str(&format!(
+            "\n{}: the day's budget is used up; it has room again {} ({free})\n",
+            account.name,
+            relative(free, now)
+        ));
+    } else if let Some(free) = account.budget_free_at {
+        text.push_str(&format!(
+            "\n{}: the budget of this minute is used up; next message {}\n",
+            account.name,
+            relative(free, now)
+        ));
+    }
+    if let Some(expiry) = account.credential.filter(|expiry| expiry.ends.since(now) < SOON) {
+        text.push_str(&format!(
+            "\n{}: {}\n  {}\n",
+            account.name,
+            expiry.sentence(now),
+            account.name.in_advice(expiry.kind.advice())
+        ));
+    }
 }
 
 const FEWER: &str =

@@ -126,71 +126,79 @@ impl Receiving {
         for version in TlsVersion::ALL {
             drop(metrics.handshakes.get_or_create(&version.into()));
         }
+        metrics.register_connections(registry);
+        metrics.register_messages(registry);
+        metrics
+    }
+
+    fn register_connections(&self, registry: &mut Registry) {
         registry.register(
             "connections",
             "Connections from devices open now",
-            metrics.connections.clone(),
+            self.connections.clone(),
         );
         registry.register(
             "connections_accepted",
             "Connections taken from devices",
-            metrics.connections_accepted.clone(),
+            self.connections_accepted.clone(),
         );
         registry.register(
             "connections_refused",
             "Connections turned away because a limit was reached",
-            metrics.connections_refused.clone(),
+            self.connections_refused.clone(),
         );
         registry.register(
             "tls_handshakes",
             "TLS handshakes done with devices",
-            metrics.handshakes.clone(),
+            self.handshakes.clone(),
         );
         registry.register(
             "tls_handshakes_failed",
             "TLS handshakes with devices that failed",
-            metrics.handshakes_failed.clone(),
+            self.handshakes_failed.clone(),
         );
         registry.register(
             "logins_accepted",
             "Logins of devices that were right",
-            metrics.logins_accepted.clone(),
+            self.logins_accepted.clone(),
         );
         registry.register(
             "logins_refused",
             "Logins of devices that were wrong or too many",
-            metrics.logins_refused.clone(),
+            self.logins_refused.clone(),
         );
+    }
+
+    fn register_messages(&self, registry: &mut Registry) {
         registry.register(
             "refusals",
             "Senders and recipients refused to devices",
-            metrics.refusals.clone(),
+            self.refusals.clone(),
         );
         registry.register(
             "messages_accepted",
             "Messages accepted with 250",
-            metrics.messages_accepted.clone(),
+            self.messages_accepted.clone(),
         );
         registry.register(
             "message_bytes",
             "Octets of the messages accepted",
-            metrics.message_bytes.clone(),
+            self.message_bytes.clone(),
         );
         registry.register(
             "messages_broken_off",
             "Messages that ended before their end of data",
-            metrics.messages_broken_off.clone(),
+            self.messages_broken_off.clone(),
         );
         registry.register(
             "messages_not_stored",
             "Messages that the disk refused",
-            metrics.messages_not_stored.clone(),
+            self.messages_not_stored.clone(),
         );
         registry.register(
             "session_panics",
             "Connections that ended in a panic",
-            metrics.session_panics.clone(),
+            self.session_panics.clone(),
         );
-        metrics
     }
 }

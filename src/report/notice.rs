@@ -98,32 +98,7 @@ impl Notice<'_> {
         line(&mut text, format_args!("Account:   {}", entry.account));
         line(&mut text, format_args!("Id:        {}\n", entry.id));
         match self.subject {
-            Subject::Failed(failures) => {
-                for (failure, state) in
-                    failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?)))
-                {
-                    line(&mut text, format_args!("Recipient: {}", state.recipient.address));
-                    line(&mut text, format_args!("Server:    {} ({})", said(state), failure.stage));
-                    line(&mut text, format_args!("Attempts:  {}", state.attempts));
-                    if !state.doubts.is_empty() {
-                        line(
-                            &mut text,
-                            format_args!(
-                                "Doubtful:  {} attempts were never answered; it may have arrived.",
-                                state.doubts.len()
-                            ),
-                        );
-                    }
-                    line(&mut text, format_args!("{}\n", failure.advice));
-                }
-                line(
-                    &mut text,
-                    format_args!(
-                        "If it is needed, have it sent again from the device once the cause is put \
-                        right."
-                    ),
-                );
-            }
+            Subject::Failed(failures) => describe_failures(&mut text, entry, failures),
             Subject::Delayed { until } => {
                 for state in waiting(entry) {
                     line(&mut text, format_args!("Recipient: {}", state.recipient.address));
@@ -245,6 +220,33 @@ fn finish(builder: MessageBuilder<'_>) -> Vec<u8> {
     // Writing to memory cannot fail.
     let text = builder.write_to_vec().unwrap_or_default();
     crlf_bytes(&text)
+}
+
+/// What became of each recipient that was given up, and what to do about it.
+fn describe_failures(text: &mut String, entry: &Entry, failures: &[Failure]) {
+    for (failure, state) in
+        failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?)))
+    {
+        line(text, format_args!("Recipient: {}", state.recipient.address));
+        line(text, format_args!("Server:    {} ({})", said(state), failure.stage));
+        line(text, format_args!("Attempts:  {}", state.attempts));
+        if !state.doubts.is_empty() {
+            line(
+                text,
+                format_args!(
+                    "Doubtful:  {} attempts were never answered; it may have arrived.",
+                    state.doubts.len()
+                ),
+            );
+        }
+        line(text, format_args!("{}\n", failure.advice));
+    }
+    line(
+        text,
+        format_args!(
+            "If it is needed, have it sent again from the device once the cause is put right."
+        ),
+    );
 }
 
 fn waiting(entry: &Entry) -> impl Iterator<Item = &RecipientState> {

@@ -84,7 +84,16 @@ fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_a
 
     let accepted = accepted.into_inner().unwrap();
     let doubtful = settle(&relay, rounds);
-    let arrived = arrivals(&sandbox);
+    check_arrivals(&accepted, &doubtful, &arrivals(&sandbox), rounds);
+}
+
+/// Nothing that was accepted is lost, and what arrived twice had been in doubt.
+fn check_arrivals(
+    accepted: &HashSet<String>,
+    doubtful: &HashMap<String, usize>,
+    arrived: &HashMap<String, usize>,
+    rounds: usize,
+) {
     let lost: Vec<_> = accepted.iter().filter(|mark| !arrived.contains_key(*mark)).collect();
     assert_eq!(lost, Vec::<&String>::new(), "seed {SEED}: accepted with 250, and lost");
     let doubles: HashMap<_, _> = arrived.iter().filter(|(_, times)| **times > 1).collect();

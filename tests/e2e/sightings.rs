@@ -1,6 +1,6 @@
 //! What was seen of devices: shown, acted upon, and there again after a restart.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -91,22 +91,7 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
     assert!(shown.contains("it offers tls1.0 at best"), "{shown}");
     assert!(!shown.contains(FACTORY), "{shown}");
 
-    // A person follows the lines.
-    let file = dir.path().join("scanner.pass");
-    let output = file.to_str().unwrap();
-    let password = process::run(
-        &mut relay.command(&["device", "password", "--user", "scanner", "--output", output]),
-    );
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(lines.contains("/etc/postroom/scanner.pass"), "{lines}");
-    let config = dir.path().join("postroom.toml");
-    let pasted = format!(
-        "{}\n{}",
-        fs::read_to_string(&config).unwrap(),
-        lines.replace("/etc/postroom/scanner.pass", output)
-    );
-    fs::write(&config, pasted).unwrap();
-    process::run(&mut relay.command(&["check"]));
+    let password = follow_the_lines(&relay, dir.path(), &lines);
     relay.terminate();
     assert!(relay.ended().success());
     relay.restart();
@@ -131,6 +116,33 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
     let after = relay.json(&["device", "show", "scanner"]);
     assert_eq!(after, before, "what was seen outlives the process");
 
+    check_shown(&relay, &after, &[password.trim(), response.as_str(), "confidential"]);
+}
+
+/// Pastes the lines into the config, as a person would; the password that was made for the device.
+#[cfg(feature = "legacy-tls")]
+fn follow_the_lines(relay: &Relay, dir: &Path, lines: &str) -> String {
+    let file = dir.join("scanner.pass");
+    let output = file.to_str().unwrap();
+    let password = process::run(
+        &mut relay.command(&["device", "password", "--user", "scanner", "--output", output]),
+    );
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(lines.contains("/etc/postroom/scanner.pass"), "{lines}");
+    let config = dir.join("postroom.toml");
+    let pasted = format!(
+        "{}\n{}",
+        fs::read_to_string(&config).unwrap(),
+        lines.replace("/etc/postroom/scanner.pass", output)
+    );
+    fs::write(&config, pasted).unwrap();
+    process::run(&mut relay.command(&["check"]));
+    password
+}
+
+/// What is shown of the admitted device; no secret is in it.
+#[cfg(feature = "legacy-tls")]
+fn check_shown(relay: &Relay, after: &Value, secrets: &[&str]) {
     let client = &after["seen"]["clients"][0];
     assert_eq!(client["counts"]["messages"], 2, "{client}");
     assert_eq!(
@@ -139,7 +151,7 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
         "{client}"
     );
     assert_eq!(client["last_refusal"]["kind"], "size", "{client}");
-    let shown = show(&relay, "scanner");
+    let shown = show(relay, "scanner");
     for part in [
         "* tls1.0, TLS_RSA_WITH_AES_128_CBC_SHA",
         "C: AUTH PLAIN ***",
@@ -149,7 +161,7 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
     ] {
         assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
     }
-    for secret in [password.trim(), response.as_str(), "confidential"] {
+    for secret in secrets {
         assert!(
             !shown.contains(secret) && !after.to_string().contains(secret),
             "{secret:?} is in:\n{shown}"

@@ -90,25 +90,9 @@ impl Scan {
             Kind::Document | Kind::TwoDocuments => {
                 let count = if kind == Kind::Document { 1 } else { 2 };
                 head.push_str("Content-Type: multipart/mixed; boundary=\"=_page\"\r\n");
-                let mut body =
-                    "--=_page\r\nContent-Type: text/plain\r\n\r\nThe scan is attached.\r\n"
-                        .to_owned();
-                for n in 0..count {
-                    // Base64 in lines of 76: 78 octets carry 57.
-                    let mut content = vec![0; (size / count).saturating_sub(600) * 57 / 78];
-                    random.fill_bytes(&mut content);
-                    attachments.push(hex(&digest(&content)));
-                    write!(
-                        body,
-                        "--=_page\r\nContent-Type: application/pdf; \
-                        name=\"scan{n}.pdf\"\r\nContent-Disposition: attachment; \
-                        filename=\"scan{n}.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                    )
-                    .unwrap();
-                    push_base64(&mut body, &content);
-                }
-                body.push_str("--=_page--\r\n");
-                body.into_bytes()
+                let (body, digests) = documents(count, size, &mut random);
+                attachments = digests;
+                body
             }
             Kind::Dots => lines(size, || {
                 ".".repeat(random.random_range(1..6))
@@ -179,6 +163,29 @@ impl Scan {
         wire.extend_from_slice(b".\r\n");
         wire
     }
+}
+
+/// A multipart body of about `size` octets with `count` attachments, and the digest of each.
+fn documents(count: usize, size: usize, random: &mut StdRng) -> (Vec<u8>, Vec<String>) {
+    let mut digests = Vec::new();
+    let mut body =
+        "--=_page\r\nContent-Type: text/plain\r\n\r\nThe scan is attached.\r\n".to_owned();
+    for n in 0..count {
+        // Base64 in lines of 76: 78 octets carry 57.
+        let mut content = vec![0; (size / count).saturating_sub(600) * 57 / 78];
+        random.fill_bytes(&mut content);
+        digests.push(hex(&digest(&content)));
+        write!(
+            body,
+            "--=_page\r\nContent-Type: application/pdf; \
+            name=\"scan{n}.pdf\"\r\nContent-Disposition: attachment; \
+            filename=\"scan{n}.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        )
+        .unwrap();
+        push_base64(&mut body, &content);
+    }
+    body.push_str("--=_page--\r\n");
+    (body.into_bytes(), digests)
 }
 
 impl Proof {

@@ -193,7 +193,25 @@ fn render_address(shown: &Address, config: &Config, now: Timestamp) -> String {
 
 fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timestamp) -> String {
     let mut text = format!("\n{}\n", headline(client, now));
-    let mut fact = |key: &str, value: String| text.push_str(&format!("  {key:15} {value}\n"));
+    push_identity(&mut text, client, now);
+    push_behaviour(&mut text, client, now);
+    push_refusals(&mut text, client, device, now);
+    if let Some(trouble) = &client.last_trouble {
+        text.push_str(&render_dialogue("last connection with trouble", trouble, device, now));
+    }
+    if let Some(dialogue) = &client.last_dialogue {
+        text.push_str(&render_dialogue("last connection without trouble", dialogue, device, now));
+    }
+    text
+}
+
+fn push_fact(text: &mut String, key: &str, value: &str) {
+    text.push_str(&format!("  {key:15} {value}\n"));
+}
+
+/// When a client was seen, and as whom.
+fn push_identity(text: &mut String, client: &Sighting, now: Timestamp) {
+    let mut fact = |key: &str, value: String| push_fact(text, key, &value);
     fact(
         "seen",
         format!(
@@ -221,6 +239,11 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
         );
     }
     fact("login", login(client));
+}
+
+/// What a client sent last, and the quirks that it showed.
+fn push_behaviour(text: &mut String, client: &Sighting, now: Timestamp) {
+    let mut fact = |key: &str, value: String| push_fact(text, key, &value);
     if let Some(message) = &client.last_message {
         fact(
             "last message",
@@ -244,6 +267,16 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
             ),
         );
     }
+}
+
+/// What a client was refused, and what to do about it.
+fn push_refusals(
+    text: &mut String,
+    client: &Sighting,
+    device: Option<&DeviceSettings>,
+    now: Timestamp,
+) {
+    let mut fact = |key: &str, value: String| push_fact(text, key, &value);
     if let Some(refusal) = &client.last_refusal {
         fact("refused", format!("{}: {}", relative(refusal.at, now), refusal.reply));
         advice::on_refusal(refusal, device).into_iter().for_each(|what| fact("  what to do", what));
@@ -254,13 +287,6 @@ fn render_client(client: &Sighting, device: Option<&DeviceSettings>, now: Timest
             .into_iter()
             .for_each(|what| fact("  what to do", what));
     }
-    if let Some(trouble) = &client.last_trouble {
-        text.push_str(&render_dialogue("last connection with trouble", trouble, device, now));
-    }
-    if let Some(dialogue) = &client.last_dialogue {
-        text.push_str(&render_dialogue("last connection without trouble", dialogue, device, now));
-    }
-    text
 }
 
 fn render_dialogue(

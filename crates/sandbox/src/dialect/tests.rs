@@ -298,9 +298,9 @@ fn all_faults() -> Vec<Fault> {
         .collect()
 }
 
-#[test]
-fn every_fault_strikes_and_strikes_at_its_stage() {
-    let before = |stage: Stage| match stage {
+/// What the client says just before a fault of this stage strikes.
+fn line_before(stage: Stage) -> &'static str {
+    match stage {
         Stage::Token | Stage::Greeting => "",
         Stage::Ehlo => "C: EHLO",
         Stage::StartTls | Stage::Tls => "C: STARTTLS",
@@ -310,7 +310,48 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
         Stage::Data | Stage::Body => "C: DATA",
         Stage::Eod => "C: .",
         Stage::Quit => "C: QUIT",
+    }
+}
+
+/// What is seen of a fault that has struck, if anything is.
+fn trace_of(fault: &Fault) -> Option<String> {
+    let expected = match &fault.effect {
+        Effect::Reply(text) if fault.stage == Stage::Body => {
+            text.split('{').next().unwrap().to_owned()
+        }
+        Effect::Reply(text) => format!("S: {}", text.split('{').next().unwrap()),
+        Effect::Drop | Effect::DropLost => {
+            if fault.stage == Stage::Body || fault.stage == Stage::Tls {
+                "Leave(C".to_owned()
+            } else {
+                "! leave Cut".to_owned()
+            }
+        }
+        Effect::Reset => "Reset".to_owned(),
+        Effect::Silence | Effect::SilenceLost => "Silence".to_owned(),
+        Effect::Garbage if fault.stage == Stage::Tls => "! handshake Garbage".to_owned(),
+        Effect::Garbage => GARBAGE.trim_end().to_owned(),
+        Effect::SlowDot => "! pause 1m 5s".to_owned(),
+        Effect::DropAfter354 => {
+            "S: 354 Start mail input; end with <CRLF>.<CRLF>\n! leave Close".to_owned()
+        }
+        Effect::HideStartTls => "S: 250-ENHANCEDSTATUSCODES\nS: 250-8BITMIME".to_owned(),
+        Effect::HideAuth => "S: 250-ENHANCEDSTATUSCODES\nS: 250-8BITMIME".to_owned(),
+        Effect::WrongName => "! handshake WrongName".to_owned(),
+        Effect::UntrustedIssuer => "! handshake UntrustedIssuer".to_owned(),
+        Effect::Expired => "! handshake Expired".to_owned(),
+        Effect::Slow => return None,
     };
+    Some(
+        expected.replace(
+            "Leave(C",
+            if fault.stage == Stage::Tls { "! leave Close" } else { "Leave(Cut)" },
+        ),
+    )
+}
+
+#[test]
+fn every_fault_strikes_and_strikes_at_its_stage() {
     let proper =
         played(Vec::new(), "scanner@contoso.com", "office@example.com", "scanner@contoso.com");
     for fault in all_faults() {
@@ -320,10 +361,10 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
             "office@example.com",
             "scanner@contoso.com",
         );
-        let start = if before(fault.stage).is_empty() {
+        let start = if line_before(fault.stage).is_empty() {
             0
         } else {
-            proper.find(before(fault.stage)).unwrap()
+            proper.find(line_before(fault.stage)).unwrap()
         };
         let same: String = proper
             .chars()
@@ -333,37 +374,7 @@ fn every_fault_strikes_and_strikes_at_its_stage() {
             .collect();
         assert!(same.len() >= start, "{} struck too early:\n{seen}", fault.name);
         let struck = &seen[start..];
-        let expected = match &fault.effect {
-            Effect::Reply(text) if fault.stage == Stage::Body => {
-                text.split('{').next().unwrap().to_owned()
-            }
-            Effect::Reply(text) => format!("S: {}", text.split('{').next().unwrap()),
-            Effect::Drop | Effect::DropLost => {
-                if fault.stage == Stage::Body || fault.stage == Stage::Tls {
-                    "Leave(C".to_owned()
-                } else {
-                    "! leave Cut".to_owned()
-                }
-            }
-            Effect::Reset => "Reset".to_owned(),
-            Effect::Silence | Effect::SilenceLost => "Silence".to_owned(),
-            Effect::Garbage if fault.stage == Stage::Tls => "! handshake Garbage".to_owned(),
-            Effect::Garbage => GARBAGE.trim_end().to_owned(),
-            Effect::SlowDot => "! pause 1m 5s".to_owned(),
-            Effect::DropAfter354 => {
-                "S: 354 Start mail input; end with <CRLF>.<CRLF>\n! leave Close".to_owned()
-            }
-            Effect::HideStartTls => "S: 250-ENHANCEDSTATUSCODES\nS: 250-8BITMIME".to_owned(),
-            Effect::HideAuth => "S: 250-ENHANCEDSTATUSCODES\nS: 250-8BITMIME".to_owned(),
-            Effect::WrongName => "! handshake WrongName".to_owned(),
-            Effect::UntrustedIssuer => "! handshake UntrustedIssuer".to_owned(),
-            Effect::Expired => "! handshake Expired".to_owned(),
-            Effect::Slow => continue,
-        };
-        let expected = expected.replace(
-            "Leave(C",
-            if fault.stage == Stage::Tls { "! leave Close" } else { "Leave(Cut)" },
-        );
+        let Some(expected) = trace_of(&fault) else { continue };
         assert!(struck.contains(&expected), "{}: no {expected:?} in\n{struck}", fault.name);
     }
 }
