@@ -1,10 +1,15 @@
-# Postroom in a container: docker build -t postroom . && docker run -v ./postroom.toml:/etc/postroom/postroom.toml:ro -v postroom:/var/lib/postroom -p 25:25 postroom
+# Postroom in a container.
 #
-# In the config: data_dir as it is, admin.address = "0.0.0.0:8025" if health and metrics are to be reached from outside.
-# Keys can be set by variables: -e POSTROOM_ACCOUNT__0__ADDRESS=scanner@contoso.com
+#   docker build -t postroom .
+#   docker run -p 25:25 -v postroom:/var/lib/postroom \
+#     -v ./postroom.toml:/etc/postroom/postroom.toml:ro postroom
+#
+# Leave data_dir at its default. To reach health and metrics from outside the container, set
+# admin.address = "0.0.0.0:8025". Environment variables override keys of the configuration, for
+# example -e POSTROOM_ACCOUNT__0__ADDRESS=scanner@contoso.com.
 
 FROM rust:1.95-slim-bookworm AS build
-# The legacy side builds its own OpenSSL, which asks for perl and make.
+# The legacy TLS support builds its own OpenSSL, which requires perl and make.
 RUN apt-get update && apt-get install -y --no-install-recommends make perl && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
@@ -20,11 +25,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && install -d -m 0700 -o postroom -g postroom /var/lib/postroom && install -d -m 0755 /etc/postroom
 COPY --from=build /postroom /usr/bin/postroom
 COPY config/postroom.toml config/reference.toml /usr/share/doc/postroom/
-# Docker lets any user bind port 25 inside its network (net.ipv4.ip_unprivileged_port_start=0 since 20.10).
+# Since version 20.10, Docker lets any user bind port 25 inside the container
+# (net.ipv4.ip_unprivileged_port_start=0).
 USER postroom
 VOLUME /var/lib/postroom
 EXPOSE 25 587 8025
-# Longer than stop_timeout of the config: docker stop --time=90, or stop_grace_period: 90s.
+# Give the container more time to stop than stop_timeout in the configuration (60 s):
+# docker stop --time=90, or stop_grace_period: 90s.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["postroom", "status"]
 ENTRYPOINT ["postroom"]

@@ -1,12 +1,12 @@
-# The commands that people type. Each prints what it does; none needs more than Rust and a C compiler to start.
+# The commands that people type. Each prints what it does. To start, each needs only Rust and a C compiler.
 #
-#   make demo   relay and sandbox on free ports, a scan handed in and shown arriving; stays up until Ctrl-C
-#   make test   everything that must hold before a change lands, under half an hour on two cores
-#   make fuzz   libFuzzer over all that strangers reach first, FUZZ_SECONDS (600) for each target
-#   make soak   the long versions of the tests: every message at full size, fifty crashes, more simulated days
-#   make bench  messages a second beside Postfix, as ratios
-#   make lint   formatting and clippy
-#   make fmt    formats
+#   make demo   start relay and sandbox on free ports, send a scan and show its arrival; Ctrl-C ends it
+#   make test   run everything that must pass before a change lands; under half an hour on two cores
+#   make fuzz   fuzz the parsers that unknown clients reach, FUZZ_SECONDS (600) for each target
+#   make soak   run the long tests: every message at full size, fifty crashes, more simulated days
+#   make bench  measure messages per second and compare with Postfix
+#   make lint   check formatting and run clippy
+#   make fmt    format the code
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,12 +14,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 target := $(or $(CARGO_TARGET_DIR),target)
-# The Python of the tests' peers: a virtual environment beside the build, never the system's packages.
+# The tests' Python peers live in a virtual environment beside the build, not in the system's packages.
 export PATH := $(abspath $(target))/test-venv/bin:$(PATH):/usr/sbin
 
 .PHONY: help demo test unit soak fuzz bench lint fmt tools deny clean-tests
 
-help: ## shows the commands
+help: ## show the commands
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
 
 demo:
@@ -37,7 +37,7 @@ fmt:
 
 test: tools lint
 	@echo "== cargo test"
-	# Through the plain test runner: its closing lines are what build servers read.
+	# The plain test runner prints the closing lines that build servers read.
 	cargo test --workspace --no-fail-fast
 
 soak: tools
