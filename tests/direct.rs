@@ -32,7 +32,7 @@ use postroom::{
     clock::{self, Clock},
     metrics::Metrics,
     upstream::{
-        Connection, Destination, DnsSettings, Dnssec, Exchangers, Lane, Outcome, Security,
+        Connection, Destination, DnsSettings, Dnssec, Exchangers, NextHop, Outcome, Security,
         Timeouts, Trouble, Upstream,
     },
 };
@@ -142,7 +142,7 @@ impl World {
     }
 
     async fn connect(&self, security: Security, domain: &str) -> Result<Connection, Trouble> {
-        self.upstream(security).connect_to(&Lane::Domain(domain.to_owned())).await
+        self.upstream(security).connect_to(&NextHop::Domain(domain.to_owned())).await
     }
 }
 
@@ -307,7 +307,7 @@ async fn a_policy_holds_although_it_can_no_longer_be_fetched() {
     "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n"
         .clone_into(&mut world.policy.lock().unwrap());
     let upstream = world.upstream(Security::Opportunistic);
-    let lane = Lane::Domain("odd.plain".to_owned());
+    let lane = NextHop::Domain("odd.plain".to_owned());
     refused(
         upstream.connect_to(&lane).await,
         Outcome::Retry,
@@ -330,7 +330,7 @@ async fn a_policy_that_could_not_be_fetched_is_not_asked_for_at_each_message() {
     "<html>come back later</html>".clone_into(&mut world.policy.lock().unwrap());
     let clock = Clock::fixed(clock::system().now());
     let upstream = world.upstream_at(Security::Opportunistic, clock.clone());
-    let lane = Lane::Domain("odd.plain".to_owned());
+    let lane = NextHop::Domain("odd.plain".to_owned());
     connected(upstream.connect_to(&lane).await);
     "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n"
         .clone_into(&mut world.policy.lock().unwrap());

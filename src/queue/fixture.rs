@@ -16,7 +16,7 @@ use crate::{
 
 /// Keeps simulated time from leaping ahead until dropped: a blocking task does that, says tokio's
 /// `time::pause`.
-pub(super) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
+pub(in crate::queue) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
     let (release, released) = std::sync::mpsc::channel::<()>();
     tokio::runtime::Handle::try_current().ok().map(|runtime| {
         runtime.spawn_blocking(move || released.recv());
@@ -25,12 +25,12 @@ pub(super) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
 }
 
 /// So many seconds after the beginning of every test.
-pub(super) fn at(secs: u64) -> Timestamp {
+pub(in crate::queue) fn at(secs: u64) -> Timestamp {
     Timestamp::from_millis(1_763_900_000_000).plus(Duration::from_secs(secs))
 }
 
 /// An envelope received at the beginning, with this many recipients.
-pub(super) fn envelope(id: MessageId, recipients: usize) -> Envelope {
+pub(in crate::queue) fn envelope(id: MessageId, recipients: usize) -> Envelope {
     Envelope {
         id,
         received: at(0),
@@ -48,7 +48,7 @@ pub(super) fn envelope(id: MessageId, recipients: usize) -> Envelope {
 }
 
 /// A message received at the beginning, with this many recipients, all due.
-pub(super) fn entry(recipients: usize) -> Entry {
+pub(in crate::queue) fn entry(recipients: usize) -> Entry {
     Entry::new(
         &envelope(MessageId::new(at(0), 7), recipients),
         AccountName::from("scanner"),
@@ -57,7 +57,7 @@ pub(super) fn entry(recipients: usize) -> Entry {
 }
 
 /// An account with Office 365's limits, whose mailbox may also send as `help@contoso.com`.
-pub(super) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
+pub(in crate::queue) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
     AccountSettings {
         name: AccountName::from(name),
         destination: Destination {

@@ -3,6 +3,7 @@
 mod budgets;
 mod credentials;
 mod days;
+mod fake_transport;
 mod faults;
 mod forecasts;
 mod house;

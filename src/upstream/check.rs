@@ -14,7 +14,7 @@ use crate::{
     model::Secret,
     oauth::Claims,
     upstream::{
-        Auth, Destination, Fault, Lane, SecretSource, Security, Stage, Trouble, Upstream,
+        Auth, Destination, Fault, NextHop, SecretSource, Security, Stage, Trouble, Upstream,
         Verification, chain::Leaf, offers::Offers, session::words, wire::Wire,
     },
 };
@@ -101,7 +101,7 @@ impl Upstream {
     /// Looks for the mail servers of a domain, and connects to one, for an account that has no
     /// server of its own.
     pub async fn check_domain(&self, domain: &str, mut found: impl FnMut(Finding)) {
-        match self.connect_to(&Lane::Domain(domain.to_owned())).await {
+        match self.connect_to(&NextHop::Domain(domain.to_owned())).await {
             Ok(connection) => {
                 found(Finding::Good(
                     Step::Servers,

@@ -54,19 +54,19 @@ impl Destination {
 
     /// Where all mail goes, whoever it is for; none when that depends.
     #[must_use]
-    pub fn lane_ahead(&self) -> Option<Lane> {
+    pub fn lane_ahead(&self) -> Option<NextHop> {
         match self.exchangers {
             Some(_) => None,
-            None => Some(Lane::Server),
+            None => Some(NextHop::Server),
         }
     }
 
     /// Where mail for a recipient goes.
     #[must_use]
-    pub fn lane(&self, recipient: &Address) -> Lane {
+    pub fn lane(&self, recipient: &Address) -> NextHop {
         match self.exchangers {
-            Some(_) => Lane::Domain(recipient.domain().to_owned()),
-            None => Lane::Server,
+            Some(_) => NextHop::Domain(recipient.domain().to_owned()),
+            None => NextHop::Server,
         }
     }
 }
@@ -82,7 +82,7 @@ pub struct Exchangers {
 
 /// Which server a transaction goes to: its recipients must all belong there.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Lane {
+pub enum NextHop {
     /// The account's one server.
     Server,
     /// The mail servers of one domain, found by DNS.

@@ -44,7 +44,7 @@ pub use check::{Finding, Step};
 pub use classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};
 pub use connection::Connection;
 pub use destination::{
-    Auth, AuthMethod, ClientCertificate, Destination, Exchangers, Lane, SecretSource, Security,
+    Auth, AuthMethod, ClientCertificate, Destination, Exchangers, NextHop, SecretSource, Security,
     Timeouts, Verification,
 };
 pub use dns::{DnsSettings, Dnssec};

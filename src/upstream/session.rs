@@ -27,7 +27,7 @@ use crate::{
     model::{Reply, Secret},
     oauth::{Expiry, RefreshTokenStore, Refused, Remedy, TokenTrouble, Tokens},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Destination, Fault, Lane, Outcome, Peer,
+        Auth, AuthMethod, Concern, Connection, Destination, Fault, NextHop, Outcome, Peer,
         SecretSource, Security, Stage, Trouble, Verdict, Verification, classify_of,
         exchangers::{self, Finder},
         offers::Offers,
@@ -166,10 +166,10 @@ impl Upstream {
     /// # Errors
     /// The account's trouble; of a domain's lane also the domain's, with what becomes of its
     /// recipients as the verdict.
-    pub async fn connect_to(&self, lane: &Lane) -> Result<Connection, Trouble> {
+    pub async fn connect_to(&self, lane: &NextHop) -> Result<Connection, Trouble> {
         match (lane, &self.finder) {
-            (Lane::Domain(domain), Some(finder)) => self.connect_domain(finder, domain).await,
-            (Lane::Domain(_) | Lane::Server, _) => self.connect().await,
+            (NextHop::Domain(domain), Some(finder)) => self.connect_domain(finder, domain).await,
+            (NextHop::Domain(_) | NextHop::Server, _) => self.connect().await,
         }
     }
 

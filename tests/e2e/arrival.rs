@@ -28,7 +28,7 @@ const TO: &str = "archive@contoso.com";
 
 /// A mail program and how it connects.
 #[derive(Clone, Copy, Debug)]
-enum Lane {
+enum NextHop {
     Swaks(Transport, &'static str),
     SmtpSource,
     Smtplib(Transport, Who),
@@ -40,16 +40,16 @@ enum Who {
     User,
 }
 
-const LANES: [Lane; 9] = [
-    Lane::Swaks(Transport::Plain, ""),
-    Lane::Swaks(Transport::StartTls, "LOGIN"),
-    Lane::Swaks(Transport::Implicit, "PLAIN"),
-    Lane::SmtpSource,
-    Lane::Smtplib(Transport::Plain, Who::Anyone),
-    Lane::Smtplib(Transport::Plain, Who::User),
-    Lane::Smtplib(Transport::StartTls, Who::Anyone),
-    Lane::Smtplib(Transport::StartTls, Who::User),
-    Lane::Smtplib(Transport::Implicit, Who::User),
+const LANES: [NextHop; 9] = [
+    NextHop::Swaks(Transport::Plain, ""),
+    NextHop::Swaks(Transport::StartTls, "LOGIN"),
+    NextHop::Swaks(Transport::Implicit, "PLAIN"),
+    NextHop::SmtpSource,
+    NextHop::Smtplib(Transport::Plain, Who::Anyone),
+    NextHop::Smtplib(Transport::Plain, Who::User),
+    NextHop::Smtplib(Transport::StartTls, Who::Anyone),
+    NextHop::Smtplib(Transport::StartTls, Who::User),
+    NextHop::Smtplib(Transport::Implicit, Who::User),
 ];
 
 /// So many mail programs at once: more would only wait for the two processors of a build server.
@@ -73,7 +73,7 @@ fn two_hundred_messages_of_all_sizes_and_kinds_arrive_unchanged_by_every_way_in(
     let mut sizes = scan::sizes(200, 10e3, Pace::chosen().pick(8e6, 25e6));
     // Lanes and kinds follow the number, so each gets sizes of all orders.
     sizes.shuffle(&mut StdRng::seed_from_u64(200));
-    let mut jobs: Vec<(Lane, Vec<(usize, usize)>)> =
+    let mut jobs: Vec<(NextHop, Vec<(usize, usize)>)> =
         LANES.iter().map(|lane| (*lane, Vec::new())).collect();
     for (number, size) in sizes.iter().enumerate() {
         let lane = number % jobs.len();
@@ -118,7 +118,7 @@ fn two_hundred_messages_of_all_sizes_and_kinds_arrive_unchanged_by_every_way_in(
 }
 
 fn hand_in(
-    lane: Lane,
+    lane: NextHop,
     messages: &[(usize, usize)],
     relay: &Relay,
     login: &Login,
@@ -126,16 +126,17 @@ fn hand_in(
     proofs: &Mutex<HashMap<String, Proof>>,
 ) {
     let (listener, transport) = match lane {
-        Lane::Swaks(transport, _) | Lane::Smtplib(transport, _) => {
+        NextHop::Swaks(transport, _) | NextHop::Smtplib(transport, _) => {
             (listener_of(transport), transport)
         }
-        Lane::SmtpSource => ("none", Transport::Plain),
+        NextHop::SmtpSource => ("none", Transport::Plain),
     };
     let login = match lane {
-        Lane::Swaks(Transport::Plain, _) | Lane::SmtpSource | Lane::Smtplib(_, Who::Anyone) => None,
-        Lane::Swaks(Transport::StartTls | Transport::Implicit, _) | Lane::Smtplib(_, Who::User) => {
-            Some(login)
-        }
+        NextHop::Swaks(Transport::Plain, _)
+        | NextHop::SmtpSource
+        | NextHop::Smtplib(_, Who::Anyone) => None,
+        NextHop::Swaks(Transport::StartTls | Transport::Implicit, _)
+        | NextHop::Smtplib(_, Who::User) => Some(login),
     };
     let route = HandIn { server: relay.listener(listener), transport, login, from: FROM, to: TO };
     // One at a time on disk: all of them would be larger than what is measured.
@@ -143,17 +144,17 @@ fn hand_in(
         let mut scan = Scan::new(format!("arrival-{number}"), Kind::of(*number), *size, FROM);
         let file: PathBuf = dir.join(format!("{}.eml", scan.mark));
         match lane {
-            Lane::Swaks(_, mechanism) => {
+            NextHop::Swaks(_, mechanism) => {
                 fs::write(&file, scan.for_swaks()).unwrap();
                 let dialogue = peers::swaks(&route, &file, mechanism);
                 assert!(dialogue.contains("queued as"), "{dialogue}");
             }
-            Lane::SmtpSource => {
+            NextHop::SmtpSource => {
                 scan = scan.with_empty_line();
                 fs::write(&file, scan.for_smtp_source()).unwrap();
                 peers::smtp_source(&route, &file);
             }
-            Lane::Smtplib(..) => {
+            NextHop::Smtplib(..) => {
                 fs::write(&file, &scan.text).unwrap();
                 let answers = peers::smtplib(&route, std::slice::from_ref(&file));
                 assert!(answers[0].starts_with("250 2.0.0 queued as "), "{answers:?}");

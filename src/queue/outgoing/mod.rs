@@ -1,31 +1,28 @@
 //! What an account sends of a message: envelope and text, with the edits of delivery. The spool
 //! file stays as it was accepted.
 //!
-//! - `sender`: whom the account lets a message be from, in envelope and header
 //! - `footed`: the text with the account's footer
 //! - `text`: the text with its edits, read in chunks
 
 mod footed;
-mod sender;
 mod text;
 
-pub(super) use footed::{Footed, Footing, WithFooting, footer};
-pub(super) use sender::{header as author, may_carry, spoken as sender};
-pub(super) use text::Outgoing;
+pub(in crate::queue) use footed::{Footed, Footing, WithFooting, footer};
+pub(in crate::queue) use text::Outgoing;
 
 use std::{future::Future, io};
 
 use crate::{
     message::{Edits, Text},
     model::MessageId,
-    queue::AccountSettings,
+    queue::{AccountSettings, engine::sender},
     spool::{Entry, MessageReader, Spool},
     upstream::Handover,
 };
 
 /// A text that can be read from its start as often as needed: an edit may have to see the end
 /// before it changes the beginning.
-pub(super) trait Source: Sync {
+pub(in crate::queue) trait Source: Sync {
     /// What is read.
     type Text: Text;
 
@@ -34,9 +31,9 @@ pub(super) trait Source: Sync {
 }
 
 /// A message in the spool.
-pub(super) struct Stored<'a> {
-    pub(super) spool: &'a Spool,
-    pub(super) id: MessageId,
+pub(in crate::queue) struct Stored<'a> {
+    pub(in crate::queue) spool: &'a Spool,
+    pub(in crate::queue) id: MessageId,
 }
 
 impl Source for Stored<'_> {
@@ -48,7 +45,7 @@ impl Source for Stored<'_> {
 }
 
 /// What the text of a message needs to become what an account may send.
-pub(super) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {
+pub(in crate::queue) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {
     Edits {
         id: entry.id,
         received: entry.received,
@@ -63,7 +60,7 @@ pub(super) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {
 }
 
 /// Puts together what is handed over for some recipients of a message.
-pub(super) fn handover<T: Text>(
+pub(in crate::queue) fn handover<T: Text>(
     entry: &Entry,
     indexes: &[usize],
     account: &AccountSettings,

@@ -174,7 +174,7 @@ fn octets(length: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        queue::{SenderRewrite, fixture, outgoing},
+        queue::{SenderRewrite, engine::sender, fixture, outgoing},
         spool::Entry,
     };
 
@@ -213,7 +213,7 @@ mod tests {
         let entry: Entry = fixture::entry(1);
         let source = Chunks { text: text.to_vec(), at: 0, step };
         let again = source.clone();
-        let whom = |author: Option<&Address>| outgoing::sender::header(&entry, author, &account);
+        let whom = |author: Option<&Address>| sender::header(&entry, author, &account);
         let mut outgoing =
             Outgoing::prepare(source, outgoing::edits(&entry, &account), whom, &again)
                 .await

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::house::{House, scanner};
 use crate::queue::{
     AccountSettings, BatchSettings, LimitSettings, SenderRewrite, Split,
-    double::{Reaction, trouble},
     fixture::{account, at},
+    tests::fake_transport::{Reaction, trouble},
 };
 use crate::upstream::{Outcome, Stage};
 

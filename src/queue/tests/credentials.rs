@@ -4,7 +4,7 @@ use super::house::{House, scanner};
 use crate::{
     metrics::{CredentialLabel, CredentialValue},
     oauth::{CredentialKind, Expiry},
-    queue::{AccountState, double::trouble, fixture::at},
+    queue::{AccountState, fixture::at, tests::fake_transport::trouble},
     upstream::{Outcome, Stage},
 };
 

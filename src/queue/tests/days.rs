@@ -6,7 +6,7 @@ use super::house::{House, scanner};
 use crate::{
     queue::{
         AccountSettings, LimitSettings, Split,
-        double::{Reaction, Seen},
+        tests::fake_transport::{Reaction, Seen},
     },
     upstream::{Outcome, Stage},
 };

@@ -5,8 +5,8 @@ use crate::{
     model::MessageId,
     queue::{
         AccountState,
-        double::{Reaction, trouble},
         fixture::at,
+        tests::fake_transport::{Reaction, trouble},
     },
     spool::Progress,
     upstream::{Outcome, Stage},

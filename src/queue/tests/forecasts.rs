@@ -6,8 +6,8 @@ use crate::{
     queue::{
         AccountSettings, BatchSettings, Enabled, Forecast, LimitSettings, SenderRewrite, Split,
         Why,
-        double::{Reaction, trouble},
         fixture::{account, at},
+        tests::fake_transport::{Reaction, trouble},
     },
     upstream::{Outcome, Stage},
 };

@@ -18,8 +18,8 @@ use crate::{
     },
     queue::{
         AccountSettings, Queue, RetrySettings, Routing, SenderRewrite,
-        double::{Seen, Server},
         fixture::{account, at, envelope, stand_still},
+        tests::fake_transport::{Seen, Server},
     },
     report::{ReportSettings, Reporter},
     spool::{Entry, JournalLine, Routes, Spool, SpoolSettings},

@@ -4,10 +4,10 @@ use super::house::House;
 use crate::{
     model::Reply,
     queue::{
-        AccountSettings, AccountState, Enabled, Reach, SenderRewrite, double::Reaction,
-        fixture::account, forecast::Why,
+        AccountSettings, AccountState, Enabled, Reach, SenderRewrite, fixture::account,
+        forecast::replay::Why, tests::fake_transport::Reaction,
     },
-    upstream::{DnsSettings, Exchangers, Fault, Lane, Outcome, Stage, Trouble, classify},
+    upstream::{DnsSettings, Exchangers, Fault, NextHop, Outcome, Stage, Trouble, classify},
 };
 
 /// Direct send to two domains.
@@ -20,8 +20,8 @@ fn inside(spill_to: &[&str]) -> AccountSettings {
     settings
 }
 
-fn german() -> Lane {
-    Lane::Domain("contoso.de".to_owned())
+fn german() -> NextHop {
+    NextHop::Domain("contoso.de".to_owned())
 }
 
 fn trouble(words: &str) -> Trouble {

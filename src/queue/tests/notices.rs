@@ -1,7 +1,7 @@
 use super::house::{House, scanner};
 use crate::{
     model::{Notify, ReturnContent},
-    queue::double::Reaction,
+    queue::tests::fake_transport::Reaction,
     upstream::Stage,
 };
 

@@ -20,7 +20,7 @@ use crate::{
     sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
     spool::{JournalLine, Spool, SpoolSettings},
     upstream::{
-        Auth, AuthMethod, Connection, Handover, Lane, Report, SecretSource, Security, Trouble,
+        Auth, AuthMethod, Connection, Handover, NextHop, Report, SecretSource, Security, Trouble,
         Upstream,
     },
 };
@@ -273,7 +273,7 @@ pub(super) struct Way {
 impl Transport for Way {
     type Link = Ride;
 
-    async fn connect(&self, _lane: &Lane) -> Result<Ride, Trouble> {
+    async fn connect(&self, _lane: &NextHop) -> Result<Ride, Trouble> {
         sleep(self.pace.connect).await;
         let connection = self.upstream.connect_over(Box::new(self.sandbox.connect())).await?;
         Ok(Ride { connection, pace: self.pace })

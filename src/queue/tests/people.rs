@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::house::{House, scanner};
 use crate::{
     model::MessageId,
-    queue::{AccountState, Enabled, QueueError, double::Reaction, fixture::at},
+    queue::{AccountState, Enabled, QueueError, fixture::at, tests::fake_transport::Reaction},
     spool::SpoolError,
     upstream::Stage,
 };

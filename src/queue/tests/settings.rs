@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::house::{House, scanner};
 use crate::queue::{
-    AccountSettings, LimitSettings, QueueError, SettingStatus, Split, double::Reaction, fixture::at,
+    AccountSettings, LimitSettings, QueueError, SettingStatus, Split, fixture::at,
+    tests::fake_transport::Reaction,
 };
 
 fn unlimited() -> AccountSettings {

@@ -1,0 +1,166 @@
+//! What a person may change of an account while it sends: kept before it is acknowledged, in force
+//! from the next message on, without an end to any connection.
+//!
+//! # Failure
+//! A value that makes no sense changes nothing. When the disk refuses, the caller hears so; what
+//! was set may then not outlive the process.
+
+use tracing::{info, warn};
+
+use crate::{
+    model::AccountName,
+    queue::{
+        AccountSettings, Queue, QueueError, SettingStatus, api::tuning::Tuning,
+        driver::core::Account, driver::transport::Transport,
+    },
+    spool::{Change, Spool, SpoolError},
+};
+
+/// Under which it is remembered.
+const REMEMBERED: &str = "batch";
+
+/// What a person has set in an earlier process, as far as it still holds.
+pub(in crate::queue) fn recalled(
+    spool: &Spool,
+    settings: &AccountSettings,
+) -> Result<Tuning, SpoolError> {
+    let name = settings.name.as_str();
+    // What cannot be read is of an older form, and no reason not to start.
+    let stored = spool.recall::<Tuning>(REMEMBERED, name).ok().flatten().unwrap_or_default();
+    let (tuning, outdated) = stored.restored(&settings.batch);
+    for old in &outdated {
+        warn!(
+            account = name,
+            setting = old.key,
+            dropped = old.value,
+            file = old.file,
+            "account setting dropped; the file has changed since"
+        );
+    }
+    if !outdated.is_empty() {
+        remember(spool, &settings.name, &tuning)?;
+    }
+    for row in tuning.status(&settings.batch).iter().filter(|row| row.changed.is_some()) {
+        info!(
+            account = name,
+            setting = row.key,
+            value = row.value,
+            file = row.file,
+            "account setting differs from the file"
+        );
+    }
+    Ok(tuning)
+}
+
+fn remember(spool: &Spool, account: &AccountName, tuning: &Tuning) -> Result<(), SpoolError> {
+    let value =
+        serde_json::to_value(tuning).map_err(|problem| SpoolError::Index(problem.to_string()))?;
+    let value = (!tuning.is_empty()).then_some(value);
+    spool.apply(Change {
+        remember: vec![(REMEMBERED, account.as_str().to_owned(), value)],
+        ..Change::default()
+    })
+}
+
+impl<T: Transport> Queue<T> {
+    /// The settings of an account that can be changed while it runs.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn settings(&self, account: &AccountName) -> Result<Vec<SettingStatus>, QueueError> {
+        let account = self.known(account)?;
+        Ok(account.runtime().tuning.status(&account.settings.batch))
+    }
+
+    /// Changes settings, given as in the config: all of them or none.
+    ///
+    /// # Errors
+    /// When there is no such account or setting, a value makes no sense, or the disk refuses.
+    pub async fn set(
+        &self,
+        account: &AccountName,
+        words: &[(String, String)],
+        by: &str,
+    ) -> Result<Vec<SettingStatus>, QueueError> {
+        let at = self.core().clock.now();
+        let account = self.known(account)?;
+        self.retune(account, by, |tuning| {
+            words
+                .iter()
+                .try_for_each(|(key, text)| tuning.set(key, text, &account.settings.batch, by, at))
+        })
+        .await
+    }
+
+    /// Brings back the file's values.
+    ///
+    /// # Errors
+    /// When there is no such account, or the disk refuses.
+    pub async fn restore_defaults(
+        &self,
+        account: &AccountName,
+        by: &str,
+    ) -> Result<Vec<SettingStatus>, QueueError> {
+        let account = self.known(account)?;
+        self.retune(account, by, |tuning| {
+            *tuning = Tuning::default();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets the recipients of all that was sent count no more, because a person knows better than a
+    /// lost index.
+    ///
+    /// # Errors
+    /// When there is no such account, or the disk refuses.
+    pub async fn forget_budget(&self, account: &AccountName, by: &str) -> Result<(), QueueError> {
+        let (core, account) = (self.core(), self.known(account)?);
+        {
+            let mut runtime = core.runtime(account);
+            let now = runtime.steady.now();
+            let moves = runtime.ledger.forget(now);
+            core.spool.apply(Change {
+                charge: moves.charge,
+                refund: moves.refund,
+                ..Change::default()
+            })?;
+        }
+        core.on_disk(core.spool.sync()).await?;
+        core.changed.notify_one();
+        warn!(account = account.settings.name.as_str(), by, "account budget forgotten");
+        Ok(())
+    }
+
+    async fn retune(
+        &self,
+        account: &Account<T>,
+        by: &str,
+        change: impl FnOnce(&mut Tuning) -> Result<(), String>,
+    ) -> Result<Vec<SettingStatus>, QueueError> {
+        let (core, file) = (self.core(), &account.settings.batch);
+        let (before, after) = {
+            let mut runtime = account.runtime();
+            let mut tuning = runtime.tuning.clone();
+            change(&mut tuning).map_err(QueueError::Setting)?;
+            remember(&core.spool, &account.settings.name, &tuning)?;
+            let before = runtime.tuning.status(file);
+            runtime.retune(tuning, file);
+            (before, runtime.tuning.status(file))
+        };
+        core.on_disk(core.spool.sync()).await?;
+        core.changed.notify_one();
+        for (old, new) in before.iter().zip(&after).filter(|(old, new)| old.value != new.value) {
+            let account = account.settings.name.as_str();
+            info!(
+                account,
+                setting = new.key,
+                from = old.value,
+                to = new.value,
+                by,
+                "account setting changed"
+            );
+        }
+        Ok(after)
+    }
+}

@@ -1,0 +1,271 @@
+//! What others may ask of the queue: the daemon to run it, a person to look and to interfere.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    model::{AccountName, MessageId},
+    queue::{
+        AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, RetrySettings,
+        driver::conclude::put_or_remove,
+        driver::core::{Account, Core, Parts},
+        driver::scheduler,
+        driver::transport::Transport,
+        engine::budget::BudgetChange,
+        engine::settle::{self, Context},
+    },
+    report::{Failure, Reporter, Word},
+    spool::{Change, Entry, Hold, Progress, Spool, SpoolError},
+    upstream::Upstream,
+};
+
+/// The sending half. Cheap to clone.
+pub struct Queue<T: Transport = Upstream>(Arc<Core<T>>);
+
+impl<T: Transport> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Queue {
+    /// Prepares the accounts; sends nothing before [`Queue::run`].
+    ///
+    /// # Errors
+    /// When the spool cannot be read or an account's trust store cannot be loaded.
+    pub fn new(
+        accounts: Vec<AccountSettings>,
+        retry: RetrySettings,
+        spool: Spool,
+        reporter: Reporter,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, QueueError> {
+        let mut ways = Vec::with_capacity(accounts.len());
+        for settings in accounts {
+            let upstream =
+                Upstream::new(settings.destination.clone(), clock.clone(), metrics.clone())
+                    .map_err(|source| QueueError::TrustStore {
+                        account: settings.name.clone(),
+                        source,
+                    })?;
+            ways.push((settings, upstream));
+        }
+        Self::over(ways, retry, spool, reporter, clock, metrics)
+    }
+}
+
+impl<T: Transport> Queue<T> {
+    /// As [`Queue::new`], over any way out.
+    ///
+    /// # Errors
+    /// When the spool cannot be read.
+    pub fn over(
+        accounts: Vec<(AccountSettings, T)>,
+        plan: RetrySettings,
+        spool: Spool,
+        reporter: Reporter,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, QueueError> {
+        let parts = Parts { plan, spool, reporter, clock, metrics };
+        Ok(Self(Arc::new(Core::new(accounts, parts)?)))
+    }
+
+    /// Sends until `stop` turns true; then lets attempts under way finish, within the drain time of
+    /// the daemon.
+    pub async fn run(&self, stop: watch::Receiver<bool>) {
+        scheduler::run(Arc::clone(&self.0), stop).await;
+    }
+
+    /// What each account is doing.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountStatus> {
+        {
+            let waiting = self.0.spool.accounts_waiting();
+            self.0.accounts.iter().map(|account| self.status(account, &waiting)).collect()
+        }
+    }
+
+    /// Makes a message due now, whatever the plan says. Shortens the spacing of 30 minutes: a
+    /// person asked for it.
+    ///
+    /// # Errors
+    /// When there is no such message, it is being attempted, or the disk refuses.
+    pub async fn retry(&self, id: MessageId) -> Result<(), QueueError> {
+        let now = self.0.clock.now();
+        self.amend(id, |entry| {
+            for recipient in &mut entry.recipients {
+                match &mut recipient.progress {
+                    Progress::Waiting { due } => *due = (*due).min(now),
+                    Progress::Attempting(attempting) => attempting.due = attempting.due.min(now),
+                    Progress::Delivered(_) | Progress::Failed(_) => {}
+                }
+            }
+        })
+        .await
+    }
+
+    /// Keeps a message back.
+    ///
+    /// # Errors
+    /// When there is no such message, it is being attempted, or the disk refuses.
+    pub async fn hold(&self, id: MessageId, reason: String) -> Result<(), QueueError> {
+        let since = self.0.clock.now();
+        self.amend(id, |entry| entry.hold = Some(Hold { since, reason })).await
+    }
+
+    /// Lets a held message go on.
+    ///
+    /// # Errors
+    /// When there is no such message, it is being attempted, or the disk refuses.
+    pub async fn release(&self, id: MessageId) -> Result<(), QueueError> {
+        let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
+        // Held because its failure notice could not be written: nothing else is left to do for it.
+        if entry.is_settled() {
+            let failed = entry
+                .recipients
+                .iter()
+                .enumerate()
+                .filter(|(_, state)| matches!(state.progress, Progress::Failed(_)));
+            let failures: Vec<Failure> =
+                failed.map(|(index, _)| Failure { index, stage: "held", advice: "" }).collect();
+            self.0.on_disk(self.0.reporter.failed(&entry, &failures)).await?;
+        }
+        self.amend(id, |entry| entry.hold = None).await
+    }
+
+    /// Deletes a message; the journal keeps a line for each recipient.
+    ///
+    /// # Errors
+    /// When there is no such message, it is being attempted, or the disk refuses.
+    pub async fn delete(&self, id: MessageId) -> Result<(), QueueError> {
+        {
+            let flights = self.0.flights();
+            if flights.contains_key(&id) {
+                return Err(QueueError::Busy(id));
+            }
+            let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
+            let context = Context {
+                plan: &self.0.plan,
+                account: &entry.account,
+                split: crate::queue::Split::Never,
+                now: self.0.clock.now(),
+            };
+            let unsettled =
+                entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
+            let journal: Vec<_> = unsettled
+                .filter_map(|(index, _)| {
+                    settle::journal_line(&entry, index, Word::Deleted, &context)
+                })
+                .collect();
+            for line in &journal {
+                self.0.reporter.settled(line, Word::Deleted, "queue");
+            }
+            self.0.spool.apply(Change { remove: vec![id], journal, ..Change::default() })?;
+        }
+        Ok(self.0.on_disk(self.0.spool.sync()).await?)
+    }
+
+    /// Switches an account on or off by a person's word; kept across restarts. Switching on ends a
+    /// pause or a stop.
+    ///
+    /// # Errors
+    /// When there is no such account, or the disk refuses.
+    pub async fn set_enabled(
+        &self,
+        account: &AccountName,
+        enabled: Enabled,
+    ) -> Result<(), QueueError> {
+        let account = self.known(account)?;
+        if enabled == Enabled::On {
+            account.transport.mended().await;
+        }
+        let condition = {
+            let mut runtime = account.runtime();
+            runtime.condition.set_enabled(enabled);
+            runtime.domains.trust();
+            runtime.condition.clone()
+        };
+        self.0.remember(account, &condition)?;
+        self.0.on_disk(self.0.spool.sync()).await?;
+        self.0.changed.notify_one();
+        Ok(())
+    }
+
+    pub(in crate::queue) fn core(&self) -> &Core<T> {
+        &self.0
+    }
+
+    pub(in crate::queue) fn known(
+        &self,
+        account: &AccountName,
+    ) -> Result<&Arc<Account<T>>, QueueError> {
+        self.0.account(account).ok_or_else(|| QueueError::NoSuchAccount(account.clone()))
+    }
+
+    /// Changes a message that nobody is attempting.
+    async fn amend(
+        &self,
+        id: MessageId,
+        change: impl FnOnce(&mut Entry),
+    ) -> Result<(), QueueError> {
+        {
+            let flights = self.0.flights();
+            if flights.contains_key(&id) {
+                return Err(QueueError::Busy(id));
+            }
+            let mut entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
+            change(&mut entry);
+            let (put, remove) = put_or_remove(entry);
+            self.0.spool.apply(Change { put, remove, ..Change::default() })?;
+        }
+        self.0.on_disk(self.0.spool.sync()).await?;
+        self.0.changed.notify_one();
+        Ok(())
+    }
+
+    fn status(&self, account: &Account<T>, waiting: &[(AccountName, u64)]) -> AccountStatus {
+        let name = &account.settings.name;
+        let limits = &account.settings.limits;
+        let mut runtime = self.0.runtime(account);
+        let now = runtime.steady.now();
+        // What is past is forgotten before it is shown.
+        let mut moves = BudgetChange::default();
+        runtime.ledger.room(now, &mut moves);
+        self.0.store(moves);
+        let (minute, day) = runtime.ledger.used();
+        AccountStatus {
+            name: name.clone(),
+            state: runtime.condition.state().clone().named(name),
+            waiting: waiting
+                .iter()
+                .find(|(account, _)| account == name)
+                .map_or(0, |(_, messages)| *messages),
+            connections: account.connections(),
+            connections_allowed: runtime.width.at(self.0.clock.now()),
+            connections_limit: limits.connections,
+            messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
+            messages_per_minute: limits.messages_per_minute,
+            recipients_last_day: limits
+                .recipients_per_day
+                .map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
+            recipients_per_day: limits.recipients_per_day,
+            day_free_at: runtime.ledger.day_full_until(now),
+            budget_free_at: runtime.ledger.free_at(now, 1).filter(|at| *at > now),
+            last_delivery: runtime.last_delivery,
+            credential: runtime.expiry,
+            domains: runtime
+                .domains
+                .held_up()
+                .map(|(domain, state)| DomainStatus {
+                    domain: domain.clone(),
+                    state: state.clone(),
+                })
+                .collect(),
+        }
+    }
+}

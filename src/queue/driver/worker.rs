@@ -1,0 +1,295 @@
+//! A task that sends: it has a live connection first, then takes message after message until there
+//! is nothing to take.
+//!
+//! # Failure
+//! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk
+//! ends it too, before anything is sent whose attempt is not stored.
+
+use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout};
+use tracing::error;
+
+use crate::{
+    model::Address,
+    queue::{
+        AccountState,
+        driver::claim::{Claim, Outlook},
+        driver::core::{Account, Core, Idle, Live},
+        driver::route::RouteDecision,
+        driver::transport::{Link, Transport},
+        engine::sender,
+        outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
+    },
+    spool::{Entry, MessageReader, SpoolError},
+    upstream::{NextHop, Trouble},
+};
+
+/// How long the disk is left in peace after it refused.
+const DISK_PAUSE: Duration = Duration::from_secs(30);
+/// A message that could not be read for a passing reason is tried again then.
+const READ_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// How long a farewell may take.
+const QUIT_TIME: Duration = Duration::from_secs(5);
+
+/// Holds back further workers until this one has got to its first claim.
+pub(in crate::queue) struct Starting<T: Transport>(pub(in crate::queue) Arc<Account<T>>);
+
+impl<T: Transport> Drop for Starting<T> {
+    fn drop(&mut self) {
+        self.0.runtime().starting = false;
+    }
+}
+
+/// Sends until there is nothing to send: by one connection, or, where servers are found by DNS, by
+/// one to each domain in turn.
+pub(in crate::queue) async fn work<T: Transport>(
+    core: Arc<Core<T>>,
+    account: Arc<Account<T>>,
+    starting: Starting<T>,
+) {
+    let mut starting = Some(starting);
+    let ahead = account.settings.destination.lane_ahead();
+    let mut held = None;
+    match &ahead {
+        Some(lane) => match core.connection(&account, lane).await {
+            Some(live) => held = Some(live),
+            None => return,
+        },
+        None => core.probe_by_mail(&account),
+    }
+    while let Some(claim) = core.claim_or_rest(&account) {
+        // What keeps us from one domain's servers need not keep us from another's.
+        if (held.is_some() || ahead.is_none()) && starting.take().is_some() {
+            core.changed.notify_one();
+        }
+        let Some(lane) = core.lane_of(&account, &claim).await else {
+            continue;
+        };
+        let text = match core.ready_text(&account, &claim).await {
+            ControlFlow::Continue(Some(text)) => text,
+            ControlFlow::Continue(None) => continue,
+            ControlFlow::Break(()) => break,
+        };
+        let Some(mut live) = core.connection_for(&account, &claim, lane, held.take()).await else {
+            continue;
+        };
+        if starting.take().is_some() {
+            core.changed.notify_one();
+        }
+        core.metrics.sending().attempts.inc();
+        let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
+        let report = live.link.send(handover).await;
+        let first = live.carried == 0;
+        live.carried = live.carried.saturating_add(1);
+        core.conclude(&account, &claim, &report, first).await;
+        if live.link.is_reusable() && live.link.is_fresh() {
+            held = Some(live);
+            continue;
+        }
+        core.settle().await;
+        close(live).await;
+        if core.outlook(&account) != Outlook::Now || core.is_stopping() {
+            return;
+        }
+        if let Some(lane) = &ahead {
+            match core.connection(&account, lane).await {
+                Some(next) => held = Some(next),
+                None => return,
+            }
+        }
+    }
+    core.settle().await;
+    if let Some(live) = held {
+        core.park(&account, live).await;
+    }
+}
+
+/// Says goodbye, if the server still listens.
+pub(in crate::queue) async fn close<L: Link>(live: Live<L>) {
+    let Live { link, .. } = live;
+    // Whether the server answers QUIT is of no consequence.
+    if link.is_reusable() && timeout(QUIT_TIME, link.quit()).await.is_err() {}
+}
+
+impl<T: Transport> Core<T> {
+    /// A connection to the account's server: one that lies idle, or a new one. None when the
+    /// account is in trouble, which is then known.
+    async fn connection(&self, account: &Account<T>, lane: &NextHop) -> Option<Live<T::Link>> {
+        match self.connect(account, lane).await {
+            Ok(live) => Some(live),
+            Err(trouble) => {
+                let news = self.runtime(account).trouble(lane, &trouble, self.clock.now());
+                self.tell(account, news).await;
+                None
+            }
+        }
+    }
+
+    /// Where a claim leads. None when that is nowhere: its recipients have then failed with the
+    /// reason.
+    async fn lane_of<'c>(&self, account: &Account<T>, claim: &'c Claim) -> Option<&'c NextHop> {
+        match &claim.way {
+            RouteDecision::NextHop(lane) => return Some(lane),
+            RouteDecision::Barred(bar) => self.bar(account, claim, bar).await,
+            RouteDecision::TooLarge(limit) => self.refuse(account, claim, *limit).await,
+        }
+        None
+    }
+
+    /// One that lies idle in this lane, or a new one.
+    pub(in crate::queue) async fn connect(
+        &self,
+        account: &Account<T>,
+        lane: &NextHop,
+    ) -> Result<Live<T::Link>, Trouble> {
+        if matches!(self.runtime(account).condition.state(), AccountState::Ready) {
+            loop {
+                let taken = {
+                    let mut idle = account.idle();
+                    let place = idle.iter().rposition(|idle| idle.live.lane == *lane);
+                    place.map(|place| idle.swap_remove(place))
+                };
+                match taken {
+                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => {
+                        return Ok(live);
+                    }
+                    Some(Idle { live, .. }) => close(live).await,
+                    None => break,
+                }
+            }
+        }
+        let slot = account.reserve();
+        self.make_room(account).await;
+        let link = account.transport.connect(lane).await?;
+        let live = Live::new(link, lane.clone(), slot);
+        let news = self.runtime(account).connected(lane, self.clock.now());
+        self.tell(account, news).await;
+        Ok(live)
+    }
+
+    /// Idle connections of other lanes count, too: they go while there are too many with the one
+    /// that was just reserved.
+    async fn make_room(&self, account: &Account<T>) {
+        while account.connections() > account.settings.limits.connections.max(1) {
+            let oldest = {
+                let mut idle = account.idle();
+                (!idle.is_empty()).then(|| idle.remove(0))
+            };
+            let Some(Idle { live, .. }) = oldest else { break };
+            close(live).await;
+        }
+    }
+
+    /// Keeps a connection for the next message, if there may be one soon.
+    pub(in crate::queue) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
+        let ready = matches!(self.runtime(account).condition.state(), AccountState::Ready);
+        if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {
+            account.idle().push(Idle { live, since: Instant::now() });
+        } else {
+            close(live).await;
+        }
+    }
+
+    fn claim_or_rest(&self, account: &Account<T>) -> Option<Arc<Claim>> {
+        match self.claim(account) {
+            Ok(claim) => claim,
+            Err(problem) => {
+                self.rest(account, &problem);
+                None
+            }
+        }
+    }
+
+    /// Makes the last outcome durable when no claim does it on the way.
+    async fn settle(&self) {
+        if let Err(problem) = self.on_disk(self.spool.sync()).await {
+            error!(%problem, "outcome not stored");
+        }
+    }
+
+    /// A claimed message that cannot be read is put aside, or left for later.
+    async fn do_without(&self, account: &Account<T>, claim: &Claim, problem: &SpoolError) {
+        let id = claim.entry.id;
+        let lost = match problem {
+            SpoolError::Unreadable { .. } | SpoolError::NotFound(_) => true,
+            SpoolError::Io { source, .. } => source.kind() == ErrorKind::NotFound,
+            SpoolError::Full | SpoolError::Locked(_) | SpoolError::Index(_) => false,
+        };
+        if lost {
+            self.put_aside(account, claim, &problem.to_string()).await;
+        } else {
+            error!(%id, %problem, "message not read");
+            self.give_back(account, claim, self.clock.now().plus(READ_AGAIN));
+        }
+    }
+
+    /// Makes a claim durable, and with it the outcome of the message before; yields the text. None
+    /// goes on without it, a break ends the work.
+    async fn ready_text(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+    ) -> ControlFlow<(), Option<Outgoing<Footed<MessageReader>>>> {
+        let (stored, text) = tokio::join!(
+            self.on_disk(self.spool.sync()),
+            self.on_disk(self.prepare(account, &claim.entry))
+        );
+        if let Err(problem) = stored {
+            self.abandon(account, claim, &problem);
+            return ControlFlow::Break(());
+        }
+        match text {
+            Ok(text) => ControlFlow::Continue(Some(text)),
+            Err(problem) => {
+                self.do_without(account, claim, &problem).await;
+                ControlFlow::Continue(None)
+            }
+        }
+    }
+
+    /// The text of a claimed message, edited.
+    async fn prepare(
+        &self,
+        account: &Account<T>,
+        entry: &Entry,
+    ) -> Result<Outgoing<Footed<MessageReader>>, SpoolError> {
+        let settings = &account.settings;
+        let text = self.spool.body(entry.id).await?;
+        let unreadable = |source| SpoolError::Io {
+            what: "read message",
+            path: entry.id.as_str().into(),
+            source,
+        };
+        let stored = Stored { spool: &self.spool, id: entry.id };
+        let footing = match outgoing::footer(entry, settings) {
+            Some(footer) => {
+                Footing::find(&footer, &stored).await.map_err(unreadable)?.within(entry, settings)
+            }
+            None => None,
+        };
+        let source = WithFooting { source: stored, footing };
+        let whom = |author: Option<&Address>| sender::header(entry, author, settings);
+        Outgoing::prepare(source.over(text), outgoing::edits(entry, settings), whom, &source)
+            .await
+            .map_err(unreadable)
+    }
+
+    /// The disk refused to store a claim: nothing was sent.
+    fn abandon(&self, account: &Account<T>, claim: &Claim, problem: &SpoolError) {
+        self.give_back(account, claim, self.clock.now());
+        self.rest(account, problem);
+    }
+
+    fn rest(&self, account: &Account<T>, problem: &SpoolError) {
+        error!(account = %account.settings.name, %problem, "attempt not stored; nothing is sent \
+            without that");
+        let advice = "Look at the disk of the data folder: is it full, or failing?";
+        self.runtime(account).condition.hinder(
+            DISK_PAUSE,
+            problem.to_string(),
+            advice,
+            self.clock.now(),
+        );
+    }
+}

@@ -1,0 +1,261 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::queue::fixture::at;
+
+fn limits(per_minute: Option<u32>, per_day: Option<u32>) -> LimitSettings {
+    LimitSettings {
+        messages_per_minute: per_minute,
+        recipients_per_day: per_day,
+        recipients_per_message: 500,
+        connections: 3,
+        message_size: None,
+    }
+}
+
+fn ledger(per_minute: Option<u32>, per_day: Option<u32>) -> Budget {
+    Budget::new(AccountName::from("scanner"), &limits(per_minute, per_day))
+}
+
+fn room(ledger: &mut Budget, now: Timestamp) -> Room {
+    ledger.room(now, &mut BudgetChange::default())
+}
+
+fn send(ledger: &mut Budget, recipients: usize, from: u64, to: u64) {
+    let charge = ledger.begin(recipients, at(from)).unwrap();
+    ledger.end(&charge, End::Known, 0, at(to));
+}
+
+#[test]
+fn a_minute_counts_from_the_end_of_a_transaction() {
+    let mut ledger = ledger(Some(2), None);
+    send(&mut ledger, 1, 0, 10);
+    send(&mut ledger, 1, 11, 12);
+    assert_eq!(room(&mut ledger, at(60)), Room::FreeAt(Some(at(70).plus(MINUTE_MARGIN))));
+    assert_eq!(room(&mut ledger, at(71)), Room::Recipients(usize::MAX));
+}
+
+#[test]
+fn transactions_under_way_count_as_now_however_long_they_take() {
+    let mut ledger = ledger(Some(2), None);
+    let first = ledger.begin(1, at(0)).unwrap();
+    ledger.begin(1, at(0)).unwrap();
+    assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(None));
+    ledger.end(&first, End::Known, 0, at(1000));
+    assert_eq!(room(&mut ledger, at(1000)), Room::FreeAt(Some(at(1060).plus(MINUTE_MARGIN))));
+}
+
+#[test]
+fn a_transaction_in_doubt_may_be_counted_later() {
+    let mut ledger = ledger(Some(1), None);
+    let charge = ledger.begin(1, at(0)).unwrap();
+    ledger.end(&charge, End::Unknown, 0, at(10));
+    assert_eq!(
+        room(&mut ledger, at(100)),
+        Room::FreeAt(Some(at(10).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN)))
+    );
+}
+
+#[test]
+fn a_day_counts_recipients_and_tells_when_there_is_room_again() {
+    let mut ledger = ledger(None, Some(10));
+    send(&mut ledger, 4, 0, 0);
+    send(&mut ledger, 4, 3600, 3600);
+    assert_eq!(room(&mut ledger, at(7200)), Room::Recipients(2));
+    assert_eq!(ledger.free_at(at(7200), 2), Some(at(7200)));
+    assert_eq!(ledger.free_at(at(7200), 3), Some(at(0).plus(DAY + MARGIN)));
+    assert_eq!(ledger.free_at(at(7200), 7), Some(at(3600).plus(DAY + MARGIN)));
+    assert_eq!(
+        ledger.free_at(at(7200), 500),
+        Some(at(3600).plus(DAY + MARGIN)),
+        "never more than a day's worth"
+    );
+}
+
+#[test]
+fn what_never_happened_is_given_back() {
+    let mut ledger = ledger(Some(1), Some(1));
+    let charge = ledger.begin(1, at(0)).unwrap();
+    let moves = ledger.cancel(&charge);
+    assert_eq!(moves.refund, [charge]);
+    assert_eq!(room(&mut ledger, at(0)), Room::Recipients(1));
+}
+
+#[test]
+fn recipients_that_were_refused_one_by_one_are_given_back() {
+    let mut ledger = ledger(Some(2), Some(10));
+    let charge = ledger.begin(10, at(0)).unwrap();
+    let moves = ledger.end(&charge, End::Known, 7, at(1));
+    assert_eq!(
+        (moves.charge.len(), moves.charge[0].recipients, moves.refund),
+        (1, 3, vec![charge])
+    );
+    assert_eq!(room(&mut ledger, at(1)), Room::Recipients(7));
+    assert_eq!(ledger.used(), (1, 3), "the message may count all the same");
+}
+
+#[test]
+fn without_limits_nothing_is_charged() {
+    let mut ledger = ledger(None, None);
+    assert_eq!(ledger.begin(1, at(0)), None);
+    assert_eq!(room(&mut ledger, at(0)), Room::Recipients(usize::MAX));
+}
+
+#[test]
+fn a_clock_that_was_set_back_holds_mail_up_for_one_window_at_most() {
+    let mut before = ledger(Some(1), None);
+    let charge = before.begin(1, at(500_000)).unwrap();
+    let stored = before.end(&charge, End::Known, 0, at(500_000)).charge;
+    let mut after = ledger(Some(1), None);
+    let moves = after.restore(stored.clone(), at(0));
+    assert_eq!(
+        moves.refund, stored,
+        "what is stored moves too, so that the next start does not wait again"
+    );
+    assert_eq!(
+        room(&mut after, at(0)),
+        Room::FreeAt(Some(at(0).plus(LATE_COUNT + MINUTE + MINUTE_MARGIN)))
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_moves_the_charges_with_it() {
+    let mut ledger = ledger(Some(1), None);
+    send(&mut ledger, 1, 0, 10);
+    let moves = ledger.rebase(at(20), at(7220));
+    assert_eq!(moves.charge[0].at, at(7210));
+    assert_eq!(room(&mut ledger, at(7220)), Room::FreeAt(Some(at(7270).plus(MINUTE_MARGIN))));
+}
+
+#[test]
+fn what_the_last_process_stored_may_have_been_off_by_a_little() {
+    let mut before = ledger(Some(1), None);
+    let charge = before.begin(1, at(10)).unwrap();
+    let stored = before.end(&charge, End::Known, 0, at(10)).charge;
+    let mut after = ledger(Some(1), None);
+    after.restore(stored, at(20));
+    assert_eq!(room(&mut after, at(20)), Room::FreeAt(Some(at(70).plus(DRIFT + MINUTE_MARGIN))));
+}
+
+/// What the index holds, as the moves say.
+#[derive(Default)]
+struct Stored(BTreeMap<(Timestamp, u32), Charge>);
+
+impl Stored {
+    fn apply(&mut self, moves: BudgetChange) {
+        // In this order, as the index does.
+        for charge in moves.charge {
+            self.0.insert((charge.at, charge.sequence), charge);
+        }
+        for charge in moves.refund {
+            self.0.remove(&(charge.at, charge.sequence));
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// Time goes by, in milliseconds.
+    Wait(u64),
+    /// As many messages as there is room for are begun, each to so many recipients.
+    Burst(usize),
+    /// The oldest transaction ends.
+    End(End),
+    /// The connection was dead: it never happened.
+    Cancel,
+    /// The process dies and starts again, after so long, on a clock that was set by so much
+    /// meanwhile.
+    Crash { down: u64, set_back: u64 },
+    /// The clock is set while the process runs.
+    Set { forward: u64, back: u64 },
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let end = prop_oneof![4 => Just(End::Known), 1 => Just(End::Unknown)];
+    let event = prop_oneof![
+        6 => (0u64..30_000).prop_map(Event::Wait),
+        1 => (0u64..40_000_000).prop_map(Event::Wait),
+        6 => (1usize..6).prop_map(Event::Burst),
+        6 => end.prop_map(Event::End),
+        1 => Just(Event::Cancel),
+        1 => (0u64..100_000, 0u64..100_000).prop_map(|(down, set_back)| Event::Crash { down, set_back }),
+        1 => (0u64..1_000_000, 0u64..1_000_000).prop_map(|(forward, back)| Event::Set { forward, back }),
+    ];
+    proptest::collection::vec(event, 1..200)
+}
+
+/// A transaction as it truly was, by a clock that nobody sets: the server counted it once,
+/// somewhere in between.
+struct Truth {
+    begun: u64,
+    ended: u64,
+    recipients: u64,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// The server's worst case: it counts each transaction at whatever moment hurts most.
+    #[test]
+    fn no_window_that_the_server_may_see_holds_more_than_the_limit(events in events(), per_minute in 1u32..8, per_day in 1u32..40) {
+        let (mut now, mut wall) = (0u64, 1_763_900_000_000u64);
+        let mut ledger = ledger(Some(per_minute), Some(per_day));
+        let mut stored = Stored::default();
+        let mut open: Vec<(Charge, usize)> = Vec::new();
+        let mut truth: Vec<Truth> = Vec::new();
+        for event in events {
+            let clock = Timestamp::from_millis(wall);
+            match event {
+                Event::Wait(millis) => { now += millis; wall += millis; }
+                Event::Burst(recipients) => loop {
+                    let mut moves = BudgetChange::default();
+                    let room = ledger.room(clock, &mut moves);
+                    stored.apply(moves);
+                    let Room::Recipients(most) = room else { break };
+                    if open.len() > 20 { break }
+                    let recipients = recipients.min(most);
+                    let charge = ledger.begin(recipients, clock).unwrap();
+                    stored.apply(BudgetChange { charge: vec![charge.clone()], refund: vec![] });
+                    open.push((charge, truth.len()));
+                    truth.push(Truth { begun: now, ended: u64::MAX, recipients: u64::try_from(recipients).unwrap() });
+                },
+                Event::End(end) => if !open.is_empty() {
+                    let (charge, index) = open.remove(0);
+                    let late = match end { End::Known => 0, End::Unknown => 299_000 };
+                    truth[index].ended = now + late;
+                    stored.apply(ledger.end(&charge, end, 0, clock));
+                },
+                Event::Cancel => if let Some((charge, index)) = open.pop() {
+                    truth[index].recipients = 0;
+                    truth[index].ended = 0;
+                    stored.apply(ledger.cancel(&charge));
+                },
+                Event::Crash { down, set_back } => {
+                    for (_, index) in open.drain(..) { truth[index].ended = now + 299_000; }
+                    now += down;
+                    wall = (wall + down).saturating_sub(set_back);
+                    ledger = Budget::new(AccountName::from("scanner"), &limits(Some(per_minute), Some(per_day)));
+                    let charges = stored.0.values().cloned().collect();
+                    let moves = ledger.restore(charges, Timestamp::from_millis(wall));
+                    stored.apply(moves);
+                }
+                Event::Set { forward, back } => {
+                    wall = wall + forward - back;
+                    stored.apply(ledger.rebase(clock, Timestamp::from_millis(wall)));
+                }
+            }
+        }
+        for last in truth.iter().filter(|t| t.recipients > 0) {
+            let may_share = |t: &&Truth, window: u64| t.recipients > 0 && t.begun <= last.begun && t.ended.saturating_add(window) >= last.begun;
+            let messages = truth.iter().filter(|t| may_share(t, 60_000)).count();
+            let recipients: u64 = truth.iter().filter(|t| may_share(t, 86_400_000)).map(|t| t.recipients).sum();
+            prop_assert!(messages <= usize::try_from(per_minute).unwrap(), "{messages} messages in \
+                a minute");
+            prop_assert!(recipients <= u64::from(per_day), "{recipients} recipients in a day");
+        }
+        prop_assert!(stored.0.len() <= usize::try_from(per_day).unwrap() + open.len(), "stored \
+            charges do not pile up");
+    }
+}

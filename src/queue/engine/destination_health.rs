@@ -1,0 +1,274 @@
+//! The domains that an account finds servers of by DNS, and cannot send to just now: each has a
+//! [`Condition`] of its own, so that the trouble of one does not hold up the others. Pure.
+//!
+//! A domain that is well is not in here; so there are no more of them than `domains` of the account
+//! has, and mostly none.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    model::{EnhancedCode, Reply, Timestamp},
+    queue::{
+        AccountState, Enabled,
+        engine::health::{Condition, News},
+    },
+    upstream::{Concern, Fault, NextHop, Outcome, Trouble, Verdict},
+};
+
+/// Mail for a domain in trouble is looked at again after so long at the latest, so that it goes
+/// soon after the first has shown that it can.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// While one worker looks whether a domain is well again, the others leave it alone: connecting in
+/// vain takes a minute for each of its servers.
+const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
+
+/// DestinationHealth in trouble, by name.
+#[derive(Default)]
+pub(in crate::queue) struct DestinationHealth(BTreeMap<String, Domain>);
+
+struct Domain {
+    condition: Condition,
+    /// What the trouble means for mail whose time is up.
+    verdict: Verdict,
+    /// Somebody is trying it, until then at the latest.
+    probed_until: Timestamp,
+}
+
+impl DestinationHealth {
+    /// Something went wrong that concerns a whole domain.
+    pub(in crate::queue) fn trouble(
+        &mut self,
+        domain: &str,
+        trouble: &Trouble,
+        now: Timestamp,
+    ) -> Option<News> {
+        let reply = trouble
+            .verdict
+            .reply
+            .clone()
+            .or_else(|| Some(in_the_form_of_a_reply(domain, &trouble.fault)));
+        let verdict = Verdict {
+            concern: Concern::Message,
+            outcome: Outcome::Retry,
+            reply,
+            ..trouble.verdict.clone()
+        };
+        let entry = self.0.entry(domain.to_owned()).or_insert_with(|| Domain {
+            condition: Condition::ready(),
+            verdict: verdict.clone(),
+            probed_until: Timestamp::ZERO,
+        });
+        (entry.verdict, entry.probed_until) = (verdict, Timestamp::ZERO);
+        entry.condition.trouble(trouble, now)
+    }
+
+    /// Somebody is about to connect there.
+    pub(in crate::queue) fn probe(&mut self, lane: &NextHop, now: Timestamp) {
+        if let NextHop::Domain(domain) = lane
+            && let Some(domain) = self.0.get_mut(domain)
+        {
+            domain.probed_until = now.plus(PROBE_TIME);
+        }
+    }
+
+    /// One of its servers took a connection.
+    pub(in crate::queue) fn connected(&mut self, lane: &NextHop, now: Timestamp) -> Option<News> {
+        self.change(lane, |domain| domain.condition.connected(now))
+    }
+
+    /// One of its servers took mail.
+    pub(in crate::queue) fn works(&mut self, lane: &NextHop) -> Option<News> {
+        self.change(lane, |domain| {
+            domain.probed_until = Timestamp::ZERO;
+            domain.condition.works()
+        })
+    }
+
+    fn change(
+        &mut self,
+        lane: &NextHop,
+        change: impl FnOnce(&mut Domain) -> Option<News>,
+    ) -> Option<News> {
+        let NextHop::Domain(domain) = lane else {
+            return None;
+        };
+        let found = self.0.get_mut(domain)?;
+        let news = change(found);
+        if found.condition.is_well() {
+            self.0.remove(domain);
+        }
+        news
+    }
+
+    /// Lets pauses end.
+    pub(in crate::queue) fn lapse(&mut self, now: Timestamp) {
+        for domain in self.0.values_mut() {
+            domain.condition.lapse(now);
+        }
+    }
+
+    /// When mail for it should be looked at again; none when it may be tried.
+    pub(in crate::queue) fn rests_until(
+        &self,
+        lane: &NextHop,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let Domain { condition, probed_until, .. } = self.find(lane)?;
+        let soon = now.plus(LOOK_AGAIN);
+        if condition.may_connect(now) {
+            return (now < *probed_until).then_some((*probed_until).min(soon));
+        }
+        Some(condition.next_at().map_or(soon, |at| at.min(soon)))
+    }
+
+    /// True when another way should be looked for: it will not be tried for a while.
+    pub(in crate::queue) fn is_out(&self, lane: &NextHop, now: Timestamp) -> bool {
+        self.find(lane).is_some_and(|domain| domain.condition.is_out(now))
+    }
+
+    /// What becomes of mail for it whose time is up.
+    pub(in crate::queue) fn verdict(&self, lane: &NextHop) -> Option<Verdict> {
+        self.find(lane).map(|domain| domain.verdict.clone())
+    }
+
+    /// How it is, unless it is well.
+    pub(in crate::queue) fn state(&self, lane: &NextHop) -> Option<&AccountState> {
+        self.find(lane).map(|domain| domain.condition.state())
+    }
+
+    /// What happened and what to do.
+    pub(in crate::queue) fn words(&self, domain: &str) -> (String, String) {
+        let (reason, advice) =
+            self.0.get(domain).map_or(("", ""), |domain| domain.condition.words());
+        (reason.to_owned(), advice.to_owned())
+    }
+
+    /// Those that mail waits for, for people.
+    pub(in crate::queue) fn held_up(&self) -> impl Iterator<Item = (&String, &AccountState)> {
+        self.0.iter().map(|(name, domain)| (name, domain.condition.state())).filter(|(_, state)| {
+            match state {
+                AccountState::Paused { .. } | AccountState::Stopped { .. } => true,
+                AccountState::Ready | AccountState::Disabled => false,
+            }
+        })
+    }
+
+    /// A person says that everything was put right.
+    pub(in crate::queue) fn trust(&mut self) {
+        for domain in self.0.values_mut() {
+            domain.condition.set_enabled(Enabled::On);
+            domain.probed_until = Timestamp::ZERO;
+        }
+        self.0.retain(|_, domain| !domain.condition.is_well());
+    }
+
+    fn find(&self, lane: &NextHop) -> Option<&Domain> {
+        match lane {
+            NextHop::Domain(domain) => self.0.get(domain),
+            NextHop::Server => None,
+        }
+    }
+}
+
+/// For the notice that says what kept mail from going: RFC 3463 4.4.1, nobody answered.
+fn in_the_form_of_a_reply(domain: &str, fault: &Fault) -> Reply {
+    let what = match fault {
+        Fault::Reply(reply) => return reply.clone(),
+        Fault::Closed => "the connection was closed",
+        Fault::TimedOut => "no answer in time",
+        Fault::Failed(words) => words,
+    };
+    Reply::with(451, EnhancedCode(4, 4, 1), &format!("{domain}: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{queue::fixture::at, upstream::Stage};
+
+    fn lane(domain: &str) -> NextHop {
+        NextHop::Domain(domain.to_owned())
+    }
+
+    fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
+        let verdict =
+            Verdict { stage, concern: Concern::Account, outcome, reply: None, advice: "Wait." };
+        Trouble { stage, fault: Fault::TimedOut, verdict }
+    }
+
+    #[test]
+    fn one_in_trouble_rests_and_the_others_do_not() {
+        let mut domains = DestinationHealth::default();
+        domains.trouble(
+            "contoso.de",
+            &trouble(Stage::Connect, Outcome::Pause(Duration::from_secs(60))),
+            at(0),
+        );
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(1)), Some(at(60)));
+        assert_eq!(domains.rests_until(&lane("contoso.com"), at(1)), None);
+        assert!(!domains.is_out(&lane("contoso.de"), at(1)));
+        domains.lapse(at(60));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(60)), None);
+        assert_eq!(
+            domains.connected(&lane("contoso.de"), at(60)),
+            None,
+            "a short pause is told to nobody, and so is its end"
+        );
+        assert_eq!(domains.state(&lane("contoso.de")), None);
+    }
+
+    #[test]
+    fn one_worker_tries_and_the_others_wait_for_what_it_finds() {
+        let mut domains = DestinationHealth::default();
+        let pause = Outcome::Pause(Duration::from_secs(60));
+        domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(0));
+        domains.lapse(at(60));
+        domains.probe(&lane("contoso.de"), at(60));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(61)), Some(at(121)));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(180)), None, "it may have died");
+        domains.trouble("contoso.de", &trouble(Stage::Connect, pause), at(100));
+        assert_eq!(
+            domains.rests_until(&lane("contoso.de"), at(101)),
+            Some(at(161)),
+            "the second pause is longer"
+        );
+        domains.lapse(at(220));
+        domains.probe(&lane("contoso.de"), at(220));
+        domains.connected(&lane("contoso.de"), at(221));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(221)), None);
+    }
+
+    #[test]
+    fn a_long_rest_is_looked_at_every_minute() {
+        let mut domains = DestinationHealth::default();
+        assert_eq!(
+            domains.trouble(
+                "contoso.de",
+                &trouble(Stage::RcptTo, Outcome::Pause(Duration::from_secs(3600))),
+                at(0)
+            ),
+            Some(News::Alarm)
+        );
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(10)), Some(at(70)));
+        assert!(domains.is_out(&lane("contoso.de"), at(10)));
+        assert_eq!(domains.held_up().count(), 1);
+        domains.trust();
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(10)), None);
+        assert_eq!(domains.works(&lane("contoso.de")), Some(News::AllClear));
+    }
+
+    #[test]
+    fn a_stopped_one_is_tried_by_mail_and_its_end_is_told_when_mail_goes() {
+        let mut domains = DestinationHealth::default();
+        assert_eq!(
+            domains.trouble("contoso.de", &trouble(Stage::RcptTo, Outcome::Stop), at(0)),
+            Some(News::Alarm)
+        );
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(299)), Some(at(300)));
+        assert_eq!(domains.rests_until(&lane("contoso.de"), at(300)), None);
+        assert_eq!(domains.connected(&lane("contoso.de"), at(300)), None);
+        assert_eq!(domains.works(&lane("contoso.de")), Some(News::AllClear));
+        assert_eq!(domains.state(&lane("contoso.de")), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Whom an account lets a message be from. Exchange Online checks the envelope and the header alike
+//! (SendAsDenied).
+
+use crate::{
+    device::FromIdentity,
+    message::Identity,
+    model::{Address, ReversePath},
+    queue::{AccountSettings, Reach, SenderRewrite},
+    spool::Entry,
+};
+
+/// The envelope's sender as the account may use it. A notice keeps its null sender: nobody is to be
+/// told about it.
+pub(in crate::queue) fn envelope(entry: &Entry, account: &AccountSettings) -> ReversePath {
+    let ReversePath::Mailbox(address) = &entry.sender else {
+        return ReversePath::Null;
+    };
+    let wanted = device(entry, account).and_then(|from| from.address.as_ref()).unwrap_or(address);
+    match &account.address {
+        Some(own) if !keeps(wanted, own, account) => ReversePath::Mailbox(own.clone()),
+        Some(_) | None => ReversePath::Mailbox(wanted.clone()),
+    }
+}
+
+/// What is said in `MAIL FROM` for these recipients. RFC 3464 2 wants notices to have a null
+/// sender; a connector that knows us by our address relays none beyond the organization (ATTR36),
+/// so there the account's address stands in for it: a notice that cannot be delivered then comes
+/// back to a mailbox, never to us.
+pub(in crate::queue) fn spoken(
+    entry: &Entry,
+    recipients: &[&Address],
+    account: &AccountSettings,
+) -> ReversePath {
+    match (envelope(entry, account), &account.reach, &account.address) {
+        (ReversePath::Null, Reach::From(domains), Some(own)) => {
+            let inside =
+                |recipient: &&Address| domains.iter().any(|domain| domain == recipient.domain());
+            if recipients.iter().all(inside) {
+                ReversePath::Null
+            } else {
+                ReversePath::Mailbox(own.clone())
+            }
+        }
+        (sender, Reach::Anywhere | Reach::Within(_) | Reach::From(_), _) => sender,
+    }
+}
+
+/// Whom the header must be from; none lets `author`, who stands in `From:`, be.
+pub(in crate::queue) fn header(
+    entry: &Entry,
+    author: Option<&Address>,
+    account: &AccountSettings,
+) -> Option<Identity> {
+    let device = device(entry, account);
+    let wanted = device.and_then(|from| from.address.as_ref()).or(author);
+    let address = match (&account.address, wanted) {
+        (Some(own), Some(wanted)) if !keeps(wanted, own, account) => Some(own),
+        (_, wanted) => wanted,
+    };
+    let named = device.is_some_and(|from| from.name.is_some() || from.reply_to.is_some());
+    let changed =
+        address.is_some_and(|address| author.is_none_or(|author| !author.same_mailbox(address)));
+    let address = address.filter(|_| named || changed)?;
+    Some(Identity {
+        address: address.clone(),
+        name: device.and_then(|from| from.name.clone()),
+        reply_to: device.and_then(|from| from.reply_to.clone()),
+    })
+}
+
+/// Whether an account may carry another's mail from this sender: it is allowed, or will be
+/// rewritten.
+pub(in crate::queue) fn may_carry(sender: &ReversePath, account: &AccountSettings) -> bool {
+    let Some(address) = sender.mailbox() else {
+        return true;
+    };
+    let own = account.address.as_ref();
+    own.is_some_and(|own| is_allowed(address, own, account))
+        || account.sender.allowed.iter().any(|pattern| pattern.fits(address))
+        || (account.sender.rewrite != SenderRewrite::Never && own.is_some())
+}
+
+fn device<'a>(entry: &Entry, account: &'a AccountSettings) -> Option<&'a FromIdentity> {
+    account.sender.identities.get(&entry.device)
+}
+
+fn keeps(address: &Address, own: &Address, account: &AccountSettings) -> bool {
+    match account.sender.rewrite {
+        SenderRewrite::Never => true,
+        SenderRewrite::WhenNotAllowed => is_allowed(address, own, account),
+        SenderRewrite::Always => own.same_mailbox(address),
+    }
+}
+
+fn is_allowed(address: &Address, own: &Address, account: &AccountSettings) -> bool {
+    own.same_mailbox(address) || account.sender.allowed.iter().any(|pattern| pattern.fits(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::Arc};
+
+    use super::*;
+    use crate::queue::fixture::{account, entry};
+
+    fn from(sender: &str) -> Entry {
+        Entry { sender: ReversePath::Mailbox(sender.parse().unwrap()), ..entry(1) }
+    }
+
+    #[track_caller]
+    fn check(rewrite: SenderRewrite, sender: &str, sent: &str, carried: bool) {
+        let account = account("scanner", rewrite);
+        let entry = from(sender);
+        assert_eq!(envelope(&entry, &account).to_string(), sent, "{rewrite:?} {sender}");
+        assert_eq!(may_carry(&entry.sender, &account), carried, "{rewrite:?} {sender}");
+        let author: Address = sender.parse().unwrap();
+        let header = header(&entry, Some(&author), &account)
+            .map_or(sender.to_owned(), |identity| identity.address.to_string());
+        assert_eq!(header, sent, "the header follows the envelope");
+    }
+
+    #[test]
+    fn the_sender_follows_the_setting() {
+        check(SenderRewrite::Never, "mfp1@contoso.com", "mfp1@contoso.com", false);
+        check(SenderRewrite::Never, "help@contoso.com", "help@contoso.com", true);
+        check(SenderRewrite::WhenNotAllowed, "mfp1@contoso.com", "scanner@contoso.com", true);
+        check(SenderRewrite::WhenNotAllowed, "help@contoso.com", "help@contoso.com", true);
+        check(SenderRewrite::WhenNotAllowed, "Scanner@contoso.com", "Scanner@contoso.com", true);
+        check(SenderRewrite::Always, "help@contoso.com", "scanner@contoso.com", true);
+    }
+
+    #[test]
+    fn a_header_from_someone_else_than_the_envelope_is_rewritten_too() {
+        // Ricoh's default: the envelope is the device, From is the user who scans.
+        let identity = header(
+            &from("scanner@contoso.com"),
+            "anna@contoso.com".parse().ok().as_ref(),
+            &account("scanner", SenderRewrite::WhenNotAllowed),
+        );
+        assert_eq!(identity.unwrap().address.as_str(), "scanner@contoso.com");
+    }
+
+    #[test]
+    fn a_devices_own_identity_goes_before_what_it_says() {
+        let mut account = account("scanner", SenderRewrite::WhenNotAllowed);
+        let printers = FromIdentity {
+            address: "help@contoso.com".parse().ok(),
+            name: Some("Office printers".into()),
+            reply_to: "it@contoso.com".parse().ok(),
+        };
+        account.sender.identities = Arc::new(HashMap::from([("printers".into(), printers)]));
+        let entry = from("mfp1@printers.lan");
+        assert_eq!(envelope(&entry, &account).to_string(), "help@contoso.com");
+        let identity = header(&entry, "mfp1@printers.lan".parse().ok().as_ref(), &account).unwrap();
+        assert_eq!(
+            (identity.address.as_str(), identity.name.as_deref()),
+            ("help@contoso.com", Some("Office printers"))
+        );
+    }
+
+    #[test]
+    fn a_notice_keeps_its_null_sender() {
+        let notice = Entry { sender: ReversePath::Null, ..entry(1) };
+        assert_eq!(
+            envelope(&notice, &account("scanner", SenderRewrite::Always)),
+            ReversePath::Null
+        );
+    }
+}

@@ -1,0 +1,342 @@
+//! What a transaction's report means for the message: the one place where recipients change their
+//! state. Pure.
+
+use std::time::Duration;
+
+use crate::{
+    model::{AccountName, Reply, Timestamp},
+    queue::{RetrySettings, Split, engine::recipient_groups, engine::retry_schedule::Next},
+    report::{Failure, Word},
+    spool::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
+    upstream::{Concern, Counted, Dsn, Outcome, Report, Stage, Verdict},
+};
+
+/// An attempt that a crash cuts off fails at a time that nobody knows, and the spacing counts from
+/// there. This covers the ten minutes for the answer to end of data (RFC 5321 4.5.3.2.6) and a
+/// transfer before it.
+const CUT_OFF: Duration = Duration::from_secs(15 * 60);
+
+/// An attempt that was begun: some recipients of a message, and how they stood before.
+#[derive(Clone, Debug)]
+pub(in crate::queue) struct Attempt {
+    pub(in crate::queue) since: Timestamp,
+    pub(in crate::queue) recipients: Vec<Before>,
+}
+
+/// A recipient before the attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) struct Before {
+    /// Its place in the entry.
+    pub(in crate::queue) index: usize,
+    last_attempt: Option<Timestamp>,
+}
+
+impl Attempt {
+    /// Marks the recipients as being attempted, with the time at which they come up again if nobody
+    /// reports.
+    pub(in crate::queue) fn begin(
+        entry: &mut Entry,
+        indexes: &[usize],
+        account: &AccountName,
+        plan: &RetrySettings,
+        now: Timestamp,
+    ) -> Self {
+        let mut recipients = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            let Some(recipient) = entry.recipients.get_mut(*index) else {
+                continue;
+            };
+            if let Progress::Attempting(lost) = &recipient.progress {
+                recipient.doubts.push(Doubt {
+                    attempt: lost.since,
+                    reason: "the attempt was cut off".to_owned(),
+                });
+            }
+            recipients.push(Before { index: *index, last_attempt: recipient.last_attempt });
+            recipient.attempts = recipient.attempts.saturating_add(1);
+            recipient.last_attempt = Some(now);
+            let due = now.plus(plan.spacing_after(recipient.attempts)).plus(CUT_OFF);
+            recipient.progress =
+                Progress::Attempting(Attempting { since: now, due, account: account.clone() });
+        }
+        Self { since: now, recipients }
+    }
+
+    /// All who wait for an account, as they are: there will be no attempt.
+    pub(in crate::queue) fn without(entry: &Entry, account: &AccountName, now: Timestamp) -> Self {
+        let waits = |recipient: &RecipientState| {
+            entry.account_of(recipient) == account && recipient.due().is_some()
+        };
+        let waiting = entry.recipients.iter().enumerate().filter(|(_, recipient)| waits(recipient));
+        let recipients = waiting
+            .map(|(index, recipient)| Before { index, last_attempt: recipient.last_attempt })
+            .collect();
+        Self { since: now, recipients }
+    }
+
+    /// The attempt was never made, because of us: everything is as before, and due then.
+    pub(in crate::queue) fn undo(&self, entry: &mut Entry, due: Timestamp) {
+        for before in &self.recipients {
+            if let Some(recipient) = entry.recipients.get_mut(before.index) {
+                take_back(recipient, before);
+                recipient.progress = Progress::Waiting { due };
+            }
+        }
+    }
+}
+
+/// What the decision rests on, beside the report.
+#[derive(Clone, Copy)]
+pub(in crate::queue) struct Context<'a> {
+    pub(in crate::queue) plan: &'a RetrySettings,
+    /// By which account it went.
+    pub(in crate::queue) account: &'a AccountName,
+    pub(in crate::queue) split: Split,
+    pub(in crate::queue) now: Timestamp,
+}
+
+/// What follows from a report.
+#[derive(Debug)]
+pub(in crate::queue) struct Conclusion {
+    /// The message as it is now.
+    pub(in crate::queue) entry: Entry,
+    /// One for each recipient of the transaction that has news.
+    pub(in crate::queue) lines: Vec<Line>,
+    /// Those given up just now: a notice is due.
+    pub(in crate::queue) failed: Vec<Failure>,
+    /// Those handed over whose sender asked to hear of success, and will hear nothing from the
+    /// server.
+    pub(in crate::queue) relayed: Vec<usize>,
+}
+
+/// News of one recipient.
+#[derive(Debug)]
+pub(in crate::queue) struct Line {
+    pub(in crate::queue) word: Word,
+    pub(in crate::queue) stage: Stage,
+    pub(in crate::queue) line: JournalLine,
+}
+
+/// Applies a report.
+pub(in crate::queue) fn conclude(
+    mut entry: Entry,
+    attempt: &Attempt,
+    report: &Report,
+    context: &Context<'_>,
+) -> Conclusion {
+    let mut conclusion_lines = Vec::new();
+    let mut failed = Vec::new();
+    let refused = refused_together(attempt, report, context.split);
+    if refused.len() > 1 {
+        recipient_groups::halve(&mut entry.recipients, &refused);
+    }
+    let none_taken =
+        report.recipients.iter().all(|verdict| verdict.outcome == Outcome::NextTransaction);
+    for (before, verdict) in attempt.recipients.iter().zip(&report.recipients) {
+        let received = entry.received;
+        let Some(recipient) = entry.recipients.get_mut(before.index) else {
+            continue;
+        };
+        if report.counted == Counted::No {
+            take_back(recipient, before);
+            recipient.progress = Progress::Waiting { due: context.now };
+            continue;
+        }
+        recipient.last_reply.clone_from(&verdict.reply);
+        let apart = refused.len() > 1 && refused.contains(&before.index);
+        let word = match verdict.outcome {
+            Outcome::Deliver => {
+                settle(recipient, Progress::Delivered, Word::Delivered, context.now)
+            }
+            Outcome::Fail if !apart => {
+                settle(recipient, Progress::Failed, Word::Failed, context.now)
+            }
+            Outcome::NextTransaction if !none_taken => {
+                take_back(recipient, before);
+                recipient.progress = Progress::Waiting { due: context.now };
+                continue;
+            }
+            Outcome::Pause(_) | Outcome::Stop => spare(recipient, context.now),
+            Outcome::Doubt => {
+                let reason = verdict
+                    .reply
+                    .as_ref()
+                    .map_or_else(|| "no answer to the end of data".to_owned(), Reply::to_string);
+                recipient.doubts.push(Doubt { attempt: attempt.since, reason });
+                wait(recipient, received, Word::Doubtful, context)
+            }
+            Outcome::RetryAfter(pause) => {
+                let word = wait(recipient, received, Word::Delayed, context);
+                if let Progress::Waiting { due } = &mut recipient.progress {
+                    *due = (*due).max(context.now.plus(pause));
+                }
+                word
+            }
+            Outcome::Retry | Outcome::Fail | Outcome::NextTransaction
+                if verdict.concern == Concern::Account =>
+            {
+                spare(recipient, context.now)
+            }
+            Outcome::Retry | Outcome::Fail | Outcome::NextTransaction => {
+                wait(recipient, received, Word::Delayed, context)
+            }
+        };
+        if word == Word::Failed {
+            failed.push(Failure {
+                index: before.index,
+                stage: stage_word(verdict.stage),
+                advice: verdict.advice,
+            });
+        }
+        conclusion_lines.push((before.index, word, verdict.stage));
+    }
+    let asked = |index: usize| {
+        entry
+            .recipients
+            .get(index)
+            .and_then(|state| state.recipient.notify)
+            .is_some_and(|notify| notify.success)
+    };
+    let relayed = conclusion_lines
+        .iter()
+        .filter(|(index, word, _)| *word == Word::Delivered && asked(*index))
+        .map(|(index, ..)| *index);
+    let relayed = if report.dsn == Dsn::EndsHere { relayed.collect() } else { Vec::new() };
+    let lines = conclusion_lines
+        .into_iter()
+        .filter_map(|(index, word, stage)| {
+            Some(Line { word, stage, line: journal_line(&entry, index, word, context)? })
+        })
+        .collect();
+    Conclusion { entry, lines, failed, relayed }
+}
+
+/// A line about a recipient as it stands now.
+pub(in crate::queue) fn journal_line(
+    entry: &Entry,
+    index: usize,
+    word: Word,
+    context: &Context<'_>,
+) -> Option<JournalLine> {
+    let state = entry.recipients.get(index)?;
+    Some(JournalLine {
+        at: context.now,
+        id: entry.id,
+        device: entry.device.clone(),
+        account: context.account.clone(),
+        sender: entry.sender.clone(),
+        recipient: state.recipient.clone(),
+        outcome: word.as_str().to_owned(),
+        attempts: state.attempts,
+        doubts: u32::try_from(state.doubts.len()).unwrap_or(u32::MAX),
+        reply: state.last_reply.clone(),
+        received: entry.received,
+        size: entry.size,
+    })
+}
+
+/// The fixed word of a stage, in the log and in notices.
+pub(in crate::queue) const fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connect => "connect",
+        Stage::Tls => "tls",
+        Stage::Greeting => "greeting",
+        Stage::Ehlo => "ehlo",
+        Stage::Token => "token",
+        Stage::Auth => "auth",
+        Stage::MailFrom => "mail_from",
+        Stage::RcptTo => "rcpt_to",
+        Stage::Data => "data",
+        Stage::Body => "body",
+        Stage::EndOfData => "end_of_data",
+    }
+}
+
+fn settle(
+    recipient: &mut RecipientState,
+    progress: fn(Settled) -> Progress,
+    word: Word,
+    at: Timestamp,
+) -> Word {
+    recipient.progress = progress(Settled { at });
+    word
+}
+
+/// The attempt failed: the plan says what follows.
+fn wait(
+    recipient: &mut RecipientState,
+    received: Timestamp,
+    word: Word,
+    context: &Context<'_>,
+) -> Word {
+    match context.plan.after_failure(received, recipient.attempts, context.now) {
+        Next::Due(due) => {
+            recipient.progress = Progress::Waiting { due };
+            word
+        }
+        Next::GiveUp => settle(recipient, Progress::Failed, Word::Failed, context.now),
+    }
+}
+
+/// The account was to blame: the attempt does not count, yet it reached the server, so the spacing
+/// is kept.
+fn spare(recipient: &mut RecipientState, now: Timestamp) -> Word {
+    recipient.attempts = recipient.attempts.saturating_sub(1);
+    recipient.progress = Progress::Waiting { due: now.plus(RetrySettings::FLOOR) };
+    Word::Delayed
+}
+
+fn take_back(recipient: &mut RecipientState, before: &Before) {
+    recipient.attempts = recipient.attempts.saturating_sub(1);
+    recipient.last_attempt = before.last_attempt;
+}
+
+/// The recipients of a transaction that was refused whole after end of data, when one of them may
+/// be to blame.
+fn refused_together(attempt: &Attempt, report: &Report, split: Split) -> Vec<usize> {
+    if split != Split::OnFailure || report.counted == Counted::No {
+        return Vec::new();
+    }
+    let pairs = attempt.recipients.iter().zip(&report.recipients);
+    pairs
+        .filter(|(_, verdict)| one_may_be_to_blame(verdict))
+        .map(|(before, _)| before.index)
+        .collect()
+}
+
+fn one_may_be_to_blame(verdict: &Verdict) -> bool {
+    let (Stage::EndOfData, Concern::Message, Some(reply)) =
+        (verdict.stage, verdict.concern, &verdict.reply)
+    else {
+        return false;
+    };
+    match verdict.outcome {
+        Outcome::Retry | Outcome::RetryAfter(_) => true,
+        Outcome::Fail => !is_about_message_or_sender(reply),
+        Outcome::Deliver
+        | Outcome::NextTransaction
+        | Outcome::Doubt
+        | Outcome::Pause(_)
+        | Outcome::Stop => false,
+    }
+}
+
+/// Refusals that every half would meet again. Exchange Online throttles a mailbox that repeats them
+/// (5.2.251 to 5.2.255).
+fn is_about_message_or_sender(reply: &Reply) -> bool {
+    let by_code = reply.enhanced.is_some_and(|code| {
+        matches!(
+            (code.1, code.2),
+            // RFC 3463: sender's address, mail system (size), media; Exchange Online: several From,
+            // no From, not allowed to send as.
+            (1, 7 | 8 | 20) | (3 | 6, _) | (2, 252) | (7, 60 | 512)
+        )
+    });
+    by_code
+        || ["SendAsDenied", "send as", "STOREDRV.Submission"]
+            .iter()
+            .any(|words| reply.text.contains(words))
+}
+
+#[cfg(test)]
+mod tests;
