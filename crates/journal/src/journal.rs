@@ -1,0 +1,237 @@
+//! The interface: append, read, release.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    JournalError,
+    committer::{self, Queue, Waiting},
+    disk::{Disk, SegmentFile},
+    format::{Kind, MOST_PAYLOAD, PAGE, RECORD_HEADER, RecordHeader, Sequence},
+    recovery::{self, Recovered, Recovery},
+    ring::Ring,
+};
+
+/// The smallest segment: half of it for the head, and a batch.
+const LEAST_SEGMENT: usize = 8 * MOST_PAYLOAD;
+
+/// How a journal is kept.
+#[derive(Clone)]
+pub struct Options {
+    /// Octets of a segment: at least eight mebibytes, in pages.
+    pub segment: usize,
+    /// How long the committer waits for company before it writes, when the last batch had some.
+    /// Zero: not at all.
+    pub linger: Duration,
+    /// Called when a segment is begun: records that it opens with, such as the charges of the last
+    /// 48 hours, so that they outlive older segments. Together at most half a segment; what is
+    /// more is left out.
+    pub head: Arc<dyn Fn() -> Vec<Draft> + Send + Sync>,
+}
+
+impl Default for Options {
+    /// 16 MiB, no linger, no head.
+    fn default() -> Self {
+        Self { segment: 16 * 1024 * 1024, linger: Duration::ZERO, head: Arc::new(Vec::new) }
+    }
+}
+
+/// A record to be appended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Draft {
+    /// What it holds.
+    pub kind: Kind,
+    /// Its octets.
+    pub payload: Vec<u8>,
+}
+
+/// Where a record is, until its segment is released.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// Which segment.
+    pub segment: u64,
+    /// Where in it the record begins.
+    pub offset: u32,
+}
+
+/// A record that is durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// Its number.
+    pub sequence: Sequence,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// What has been done since the journal was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Syncs of the disk, each for one batch.
+    pub batches: u64,
+    /// Records acknowledged, those of heads included.
+    pub records: u64,
+    /// Batches that the disk refused.
+    pub refused: u64,
+}
+
+/// The space that a journal takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Usage {
+    /// Segments with records.
+    pub used: usize,
+    /// Segments ready for reuse.
+    pub free: usize,
+    /// Octets of all.
+    pub octets: u64,
+}
+
+/// What the threads of a journal share.
+pub(crate) struct Shared<D: Disk> {
+    pub(crate) ring: Ring<D>,
+    pub(crate) queue: Queue,
+    pub(crate) options: Options,
+    pub(crate) batches: AtomicU64,
+    pub(crate) records: AtomicU64,
+    pub(crate) refused: AtomicU64,
+}
+
+/// An append-only log. Closed when dropped: what waits is committed first.
+pub struct Journal<D: Disk> {
+    shared: Arc<Shared<D>>,
+    committer: Option<JoinHandle<()>>,
+}
+
+impl<D: Disk> Journal<D> {
+    /// Opens the journal and replays what it holds, in order, from the record with the number
+    /// `from` on; damage is replayed where it stands.
+    ///
+    /// # Errors
+    /// When the disk fails. A damaged journal is no error: [`Recovered::Damage`].
+    pub fn open(
+        disk: D,
+        options: Options,
+        from: Sequence,
+        replay: impl FnMut(Recovered<'_>),
+    ) -> Result<(Self, Recovery), JournalError> {
+        let size = options.segment.max(LEAST_SEGMENT).next_multiple_of(PAGE);
+        let options = Options { segment: size, ..options };
+        let (ring, start, recovery) = recovery::recover(disk, size, from, replay)
+            .map_err(|problem| JournalError::disk("open", problem))?;
+        let shared = Arc::new(Shared {
+            ring,
+            queue: Queue::default(),
+            options,
+            batches: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        });
+        let thread = {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name("journal".to_owned())
+                .spawn(move || committer::run(&shared, start))
+                .map_err(|problem| JournalError::disk("start", problem))?
+        };
+        Ok((Self { shared, committer: Some(thread) }, recovery))
+    }
+
+    /// Appends a record. `done` is called from the committer's thread once it is durable, or
+    /// refused; it must not block.
+    ///
+    /// # Errors
+    /// When the record is too long, too much waits already, or the journal is being closed: then
+    /// `done` is not called.
+    pub fn append(
+        &self,
+        draft: Draft,
+        done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
+    ) -> Result<(), JournalError> {
+        if draft.payload.len() > MOST_PAYLOAD {
+            return Err(JournalError::TooLong { length: draft.payload.len() });
+        }
+        self.shared.queue.join(Waiting { draft, done: Box::new(done) })
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// When the disk fails, the record is damaged, or its segment has been released.
+    pub fn read(&self, place: Place) -> Result<Draft, JournalError> {
+        let segment = self.shared.ring.segment(place.segment).ok_or(JournalError::Gone)?;
+        let fault = |problem| JournalError::disk("read", problem);
+        let at = u64::from(place.offset);
+        let mut header = [0; RECORD_HEADER];
+        segment.file.read(at, &mut header).map_err(fault)?;
+        let header = RecordHeader::read(&header, segment.header.nonce);
+        let header = header.ok_or_else(|| self.lost(place))?;
+        let mut payload = vec![0; header.payload_length()];
+        let behind = u64::try_from(RECORD_HEADER).unwrap_or(u64::MAX);
+        segment.file.read(at.saturating_add(behind), &mut payload).map_err(fault)?;
+        if header.fits(&payload) {
+            Ok(Draft { kind: header.kind, payload })
+        } else {
+            Err(self.lost(place))
+        }
+    }
+
+    /// Why a record is not where it was: its segment may have been recycled meanwhile.
+    fn lost(&self, place: Place) -> JournalError {
+        match self.shared.ring.segment(place.segment) {
+            Some(_) => JournalError::Damaged,
+            None => JournalError::Gone,
+        }
+    }
+
+    /// Gives up all records with smaller numbers, as far as they fill whole segments. Their
+    /// effects must be durable elsewhere.
+    ///
+    /// # Errors
+    /// When a surplus segment cannot be deleted; the records are given up nevertheless.
+    pub fn release(&self, before: Sequence) -> Result<(), JournalError> {
+        self.shared.ring.release(before).map_err(|source| JournalError::disk("trim", source))
+    }
+
+    /// The segments that hold records, oldest first: each with the number of its first one. A
+    /// caller that wants the oldest one back moves or settles what it holds, and releases up to
+    /// the first number of the next.
+    #[must_use]
+    pub fn segments(&self) -> Vec<(u64, Sequence)> {
+        self.shared.ring.firsts()
+    }
+
+    /// What has been done.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let Shared { batches, records, refused, .. } = self.shared.as_ref();
+        let [batches, records, refused] =
+            [batches, records, refused].map(|counter| counter.load(Ordering::Relaxed));
+        Counters { batches, records, refused }
+    }
+
+    /// The space it takes.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let census = self.shared.ring.census();
+        let segments = u64::try_from(census.used + census.free).unwrap_or(u64::MAX);
+        let size = u64::try_from(self.shared.options.segment).unwrap_or(u64::MAX);
+        Usage { used: census.used, free: census.free, octets: segments.saturating_mul(size) }
+    }
+}
+
+impl<D: Disk> Drop for Journal<D> {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(thread) = self.committer.take() {
+            // It panics only with a bug in a caller's `done`, which was reported where it happened.
+            let _ended = thread.join();
+        }
+    }
+}
