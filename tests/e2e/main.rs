@@ -4,6 +4,7 @@
 //! `POSTROOM_SOAK=1` runs the long versions (`make soak`).
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,

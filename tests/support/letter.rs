@@ -1,5 +1,4 @@
 //! A short message, ready to be handed over.
-#![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use postroom::{
     message::Text,

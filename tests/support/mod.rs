@@ -6,20 +6,26 @@
 //! - `peers`: swaks, smtp-source and Python's smtplib
 //! - `scan`: messages to hand in, and the proof that they arrived unchanged
 //! - `process`: child processes that end with their test
+//! - `authority`, `peer`, `zones`: certificates, servers and a DNS server of the tests' own
+//! - `letter`: a short message for the library's way out
 //! - `http`: one request to this machine
 //! - `wait`: waiting for a condition, with a deadline
 //!
 //! # Failure
 //! Helpers panic with what they saw: a broken helper must stop the test.
 
+pub(crate) mod authority;
 pub(crate) mod device;
 pub(crate) mod http;
+pub(crate) mod letter;
+pub(crate) mod peer;
 pub(crate) mod peers;
 pub(crate) mod process;
 pub(crate) mod relay;
 pub(crate) mod sandbox;
 pub(crate) mod scan;
 pub(crate) mod wait;
+pub(crate) mod zones;
 
 /// A folder of the test's own, on the disk of the build: `/tmp` may be memory.
 pub(crate) fn scratch(whose: &str) -> tempfile::TempDir {

@@ -1,5 +1,4 @@
 //! Servers of one certificate: one that takes mail, and one that has a file to give.
-#![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use std::{
     net::SocketAddr,

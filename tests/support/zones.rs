@@ -1,11 +1,5 @@
 //! A real authoritative DNS server, NSD, with a signed root and a domain below it that is not
 //! signed.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a broken helper should stop the test"
-)]
 
 use std::{
     fs,

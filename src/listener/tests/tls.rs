@@ -1,5 +1,5 @@
 //! TLS with rustls on the other side. The old protocols are tested with a client of their own:
-//! `tests/legacy_tls.rs`.
+//! `tests/peers/legacy_tls.rs`.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-// A real authorization server (oidc-provider) for tests/oauth.rs, on a free port of the loopback.
+// A real authorization server (oidc-provider) for tests/peers/oauth.rs, on a free port of the loopback.
 //
 // argv: JSON { modules, control, lifetime, certificate }. `modules` is where npm has put oidc-provider; `control` is the sandbox's control API, which is told of each access token before the
 // client gets it, so that its mailbox opens with what this server has handed out and with nothing else.

@@ -1,7 +1,5 @@
 //! Certificates for the routes' tests: authorities, their intermediates, and what they issue.
 
-#![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
-
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// Something that issues certificates.

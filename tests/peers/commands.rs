@@ -1,10 +1,4 @@
 //! The program as a person and a service manager use it: commands, exit codes, signals, sockets.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a broken helper should stop the test"
-)]
 
 use std::{
     fs,

@@ -1,17 +1,6 @@
 //! Whom mail is from when it arrives, and what stands at its end: the real program between a device
 //! and the sandbox, which refuses every sender that the mailbox may not use, in the envelope and in
 //! the header, as Exchange Online does.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a broken helper should stop the test, and say why"
-)]
-
-#[path = "support/mod.rs"]
-#[expect(dead_code, reason = "each test program uses its part")]
-mod support;
 
 use std::fs;
 
@@ -20,7 +9,7 @@ use mail_parser::{MessageParser, MimeHeaders as _};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use support::{
+use crate::support::{
     device::Device,
     process,
     relay::{LISTENERS, Relay, SCANNERS},

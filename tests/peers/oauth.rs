@@ -1,17 +1,6 @@
 //! OAuth from outside: the real program, a real authorization server (oidc-provider), the sandbox
 //! as the mail server that takes what it hands out; and the sandbox's own token endpoint for what
 //! is peculiar to Microsoft's.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a broken helper should stop the test, and say why"
-)]
-
-#[path = "support/mod.rs"]
-#[expect(dead_code, reason = "each test program uses its part")]
-mod support;
 
 use std::{
     fs,
@@ -21,14 +10,14 @@ use std::{
     thread,
 };
 
-use serde_json::{Value, json};
-use support::{
+use crate::support::{
     http::request,
     process::{self, Process},
     relay::{LISTENERS, Relay, SCANNERS},
     sandbox::{Limits, MAILBOX, Sandbox, write_secret},
     scratch, wait,
 };
+use serde_json::{Value, json};
 
 /// The authorization server.
 struct Directory {

@@ -1,13 +1,6 @@
 //! The ways out that need no login: a tenant's connector, by address and by certificate, against
 //! the sandbox's MX host.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
-
-#[path = "support/routes.rs"]
-mod authority;
-#[path = "support/letter.rs"]
-mod letter;
-
 use std::fs;
 
 use postroom::{
@@ -19,7 +12,7 @@ use postroom::{
 use rcgen::KeyPair;
 use tempfile::TempDir;
 
-use crate::{authority::Authority, letter::handover};
+use crate::support::{authority::Authority, letter::handover};
 
 /// The sandbox's MX host with a connector.
 struct Tenant {

@@ -1,5 +1,4 @@
 //! What the config takes, what it refuses, and what it says then.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
 
 use std::{fs, io, net::SocketAddr, path::Path, sync::OnceLock, time::Duration};
 

@@ -2,8 +2,6 @@
 //! recipients, message and account, what the administrator reads, and that nothing is lost on the
 //! way.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken helper should stop the test")]
-
 use std::{
     collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc,
     time::Duration,

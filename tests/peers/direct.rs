@@ -1,26 +1,6 @@
 //! Direct send against a real authoritative DNS server: MX, null MX, MTA-STS and DANE, and servers
 //! with right and wrong certificates.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a broken helper should stop the test, and say why"
-)]
-
-#[path = "support/routes.rs"]
-mod authority;
-#[path = "support/letter.rs"]
-mod letter;
-#[path = "support/peer.rs"]
-mod peer;
-#[path = "support/mod.rs"]
-#[expect(dead_code, reason = "each test program uses its part")]
-mod support;
-#[path = "support/zones.rs"]
-mod zones;
-
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
@@ -40,15 +20,13 @@ use rcgen::PublicKeyData;
 use ring::digest;
 use tempfile::TempDir;
 
-use crate::{
+use crate::support::{
     authority::Authority,
+    device::Device,
     letter::handover,
     peer::{Heard, acceptor, mail_server, web_server},
-    support::{
-        device::Device,
-        relay::{LISTENERS, Relay, SCANNERS},
-        wait,
-    },
+    relay::{LISTENERS, Relay, SCANNERS},
+    wait,
     zones::Zones,
 };
 

@@ -2,7 +2,6 @@
 //! code with us (tlslite-ng), each handing in a whole message; and refused where `oldest_tls`
 //! forbids.
 #![cfg(feature = "legacy-tls")]
-#![expect(clippy::unwrap_used, reason = "a broken helper should stop the test")]
 
 use std::{
     io::{Read, Write},

@@ -1,15 +1,7 @@
 //! Plays `tests/transcripts/*.smtp` against the session machine: as written, byte by byte, and all
 //! at once. The replies, the stored messages and the quirks must be the same. How to read and write
 //! one is in `tests/transcripts/README.md`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a broken helper should stop the test"
-)]
 
-#[path = "support/script.rs"]
 mod script;
 
 use std::{
@@ -18,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::script::{Event, Outcome, Pieces, Script};
+use self::script::{Event, Outcome, Pieces, Script};
 use postroom::{
     message::{Edits, FirstLine, Inspection},
     model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},

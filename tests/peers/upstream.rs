@@ -1,12 +1,6 @@
 //! The way out against servers of another make, over real sockets: Postfix's smtp-sink, and the
 //! sandbox with its faults.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a broken helper should stop the test"
-)]
-
 use std::{
     io,
     os::unix::fs::MetadataExt,

@@ -1,14 +1,8 @@
 //! A seconds-long run of every fuzz target, with a simple mutator in the place of libFuzzer: what
 //! `make fuzz` does for as long as one likes. It begins with the kept corpora (`fuzz/corpus`) and
 //! goes on from there, the same way every time.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    reason = "a broken helper should stop the test"
-)]
 
-#[path = "../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/lib.rs"]
 #[expect(
     unreachable_pub,
     clippy::expect_used,
