@@ -21,11 +21,14 @@ mod tests;
 pub use crate::message::footer::{FooterImage, FooterTemplate, PLACEHOLDERS};
 pub use api::{
     queue::Queue,
-    status::{AccountState, AccountStatus, DomainStatus, Enabled, QueueError},
+    status::{AccountStatus, DomainStatus, QueueError},
     tuning::{SettingChange, SettingStatus},
 };
 pub use driver::transport::{Link, Transport};
-pub use engine::assignment::Routing;
+pub use engine::{
+    account_state::{AccountState, Enabled},
+    assignment::Routing,
+};
 pub use forecast::replay::{Forecast, Why};
 pub use settings::{
     AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite,

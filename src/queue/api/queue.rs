@@ -184,13 +184,13 @@ impl<T: Transport> Queue<T> {
         if enabled == Enabled::On {
             account.transport.mended().await;
         }
-        let condition = {
+        let health = {
             let mut runtime = account.runtime();
-            runtime.condition.set_enabled(enabled);
+            runtime.health.set_enabled(enabled);
             runtime.domains.trust();
-            runtime.condition.clone()
+            runtime.health.clone()
         };
-        self.0.remember(account, &condition)?;
+        self.0.remember(account, &health)?;
         self.0.on_disk(self.0.spool.sync()).await?;
         self.0.changed.notify_one();
         Ok(())
@@ -240,7 +240,7 @@ impl<T: Transport> Queue<T> {
         let (minute, day) = runtime.ledger.used();
         AccountStatus {
             name: name.clone(),
-            state: runtime.condition.state().clone().named(name),
+            state: runtime.health.account_state().named(name),
             waiting: waiting
                 .iter()
                 .find(|(account, _)| account == name)
@@ -261,10 +261,7 @@ impl<T: Transport> Queue<T> {
             domains: runtime
                 .domains
                 .held_up()
-                .map(|(domain, state)| DomainStatus {
-                    domain: domain.clone(),
-                    state: state.clone(),
-                })
+                .map(|(domain, state)| DomainStatus { domain: domain.clone(), state })
                 .collect(),
         }
     }

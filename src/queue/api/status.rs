@@ -5,18 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{AccountName, MessageId, Timestamp},
     oauth::Expiry,
+    queue::engine::account_state::AccountState,
     spool::SpoolError,
 };
-
-/// A person's word about an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Enabled {
-    /// It sends.
-    On,
-    /// It does not.
-    Off,
-}
 
 /// What a person asked for and cannot have.
 #[derive(Debug, thiserror::Error)]
@@ -94,53 +85,4 @@ pub struct DomainStatus {
     /// Paused or stopped.
     #[serde(flatten)]
     pub state: AccountState,
-}
-
-impl AccountState {
-    /// With the account's name in what there is to do.
-    pub(in crate::queue) fn named(mut self, account: &AccountName) -> Self {
-        match &mut self {
-            Self::Paused { advice, .. } | Self::Stopped { advice, .. } => {
-                *advice = account.in_advice(advice);
-            }
-            Self::Ready | Self::Disabled => {}
-        }
-        self
-    }
-}
-
-/// The state of an account.
-///
-/// ```text
-///   Ready ──trouble──▶ Paused ──time──▶ Ready
-///     └────refusal───▶ Stopped ──probe succeeds──▶ Ready
-///   any ──person──▶ Disabled ──person──▶ Ready
-/// ```
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum AccountState {
-    /// It sends.
-    Ready,
-    /// It waits for a known time.
-    Paused {
-        /// Until when.
-        until: Timestamp,
-        /// What happened, in the server's words.
-        reason: String,
-        /// What to do.
-        advice: String,
-    },
-    /// It waits for a cheap login to succeed, or for a person.
-    Stopped {
-        /// Since when.
-        since: Timestamp,
-        /// The next cheap login.
-        probe_at: Timestamp,
-        /// What happened, in the server's words.
-        reason: String,
-        /// What to do.
-        advice: String,
-    },
-    /// Switched off by a person.
-    Disabled,
 }

@@ -12,7 +12,6 @@ use crate::{
         driver::select::{Bounds, Candidates, Offer},
         driver::transport::Transport,
         engine::budget::BudgetChange,
-        engine::health::Condition,
         engine::round_robin::FlowKey,
         engine::settle::Attempt,
     },
@@ -68,7 +67,7 @@ impl<T: Transport> Core<T> {
         let lines = self.lines(account);
         let mut runtime = self.runtime(account);
         let mut moves = BudgetChange::default();
-        let room = if is_ready(&runtime.condition) { runtime.room(&mut moves) } else { Err(None) };
+        let room = if runtime.health.may_send() { runtime.room(&mut moves) } else { Err(None) };
         let Ok(most) = room else {
             self.store(moves);
             return Ok(None);
@@ -125,13 +124,10 @@ impl<T: Transport> Core<T> {
         let now = self.clock.now();
         let lines = self.lines(account);
         let mut runtime = self.runtime(account);
-        if !runtime.condition.may_connect(now) {
-            return runtime
-                .condition
-                .next_at()
-                .map_or(Outlook::Idle, |at| Outlook::In(at.since(now)));
+        if !runtime.health.may_connect(now) {
+            return runtime.health.next_at().map_or(Outlook::Idle, |at| Outlook::In(at.since(now)));
         }
-        if !is_ready(&runtime.condition) {
+        if !runtime.health.may_send() {
             return Outlook::Now; // A stopped account's probe is due.
         }
         let flights = self.flights();
@@ -192,14 +188,4 @@ fn fly(flights: &mut HashMap<MessageId, InFlight>, claim: Claim) -> Arc<Claim> {
     let claim = Arc::new(claim);
     flights.insert(claim.entry.id, InFlight { task: task::try_id(), claim: Arc::clone(&claim) });
     claim
-}
-
-fn is_ready(condition: &Condition) -> bool {
-    use crate::queue::AccountState;
-    match condition.state() {
-        AccountState::Ready => true,
-        AccountState::Paused { .. } | AccountState::Stopped { .. } | AccountState::Disabled => {
-            false
-        }
-    }
 }

@@ -50,13 +50,13 @@ impl<T: Transport> Core<T> {
         let trouble = trouble(report, first);
         let news = {
             let mut runtime = self.runtime(account);
-            let was_on_probation = runtime.condition.is_on_probation();
+            let was_probing = runtime.health.is_probing();
             let news = match &trouble {
                 Some(trouble) => runtime.trouble(claim.lane(), trouble, now),
                 None if delivered(report) => runtime.works(claim.lane()),
                 None => None,
             };
-            if was_on_probation && !runtime.condition.is_on_probation() {
+            if was_probing && !runtime.health.is_probing() {
                 // More than one may send again.
                 self.changed.notify_one();
             }

@@ -32,7 +32,7 @@ use crate::{
         engine::budget::{Budget, BudgetChange, Room},
         engine::concurrency_limit::ConcurrencyLimit,
         engine::destination_health::DestinationHealth,
-        engine::health::{Condition, News},
+        engine::health::{Health, News, remembered::Remembered},
         engine::round_robin::RoundRobin,
     },
     report::{AccountChange, Reporter},
@@ -80,7 +80,7 @@ pub(in crate::queue) struct Account<T: Transport> {
 
 /// An account's decisions.
 pub(in crate::queue) struct AccountRuntime {
-    pub(in crate::queue) condition: Condition,
+    pub(in crate::queue) health: Health,
     /// Those of its domains that are in trouble.
     pub(in crate::queue) domains: DestinationHealth,
     pub(in crate::queue) ledger: Budget,
@@ -230,7 +230,7 @@ impl<T: Transport> Core<T> {
             let moves = runtime.ledger.rebase(from, to);
             self.store(moves);
         }
-        runtime.condition.lapse(self.clock.now());
+        runtime.health.lapse(self.clock.now());
         runtime.domains.lapse(self.clock.now());
         runtime
     }
@@ -246,13 +246,13 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Remembers the condition of an account across restarts.
+    /// Remembers the health of an account across restarts.
     pub(in crate::queue) fn remember(
         &self,
         account: &Account<T>,
-        condition: &Condition,
+        health: &Health,
     ) -> Result<(), SpoolError> {
-        let value = serde_json::to_value(condition)
+        let value = serde_json::to_value(Remembered::from(health))
             .map_err(|problem| SpoolError::Index(problem.to_string()))?;
         let remember = vec![(REMEMBERED, account.settings.name.as_str().to_owned(), Some(value))];
         self.spool.apply(Change { remember, ..Change::default() })
@@ -286,11 +286,11 @@ impl<T: Transport> Core<T> {
             self.changed.notify_one();
             return;
         }
-        let condition = account.runtime().condition.clone();
-        if let Err(problem) = self.remember(account, &condition) {
+        let health = account.runtime().health.clone();
+        if let Err(problem) = self.remember(account, &health) {
             error!(account = %name, %problem, "account state not stored");
         }
-        let (reason, advice) = condition.words();
+        let (reason, advice) = health.words();
         self.on_disk(self.reporter.account_changed(name, change, reason, advice)).await;
         self.changed.notify_one();
     }
@@ -348,17 +348,16 @@ impl AccountRuntime {
                 spool.apply(Change { charge: moves.charge, ..Change::default() })?;
             }
         }
-        // A condition that cannot be read is of an older form, and no reason not to start.
-        let condition =
-            spool.recall::<Condition>(REMEMBERED, settings.name.as_str()).ok().flatten();
-        let condition =
-            condition.map_or_else(Condition::ready, |condition| condition.restored(clock.now()));
+        // A health that cannot be read is of an older form, and no reason not to start.
+        let health = spool.recall::<Remembered>(REMEMBERED, settings.name.as_str()).ok().flatten();
+        let health =
+            health.map_or_else(Health::ready, |health| Health::from(health).restored(clock.now()));
         let tuning = adjust::recalled(spool, settings)?;
         let in_force = tuning.over(&settings.batch);
         let (batch, split, turns) = (Batch::new(&in_force), in_force.split, RoundRobin::default());
         let width = ConcurrencyLimit::new(settings.limits.connections);
         Ok(Self {
-            condition,
+            health,
             domains: DestinationHealth::default(),
             ledger,
             steady,
@@ -395,7 +394,7 @@ impl AccountRuntime {
                 .trouble(domain, trouble, now)
                 .map(|news| (Subject::Domain(domain.clone()), news)),
             NextHop::Domain(_) | NextHop::Server => {
-                self.condition.trouble(trouble, now).map(|news| (Subject::Account, news))
+                self.health.trouble(trouble, now).map(|news| (Subject::Account, news))
             }
         }
     }
@@ -407,13 +406,13 @@ impl AccountRuntime {
         now: Timestamp,
     ) -> Option<(Subject, News)> {
         let (of_account, of_domain) =
-            (self.condition.connected(now), self.domains.connected(lane, now));
+            (self.health.connected(now), self.domains.connected(lane, now));
         either(of_account, lane, of_domain)
     }
 
     /// Mail was taken.
     pub(in crate::queue) fn works(&mut self, lane: &NextHop) -> Option<(Subject, News)> {
-        let (of_account, of_domain) = (self.condition.works(), self.domains.works(lane));
+        let (of_account, of_domain) = (self.health.works(), self.domains.works(lane));
         either(of_account, lane, of_domain)
     }
 
@@ -450,7 +449,7 @@ impl AccountRuntime {
     /// True when others may take over its mail: it will not send for a while.
     pub(in crate::queue) fn is_out(&self, now: Timestamp) -> bool {
         let budget = self.ledger.free_at(self.steady.now(), 1);
-        self.condition.is_out(now)
+        self.health.is_out(now)
             || budget.is_some_and(|at| at.since(self.steady.now()) > MINUTE_AND_A_BIT)
     }
 }

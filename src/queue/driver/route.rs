@@ -11,11 +11,11 @@ use std::sync::Arc;
 use crate::{
     model::{Address, ByteSize, EnhancedCode, Reply, ReversePath},
     queue::{
-        AccountSettings, AccountState, Reach,
+        AccountSettings, Reach,
         driver::claim::Claim,
         driver::core::{Account, Core, Live},
         driver::transport::Transport,
-        engine::sender,
+        engine::{health::Health, sender},
     },
     spool::{Change, Entry, RecipientState, SpoolError},
     upstream::{Concern, Counted, Dsn, NextHop, Outcome, Report, Stage, Trouble, Verdict},
@@ -273,11 +273,9 @@ impl<T: Transport> Core<T> {
     pub(in crate::queue) fn probe_by_mail(&self, account: &Account<T>) {
         let now = self.clock.now();
         let mut runtime = self.runtime(account);
-        if matches!(runtime.condition.state(), AccountState::Stopped { .. })
-            && runtime.condition.may_connect(now)
-        {
+        if matches!(runtime.health, Health::Stopped { .. }) && runtime.health.may_connect(now) {
             // Nobody is told that it is over before mail has shown it.
-            let _unsaid = runtime.condition.connected(now);
+            let _unsaid = runtime.health.connected(now);
         }
     }
 

@@ -18,12 +18,12 @@ use crate::{
     metrics::{AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, StateValue},
     oauth::CredentialKind,
     queue::{
-        AccountState,
         driver::claim::Outlook,
         driver::core::{Account, Core, Idle},
         driver::credential::Look,
         driver::transport::Transport,
         driver::worker::{self, Starting},
+        engine::health::Health,
     },
 };
 
@@ -121,8 +121,7 @@ impl<T: Transport> Tasks<T> {
                 if let Some(at) = runtime.width.widens_at(now) {
                     wake_at = wake_at.min(Instant::now() + at.since(now));
                 }
-                let allowed =
-                    if runtime.condition.is_on_probation() { 1 } else { runtime.width.at(now) };
+                let allowed = if runtime.health.is_probing() { 1 } else { runtime.width.at(now) };
                 runtime.starting || runtime.workers >= allowed
             };
             if full {
@@ -159,7 +158,7 @@ impl<T: Transport> Tasks<T> {
         account: &Account<T>,
         now: Instant,
     ) -> Option<Instant> {
-        let ready = matches!(core.runtime(account).condition.state(), AccountState::Ready);
+        let ready = core.runtime(account).health.may_send();
         let is_old = |idle: &Idle<T::Link>| idle.since + IDLE_TIME <= now;
         let wanted = ready && account.idle().iter().any(is_old) && is_soon(core.outlook(account));
         let mut idle = account.idle();
@@ -213,11 +212,11 @@ fn publish<T: Transport>(core: &Core<T>) {
         let label = AccountLabel { account: name.to_owned() };
         let (state, (minute, day), held_up, last, expiry) = {
             let runtime = core.runtime(account);
-            let state = match runtime.condition.state() {
-                AccountState::Ready => StateValue::ready,
-                AccountState::Paused { .. } => StateValue::paused,
-                AccountState::Stopped { .. } => StateValue::stopped,
-                AccountState::Disabled => StateValue::disabled,
+            let state = match &runtime.health {
+                Health::Ready { .. } | Health::Probing { .. } => StateValue::ready,
+                Health::Paused { .. } => StateValue::paused,
+                Health::Stopped { .. } => StateValue::stopped,
+                Health::Disabled => StateValue::disabled,
             };
             (
                 state,

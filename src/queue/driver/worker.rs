@@ -13,7 +13,6 @@ use tracing::error;
 use crate::{
     model::Address,
     queue::{
-        AccountState,
         driver::claim::{Claim, Outlook},
         driver::core::{Account, Core, Idle, Live},
         driver::route::RouteDecision,
@@ -143,7 +142,7 @@ impl<T: Transport> Core<T> {
         account: &Account<T>,
         lane: &NextHop,
     ) -> Result<Live<T::Link>, Trouble> {
-        if matches!(self.runtime(account).condition.state(), AccountState::Ready) {
+        if self.runtime(account).health.may_send() {
             loop {
                 let taken = {
                     let mut idle = account.idle();
@@ -183,7 +182,7 @@ impl<T: Transport> Core<T> {
 
     /// Keeps a connection for the next message, if there may be one soon.
     pub(in crate::queue) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
-        let ready = matches!(self.runtime(account).condition.state(), AccountState::Ready);
+        let ready = self.runtime(account).health.may_send();
         if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {
             account.idle().push(Idle { live, since: Instant::now() });
         } else {
@@ -285,11 +284,7 @@ impl<T: Transport> Core<T> {
         error!(account = %account.settings.name, %problem, "attempt not stored; nothing is sent \
             without that");
         let advice = "Look at the disk of the data folder: is it full, or failing?";
-        self.runtime(account).condition.hinder(
-            DISK_PAUSE,
-            problem.to_string(),
-            advice,
-            self.clock.now(),
-        );
+        let until = self.clock.now().plus(DISK_PAUSE);
+        self.runtime(account).health.hinder(until, problem.to_string(), advice);
     }
 }

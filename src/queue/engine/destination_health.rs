@@ -1,5 +1,5 @@
 //! The domains that an account finds servers of by DNS, and cannot send to just now: each has a
-//! [`Condition`] of its own, so that the trouble of one does not hold up the others. Pure.
+//! [`Health`] of its own, so that the trouble of one does not hold up the others. Pure.
 //!
 //! A domain that is well is not in here; so there are no more of them than `domains` of the account
 //! has, and mostly none.
@@ -10,7 +10,7 @@ use crate::{
     model::{EnhancedCode, Reply, Timestamp},
     queue::{
         AccountState, Enabled,
-        engine::health::{Condition, News},
+        engine::health::{Health, News},
     },
     upstream::{Concern, Fault, NextHop, Outcome, Trouble, Verdict},
 };
@@ -28,7 +28,7 @@ const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
 pub(in crate::queue) struct DestinationHealth(BTreeMap<String, Domain>);
 
 struct Domain {
-    condition: Condition,
+    health: Health,
     /// What the trouble means for mail whose time is up.
     verdict: Verdict,
     /// Somebody is trying it, until then at the latest.
@@ -55,12 +55,12 @@ impl DestinationHealth {
             ..trouble.verdict.clone()
         };
         let entry = self.0.entry(domain.to_owned()).or_insert_with(|| Domain {
-            condition: Condition::ready(),
+            health: Health::ready(),
             verdict: verdict.clone(),
             probed_until: Timestamp::ZERO,
         });
         (entry.verdict, entry.probed_until) = (verdict, Timestamp::ZERO);
-        entry.condition.trouble(trouble, now)
+        entry.health.trouble(trouble, now)
     }
 
     /// Somebody is about to connect there.
@@ -74,14 +74,14 @@ impl DestinationHealth {
 
     /// One of its servers took a connection.
     pub(in crate::queue) fn connected(&mut self, lane: &NextHop, now: Timestamp) -> Option<News> {
-        self.change(lane, |domain| domain.condition.connected(now))
+        self.change(lane, |domain| domain.health.connected(now))
     }
 
     /// One of its servers took mail.
     pub(in crate::queue) fn works(&mut self, lane: &NextHop) -> Option<News> {
         self.change(lane, |domain| {
             domain.probed_until = Timestamp::ZERO;
-            domain.condition.works()
+            domain.health.works()
         })
     }
 
@@ -95,7 +95,7 @@ impl DestinationHealth {
         };
         let found = self.0.get_mut(domain)?;
         let news = change(found);
-        if found.condition.is_well() {
+        if found.health.is_well() {
             self.0.remove(domain);
         }
         news
@@ -104,7 +104,7 @@ impl DestinationHealth {
     /// Lets pauses end.
     pub(in crate::queue) fn lapse(&mut self, now: Timestamp) {
         for domain in self.0.values_mut() {
-            domain.condition.lapse(now);
+            domain.health.lapse(now);
         }
     }
 
@@ -114,17 +114,17 @@ impl DestinationHealth {
         lane: &NextHop,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let Domain { condition, probed_until, .. } = self.find(lane)?;
+        let Domain { health, probed_until, .. } = self.find(lane)?;
         let soon = now.plus(LOOK_AGAIN);
-        if condition.may_connect(now) {
+        if health.may_connect(now) {
             return (now < *probed_until).then_some((*probed_until).min(soon));
         }
-        Some(condition.next_at().map_or(soon, |at| at.min(soon)))
+        Some(health.next_at().map_or(soon, |at| at.min(soon)))
     }
 
     /// True when another way should be looked for: it will not be tried for a while.
     pub(in crate::queue) fn is_out(&self, lane: &NextHop, now: Timestamp) -> bool {
-        self.find(lane).is_some_and(|domain| domain.condition.is_out(now))
+        self.find(lane).is_some_and(|domain| domain.health.is_out(now))
     }
 
     /// What becomes of mail for it whose time is up.
@@ -133,34 +133,33 @@ impl DestinationHealth {
     }
 
     /// How it is, unless it is well.
-    pub(in crate::queue) fn state(&self, lane: &NextHop) -> Option<&AccountState> {
-        self.find(lane).map(|domain| domain.condition.state())
+    pub(in crate::queue) fn state(&self, lane: &NextHop) -> Option<AccountState> {
+        self.find(lane).map(|domain| domain.health.account_state())
     }
 
     /// What happened and what to do.
     pub(in crate::queue) fn words(&self, domain: &str) -> (String, String) {
-        let (reason, advice) =
-            self.0.get(domain).map_or(("", ""), |domain| domain.condition.words());
+        let (reason, advice) = self.0.get(domain).map_or(("", ""), |domain| domain.health.words());
         (reason.to_owned(), advice.to_owned())
     }
 
     /// Those that mail waits for, for people.
-    pub(in crate::queue) fn held_up(&self) -> impl Iterator<Item = (&String, &AccountState)> {
-        self.0.iter().map(|(name, domain)| (name, domain.condition.state())).filter(|(_, state)| {
-            match state {
+    pub(in crate::queue) fn held_up(&self) -> impl Iterator<Item = (&String, AccountState)> {
+        self.0.iter().map(|(name, domain)| (name, domain.health.account_state())).filter(
+            |(_, state)| match state {
                 AccountState::Paused { .. } | AccountState::Stopped { .. } => true,
                 AccountState::Ready | AccountState::Disabled => false,
-            }
-        })
+            },
+        )
     }
 
     /// A person says that everything was put right.
     pub(in crate::queue) fn trust(&mut self) {
         for domain in self.0.values_mut() {
-            domain.condition.set_enabled(Enabled::On);
+            domain.health.set_enabled(Enabled::On);
             domain.probed_until = Timestamp::ZERO;
         }
-        self.0.retain(|_, domain| !domain.condition.is_well());
+        self.0.retain(|_, domain| !domain.health.is_well());
     }
 
     fn find(&self, lane: &NextHop) -> Option<&Domain> {

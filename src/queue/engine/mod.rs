@@ -1,7 +1,7 @@
 //! The decisions of the queue, as functions of what is known and the time: no task, no socket, no
 //! disk and no clock of its own.
 //!
-//! - Of an account: `health` (may it send), `budget` (messages in any 60 s, recipients in any
+//! - Of an account: `health` (may it send; `account_state` is how people see it), `budget` (messages in any 60 s, recipients in any
 //!   24 h), `batch` (messages in one go, then a rest), `concurrency_limit` (connections at once),
 //!   `destination_health` (which domains cannot be sent to)
 //! - Of a message: `assignment` (which account carries it to whom), `sender` (from whom it goes
@@ -9,6 +9,7 @@
 //!   (what a report means for it)
 //! - Between messages: `round_robin` (whose turn it is)
 
+pub(in crate::queue) mod account_state;
 pub(in crate::queue) mod assignment;
 pub(in crate::queue) mod batch;
 pub(in crate::queue) mod budget;

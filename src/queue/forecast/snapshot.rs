@@ -10,8 +10,8 @@ use crate::{
         driver::core::{Account, Core},
         driver::route::{self, RouteDecision, TakeoverScope},
         driver::transport::Transport,
-        engine::round_robin::FlowKey,
         engine::sender,
+        engine::{health::Health, round_robin::FlowKey},
         forecast::replay::{Cause, Forecast, Rest, Scene, Start, Waiting, Why, play},
     },
     spool::{Entry, SpoolError},
@@ -98,7 +98,7 @@ impl<T: Transport> Core<T> {
         let Some(account) = self.accounts.get(place) else {
             return Ok(Forecast { at: None, before: 0, why: Why::Nothing });
         };
-        let state = self.runtime(account).condition.state().clone();
+        let state = self.runtime(account).health.account_state();
         match &state {
             AccountState::Stopped { reason, .. } => {
                 return Ok(Forecast {
@@ -145,8 +145,8 @@ impl<T: Transport> Core<T> {
         let now = self.clock.now();
         let runtime = self.runtime(account);
         let (next, reason) = match runtime.domains.state(&lane)? {
-            AccountState::Paused { until, reason, .. } => (*until, reason.clone()),
-            AccountState::Stopped { probe_at, reason, .. } => (*probe_at, reason.clone()),
+            AccountState::Paused { until, reason, .. } => (until, reason),
+            AccountState::Stopped { probe_at, reason, .. } => (probe_at, reason),
             AccountState::Ready | AccountState::Disabled => return None,
         };
         // Another account takes it over when it is due.
@@ -185,9 +185,12 @@ impl<T: Transport> Core<T> {
         let recipients = self.guess_recipients(&lines)?;
         let runtime = self.runtime(account);
         let now = runtime.steady.now();
-        let open_at = match runtime.condition.state() {
-            AccountState::Paused { until, .. } => *until,
-            AccountState::Ready | AccountState::Stopped { .. } | AccountState::Disabled => now,
+        let open_at = match runtime.health {
+            Health::Paused { until, .. } => until,
+            Health::Ready { .. }
+            | Health::Probing { .. }
+            | Health::Stopped { .. }
+            | Health::Disabled => now,
         };
         Ok(Scene {
             now,
