@@ -13,8 +13,7 @@ use super::{
     table::{Table, none_of},
 };
 use crate::{
-    device::Pattern,
-    model::{AccountName, Address, ByteSize},
+    model::{AccountName, Address, ByteSize, Pattern},
     queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
 };
 

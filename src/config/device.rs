@@ -10,10 +10,8 @@ use super::{
     table::{Table, none_of},
 };
 use crate::{
-    device::{
-        CertificatePattern, DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, Pattern,
-    },
-    model::{AccountName, Address, ByteSize, DeviceName, TlsVersion},
+    device::{CertificatePattern, DeviceAuth, DeviceEncryption, DeviceSettings},
+    model::{AccountName, Address, ByteSize, DeviceName, FromIdentity, Pattern, TlsVersion},
     smtp::{EXTENSIONS, EndOfData, Mechanism},
 };
 

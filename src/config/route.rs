@@ -7,8 +7,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    device::Pattern,
-    model::{Address, Timestamp},
+    model::{Address, Pattern, Timestamp},
     queue::{Reach, SenderRewrite, SenderSettings},
     upstream::{ClientCertificate, Security},
 };

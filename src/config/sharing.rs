@@ -7,7 +7,10 @@ use super::{
     problem::Severity,
     table::Reader,
 };
-use crate::{device::Pattern, model::Address, queue::AccountSettings};
+use crate::{
+    model::{Address, Pattern},
+    queue::AccountSettings,
+};
 
 pub(super) fn check(reader: &Reader<'_>, accounts: &[Placed<AccountSettings>]) {
     for (index, account) in accounts.iter().enumerate() {

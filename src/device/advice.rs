@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    device::{DeviceEncryption, DeviceSettings, Pattern, RefusalKind, RefusalSighting, Sighting},
-    model::{Address, DeviceName, TlsVersion},
+    device::{DeviceEncryption, DeviceSettings, RefusalKind, RefusalSighting, Sighting},
+    model::{Address, DeviceName, Pattern, TlsVersion},
 };
 
 /// Characters of a name that is proposed: the fields of old devices are short, and the name becomes

@@ -37,10 +37,7 @@ pub use client::{Client, Parting};
 pub use encryption::TlsRefusal;
 pub use refusal::RefusalKind;
 pub use registry::Devices;
-pub use settings::{
-    DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, PasswordSource, Pattern,
-    UserSettings,
-};
+pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, PasswordSource, UserSettings};
 pub use sighting::{
     CertificateSighting, Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting,
     MessageSighting, QuirkSighting, RefusalSighting, Sighting, TlsSighting,

@@ -3,9 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
-    device::{FromIdentity, Pattern},
     message::footer::FooterTemplate,
-    model::{AccountName, Address, ByteSize, DeviceName},
+    model::{AccountName, Address, ByteSize, DeviceName, FromIdentity, Pattern},
     upstream::Destination,
 };
 

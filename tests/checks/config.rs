@@ -280,7 +280,7 @@ fn what_lets_nothing_through_is_pointed_out() {
     refused(
         &device("senders = [\"@contoso.com\"]"),
         "device[0].senders",
-        "is no address pattern; write for example \"*@contoso.com\"",
+        "is not an address pattern; write for example \"*@contoso.com\"",
     );
     warned(&device("senders = []"), "device[0].senders", "nothing is allowed");
     let offered =

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    device::{DeviceAuth, DeviceEncryption, DeviceSettings, FromIdentity, Pattern},
+    device::{DeviceAuth, DeviceEncryption, DeviceSettings},
+    model::{FromIdentity, Pattern},
     smtp::EndOfData,
 };
 

@@ -8,8 +8,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    device::Pattern,
-    model::{AccountName, Address, DeviceName, Envelope},
+    model::{AccountName, Address, DeviceName, Envelope, Pattern},
     queue::AccountSettings,
 };
 

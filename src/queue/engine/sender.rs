@@ -2,9 +2,8 @@
 //! (SendAsDenied).
 
 use crate::{
-    device::FromIdentity,
     message::Identity,
-    model::{Address, ReversePath},
+    model::{Address, FromIdentity, ReversePath},
     queue::{AccountSettings, Reach, SenderRewrite},
     spool::Entry,
 };

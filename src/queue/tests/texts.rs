@@ -4,9 +4,8 @@ use mail_parser::MessageParser;
 
 use super::house::{House, scanner};
 use crate::{
-    device::FromIdentity,
     message::footer::FooterTemplate,
-    model::{AccountName, ByteSize, DeviceName},
+    model::{AccountName, ByteSize, DeviceName, FromIdentity},
     queue::{AccountSettings, SenderRewrite, SenderSettings, fixture::account},
 };
 

@@ -3,6 +3,7 @@
 //!
 //! - [`MessageId`], [`DeviceName`], [`AccountName`]: who and what
 //! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope
+//! - [`Pattern`], [`FromIdentity`]: which addresses are meant, and whose name mail carries
 //! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
 //! - [`Quirk`]: what devices do against the standards, and we put up with
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
@@ -12,7 +13,9 @@
 mod address;
 mod dialogue;
 mod envelope;
+mod from_identity;
 mod id;
+mod pattern;
 mod quantity;
 mod quirk;
 mod reply;
@@ -21,7 +24,9 @@ mod secret;
 pub use address::{Address, AddressError, ReversePath};
 pub use dialogue::{Dialogue, Recorder};
 pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
+pub use from_identity::FromIdentity;
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
+pub use pattern::Pattern;
 pub use quantity::{ByteSize, InvalidSize, Timestamp};
 pub use quirk::Quirk;
 pub use reply::{EnhancedCode, Reply};
