@@ -5,7 +5,9 @@
 #   make fuzz   fuzz the parsers that unknown clients reach, FUZZ_SECONDS (600) for each target
 #   make soak   run the long tests: every message at full size, fifty crashes, more simulated days
 #   make bench  measure messages per second and compare with Postfix
-#   make lint   check formatting and run clippy
+#   make lint   check formatting and language, and run clippy
+#   make circles  print the files that use each other in circles
+#   make release  build the stripped program, with its symbols in a file beside it
 #   make fmt    format the code
 
 SHELL := /bin/bash
@@ -17,7 +19,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 # The tests' Python peers live in a virtual environment beside the build, not in the system's packages.
 export PATH := $(abspath $(target))/test-venv/bin:$(PATH):/usr/sbin
 
-.PHONY: help demo test unit soak fuzz bench lint fmt tools deny clean-tests
+.PHONY: help demo test soak fuzz bench lint circles release fmt tools deny
 
 help: ## show the commands
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +32,13 @@ tools:
 
 lint:
 	cargo fmt --all --check
+	tests/support/english.sh
 	cargo clippy --workspace --all-targets -- -D warnings
+
+circles:
+	@mkdir -p "$(target)"
+	CARGO_MANIFEST_DIR="$(CURDIR)" rustc --edition 2024 --test -o "$(target)/architecture" tests/checks/architecture/mod.rs
+	"$(target)/architecture" --nocapture no_files_use_each_other_in_a_circle
 
 fmt:
 	cargo fmt --all
@@ -51,6 +59,10 @@ fuzz:
 bench: tools
 	cargo build --release
 	benches/compare $(BENCH_ARGS)
+
+release:
+	cargo build --release --locked
+	tests/support/strip.sh "$(target)/release/postroom"
 
 deny:
 	cargo deny check

@@ -1,5 +1,5 @@
 //! The parts of Postroom that decide. Everything here is a function of its arguments: no sockets,
-//! no disk, no clock, no async. `tests/checks/architecture.rs` holds the crate to that.
+//! no disk, no clock, no async. `tests/checks/architecture` holds the crate to that.
 //!
 //! - [`model`]: the words that all parts share
 //! - [`clock`]: the time as an argument

@@ -187,7 +187,10 @@ impl House {
     ) -> MessageId {
         let _still = stand_still();
         let mut envelope = envelope(self.spool.new_id(), 0);
-        envelope.sender = ReversePath::Mailbox(sender.parse().unwrap());
+        envelope.sender = match sender {
+            "" => ReversePath::Null,
+            address => ReversePath::Mailbox(address.parse().unwrap()),
+        };
         envelope.received = self.clock.now();
         envelope.device = DeviceName::from(device);
         envelope.recipients =

@@ -41,6 +41,15 @@ async fn who_asks_to_be_told_nothing_is_told_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_with_a_null_sender_fails_without_a_notice() {
+    let mut house = House::open(vec![scanner()]);
+    house.server.react(|_| Reaction::Refuse(Stage::RcptTo, "550 5.1.1 No such user"));
+    house.receive_as("").await;
+    house.pass(5).await;
+    assert_eq!((house.journal().len(), notices(&house).len()), (1, 0), "the journal has it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_message_is_returned_as_the_sender_asked() {
     for (ret, whole) in
         [(Some(ReturnContent::Full), true), (Some(ReturnContent::Headers), false), (None, false)]

@@ -1,0 +1,128 @@
+//! Holds the code to `ARCHITECTURE.md`: which module may use which, that no files use each other
+//! in a circle, what the deciding parts do without, which file alone names a library, how long a
+//! file may be, and that the documents name files and tests that exist.
+
+mod documents;
+mod graph;
+mod layers;
+mod paths;
+mod purity;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::source::sources;
+
+/// Lines of a file before its tests.
+const LONGEST_FILE: usize = 450;
+
+/// Files that are longer and about to be split. This list only shrinks.
+const LONG_FILES: [&str; 6] = [
+    "src/queue/engine/health.rs",
+    "crates/sandbox/src/fault/replies.rs",
+    "crates/sandbox/src/token/mod.rs",
+    "src/config/route.rs",
+    "src/queue/driver/core.rs",
+    "src/upstream/session.rs",
+];
+
+/// How many files of each layer may use each other in circles until these are removed. The numbers
+/// only shrink.
+const IN_CIRCLES: [(&str, usize); 11] = [
+    ("cli", 3),
+    ("config", 21),
+    ("device", 10),
+    ("journal", 3),
+    ("listener", 8),
+    ("message", 4),
+    ("queue", 12),
+    ("sandbox", 11),
+    ("smtp", 11),
+    ("spool", 12),
+    ("upstream", 13),
+];
+
+fn hold(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let sources = sources();
+    let layer: BTreeMap<&String, &String> =
+        sources.iter().map(|source| (&source.path, &source.layer)).collect();
+    let uses = graph::uses(&sources);
+    let circles = graph::circles(&uses);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for circle in &circles {
+        eprintln!("circle of {} files:", circle.len());
+        for file in circle {
+            *counts.entry(layer[file]).or_default() += 1;
+            let inside: BTreeSet<_> = uses[file].intersection(circle).collect();
+            eprintln!("  {file} uses {inside:?}");
+        }
+    }
+    eprintln!("{} circles, files in them: {counts:?}", circles.len());
+    let known: BTreeMap<&str, usize> = IN_CIRCLES.into_iter().collect();
+    hold(
+        &counts
+            .into_iter()
+            .filter(|(layer, count)| *count > known.get(layer).copied().unwrap_or_default())
+            .map(|(layer, count)| format!("{layer}: {count} files use each other in circles"))
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn a_library_with_an_owner_is_named_by_its_owner_alone() {
+    let owned = [
+        ("sled", "src/spool/store"),
+        ("mail_send", "src/upstream/session"),
+        ("openssl", "src/listener/"),
+        ("reqwest", "src/oauth/"),
+    ];
+    let mut violations = Vec::new();
+    for source in sources() {
+        let path = &source.path;
+        for (library, owner) in owned {
+            let names = source.code.contains(&format!("{library}::"))
+                || source.code.contains(&format!("use {library};"));
+            if names && !path.starts_with(owner) {
+                violations.push(format!("{path}: names {library}, which only {owner} may"));
+            }
+        }
+    }
+    hold(&violations);
+}
+
+#[test]
+fn no_file_is_longer_than_a_newcomer_can_keep_in_mind() {
+    let long = sources().into_iter().filter(|source| {
+        source.lines > LONGEST_FILE && !LONG_FILES.contains(&source.path.as_str())
+    });
+    hold(
+        &long
+            .map(|source| {
+                format!("{}: {} lines before its tests; split it", source.path, source.lines)
+            })
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn every_file_opens_with_what_it_is_for() {
+    let mute = sources().into_iter().filter(|source| !source.opens_with_purpose);
+    hold(
+        &mute.map(|source| format!("{}: does not open with //!", source.path)).collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn imports_do_not_climb() {
+    let climbing = sources().into_iter().filter(|source| source.code.contains("super::super"));
+    hold(
+        &climbing
+            .map(|source| format!("{}: write crate:: instead of super::super", source.path))
+            .collect::<Vec<_>>(),
+    );
+}
