@@ -14,10 +14,11 @@ RUN apt-get update && apt-get install -y --no-install-recommends make perl && rm
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
+COPY crates crates
 COPY src src
 COPY docs/quirks.md docs/
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin postroom && cp target/release/postroom /postroom
+    cargo build --release --locked --bin postroom && objcopy --strip-all target/release/postroom /postroom
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
