@@ -15,7 +15,7 @@ use std::{
 use postroom::{
     clock::{self},
     metrics::Metrics,
-    model::{AccountName, BodyKind, ByteSize, Envelope, Recipient, ReversePath, Via},
+    model::{AccountName, ByteSize, Envelope, MailParameters, Recipient, ReversePath, Via},
     spool::{Change, Spool, SpoolSettings},
 };
 use tokio::{task::JoinSet, time::Instant};
@@ -85,10 +85,7 @@ async fn hand_in(spool: &Spool, device: usize, size: usize) {
         },
         sender: ReversePath::Mailbox("scanner@contoso.com".parse().unwrap()),
         recipients: vec![Recipient::new("anna@contoso.com".parse().unwrap())],
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters::default(),
     };
     let mut incoming = spool.receive(envelope, account()).await.unwrap();
     let mut left = size;

@@ -27,8 +27,8 @@ use super::{
 use crate::{
     device::DeviceSighting,
     model::{
-        AccountName, BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp,
-        Via,
+        AccountName, BodyKind, DeviceName, Envelope, MailParameters, MessageId, Recipient,
+        ReversePath, Timestamp, Via,
     },
     queue::{AccountStatus, Enabled, QueueError, SettingStatus},
     spool::{Entry, JournalLine, MessageReader, SpoolError},
@@ -212,10 +212,12 @@ async fn send(State(admin): State<Admin>, Json(request): Json<SendRequest>) -> A
         via: Via { peer: None, helo: admin.0.hostname.clone(), esmtp: true, tls: None, user: None },
         sender: ReversePath::Mailbox(request.sender),
         recipients: request.recipients.into_iter().map(Recipient::new).collect(),
-        body: BodyKind::EightBitMime,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters {
+            body: BodyKind::EightBitMime,
+            smtputf8: false,
+            ret: None,
+            envid: None,
+        },
     };
     let mut incoming = spool.receive(envelope, request.account).await?;
     incoming.write(request.text.as_bytes()).await?;

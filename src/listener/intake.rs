@@ -48,8 +48,7 @@ impl Intake {
         let Some(device) = client.device() else {
             return Err(reply::LOCAL_ERROR);
         };
-        let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size: _ } =
-            transaction;
+        let Transaction { sender, recipients, parameters, declared_size: _ } = transaction;
         let (id, received) = (shared.spool.new_id(), shared.clock.now());
         let envelope = Envelope {
             id,
@@ -58,10 +57,7 @@ impl Intake {
             via,
             sender,
             recipients,
-            body,
-            smtputf8,
-            ret,
-            envid,
+            parameters,
         };
         let routes = shared.spool.route(&envelope);
         let head = message::received(&envelope, &shared.hostname);

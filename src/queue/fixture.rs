@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, ReversePath,
-        Timestamp, Via,
+        AccountName, ByteSize, DeviceName, Envelope, MailParameters, MessageId, Recipient,
+        ReversePath, Timestamp, Via,
     },
     queue::{
         AccountSettings, BatchSettings, LimitSettings, Reach, SenderRewrite, SenderSettings, Split,
@@ -40,10 +40,7 @@ pub(in crate::queue) fn envelope(id: MessageId, recipients: usize) -> Envelope {
         recipients: (0..recipients)
             .map(|n| Recipient::new(format!("r{n}@contoso.com").parse().unwrap()))
             .collect(),
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters::default(),
     }
 }
 

@@ -138,7 +138,7 @@ impl Notice<'_> {
         let entry = self.entry;
         let mut text = String::new();
         line(&mut text, format_args!("Reporting-MTA: dns; {}", self.settings.hostname));
-        if let Some(envid) = &entry.envid {
+        if let Some(envid) = &entry.parameters.envid {
             line(&mut text, format_args!("Original-Envelope-Id: {envid}"));
         }
         line(&mut text, format_args!("Arrival-Date: {}", entry.received.to_rfc5322()));

@@ -9,8 +9,8 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{
-        AccountName, Address, BodyKind, DeviceName, Envelope, MessageId, Notify, Recipient,
-        ReturnContent, ReversePath, Timestamp, Via,
+        AccountName, Address, BodyKind, DeviceName, Envelope, MailParameters, MessageId, Notify,
+        Recipient, ReturnContent, ReversePath, Timestamp, Via,
     },
     report::{
         AccountChange, Failure, ReportSettings, Word,
@@ -257,7 +257,8 @@ impl Reporter {
         let whole = match subject {
             // RFC 3461 4.3: RET=FULL speaks of failures alone.
             Subject::Failed(_) => {
-                entry.ret == Some(ReturnContent::Full) && entry.size.octets() <= RETURN_LIMIT
+                entry.parameters.ret == Some(ReturnContent::Full)
+                    && entry.size.octets() <= RETURN_LIMIT
             }
             Subject::Delayed { .. } | Subject::Relayed(_) => false,
         };
@@ -324,10 +325,12 @@ impl Reporter {
             },
             sender: ReversePath::Null,
             recipients: vec![Recipient::new(to)],
-            body: BodyKind::EightBitMime,
-            smtputf8: false,
-            ret: None,
-            envid: None,
+            parameters: MailParameters {
+                body: BodyKind::EightBitMime,
+                smtputf8: false,
+                ret: None,
+                envid: None,
+            },
         };
         let mut incoming = self.0.spool.receive(envelope, self.0.settings.account.clone()).await?;
         incoming.write(text).await?;

@@ -26,7 +26,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::model::{
-    Address, BodyKind, Envelope, Notify, Recipient, ReturnContent, ReversePath, TlsVersion, Via,
+    Address, BodyKind, Envelope, MailParameters, Notify, Recipient, ReturnContent, ReversePath,
+    TlsVersion, Via,
 };
 
 /// Octets of the first line, which alone leads to the text.
@@ -78,13 +79,13 @@ pub(super) fn render(envelope: &Envelope) -> Result<Vec<u8>, FormatError> {
     word(&mut words, "user", via.user.as_deref().map(encode));
     field(&mut fields, "Via", &words);
 
-    let mut words = match envelope.body {
+    let mut words = match envelope.parameters.body {
         BodyKind::SevenBit => "body=7bit".to_owned(),
         BodyKind::EightBitMime => "body=8bitmime".to_owned(),
     };
-    words.push_str(if envelope.smtputf8 { " smtputf8" } else { "" });
-    word(&mut words, "ret", envelope.ret.map(|ret| return_content(ret).to_owned()));
-    word(&mut words, "envid", envelope.envid.as_deref().map(encode));
+    words.push_str(if envelope.parameters.smtputf8 { " smtputf8" } else { "" });
+    word(&mut words, "ret", envelope.parameters.ret.map(|ret| return_content(ret).to_owned()));
+    word(&mut words, "envid", envelope.parameters.envid.as_deref().map(encode));
     field(&mut fields, "Options", &words);
 
     field(&mut fields, "Sender", &format!("<{}>", encode(&envelope.sender.to_string())));
@@ -139,14 +140,14 @@ pub(super) fn parse(head: &[u8]) -> Result<Envelope, FormatError> {
         fields.take("Received", |value| digits(value).map(crate::model::Timestamp::from_millis))?;
     let device = fields.take("Device", |value| decode(value).map(Into::into))?;
     let via = fields.take("Via", read_via)?;
-    let (body, smtputf8, ret, envid) = fields.take("Options", read_options)?;
+    let parameters = fields.take("Options", read_options)?;
     let sender = fields.take("Sender", read_sender)?;
     let mut recipients = vec![fields.take("Recipient", read_recipient)?];
     while !fields.0.is_empty() {
         recipients
             .push(fields.take("Recipient", read_recipient).map_err(|_other| FormatError::Surplus)?);
     }
-    Ok(Envelope { id, received, device, via, sender, recipients, body, smtputf8, ret, envid })
+    Ok(Envelope { id, received, device, via, sender, recipients, parameters })
 }
 
 fn field(fields: &mut String, name: &str, value: &str) {
@@ -240,9 +241,7 @@ fn read_tls(value: &str) -> Option<TlsVersion> {
         .find(|tls| tls.as_str() == value)
 }
 
-type Options = (BodyKind, bool, Option<ReturnContent>, Option<String>);
-
-fn read_options(value: &str) -> Option<Options> {
+fn read_options(value: &str) -> Option<MailParameters> {
     let mut words = Words::of(value);
     let body = match words.value("body")? {
         "7bit" => BodyKind::SevenBit,
@@ -257,7 +256,7 @@ fn read_options(value: &str) -> Option<Options> {
     })?;
     let envid = words.optional("envid", decode)?;
     words.end()?;
-    Some((body, smtputf8, ret, envid))
+    Some(MailParameters { body, smtputf8, ret, envid })
 }
 
 const fn return_content(ret: ReturnContent) -> &'static str {
@@ -408,10 +407,12 @@ mod tests {
                 via,
                 sender: sender.map_or(ReversePath::Null, ReversePath::Mailbox),
                 recipients,
-                body: if flags.0 { BodyKind::EightBitMime } else { BodyKind::SevenBit },
-                smtputf8: flags.1,
-                ret,
-                envid,
+                parameters: MailParameters {
+                    body: if flags.0 { BodyKind::EightBitMime } else { BodyKind::SevenBit },
+                    smtputf8: flags.1,
+                    ret,
+                    envid,
+                },
             }
         }
     }
@@ -457,10 +458,12 @@ mod tests {
                 notify: Some(Notify::default()),
                 orcpt: Some("rfc822;anna@contoso.com".to_owned()),
             }],
-            body: BodyKind::EightBitMime,
-            smtputf8: false,
-            ret: Some(ReturnContent::Headers),
-            envid: Some("QQ314159".to_owned()),
+            parameters: MailParameters {
+                body: BodyKind::EightBitMime,
+                ret: Some(ReturnContent::Headers),
+                envid: Some("QQ314159".to_owned()),
+                ..MailParameters::default()
+            },
         };
         render(&envelope).unwrap()
     }

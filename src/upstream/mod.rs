@@ -52,7 +52,7 @@ pub use session::Upstream;
 pub use tls::{certificates, https_client};
 pub use wire::Stream;
 
-use crate::model::{Address, BodyKind, Recipient, ReturnContent, ReversePath};
+use crate::model::{Address, MailParameters, Recipient, ReversePath};
 
 /// What is to be handed over in one transaction.
 pub struct Handover<T> {
@@ -62,15 +62,8 @@ pub struct Handover<T> {
     pub recipients: Vec<Recipient>,
     /// Octets of the text, for `SIZE=`.
     pub size: u64,
-    /// `BODY=`, where the server offers 8BITMIME.
-    pub body: BodyKind,
-    /// The device said `SMTPUTF8`. It is said to the server only when an address needs it: header
-    /// fields alone get through without.
-    pub smtputf8: bool,
-    /// `RET=`, where the server offers DSN.
-    pub ret: Option<ReturnContent>,
-    /// `ENVID=`, where the server offers DSN.
-    pub envid: Option<String>,
+    /// What the sender asked for beside the sender's address.
+    pub parameters: MailParameters,
     /// The text, without dot-stuffing, lines ended by CRLF.
     pub text: T,
 }
@@ -141,7 +134,7 @@ impl<T> Handover<T> {
 
     /// The envelope, and the text apart from it: only the latter is read piece by piece.
     fn into_parts(self) -> (Handover<()>, T) {
-        let Self { sender, recipients, size, body, smtputf8, ret, envid, text } = self;
-        (Handover { sender, recipients, size, body, smtputf8, ret, envid, text: () }, text)
+        let Self { sender, recipients, size, parameters, text } = self;
+        (Handover { sender, recipients, size, parameters, text: () }, text)
     }
 }

@@ -61,19 +61,21 @@ impl Offers {
         // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered.
         // Deliberately laxer: it is sent as it is, as devices have always done; servers have been
         // 8-bit clean for decades, and a conversion would break signed messages.
-        if self.eight_bit && envelope.body == BodyKind::EightBitMime {
+        if self.eight_bit && envelope.parameters.body == BodyKind::EightBitMime {
             out.push_str(" BODY=8BITMIME");
         }
         if self.smtputf8 && envelope.needs_smtputf8() {
             out.push_str(" SMTPUTF8");
         }
         if self.dsn {
-            match envelope.ret {
+            match envelope.parameters.ret {
                 Some(ReturnContent::Full) => out.push_str(" RET=FULL"),
                 Some(ReturnContent::Headers) => out.push_str(" RET=HDRS"),
                 None => {}
             }
-            if let Some(envid) = envelope.envid.as_deref().filter(|envid| is_parameter(envid)) {
+            if let Some(envid) =
+                envelope.parameters.envid.as_deref().filter(|envid| is_parameter(envid))
+            {
                 let _infallible = write!(out, " ENVID={envid}");
             }
         }
@@ -113,7 +115,7 @@ fn is_parameter(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ReversePath;
+    use crate::model::{MailParameters, ReversePath};
 
     const EXCHANGE: &str = "SY5P282CA0097.outlook.office365.com Hello [172.105.184.101]|SIZE \
         157286400|PIPELINING|DSN|ENHANCEDSTATUSCODES|AUTH LOGIN \
@@ -160,10 +162,12 @@ mod tests {
             sender: ReversePath::Mailbox("scän@contoso.com".parse().unwrap()),
             recipients: vec![to.clone()],
             size: 1234,
-            body: BodyKind::EightBitMime,
-            smtputf8: true,
-            ret: Some(ReturnContent::Headers),
-            envid: Some("QQ314159".to_owned()),
+            parameters: MailParameters {
+                body: BodyKind::EightBitMime,
+                smtputf8: true,
+                ret: Some(ReturnContent::Headers),
+                envid: Some("QQ314159".to_owned()),
+            },
             text: (),
         };
         let lines = |offers: &Offers| {

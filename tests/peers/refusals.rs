@@ -12,7 +12,9 @@ use postroom::{
     clock,
     config::{Config, Disk},
     metrics::Metrics,
-    model::{BodyKind, DeviceName, Envelope, MessageId, Recipient, ReversePath, Timestamp, Via},
+    model::{
+        DeviceName, Envelope, MailParameters, MessageId, Recipient, ReversePath, Timestamp, Via,
+    },
     queue::{AccountState, Enabled, Queue},
     report::Reporter,
     sandbox::{MailboxSettings, RunningSandbox, Sandbox, SandboxSettings, plain_table},
@@ -977,10 +979,7 @@ impl Process {
             via: Via { peer: None, helo: "mfp1".into(), esmtp: true, tls: None, user: None },
             sender: ReversePath::Mailbox("scanner@contoso.com".parse().unwrap()),
             recipients: RECIPIENTS.map(|address| Recipient::new(address.parse().unwrap())).into(),
-            body: BodyKind::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
+            parameters: MailParameters::default(),
         };
         let account = self.queue.accounts().remove(0).name;
         let mut incoming = self.spool.receive(envelope, account).await.unwrap();

@@ -12,7 +12,7 @@ use postroom::{
     clock::{self},
     message::Text,
     metrics::Metrics,
-    model::{BodyKind, Recipient, ReversePath},
+    model::{BodyKind, MailParameters, Recipient, ReversePath},
     sandbox::{RunningSandbox, Sandbox, SandboxSettings},
     upstream::{
         Auth, AuthMethod, Concern, Connection, Counted, Destination, Handover, Outcome,
@@ -115,10 +115,12 @@ fn handover(recipients: &[&str], text: Vec<u8>) -> Handover<Chunks> {
             .map(|address| Recipient::new(address.parse().unwrap()))
             .collect(),
         size: u64::try_from(text.len()).unwrap(),
-        body: BodyKind::EightBitMime,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters {
+            body: BodyKind::EightBitMime,
+            smtputf8: false,
+            ret: None,
+            envid: None,
+        },
         text: Chunks { text, given: 0 },
     }
 }

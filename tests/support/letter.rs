@@ -2,7 +2,7 @@
 
 use postroom::{
     message::Text,
-    model::{BodyKind, Recipient, ReversePath},
+    model::{MailParameters, Recipient, ReversePath},
     upstream::Handover,
 };
 
@@ -19,10 +19,7 @@ pub(crate) fn handover(sender: &str, recipients: &[&str]) -> Handover<Letter> {
             .map(|address| Recipient::new(address.parse().unwrap()))
             .collect(),
         size: 100,
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters::default(),
         text: Letter { given: false },
     }
 }

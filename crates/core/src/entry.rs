@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, BodyKind, ByteSize, DeviceName, Envelope, MessageId, Recipient, Reply,
-    ReturnContent, ReversePath, Timestamp,
+    AccountName, ByteSize, DeviceName, Envelope, MailParameters, MessageId, Recipient, Reply,
+    ReversePath, Timestamp,
 };
 
 /// Which way out each recipient of a message takes, in their order; the last is that of all further
@@ -62,18 +62,9 @@ pub struct Entry {
     pub size: ByteSize,
     /// The envelope's sender.
     pub sender: ReversePath,
-    /// `BODY=`.
-    #[serde(default)]
-    pub body: BodyKind,
-    /// `SMTPUTF8`.
-    #[serde(default)]
-    pub smtputf8: bool,
-    /// `RET=`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ret: Option<ReturnContent>,
-    /// `ENVID=`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub envid: Option<String>,
+    /// What the sender asked for beside the sender's address.
+    #[serde(flatten)]
+    pub parameters: MailParameters,
     /// One for each recipient of the envelope, in its order, settled ones included.
     pub recipients: Vec<RecipientState>,
     /// Kept back by a person.
@@ -110,10 +101,7 @@ impl Entry {
             account: account.clone(),
             size,
             sender: envelope.sender.clone(),
-            body: envelope.body,
-            smtputf8: envelope.smtputf8,
-            ret: envelope.ret,
-            envid: envelope.envid.clone(),
+            parameters: envelope.parameters.clone(),
             recipients: envelope.recipients.iter().enumerate().map(fresh).collect(),
             hold: None,
             delay_notice: None,

@@ -119,7 +119,7 @@ pub(in crate::queue) fn next<'a>(
         match way(entry, &recipient.recipient.address, account) {
             lane @ RouteDecision::NextHop(_) => return Some(lane),
             nowhere @ (RouteDecision::Barred(_) | RouteDecision::TooLarge(_)) => {
-                first = first.or(Some(nowhere))
+                first = first.or(Some(nowhere));
             }
         }
     }

@@ -76,10 +76,7 @@ pub(in crate::queue) fn handover<T: Text>(
         sender: sender::spoken(entry, &addresses, account),
         recipients: recipients.into_iter().cloned().collect(),
         size: text.size(),
-        body: entry.body,
-        smtputf8: entry.smtputf8,
-        ret: entry.ret,
-        envid: entry.envid.clone(),
+        parameters: entry.parameters.clone(),
         text,
     }
 }

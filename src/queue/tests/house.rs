@@ -195,7 +195,7 @@ impl House {
         envelope.device = DeviceName::from(device);
         envelope.recipients =
             recipients.iter().map(|address| Recipient::new(address.parse().unwrap())).collect();
-        envelope.ret = self.ret;
+        envelope.parameters.ret = self.ret;
         for recipient in &mut envelope.recipients {
             recipient.notify = self.notify;
         }

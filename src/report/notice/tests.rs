@@ -2,7 +2,10 @@ use mail_parser::{MessageParser, MimeHeaders};
 
 use super::*;
 use crate::{
-    model::{AccountName, BodyKind, ByteSize, DeviceName, Envelope, Recipient, ReversePath, Via},
+    model::{
+        AccountName, BodyKind, ByteSize, DeviceName, Envelope, MailParameters, Recipient,
+        ReversePath, Via,
+    },
     spool::Progress,
 };
 
@@ -35,10 +38,12 @@ fn entry() -> Entry {
             recipient("bert@contoso.com", None),
             recipient("jürgen@contoso.com", None),
         ],
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: Some("QQ314159".into()),
+        parameters: MailParameters {
+            body: BodyKind::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envid: Some("QQ314159".into()),
+        },
     };
     let mut entry =
         Entry::new(&envelope, AccountName::from("scanner"), ByteSize::from_octets(1000));

@@ -12,8 +12,8 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{
-        AccountName, BodyKind, ByteSize, Envelope, MessageId, Recipient, ReversePath, Timestamp,
-        Via,
+        AccountName, ByteSize, Envelope, MailParameters, MessageId, Recipient, ReversePath,
+        Timestamp, Via,
     },
     spool::{Committed, Entry, Progress, Spool, SpoolError, SpoolSettings, disk::Disk},
 };
@@ -51,10 +51,7 @@ pub(super) fn envelope(id: MessageId, device: &str) -> Envelope {
         recipients: ["anna@contoso.com", "bert@contoso.com"]
             .map(|a| Recipient::new(a.parse().unwrap()))
             .to_vec(),
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters::default(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     clock,
     message::Text,
     metrics::Metrics,
-    model::{BodyKind, Recipient, ReversePath},
+    model::{MailParameters, Recipient, ReversePath},
 };
 
 /// Where the server can be told to misbehave.
@@ -290,10 +290,7 @@ fn handover(recipients: &[&str], chunks: Vec<Result<Vec<u8>, ()>>) -> Handover<C
             .map(|address| Recipient::new(address.parse().unwrap()))
             .collect(),
         size: 7,
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
+        parameters: MailParameters::default(),
         text: Chunks { chunks: chunks.into_iter() },
     }
 }

@@ -13,7 +13,10 @@ use std::{
 use self::script::{Event, Outcome, Pieces, Script};
 use postroom::{
     message::{Edits, FirstLine, Inspection},
-    model::{BodyKind, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp, TlsVersion},
+    model::{
+        BodyKind, MailParameters, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp,
+        TlsVersion,
+    },
     pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
     smtp::{
         Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5,
@@ -335,7 +338,8 @@ fn is_right(login: &Login, user: &str, password: &str) -> bool {
 
 /// `<sender> options: <recipient> options, <recipient> options`
 fn envelope(transaction: &Transaction) -> String {
-    let Transaction { sender, recipients, body, smtputf8, ret, envid, declared_size } = transaction;
+    let Transaction { sender, recipients, parameters, declared_size } = transaction;
+    let MailParameters { body, smtputf8, ret, envid } = parameters;
     let mut words = vec![format!("<{sender}>")];
     words.extend((*body != BodyKind::SevenBit).then(|| "8bit".to_owned()));
     words.extend(smtputf8.then(|| "utf8".to_owned()));

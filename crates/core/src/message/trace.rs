@@ -41,7 +41,7 @@ fn client(helo: &str, peer: IpAddr) -> String {
 fn protocol(envelope: &Envelope) -> String {
     let Via { esmtp, tls, user, .. } = &envelope.via;
     // AUTH and TLS are extensions: whoever uses one speaks ESMTP, even after HELO.
-    let base = match (envelope.smtputf8, *esmtp || tls.is_some() || user.is_some()) {
+    let base = match (envelope.parameters.smtputf8, *esmtp || tls.is_some() || user.is_some()) {
         (true, _) => "UTF8SMTP",
         (false, true) => "ESMTP",
         (false, false) => "SMTP",
@@ -54,7 +54,7 @@ fn protocol(envelope: &Envelope) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BodyKind, MessageId, ReversePath, Timestamp, TlsVersion};
+    use crate::model::{MailParameters, MessageId, ReversePath, Timestamp, TlsVersion};
 
     fn envelope() -> Envelope {
         let received = Timestamp::from_millis(1_741_548_328_007);
@@ -71,10 +71,7 @@ mod tests {
             },
             sender: ReversePath::Null,
             recipients: vec![Recipient::new("it@contoso.com".parse().unwrap())],
-            body: BodyKind::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
+            parameters: MailParameters::default(),
         }
     }
 
@@ -109,7 +106,7 @@ mod tests {
         ] {
             let mut envelope = envelope();
             envelope.via = Via { esmtp, tls, user: user.map(str::to_owned), ..envelope.via };
-            envelope.smtputf8 = smtputf8;
+            envelope.parameters.smtputf8 = smtputf8;
             let field = unfolded(&envelope);
             assert!(field.contains(&format!(" with {name} id ")), "{field}");
         }

@@ -22,13 +22,25 @@ pub struct Envelope {
     pub sender: ReversePath,
     /// `RCPT TO`, at least one, without doubles.
     pub recipients: Vec<Recipient>,
+    /// What the sender asked for beside the sender's address.
+    pub parameters: MailParameters,
+}
+
+/// What a client may say after the address in `MAIL FROM`, but for `SIZE`. It travels from the
+/// session to the next server as a whole.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct MailParameters {
     /// `BODY=` (RFC 6152).
+    #[serde(default)]
     pub body: BodyKind,
-    /// `SMTPUTF8` was given (RFC 6531).
+    /// `SMTPUTF8` was given (RFC 6531), or an address needs it.
+    #[serde(default)]
     pub smtputf8: bool,
     /// `RET=` (RFC 3461 4.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ret: Option<ReturnContent>,
     /// `ENVID=` (RFC 3461 4.4), still in xtext.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envid: Option<String>,
 }
 

@@ -23,7 +23,9 @@ mod secret;
 
 pub use address::{Address, AddressError, ReversePath};
 pub use dialogue::{Dialogue, Recorder};
-pub use envelope::{BodyKind, Envelope, Notify, Recipient, ReturnContent, TlsVersion, Via};
+pub use envelope::{
+    BodyKind, Envelope, MailParameters, Notify, Recipient, ReturnContent, TlsVersion, Via,
+};
 pub use from_identity::FromIdentity;
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
 pub use pattern::Pattern;

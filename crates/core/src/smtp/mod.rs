@@ -28,9 +28,7 @@ pub use session::{EXTENSIONS, Session, Step};
 
 use std::sync::Arc;
 
-use crate::model::{
-    Address, BodyKind, ByteSize, Recipient, ReturnContent, ReversePath, Secret, TlsVersion,
-};
+use crate::model::{Address, ByteSize, MailParameters, Recipient, ReversePath, Secret, TlsVersion};
 
 /// What a session offers and insists on. Depends on the device; replaced when a login tells who it
 /// really is.
@@ -207,14 +205,8 @@ pub struct Transaction {
     pub sender: ReversePath,
     /// `RCPT TO`, at least one, without doubles.
     pub recipients: Vec<Recipient>,
-    /// `BODY=`.
-    pub body: BodyKind,
-    /// `SMTPUTF8`.
-    pub smtputf8: bool,
-    /// `RET=`.
-    pub ret: Option<ReturnContent>,
-    /// `ENVID=`, still in xtext.
-    pub envid: Option<String>,
+    /// What the sender asked for beside the sender's address.
+    pub parameters: MailParameters,
     /// `SIZE=`, a hint only.
     pub declared_size: Option<ByteSize>,
 }

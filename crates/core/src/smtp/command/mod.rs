@@ -16,7 +16,7 @@ use smtp_proto::Request;
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{BodyKind, ByteSize, Recipient, Reply, ReturnContent, ReversePath},
+    model::{ByteSize, MailParameters, Recipient, Reply, ReversePath},
     smtp::{Mechanism, Quirk, reply},
 };
 
@@ -84,14 +84,8 @@ pub struct Mail {
     pub sender: ReversePath,
     /// `SIZE=`.
     pub size: Option<ByteSize>,
-    /// `BODY=`.
-    pub body: BodyKind,
-    /// `SMTPUTF8`, or an address that needs it.
-    pub smtputf8: bool,
-    /// `RET=`.
-    pub ret: Option<ReturnContent>,
-    /// `ENVID=`, in xtext.
-    pub envid: Option<String>,
+    /// What the sender asked for beside the sender's address.
+    pub parameters: MailParameters,
 }
 
 /// What came with `AUTH`, in base64: often a password.
@@ -165,7 +159,7 @@ fn mail(rest: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
     quirks.extend(written.quirk(sender.mailbox()));
     let mut mail = parameters::of_mail(written.parameters, quirks)?;
     // Deliberately laxer than RFC 6531 3.4: an address that needs SMTPUTF8 says so itself.
-    mail.smtputf8 |= sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8);
+    mail.parameters.smtputf8 |= sender.mailbox().is_some_and(crate::model::Address::needs_smtputf8);
     mail.sender = sender;
     Ok(mail)
 }

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use smtp_proto::{MailFrom, RcptTo, Request};
 
 use crate::{
-    model::{Address, BodyKind, ByteSize, Notify, Recipient, Reply, ReturnContent, ReversePath},
+    model::{
+        Address, BodyKind, ByteSize, MailParameters, Notify, Recipient, Reply, ReturnContent,
+        ReversePath,
+    },
     smtp::{Quirk, command::Mail, reply},
 };
 
@@ -21,14 +24,8 @@ const ORCPT_LIMIT: usize = 500;
 /// # Errors
 /// The reply to give.
 pub(super) fn of_mail(words: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail, Reply> {
-    let mut mail = Mail {
-        sender: ReversePath::Null,
-        size: None,
-        body: BodyKind::default(),
-        smtputf8: false,
-        ret: None,
-        envid: None,
-    };
+    let mut mail =
+        Mail { sender: ReversePath::Null, size: None, parameters: MailParameters::default() };
     for word in words.split(' ').filter(|word| !word.is_empty()) {
         // RFC 8689 4.1. Each other extension that we do not offer can be left out without harm.
         if word.eq_ignore_ascii_case("REQUIRETLS") {
@@ -62,18 +59,20 @@ fn take_for_mail(from: &MailFrom<std::borrow::Cow<'_, str>>, word: &str, mail: &
             Ok(octets) => mail.size = Some(ByteSize::from_octets(octets)),
             Err(_no_number) => return Taken::No,
         },
-        "BODY" if from.flags & smtp_proto::MAIL_BODY_7BIT != 0 => mail.body = BodyKind::SevenBit,
-        "BODY" if from.flags & smtp_proto::MAIL_BODY_8BITMIME != 0 => {
-            mail.body = BodyKind::EightBitMime;
+        "BODY" if from.flags & smtp_proto::MAIL_BODY_7BIT != 0 => {
+            mail.parameters.body = BodyKind::SevenBit;
         }
-        "SMTPUTF8" => mail.smtputf8 = true,
+        "BODY" if from.flags & smtp_proto::MAIL_BODY_8BITMIME != 0 => {
+            mail.parameters.body = BodyKind::EightBitMime;
+        }
+        "SMTPUTF8" => mail.parameters.smtputf8 = true,
         "RET" if from.flags & smtp_proto::MAIL_RET_FULL != 0 => {
-            mail.ret = Some(ReturnContent::Full);
+            mail.parameters.ret = Some(ReturnContent::Full);
         }
         "RET" if from.flags & smtp_proto::MAIL_RET_HDRS != 0 => {
-            mail.ret = Some(ReturnContent::Headers);
+            mail.parameters.ret = Some(ReturnContent::Headers);
         }
-        "ENVID" if is_xtext(value, ENVID_LIMIT) => mail.envid = Some(value.to_owned()),
+        "ENVID" if is_xtext(value, ENVID_LIMIT) => mail.parameters.envid = Some(value.to_owned()),
         // RFC 4954 5: we do not trust what a client says about another's login; it may always be
         // left out.
         "AUTH" => {}

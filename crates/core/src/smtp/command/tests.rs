@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::BodyKind;
 
 /// What a command is understood as, in one line, and its quirks.
 fn check(line: &str, expected: &str) {
@@ -12,10 +13,12 @@ fn check_bytes(line: &[u8], expected: &str) {
         Ok(Command::Mail(mail)) => {
             let mut words = vec![format!("<{}>", mail.sender)];
             words.extend(mail.size.map(|size| format!("size {}", size.octets())));
-            words.extend((mail.body == BodyKind::EightBitMime).then(|| "8bit".to_owned()));
-            words.extend(mail.smtputf8.then(|| "utf8".to_owned()));
-            words.extend(mail.ret.map(|ret| format!("{ret:?}")));
-            words.extend(mail.envid);
+            words.extend(
+                (mail.parameters.body == BodyKind::EightBitMime).then(|| "8bit".to_owned()),
+            );
+            words.extend(mail.parameters.smtputf8.then(|| "utf8".to_owned()));
+            words.extend(mail.parameters.ret.map(|ret| format!("{ret:?}")));
+            words.extend(mail.parameters.envid);
             words.join(" ")
         }
         Ok(Command::Rcpt(recipient)) => {

@@ -85,17 +85,10 @@ impl Place {
         if let Err(refusal) = talk.require_greeting() {
             return talk.fault(State::IDLE, &refusal);
         }
-        let Mail { sender, size, body, smtputf8, ret, envid } = mail;
+        let Mail { sender, size, parameters } = mail;
         let question = Question::Sender { sender: sender.clone(), size };
-        let transaction = Transaction {
-            sender,
-            recipients: Vec::new(),
-            body,
-            smtputf8,
-            ret,
-            envid,
-            declared_size: size,
-        };
+        let transaction =
+            Transaction { sender, recipients: Vec::new(), parameters, declared_size: size };
         Moved::with(Asked::Sender(SenderAsked(transaction)), Action::Ask(question))
     }
 
@@ -181,7 +174,7 @@ impl RecipientAsked {
             Verdict::Permit => {
                 // Deliberately laxer than RFC 6531 3.4: an address that needs SMTPUTF8 says so
                 // itself.
-                transaction.smtputf8 |= recipient.address.needs_smtputf8();
+                transaction.parameters.smtputf8 |= recipient.address.needs_smtputf8();
                 transaction.recipients.push(recipient);
                 talk.say(&reply::RECIPIENT_OK);
             }
