@@ -1,8 +1,9 @@
 //! What must hold of everything that a stranger's octets reach first, whatever the octets.
 //!
 //! Each module has one `check`, which panics when something does not hold. libFuzzer calls them
-//! (`make fuzz`), and so does an ordinary test with a simple mutator (`tests/checks/fuzz.rs`). An input
-//! begins with a few octets that say how the rest is cut and what the settings are; see [`Input`].
+//! (`make fuzz`), and so does an ordinary test with a simple mutator (`tests/checks/fuzz.rs`). An
+//! input begins with a few octets that say how the rest is cut and what the settings are; see
+//! [`Input`].
 
 pub mod body;
 pub mod header;

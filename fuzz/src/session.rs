@@ -50,8 +50,8 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Who sends ahead may be shown out where one who waits is not (text after a refused DATA, BDAT):
-/// never the other way round.
+/// A client that sends ahead may be disconnected where one that waits is not (text after a refused
+/// DATA, BDAT), but never the other way round.
 fn assert_same_or_broken_off(ahead: &Outcome, waiting: &Outcome) {
     assert!(ahead.closed || !waiting.closed);
     if ahead.closed == waiting.closed && ahead.replies == waiting.replies {

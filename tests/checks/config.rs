@@ -163,8 +163,9 @@ fn a_good_config_loads_without_a_word() {
     let [device] = config.devices.as_slice() else { panic!("not one device") };
     assert_eq!((device.auth, device.oldest_tls), (DeviceAuth::None, TlsVersion::Tls12));
     assert_eq!(device.max_message, ByteSize::from_mebibytes(35));
+    let password = &config.users.first().unwrap().password;
     assert!(
-        matches!(&config.users.first().unwrap().password, PasswordSource::Clear { secret, .. } if secret.expose() == "geheim")
+        matches!(password, PasswordSource::Clear { secret, .. } if secret.expose() == "geheim")
     );
     assert_eq!(config.retry.spacing.first(), Some(&Duration::from_secs(1800)));
     assert_eq!(config.report.from, Some("scanner@contoso.com".parse::<Address>().unwrap()));
@@ -1331,9 +1332,9 @@ fn password_files_are_for_the_daemon_alone() {
 #[test]
 fn a_hash_is_taken_for_a_hash() {
     let config = parse_on(GOOD, &[], &HASHES).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    assert!(
-        matches!(&config.users.first().unwrap().password, PasswordSource::Argon2(text) if text == HASHES.content.trim_end())
-    );
+    let password = &config.users.first().unwrap().password;
+    let hash = HASHES.content.trim_end();
+    assert!(matches!(password, PasswordSource::Argon2(text) if text == hash));
 }
 
 #[test]
@@ -1422,7 +1423,12 @@ fn the_short_config_in_the_repository_loads() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_reader_panic(cut in 0usize..8000, insert in "[\\[\\]{}=\".,a-z0-9\n-]{0,12}", variable in "[A-Z_0-9]{0,20}", value in ".{0,12}") {
+    fn no_text_makes_the_reader_panic(
+        cut in 0usize..8000,
+        insert in "[\\[\\]{}=\".,a-z0-9\n-]{0,12}",
+        variable in "[A-Z_0-9]{0,20}",
+        value in ".{0,12}",
+    ) {
         let mut text = reference();
         let cut = text.floor_char_boundary(cut.min(text.len()));
         text.insert_str(cut, &insert);

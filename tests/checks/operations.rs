@@ -114,7 +114,8 @@ fn every_word_of_the_log_is_documented_and_no_other() {
 
 #[test]
 fn the_reader_of_events_finds_the_word_among_the_fields() {
-    let code = r#"info!(id, ip = %f(a, b), "delivered"); warn!("a \"quoted\" word"); error!(%error, text = "no", "broken, \
+    let code = r#"info!(id, ip = %f(a, b), "delivered"); warn!("a \"quoted\" word");
+        error!(%error, text = "no", "broken, \
         really");"#;
     let expected = ["a \\\"quoted\\\" word", "broken, really", "delivered"];
     assert_eq!(events(code), expected.into_iter().map(str::to_owned).collect());

@@ -283,7 +283,8 @@ async fn the_control_api_switches_faults_shows_what_was_seen_and_forgets() {
         control,
         "POST",
         "/faults",
-        r#"{"faults": [{"fault": "eod-432", "times": 1}], "switches": {"basic": "enabled"}, "limits": {"messages_per_minute": 1}}"#,
+        r#"{"faults": [{"fault": "eod-432", "times": 1}],
+            "switches": {"basic": "enabled"}, "limits": {"messages_per_minute": 1}}"#,
     )
     .await;
     assert!(
@@ -316,7 +317,8 @@ fn access_token(answer: &str) -> &str {
 async fn a_token_of_the_directory_logs_in_and_a_made_up_one_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(&dir).await;
-    let form = "client_id=66666666-7777-8888-9999-000000000000&client_secret=sandbox&grant_type=client_credentials&scope=https%3A%2F%2Foutlook.office365.com%2F.default";
+    let form = "client_id=66666666-7777-8888-9999-000000000000&client_secret=sandbox\
+        &grant_type=client_credentials&scope=https%3A%2F%2Foutlook.office365.com%2F.default";
     let answer = http(sandbox.token(), "POST", "/contoso.com/oauth2/v2.0/token", form).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     let login = |token: &str| {

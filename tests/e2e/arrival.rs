@@ -52,7 +52,8 @@ const LANES: [NextHop; 9] = [
     NextHop::Smtplib(Transport::Implicit, Who::User),
 ];
 
-/// So many mail programs at once: more would only wait for the two processors of a build server.
+/// How many mail programs run at once: more would only wait for the two processors of a build
+/// server.
 const AT_ONCE: usize = 3;
 
 #[test]

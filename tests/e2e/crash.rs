@@ -39,8 +39,7 @@ const TO: &str = "archive@contoso.com";
 type Accepted = Mutex<HashSet<String>>;
 
 #[test]
-fn every_message_answered_with_250_arrives_through_kill_minus_nine_and_doubles_are_counted_as_doubts()
- {
+fn every_message_answered_with_250_survives_kill_minus_nine_and_doubles_are_doubts() {
     let rounds = Pace::chosen().pick(50, 500);
     let mut random = StdRng::seed_from_u64(SEED);
     let dir = scratch();

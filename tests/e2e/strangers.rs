@@ -106,8 +106,7 @@ fn wrong_credentials_open_nothing_and_right_ones_do() {
 }
 
 #[test]
-fn two_thousand_idle_connections_and_a_flood_from_strangers_leave_the_printer_served_within_a_second()
- {
+fn two_thousand_idle_connections_and_a_flood_from_strangers_do_not_delay_the_printer() {
     let dir = scratch();
     let sandbox = Sandbox::start(dir.path(), Limits::Out);
     let relay = Relay::start(
@@ -173,8 +172,8 @@ fn hashed_user(dir: &tempfile::TempDir) -> String {
     )
 }
 
-/// A stranger who tries passwords: whether one was looked at. Among so many others it may have to
-/// call often.
+/// A stranger that tries a password: how many were looked at. It may have to call often, because
+/// many others call too.
 fn guess(server: SocketAddr, number: u8) -> usize {
     let address = IpAddr::from([127, 0, 9, number]);
     let looked_at = |_call| {

@@ -1,5 +1,5 @@
-//! The parts against programs of another make: mail servers, DNS servers, authorization servers, old
-//! TLS clients; and the commands against the running daemon.
+//! The parts against programs of another make: mail servers, DNS servers, authorization servers,
+//! old TLS clients; and the commands against the running daemon.
 //!
 //! `make tools` installs the peers.
 

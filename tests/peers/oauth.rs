@@ -35,7 +35,12 @@ impl Directory {
         assert!(modules.is_dir(), "{} is missing; `make test` installs it", modules.display());
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/support/authorization_server/server.mjs");
-        let wanted = json!({ "modules": modules, "control": sandbox.control(), "lifetime": lifetime, "certificate": certificate });
+        let wanted = json!({
+            "modules": modules,
+            "control": sandbox.control(),
+            "lifetime": lifetime,
+            "certificate": certificate,
+        });
         let mut command = Command::new("node");
         command.arg(script).arg(wanted.to_string());
         let (process, line) = Process::start_and_read_line(
@@ -161,7 +166,8 @@ fn an_application_with_a_certificate_sends() {
     for text in [&listed, &checked] {
         assert!(text.contains("The client certificate ends in 9 days"), "{text}");
     }
-    let left = relay.metric("postroom_account_credential_expiry_seconds{account=\"out\",credential=\"client_certificate\"}");
+    let labels = "{account=\"out\",credential=\"client_certificate\"}";
+    let left = relay.metric(&format!("postroom_account_credential_expiry_seconds{labels}"));
     assert!(left > 8.0 * 86_400.0 && left < 11.0 * 86_400.0, "{left}");
 }
 
@@ -220,7 +226,11 @@ fn a_person_signs_in_once_and_each_restart_uses_the_newest_refresh_token() {
     relay.kill();
     relay.restart();
     send(&relay);
-    let seen = json!({ "granted": { "device_code": 1, "refresh_token": 6 }, "refused": [], "turned_away": 0 });
+    let seen = json!({
+        "granted": { "device_code": 1, "refresh_token": 6 },
+        "refused": [],
+        "turned_away": 0,
+    });
     assert_eq!(directory.seen(), seen);
     assert_eq!(sandbox.files().len(), 6);
 }
@@ -283,7 +293,7 @@ fn an_old_token_that_is_refused_is_replaced_and_nobody_is_alarmed() {
     assert_eq!(
         (directory.granted("client_credentials"), refused_logins(&sandbox)),
         (2, 0),
-        "the fault is no refusal of the sandbox's own"
+        "the sandbox itself refused nothing"
     );
     assert!(
         !fs::read_to_string(dir.path().join("postroom.log"))

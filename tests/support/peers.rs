@@ -11,18 +11,18 @@ use crate::support::process;
 /// How a device protects what it hands in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Transport {
-    /// Not at all.
+    /// In clear.
     Plain,
-    /// STARTTLS.
+    /// In clear at first, then TLS after STARTTLS.
     StartTls,
     /// TLS from the first byte.
     Implicit,
 }
 
-/// Who it logs in as.
+/// The user that a device logs in as.
 #[derive(Clone)]
 pub(crate) struct Login {
-    /// Name.
+    /// The user's name.
     pub(crate) user: String,
     /// A file with the password.
     pub(crate) password_file: PathBuf,
@@ -31,11 +31,11 @@ pub(crate) struct Login {
 /// Everything a mail program needs to know.
 #[derive(Clone)]
 pub(crate) struct HandIn<'a> {
-    /// Where to.
+    /// The server that takes the message.
     pub(crate) server: SocketAddr,
-    /// How.
+    /// The protection of the connection.
     pub(crate) transport: Transport,
-    /// As whom.
+    /// The login, if there is one.
     pub(crate) login: Option<&'a Login>,
     /// Envelope sender.
     pub(crate) from: &'a str,

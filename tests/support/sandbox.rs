@@ -161,7 +161,7 @@ impl Sandbox {
         files.into_iter().map(|(_, path)| path).collect()
     }
 
-    /// Waits until so many messages have arrived; no fewer, and by then no more.
+    /// Waits until at least `count` messages have arrived.
     pub(crate) fn wait_for(&self, count: usize, patience: Duration) -> Vec<PathBuf> {
         wait::until(&format!("{count} messages in the sandbox"), patience, || {
             let files = self.files();

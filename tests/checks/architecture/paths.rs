@@ -189,7 +189,8 @@ fn the_reader_of_paths_finds_imports_and_paths_in_the_code() {
     };
     assert_eq!(
         read(
-            "use crate::{a::{self, B as C}, d};\npub(super) use x::y::*;\nfn f() { e::g::H::new(\"no::text\"); }"
+            "use crate::{a::{self, B as C}, d};\npub(super) use x::y::*;\n\
+            fn f() { e::g::H::new(\"no::text\"); }"
         ),
         [
             "Import crate::a",
