@@ -1,5 +1,5 @@
 //! `postroom account list | check | enable | disable | settings | set | restore-defaults |
-//! forget-budget | login`.
+//! forget-budget | login`: the accounts that mail is sent through.
 
 use std::{os::unix::fs::MetadataExt as _, path::Path, process::ExitCode, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     upstream::{self, SecretSource},
 };
 
-/// What ends sooner is shown with the next step.
+/// A credential that expires within this time is shown with advice.
 const SOON: Duration = Duration::from_secs(31 * 24 * 3600);
 
 pub(super) async fn account(
@@ -44,13 +44,15 @@ pub(super) async fn account(
             let () = Client::of_config(config)?
                 .post(&format!("/api/v1/accounts/{}/enable", encoded(&name)), &())
                 .await?;
-            say(&format!("account \"{name}\" is on"))?;
+            say(&format!("account \"{name}\" is enabled"))?;
         }
         AccountCommand::Disable { name } => {
             let () = Client::of_config(config)?
                 .post(&format!("/api/v1/accounts/{}/disable", encoded(&name)), &())
                 .await?;
-            say(&format!("account \"{name}\" is off; its mail waits until it is on again"))?;
+            say(&format!(
+                "account \"{name}\" is disabled; its mail waits until you enable it again"
+            ))?;
         }
         AccountCommand::Settings { name, json } => {
             let rows: Vec<SettingStatus> = Client::of_config(config)?
@@ -82,7 +84,7 @@ pub(super) async fn account(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts the settings that were changed at run time back to what the config file says.
+/// Resets the settings that were changed at run time to the values in the configuration file.
 async fn restore_defaults(
     client: &Client,
     name: &str,
@@ -93,11 +95,14 @@ async fn restore_defaults(
         client.get(&format!("/api/v1/accounts/{}/settings", encoded(name))).await?;
     if rows.iter().all(|row| row.changed.is_none()) {
         say(&format!(
-            "Nothing was changed: the batches of \"{name}\" are as the config file says"
+            "account \"{name}\" has no changed settings; the values in the configuration file are \
+            in force"
         ))?;
         return Ok(());
     }
-    let question = format!("Bring back what the config file says of the batches of \"{name}\"?");
+    let question = format!(
+        "Reset the settings of account \"{name}\" to the values in the configuration file?"
+    );
     let answer = match answered {
         Some(answer) => answer,
         None => confirm(&question)?,
@@ -118,17 +123,19 @@ async fn forget_budget(client: &Client, name: &str) -> anyhow::Result<()> {
     let () =
         client.post(&format!("/api/v1/accounts/{}/forget-budget", encoded(name)), &request).await?;
     say(&format!(
-        "account \"{name}\" has the budget of its day again; that of the minute is free in \
-        six minutes at the latest"
+        "the recorded usage of account \"{name}\" in the last 24 hours is reset; messages of the \
+        last minutes still count for six minutes at most"
     ))?;
     Ok(())
 }
 
 const FORGET_QUESTION: &str = "\
-The server goes on counting what was sent. What is then too much it refuses, and it may block the mailbox.
-Do you know that little was sent in the last 24 hours, and shall nothing of it count here?";
+The server still counts what was sent. If the total exceeds its limit, it refuses mail and may block
+the mailbox. Do you know that little was sent in the last 24 hours, and should Postroom reset its
+recorded usage?";
 
-/// Who types, behind sudo too. It is only shown; what lets someone in is the socket.
+/// The name of the person who runs the command, even through sudo. It is only displayed; access is
+/// controlled by the permissions of the socket.
 fn person() -> String {
     let name = |variable: &str| std::env::var(variable).ok().filter(|user| !user.is_empty());
     name("SUDO_USER")
@@ -137,15 +144,15 @@ fn person() -> String {
         .unwrap_or_else(|| "somebody".to_owned())
 }
 
-/// Whose process this is: in a container or under systemd no variable says so. A user without a
-/// line in the list is shown as a number.
+/// The user that this process runs as. In a container and under systemd, no environment variable
+/// contains it. A user that /etc/passwd does not list is shown by number.
 fn owner() -> Option<String> {
     let user = std::fs::metadata("/proc/self").ok()?.uid();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     Some(user_name(&users, user).unwrap_or_else(|| format!("user {user}")))
 }
 
-/// passwd(5): name, password, number, …
+/// Finds the name of a user in the text of /etc/passwd (see passwd(5)).
 fn user_name(users: &str, wanted: u32) -> Option<String> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -174,16 +181,16 @@ fn render_settings(rows: &[SettingStatus], now: Timestamp) -> String {
 }
 
 const HOLDS: &str =
-    "\nWhat was changed holds across restarts, until \"postroom account restore-defaults\", or until the config file gives that key another
-value than it has now: the newest word counts.\n";
+    "\nChanged values stay in force across restarts, until \"postroom account restore-defaults\" or
+until the value in the configuration file is edited: the most recent change counts.\n";
 
-/// Works without the daemon, which finds the sign-in when it next needs a token. Run it as the
-/// daemon's user: it writes into its folder.
+/// Signs in without the daemon, which finds the stored sign-in when it next needs a token. The
+/// command must run as the daemon's user, because it writes into the data directory.
 async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
     let account =
-        account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
+        account.with_context(|| format!("there is no account \"{name}\" in the configuration"))?;
     let (settings, secrets) = match account.destination.auth.as_ref().map(|auth| &auth.secret) {
         Some(SecretSource::OAuth { settings, secrets, .. })
             if settings.grant == Grant::RefreshToken =>
@@ -191,8 +198,8 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
             (settings.clone(), secrets.clone())
         }
         Some(_) | None => bail!(
-            "account \"{name}\" needs no sign-in: it logs in by itself, with the secret its config \
-            names"
+            "account \"{name}\" needs no sign-in: it logs in with the secret that its \
+            configuration names"
         ),
     };
     let http = upstream::https_client(clock.clone())?;
@@ -203,11 +210,11 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
     let login = DeviceLogin::begin(settings, http).await.map_err(explained)?;
     let SignIn { address, code, minutes } = login.sign_in();
     say(&format!(
-        "Open {address} in a browser, type the code {code}, and sign in as the mailbox of \
-        \"{name}\". The code is good for {minutes} minutes."
+        "Open {address} in a browser, type the code {code}, and sign in with the mailbox of \
+        account \"{name}\". The code is valid for {minutes} minutes."
     ))?;
     login.finish(&account.name, &RefreshTokenStore::new(secrets)).await.map_err(explained)?;
-    Ok(say(&format!("Signed in. If the account was stopped: postroom account enable {name}"))?)
+    Ok(say(&format!("Signed in. If the account was stopped, run: postroom account enable {name}"))?)
 }
 
 pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
@@ -239,7 +246,7 @@ pub(super) fn render(accounts: &[AccountStatus], now: Timestamp) -> String {
     text
 }
 
-/// Why an account, or its mail for one domain, waits.
+/// Appends the reasons why an account, or its mail for one domain, waits.
 fn push_troubles(text: &mut String, account: &AccountStatus, now: Timestamp) {
     if let AccountState::Paused { reason, advice, .. }
     | AccountState::Stopped { reason, advice, .. } = &account.state
@@ -252,31 +259,32 @@ fn push_troubles(text: &mut String, account: &AccountStatus, now: Timestamp) {
         {
             let (name, how) = (&domain.domain, state(&domain.state, now));
             text.push_str(&format!(
-                "\n{}: mail for {name} waits ({how}), the rest goes on: {reason}\n  {advice}\n",
+                "\n{}: mail for {name} waits ({how}), other mail is sent: {reason}\n  {advice}\n",
                 account.name
             ));
         }
     }
 }
 
-/// Which limits an account has reached, and when its credential ends.
+/// Appends the limits that an account has reached, and the expiry of its credential.
 fn push_limits(text: &mut String, account: &AccountStatus, now: Timestamp) {
     if account.connections_allowed < account.connections_limit {
         let (now, all) = (account.connections_allowed, account.connections_limit);
         text.push_str(&format!(
-            "\n{}: uses {now} of its {all} connections for a while: {FEWER}\n",
+            "\n{}: temporarily uses {now} of its {all} connections: {FEWER}\n",
             account.name
         ));
     }
     if let Some(free) = account.day_free_at {
         text.push_str(&format!(
-            "\n{}: the day's budget is used up; it has room again {} ({free})\n",
+            "\n{}: the recipients of the day are used up; the next message can be sent {} \
+            ({free})\n",
             account.name,
             relative(free, now)
         ));
     } else if let Some(free) = account.budget_free_at {
         text.push_str(&format!(
-            "\n{}: the budget of this minute is used up; next message {}\n",
+            "\n{}: the messages of this minute are used up; the next message can be sent {}\n",
             account.name,
             relative(free, now)
         ));
@@ -292,9 +300,9 @@ fn push_limits(text: &mut String, account: &AccountStatus, now: Timestamp) {
 }
 
 const FEWER: &str =
-    "the server said that there are too many. Does somebody else send with this mailbox?";
+    "the server reported too many connections. Does another program send with this mailbox?";
 
-/// `12 of 30`, `12, no limit`.
+/// Formats the use of a limit: `12 of 30`, or `12, no limit`.
 fn used(used: Option<u32>, limit: Option<u32>) -> String {
     match (used, limit) {
         (Some(used), Some(limit)) => format!("{used} of {limit}"),
@@ -306,15 +314,15 @@ fn used(used: Option<u32>, limit: Option<u32>) -> String {
 fn state(state: &AccountState, now: Timestamp) -> String {
     match state {
         AccountState::Ready => "ready".to_owned(),
-        AccountState::Paused { until, .. } => format!("paused, goes on {}", relative(*until, now)),
-        // A domain, and an account without a login, is tried with mail, and that may not be due.
+        AccountState::Paused { until, .. } => format!("paused, resumes {}", relative(*until, now)),
+        // A domain, or an account without a login, is probed with mail, which may not be due yet.
         AccountState::Stopped { probe_at, .. } if *probe_at < now => {
-            "stopped, tried with the next message".to_owned()
+            "stopped, next try with the next message".to_owned()
         }
         AccountState::Stopped { probe_at, .. } => {
             format!("stopped, next try {}", relative(*probe_at, now))
         }
-        AccountState::Disabled => "off".to_owned(),
+        AccountState::Disabled => "disabled".to_owned(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `postroom account check NAME`: where the way to an account's login breaks off, and the next
-//! step.
+//! `postroom account check NAME`: tests an account step by step up to its login and explains the
+//! step that fails.
 
 use std::{path::Path, process::ExitCode};
 
@@ -19,21 +19,22 @@ use crate::{
     upstream::{Fault, Finding, SecretSource, Trouble, Upstream},
 };
 
-/// Goes the way without the daemon: what it finds holds for whoever goes it from this machine.
+/// Performs the steps itself, without the daemon. The result therefore applies to every program on
+/// this machine.
 pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
     let account =
-        account.with_context(|| format!("there is no account \"{name}\" in the config"))?;
+        account.with_context(|| format!("there is no account \"{name}\" in the configuration"))?;
     let upstream = Upstream::new(account.destination.clone(), clock.clone(), Metrics::new())?;
     let mut findings = Vec::new();
     let mut tell = |finding| {
-        // Said at once: a step may take a minute, and whoever waits wants to see which.
+        // Printed immediately: a step may take a minute, and the user wants to see which one.
         let told = say(&render(&finding, &account.name));
         findings.push((finding, told));
     };
     match (&account.reach, account.destination.lane_ahead()) {
-        // Direct send: no server of its own, but those of its domains.
+        // Direct send has no server of its own, but the servers of its domains.
         (Reach::Within(domains), None) => {
             for domain in domains {
                 upstream.check_domain(domain, &mut tell).await;
@@ -54,8 +55,8 @@ pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Res
     if code == ExitCode::SUCCESS {
         let can = if account.destination.auth.is_some() { "log in" } else { "reach its servers" };
         say(&format!(
-            "Account \"{name}\" can {can}. Nothing was sent; to see a message arrive: postroom \
-            send --account {name} --to ADDRESS"
+            "Account \"{name}\" can {can}. No mail was sent. To send a test message: postroom send \
+            --account {name} --to ADDRESS"
         ))?;
         if let Some(line) = still(&daemons_word(path, &account.name).await, name, clock.now()) {
             say(&line)?;
@@ -64,27 +65,28 @@ pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Res
     Ok(code)
 }
 
-/// What the running daemon has of the account; nothing when none runs.
+/// The state of the account in the running daemon, or `None` if no daemon runs.
 async fn daemons_word(config: &Path, name: &AccountName) -> Option<AccountState> {
     let accounts: Vec<AccountStatus> =
         Client::of_config(config).ok()?.get("/api/v1/accounts").await.ok()?;
     accounts.into_iter().find(|account| account.name == *name).map(|account| account.state)
 }
 
-/// What was put right here, the daemon does not know yet.
+/// Says that the daemon has not yet noticed that the account works again.
 fn still(state: &Option<AccountState>, name: &str, now: Timestamp) -> Option<String> {
     let state = match state {
         Some(AccountState::Stopped { probe_at, .. }) => {
             format!("is still stopped, and tries again {}", relative(*probe_at, now))
         }
         Some(AccountState::Paused { until, .. }) => {
-            format!("is still paused, and goes on {}", relative(*until, now))
+            format!("is still paused, and resumes {}", relative(*until, now))
         }
-        Some(AccountState::Disabled) => "was switched off by a person".to_owned(),
+        Some(AccountState::Disabled) => "was disabled by a person".to_owned(),
         Some(AccountState::Ready) | None => return None,
     };
     Some(format!(
-        "In the daemon it {state}. To let it send at once: postroom account enable {name}"
+        "In the running daemon, the account {state}. To let it send now: postroom account enable \
+        {name}"
     ))
 }
 
@@ -108,14 +110,14 @@ fn words(trouble: &Trouble) -> String {
     }
 }
 
-/// When what the account logs in with ends.
+/// Says when the account's credential expires.
 pub(super) fn ending(account: &AccountSettings, clock: &Clock) -> Option<String> {
     let Some(SecretSource::OAuth { settings, account, secrets }) =
         account.destination.auth.as_ref().map(|auth| &auth.secret)
     else {
         return None;
     };
-    // A file that cannot be read has been complained about by then.
+    // A file that cannot be read was already reported by a step.
     let expiry =
         expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten()?;
     Some(format!("note    {}", expiry.sentence(clock.now())))

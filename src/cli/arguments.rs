@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line: every command with its arguments and its help.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -11,15 +11,15 @@ use crate::{
     model::{Address, MessageId},
 };
 
-/// The smart host for an office's printers, scanners and old applications.
+/// SMTP relay (smart host) for an office's printers, scanners and old applications.
 #[derive(Parser)]
 #[command(name = "postroom", version, max_term_width = 110)]
 pub(super) struct Arguments {
-    /// The config file.
+    /// The configuration file.
     #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_PATH)]
     pub(super) config: PathBuf,
-    /// Where log lines go; RUST_LOG chooses which.
-    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
+    /// The destination and format of the log. RUST_LOG selects what is logged.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
     pub(super) log: LogFormat,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -27,108 +27,116 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Runs the daemon.
+    /// Run the daemon in the foreground.
     Run,
-    /// Checks the config and explains every error with its line.
+    /// Check the configuration and explain every mistake with its line.
     Check,
-    /// Asks some questions and writes a config.
+    /// Ask a few questions and write a configuration file.
     Init(InitArguments),
-    /// Prints every key of the config, with its default and what it means.
+    /// Print every configuration key with its default and its meaning.
     Reference,
-    /// Shows what the daemon is doing.
+    /// Show the state of the daemon, its queue and its accounts.
     Status(JsonArguments),
-    /// Looks at queued messages and changes what becomes of them.
+    /// List queued messages; retry, hold, release, delete or export them.
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Looks at the ways out and switches them on and off.
+    /// Show accounts and change their state: the mailboxes and servers that mail is sent through.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Shows who may hand in mail and what was seen of them; makes passwords for them.
+    /// Show the devices that may submit mail and what was seen of them; generate passwords.
     #[command(subcommand)]
     Device(DeviceCommand),
-    // Its help is that of its arguments.
-    #[command(about = "Stands in for Exchange Online, to rehearse with")]
+    // The long help is the doc comment of the arguments.
+    #[command(about = "Run a stand-in for Exchange Online, for rehearsals")]
     Sandbox(Box<SandboxArgs>),
-    /// Runs relay and sandbox in one process and shows a scan going through both.
+    /// Run the relay and the sandbox in one process and show a scan on its way through both.
     Demo(DemoArguments),
-    /// Sends a test message through the whole path and waits for its outcome.
+    /// Send a test message and wait for its outcome.
     Send(SendArguments),
 }
 
 #[derive(Args)]
 pub(super) struct JsonArguments {
-    /// For scripts.
+    /// Print JSON, for scripts.
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct InitArguments {
-    /// Where to write; the path of --config when absent. An existing file is never overwritten.
+    /// The file to write. The default is the path of --config. An existing file is never
+    /// overwritten.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub(super) struct DemoArguments {
-    /// Stop after the scan has arrived, instead of staying up until Ctrl-C.
+    /// Stop after the scan has arrived. Without this option, the demo runs until Ctrl-C.
     #[arg(long)]
     pub(super) once: bool,
-    /// Keep everything in this folder; a temporary one, removed at the end, when absent.
+    /// Keep all data in this directory. Without this option, the demo uses a temporary directory
+    /// and removes it at the end.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub(super) enum QueueCommand {
-    /// Lists what is queued, the oldest first.
+    /// List queued messages, the oldest first.
     List {
-        /// At most so many.
+        /// Maximum number of messages to list.
         #[arg(long, default_value_t = 100)]
         limit: usize,
         #[command(flatten)]
         json: JsonArguments,
     },
-    /// Shows one message: each recipient, each answer.
+    /// Show one message with each recipient, its attempts and the server's last reply.
     Show {
+        /// The message id, as `queue list` shows it.
         id: MessageId,
         #[command(flatten)]
         json: JsonArguments,
     },
-    /// Tries messages now. Shortens the 30 minutes that lie between attempts (RFC 5321), so it asks
-    /// first.
+    /// Try messages now instead of 30 minutes after the last attempt (RFC 5321). Asks for
+    /// confirmation.
     Retry {
+        /// Message ids.
         #[arg(required = true)]
         ids: Vec<MessageId>,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Keeps messages back until they are released.
+    /// Hold messages until they are released.
     Hold {
+        /// Message ids.
         #[arg(required = true)]
         ids: Vec<MessageId>,
-        /// For whoever looks next.
+        /// The reason, shown by `queue list`.
         #[arg(long, default_value = "held by a person")]
         reason: String,
     },
-    /// Lets held messages go on.
+    /// Release held messages.
     Release {
+        /// Message ids.
         #[arg(required = true)]
         ids: Vec<MessageId>,
     },
-    /// Deletes messages; nobody is told but the journal.
+    /// Delete messages. Only the journal records it: no notice is sent. Asks for confirmation.
     Delete {
+        /// Message ids.
         #[arg(required = true)]
         ids: Vec<MessageId>,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Writes one message out as it was accepted (an .eml file).
+    /// Write a message as it was accepted (.eml format).
     Export {
+        /// The message id, as `queue list` shows it.
         id: MessageId,
-        /// Where to; standard output when absent.
+        /// The file to create. The default is standard output.
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -136,108 +144,126 @@ pub(super) enum QueueCommand {
 
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
-    /// Lists the ways out, with their state and budget.
+    /// List the accounts with their state and the use of their limits.
     List(JsonArguments),
-    /// Goes the way to an account's login step by step and explains the step that fails. Sends
-    /// nothing; works without the daemon.
-    Check { name: String },
-    /// Switches an account on.
-    Enable { name: String },
-    /// Switches an account off; its mail waits.
-    Disable { name: String },
-    /// Shows the settings that can be changed while the daemon runs: what the file says, what is in
-    /// force, who set it.
+    /// Test an account step by step up to its login, and explain the step that fails. Sends no
+    /// mail, and needs no running daemon.
+    Check {
+        /// The account's name in the configuration.
+        name: String,
+    },
+    /// Enable an account. Also ends a pause or a stop, after its cause was corrected.
+    Enable {
+        /// The account's name in the configuration.
+        name: String,
+    },
+    /// Disable an account. Its mail waits.
+    Disable {
+        /// The account's name in the configuration.
+        name: String,
+    },
+    /// Show the settings that can be changed while the daemon runs: the value in the file, the
+    /// value in force, and who changed it.
     Settings {
+        /// The account's name in the configuration.
         name: String,
         #[command(flatten)]
         json: JsonArguments,
     },
-    /// Changes such settings at once, without a restart: postroom account set scanner
+    /// Change such settings without a restart, for example: postroom account set scanner
     /// batch.messages=10 batch.interval=60s
     Set {
+        /// The account's name in the configuration.
         name: String,
-        /// batch.messages, batch.interval or batch.split, with the value as in the config.
+        /// batch.messages, batch.interval or batch.split, with a value as in the configuration.
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
         settings: Vec<(String, String)>,
     },
-    /// Brings back the settings of the config file.
+    /// Reset such settings to the values in the configuration file. Asks for confirmation.
     RestoreDefaults {
+        /// The account's name in the configuration.
         name: String,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Lets what was sent count no more: after the index was lost, when you know that little was
-    /// sent in the last 24 hours.
+    /// Reset the recorded usage of the last 24 hours. Use it after the index was lost, if you know
+    /// that little was sent. Asks for confirmation.
     ForgetBudget {
+        /// The account's name in the configuration.
         name: String,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Signs in to an account that uses OAuth without a secret: shows a code to type into a
-    /// browser, waits, keeps the sign-in.
-    Login { name: String },
+    /// Sign in to an account that uses OAuth without a secret. Shows a code to type into a browser,
+    /// waits for the sign-in, and stores it.
+    Login {
+        /// The account's name in the configuration.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
 pub(super) enum DeviceCommand {
-    /// Lists the devices, what was seen of them, and refused clients with the config lines that
-    /// would admit them.
+    /// List the devices and what was seen of them, and refused unknown clients with the
+    /// configuration lines that would admit them.
     List(JsonArguments),
-    /// Shows one device or one address: what was seen, what was refused and why, and what was said.
+    /// Show one device or address: what was seen of it, its refusals with advice, and the dialogue
+    /// of its last connections.
     Show {
-        /// A device of the config, or a client's address.
+        /// The name of a device in the configuration, or the IP address of a client.
         #[arg(value_name = "NAME|ADDRESS")]
         which: String,
         #[command(flatten)]
         json: JsonArguments,
     },
-    /// Makes a password that old firmware can hold: 16 letters and digits, none that look alike.
+    /// Generate a password that old firmware can store: 16 letters and digits, without those that
+    /// look alike.
     Password(PasswordArguments),
 }
 
 #[derive(Args)]
 pub(super) struct PasswordArguments {
-    /// The user it is for; the lines for the config are shown then.
+    /// The user's name. With it, the command prints the lines for the configuration.
     #[arg(long, value_name = "NAME")]
     pub(super) user: Option<String>,
-    /// Write it to this new file, which its owner alone can read.
+    /// Write the password to this new file, which only its owner can read.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Keep an argon2 hash instead of the password. CRAM-MD5, DIGEST-MD5 and APOP are not possible
-    /// with it.
+    /// Store an argon2 hash instead of the password. CRAM-MD5, DIGEST-MD5 and APOP do not work with
+    /// a hash.
     #[arg(long)]
     pub(super) hash: bool,
-    /// Take the password from standard input instead of making one.
+    /// Read the password from standard input instead of generating one.
     #[arg(long)]
     pub(super) stdin: bool,
 }
 
 #[derive(Args)]
 pub(super) struct SendArguments {
-    /// To whom.
+    /// The recipient. Can be given several times.
     #[arg(long, required = true, value_name = "ADDRESS")]
     pub(super) to: Vec<Address>,
-    /// From whom; the address of the account when absent.
+    /// The sender. The default is the account's address.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) from: Option<Address>,
-    /// Which account carries it; the first when absent.
+    /// The account that sends the message. The default is the first one.
     #[arg(long, value_name = "NAME", conflicts_with = "smtp")]
     pub(super) account: Option<String>,
-    /// Hand it in as a device would, over plain SMTP to this address, instead of straight into the
-    /// spool.
+    /// Submit the message over plain SMTP to this address, as a device would. Without this option,
+    /// it goes directly into the spool.
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) smtp: Option<SocketAddr>,
     /// How long to wait for the outcome.
-    #[arg(long, default_value = "60s", value_name = "SPAN", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) wait: Duration,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(key, _)| !key.is_empty());
     let (key, value) = parts.ok_or_else(|| {
-        format!("\"{text}\" is no KEY=VALUE; write for example batch.messages=10")
+        format!("\"{text}\" is not KEY=VALUE; write for example batch.messages=10")
     })?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }

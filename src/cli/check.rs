@@ -1,4 +1,4 @@
-//! `postroom check`: what is wrong with the config, and what is unwise.
+//! `postroom check`: reports mistakes and unwise settings in the configuration.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::{
     upstream::{Chain, SecretSource},
 };
 
-/// Errors end it with exit code 78; warnings do not.
+/// Prints all problems. An error causes exit code 78; a warning does not.
 pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     for warning in &config.warnings {
@@ -21,7 +21,7 @@ pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
         say(warning)?;
     }
     for account in &config.accounts {
-        // What cannot be read has been warned about.
+        // A file that cannot be read has already caused a warning.
         if let Some(files) = &account.destination.identity
             && let Ok(chain) = std::fs::read_to_string(&files.certificate)
                 .map_err(drop)
@@ -30,8 +30,8 @@ pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
             let (names, issuer, end) =
                 (chain.names.join(", "), &chain.issuer, chain.not_after.to_rfc3339());
             say(&format!(
-                "account \"{}\": shows a certificate for {names}, issued by {issuer}, good until \
-                {end}",
+                "account \"{}\": uses a client certificate for {names}, issued by {issuer}, valid \
+                until {end}",
                 account.name
             ))?;
         }
@@ -48,14 +48,14 @@ pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
         count(config.users.len(), "user"),
         count(config.accounts.len(), "account")
     );
-    Ok(print(&format!("{}: good: {counts}{warnings}\n", path.display()))?)
+    Ok(print(&format!("{}: valid: {counts}{warnings}\n", path.display()))?)
 }
 
 fn count(number: usize, what: &str) -> String {
     plural(u64::try_from(number).unwrap_or(u64::MAX), what)
 }
 
-/// What accounts log in with and will soon no longer be able to.
+/// A warning for each credential of an account that expires soon.
 fn ends(config: &Config, clock: &Clock) -> Vec<String> {
     let now = clock.now();
     let warning = |account: &crate::queue::AccountSettings| {
@@ -64,7 +64,8 @@ fn ends(config: &Config, clock: &Clock) -> Vec<String> {
         else {
             return None;
         };
-        // A file that cannot be read stops the account, not the daemon; the account says so.
+        // A file that cannot be read stops the account, not the daemon, and `account check` reports
+        // it.
         let expiry =
             expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten();
         let expiry = expiry.filter(|expiry: &Expiry| expiry.days_left(now) <= 30)?;

@@ -1,4 +1,4 @@
-//! The way to the running daemon: HTTP over `data_dir/admin.sock`.
+//! The client of the running daemon: HTTP over `data_dir/admin.sock`.
 
 use std::{
     io,
@@ -23,20 +23,21 @@ use crate::{
     config,
 };
 
-/// Octets of an answer that is read whole: a thousand messages of a thousand recipients do not fit,
-/// a thousand usual ones do.
+/// The largest answer that is read into memory, in octets. A thousand ordinary messages fit; a
+/// thousand messages with a thousand recipients each do not.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// The daemon answers from memory and its index; longer means that it hangs.
+/// How long to wait for an answer. The daemon answers from memory and its index, so a longer delay
+/// means that it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The daemon of one data folder.
+/// A client of the daemon that uses one data directory.
 pub(super) struct Client {
     socket: PathBuf,
     config: PathBuf,
 }
 
 impl Client {
-    /// Finds it by the config's `data_dir`.
+    /// Finds the daemon's socket by the `data_dir` of the configuration.
     pub(super) fn of_config(config: &Path) -> anyhow::Result<Self> {
         Ok(Self { socket: socket_path(&config::data_dir(config)?), config: config.to_owned() })
     }
@@ -68,18 +69,18 @@ impl Client {
             let good = response.status().is_success();
             let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
             let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
-                Ok(_) => anyhow!("the answer is too long; ask for less with --limit"),
+                Ok(_) => anyhow!("the answer is too long; request fewer messages with --limit"),
                 Err(error) => anyhow!(error),
             })?;
             decode(&body.to_bytes(), good)
         };
         timeout(PATIENCE, answer)
             .await
-            .context("the daemon does not answer; its log may say why")?
+            .context("the daemon does not answer; its log may say why: journalctl -u postroom")?
     }
 
-    /// Copies an answer of any length, unread. Blocks while `to` does: a command has nothing else
-    /// to do.
+    /// Copies an answer of any length without parsing it. Writing blocks the thread, which is
+    /// acceptable because a command has nothing else to do.
     pub(super) async fn copy<W: io::Write>(&self, path: &str, to: &mut W) -> anyhow::Result<()> {
         let response = self.request(Method::GET, path, Bytes::new()).await?;
         let good = response.status().is_success();
@@ -106,7 +107,7 @@ impl Client {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection to the daemon broken off");
+                tracing::debug!(%error, "connection to the daemon lost");
             }
         });
         let request = Request::builder()
@@ -121,13 +122,13 @@ impl Client {
         let (socket, config) = (self.socket.display(), self.config.display());
         if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
             let start = format!(
-                "Start it: systemctl start postroom   (or: postroom run --config {config})"
+                "To start it: systemctl start postroom   (or: postroom run --config {config})"
             );
-            return anyhow!("the daemon is not running: nobody listens at {socket}\n{start}");
+            return anyhow!("the daemon is not running: nothing listens on {socket}\n{start}");
         }
         if error.kind() == io::ErrorKind::PermissionDenied {
             return anyhow!(
-                "{socket} may be opened by its owner only; repeat the command with sudo"
+                "only the daemon's user and root may open {socket}; repeat the command with sudo"
             );
         }
         anyhow!(error).context(format!("{socket}"))
@@ -136,14 +137,15 @@ impl Client {
 
 fn decode<T: DeserializeOwned>(body: &[u8], good: bool) -> anyhow::Result<T> {
     if good {
-        return serde_json::from_slice(body)
-            .context("the daemon's answer cannot be understood; is it of the same version?");
+        return serde_json::from_slice(body).context(
+            "cannot understand the daemon's answer; are command and daemon the same version?",
+        );
     }
     let refusal = serde_json::from_slice(body).map(|refusal: Refusal| refusal.error);
     Err(anyhow!(refusal.unwrap_or_else(|_plain| String::from_utf8_lossy(body).into_owned())))
 }
 
-/// RFC 3986 2.1: a name may hold a slash or a blank.
+/// Percent-encodes a name for a path (RFC 3986 2.1), because it may contain a slash or a blank.
 pub(super) fn encoded(name: &str) -> String {
     let plain =
         |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');

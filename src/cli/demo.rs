@@ -1,8 +1,9 @@
-//! `postroom demo`: relay and sandbox in one process, a scan handed in and shown arriving.
+//! `postroom demo`: runs the relay and the sandbox in one process, submits a scan and shows how it
+//! arrives.
 //!
 //! # Failure
-//! Any step that fails ends the demonstration with exit code 1. Its folder is removed at the end,
-//! unless it was named.
+//! A step that fails ends the demo with exit code 1. The demo removes its directory at the end,
+//! unless the user named one.
 
 use std::{
     fs,
@@ -33,19 +34,23 @@ use crate::{
     sandbox::{RunningSandbox, Sandbox, SandboxSettings},
 };
 
-/// Pages of the scan: some megabytes.
+/// The pages of the scan, which make a few megabytes.
 const PAGES: usize = 3;
-/// The whole takes a second; a machine that needs longer is in trouble.
+/// How long to wait for the scan. It usually takes a second; on a machine that needs this long,
+/// something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks.
+/// The time between two looks into the sandbox.
 const LOOK: Duration = Duration::from_millis(10);
-/// The sandbox's mailbox and its password.
+/// The same while the demo only lists what arrives.
+const WATCH: Duration = Duration::from_millis(500);
+/// The sandbox's mailbox.
 const MAILBOX: &str = "scanner@contoso.com";
+/// The password of the sandbox's mailbox.
 const PASSWORD: &str = "sandbox";
-/// What the copier calls itself: no mailbox may send as this.
+/// The sender address of the copier. No mailbox may send as this address.
 const COPIER: &str = "copier@contoso.com";
 
-/// Shows the way of a scan, then stays until a signal says stop.
+/// Shows how a scan arrives, then runs until a signal requests a stop.
 pub(super) async fn demo(arguments: DemoArguments, clock: Clock) -> anyhow::Result<()> {
     let mut signals = Signals::of_process()?;
     let folder = Folder::make(arguments.dir)?;
@@ -61,7 +66,10 @@ pub(super) async fn demo(arguments: DemoArguments, clock: Clock) -> anyhow::Resu
     };
     if !arguments.once {
         stage.invite(&folder.path)?;
-        stop(&mut signals).await;
+        tokio::select! {
+            watched = stage.watch() => watched?,
+            () = stop(&mut signals) => {}
+        }
     }
     stage.strike().await
 }
@@ -70,7 +78,7 @@ async fn stop(signals: &mut Signals) {
     while signals.next().await != Signal::Stop {}
 }
 
-/// Where the demonstration keeps its data.
+/// The directory that contains the demo's data.
 struct Folder {
     path: PathBuf,
     keep: bool,
@@ -96,13 +104,13 @@ impl Drop for Folder {
         if !self.keep
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
-            tracing::warn!(path = %self.path.display(), %error, "folder of the demonstration not \
+            tracing::warn!(path = %self.path.display(), %error, "the demo's directory was not \
                 removed");
         }
     }
 }
 
-/// Relay and sandbox, running.
+/// The running relay and sandbox.
 struct Stage {
     sandbox: RunningSandbox,
     admin: Admin,
@@ -118,7 +126,7 @@ impl Stage {
         step(
             began,
             &format!(
-                "Exchange Online's stand-in takes mail on {} (STARTTLS, login)",
+                "The sandbox (a stand-in for Exchange Online) accepts mail on {} (STARTTLS, login)",
                 sandbox.submission()
             ),
         )?;
@@ -131,7 +139,7 @@ impl Stage {
         step(
             began,
             &format!(
-                "Postroom takes mail on {} (any SMTP, with or without TLS)",
+                "Postroom accepts mail on {} (any SMTP, with or without TLS)",
                 stage.listener()?
             ),
         )?;
@@ -147,7 +155,7 @@ impl Stage {
             .context("there is no listener")
     }
 
-    /// Hands in a scan, waits for it in the sandbox, and compares.
+    /// Submits a scan, waits for it in the sandbox, and compares the two.
     async fn show(&self, began: Instant) -> anyhow::Result<()> {
         let scan = pdf::scan(PAGES, &mut StdRng::from_os_rng());
         let digest = sha256(&scan);
@@ -166,39 +174,37 @@ impl Stage {
         step(
             began,
             &format!(
-                "The printer handed it in, {:.1} MB in plain SMTP, as <{sender}>: {}",
+                "The printer submitted it as <{sender}>, {:.1} MB over plain SMTP: {}",
                 megabytes(message.len()),
                 handed_in.accepted
             ),
         )?;
-        let arrived =
-            timeout(PATIENCE, self.arrival()).await.context("it has not arrived in a minute")??;
-        step(
-            began,
-            &format!("It arrived at Exchange Online's stand-in: {}", arrived.file.display()),
-        )?;
+        let arrived = timeout(PATIENCE, self.arrival())
+            .await
+            .context("the scan did not arrive within a minute")??;
+        step(began, &format!("It arrived in the sandbox: {}", arrived.file.display()))?;
         ensure!(
             arrived.attachment == digest,
-            "the attachment has changed on its way: {} is not {digest}",
+            "the attachment was changed on its way: {} is not {digest}",
             arrived.attachment
         );
         step(
             began,
             &format!(
-                "Its attachment is the one that was scanned: SHA-256 {}",
+                "Its attachment is identical to the scan: SHA-256 {}",
                 short(&arrived.attachment)
             ),
         )?;
         ensure!(
             arrived.from == MAILBOX,
-            "it came from <{}>, which the mailbox may not use",
+            "it was sent as <{}>, which the mailbox may not use",
             arrived.from
         );
         step(
             began,
             &format!(
-                "Its sender is the mailbox, <{}>, since Exchange Online refuses others; answers go \
-                to <{}>",
+                "Its sender is the mailbox <{}>, because Exchange Online refuses others; replies \
+                go to <{}>",
                 arrived.from, arrived.reply_to
             ),
         )
@@ -207,34 +213,60 @@ impl Stage {
     async fn arrival(&self) -> anyhow::Result<Arrival> {
         loop {
             if let Some(kept) = self.sandbox.messages().into_iter().next() {
-                let file = kept.file.clone().context("the sandbox has discarded it")?;
+                let file = kept.file.clone().context("the sandbox discarded the message")?;
                 return Arrival::read(file);
             }
             if self.relay.is_finished() {
-                bail!("the relay has ended; its log says why");
+                bail!("the relay has ended; its log gives the reason");
             }
             sleep(LOOK).await;
         }
     }
 
-    /// What can be tried by hand.
+    /// Prints commands for the user to try.
     fn invite(&self, folder: &Path) -> anyhow::Result<()> {
         let Status { admin, .. } = self.admin.status();
-        let admin = admin.context("the admin side is not bound")?;
+        let admin = admin.context("the admin address is not bound")?;
         let (listener, config) = (self.listener()?, folder.join("postroom.toml"));
         let config = config.display();
         say(&format!("\nhealth   http://{admin}/readyz\nmetrics  http://{admin}/metrics"))?;
-        say(&format!("try      swaks --server {listener} --from {COPIER} --to megan@contoso.com"))?;
-        say(&format!("         postroom status --config {config}"))?;
-        say(&format!(
-            "         postroom send --to megan+once-eod-432@contoso.com --config {config}    (a \
-            refusal, then a retry)"
-        ))?;
+        // The program is usually not on the PATH yet.
+        let postroom = std::env::current_exe().unwrap_or_else(|_unknown| "postroom".into());
+        let postroom = postroom.display();
         say(&format!("arrived  {}/messages", self.sandbox.dir().display()))?;
-        Ok(say("\nRunning until Ctrl-C.")?)
+        say("\nTry:")?;
+        say(&format!("  {postroom} status --config {config}"))?;
+        say(&format!("  {postroom} send --config {config} --to megan@contoso.com"))?;
+        say(&format!("  {postroom} send --config {config} --to megan+eod-550@contoso.com"))?;
+        say("    (the sandbox refuses this message; the administrator gets a notice)")?;
+        say(&format!("  swaks --server {listener} --from {COPIER} --to megan@contoso.com"))?;
+        Ok(say("\nRunning until Ctrl-C. Messages that arrive in the sandbox are listed here.")?)
     }
 
-    /// Relay first: its last attempts still find the sandbox.
+    /// Prints each message that arrives in the sandbox after the scan.
+    async fn watch(&self) -> anyhow::Result<()> {
+        let mut shown = self.newest();
+        loop {
+            for kept in self.sandbox.messages().iter().filter(|kept| kept.number > shown) {
+                let file = kept.file.as_deref().unwrap_or_else(|| Path::new("discarded"));
+                let recipients = kept.recipients().collect::<Vec<_>>().join(", ");
+                say(&format!(
+                    "arrived: from <{}> to {recipients}: {}",
+                    kept.sender(),
+                    file.display()
+                ))?;
+            }
+            shown = self.newest().max(shown);
+            sleep(WATCH).await;
+        }
+    }
+
+    /// The number of the newest message in the sandbox.
+    fn newest(&self) -> u64 {
+        self.sandbox.messages().iter().map(|kept| kept.number).max().unwrap_or(0)
+    }
+
+    /// Stops the relay first, so that its last attempts still reach the sandbox.
     async fn strike(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         self.relay.await??;
@@ -243,7 +275,7 @@ impl Stage {
     }
 }
 
-/// What the sandbox has received.
+/// A message that arrived in the sandbox.
 struct Arrival {
     file: PathBuf,
     attachment: String,
@@ -254,11 +286,15 @@ struct Arrival {
 impl Arrival {
     fn read(file: PathBuf) -> anyhow::Result<Self> {
         let text = fs::read(&file).with_context(|| format!("{}", file.display()))?;
-        let message = MessageParser::new().parse(&text).context("what arrived is no message")?;
+        let message = MessageParser::new()
+            .parse(&text)
+            .context("the sandbox received an unreadable message")?;
         let is_scan =
             |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some("scan.pdf");
-        let attachment =
-            message.attachments().find(is_scan).context("what arrived has no scan.pdf")?;
+        let attachment = message
+            .attachments()
+            .find(is_scan)
+            .context("the message that arrived has no scan.pdf")?;
         let first = |addresses: Option<&mail_parser::Address<'_>>| {
             addresses
                 .and_then(|addresses| addresses.first()?.address.as_deref().map(str::to_owned))
@@ -274,7 +310,7 @@ fn write_config(folder: &Path, sandbox: &RunningSandbox) -> anyhow::Result<PathB
     fs::write(&password, PASSWORD)?;
     fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
     let text = format!(
-        "# The config of the demonstration.\n\
+        "# The configuration of the demo.\n\
          hostname = \"postroom.contoso.lan\"\n\
          data_dir = {:?}\n\
          stop_timeout = \"5s\"\n\
@@ -308,7 +344,7 @@ fn write_config(folder: &Path, sandbox: &RunningSandbox) -> anyhow::Result<PathB
     Ok(path)
 }
 
-/// As a copier composes it, with a sender of its own that Exchange Online would refuse.
+/// Composes a message as a copier would, with a sender that Exchange Online would refuse.
 fn compose(scan: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     let message = MessageBuilder::new()
         .from(("Copier, 2nd floor", COPIER))
@@ -336,7 +372,7 @@ fn sha256(octets: &[u8]) -> String {
     Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// The first characters are enough for the eye.
+/// The first characters of a digest, which are enough for people to compare.
 fn short(digest: &str) -> &str {
     digest.get(..16).unwrap_or(digest)
 }

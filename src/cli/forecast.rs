@@ -1,4 +1,4 @@
-//! When a message will go, in words.
+//! Describes in words when a message will be sent and what it waits for.
 
 use super::output::{plural, relative};
 use crate::{
@@ -6,15 +6,15 @@ use crate::{
     queue::{Forecast, Why},
 };
 
-/// For a table.
+/// The forecast without its reason, for a table.
 pub(super) fn in_short(forecast: &Forecast, now: Timestamp) -> String {
     let when = forecast.at.map(|at| about(at, now));
     match (&forecast.why, when) {
         (Why::Nothing, None) | (Why::Held, _) => "-".to_owned(),
         (Why::UnderWay, _) => "now".to_owned(),
         (Why::Stopped { .. }, _) => "account stopped".to_owned(),
-        (Why::Disabled, _) => "account off".to_owned(),
-        (_, None) => "not known".to_owned(),
+        (Why::Disabled, _) => "account disabled".to_owned(),
+        (_, None) => "unknown".to_owned(),
         (Why::FarBehind, Some(when)) => format!("later than {when}"),
         (
             Why::Nothing
@@ -30,7 +30,7 @@ pub(super) fn in_short(forecast: &Forecast, now: Timestamp) -> String {
     }
 }
 
-/// With the reason.
+/// The forecast with its reason.
 pub(super) fn in_full(forecast: &Forecast, now: Timestamp) -> String {
     let when = in_short(forecast, now);
     let before = format!(
@@ -40,27 +40,27 @@ pub(super) fn in_full(forecast: &Forecast, now: Timestamp) -> String {
     match &forecast.why {
         Why::Nothing | Why::UnderWay => when,
         Why::Held => "when it is released: postroom queue release".to_owned(),
-        Why::Plan => format!("{when}: its next attempt, as the retry plan says"),
+        Why::Plan => format!("{when}: the retry schedule determines the next attempt"),
         Why::Turn => format!("{when}: {before}"),
         Why::Minute { limit } => format!("{when}: {limit} a minute, {before}"),
         Why::Day { free_at } => {
             let free = free_at.map_or_else(
-                || "as the day's budget frees".to_owned(),
-                |at| format!("room again {}", relative(at, now)),
+                || "which becomes available gradually".to_owned(),
+                |at| format!("available again {}", relative(at, now)),
             );
-            format!("{when}: the account's budget of the day, {free}, {before}")
+            format!("{when}: the account has used its recipients of the day, {free}; {before}")
         }
         Why::Batch { messages } => format!(
-            "{when}: the account rests after {}, {before}",
+            "{when}: the account pauses after {}, {before}",
             plural(u64::from(*messages), "message")
         ),
         Why::Paused { until, because } => format!(
-            "{when}: the account is paused and goes on {}: {because}",
+            "{when}: the account is paused and resumes {}: {because}",
             relative(*until, now)
         ),
         Why::Domain { domain, because } => format!("{when}: mail for {domain} waits: {because}"),
         Why::Stopped { because } => format!("when the account works again: {because}"),
-        Why::Disabled => "when the account is switched on: postroom account enable".to_owned(),
+        Why::Disabled => "when the account is enabled: postroom account enable".to_owned(),
         Why::FarBehind => format!("{when}: more than {before}"),
     }
 }
@@ -101,14 +101,14 @@ mod tests {
             1,
             Why::Plan,
             "in 30m",
-            "in 30m: its next attempt, as the retry plan says",
+            "in 30m: the retry schedule determines the next attempt",
         );
         check(
             Some(60),
             1,
             Why::Batch { messages: 5 },
             "in 1m",
-            "in 1m: the account rests after 5 messages, 1 message before it",
+            "in 1m: the account pauses after 5 messages, 1 message before it",
         );
         let domain = Why::Domain { domain: "contoso.de".into(), because: "no answer".into() };
         check(Some(60), 0, domain, "in 1m", "in 1m: mail for contoso.de waits: no answer");

@@ -1,4 +1,4 @@
-//! `postroom init`: asks some questions and writes a config.
+//! `postroom init`: asks a few questions and writes a configuration file.
 
 use std::{
     fs::OpenOptions,
@@ -15,12 +15,13 @@ use crate::{
     model::Address,
 };
 
-/// One question after the other; the file is written only when all are answered.
+/// Asks all questions, then writes the file.
 pub(super) fn init(arguments: &InitArguments, config: &Path) -> anyhow::Result<()> {
     let path = arguments.output.as_deref().unwrap_or(config);
     if path.exists() {
         bail!(
-            "{} exists already and is not overwritten; name another with --output FILE",
+            "{} already exists, and Postroom does not overwrite it; choose another file with \
+            --output FILE",
             path.display()
         );
     }
@@ -28,16 +29,15 @@ pub(super) fn init(arguments: &InitArguments, config: &Path) -> anyhow::Result<(
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
     }
-    // The config names networks and accounts, no secrets: the daemon's user must be able to read
-    // it.
+    // The file contains no secrets, and the daemon's user must be able to read it.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .with_context(|| format!("{}", path.display()))?;
-    say(&format!("\nWritten: {}", path.display()))?;
+    say(&format!("\nWrote {}", path.display()))?;
     tell(path, &text)
 }
 
-/// What is still missing, as a rule the file with the password.
+/// Prints what is still missing, usually the file with the password, and the next commands.
 fn tell(path: &Path, text: &str) -> anyhow::Result<()> {
     let problems = match Config::parse(path, text, &[], &Disk) {
         Ok(config) => config.warnings,
@@ -48,13 +48,25 @@ fn tell(path: &Path, text: &str) -> anyhow::Result<()> {
         say(&problem.to_string())?;
     }
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let next = if errors > 0 { "Mend the errors above, then: " } else { "Next: " };
+    let next = if errors > 0 { "Correct the errors above. Then run: " } else { "Next, run: " };
     Ok(say(&format!(
         "{next}postroom check; systemctl enable --now postroom; postroom send --to ADDRESS"
     ))?)
 }
 
-/// What the questions are about.
+/// The presets, as `account.preset` accepts them.
+const PRESETS: [&str; 8] = [
+    "office365",
+    "office365-gcc-high",
+    "office365-dod",
+    "office365-china",
+    "hve",
+    "azure-communication-services",
+    "gmail",
+    "custom",
+];
+
+/// The answers to the questions.
 struct Answers {
     hostname: String,
     network: String,
@@ -65,7 +77,7 @@ struct Answers {
     administrator: Address,
 }
 
-/// How the mailbox logs in.
+/// The file that contains the mailbox's secret.
 enum Secret {
     Password(String),
     Token(String),
@@ -73,56 +85,57 @@ enum Secret {
 
 fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> anyhow::Result<String> {
     let mut questions = Questions { input, output };
-    let hostname = questions.ask("Full name of this machine", "postroom.example.lan", |text| {
-        if text.contains('.') {
-            Ok(text.to_owned())
-        } else {
-            Err("a name with a dot, please".to_owned())
-        }
-    })?;
+    let hostname =
+        questions.ask("Fully qualified name of this machine", "postroom.example.lan", |text| {
+            if text.contains('.') {
+                Ok(text.to_owned())
+            } else {
+                Err("The name must contain a dot, for example postroom.example.lan.".to_owned())
+            }
+        })?;
     let network = questions.ask("Network of the printers", "192.168.1.0/24", |text| {
         text.parse::<ipnet::IpNet>()
             .map(|net| net.to_string())
-            .map_err(|_no_net| "a network as 192.168.1.0/24, please".to_owned())
+            .map_err(|_no_net| "Enter a network, for example 192.168.1.0/24.".to_owned())
     })?;
-    let presets = [
-        "office365",
-        "office365-gcc-high",
-        "office365-dod",
-        "office365-china",
-        "hve",
-        "azure-communication-services",
-        "gmail",
-        "custom",
-    ];
     let preset = questions.ask(
-        &format!("Who carries the mail on ({})", presets.join(", ")),
+        &format!("Service that sends the mail ({})", PRESETS.join(", ")),
         "office365",
         |text| {
-            if presets.contains(&text) {
+            if PRESETS.contains(&text) {
                 Ok(text.to_owned())
             } else {
-                Err("one of these words, please".to_owned())
+                Err("Enter one of the words in parentheses.".to_owned())
             }
         },
     )?;
     let host = if preset == "custom" {
-        Some(questions.ask("Its host name", "smtp.example.com", |text| Ok(text.to_owned()))?)
+        Some(
+            questions
+                .ask("Host name of the server", "smtp.example.com", |text| Ok(text.to_owned()))?,
+        )
     } else {
         None
     };
-    let address = questions.ask("Address of the mailbox", "scanner@example.com", address)?;
+    let address = questions.ask(
+        "Address of the mailbox that sends the mail",
+        "scanner@example.com",
+        address,
+    )?;
     let secret = questions.ask(
-        "Log in with a password or an OAuth token (password, token)",
+        "Login with a password or an OAuth token (password, token)",
         "password",
         |text| match text {
             "password" => Ok(Secret::Password("/etc/postroom/mailbox.pass".to_owned())),
             "token" => Ok(Secret::Token("/run/postroom/mailbox.token".to_owned())),
-            _ => Err("\"password\" or \"token\", please".to_owned()),
+            _ => Err("Enter \"password\" or \"token\".".to_owned()),
         },
     )?;
-    let administrator =
-        questions.ask("Who is told about trouble", "it@example.com", self::address)?;
+    let administrator = questions.ask(
+        "Address of the administrator, for alerts",
+        "it@example.com",
+        self::address,
+    )?;
     Ok(render(&Answers { hostname, network, preset, host, address, secret, administrator }))
 }
 
@@ -136,7 +149,7 @@ struct Questions<'a> {
 }
 
 impl Questions<'_> {
-    /// Asks until the answer can be understood; an empty one is the example.
+    /// Asks until the answer is valid. An empty answer selects the example.
     fn ask<T>(
         &mut self,
         question: &str,
@@ -148,7 +161,7 @@ impl Questions<'_> {
             self.output.flush()?;
             let mut line = String::new();
             if self.input.read_line(&mut line)? == 0 {
-                bail!("the answers ended before the questions; nothing was written");
+                bail!("the input ended before the last question; no file was written");
             }
             let answer = if line.trim().is_empty() { example } else { line.trim() };
             match understand(answer) {
@@ -165,23 +178,23 @@ fn render(answers: &Answers) -> String {
             password_method(&answers.preset),
             "password_file",
             file,
-            "holds the mailbox's password on one line",
+            "contains the mailbox's password on one line",
         ),
         Secret::Token(file) => (
             "xoauth2",
             "token_file",
             file,
-            "holds an OAuth access token, kept fresh by something else",
+            "contains an OAuth access token that another program keeps valid",
         ),
     };
     let host = answers.host.as_ref().map(|host| format!("host = {host:?}\n")).unwrap_or_default();
     format!(
-        "# Written by `postroom init`. Every key: `postroom reference`. After a change: `postroom \
-        check`, then restart.\n\nhostname = {:?}\n\n[[listener]]\naddress = \"[::]:25\"\ntls = \
-        \"auto\"\n\n[[device]]\nname = \"printers\"\nnetworks = [{:?}]\n\n[[account]]\nname = \
-        \"mailbox\"\nroute = \"submission\"\npreset = {:?}\n{host}address = {:?}\n# {file} {how}; \
-        chmod 600.\nauth = {{ method = {method:?}, {key} = {file:?} }}\n\n[report]\nadministrator \
-        = {:?}\n",
+        "# Written by `postroom init`. `postroom reference` prints every key. After a change, run \
+        `postroom check`\n# and restart the service.\n\nhostname = {:?}\n\n[[listener]]\naddress = \
+        \"[::]:25\"\ntls = \"auto\"\n\n[[device]]\nname = \"printers\"\nnetworks = \
+        [{:?}]\n\n[[account]]\nname = \"mailbox\"\nroute = \"submission\"\npreset = \
+        {:?}\n{host}address = {:?}\n# {file} {how}; chmod 600.\nauth = {{ method = {method:?}, \
+        {key} = {file:?} }}\n\n[report]\nadministrator = {:?}\n",
         answers.hostname,
         answers.network,
         answers.preset,
@@ -190,7 +203,7 @@ fn render(answers: &Answers) -> String {
     )
 }
 
-/// Gmail and most others offer PLAIN, Microsoft LOGIN alone.
+/// Microsoft offers only LOGIN. Gmail and most other servers offer PLAIN.
 fn password_method(preset: &str) -> &'static str {
     if matches!(preset, "gmail" | "custom") { "plain" } else { "login" }
 }
@@ -221,7 +234,10 @@ mod tests {
         );
         assert_eq!(config.hostname, "relay.contoso.lan");
         assert_eq!(config.accounts[0].destination.host, "mx.contoso.com");
-        assert!(said.contains("a name with a dot, please"), "{said}");
+        assert!(
+            said.contains("The name must contain a dot, for example postroom.example.lan."),
+            "{said}"
+        );
         assert!(said.contains("has no \"@domain\""), "{said}");
     }
 

@@ -1,15 +1,15 @@
-//! The commands: thin, talking to the daemon over its admin socket.
+//! The commands. They are thin: most send one request to the daemon over its admin socket.
 //!
-//! - `arguments`: what can be typed
-//! - `client`: the way to the daemon; `output`: tables, spans, and standard output
+//! - `arguments`: the command line and its help
+//! - `client`: the connection to the daemon; `output`: tables, durations and standard output
 //! - `run`, `check`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
 //!   `demo`: one command each
-//! - `forecast`: when a message will go, in words
-//! - `smtp`: just enough of a device to hand in a test message; `pdf`: a scan to send
+//! - `forecast`: describes when a message will be sent
+//! - `smtp`: a minimal client that submits a test message as a device would; `pdf`: a scan to send
 //!
 //! # Failure
-//! What goes wrong is said on standard error, with what to do. Exit codes: 0 good, 1 failed, 2
-//! usage, 78 config (sysexits.h).
+//! Errors are printed on standard error, with advice. Exit codes: 0 success, 1 failure, 2 wrong
+//! usage, 78 wrong configuration (sysexits.h).
 
 mod account;
 mod account_check;
@@ -41,10 +41,10 @@ use crate::{
     daemon::{Signal, Signals, log_to},
 };
 
-/// `EX_CONFIG` of sysexits.h; systemd knows it too.
+/// `EX_CONFIG` of sysexits.h. The systemd unit does not restart the daemon after it.
 const CONFIG: u8 = 78;
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -54,7 +54,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says what went wrong. A reader that has gone away (`postroom queue list | head`) is no failure.
+/// Prints an error and chooses the exit code. A reader that closes the pipe early
+/// (`postroom queue list | head`) is not an error.
 fn complain(error: &anyhow::Error) -> ExitCode {
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause
@@ -97,7 +98,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             })?;
         }
         Command::Demo(demo) => {
-            // The steps are the story; of the log, only what went wrong.
+            // The demo prints its own steps, so the log shows problems only.
             log_to(log, "warn");
             daemons()?.block_on(demo::demo(demo, clock))?;
         }
@@ -110,7 +111,7 @@ fn daemons() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
 }
 
-/// A command is one conversation: it needs no threads.
+/// A command makes one request at a time, so it needs no worker threads.
 fn commands() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }

@@ -1,4 +1,4 @@
-//! Tables, time spans, and the terminal.
+//! Formats tables, durations and sizes, and writes to the terminal.
 
 use std::{
     io::{self, BufRead as _, IsTerminal as _, Write as _},
@@ -16,27 +16,27 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// One line.
+/// Writes one line to standard output.
 pub(super) fn say(line: &str) -> io::Result<()> {
     print(&format!("{line}\n"))
 }
 
-/// For scripts: indented, since people read it too.
+/// Writes a value as JSON, for scripts. It is indented, because people read it too.
 pub(super) fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     Ok(say(&serde_json::to_string_pretty(value)?)?)
 }
 
-/// Writes to standard error. There is nobody to tell when that fails.
+/// Writes to standard error. A failure is ignored, because there is nowhere left to report it.
 pub(super) fn complain(text: &str) {
     if writeln!(io::stderr(), "{text}").is_err() {}
 }
 
-/// Asks for a yes. Without a terminal there is nobody to ask.
+/// Asks the user to confirm. Fails if standard input is not a terminal.
 pub(super) fn confirm(question: &str) -> anyhow::Result<Answer> {
     if !io::stdin().is_terminal() {
         anyhow::bail!(
-            "{question}\nStandard input is no terminal, so nobody can be asked: add --yes if that \
-            is what you want"
+            "{question}\nStandard input is not a terminal, so Postroom cannot ask. To confirm, \
+            repeat the command with --yes."
         );
     }
     print(&format!("{question} [y/N] "))?;
@@ -49,14 +49,14 @@ pub(super) fn confirm(question: &str) -> anyhow::Result<Answer> {
     })
 }
 
-/// A person's answer.
+/// The user's answer to a question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Yes,
     No,
 }
 
-/// How large something is, for people: `194 octets`, `28 KB`, `3.4 MB`.
+/// Formats a size for people: `194 octets`, `28 KB`, `3.4 MB`. Rounds up.
 pub(super) fn size(size: ByteSize) -> String {
     const KB: u64 = 1 << 10;
     const MB: u64 = 1 << 20;
@@ -70,12 +70,12 @@ pub(super) fn size(size: ByteSize) -> String {
     }
 }
 
-/// `1 message`, `2 messages`.
+/// Formats a count with its noun: `1 message`, `2 messages`.
 pub(super) fn plural(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Columns as wide as their widest cell; the last is not padded.
+/// Formats a table. Each column is as wide as its widest cell, and lines have no trailing blanks.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
     for row in rows {
@@ -95,7 +95,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// `4m`, `2h 5m`, `3d 4h`: two units, none below a second.
+/// Formats a duration with at most two units, in whole seconds: `4m`, `2h 5m`, `3d 4h`.
 pub(super) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -109,7 +109,7 @@ pub(super) fn span(duration: Duration) -> String {
     if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
 }
 
-/// `5m ago`, `in 25m`, `now`.
+/// Formats a time relative to now: `5m ago`, `in 25m`, `now`.
 pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     let (ago, ahead) = (now.since(at), at.since(now));
     if ahead.as_secs() > 0 {

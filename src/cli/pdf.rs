@@ -1,22 +1,23 @@
-//! A scan to send: a PDF of several pages, each an image of paper with its grain, which no
-//! compression makes small.
+//! Creates a scan to send: a PDF in which each page is an image of paper. Its grain makes the image
+//! incompressible.
 //!
-//! Written by hand, since a test document needs four kinds of object (ISO 32000-1 7.3, 7.5) and
-//! nothing else.
+//! The PDF is written without a library, because a test document needs only four kinds of object
+//! (ISO 32000-1 7.3, 7.5).
 
 use rand::{Rng, rngs::StdRng};
 
-/// Pixels of a page, A4 at 120 dots an inch: 1.4 MB in grey.
+/// The width of a page in pixels: A4 at 120 dots per inch, 1.4 MB in grey.
 const WIDTH: usize = 992;
+/// The height of a page in pixels.
 const HEIGHT: usize = 1403;
-/// A4 in points, 72 an inch.
+/// A4 in points (72 per inch).
 const PAGE: &str = "0 0 595 842";
 
-/// A document of so many pages.
+/// Creates a document with the given number of pages.
 pub(super) fn scan(pages: usize, rng: &mut StdRng) -> Vec<u8> {
     let mut document = Document::default();
-    // Numbers are given before the objects are written: 1 catalog, 2 page tree, 3 font, then three
-    // for each page.
+    // Object numbers are assigned in advance: 1 catalog, 2 page tree, 3 font, then three for each
+    // page.
     let page_number = |index: usize| 4 + 3 * index;
     let kids: Vec<String> = (0..pages).map(|index| format!("{} 0 R", page_number(index))).collect();
     document.object("<< /Type /Catalog /Pages 2 0 R >>");
@@ -26,8 +27,8 @@ pub(super) fn scan(pages: usize, rng: &mut StdRng) -> Vec<u8> {
         let (content, image) = (page_number(index) + 1, page_number(index) + 2);
         let resources = format!("<< /Font << /F1 3 0 R >> /XObject << /Scan {image} 0 R >> >>");
         document.object(&format!(
-            "<< /Type /Page /Parent 2 0 R /MediaBox [{PAGE}] /Resources \
-            {resources} /Contents {content} 0 R >>"
+            "<< /Type /Page /Parent 2 0 R /MediaBox [{PAGE}] /Resources {resources} /Contents \
+            {content} 0 R >>"
         ));
         let title = format!("Postroom demonstration, page {} of {pages}", index + 1);
         // The image fills the page; the title stands on it, 60 points below the upper edge.
@@ -43,7 +44,7 @@ pub(super) fn scan(pages: usize, rng: &mut StdRng) -> Vec<u8> {
     document.finish()
 }
 
-/// Grey values of a page: paper with its grain, and lines of what looks like print from afar.
+/// The grey values of a page: grainy paper, and lines that look like print from a distance.
 fn paper(rng: &mut StdRng) -> Vec<u8> {
     let mut pixels = Vec::with_capacity(WIDTH * HEIGHT);
     for row in 0..HEIGHT {

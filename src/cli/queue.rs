@@ -1,4 +1,4 @@
-//! `postroom queue list | show | retry | hold | release | delete | export`.
+//! `postroom queue list | show | retry | hold | release | delete | export`: queued messages.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
@@ -18,8 +18,9 @@ use crate::{
 };
 
 const RETRY_QUESTION: &str = "\
-Attempts of one message are 30 minutes apart (RFC 5321 4.5.4.1), and Exchange Online blocks mailboxes that repeat what it refused.
-Has the cause been mended, and shall the next attempt begin now?";
+Attempts for one message are 30 minutes apart (RFC 5321 4.5.4.1), because Exchange Online blocks
+mailboxes that repeat what it refused. Has the cause been corrected, and should the next attempt
+begin now?";
 
 pub(super) async fn queue(
     config: &Path,
@@ -42,7 +43,7 @@ pub(super) async fn queue(
             }
             for id in ids {
                 let () = client.post(&format!("/api/v1/queue/{id}/retry"), &()).await?;
-                // It may be gone by now.
+                // The message may have left the queue in the meantime.
                 let held = client
                     .get::<Queued>(&format!("/api/v1/queue/{id}"))
                     .await
@@ -50,7 +51,8 @@ pub(super) async fn queue(
                     .and_then(|queued| queued.entry.hold);
                 say(&match held {
                     Some(hold) => format!(
-                        "{id} is due, but held ({}); let it go: postroom queue release {id}",
+                        "{id} is due now, but it is held ({}); to release it: postroom queue \
+                        release {id}",
                         hold.reason
                     ),
                     None => format!("{id} is due now"),
@@ -61,10 +63,10 @@ pub(super) async fn queue(
         QueueCommand::Hold { ids, reason } => {
             each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await
         }
-        QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "goes on").await,
+        QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "is released").await,
         QueueCommand::Delete { ids, yes } => {
             let question = format!(
-                "Delete {} for good? Neither sender nor recipients are told.",
+                "Delete {} permanently? Neither the sender nor the recipients are notified.",
                 plural(u64::try_from(ids.len())?, "message")
             );
             if !yes && confirm(&question)? == Answer::No {
@@ -100,11 +102,11 @@ async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow
         return client.copy(&path, &mut std::io::stdout().lock()).await;
     };
     let file = std::fs::File::create_new(output);
-    let mut file = file.with_context(|| format!("{} cannot be made", output.display()))?;
+    let mut file = file.with_context(|| format!("cannot create {}", output.display()))?;
     client
         .copy(&path, &mut file)
         .await
-        .with_context(|| format!("{} is incomplete: it cannot be written", output.display()))
+        .with_context(|| format!("cannot write {}; the file is incomplete", output.display()))
 }
 
 fn list(queued: &[Queued], now: Timestamp) -> String {
@@ -125,11 +127,12 @@ fn list(queued: &[Queued], now: Timestamp) -> String {
             in_short(forecast, now),
         ]
     };
-    let header = ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE", "GOES"];
+    let header =
+        ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE", "NEXT TRY"];
     table(&header, &queued.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Those that recipients still wait for; else the message's.
+/// The accounts of the recipients that are still waiting, otherwise the message's account.
 fn accounts(entry: &Entry) -> String {
     let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
     let names: BTreeSet<&str> =
@@ -150,7 +153,7 @@ fn state(entry: &Entry) -> String {
         .iter()
         .any(|recipient| matches!(recipient.progress, Progress::Attempting(_)))
     {
-        return "being attempted".to_owned();
+        return "being sent".to_owned();
     }
     let attempts = entry.recipients.iter().map(|recipient| recipient.attempts).max().unwrap_or(0);
     if entry.is_settled() {
@@ -169,7 +172,7 @@ fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, s
     writeln!(text, "sender    <{}>", entry.sender)?;
     writeln!(text, "size      {}", size(entry.size))?;
     writeln!(text, "state     {}", state(entry))?;
-    writeln!(text, "goes      {}", in_full(forecast, now))?;
+    writeln!(text, "next try  {}", in_full(forecast, now))?;
     for recipient in &entry.recipients {
         write!(text, "\n{}", show_recipient(recipient, now)?)?;
     }
@@ -180,7 +183,7 @@ fn show_recipient(recipient: &RecipientState, now: Timestamp) -> Result<String, 
     let progress = match &recipient.progress {
         Progress::Waiting { due } => format!("waiting, due {}", relative(*due, now)),
         Progress::Attempting(attempting) => format!(
-            "being attempted since {} by {}",
+            "being sent since {} by account {}",
             relative(attempting.since, now),
             attempting.account
         ),
@@ -194,7 +197,7 @@ fn show_recipient(recipient: &RecipientState, now: Timestamp) -> Result<String, 
         writeln!(text, "  last attempt {}", relative(at, now))?;
     }
     if let Some(reply) = &recipient.last_reply {
-        writeln!(text, "  last answer  {reply}")?;
+        writeln!(text, "  last reply   {reply}")?;
     }
     for doubt in &recipient.doubts {
         writeln!(text, "  in doubt     {}: {}", relative(doubt.attempt, now), doubt.reason)?;

@@ -8,13 +8,13 @@ use crate::{
     daemon::{Daemon, Signal, Signals, Sockets},
 };
 
-/// Runs until a signal says stop.
+/// Runs until a signal requests a stop.
 pub(super) async fn run(config: &Path, clock: Clock) -> anyhow::Result<()> {
     let sockets = Sockets::inherited();
-    // Before anything starts: a signal that comes early is not lost.
+    // Installed before anything starts, so that an early signal is not lost.
     let mut signals = Signals::of_process()?;
     let config = Config::load(config)?;
-    // On a task of its own: opening a large index must not keep a signal waiting.
+    // In a task of its own, so that opening a large index does not delay a signal.
     let mut start = tokio::spawn(Daemon::start(config, sockets, clock));
     loop {
         tokio::select! {

@@ -1,4 +1,4 @@
-//! `postroom sandbox`: Exchange Online's stand-in, to rehearse with before going live.
+//! `postroom sandbox`: runs the stand-in for Exchange Online, for rehearsals before going live.
 
 use std::{
     fs,
@@ -21,125 +21,132 @@ use crate::{
     },
 };
 
-/// Stands in for Exchange Online: takes mail like smtp.office365.com and a tenant's MX host, keeps
-/// it as files, and fails as it is told to.
+/// Run a stand-in for Exchange Online. It accepts mail like smtp.office365.com and like a tenant's
+/// MX host, stores it as files, and fails on request.
 ///
-/// Addresses choose faults: mail to anything+eod-432@contoso.com is refused at end of data as if
-/// too many connections were open, once-eod-432 only the first time. `--list-faults` shows all.
+/// Addresses select faults: mail to anything+eod-432@contoso.com is refused at end of data, as if
+/// too many connections were open; with once-eod-432, only the first time. `--list-faults` lists
+/// all faults.
 #[derive(clap::Args, Debug)]
 pub struct SandboxArgs {
-    /// Folder for ca.pem and the messages; made when missing.
+    /// Directory for ca.pem and the messages. It is created if it does not exist.
     #[arg(long, value_name = "DIR", default_value = "postroom-sandbox")]
     dir: PathBuf,
-    /// Where client submission is served. [default: 127.0.0.1:1587; with --json a free port, as for
-    /// all addresses]
+    /// Address and port for client submission. [default: 127.0.0.1:1587. With --json, the default
+    /// of this and the other addresses is a free port]
     #[arg(long, value_name = "ADDRESS")]
     submission: Option<SocketAddr>,
-    /// Where the tenant's MX host is served. [default: 127.0.0.1:1525]
+    /// Address and port of the tenant's MX host. [default: 127.0.0.1:1525]
     #[arg(long, value_name = "ADDRESS")]
     mx: Option<SocketAddr>,
-    /// Where the control API is served; a loopback address. [default: 127.0.0.1:1580]
+    /// Loopback address and port of the control API. [default: 127.0.0.1:1580]
     #[arg(long, value_name = "ADDRESS")]
     control: Option<SocketAddr>,
-    /// Where tokens are fetched, by plain HTTP: http://ADDRESS/<directory>/oauth2/v2.0/token.
+    /// Address and port of the token server (plain HTTP):
+    /// http://ADDRESS/<directory>/oauth2/v2.0/token.
     /// [default: 127.0.0.1:1588]
     #[arg(long, value_name = "ADDRESS")]
     token: Option<SocketAddr>,
-    /// The directory (tenant) id. The accepted domains name it, too. [default: a made-up one]
+    /// The directory (tenant) id. The accepted domains identify it as well. [default: a made-up
+    /// one]
     #[arg(long, value_name = "ID")]
     directory: Option<String>,
     /// The application (client) id. [default: a made-up one]
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
-    /// File with the application's secret. [default: the secret is "sandbox"]
+    /// A file that contains the application's secret. [default: the secret is "sandbox"]
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
-    /// The application's certificate, PEM; its key stays with the client.
+    /// The application's certificate (PEM). Its key stays with the client.
     #[arg(long, value_name = "FILE")]
     client_certificate: Option<PathBuf>,
-    /// How long access tokens hold.
+    /// Lifetime of access tokens.
     #[arg(long, value_name = "TIME", default_value = "3599s", value_parser = humantime::parse_duration)]
     token_lifetime: Duration,
-    /// A mailbox that can log in, with its password after a colon. Rehearsal passwords only: a
-    /// command line is no secret. [default: scanner@contoso.com:sandbox]
+    /// A mailbox and its password. Use passwords for rehearsals only, because other users can see
+    /// the command line. Can be given several times. [default: scanner@contoso.com:sandbox]
     #[arg(long = "mailbox", value_name = "ADDRESS[:PASSWORD]")]
     mailboxes: Vec<String>,
-    /// An address that the first mailbox may send as; "*@domain" is all of a domain.
+    /// An address that the first mailbox may send as. "*@domain" allows a whole domain. Can be
+    /// given several times.
     #[arg(long = "sender", value_name = "ADDRESS")]
     senders: Vec<String>,
-    /// An accepted domain of the tenant. [default: the domains of the mailboxes]
+    /// An accepted domain of the tenant. Can be given several times. [default: the domains of the
+    /// mailboxes]
     #[arg(long = "domain", value_name = "DOMAIN")]
     domains: Vec<String>,
-    /// Take every login, with any password or token.
+    /// Accept every login, with any password or token.
     #[arg(long)]
     open: bool,
-    /// A further name for the certificate.
+    /// An additional name in the certificate. Can be given several times.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
-    /// Messages a minute for each mailbox.
+    /// Limit of messages per minute for each mailbox.
     #[arg(long, value_name = "N", default_value_t = 30)]
     messages_per_minute: usize,
-    /// Recipients in any 24 hours for each mailbox.
+    /// Limit of recipients in any 24 hours for each mailbox.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     recipients_per_day: u64,
-    /// Submissions at once for each mailbox.
+    /// Limit of simultaneous submissions for each mailbox.
     #[arg(long, value_name = "N", default_value_t = 3)]
     connections: usize,
-    /// Refuse what exceeds the messages a minute (421), instead of delaying the answer.
+    /// Refuse messages over the limit per minute (421) instead of delaying the reply.
     #[arg(long)]
     reject_over_rate: bool,
-    /// Largest message of a mailbox.
+    /// Largest message that a mailbox can send.
     #[arg(long, value_name = "SIZE", default_value = "35MB")]
     max_send_size: ByteSize,
-    /// Room for Sent Items; a full mailbox refuses to send.
+    /// Space for Sent Items. A full mailbox refuses to send.
     #[arg(long, value_name = "SIZE")]
     quota: Option<ByteSize>,
-    /// A switch and its value, as `basic=retired`: smtp_auth, basic, over_rate, reject_direct_send,
-    /// connector, blocked, no_full_access. The control API changes them, too.
+    /// Set a switch, for example `basic=retired`. Switches: smtp_auth, basic, token_refusal,
+    /// over_rate, reject_direct_send, connector, blocked, no_full_access. The control API can
+    /// change them as well.
     #[arg(long = "switch", value_name = "NAME=VALUE")]
     switches: Vec<String>,
-    /// A fault that strikes everybody, as `once-auth-535`.
+    /// A fault that affects every client, for example `once-auth-535`.
     #[arg(long = "fault", value_name = "NAME")]
     faults: Vec<String>,
-    /// Keep so many of the newest messages.
+    /// Number of newest messages to keep.
     #[arg(long, value_name = "N", default_value_t = 10_000, conflicts_with = "discard")]
     keep: usize,
-    /// Keep no messages, only counters.
+    /// Keep counters but no messages.
     #[arg(long)]
     discard: bool,
-    /// Delay before the answer to a failed login.
+    /// Delay before the reply to a failed login.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     tarpit: Duration,
-    /// Silence after which a client is closed.
+    /// Silence after which the sandbox closes a connection.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     idle: Duration,
-    /// Time after which a session is closed, between commands.
+    /// Duration after which the sandbox closes a session, between commands.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     session: Duration,
-    /// Delay of `slow-dot`.
+    /// Delay of the fault `slow-dot`.
     #[arg(long, value_name = "TIME", default_value = "65s", value_parser = humantime::parse_duration)]
     slow_dot: Duration,
-    /// One line of JSON with all addresses and paths, for scripts.
+    /// Print all addresses and paths as one line of JSON, for scripts.
     #[arg(long)]
     json: bool,
-    /// Print the faults that addresses and the control API can choose, and stop.
-    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "text")]
+    /// Print all faults that addresses and the control API can select, and exit.
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text")]
     list_faults: Option<FaultList>,
 }
 
-/// How the faults are printed.
+/// The format in which the faults are printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 enum FaultList {
     /// For a terminal.
     Text,
-    /// As docs/sandbox.md has them.
+    /// As in docs/sandbox.md.
     Markdown,
 }
 
 /// Runs a sandbox until `stop` is ready.
 ///
 /// # Errors
-/// When the arguments make no sense, an address cannot be bound, or the folder cannot be written.
+/// If the arguments contradict each other, an address cannot be bound, or the directory cannot be
+/// written.
 pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     match args.list_faults {
         Some(FaultList::Text) => return Ok(output::print(&plain_table())?),
@@ -162,21 +169,21 @@ pub async fn run(args: SandboxArgs, stop: impl Future<Output = ()>) -> anyhow::R
     let running = Sandbox::start(settings).await.context("the sandbox cannot start")?;
     running
         .switch_faults(&faults)
-        .map_err(|reason| anyhow!("--fault: {reason}; `--list-faults` shows all"))?;
+        .map_err(|reason| anyhow!("--fault: {reason}; --list-faults lists all faults"))?;
     output::print(&announcement(&running, &tenant, form))?;
     stop.await;
     running.stop().await;
     Ok(())
 }
 
-/// What a client has to know of the tenant.
+/// What a client needs to know about the tenant.
 struct Announced {
     mailboxes: Vec<String>,
     directory: String,
     client_id: String,
 }
 
-/// How the start is announced.
+/// The format in which the start is announced.
 #[derive(Clone, Copy)]
 enum Form {
     Lines,
@@ -185,8 +192,8 @@ enum Form {
 
 fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     let mut settings = SandboxSettings::new(args.dir, clock::system());
-    // Whoever reads the addresses from a line of JSON needs none in particular, and may run several
-    // at once.
+    // A script reads the addresses from the JSON and needs no fixed ports. It may run several
+    // sandboxes at once.
     let default =
         |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, if args.json { 0 } else { port }));
     settings.submission = args.submission.unwrap_or_else(|| default(1587));
@@ -205,13 +212,13 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     application.client_id = args.client_id.unwrap_or_else(|| application.client_id.clone());
     application.token_lifetime = args.token_lifetime;
     if let Some(file) = args.client_secret_file {
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("{} cannot be read", file.display()))?;
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         application.secret = Secret::new(text.trim_end().to_owned());
     }
     if let Some(file) = args.client_certificate {
         let certificate = CertificateDer::from_pem_file(&file)
-            .with_context(|| format!("{} holds no certificate", file.display()))?;
+            .with_context(|| format!("{} contains no certificate", file.display()))?;
         application.certificate = Some(certificate.to_vec());
     }
     if !args.mailboxes.is_empty() {
@@ -237,7 +244,7 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     for switch in &args.switches {
         let (name, value) = switch
             .split_once('=')
-            .with_context(|| format!("--switch {switch}: write NAME=VALUE"))?;
+            .with_context(|| format!("--switch {switch}: the form is NAME=VALUE"))?;
         tenant.switches = tenant
             .switches
             .with(name, value)
@@ -273,7 +280,7 @@ fn announcement(running: &RunningSandbox, tenant: &Announced, form: Form) -> Str
             format!("{line}\n")
         }
         Form::Lines => format!(
-            "Exchange Online's stand-in is ready.\n\
+            "The stand-in for Exchange Online is ready.\n\
              client submission  {}  (STARTTLS, AUTH LOGIN and XOAUTH2)\n\
              MX host            {}\n\
              control            http://{}  (GET /state, /messages, /faults; POST /faults, /reset)\n\

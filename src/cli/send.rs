@@ -1,4 +1,4 @@
-//! `postroom send`: a test message through the whole path, and its outcome.
+//! `postroom send`: sends a test message through the whole path and prints its outcome.
 
 use std::{path::Path, process::ExitCode, time::Duration};
 
@@ -16,10 +16,11 @@ use crate::{
     spool::{Entry, JournalLine},
 };
 
-/// Between two looks at what has become of it.
+/// The time between two queries for the outcome.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Exit code 0 when every recipient's server has taken it, 1 otherwise.
+/// Sends the message and waits. Exit code 0 means that it was delivered to every recipient, 1 that
+/// it was not.
 pub(super) async fn send(
     config: &Path,
     arguments: SendArguments,
@@ -29,14 +30,13 @@ pub(super) async fn send(
     let settings = Config::load(config)?;
     let named = |name: &str| settings.accounts.iter().find(|account| account.name.as_str() == name);
     let account = match &arguments.account {
-        Some(name) => {
-            named(name).with_context(|| format!("there is no account \"{name}\" in the config"))?
-        }
-        None => settings.accounts.first().context("the config has no account")?,
+        Some(name) => named(name)
+            .with_context(|| format!("there is no account \"{name}\" in the configuration"))?,
+        None => settings.accounts.first().context("the configuration has no account")?,
     };
     let from = arguments.from.clone().or_else(|| account.address.clone());
     let from = from.with_context(|| {
-        format!("account \"{}\" has no address; write --from ADDRESS", account.name)
+        format!("account \"{}\" has no address; add --from ADDRESS", account.name)
     })?;
     let text = compose(&from, &arguments.to, &settings.hostname, clock)?;
     let id = match arguments.smtp {
@@ -52,7 +52,7 @@ pub(super) async fn send(
             client.post::<_, SendAnswer>("/api/v1/send", &request).await?.id
         }
     };
-    say(&format!("accepted as {id}; waiting for its outcome"))?;
+    say(&format!("accepted as {id}; waiting for the outcome"))?;
     outcome(&client, id, arguments.wait).await
 }
 
@@ -72,8 +72,8 @@ fn compose(
         .message_id(format!("test.{}@{hostname}", now.as_millis()))
         .subject("Test message from Postroom")
         .text_body(format!(
-            "This is a test message.\r\n\r\nIt was made on {hostname} at {now} by \
-            `postroom send`.\r\n"
+            "This is a test message.\r\n\r\n`postroom send` created it on {hostname} at \
+            {now}.\r\n"
         ));
     Ok(message.write_to_vec()?)
 }
@@ -89,7 +89,9 @@ async fn by_smtp(
         say(line)?;
     }
     let id = handed_in.accepted.split_whitespace().find_map(|word| word.parse().ok());
-    id.with_context(|| format!("the server took it, but is no Postroom: {}", handed_in.accepted))
+    id.with_context(|| {
+        format!("the server accepted the message, but it is not Postroom: {}", handed_in.accepted)
+    })
 }
 
 async fn outcome(client: &Client, id: MessageId, wait: Duration) -> anyhow::Result<ExitCode> {
@@ -101,7 +103,7 @@ async fn outcome(client: &Client, id: MessageId, wait: Duration) -> anyhow::Resu
         };
         if Instant::now() >= until {
             say(&format!(
-                "still in the queue after {}; see: postroom queue show {id}",
+                "still in the queue after {}; for details: postroom queue show {id}",
                 humantime::format_duration(wait)
             ))?;
             for recipient in &entry.recipients {
@@ -116,7 +118,7 @@ async fn outcome(client: &Client, id: MessageId, wait: Duration) -> anyhow::Resu
     }
 }
 
-/// The usual reason why a message waits is its account.
+/// Prints the state of the message's account, which is the usual reason why a message waits.
 async fn tell_accounts(client: &Client, entry: &Entry) -> anyhow::Result<()> {
     let accounts: Vec<AccountStatus> = client.get("/api/v1/accounts").await?;
     let ours: Vec<AccountStatus> =
@@ -128,7 +130,7 @@ async fn settled(client: &Client, id: MessageId) -> anyhow::Result<ExitCode> {
     let journal: Vec<JournalLine> = client.get("/api/v1/journal?limit=1000").await?;
     let ours: Vec<JournalLine> = journal.into_iter().filter(|line| line.id == id).collect();
     if ours.is_empty() {
-        return Err(anyhow!("{id} has left the queue, and the journal does not know it"));
+        return Err(anyhow!("{id} has left the queue, but the journal has no line about it"));
     }
     let mut code = ExitCode::SUCCESS;
     for line in &ours {

@@ -1,6 +1,6 @@
-//! Just enough of a device to hand in a test message over plain SMTP.
+//! A minimal SMTP client that submits a test message as a device would.
 //!
-//! Deliberately naive, as devices are: no pipelining, no TLS, one transaction.
+//! It is as simple as most devices: no pipelining, no TLS, one transaction.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,20 +13,20 @@ use tokio::{
 
 use crate::model::Address;
 
-/// For each answer, and for the text as a whole.
+/// How long to wait for each reply, and for sending the whole text.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Octets of one reply line that are read (RFC 5321 4.5.3.1.5: 512 at most).
+/// The longest reply line that is read, in octets (RFC 5321 4.5.3.1.5: 512 at most).
 const LONGEST_LINE: u64 = 2048;
 
-/// What the server said to the end of data, and everything said before it.
+/// The result of a submission.
 pub(super) struct HandedIn {
-    /// `250 2.0.0 queued as …`.
+    /// The reply to the end of data: `250 2.0.0 queued as …`.
     pub(super) accepted: String,
-    /// Lines, ours with `C:`, the server's with `S:`.
+    /// The dialogue. Our lines begin with `C:`, those of the server with `S:`.
     pub(super) dialogue: Vec<String>,
 }
 
-/// Hands a message in; `text` has CRLF line ends.
+/// Submits a message. `text` has CRLF line ends.
 pub(super) async fn hand_in(
     server: SocketAddr,
     from: &Address,
@@ -35,7 +35,7 @@ pub(super) async fn hand_in(
 ) -> anyhow::Result<HandedIn> {
     let stream = timeout(PATIENCE, TcpStream::connect(server))
         .await
-        .context("no answer in a minute")?
+        .context("no reply within a minute")?
         .with_context(|| format!("{server}"))?;
     let mut session = Session { stream: BufReader::new(stream), dialogue: Vec::new() };
     session.expect(220).await?;
@@ -67,31 +67,31 @@ impl Session {
         Ok(self.stream.write_all(format!("{line}\r\n").as_bytes()).await?)
     }
 
-    /// Reads a reply, of several lines perhaps, and yields its last line.
+    /// Reads a reply, which may have several lines, and returns its last line.
     async fn expect(&mut self, code: u16) -> anyhow::Result<String> {
         loop {
             let mut line = String::new();
             let mut bounded = (&mut self.stream).take(LONGEST_LINE);
             let read = timeout(PATIENCE, bounded.read_line(&mut line))
                 .await
-                .context("no answer in a minute")??;
+                .context("no reply within a minute")??;
             if read == 0 {
                 bail!("the server closed the connection after:\n{}", self.dialogue.join("\n"));
             }
             let line = line.trim_end().to_owned();
             self.dialogue.push(format!("S: {line}"));
-            // RFC 5321 4.2.1: a hyphen after the code says that more follows.
+            // RFC 5321 4.2.1: a hyphen after the code announces another line.
             if line.as_bytes().get(3) == Some(&b'-') {
                 continue;
             }
             if !line.starts_with(&code.to_string()) {
-                bail!("the server refused it:\n{}", self.dialogue.join("\n"));
+                bail!("the server refused the message:\n{}", self.dialogue.join("\n"));
             }
             return Ok(line);
         }
     }
 
-    /// RFC 5321 4.5.2: a dot that begins a line is doubled; the last line is a dot alone.
+    /// Sends the text with dot-stuffing, and the final dot (RFC 5321 4.5.2).
     async fn send_text(&mut self, text: &[u8]) -> anyhow::Result<()> {
         let mut stuffed = Vec::with_capacity(text.len() + text.len() / 64);
         for line in text.split_inclusive(|octet| *octet == b'\n') {
@@ -104,6 +104,6 @@ impl Session {
         self.dialogue.push(format!("C: ({} octets of text)", text.len()));
         Ok(timeout(PATIENCE, self.stream.write_all(&stuffed))
             .await
-            .context("the text was not taken in a minute")??)
+            .context("the server did not accept the text within a minute")??)
     }
 }

@@ -1,4 +1,4 @@
-//! `postroom status`.
+//! `postroom status`: the state of the daemon, its queue and its accounts.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -55,8 +55,8 @@ fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
                 (recovery.quarantined.len(), recovery.without_file.len());
             writeln!(
                 text,
-                "last start {} re-admitted, {} rebuilt, {} in doubt, {quarantined} quarantined, \
-                {without_file} without file",
+                "recovery   at the last start: {} re-admitted, {} rebuilt, {} in doubt, \
+                {quarantined} quarantined, {without_file} without file",
                 recovery.readmitted, recovery.rebuilt, recovery.doubtful
             )?;
         }

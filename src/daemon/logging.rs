@@ -10,14 +10,14 @@ use tracing_subscriber::{
 /// `--log`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum LogFormat {
-    /// The journal under systemd, else for a person.
+    /// The systemd journal when run by systemd, otherwise like `human`.
     #[default]
     Auto,
-    /// For a person, on standard error.
+    /// Readable text on standard error.
     Human,
-    /// With its fields, to systemd's journal.
+    /// The systemd journal, with fields.
     Journald,
-    /// One object a line, on standard error.
+    /// One JSON object per line on standard error.
     Json,
 }
 

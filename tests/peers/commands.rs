@@ -289,7 +289,7 @@ fn a_password_for_a_device_is_made_kept_and_hashed_but_never_overwritten() {
     assert!(
         office
             .bad(&["device", "password", "--stdin", "--hash"], 1)
-            .contains("standard input holds no password")
+            .contains("standard input contains no password")
     );
 }
 
@@ -440,7 +440,8 @@ fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
         "split=always",
     ]);
     assert!(
-        said.contains("batch.messages  30           10") && said.contains("the newest word counts"),
+        said.contains("batch.messages  30           10")
+            && said.contains("the most recent change counts"),
         "{said}"
     );
     assert!(
@@ -461,9 +462,9 @@ fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
     assert!(settings[1]["changed"]["by"].is_string(), "{settings}");
     assert!(office.bad(&["account", "restore-defaults", "out/1"], 1).contains("--yes"));
     let said = office.good(&["account", "restore-defaults", "out/1", "--yes"]);
-    assert!(!said.contains("newest word"), "{said}");
+    assert!(!said.contains("most recent change"), "{said}");
     assert!(
-        office.good(&["account", "restore-defaults", "out/1"]).contains("Nothing was changed"),
+        office.good(&["account", "restore-defaults", "out/1"]).contains("no changed settings"),
         "nobody has to be asked"
     );
 }
@@ -474,10 +475,8 @@ fn the_queue_says_when_a_message_goes_and_why_not_now() {
     let _daemon = office.start();
     let id = queued(&office);
     office.good(&["account", "disable", "out/1"]);
-    assert!(office.good(&["queue", "list"]).contains("account off"));
-    assert!(
-        office.good(&["queue", "show", &id]).contains("goes      when the account is switched on")
-    );
+    assert!(office.good(&["queue", "list"]).contains("account disabled"));
+    assert!(office.good(&["queue", "show", &id]).contains("next try  when the account is enabled"));
     office.good(&["account", "enable", "out/1"]);
     // Nobody listens on its port, so it pauses at the first try.
     until("the account to be paused", || {
@@ -521,7 +520,7 @@ fn the_demonstration_proves_that_a_scan_arrives_unchanged_and_cleans_up() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("Its attachment is the one that was scanned"), "{said}");
+    assert!(said.contains("Its attachment is identical to the scan"), "{said}");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 

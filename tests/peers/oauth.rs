@@ -356,10 +356,10 @@ fn mail_waits_for_an_authorization_server_that_is_down() {
     let text = process::run(&mut relay.command(&["account", "check", "out"]));
     assert!(
         text.contains("can log in")
-            && text.contains("In the daemon it is still paused, and goes on in "),
+            && text.contains("In the running daemon, the account is still paused, and resumes in "),
         "{text}"
     );
-    assert!(text.contains("To let it send at once: postroom account enable out"), "{text}");
+    assert!(text.contains("To let it send now: postroom account enable out"), "{text}");
     process::run(&mut relay.command(&["account", "enable", "out"]));
     relay.wait_until_empty(wait::PATIENCE);
     assert_eq!(sandbox.files().len(), 3);
@@ -407,7 +407,7 @@ fn a_check_of_an_account_names_the_step_that_fails_and_the_next_one_to_take() {
         "{said}"
     );
     assert!(said.contains(", issued by CN=") && said.contains(", good until 4096-01-01"), "{said}");
-    assert!(!said.contains("In the daemon"), "there is none: {said}");
+    assert!(!said.contains("In the running daemon"), "there is none: {said}");
 
     // Entra wants PS256 and x5t#S256, and so does the sandbox.
     let by_certificate = format!(

@@ -1,4 +1,4 @@
-//! `postroom device list`.
+//! `postroom device list`: all devices, what was seen of them, and unknown clients.
 
 use std::path::Path;
 
@@ -17,9 +17,10 @@ use crate::{
     model::{DeviceName, Timestamp},
 };
 
-/// Strangers shown with the lines that would admit them; more would hide the devices.
+/// The number of unknown clients shown with the lines that would admit them. More lines would hide
+/// the devices.
 const SHOWN_WITH_LINES: usize = 8;
-/// Characters of a trouble in a table; `show` has all of it.
+/// The width of the last column in characters. `show` prints the whole text.
 const TROUBLE_WIDTH: usize = 60;
 
 #[derive(Serialize)]
@@ -35,17 +36,18 @@ struct Row {
     seen: Option<DeviceSighting>,
 }
 
-/// A client that is no device.
+/// A client that no device in the configuration matches.
 #[derive(Serialize)]
 pub(super) struct Stranger {
     #[serde(flatten)]
     pub(super) seen: Sighting,
-    /// The lines of the config that would make it one.
+    /// The configuration lines that would admit it as a device.
     pub(super) admitting: String,
 }
 
 impl Stranger {
-    /// Each under a name of its own: printers of one make call themselves alike.
+    /// Proposes a different name for each client, because printers of one model announce the same
+    /// name.
     pub(super) fn all(seen: Vec<Sighting>, config: &Config) -> Vec<Self> {
         let mut taken: Vec<DeviceName> =
             config.devices.iter().map(|device| device.name.clone()).collect();
@@ -118,12 +120,12 @@ fn seen_cells(seen: &DeviceSighting, latest: &Sighting, now: Timestamp) -> Vec<S
     ]
 }
 
-/// `tls1.2`, or `none`.
+/// The TLS version of a client, such as `tls1.2`, or `none`.
 pub(super) fn encryption(client: &Sighting) -> String {
     client.tls.as_ref().map_or_else(|| "none".to_owned(), |tls| tls.version.as_str().to_owned())
 }
 
-/// `mfp1 (CRAM-MD5)`, `refused`, or `none`.
+/// The login of a client, such as `mfp1 (CRAM-MD5)`, `refused` or `none`.
 pub(super) fn login(client: &Sighting) -> String {
     let how =
         client.mechanism.as_deref().map_or_else(String::new, |mechanism| format!(" ({mechanism})"));
@@ -143,8 +145,8 @@ fn strangers(strangers: &[Stranger], now: Timestamp) -> String {
     let mut text = String::new();
     if !refused.is_empty() {
         text.push_str(
-            "\nRefused, because they are no device. Paste the lines of those that are \
-            yours into the config, and restart:\n",
+            "\nUnknown clients that were refused. To admit one, paste its lines into the \
+            configuration and restart:\n",
         );
     }
     for stranger in refused.iter().take(SHOWN_WITH_LINES) {
@@ -162,7 +164,7 @@ fn strangers(strangers: &[Stranger], now: Timestamp) -> String {
                 said(&stranger.seen),
             ]
         };
-        text.push_str("\nOther clients that are no device (postroom device show ADDRESS):\n");
+        text.push_str("\nOther unknown clients (for details: postroom device show ADDRESS):\n");
         text.push_str(&table(
             &["ADDRESS", "LAST SEEN", "LAST TROUBLE"],
             &rest.iter().map(row).collect::<Vec<_>>(),
@@ -172,10 +174,10 @@ fn strangers(strangers: &[Stranger], now: Timestamp) -> String {
 }
 
 fn said(client: &Sighting) -> String {
-    client.trouble().map_or_else(|| "none: it asked for nothing".to_owned(), |(_, what)| cut(&what))
+    client.trouble().map_or_else(|| "none: it requested nothing".to_owned(), |(_, what)| cut(&what))
 }
 
-/// `172.16.0.1, "mfp7", 5m ago: 550 …`
+/// A client in one line: `172.16.0.1, "mfp7", 5m ago: 550 …`.
 pub(super) fn headline(client: &Sighting, now: Timestamp) -> String {
     let helo = client.helo.as_deref().map_or_else(String::new, |helo| format!(", \"{helo}\""));
     match client.trouble() {

@@ -1,11 +1,11 @@
-//! `postroom device list | show | password`: who may hand in mail, what was seen of them, and what
-//! they log in with.
+//! `postroom device list | show | password`: the devices that may submit mail, what was seen of
+//! them, and their passwords.
 //!
-//! - `list`: all devices, and those who would like to be one
-//! - `show`: one device or one address, with all that was said
-//! - `settings`: what the config says of a device, as both show it
-//! - `quirks`: what a quirk means, from its page in the documentation
-//! - `password`: a password that old firmware can hold
+//! - `list`: all devices, and unknown clients
+//! - `show`: one device or one address, with its last dialogues
+//! - `settings`: the settings of a device, as `list` and `show` print them
+//! - `quirks`: explains a quirk, with the text of its page in the documentation
+//! - `password`: generates a password that old firmware can store
 
 mod list;
 mod password;
@@ -34,11 +34,12 @@ pub(super) async fn device(
     }
 }
 
-/// What the daemon has seen. Without it, what follows is from the config alone.
+/// Asks the daemon what it has seen. If the daemon does not answer, the output shows the
+/// configuration only.
 async fn seen<T: DeserializeOwned + Default>(config: &Path, path: &str) -> anyhow::Result<T> {
     let seen = Client::of_config(config)?.get::<T>(path).await;
     Ok(seen.unwrap_or_else(|error| {
-        complain(&format!("{error:#}\nWhat follows is from the config alone."));
+        complain(&format!("{error:#}\nThe following shows the configuration only."));
         T::default()
     }))
 }

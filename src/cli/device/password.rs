@@ -1,6 +1,7 @@
-//! `postroom device password`: a password that old firmware can hold, into a file or as a hash.
+//! `postroom device password`: generates a password that old firmware can store, and prints it,
+//! writes it to a file, or prints its hash.
 //!
-//! Never takes one from the command line, where every user of the machine could read it.
+//! It never reads a password from the command line, where every user of the machine could see it.
 
 use std::{
     fs::OpenOptions,
@@ -21,18 +22,18 @@ use crate::{
     model::Secret,
 };
 
-/// Letters and digits: devices mishandle everything else. Without 0, O, 1, l and I, which look
-/// alike on a panel.
+/// The characters of a password: letters and digits, because devices mishandle everything else. It
+/// omits 0, O, 1, l and I, which look alike on a panel.
 const ALPHABET: &[u8; 57] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
-/// The shortest password field seen has 20 places (Epson). 16 of 57 characters are 93 bits: nobody
-/// guesses that.
+/// The length of a password. The shortest password field that we have seen has 20 characters
+/// (Epson). 16 of 57 characters give 93 bits, which cannot be guessed.
 const LENGTH: usize = 16;
-/// Octets are taken below the largest multiple of the alphabet, so that no character is more likely
-/// than another.
+/// Random octets from here on are discarded. It is the largest multiple of the alphabet's size, so
+/// that all characters are equally likely.
 const FAIR: u8 = 57 * 4;
-/// Characters that the shortest fields for a name have.
+/// The length of the shortest name fields, in characters.
 const SHORT_NAME: usize = 20;
-/// Octets of a password read from standard input.
+/// The longest password that is read from standard input, in octets.
 const LONGEST: u64 = 1024;
 
 pub(super) fn password(arguments: &PasswordArguments) -> anyhow::Result<()> {
@@ -45,7 +46,7 @@ pub(super) fn password(arguments: &PasswordArguments) -> anyhow::Result<()> {
         write(path, &kept)?;
     }
     match (arguments.stdin, arguments.hash, &arguments.output) {
-        (true, false, None) => bail!("there is nothing to do with it; add --hash or --output FILE"),
+        (true, false, None) => bail!("--stdin needs --hash or --output FILE"),
         (true, false, Some(_)) | (true, true, Some(_)) => {}
         (true, true, None) => say(kept.expose())?,
         (false, true, None) => {
@@ -58,7 +59,7 @@ pub(super) fn password(arguments: &PasswordArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From the system's randomness.
+/// Generates a password from the system's random numbers.
 fn generate() -> anyhow::Result<Secret> {
     let mut password = String::with_capacity(LENGTH);
     while password.len() < LENGTH {
@@ -75,35 +76,36 @@ fn generate() -> anyhow::Result<Secret> {
 }
 
 fn random(octets: &mut [u8]) -> anyhow::Result<()> {
-    getrandom::fill(octets).map_err(|error| anyhow!("the system gives no random numbers: {error}"))
+    getrandom::fill(octets)
+        .map_err(|error| anyhow!("the system provides no random numbers: {error}"))
 }
 
-/// One line of standard input.
+/// Reads one line of standard input.
 fn read() -> anyhow::Result<Secret> {
     let input = io::stdin();
     if input.is_terminal() {
         complain(
-            "Type the password and Enter. It is shown on the screen; better: postroom device \
-            password --stdin < FILE",
+            "Type the password and press Enter. The screen shows it; to avoid this: postroom \
+            device password --stdin < FILE",
         );
     }
     let mut line = Zeroizing::new(String::new());
     input.lock().take(LONGEST).read_line(&mut line)?;
     let text = line.trim_end_matches(['\r', '\n']);
-    ensure!(!text.is_empty(), "standard input holds no password");
+    ensure!(!text.is_empty(), "standard input contains no password");
     ensure!(
         !text.chars().any(char::is_control),
         "the password contains a control character, which no device can send"
     );
-    ensure!(!text.starts_with("$argon2"), "that is a hash already");
+    ensure!(!text.starts_with("$argon2"), "standard input contains a hash instead of a password");
     Ok(Secret::new(text.to_owned()))
 }
 
-/// In PHC form, as `password_file` takes it.
+/// Hashes a password into the PHC format, which `password_file` accepts.
 fn hash(password: &Secret) -> anyhow::Result<Secret> {
     let mut octets = [0; 16];
     random(&mut octets)?;
-    let failed = |error: argon2::password_hash::Error| anyhow!("the hash cannot be made: {error}");
+    let failed = |error: argon2::password_hash::Error| anyhow!("cannot hash the password: {error}");
     let salt = SaltString::encode_b64(&octets).map_err(failed)?;
     Ok(Secret::new(
         Argon2::default()
@@ -113,13 +115,13 @@ fn hash(password: &Secret) -> anyhow::Result<Secret> {
     ))
 }
 
-/// A new file that its owner alone can read.
+/// Creates a file that only its owner can read.
 fn write(path: &Path, text: &Secret) -> anyhow::Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = created.map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
             return anyhow!(
-                "{} exists, and a password is never overwritten; move it away first",
+                "{} already exists, and a password is never overwritten; move the file away first",
                 path.display()
             );
         }
@@ -134,22 +136,23 @@ fn write(path: &Path, text: &Secret) -> anyhow::Result<()> {
 fn check_name(user: &str) -> anyhow::Result<()> {
     ensure!(
         !user.is_empty() && user.trim() == user && !user.chars().any(char::is_control),
-        "{user:?} is no user name"
+        "{user:?} is not a valid user name"
     );
     ensure!(
         !user.contains(['@', '\\']),
-        "a user's name has no \"@\" and no \"\\\": what a device adds there is cut off"
+        "a user name contains no \"@\" and no \"\\\"; Postroom ignores what a device adds there"
     );
     if user.len() > SHORT_NAME {
         complain(&format!(
-            "Some devices take no name of more than {SHORT_NAME} characters; \"{user}\" has {}.",
+            "Some devices accept at most {SHORT_NAME} characters for a user name; \"{user}\" has \
+            {}.",
             user.chars().count()
         ));
     }
     Ok(())
 }
 
-/// On standard error, so that what stands on the other can be used by a script.
+/// Prints explanations on standard error, so that a script can use standard output.
 fn explain(arguments: &PasswordArguments) {
     if let Some(user) = &arguments.user {
         let file = arguments.output.as_ref().map_or_else(
@@ -157,21 +160,21 @@ fn explain(arguments: &PasswordArguments) {
             |path| path.display().to_string(),
         );
         complain(&format!(
-            "For the config, with the name of a [[device]]; then restart:\n\n[[user]]\nname = \
-            {}\npassword_file = {}\ndevice = \"…\"\n",
+            "Add these lines to the configuration, with the name of a [[device]], and \
+            restart:\n\n[[user]]\nname = {}\npassword_file = {}\ndevice = \"…\"\n",
             toml_edit::Value::from(user.as_str()),
             toml_edit::Value::from(file.as_str()),
         ));
     }
     if arguments.output.is_some() {
         complain(
-            "Only the file's owner can read it. Under systemd the service gets it with \
-            LoadCredential= (docs/devices.md).",
+            "Only its owner can read the file. Under systemd, pass it to the service with \
+            LoadCredential= (see docs/devices.md).",
         );
     }
     if arguments.hash {
         complain(
-            "With a hash, a device can log in by PLAIN and LOGIN only: CRAM-MD5, DIGEST-MD5 and \
+            "With a hash, a device can log in by PLAIN and LOGIN only; CRAM-MD5, DIGEST-MD5 and \
             APOP need the password itself.",
         );
     }

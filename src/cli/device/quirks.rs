@@ -1,10 +1,10 @@
-//! What a quirk means, in the words of `docs/quirks.md`: the page is the only place that says so.
+//! Explains a quirk with the text of `docs/quirks.md`, which is the only explanation of quirks.
 
 use crate::smtp::Quirk;
 
 const PAGE: &str = include_str!("../../../docs/quirks.md");
 
-/// The row of a quirk: what the device does, what Postroom does, and what else the page says of it.
+/// The page's row about a quirk: what the device does, what Postroom does, and further remarks.
 pub(super) fn explain(quirk: Quirk) -> String {
     let head = format!("| `{}` |", quirk.name());
     let row = PAGE.lines().find_map(|line| line.strip_prefix(head.as_str())).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the config says of a device.
+//! The settings of a device in the configuration, for output.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::{
     smtp::EndOfData,
 };
 
-/// One `[[device]]`, with the users that belong to it.
+/// A `[[device]]` and the users that belong to it.
 #[derive(Serialize)]
 pub(super) struct Settings {
     pub(super) name: String,
@@ -81,7 +81,7 @@ impl Settings {
         }
     }
 
-    /// `key  value`, one a line.
+    /// Formats the settings as lines of `key  value`.
     pub(super) fn render(&self) -> String {
         let list =
             |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };

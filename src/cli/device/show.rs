@@ -1,4 +1,4 @@
-//! `postroom device show NAME|ADDRESS`.
+//! `postroom device show NAME|ADDRESS`: everything that is known about a device or an address.
 
 use std::{net::IpAddr, path::Path};
 
@@ -23,7 +23,8 @@ use crate::{
     model::{ByteSize, Dialogue, Timestamp},
 };
 
-/// Clients of one device shown in full; of more, the latest and those in trouble, as many.
+/// The number of a device's clients that are shown in full. If there are more, the latest one and
+/// those with the latest trouble are chosen.
 const SHOWN_IN_FULL: usize = 4;
 
 pub(super) async fn show(
@@ -46,7 +47,8 @@ pub(super) async fn show(
     let Ok(address) = which.parse::<IpAddr>() else {
         let names: Vec<&str> = config.devices.iter().map(|device| device.name.as_str()).collect();
         bail!(
-            "there is no device \"{which}\" in the config, and it is no address; devices are: {}",
+            "\"{which}\" is neither a device in the configuration nor an IP address; the devices \
+            are: {}",
             names.join(", ")
         );
     };
@@ -77,13 +79,13 @@ struct Shown {
 #[derive(Serialize)]
 struct Address {
     address: IpAddr,
-    /// By the networks of the config.
+    /// The device whose network contains the address.
     device: Option<String>,
     seen: Vec<DeviceSighting>,
     stranger: Option<Stranger>,
 }
 
-/// The device whose network fits an address closest, as the daemon sees it.
+/// The device with the most specific network that contains an address, as in the daemon.
 fn owner(config: &Config, address: IpAddr) -> Option<&DeviceSettings> {
     let closest = |device: &DeviceSettings| {
         device
@@ -93,7 +95,7 @@ fn owner(config: &Config, address: IpAddr) -> Option<&DeviceSettings> {
             .map(ipnet::IpNet::prefix_len)
             .max()
     };
-    // Among equals the first in the file: `max_by_key` would take the last.
+    // Among equals, the first in the file wins; `max_by_key` returns the last.
     config
         .devices
         .iter()
@@ -109,7 +111,7 @@ fn render_device(shown: &Shown, device: &DeviceSettings, now: Timestamp) -> Stri
         return text;
     };
     text.push_str(&format!(
-        "Seen first {}, last {}: {}, {} ({}), {}.\n\n",
+        "First seen {}, last seen {}: {}, {} ({}), {}.\n\n",
         relative(seen.first_seen, now),
         relative(seen.last_seen, now),
         plural(seen.counts.connections, "connection"),
@@ -136,12 +138,12 @@ fn render_device(shown: &Shown, device: &DeviceSettings, now: Timestamp) -> Stri
         text.push_str(&render_client(client, Some(device), now));
     }
     if in_full.len() < seen.clients.len() {
-        text.push_str("\nThe others in full: postroom device show ADDRESS\n");
+        text.push_str("\nTo see another address in full: postroom device show ADDRESS\n");
     }
     text
 }
 
-/// All of a few; of many the latest, and those that were in trouble last.
+/// Chooses the clients to show in full.
 fn in_full(clients: &[Sighting]) -> Vec<&Sighting> {
     let mut chosen: Vec<&Sighting> = clients.iter().collect();
     if chosen.len() > SHOWN_IN_FULL {
@@ -172,7 +174,7 @@ fn row(client: &Sighting, now: Timestamp) -> Vec<String> {
 fn render_address(shown: &Address, config: &Config, now: Timestamp) -> String {
     let mut text = match &shown.device {
         Some(device) => format!("{} is in a network of device \"{device}\".\n", shown.address),
-        None => format!("{} is in no device's networks.\n", shown.address),
+        None => format!("{} is not in the networks of any device.\n", shown.address),
     };
     for seen in &shown.seen {
         let device = config.devices.iter().find(|device| device.name == seen.device);
@@ -180,13 +182,13 @@ fn render_address(shown: &Address, config: &Config, now: Timestamp) -> String {
         seen.clients.iter().for_each(|client| text.push_str(&render_client(client, device, now)));
     }
     if let Some(stranger) = &shown.stranger {
-        text.push_str("\nSeen as a stranger:\n");
+        text.push_str("\nSeen as an unknown client:\n");
         text.push_str(&render_client(&stranger.seen, None, now));
-        text.push_str("\nIf it is yours, paste these lines into the config, and restart:\n\n");
+        text.push_str("\nTo admit it, paste these lines into the configuration and restart:\n\n");
         text.push_str(&stranger.admitting);
     }
     if shown.seen.is_empty() && shown.stranger.is_none() {
-        text.push_str("Never seen, or not lately.\n");
+        text.push_str("Not seen recently.\n");
     }
     text
 }
@@ -209,7 +211,7 @@ fn push_fact(text: &mut String, key: &str, value: &str) {
     text.push_str(&format!("  {key:15} {value}\n"));
 }
 
-/// When a client was seen, and as whom.
+/// Appends when a client was seen, its encryption, its certificate and its login.
 fn push_identity(text: &mut String, client: &Sighting, now: Timestamp) {
     let mut fact = |key: &str, value: String| push_fact(text, key, &value);
     fact(
@@ -241,7 +243,7 @@ fn push_identity(text: &mut String, client: &Sighting, now: Timestamp) {
     fact("login", login(client));
 }
 
-/// What a client sent last, and the quirks that it showed.
+/// Appends the last message of a client and its quirks.
 fn push_behaviour(text: &mut String, client: &Sighting, now: Timestamp) {
     let mut fact = |key: &str, value: String| push_fact(text, key, &value);
     if let Some(message) = &client.last_message {
@@ -269,7 +271,7 @@ fn push_behaviour(text: &mut String, client: &Sighting, now: Timestamp) {
     }
 }
 
-/// What a client was refused, and what to do about it.
+/// Appends the last refusal and the last failed handshake of a client, with advice.
 fn push_refusals(
     text: &mut String,
     client: &Sighting,
