@@ -35,8 +35,8 @@ pub(super) fn complain(text: &str) {
 pub(super) fn confirm(question: &str) -> anyhow::Result<Answer> {
     if !io::stdin().is_terminal() {
         anyhow::bail!(
-            "{question}\nStandard input is not a terminal, so Postroom cannot ask. To confirm, \
-            repeat the command with --yes."
+            "{question}\nStandard input is not a terminal, so Postroom cannot ask. To confirm, add \
+            --yes."
         );
     }
     print(&format!("{question} [y/N] "))?;

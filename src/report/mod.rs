@@ -1,14 +1,14 @@
-//! Tells people what became of mail: delivery status notifications, the operator's alerts, one log
-//! line for each outcome.
+//! Informs people about the outcome of mail: delivery status notifications, alerts to the
+//! administrator, and one log line for each outcome.
 //!
 //! - [`Reporter`]: the handle that the queue calls
-//! - `notice`: failure and delay notices as RFC 3464 has them, and alerts; pure text
-//! - `rate`: how many notices a person gets
+//! - `notice`: the text of failure and delay notices (RFC 3464) and of alerts
+//! - `rate`: limits the number of notices
 //!
 //! # Failure
-//! Writing a failure notice returns the disk's error, since the message must then stay in the
-//! queue. Alerts and delay notices that cannot be written are logged; the log line that goes with
-//! each of them was written before.
+//! Writing a failure notice returns the disk's error, because the message must then stay in the
+//! queue. Alerts and delay notices that cannot be written are logged. Each event was already logged
+//! before its notice is written.
 
 mod notice;
 mod rate;

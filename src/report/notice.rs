@@ -1,8 +1,8 @@
-//! The text of notices and alerts. Pure.
+//! Composes the text of notices and alerts. It has no side effects.
 //!
-//! A failure or delay notice is a `multipart/report` (RFC 3464, RFC 6522) of three parts: for
-//! people, for machines, and the header of the message it is about. An alert is plain text. Both
-//! say what happened, what it means, and the next step.
+//! A failure or delay notice is a `multipart/report` (RFC 3464, RFC 6522) with three parts: an
+//! explanation for people, status fields for machines, and the header of the message in question.
+//! An alert is plain text. Both say what happened, what it means, and what to do next.
 
 use std::fmt::Write as _;
 
@@ -18,28 +18,28 @@ use crate::{
     spool::{Entry, RecipientState},
 };
 
-/// What a notice is about.
+/// The event that a notice reports.
 pub(super) enum Subject<'a> {
-    /// These were given up.
+    /// Delivery to these recipients failed for good.
     Failed(&'a [Failure]),
-    /// Whoever still waits is tried until then.
+    /// The recipients that still wait are tried until this time.
     Delayed { until: Timestamp },
-    /// These were handed to a server that tells nothing of what follows.
+    /// These recipients were handed to a server that does not report success.
     Relayed(&'a [usize]),
 }
 
-/// What a notice shows of the message it is about.
+/// The part of the original message that a notice contains.
 pub(super) enum Original {
-    /// At most [`HEADER_LIMIT`] octets.
+    /// The header, at most [`HEADER_LIMIT`] octets.
     Header(Vec<u8>),
-    /// All of it: `RET=FULL`.
+    /// The whole message (`RET=FULL`).
     Whole(Vec<u8>),
 }
 
-/// Octets of the original's header that a notice shows.
+/// The largest part of the original header that a notice contains, in octets.
 pub(super) const HEADER_LIMIT: usize = 16 * 1024;
 
-/// What a notice is made from.
+/// The data from which a notice is composed.
 pub(super) struct Notice<'a> {
     pub(super) settings: &'a ReportSettings,
     pub(super) to: &'a Address,
@@ -49,12 +49,12 @@ pub(super) struct Notice<'a> {
     pub(super) entry: &'a Entry,
     pub(super) subject: Subject<'a>,
     pub(super) original: &'a Original,
-    /// Notices withheld before this one.
+    /// The number of notices withheld before this one.
     pub(super) withheld: u64,
 }
 
 impl Notice<'_> {
-    /// The whole message, lines ended by CRLF.
+    /// Composes the whole message, with CRLF line ends.
     pub(super) fn render(&self) -> Vec<u8> {
         let subject = match self.subject {
             Subject::Failed(_) => "Undelivered mail",
@@ -62,8 +62,8 @@ impl Notice<'_> {
             Subject::Relayed(_) => "Relayed mail",
         };
         let original = match self.original {
-            // RFC 3462 2: the header alone says which message it was, and a scan of 35 MB would
-            // fill the mailbox that is told.
+            // RFC 3462 2: the header is enough to identify the message, and a scan of 35 MB would
+            // fill the administrator's mailbox.
             Original::Header(header) => MimePart::new("text/rfc822-headers", header.clone()),
             Original::Whole(text) => MimePart::new("message/rfc822", text.clone()),
         };
@@ -84,10 +84,13 @@ impl Notice<'_> {
         let entry = self.entry;
         let mut text = String::new();
         let opening = match self.subject {
-            Subject::Failed(_) => "A message could not be delivered and will not be tried again.",
+            Subject::Failed(_) => {
+                "A message could not be delivered to the recipients below. Postroom will not try \
+                again."
+            }
             Subject::Delayed { .. } => {
-                "A message has not been delivered yet. It is still being tried; nothing needs to \
-                be done for that."
+                "A message has not been delivered to the recipients below yet. Postroom keeps \
+                trying. You need not do anything."
             }
             Subject::Relayed(_) => RELAYED,
         };
@@ -102,14 +105,14 @@ impl Notice<'_> {
             Subject::Delayed { until } => {
                 for state in waiting(entry) {
                     line(&mut text, format_args!("Recipient: {}", state.recipient.address));
-                    line(&mut text, format_args!("Server:    {}\n", said(state)));
+                    line(&mut text, format_args!("Reply:     {}\n", said(state)));
                 }
-                line(&mut text, format_args!("It is tried until {}.", until.to_rfc5322()));
+                line(&mut text, format_args!("Postroom tries until {}.", until.to_rfc5322()));
                 line(
                     &mut text,
                     format_args!(
-                        "\"postroom queue show {}\" tells more; \"postroom queue retry {0}\" tries \
-                        at once.",
+                        "Details: postroom queue show {}\nTo try immediately: postroom queue retry \
+                        {0}",
                         entry.id
                     ),
                 );
@@ -117,7 +120,7 @@ impl Notice<'_> {
             Subject::Relayed(recipients) => {
                 for state in recipients.iter().filter_map(|index| entry.recipients.get(*index)) {
                     line(&mut text, format_args!("Recipient: {}", state.recipient.address));
-                    line(&mut text, format_args!("Server:    {}\n", said(state)));
+                    line(&mut text, format_args!("Reply:     {}\n", said(state)));
                 }
             }
         }
@@ -125,7 +128,8 @@ impl Notice<'_> {
             line(
                 &mut text,
                 format_args!(
-                    "\nBefore this, {} notices were not sent, to spare this mailbox. {JOURNAL}",
+                    "\nBefore this notice, {} notices were not sent, because too many messages \
+                        failed at once. {LOG}",
                     self.withheld
                 ),
             );
@@ -133,7 +137,8 @@ impl Notice<'_> {
         text
     }
 
-    /// RFC 3464 2.1: fields for the message, then fields for each recipient.
+    /// Composes the status fields: first those of the message, then those of each recipient
+    /// (RFC 3464 2.1).
     fn for_machines(&self) -> String {
         let entry = self.entry;
         let mut text = String::new();
@@ -167,12 +172,13 @@ impl Notice<'_> {
 }
 
 const RELAYED: &str = "\
-You asked to be told of success. The message was handed to the next mail server, which accepted it. That server takes no requests for
-notices, so nothing more will be said of its success.";
+You requested a notice of successful delivery. Postroom handed the message to the next mail server,
+which accepted it for the recipients below. That server does not support such requests, so no
+further notice will follow.";
 
-const JOURNAL: &str = "\"postroom queue list\" and the journal have them all.";
+const LOG: &str = "The log lists every failure: journalctl -u postroom";
 
-/// An alert: plain text to the administrator.
+/// Composes an alert: plain text to the administrator.
 pub(super) fn alert(
     settings: &ReportSettings,
     id: MessageId,
@@ -183,15 +189,12 @@ pub(super) fn alert(
     finish(envelope(settings, None, id, now, subject).text_body(text))
 }
 
-/// That notices were withheld.
+/// Composes the text that says how many notices were withheld.
 pub(super) fn summary(withheld: u64) -> String {
-    format!(
-        "{withheld} notices were not sent, to spare this mailbox: too many messages failed at \
-        once.\n{JOURNAL}\n"
-    )
+    format!("{withheld} notices were not sent, because too many messages failed at once.\n{LOG}\n")
 }
 
-/// To the administrator, unless it is for somebody else.
+/// Creates the header of a notice. The default recipient is the administrator.
 fn envelope<'x>(
     settings: &'x ReportSettings,
     to: Option<&'x Address>,
@@ -212,7 +215,7 @@ fn envelope<'x>(
         .subject(subject.to_owned())
         .date(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
         .message_id(format!("{id}@{}", settings.hostname))
-        // RFC 3834 5: no vacation program is to answer.
+        // RFC 3834 5: prevents automatic replies.
         .header("Auto-Submitted", Raw::new("auto-generated"))
 }
 
@@ -222,29 +225,29 @@ fn finish(builder: MessageBuilder<'_>) -> Vec<u8> {
     crlf_bytes(&text)
 }
 
-/// What became of each recipient that was given up, and what to do about it.
+/// Appends the reason and the advice for each recipient that failed.
 fn describe_failures(text: &mut String, entry: &Entry, failures: &[Failure]) {
     for (failure, state) in
         failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?)))
     {
         line(text, format_args!("Recipient: {}", state.recipient.address));
-        line(text, format_args!("Server:    {} ({})", said(state), failure.stage));
+        line(text, format_args!("Reply:     {} (stage: {})", said(state), failure.stage));
         line(text, format_args!("Attempts:  {}", state.attempts));
         if !state.doubts.is_empty() {
             line(
                 text,
                 format_args!(
-                    "Doubtful:  {} attempts were never answered; it may have arrived.",
+                    "Doubtful:  {} of these got no final reply, so the message may have arrived.",
                     state.doubts.len()
                 ),
             );
         }
-        line(text, format_args!("{}\n", failure.advice));
+        line(text, format_args!("\n{}\n", failure.advice));
     }
     line(
         text,
         format_args!(
-            "If it is needed, have it sent again from the device once the cause is put right."
+            "If the message is still needed, correct the cause and send it again from the device."
         ),
     );
 }
@@ -281,7 +284,7 @@ fn said(state: &RecipientState) -> String {
     match &state.last_reply {
         Some(reply) if reply.code > 0 => reply.to_string(),
         Some(Reply { text, .. }) => text.to_string(),
-        None => "no answer".to_owned(),
+        None => "no reply".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many notices a person gets: a thousand failures at once must not become a thousand mails.
+//! Limits the number of notices, so that a thousand failures at once do not cause a thousand mails.
 
 use std::{
     num::NonZeroU32,
@@ -15,33 +15,32 @@ use governor::{
 
 use crate::clock::Clock;
 
-/// So many notices go out one after the other …
+/// The number of notices that may be sent in a row.
 const BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
-/// … and after those one in this time.
+/// After those, the time between two notices.
 const SPACING: Duration = Duration::from_secs(10);
 
-/// Lets notices through, and counts those that it does not.
+/// Permits or withholds notices, and counts those that it withholds.
 pub(super) struct NoticeRate {
     limiter: RateLimiter<NotKeyed, InMemoryState, OurClock, NoOpMiddleware<Nanos>>,
     withheld: AtomicU64,
 }
 
-/// Whether a notice may be written.
+/// The permission to write a notice, or its refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Leave {
-    /// It may, and should say that so many were withheld before it.
+    /// The notice may be written. It should mention the notices withheld before it.
     Given {
-        /// Notices withheld since the last one that was written.
+        /// The number of notices withheld since the last one that was written.
         withheld: u64,
     },
-    /// It may not; it has been counted.
+    /// The notice must not be written. It was counted.
     Withheld,
 }
 
 impl NoticeRate {
     pub(super) fn new(clock: Clock) -> Self {
-        // The burst and the spacing are constants, and not zero; without a quota every notice goes
-        // out.
+        // Both constants are positive, so the fallback quota is never used.
         let quota =
             Quota::with_period(SPACING).unwrap_or(Quota::per_second(BURST)).allow_burst(BURST);
         Self {
@@ -59,14 +58,14 @@ impl NoticeRate {
         }
     }
 
-    /// How many notices were withheld, if a summary of them may be written now.
+    /// Returns the number of withheld notices if a summary may be written now.
     pub(super) fn summary(&self) -> Option<u64> {
         let waiting = self.withheld.load(Ordering::Relaxed) > 0;
         (waiting && self.limiter.check().is_ok()).then(|| self.withheld.swap(0, Ordering::Relaxed))
     }
 }
 
-/// governor's own clock does not stop in tests.
+/// Adapts our clock for governor, whose own clock cannot be controlled in tests.
 #[derive(Clone)]
 struct OurClock(Clock);
 

@@ -1,5 +1,5 @@
-//! The handle that tells people: writes log lines at once, and notices into the spool, whence they
-//! go like any mail.
+//! [`Reporter`] informs people. It writes log lines immediately, and it puts notices into the spool,
+//! from where they are sent like any mail.
 
 use std::sync::Arc;
 
@@ -33,17 +33,18 @@ struct Inner {
 }
 
 impl Reporter {
-    /// The device name of our own mail. No notice is ever made about it.
+    /// The device name of Postroom's own mail. No notice is ever sent about such mail.
     pub const OWN_DEVICE: &'static str = "postroom";
 
-    /// Notices go out through the spool like any mail.
+    /// Creates a reporter that puts its notices into `spool`.
     #[must_use]
     pub fn new(settings: ReportSettings, spool: Spool, clock: Clock, metrics: Metrics) -> Self {
         let rate = NoticeRate::new(clock.clone());
         Self(Arc::new(Inner { settings, spool, clock, metrics, rate }))
     }
 
-    /// One log line for each recipient that has news, with the fixed words of `docs/operations.md`.
+    /// Logs the outcome of an attempt for one recipient, with the fixed words of
+    /// `docs/operations.md`.
     pub fn settled(&self, line: &JournalLine, word: Word, stage: &'static str) {
         let (id, device, account, recipient) =
             (line.id, &line.device, &line.account, &line.recipient.address);
@@ -69,12 +70,13 @@ impl Reporter {
         }
     }
 
-    /// Recipients were given up: a failure notice (RFC 3464) to the administrator, unless the
-    /// message is a notice itself. Call it when the failure is stored; losing the notice in a crash
-    /// is worse than sending it twice, so it is written before the message's entry and file go.
+    /// Sends a failure notice (RFC 3464) about recipients that failed for good to the administrator,
+    /// unless the message is a notice itself. The caller calls it after it has stored the failure and
+    /// before it removes the message's entry and file, because losing the notice in a crash is worse
+    /// than sending it twice.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// If the notice cannot be written to disk.
     pub async fn failed(&self, entry: &Entry, failures: &[Failure]) -> Result<(), SpoolError> {
         let told: Vec<Failure> = failures
             .iter()
@@ -88,11 +90,11 @@ impl Reporter {
             .await
     }
 
-    /// Recipients were handed to a server that will tell nothing of them: the sender asked to be
-    /// told of success (RFC 3461 5.2.2).
+    /// Sends a "relayed" notice to a sender that requested `NOTIFY=SUCCESS`, if the server does not
+    /// support such requests (RFC 3461 5.2.2).
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// If the notice cannot be written to disk.
     pub async fn relayed(&self, entry: &Entry, recipients: &[usize]) -> Result<(), SpoolError> {
         let Some(sender) = entry.sender.mailbox().cloned() else {
             return Ok(());
@@ -100,10 +102,10 @@ impl Reporter {
         self.write_notice(entry, Subject::Relayed(recipients), Some(sender)).await
     }
 
-    /// Recipients have waited long: a delay notice.
+    /// Sends a delay notice about recipients that have waited long.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// If the notice cannot be written to disk.
     pub async fn delayed(
         &self,
         entry: &Entry,
@@ -122,7 +124,7 @@ impl Reporter {
         .await
     }
 
-    /// An account changed its state: one alert for the change, not one for each message.
+    /// Logs a change of an account's state and sends one alert about it, not one for each message.
     pub async fn account_changed(
         &self,
         account: &AccountName,
@@ -139,15 +141,18 @@ impl Reporter {
             AccountChange::Trouble => {
                 error!(%account, reason = what_happened, advice, "account in trouble");
                 let text = format!(
-                    "Account \"{account}\" cannot send.\n\nWhat happened: \
-                    {what_happened}\n\n{advice}\n\n{WAITS}\n"
+                    "Account \"{account}\" cannot send mail.\n\nWhat happened:\n\
+                    {what_happened}\n\nWhat it means and what to do:\n{advice}\n\n{WAITS}\n\n\
+                    For the present state: postroom status\nTo try immediately, after you have \
+                    corrected the cause: postroom account enable {account}\n"
                 );
                 (format!("Account \"{account}\" cannot send"), text)
             }
             AccountChange::Recovered => {
                 warn!(%account, "account recovered");
                 let text = format!(
-                    "Account \"{account}\" sends again.\nMail that waited for it is on its way.\n"
+                    "Account \"{account}\" sends mail again. Postroom now sends the mail that \
+                    waited for it. You need not do anything.\n"
                 );
                 (format!("Account \"{account}\" sends again"), text)
             }
@@ -155,7 +160,7 @@ impl Reporter {
         self.alert(&subject, text).await;
     }
 
-    /// The same of one domain of an account that finds its servers by DNS.
+    /// Does the same for one domain of an account that finds its servers by DNS.
     pub async fn domain_changed(
         &self,
         account: &AccountName,
@@ -173,57 +178,69 @@ impl Reporter {
                 error!(%account, domain, reason = what_happened, advice, "domain in trouble");
                 let subject = format!("Account \"{account}\" cannot send to {domain}");
                 let text = format!(
-                    "{subject}.\n\nWhat happened: {what_happened}\n\n{advice}\n\n{DOMAIN_WAITS}\n"
+                    "{subject}.\n\nWhat happened:\n{what_happened}\n\nWhat it means and what to \
+                    do:\n{advice}\n\n{DOMAIN_WAITS}\n\nFor the present state: postroom \
+                    status\nTo try immediately, after you have corrected the cause: postroom \
+                    account enable {account}\n"
                 );
                 (subject, text)
             }
             AccountChange::Recovered => {
                 warn!(%account, domain, "domain recovered");
                 let subject = format!("Account \"{account}\" sends to {domain} again");
-                let text = format!("{subject}.\nMail that waited for it is on its way.\n");
+                let text = format!(
+                    "{subject}. Postroom now sends the mail that waited for it. You need not do anything.\n"
+                );
                 (subject, text)
             }
         };
         self.alert(&subject, text).await;
     }
 
-    /// A secret, certificate or sign-in will end: an alert in time. The caller says when, and logs.
+    /// Sends an alert about a secret, certificate or sign-in that expires soon. The caller chooses the
+    /// time and logs the event.
     pub async fn credential_ends(&self, account: &AccountName, what_ends: &str, advice: &str) {
         let advice = account.in_advice(advice);
         let text = format!(
-            "Account \"{account}\": {what_ends}\nFrom then on it cannot send; its mail will \
-            wait.\n\n{advice}\n"
+            "Account \"{account}\": {what_ends}\n\nAfter that, the account cannot send and its \
+            mail waits. No mail is lost.\n\nWhat to do:\n{advice}\n\nTo test the account \
+            afterwards: postroom account check {account}\n"
         );
         self.alert(&format!("Account \"{account}\": {what_ends}"), text).await;
     }
 
-    /// What an account has sent is no longer known: an alert, since its mail waits though the
-    /// account is well. The caller logs.
+    /// Sends an alert that the recorded usage of an account was lost, because its mail waits although
+    /// the account works. The caller logs the event.
     pub async fn budget_lost(&self, account: &AccountName, until: Timestamp) {
         let text = format!(
-            "The index in the data folder was lost, and with it the count of what account \
-            \"{account}\" has sent. So that it does not exceed the server's limits, its budget of \
-            the day counts as used up: nothing goes by it before {until}. No mail is lost.\n\nWho \
-            knows that little was sent in the last 24 hours, may say so:\n\npostroom account \
-            forget-budget {account}\n\nLook at the disk of the data folder, too: an index does not \
-            vanish by itself.\n"
+            "The index in the data directory was lost, and with it the record of what account \
+            \"{account}\" has sent. To stay within the server's limits, Postroom assumes that the \
+            recipients of the day are used up. It sends nothing by this account before {until}. No \
+            mail is lost.\n\nWhat to do:\nIf you know that little was sent in the last 24 hours, \
+            reset the recorded usage: postroom account forget-budget {account}\nAlso check the \
+            disk of the data directory and the kernel's log, because an index does not disappear \
+            by itself.\n"
         );
         self.alert(
-            &format!("Account \"{account}\" waits: what it has sent is not known any more"),
+            &format!("Account \"{account}\" waits: the record of what it has sent was lost"),
             text,
         )
         .await;
     }
 
-    /// Something that a person must look at, beside accounts and failed mail: a message in
-    /// quarantine, a lost file.
+    /// Logs a problem with one message that a person must look at, such as a message in quarantine or
+    /// a lost file, and sends an alert about it.
     pub async fn attention(&self, id: MessageId, what_happened: &str, advice: &str) {
         error!(%id, reason = what_happened, advice, "message needs attention");
-        let text = format!("Message {id}: {what_happened}\n\n{advice}\n");
+        let text = format!(
+            "Message {id} needs attention.\n\nWhat happened:\n{what_happened}\n\nWhat to \
+            do:\n{advice}\n"
+        );
         self.alert(&format!("Message {id} needs attention"), text).await;
     }
 
-    /// Writes of notices that were withheld, if there are any and it is time. Called now and then.
+    /// Sends a summary of the notices that were withheld, if there are any and the rate permits it.
+    /// The daemon calls it regularly.
     pub async fn catch_up(&self) {
         if self.0.settings.administrator.is_some()
             && let Some(withheld) = self.0.rate.summary()
@@ -255,7 +272,7 @@ impl Reporter {
             return Ok(());
         };
         let whole = match subject {
-            // RFC 3461 4.3: RET=FULL speaks of failures alone.
+            // RFC 3461 4.3: RET=FULL applies to failures only.
             Subject::Failed(_) => {
                 entry.parameters.ret == Some(ReturnContent::Full)
                     && entry.size.octets() <= RETURN_LIMIT
@@ -339,7 +356,7 @@ impl Reporter {
         Ok(())
     }
 
-    /// A message as it was accepted; none when it cannot be read.
+    /// Reads a message as it was accepted, or returns `None` if it cannot be read.
     async fn whole(&self, id: MessageId) -> Option<Vec<u8>> {
         let mut body = self.0.spool.body(id).await.ok()?;
         let (mut text, mut chunk) = (Vec::new(), Vec::new());
@@ -352,8 +369,8 @@ impl Reporter {
         }
     }
 
-    /// The header of a message, as far as a notice shows it. A notice without it is better than
-    /// none.
+    /// Reads the header of a message, up to the size that a notice contains. If it cannot be read, the
+    /// result is empty, because a notice without the header is better than no notice.
     async fn header(&self, id: MessageId) -> Vec<u8> {
         let mut header = Vec::new();
         let Ok(mut body) = self.0.spool.body(id).await else {
@@ -380,19 +397,19 @@ impl Reporter {
     }
 }
 
-/// Whether the sender wants to hear of a recipient. RFC 3461 4.1: what was asked for goes before
-/// the usual.
+/// Whether a notice about a recipient is wanted. An explicit `NOTIFY` overrides the default
+/// (RFC 3461 4.1).
 fn wants(entry: &Entry, index: usize, condition: impl Fn(Notify) -> bool) -> bool {
     entry.recipients.get(index).and_then(|state| state.recipient.notify).is_none_or(condition)
 }
 
-/// A larger message is not returned whole, whatever `RET=` says: RFC 3461 6.2 f lets us spare the
-/// mailbox that is told.
+/// The largest message that a notice contains as a whole, whatever `RET=` says. RFC 3461 6.2 f
+/// permits this limit.
 const RETURN_LIMIT: u64 = 1024 * 1024;
 
-const DOMAIN_WAITS: &str = "Mail for other domains goes on. What is for this one waits, and goes \
-    as soon as its servers take it; what has waited for retry.give_up_after fails, and you are \
-    told.";
+const DOMAIN_WAITS: &str = "Mail for other domains is sent as usual. Mail for this domain waits \
+    and is sent as soon as its servers accept it. Mail that has waited for retry.give_up_after \
+    fails, and you get a notice.";
 
-const WAITS: &str =
-    "No mail is lost or returned for this: it waits, and goes as soon as the account works again.";
+const WAITS: &str = "No mail is lost or returned because of this. It waits and is sent as soon as the account \
+    works again.";

@@ -1,37 +1,38 @@
-//! What the config says of reports, and the words that reports are made of.
+//! The settings of reports, and the events that are reported.
 
 use crate::model::{AccountName, Address};
 
-/// `[report]`, checked.
+/// The validated section `[report]` of the configuration.
 #[derive(Clone, Debug)]
 pub struct ReportSettings {
-    /// `administrator`: who is told of failures; none only logs.
+    /// `administrator`: the address that receives notices and alerts. If it is absent, events are
+    /// only logged.
     pub administrator: Option<Address>,
-    /// `from`: the sender shown in notices; the envelope's is always null.
+    /// `from`: the sender in the header of notices. The envelope sender is always empty.
     pub from: Option<Address>,
-    /// Names the reporting MTA (RFC 3464 2.2.2).
+    /// The name of the reporting MTA (RFC 3464 2.2.2).
     pub hostname: String,
-    /// The account that carries notices.
+    /// The account that sends notices.
     pub account: AccountName,
 }
 
-/// The fixed words of the log and the journal for what became of a recipient.
+/// The outcome of an attempt for a recipient, as a fixed word of the log and the journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Word {
-    /// The server took it.
+    /// The server accepted the message.
     Delivered,
-    /// Given up.
+    /// Postroom gave up.
     Failed,
-    /// It will be tried again.
+    /// Postroom will try again.
     Delayed,
-    /// It will be tried again, and may have been delivered already.
+    /// Postroom will try again, and the message may already have been delivered.
     Doubtful,
-    /// A person deleted it.
+    /// A person deleted the message.
     Deleted,
 }
 
 impl Word {
-    /// As the log and the journal have it.
+    /// The word as the log and the journal contain it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -44,24 +45,24 @@ impl Word {
     }
 }
 
-/// A recipient that was given up.
+/// A recipient for which Postroom gave up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// Its place in the entry.
+    /// The recipient's position in the entry.
     pub index: usize,
-    /// Where the last attempt ended, as the log names it.
+    /// The stage at which the last attempt ended, as the log names it.
     pub stage: &'static str,
-    /// What it means and what to do.
+    /// An explanation for the administrator, with the next step.
     pub advice: &'static str,
 }
 
-/// What became of an account.
+/// A change of an account's state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccountChange {
-    /// It waits a little; the log is enough.
+    /// The account pauses briefly. The change is only logged.
     Hiccup,
-    /// It waits, and somebody should look.
+    /// The account waits, and the administrator should look at it.
     Trouble,
-    /// It sends again, after trouble that somebody was told about.
+    /// The account sends again, after the administrator was alerted.
     Recovered,
 }
