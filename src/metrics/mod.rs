@@ -1,14 +1,14 @@
-//! Every metric's name and labels, and one handle to them all.
+//! All metrics with their names and labels, and one handle to them.
 //!
-//! Names start with `postroom_` and end in a unit, as Prometheus asks; counters get their `_total`
-//! when written out. Labels are enums, so their number is bounded by the type; never an address as
-//! a label. Each file holds the metrics of one half of the way of a message; `docs/metrics.md`
-//! lists them, checked by a test.
+//! Names start with `postroom_` and end in a unit, as Prometheus recommends. Counters get the suffix
+//! `_total` when they are rendered. Label values come from enums, so the types bound their number. An
+//! address is never a label. Each file contains the metrics of one part of the program.
+//! `docs/metrics.md` lists all metrics; a test checks the list.
 
-mod classic;
 mod receiving;
 mod sending;
 mod storage;
+mod text_format;
 mod upstream;
 
 pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
@@ -42,7 +42,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A fresh set, all at zero. Nothing is global: each test has its own.
+    /// Creates a new set of metrics, all at zero. It is not global: each test has its own.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("postroom");
@@ -59,37 +59,37 @@ impl Metrics {
         }))
     }
 
-    /// Of the listeners, sessions and devices.
+    /// The metrics of listeners, sessions and devices.
     #[must_use]
     pub fn receiving(&self) -> &Receiving {
         &self.0.receiving
     }
 
-    /// Of the spool and the index.
+    /// The metrics of the spool and the index.
     #[must_use]
     pub fn storage(&self) -> &Storage {
         &self.0.storage
     }
 
-    /// Of the queue, the accounts and the way out.
+    /// The metrics of the queue, accounts and deliveries.
     #[must_use]
     pub fn sending(&self) -> &Sending {
         &self.0.sending
     }
 
-    /// Of the connections to upstream servers.
+    /// The metrics of connections to upstream servers.
     #[must_use]
     pub fn upstream(&self) -> &Upstream {
         &self.0.upstream
     }
 
-    /// All of them in Prometheus' text format 0.0.4, as a scrape has it.
+    /// Renders all metrics in Prometheus' text format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
         let registry = self.0.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         match encode(&mut text, &registry) {
-            Ok(()) => classic::from_open_metrics(&text),
+            Ok(()) => text_format::from_open_metrics(&text),
             // Writing to a String cannot fail.
             Err(std::fmt::Error) => String::new(),
         }

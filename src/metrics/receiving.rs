@@ -1,4 +1,4 @@
-//! What the listeners, sessions and devices count.
+//! The metrics of listeners, sessions and devices.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -10,50 +10,51 @@ use crate::model::TlsVersion;
 
 /// Metrics of the receiving half.
 pub struct Receiving {
-    /// Connections open now.
+    /// Connections that are open now.
     pub connections: Gauge,
-    /// Connections taken.
+    /// Accepted connections.
     pub connections_accepted: Counter,
-    /// Connections turned away, over a limit.
+    /// Connections refused because of a limit.
     pub connections_refused: Counter,
-    /// TLS handshakes done, by version.
+    /// Completed TLS handshakes, by version.
     pub handshakes: Family<TlsLabel, Counter>,
-    /// TLS handshakes that failed.
+    /// Failed TLS handshakes.
     pub handshakes_failed: Counter,
-    /// Logins that were right.
+    /// Successful logins.
     pub logins_accepted: Counter,
-    /// Logins that were not.
+    /// Refused logins.
     pub logins_refused: Counter,
-    /// Senders and recipients refused, by reason.
+    /// Refused senders and recipients, by reason.
     pub refusals: Family<RefusalLabel, Counter>,
-    /// Messages for which `250` was given.
+    /// Messages that were answered with `250`.
     pub messages_accepted: Counter,
-    /// Octets of those messages.
+    /// The total size of those messages in octets.
     pub message_bytes: Counter,
-    /// Messages that ended before end of data.
+    /// Messages whose connection ended before the end of data.
     pub messages_broken_off: Counter,
-    /// Messages that the disk refused.
+    /// Messages that could not be stored on disk.
     pub messages_not_stored: Counter,
-    /// Connections whose task panicked.
+    /// Connections whose task ended in a panic.
     pub session_panics: Counter,
 }
 
 /// Why a sender or recipient was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// In no device's `networks`, and not logged in.
+    /// The client is in the `networks` of no device and has not logged in.
     Stranger,
-    /// `auth = "required"`.
+    /// The device must log in first (`auth = "required"`).
     LoginRequired,
-    /// `encryption = "required"`, or TLS older than the device may use.
+    /// The device must encrypt (`encryption = "required"`), or its TLS version is older than
+    /// `oldest_tls`.
     Encryption,
-    /// `senders`.
+    /// The sender is not in `senders`.
     Sender,
-    /// `recipients`.
+    /// The recipient is not in `recipients`.
     Recipient,
-    /// `max_message`.
+    /// The message is larger than `max_message`.
     Size,
-    /// `messages_per_minute`.
+    /// The device exceeded `messages_per_minute`.
     Rate,
 }
 
@@ -69,7 +70,7 @@ impl Refusal {
     ];
 }
 
-/// `reason` of a refusal.
+/// The label `reason` of a refusal.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct RefusalLabel {
     reason: &'static str,
@@ -90,7 +91,7 @@ impl From<Refusal> for RefusalLabel {
     }
 }
 
-/// `version` of a handshake, as the config has it.
+/// The label `version` of a handshake, with the same values as in the configuration.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct TlsLabel {
     version: &'static str,
@@ -119,7 +120,8 @@ impl Receiving {
             messages_not_stored: Counter::default(),
             session_panics: Counter::default(),
         };
-        // What has not happened yet is a zero: a rate over it must not begin with a gap.
+        // Each counter exists from the start with the value zero, so that a rate has no gap at its
+        // beginning.
         for reason in Refusal::ALL {
             drop(metrics.refusals.get_or_create(&reason.into()));
         }
@@ -134,37 +136,37 @@ impl Receiving {
     fn register_connections(&self, registry: &mut Registry) {
         registry.register(
             "connections",
-            "Connections from devices open now",
+            "Connections from devices that are open now",
             self.connections.clone(),
         );
         registry.register(
             "connections_accepted",
-            "Connections taken from devices",
+            "Accepted connections from devices",
             self.connections_accepted.clone(),
         );
         registry.register(
             "connections_refused",
-            "Connections turned away because a limit was reached",
+            "Connections from devices refused because of a limit",
             self.connections_refused.clone(),
         );
         registry.register(
             "tls_handshakes",
-            "TLS handshakes done with devices",
+            "Completed TLS handshakes with devices",
             self.handshakes.clone(),
         );
         registry.register(
             "tls_handshakes_failed",
-            "TLS handshakes with devices that failed",
+            "Failed TLS handshakes with devices",
             self.handshakes_failed.clone(),
         );
         registry.register(
             "logins_accepted",
-            "Logins of devices that were right",
+            "Successful logins of devices",
             self.logins_accepted.clone(),
         );
         registry.register(
             "logins_refused",
-            "Logins of devices that were wrong or too many",
+            "Refused logins of devices, including those over the rate limit",
             self.logins_refused.clone(),
         );
     }
@@ -172,27 +174,27 @@ impl Receiving {
     fn register_messages(&self, registry: &mut Registry) {
         registry.register(
             "refusals",
-            "Senders and recipients refused to devices",
+            "Senders and recipients refused to devices, by reason",
             self.refusals.clone(),
         );
         registry.register(
             "messages_accepted",
-            "Messages accepted with 250",
+            "Messages from devices answered with 250",
             self.messages_accepted.clone(),
         );
         registry.register(
             "message_bytes",
-            "Octets of the messages accepted",
+            "Total size of the accepted messages",
             self.message_bytes.clone(),
         );
         registry.register(
             "messages_broken_off",
-            "Messages that ended before their end of data",
+            "Messages whose connection ended before the end of data",
             self.messages_broken_off.clone(),
         );
         registry.register(
             "messages_not_stored",
-            "Messages that the disk refused",
+            "Messages refused because they could not be stored on disk",
             self.messages_not_stored.clone(),
         );
         registry.register(

@@ -1,4 +1,4 @@
-//! What the queue, the accounts and the way out count.
+//! The metrics of the queue, accounts and deliveries.
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
@@ -6,69 +6,68 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Metrics of the sending half. Accounts are named in the config, so `account` has as many values
-/// as that.
+/// Metrics of the sending half. The label `account` has one value for each configured account.
 pub struct Sending {
-    /// Attempts begun.
+    /// Attempts that were begun.
     pub attempts: Counter,
-    /// What became of recipients at the end of an attempt.
+    /// The outcomes of attempts, one for each recipient.
     pub outcomes: Family<OutcomeLabel, Counter>,
-    /// Recipients delivered.
+    /// Delivered recipients.
     pub recipients_delivered: Counter,
-    /// Recipients given up.
+    /// Recipients that failed for good.
     pub recipients_failed: Counter,
-    /// Attempts in doubt.
+    /// Attempts with an unknown outcome.
     pub doubts: Counter,
-    /// From acceptance to the server's answer, for recipients delivered.
+    /// The time from acceptance to delivery.
     pub delivery_latency: Histogram,
-    /// One for the state that the account is in, zero for the others.
+    /// 1 for the present state of the account, 0 for the other states.
     pub account_state: Family<AccountStateLabel, Gauge>,
-    /// Connections open to an account's server.
+    /// Open connections to the account's server.
     pub account_connections: Family<AccountLabel, Gauge>,
-    /// Domains of direct send in trouble.
+    /// Domains of direct send that mail is waiting for.
     pub account_domains_held_up: Family<AccountLabel, Gauge>,
-    /// Transactions of the last minute, as the server may count them.
+    /// Transactions in the last minute, as the server may count them.
     pub account_minute_messages: Family<AccountLabel, Gauge>,
-    /// Recipients of the last day, as the server may count them.
+    /// Recipients in the last 24 hours, as the server may count them.
     pub account_day_recipients: Family<AccountLabel, Gauge>,
-    /// When something was last delivered, in seconds since 1970.
+    /// The time of the last delivery, in seconds since 1970.
     pub account_last_delivery: Family<AccountLabel, Gauge>,
-    /// Until what an account logs in with ends.
+    /// The time until a credential of the account expires.
     pub account_credential_expiry: Family<CredentialLabel, Gauge>,
-    /// Attempts that ended in a panic.
+    /// Attempts whose task ended in a panic.
     pub attempt_panics: Counter,
-    /// Notices and alerts written.
+    /// Notices and alerts that were written.
     pub notices: Counter,
-    /// Notices not written, over the limit.
+    /// Notices that were withheld because of their number.
     pub notices_withheld: Counter,
 }
 
-/// Which account.
+/// The label of metrics about an account.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct AccountLabel {
-    /// `name` in the config.
+    /// The account's `name` in the configuration.
     pub account: String,
 }
 
-/// Which account, in which state.
+/// The labels of the metric about an account's state.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct AccountStateLabel {
-    /// `name` in the config.
+    /// The account's `name` in the configuration.
     pub account: String,
-    /// Which state.
+    /// One of the states of an account.
     pub state: StateValue,
 }
 
-/// What of an account ends.
+/// The labels of the metric about a credential's expiry.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct CredentialLabel {
-    /// `name` in the config.
+    /// The account's `name` in the configuration.
     pub account: String,
-    /// Which credential.
+    /// The kind of credential.
     pub credential: CredentialValue,
 }
 
-/// What an account logs in with, if it ends.
+/// A kind of credential that expires.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
 #[expect(
     non_camel_case_types,
@@ -90,44 +89,44 @@ pub enum CredentialValue {
     reason = "the names are the label's values, and Prometheus writes those in lower case"
 )]
 pub enum StateValue {
-    /// It sends.
+    /// The account sends mail.
     ready,
-    /// It waits for a known time.
+    /// The account waits until a known time.
     paused,
-    /// It waits for a login to succeed, or for a person.
+    /// The account waits until a login succeeds or a person acts.
     stopped,
-    /// Switched off.
+    /// A person disabled the account.
     disabled,
 }
 
 impl StateValue {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::ready, Self::paused, Self::stopped, Self::disabled];
 }
 
-/// What became of a recipient.
+/// The label of the metric about outcomes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub struct OutcomeLabel {
-    /// The fixed word of the log.
+    /// The outcome, as the log names it.
     pub outcome: OutcomeValue,
 }
 
-/// What became of a recipient, as the log says it.
+/// The outcome of an attempt for a recipient, as the log names it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
 #[expect(
     non_camel_case_types,
     reason = "the names are the label's values, and Prometheus writes those in lower case"
 )]
 pub enum OutcomeValue {
-    /// The server took it.
+    /// The server accepted the message.
     delivered,
-    /// Given up.
+    /// Postroom gave up.
     failed,
-    /// It will be tried again.
+    /// Postroom will try again.
     delayed,
-    /// It will be tried again, and may have been delivered already.
+    /// Postroom will try again, and the message may already have been delivered.
     doubtful,
-    /// A person deleted it.
+    /// A person deleted the message.
     deleted,
 }
 
@@ -136,8 +135,8 @@ impl OutcomeValue {
         [Self::delivered, Self::failed, Self::delayed, Self::doubtful, Self::deleted];
 }
 
-/// Seconds. A scan should be there before its owner is back at the desk; a throttled one takes
-/// minutes, a failing one hours.
+/// The buckets of the delivery latency, in seconds. A scan should arrive before its owner is back at
+/// the desk. A throttled one takes minutes, and one that is retried takes hours.
 const LATENCY_BUCKETS: [f64; 14] =
     [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432_000.0];
 
@@ -172,30 +171,31 @@ impl Sending {
     fn register_messages(&self, registry: &mut Registry) {
         registry.register(
             "attempts",
-            "Transactions begun with an upstream server",
+            "Transactions that were begun with an upstream server",
             self.attempts.clone(),
         );
         registry.register(
             "outcomes",
-            "What became of recipients at the end of an attempt",
+            "Outcomes of attempts, one for each recipient",
             self.outcomes.clone(),
         );
         registry.register(
             "recipients_delivered",
-            "Recipients that an upstream server took",
+            "Recipients for whom an upstream server accepted the message",
             self.recipients_delivered.clone(),
         );
         registry.register(
             "recipients_failed",
-            "Recipients given up",
+            "Recipients for whom Postroom gave up",
             self.recipients_failed.clone(),
         );
         registry.register(
             "doubtful_attempts",
-            "Attempts whose outcome nobody knows; each may have made a double",
+            "Attempts with an unknown outcome; each may have caused a duplicate",
             self.doubts.clone(),
         );
-        let help = "From acceptance to the upstream server's answer, for recipients delivered";
+        let help =
+            "Time from acceptance to the upstream server's final reply, for delivered recipients";
         registry.register_with_unit(
             "delivery_latency",
             help,
@@ -204,13 +204,13 @@ impl Sending {
         );
         registry.register(
             "attempt_panics",
-            "Attempts that ended in a panic",
+            "Attempts whose task ended in a panic",
             self.attempt_panics.clone(),
         );
-        registry.register("notices", "Notices and alerts written", self.notices.clone());
+        registry.register("notices", "Notices and alerts that were written", self.notices.clone());
         registry.register(
             "notices_withheld",
-            "Notices not written because there were too many",
+            "Notices that were withheld because there were too many",
             self.notices_withheld.clone(),
         );
     }
@@ -218,29 +218,29 @@ impl Sending {
     fn register_accounts(&self, registry: &mut Registry) {
         registry.register(
             "account_state",
-            "1 for the state that the account is in, 0 for the others",
+            "1 for the present state of the account, 0 for the other states",
             self.account_state.clone(),
         );
         registry.register(
             "account_connections",
-            "Connections open to the account's server",
+            "Open connections to the account's server",
             self.account_connections.clone(),
         );
-        let help = "Domains of direct send that mail waits for, though the account is ready";
+        let help = "Domains of direct send that mail is waiting for although the account is ready";
         registry.register("account_domains_held_up", help, self.account_domains_held_up.clone());
-        let help = "Transactions of the last 60 seconds, as the server may count them";
+        let help = "Transactions in the last 60 seconds, as the server may count them";
         registry.register("account_minute_messages", help, self.account_minute_messages.clone());
-        let help = "Recipients of the last 24 hours, as the server may count them";
+        let help = "Recipients in the last 24 hours, as the server may count them";
         registry.register("account_day_recipients", help, self.account_day_recipients.clone());
-        let help = "Until what the account logs in with ends; negative when it has ended, absent \
-            when nobody knows";
+        let help = "Time until the account's credential expires; negative after its expiry, absent if \
+            the expiry is unknown";
         registry.register_with_unit(
             "account_credential_expiry",
             help,
             Unit::Seconds,
             self.account_credential_expiry.clone(),
         );
-        let help = "When a message was last delivered, since 1970";
+        let help = "Time of the last delivery, since 1970";
         registry.register_with_unit(
             "account_last_delivery_timestamp",
             help,

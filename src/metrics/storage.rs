@@ -1,26 +1,27 @@
-//! What the spool and the index count.
+//! The metrics of the spool and the index.
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
-/// From what a good disk takes to what a device still bears.
+/// The buckets of the commit time, in seconds: from the speed of a good disk to the patience of a
+/// device.
 const COMMIT_SECONDS: [f64; 10] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 
 /// Metrics of the spool.
 pub struct Storage {
     /// Messages in the queue.
     pub queue_messages: Gauge,
-    /// Free space on the spool's disk, as last asked.
+    /// Free space on the spool's disk, when it was last measured.
     pub free_bytes: Gauge,
-    /// From end of data to durable.
+    /// The time from the end of data until the message is durable.
     pub commit_seconds: Histogram,
-    /// Times that folders were synced and entries made; several messages share one.
+    /// Group commits: rounds in which directories are synced and entries created for several messages.
     pub admission_rounds: Counter,
-    /// Index syncs; several callers share one.
+    /// Syncs of the index, which several callers share.
     pub index_syncs: Counter,
-    /// Files moved to quarantine.
+    /// Files that were moved to quarantine.
     pub quarantined: Counter,
 }
 
@@ -41,25 +42,21 @@ impl Storage {
         );
         registry.register_with_unit(
             "disk_free",
-            "Free space on the disk of the spool, as last asked",
+            "Free space on the spool's disk, when it was last measured",
             Unit::Bytes,
             metrics.free_bytes.clone(),
         );
-        let help = "Time from the end of a message to its being durable";
+        let help = "Time from the end of data until the message is durable";
         registry.register_with_unit("commit", help, Unit::Seconds, metrics.commit_seconds.clone());
         registry.register(
             "admission_rounds",
-            "Times that accepted messages were made durable together",
+            "Group commits, each of which made one or more accepted messages durable",
             metrics.admission_rounds.clone(),
         );
-        registry.register(
-            "index_syncs",
-            "Times the index was made durable",
-            metrics.index_syncs.clone(),
-        );
+        registry.register("index_syncs", "Syncs of the index to disk", metrics.index_syncs.clone());
         registry.register(
             "quarantined_messages",
-            "Files moved to quarantine",
+            "Files that were moved to quarantine",
             metrics.quarantined.clone(),
         );
         metrics

@@ -1,13 +1,13 @@
-//! From OpenMetrics, which prometheus-client writes, to Prometheus' own text format 0.0.4.
+//! Converts OpenMetrics, which prometheus-client writes, into Prometheus' text format 0.0.4.
 //!
-//! Every scraper reads that one, and `promtool check metrics` reads no other: there, the name after
-//! `# HELP` and `# TYPE` is that of the samples, `_total` included, and units and the end are not
-//! marked.
+//! Every scraper reads this format, and `promtool check metrics` reads no other. In this format, the
+//! name after `# HELP` and `# TYPE` is that of the samples, including `_total`. There are no lines
+//! for units and for the end.
 
-/// Rewrites the lines about counters, and leaves out what the older format does not know.
+/// Rewrites the lines about counters and removes the lines that the older format does not have.
 pub(super) fn from_open_metrics(text: &str) -> String {
     let mut lines = Vec::new();
-    // HELP precedes TYPE, and only TYPE says whether the name is a counter's.
+    // HELP precedes TYPE, but only TYPE tells whether the metric is a counter.
     let mut help = None;
     for line in text.lines() {
         if let Some(about) = line.strip_prefix("# HELP ") {
@@ -36,10 +36,10 @@ mod tests {
             postroom_messages_accepted counter\npostroom_messages_accepted_total 3\n# HELP \
             postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds histogram\n# UNIT \
             postroom_wait_seconds seconds\npostroom_wait_seconds_sum 0.5\n# EOF\n";
-        let classic = "# HELP postroom_messages_accepted_total Messages accepted with 250.\n# TYPE \
+        let converted = "# HELP postroom_messages_accepted_total Messages accepted with 250.\n# TYPE \
             postroom_messages_accepted_total counter\npostroom_messages_accepted_total 3\n# HELP \
             postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds \
             histogram\npostroom_wait_seconds_sum 0.5\n";
-        assert_eq!(from_open_metrics(open), classic);
+        assert_eq!(from_open_metrics(open), converted);
     }
 }
