@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     admin::{RestoreRequest, SetRequest},
+    classify::TokenTrouble,
     clock::Clock,
     config::Config,
     model::Timestamp,
-    oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn, TokenTrouble},
+    oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn},
     queue::{AccountState, AccountStatus, SettingStatus},
     upstream::{self, SecretSource},
 };

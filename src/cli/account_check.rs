@@ -16,7 +16,7 @@ use crate::{
     model::{AccountName, Timestamp},
     oauth::{RefreshTokenStore, expiry_of},
     queue::{AccountSettings, AccountState, AccountStatus, Reach},
-    upstream::{Fault, Finding, SecretSource, Trouble, Upstream},
+    upstream::{Finding, SecretSource, Upstream},
 };
 
 /// Performs the steps itself, without the daemon. The result therefore applies to every program on
@@ -96,17 +96,8 @@ fn render(finding: &Finding, account: &AccountName) -> String {
         Finding::Suspect(step, hint) => format!("suspect {}: {hint}", step.name()),
         Finding::Bad(step, trouble) => {
             let advice = account.in_advice(trouble.verdict.advice);
-            format!("FAILED  {}: {}\n        {advice}", step.name(), words(trouble))
+            format!("FAILED  {}: {}\n        {advice}", step.name(), trouble.fault)
         }
-    }
-}
-
-fn words(trouble: &Trouble) -> String {
-    match &trouble.fault {
-        Fault::Reply(reply) => reply.to_string(),
-        Fault::Closed => "the server closed the connection".to_owned(),
-        Fault::TimedOut => "no answer in time".to_owned(),
-        Fault::Failed(words) => words.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     admin::{SendAnswer, SendRequest},
     clock::{self, Clock},
     config::Config,
-    model::{Address, MessageId},
+    model::{Address, MessageId, RecipientOutcome},
     queue::AccountStatus,
     spool::{Entry, JournalLine},
 };
@@ -139,7 +139,7 @@ async fn settled(client: &Client, id: MessageId) -> anyhow::Result<ExitCode> {
             "<{}>: {} by account \"{}\"{reply}",
             line.recipient.address, line.outcome, line.account
         ))?;
-        if line.outcome != "delivered" {
+        if line.outcome != RecipientOutcome::Delivered {
             code = ExitCode::FAILURE;
         }
     }

@@ -13,8 +13,8 @@ mod upstream;
 
 pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
 pub use sending::{
-    AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, OutcomeLabel, OutcomeValue,
-    Sending, StateValue,
+    AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, OutcomeLabel, Sending,
+    StateValue,
 };
 pub use storage::Storage;
 pub use upstream::Upstream;

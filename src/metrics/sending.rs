@@ -1,10 +1,12 @@
 //! The metrics of the queue, accounts and deliveries.
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelSetEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+use crate::model::RecipientOutcome;
 
 /// Metrics of the sending half. The label `account` has one value for each configured account.
 pub struct Sending {
@@ -105,35 +107,26 @@ impl StateValue {
 }
 
 /// The label of the metric about outcomes.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct OutcomeLabel {
     /// The outcome, as the log names it.
-    pub outcome: OutcomeValue,
+    pub outcome: RecipientOutcome,
 }
 
-/// The outcome of an attempt for a recipient, as the log names it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelValue)]
-#[expect(
-    non_camel_case_types,
-    reason = "the names are the label's values, and Prometheus writes those in lower case"
-)]
-pub enum OutcomeValue {
-    /// The server accepted the message.
-    delivered,
-    /// Postroom gave up.
-    failed,
-    /// Postroom will try again.
-    delayed,
-    /// Postroom will try again, and the message may already have been delivered.
-    doubtful,
-    /// A person deleted the message.
-    deleted,
+impl EncodeLabelSet for OutcomeLabel {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> std::fmt::Result {
+        [("outcome", self.outcome.as_str())].encode(encoder)
+    }
 }
 
-impl OutcomeValue {
-    const ALL: [Self; 5] =
-        [Self::delivered, Self::failed, Self::delayed, Self::doubtful, Self::deleted];
-}
+/// What an attempt, or a person, makes of a recipient.
+const OUTCOMES: [RecipientOutcome; 5] = [
+    RecipientOutcome::Delivered,
+    RecipientOutcome::Failed,
+    RecipientOutcome::Delayed,
+    RecipientOutcome::Doubtful,
+    RecipientOutcome::Deleted,
+];
 
 /// The buckets of the delivery latency, in seconds. A scan should arrive before its owner is back at
 /// the desk. A throttled one takes minutes, and one that is retried takes hours.
@@ -160,7 +153,7 @@ impl Sending {
             notices: Counter::default(),
             notices_withheld: Counter::default(),
         };
-        for outcome in OutcomeValue::ALL {
+        for outcome in OUTCOMES {
             drop(metrics.outcomes.get_or_create(&OutcomeLabel { outcome }));
         }
         metrics.register_messages(registry);

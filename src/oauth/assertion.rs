@@ -16,7 +16,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{model::Timestamp, oauth::TokenTrouble};
+use crate::{classify::TokenTrouble, model::Timestamp};
 
 /// How long an assertion is good. Entra takes five to ten minutes.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);

@@ -6,10 +6,9 @@ use oauth2::{
 };
 
 use crate::{
+    classify::TokenTrouble,
     model::{AccountName, Secret},
-    oauth::{
-        HttpClient, OAuthSettings, RefreshTokenStore, TokenTrouble, http::HttpError, tokens::decode,
-    },
+    oauth::{HttpClient, OAuthSettings, RefreshTokenStore, http::HttpError, tokens::decode},
 };
 
 /// A sign-in under way.

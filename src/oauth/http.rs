@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{model::Timestamp, oauth::TokenTrouble};
+use crate::{classify::TokenTrouble, model::Timestamp};
 
 /// Octets of an answer. Tokens are 1.5 to 3 KB.
 const ANSWER_LIMIT: usize = 128 * 1024;

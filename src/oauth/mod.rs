@@ -6,7 +6,7 @@
 //! - [`DeviceLogin`]: a person signs in with a code (`postroom account login`)
 //! - [`Expiry`]: when secret, certificate or sign-in end
 //! - [`Claims`]: what a token says of itself
-//! - [`TokenTrouble`]: why there is none, and what to do; decoded from Entra's `AADSTS` codes
+//! - why there is none, and what to do, says [`TokenTrouble`](crate::classify::TokenTrouble)
 //!
 //! # Failure
 //! A token that cannot be had is the account's trouble, never a message's. Nothing here logs;
@@ -20,7 +20,6 @@ mod http;
 mod settings;
 mod store;
 mod tokens;
-mod trouble;
 
 pub use claims::Claims;
 pub use device_code::{DeviceLogin, SignIn};
@@ -29,4 +28,3 @@ pub use http::HttpClient;
 pub use settings::{Cloud, Grant, OAuthSettings};
 pub use store::RefreshTokenStore;
 pub use tokens::{Refused, Tokens};
-pub use trouble::{Remedy, TokenTrouble};

@@ -15,11 +15,12 @@ use oauth2::{
 use tokio::sync::Mutex;
 
 use crate::{
+    classify::{Remedy, TokenTrouble},
     clock::Clock,
     model::{AccountName, Secret, Timestamp},
     oauth::{
-        Expiry, Grant, HttpClient, OAuthSettings, RefreshTokenStore, Remedy, TokenTrouble,
-        assertion, expiry, http::HttpError,
+        Expiry, Grant, HttpClient, OAuthSettings, RefreshTokenStore, assertion, expiry,
+        http::HttpError,
     },
 };
 

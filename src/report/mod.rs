@@ -16,4 +16,4 @@ mod reporter;
 mod settings;
 
 pub use reporter::Reporter;
-pub use settings::{AccountChange, Failure, ReportSettings, Word};
+pub use settings::{AccountChange, Failure, ReportSettings};

@@ -10,10 +10,10 @@ use crate::{
     metrics::Metrics,
     model::{
         AccountName, Address, BodyKind, DeviceName, Envelope, MailParameters, MessageId, Notify,
-        Recipient, ReturnContent, ReversePath, Timestamp, Via,
+        Recipient, RecipientOutcome, ReturnContent, ReversePath, Timestamp, Via,
     },
     report::{
-        AccountChange, Failure, ReportSettings, Word,
+        AccountChange, Failure, ReportSettings,
         notice::{self, HEADER_LIMIT, Notice, Original, Subject},
         rate::{Leave, NoticeRate},
     },
@@ -45,28 +45,30 @@ impl Reporter {
 
     /// Logs the outcome of an attempt for one recipient, with the fixed words of
     /// `docs/operations.md`.
-    pub fn settled(&self, line: &JournalLine, word: Word, stage: &'static str) {
+    pub fn settled(&self, line: &JournalLine, stage: &'static str) {
         let (id, device, account, recipient) =
             (line.id, &line.device, &line.account, &line.recipient.address);
         let (attempts, doubts) = (line.attempts, line.doubts);
         let reply = line.reply.as_ref().map(tracing::field::display);
         let seconds = line.at.since(line.received).as_secs();
-        match word {
-            Word::Delivered => {
+        match line.outcome {
+            RecipientOutcome::Delivered => {
                 info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delivered");
             }
-            Word::Failed => {
+            RecipientOutcome::Failed => {
                 info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "failed");
             }
-            Word::Delayed => {
+            RecipientOutcome::Delayed => {
                 info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delayed");
             }
-            Word::Doubtful => {
+            RecipientOutcome::Doubtful => {
                 info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "doubtful");
             }
-            Word::Deleted => {
+            RecipientOutcome::Deleted => {
                 info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "deleted");
             }
+            // The spool logs these where it finds them out.
+            RecipientOutcome::Quarantined | RecipientOutcome::Lost => {}
         }
     }
 

@@ -16,35 +16,6 @@ pub struct ReportSettings {
     pub account: AccountName,
 }
 
-/// The outcome of an attempt for a recipient, as a fixed word of the log and the journal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Word {
-    /// The server accepted the message.
-    Delivered,
-    /// Postroom gave up.
-    Failed,
-    /// Postroom will try again.
-    Delayed,
-    /// Postroom will try again, and the message may already have been delivered.
-    Doubtful,
-    /// A person deleted the message.
-    Deleted,
-}
-
-impl Word {
-    /// The word as the log and the journal contain it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Delayed => "delayed",
-            Self::Doubtful => "doubtful",
-            Self::Deleted => "deleted",
-        }
-    }
-}
-
 /// A recipient for which Postroom gave up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Failure {

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
-    model::{Envelope, MessageId},
+    model::{Envelope, MessageId, RecipientOutcome},
     spool::{
         Entry, SpoolError,
         core::Core,
@@ -35,7 +35,7 @@ use crate::{
         keys,
         opening::is_missing,
         reader::{probe, read_envelope},
-        removal::{LOST, QUARANTINED, farewell},
+        removal::farewell,
         staging::{Staging, read_entry, unrecord},
         store::{Pair, Store},
     },
@@ -273,7 +273,8 @@ fn drop_entry(
     let in_quarantine = !is_missing(&core.folders.quarantine_file(id));
     match read_entry(store, id) {
         Ok(Some(entry)) => {
-            let outcome = if in_quarantine { QUARANTINED } else { LOST };
+            let outcome =
+                if in_quarantine { RecipientOutcome::Quarantined } else { RecipientOutcome::Lost };
             let journal = farewell(&entry, core.clock.now(), outcome);
             staging.remove(store, id)?;
             staging.change(store, crate::spool::Change { journal, ..Default::default() })?;

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{MessageId, Timestamp},
+    model::{MessageId, RecipientOutcome, Timestamp},
     spool::{Change, Entry, JournalLine, SpoolError, core::Core},
 };
 
-/// The outcome in the journal of a message that was put into quarantine.
-pub(super) const QUARANTINED: &str = "quarantined";
-/// The outcome in the journal of a message whose file is gone.
-pub(super) const LOST: &str = "lost";
-
 /// The journal's lines about the recipients that nobody will serve any more.
-pub(super) fn farewell(entry: &Entry, at: Timestamp, outcome: &str) -> Vec<JournalLine> {
+pub(super) fn farewell(
+    entry: &Entry,
+    at: Timestamp,
+    outcome: RecipientOutcome,
+) -> Vec<JournalLine> {
     let unsettled = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
     unsettled
         .map(|recipient| JournalLine {
@@ -23,7 +22,7 @@ pub(super) fn farewell(entry: &Entry, at: Timestamp, outcome: &str) -> Vec<Journ
             account: entry.account.clone(),
             sender: entry.sender.clone(),
             recipient: recipient.recipient.clone(),
-            outcome: outcome.to_owned(),
+            outcome,
             attempts: recipient.attempts,
             doubts: u32::try_from(recipient.doubts.len()).unwrap_or(u32::MAX),
             reply: recipient.last_reply.clone(),
@@ -39,7 +38,7 @@ pub(super) fn farewell(entry: &Entry, at: Timestamp, outcome: &str) -> Vec<Journ
 pub(super) fn quarantine(core: &Arc<Core>, id: MessageId, reason: &str) -> Result<(), SpoolError> {
     let entry = core.index.entry(id)?.ok_or(SpoolError::NotFound(id))?;
     core.quarantine_file(&core.folders.mail_file(id), reason)?;
-    let journal = farewell(&entry, core.clock.now(), QUARANTINED);
+    let journal = farewell(&entry, core.clock.now(), RecipientOutcome::Quarantined);
     core.index.write(|store, staging| match staging.remove(store, id) {
         // Recovery found the entry without its file, and was quicker.
         Err(SpoolError::NotFound(_)) => Ok(()),

@@ -11,11 +11,12 @@ use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use crate::{
+    classify::{DnsFault, Fault, LocalFault, Stage},
     model::Secret,
     oauth::Claims,
     upstream::{
-        Auth, Destination, Fault, NextHop, SecretSource, Security, Stage, Trouble, Upstream,
-        Verification, chain::Leaf, offers::Offers, session::words, wire::Wire,
+        Auth, Destination, NextHop, SecretSource, Security, Trouble, Upstream, Verification,
+        chain::Leaf, offers::Offers, wire::Wire,
     },
 };
 
@@ -89,10 +90,11 @@ impl Upstream {
     /// Goes all steps until one fails. Nothing is sent: a login is the last of them.
     pub async fn check(&self, mut found: impl FnMut(Finding)) {
         if let Err(trouble) = self.walk(&mut found).await {
-            let step = if trouble.stage == Stage::Connect && is_unresolved(&trouble.fault) {
-                Step::Name
-            } else {
-                Step::of(trouble.stage)
+            let step = match &trouble.fault {
+                Fault::Local(LocalFault::Dns(DnsFault::Unresolved { .. })) => Step::Name,
+                Fault::Reply(_) | Fault::Closed | Fault::TimedOut | Fault::Local(_) => {
+                    Step::of(trouble.stage)
+                }
             };
             found(Finding::Bad(step, Box::new(trouble)));
         }
@@ -242,8 +244,4 @@ const fn greeting_steps(security: Security) -> &'static [Step] {
         Security::StartTls | Security::Opportunistic => &[Step::Greeting, Step::Certificate],
         Security::Implicit => &[Step::Certificate, Step::Greeting],
     }
-}
-
-fn is_unresolved(fault: &Fault) -> bool {
-    matches!(fault, Fault::Failed(words) if words.starts_with(words::NO_ADDRESS))
 }

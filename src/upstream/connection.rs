@@ -11,12 +11,13 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use crate::{
+    classify::{Fault, LocalFault, Peer, Stage},
     message::Text,
     metrics::Metrics,
     model::Reply,
     smtp::dot_stuffing::DotStuffing,
     upstream::{
-        Fault, Handover, Peer, Report, Stage, Timeouts,
+        Handover, Report, Timeouts,
         offers::Offers,
         transaction::{Broken, Command, Left, Next, Transaction, Use},
         wire::Wire,
@@ -233,8 +234,9 @@ impl Connection {
         let mut stuffing = DotStuffing::default();
         self.out.clear();
         loop {
-            let unreadable = |error| {
-                Broken(Stage::Body, Fault::Failed(format!("{}: {error}", words::UNREADABLE)))
+            let unreadable = |error: std::io::Error| {
+                let fault = LocalFault::UnreadableText(error.to_string());
+                Broken(Stage::Body, fault.into())
             };
             text.read(&mut self.chunk).await.map_err(unreadable)?;
             if self.chunk.is_empty() {
@@ -292,17 +294,12 @@ impl Connection {
     }
 }
 
-/// Words that `classify` knows our own failures by.
-pub(super) mod words {
-    pub(in crate::upstream) const UNREADABLE: &str = "the message could not be read from disk";
-}
-
 /// A failed last write may yet have carried the final dot. A refusal that was waiting is one; an
 /// acceptance is not believed.
 fn in_doubt(fault: Fault) -> Broken {
     let fault = match fault {
         Fault::Reply(reply) if reply.is_positive() => Fault::Closed,
-        fault @ (Fault::Reply(_) | Fault::Closed | Fault::TimedOut | Fault::Failed(_)) => fault,
+        fault @ (Fault::Reply(_) | Fault::Closed | Fault::TimedOut | Fault::Local(_)) => fault,
     };
     Broken(Stage::EndOfData, fault)
 }

@@ -6,7 +6,7 @@
 //! DANE, which rests on proofs, is not used.
 //!
 //! # Failure
-//! [`NameError`] tells what a domain lacks from a DNS server that does not answer.
+//! [`LookupFault`] tells what a domain lacks from a DNS server that does not answer.
 
 use std::{
     io,
@@ -29,7 +29,7 @@ use hickory_resolver::{
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::upstream::dane::Tlsa;
+use crate::{classify::LookupFault, upstream::dane::Tlsa};
 
 /// How long a DNS server that hides signatures is taken at its word.
 const ASK_AGAIN: Duration = Duration::from_secs(60 * 60);
@@ -81,19 +81,6 @@ pub(super) enum Proven {
     No,
 }
 
-/// Why there is no answer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum NameError {
-    /// There is no such name.
-    NoName,
-    /// The name has no such record.
-    NoRecord,
-    /// The domain's servers fail, or what they say is not what was signed.
-    Broken(String),
-    /// Our DNS server does not answer.
-    Silent(String),
-}
-
 /// An entry of a domain's list of mail servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Exchanger {
@@ -126,7 +113,7 @@ impl Names {
     pub(super) async fn exchangers(
         &self,
         domain: &str,
-    ) -> Result<(Vec<Exchanger>, Proven), NameError> {
+    ) -> Result<(Vec<Exchanger>, Proven), LookupFault> {
         let (records, proven) = self.lookup(domain, RecordType::MX).await?;
         let exchanger = |data: &RData| {
             let RData::MX(mx) = data else { return None };
@@ -136,14 +123,15 @@ impl Names {
     }
 
     /// The addresses of a host, of both families in turn, IPv6 first (RFC 8305 4).
-    pub(super) async fn addresses(&self, host: &str) -> Result<(Vec<IpAddr>, Proven), NameError> {
+    pub(super) async fn addresses(&self, host: &str) -> Result<(Vec<IpAddr>, Proven), LookupFault> {
         let (six, four) =
             tokio::join!(self.lookup(host, RecordType::AAAA), self.lookup(host, RecordType::A));
         let (six, four) = match (six, four) {
             (Ok(six), Ok(four)) => (six, four),
             (Ok(six), Err(_none)) => (six, (Vec::new(), Proven::Yes)),
             (Err(_none), Ok(four)) => ((Vec::new(), Proven::Yes), four),
-            (Err(NameError::NoName | NameError::NoRecord), Err(error)) | (Err(error), Err(_)) => {
+            (Err(LookupFault::NoName | LookupFault::NoRecord), Err(error))
+            | (Err(error), Err(_)) => {
                 return Err(error);
             }
         };
@@ -162,7 +150,7 @@ impl Names {
 
     /// The TLSA records of a server, if they are proven; none are as good as no records (RFC 7672
     /// 2.2).
-    pub(super) async fn tlsa(&self, host: &str, port: u16) -> Result<Vec<Tlsa>, NameError> {
+    pub(super) async fn tlsa(&self, host: &str, port: u16) -> Result<Vec<Tlsa>, LookupFault> {
         match self.lookup(&format!("_{port}._tcp.{host}"), RecordType::TLSA).await {
             Ok((records, Proven::Yes)) => {
                 let tlsa = |data: &RData| {
@@ -176,13 +164,15 @@ impl Names {
                 };
                 Ok(records.iter().filter_map(tlsa).collect())
             }
-            Ok((_, Proven::No)) | Err(NameError::NoName | NameError::NoRecord) => Ok(Vec::new()),
-            Err(error @ (NameError::Broken(_) | NameError::Silent(_))) => Err(error),
+            Ok((_, Proven::No)) | Err(LookupFault::NoName | LookupFault::NoRecord) => {
+                Ok(Vec::new())
+            }
+            Err(error @ (LookupFault::Broken(_) | LookupFault::Silent(_))) => Err(error),
         }
     }
 
     /// The texts of a name, each joined from its parts.
-    pub(super) async fn texts(&self, name: &str) -> Result<Vec<String>, NameError> {
+    pub(super) async fn texts(&self, name: &str) -> Result<Vec<String>, LookupFault> {
         let (records, _proven) = self.lookup(name, RecordType::TXT).await?;
         let text = |data: &RData| {
             let RData::TXT(txt) = data else { return None };
@@ -195,7 +185,7 @@ impl Names {
         &self,
         name: &str,
         kind: RecordType,
-    ) -> Result<(Vec<RData>, Proven), NameError> {
+    ) -> Result<(Vec<RData>, Proven), LookupFault> {
         // The last dot keeps the search list of the machine out of it.
         let name = format!("{}.", name.trim_end_matches('.'));
         let resolver = match (&self.validating, self.proofs_come_through().await) {
@@ -286,28 +276,28 @@ fn anchors(settings: &DnsSettings) -> io::Result<Arc<TrustAnchors>> {
     clippy::wildcard_enum_match_arm,
     reason = "the other errors of hickory are shown in its own words"
 )]
-fn understand(error: &NetError) -> NameError {
+fn understand(error: &NetError) -> LookupFault {
     let by_code = |code: ResponseCode| match code {
-        ResponseCode::NXDomain => NameError::NoName,
-        ResponseCode::NoError => NameError::NoRecord,
-        other => NameError::Broken(other.to_string()),
+        ResponseCode::NXDomain => LookupFault::NoName,
+        ResponseCode::NoError => LookupFault::NoRecord,
+        other => LookupFault::Broken(other.to_string()),
     };
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => by_code(none.response_code),
         NetError::Dns(DnsError::Nsec { proof: Proof::Bogus | Proof::Indeterminate, .. }) => {
-            NameError::Broken("the answer is not what was signed (DNSSEC)".to_owned())
+            LookupFault::Broken("the answer is not what was signed (DNSSEC)".to_owned())
         }
         NetError::Dns(DnsError::Nsec { response, .. }) => by_code(response.response_code),
         NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => {
-            NameError::Silent("it refuses to answer us".to_owned())
+            LookupFault::Silent("it refuses to answer us".to_owned())
         }
-        NetError::Dns(error) => NameError::Broken(error.to_string()),
-        other => NameError::Silent(other.to_string()),
+        NetError::Dns(error) => LookupFault::Broken(error.to_string()),
+        other => LookupFault::Silent(other.to_string()),
     }
 }
 
-fn found<T>(list: Vec<T>) -> Result<Vec<T>, NameError> {
-    if list.is_empty() { Err(NameError::NoRecord) } else { Ok(list) }
+fn found<T>(list: Vec<T>) -> Result<Vec<T>, LookupFault> {
+    if list.is_empty() { Err(LookupFault::NoRecord) } else { Ok(list) }
 }
 
 fn ips(records: &[RData]) -> Vec<IpAddr> {

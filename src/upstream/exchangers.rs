@@ -15,11 +15,14 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
+    classify::{
+        DnsFault, Fault, LocalFault, LookupFault, ServerFault, ServerReason, Stage, TcpFault,
+        TlsFault,
+    },
     clock::Clock,
-    model::{EnhancedCode, Reply},
     upstream::{
-        Connection, Destination, Exchangers, Fault, Security, Stage, Trouble, Upstream,
-        dns::{Exchanger, NameError, Names, Proven},
+        Connection, Destination, Exchangers, Security, Trouble, Upstream,
+        dns::{Exchanger, Names, Proven},
         session::Shield,
         sts::{Mode, Policies, Policy},
         tls::Check,
@@ -29,19 +32,6 @@ use crate::{
 /// Most servers of a domain that are tried. Exchange Online has one with many addresses; others
 /// have two to five.
 const HOSTS: usize = 8;
-
-/// Words that `classify` knows our own findings by.
-pub(super) mod words {
-    pub(in crate::upstream) const NO_DOMAIN: &str = "there is no such mail domain";
-    pub(in crate::upstream) const NULL_MX: &str = "the domain takes no mail";
-    pub(in crate::upstream) const BROKEN_DNS: &str = "the domain cannot be looked up";
-    pub(in crate::upstream) const SILENT_DNS: &str = "the DNS server does not answer";
-    pub(in crate::upstream) const UNREACHABLE: &str = "no mail server of the domain can be reached";
-    pub(in crate::upstream) const NOT_SAFE: &str =
-        "no mail server of the domain is as safe as is asked for";
-    pub(in crate::upstream) const OURSELVES: &str =
-        "the domain's mail server is this machine itself";
-}
 
 /// Finds servers and what is published about them.
 pub(super) struct Finder {
@@ -54,9 +44,9 @@ enum Miss {
     /// It said so.
     Refused(Stage, Fault),
     /// It is not there.
-    Absent(String),
+    Absent(ServerReason),
     /// It is not as its domain says that it must be.
-    Unsafe(String),
+    Unsafe(ServerReason),
 }
 
 impl Finder {
@@ -72,41 +62,29 @@ impl Finder {
         &self,
         domain: &str,
         ourselves: &str,
-    ) -> Result<(Vec<Exchanger>, Proven), Fault> {
-        let failed = |words: &str, what: &str| Fault::Failed(format!("{words}: {domain}{what}"));
+    ) -> Result<(Vec<Exchanger>, Proven), DnsFault> {
         let (mut servers, proven) = match self.names.exchangers(domain).await {
             Ok(found) => found,
             // RFC 5321 5.1: a domain without the record is its own server, if it has an address.
-            Err(NameError::NoRecord) => match self.names.addresses(domain).await {
+            Err(LookupFault::NoRecord) => match self.names.addresses(domain).await {
                 Ok((_, proven)) => {
                     (vec![Exchanger { preference: 0, host: domain.to_owned() }], proven)
                 }
-                Err(NameError::NoRecord | NameError::NoName) => {
-                    return Err(failed(
-                        words::NO_DOMAIN,
-                        " has neither a mail server nor an address",
-                    ));
+                Err(LookupFault::NoRecord | LookupFault::NoName) => {
+                    return Err(DnsFault::NoMailServer(domain.to_owned()));
                 }
-                Err(NameError::Broken(what)) => {
-                    return Err(failed(words::BROKEN_DNS, &format!(": {what}")));
-                }
-                Err(NameError::Silent(what)) => {
-                    return Err(failed(words::SILENT_DNS, &format!(": {what}")));
-                }
+                Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
+                Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
             },
-            Err(NameError::NoName) => return Err(failed(words::NO_DOMAIN, " does not exist")),
-            Err(NameError::Broken(what)) => {
-                return Err(failed(words::BROKEN_DNS, &format!(": {what}")));
-            }
-            Err(NameError::Silent(what)) => {
-                return Err(failed(words::SILENT_DNS, &format!(": {what}")));
-            }
+            Err(LookupFault::NoName) => return Err(DnsFault::NoSuchDomain(domain.to_owned())),
+            Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
+            Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
         };
         // RFC 7505 3.
         if let [Exchanger { host, .. }] = servers.as_slice()
             && host.is_empty()
         {
-            return Err(failed(words::NULL_MX, " says so"));
+            return Err(DnsFault::NullMx(domain.to_owned()));
         }
         // RFC 5321 5.1: those as far away as we are, or further, would send it back.
         if let Some(own) = servers
@@ -116,7 +94,7 @@ impl Finder {
         {
             servers.retain(|server| server.preference < own);
             if servers.is_empty() {
-                return Err(failed(words::OURSELVES, ""));
+                return Err(DnsFault::Ourselves(domain.to_owned()));
             }
         }
         // RFC 5321 5.1: equals in random order. The sort keeps it.
@@ -136,7 +114,7 @@ impl Upstream {
     ) -> Result<Connection, Trouble> {
         let (servers, proven) = match finder.servers(domain, &self.destination.helo).await {
             Ok(found) => found,
-            Err(fault) => return Err(self.domain_trouble(fault)),
+            Err(fault) => return Err(self.trouble(Stage::Connect, fault.into())),
         };
         let policy = finder.policies.of(domain, &finder.names, &self.tls).await;
         let mut misses = Vec::new();
@@ -162,14 +140,16 @@ impl Upstream {
             .names
             .addresses(host)
             .await
-            .map_err(|error| Miss::Absent(format!("{error:?}")))?;
+            .map_err(|fault| Miss::Absent(ServerReason::Address(fault)))?;
         let signed = proven == Proven::Yes && addresses_proven == Proven::Yes;
         let records = if signed {
             // RFC 7672 2.1.2: a signed domain whose records cannot be had may have been tampered
             // with.
-            finder.names.tlsa(host, self.destination.port).await.map_err(|error| {
-                Miss::Unsafe(format!("its TLSA records cannot be had: {error:?}"))
-            })?
+            finder
+                .names
+                .tlsa(host, self.destination.port)
+                .await
+                .map_err(|fault| Miss::Unsafe(ServerReason::Tlsa(fault)))?
         } else {
             Vec::new()
         };
@@ -180,7 +160,7 @@ impl Upstream {
             (Security::StartTls, Check::Anyone)
         } else if let Some(policy) = enforced {
             if !policy.names(host) {
-                return Err(Miss::Unsafe("it is not in the domain's MTA-STS policy".to_owned()));
+                return Err(Miss::Unsafe(ServerReason::NotInPolicy));
             }
             (Security::StartTls, Check::Trusted)
         } else {
@@ -222,68 +202,46 @@ impl Upstream {
     fn all_missed(&self, domain: &str, misses: Vec<(&String, Miss)>) -> Trouble {
         let (mut refusal, mut unsafe_, mut absent) = (None, Vec::new(), Vec::new());
         for (host, miss) in misses {
+            let of_server = |reason| ServerFault { host: host.clone(), reason };
             match miss {
                 Miss::Refused(stage, fault) => refusal = Some((stage, fault)),
-                Miss::Unsafe(what) => unsafe_.push(format!("{host}: {what}")),
-                Miss::Absent(what) => absent.push(format!("{host}: {what}")),
+                Miss::Unsafe(reason) => unsafe_.push(of_server(reason)),
+                Miss::Absent(reason) => absent.push(of_server(reason)),
             }
         }
         if let Some((stage, fault)) = refusal {
             return self.trouble(stage, fault);
         }
-        if !unsafe_.is_empty() {
-            return self.domain_trouble(Fault::Failed(format!(
-                "{}: {domain}: {}",
-                words::NOT_SAFE,
-                unsafe_.join("; ")
-            )));
-        }
-        self.domain_trouble(Fault::Failed(format!(
-            "{}: {domain}: {}",
-            words::UNREACHABLE,
-            absent.join("; ")
-        )))
-    }
-
-    /// Told to the recipients' owner in the form of a reply, with the codes that a server would
-    /// have used.
-    fn domain_trouble(&self, fault: Fault) -> Trouble {
-        let mut trouble = self.trouble(Stage::Connect, fault);
-        if let Fault::Failed(what) = &trouble.fault {
-            let code = match what {
-                _ if what.starts_with(words::NO_DOMAIN) => Some((550, EnhancedCode(5, 1, 2))),
-                // RFC 7505 4.1, 4.2.
-                _ if what.starts_with(words::NULL_MX) => Some((556, EnhancedCode(5, 1, 10))),
-                _ if what.starts_with(words::OURSELVES) => Some((554, EnhancedCode(5, 4, 6))),
-                _ if what.starts_with(words::BROKEN_DNS) => Some((451, EnhancedCode(4, 4, 3))),
-                _ if what.starts_with(words::UNREACHABLE) => Some((451, EnhancedCode(4, 4, 1))),
-                _ if what.starts_with(words::NOT_SAFE) => Some((454, EnhancedCode(4, 7, 5))),
-                _of_the_account => None,
-            };
-            trouble.verdict.reply = code.map(|(code, enhanced)| Reply::with(code, enhanced, what));
-        }
-        trouble
+        let domain = domain.to_owned();
+        let fault = if unsafe_.is_empty() {
+            TcpFault::NoServer { domain, servers: absent }.into()
+        } else {
+            TlsFault::NotAsSafe { domain, servers: unsafe_ }.into()
+        };
+        self.trouble(Stage::Connect, fault)
     }
 }
 
+fn broken(domain: &str, reason: String) -> DnsFault {
+    DnsFault::Broken { domain: domain.to_owned(), reason }
+}
+
+fn silent(domain: &str, reason: String) -> DnsFault {
+    DnsFault::Silent { domain: domain.to_owned(), reason }
+}
+
 fn absent(fault: Fault) -> Miss {
-    Miss::Absent(match fault {
-        Fault::Failed(what) => what,
-        Fault::TimedOut => "no answer in time".to_owned(),
-        Fault::Closed => "it closed the connection".to_owned(),
-        Fault::Reply(reply) => reply.to_string(),
-    })
+    Miss::Absent(ServerReason::Connection(Box::new(fault)))
 }
 
 fn miss(stage: Stage, fault: Fault) -> Miss {
     match (stage, fault) {
-        (Stage::Tls, Fault::Failed(what)) => Miss::Unsafe(what),
-        (Stage::Tls, fault @ (Fault::Closed | Fault::TimedOut)) => {
-            Miss::Unsafe(format!("the TLS handshake failed: {fault:?}"))
-        }
-        (Stage::Ehlo, Fault::Failed(what)) => Miss::Unsafe(what),
         (_, fault @ Fault::Reply(_)) => Miss::Refused(stage, fault),
-        (_, fault @ (Fault::Closed | Fault::TimedOut | Fault::Failed(_))) => absent(fault),
+        (Stage::Tls | Stage::Ehlo, Fault::Local(LocalFault::Tls(fault))) => {
+            Miss::Unsafe(ServerReason::Tls(fault))
+        }
+        (Stage::Tls, fault) => Miss::Unsafe(ServerReason::Handshake(Box::new(fault))),
+        (_, fault) => absent(fault),
     }
 }
 

@@ -5,9 +5,9 @@
 //!   [`Trouble`] of the account
 //! - [`Connection::send`] is one transaction and always ends in a [`Report`]: an outcome for each
 //!   recipient
+//! - what an answer or a fault means is said by [`crate::classify`] alone
 //! - [`Upstream::check`] goes the way to a login step by step, for a person who looks for what is
 //!   wrong
-//! - [`classify`]: the one table from (stage, what was said or went wrong) to what follows; pure
 //!
 //! Inside, in reading order:
 //! - `session`: from nothing to a connection that is logged in; the only file that names mail-send
@@ -18,11 +18,9 @@
 //! - `chain`: the certificate that we show, with its issuers
 //! - `tls` (with `verifier`), `wire`, `offers`, `stuffing`: the handshake, replies in and octets
 //!   out, EHLO and what follows from it, dots
-//! - `classify`: see above
 
 mod chain;
 mod check;
-mod classify;
 mod connection;
 mod dane;
 mod destination;
@@ -41,7 +39,6 @@ mod tests;
 
 pub use chain::{Chain, Extent, check_pair, private_key};
 pub use check::{Finding, Step};
-pub use classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};
 pub use connection::Connection;
 pub use destination::{
     Auth, AuthMethod, ClientCertificate, Destination, Exchangers, NextHop, SecretSource, Security,
@@ -52,6 +49,7 @@ pub use session::Upstream;
 pub use tls::{certificates, https_client};
 pub use wire::Stream;
 
+pub use crate::classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};
 use crate::model::{Address, MailParameters, Recipient, ReversePath};
 
 /// What is to be handed over in one transaction.
@@ -113,15 +111,6 @@ pub struct Trouble {
     pub fault: Fault,
     /// What follows: a pause or a stop, and a sentence for the administrator.
     pub verdict: Verdict,
-}
-
-impl Trouble {
-    /// Of a domain's lane: whether it is our own side that fails, and every other domain would meet
-    /// with it, too.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        matches!(&self.fault, Fault::Failed(words) if words.starts_with(exchangers::words::SILENT_DNS))
-    }
 }
 
 impl<T> Handover<T> {

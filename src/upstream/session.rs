@@ -22,13 +22,17 @@ use tracing::debug;
 use zeroize::Zeroizing;
 
 use crate::{
+    classify::{
+        DnsFault, Fault, LoginFault, Peer, SecretFault, Stage, TcpFault, TlsFault, TokenTrouble,
+        Unresolved, classify_of,
+    },
     clock::Clock,
     metrics::Metrics,
     model::{Reply, Secret},
-    oauth::{Expiry, RefreshTokenStore, Refused, Remedy, TokenTrouble, Tokens},
+    oauth::{Expiry, RefreshTokenStore, Refused, Tokens},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Destination, Fault, NextHop, Outcome, Peer,
-        SecretSource, Security, Stage, Trouble, Verdict, Verification, classify_of,
+        Auth, AuthMethod, Connection, Destination, NextHop, SecretSource, Security, Trouble,
+        Verification,
         exchangers::{self, Finder},
         offers::Offers,
         tls::{Check, Tls, https_client},
@@ -46,15 +50,6 @@ const LINE_LIMIT: usize = 512;
 /// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have
 /// 12,288 octets.
 const SECRET_LIMIT: usize = 8 * 1024;
-
-/// Words that `classify` knows our own findings by.
-pub(super) mod words {
-    pub(in crate::upstream) const NO_ADDRESS: &str = "the server's name cannot be resolved";
-    pub(in crate::upstream) const NO_STARTTLS: &str = "the server does not offer STARTTLS";
-    pub(in crate::upstream) const NO_MECHANISM: &str = "the server does not offer AUTH";
-    pub(in crate::upstream) const NO_SECRET: &str = "the file with the secret cannot be used";
-    pub(in crate::upstream) const ODD_CHALLENGE: &str = "the server's challenge makes no sense";
-}
 
 /// Makes connections for one account.
 pub struct Upstream {
@@ -238,19 +233,7 @@ impl Upstream {
     }
 
     fn no_token(&self, trouble: TokenTrouble) -> Trouble {
-        self.metrics.upstream().troubles.inc();
-        let outcome = match trouble.remedy {
-            Remedy::Wait(pause) => Outcome::Pause(pause),
-            Remedy::Person => Outcome::Stop,
-        };
-        let verdict = Verdict {
-            stage: Stage::Token,
-            concern: Concern::Account,
-            outcome,
-            reply: None,
-            advice: trouble.advice,
-        };
-        Trouble { stage: Stage::Token, fault: Fault::Failed(trouble.what), verdict }
+        self.trouble(Stage::Token, trouble.into())
     }
 
     pub(super) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
@@ -268,20 +251,18 @@ impl Upstream {
 
     pub(super) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Fault> {
         let Destination { host, port, .. } = &self.destination;
-        let unresolved = |reason: &dyn std::fmt::Display| {
-            Fault::Failed(format!("{}: \"{host}\": {reason}", words::NO_ADDRESS))
-        };
+        let unresolved = |reason| DnsFault::Unresolved { host: host.clone(), reason }.into();
         match timeout_at(deadline, lookup_host((host.as_str(), *port))).await {
             Ok(Ok(addresses)) => {
                 let addresses = addresses.take(ADDRESSES).collect::<Vec<_>>();
                 if addresses.is_empty() {
-                    Err(unresolved(&"it has no address"))
+                    Err(unresolved(Unresolved::NoAddress))
                 } else {
                     Ok(addresses)
                 }
             }
-            Ok(Err(error)) => Err(unresolved(&error)),
-            Err(_elapsed) => Err(unresolved(&"no answer from DNS in time")),
+            Ok(Err(error)) => Err(unresolved(Unresolved::Refused(error.to_string()))),
+            Err(_elapsed) => Err(unresolved(Unresolved::TimedOut)),
         }
     }
 
@@ -377,7 +358,7 @@ impl Upstream {
     /// RFC 3207. Without the offer nothing is sent: who can hide the keyword can read what follows.
     async fn start_tls(&self, wire: &mut Wire, offers: &Offers) -> Result<(), Fault> {
         if !offers.starttls {
-            return Err(Fault::Failed(words::NO_STARTTLS.to_owned()));
+            return Err(TlsFault::NotOffered.into());
         }
         let within = self.destination.timeouts.command;
         wire.write(b"STARTTLS\r\n", within).await?;
@@ -394,15 +375,8 @@ impl Upstream {
     ) -> Result<(), Fault> {
         let mechanism = name(auth.method);
         if !offers.mechanisms.iter().any(|offered| offered == mechanism) {
-            let offered = if offers.mechanisms.is_empty() {
-                "none".to_owned()
-            } else {
-                offers.mechanisms.join(", ")
-            };
-            return Err(Fault::Failed(format!(
-                "{} {mechanism}; it offers {offered}",
-                words::NO_MECHANISM
-            )));
+            let offered = offers.mechanisms.clone();
+            return Err(LoginFault::NoMechanism { mechanism, offered }.into());
         }
         let within = self.destination.timeouts.command;
         let mut responses = Responses { auth, secret, given: 0 };
@@ -469,11 +443,7 @@ impl Responses<'_> {
                 AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2,
                 _more,
             ) => {
-                return Err(Fault::Failed(format!(
-                    "{}: it asks for more than {} has",
-                    words::ODD_CHALLENGE,
-                    name(*method)
-                )));
+                return Err(LoginFault::AsksForMore { mechanism: name(*method) }.into());
             }
         };
         self.given += 1;
@@ -491,20 +461,16 @@ impl Responses<'_> {
                 Credentials::new(user, self.secret.expose()).encode(AUTH_PLAIN, "")
             }
         };
-        encoded
-            .map(Zeroizing::new)
-            .map_err(|error| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE)))
+        encoded.map(Zeroizing::new).map_err(|error| odd(&error))
     }
 }
 
 /// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on,
 /// and a SHA-256 in hexadecimal has just 64.
 fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<String>, Fault> {
-    let nonsense =
-        |error: &dyn std::fmt::Display| Fault::Failed(format!("{}: {error}", words::ODD_CHALLENGE));
-    let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| nonsense(&error))?;
-    let mut mac = Hmac::<Md5>::new_from_slice(secret.expose().as_bytes())
-        .map_err(|error| nonsense(&error))?;
+    let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| odd(&error))?;
+    let mut mac =
+        Hmac::<Md5>::new_from_slice(secret.expose().as_bytes()).map_err(|error| odd(&error))?;
     mac.update(&challenge);
     let digest = mac.finalize().into_bytes();
     let hexadecimal = digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
@@ -514,20 +480,17 @@ fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<St
 /// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the
 /// editor, not to the secret.
 async fn read_secret(path: &Path) -> Result<Secret, Fault> {
-    let unusable = |reason: &dyn std::fmt::Display| {
-        Fault::Failed(format!("{}: \"{}\": {reason}", words::NO_SECRET, path.display()))
-    };
+    let unusable = |reason| Fault::from(LoginFault::NoSecret { file: path.to_owned(), reason });
+    let unreadable =
+        |error: &dyn std::fmt::Display| unusable(SecretFault::Unreadable(error.to_string()));
     let file = path.to_owned();
     let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file))
         .await
-        .map_err(|error| unusable(&error))?;
-    let text = Zeroizing::new(read.map_err(|error| unusable(&error))?);
+        .map_err(|error| unreadable(&error))?;
+    let text = Zeroizing::new(read.map_err(|error| unreadable(&error))?);
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() || secret.len() > SECRET_LIMIT {
-        return Err(unusable(&format!(
-            "it has {} octets; 1 to {SECRET_LIMIT} make sense",
-            secret.len()
-        )));
+        return Err(unusable(SecretFault::Length { octets: secret.len(), limit: SECRET_LIMIT }));
     }
     Ok(Secret::new(secret.to_owned()))
 }
@@ -536,10 +499,27 @@ fn positive(reply: Result<Reply, Fault>) -> Result<Reply, Fault> {
     reply.and_then(|reply| if reply.is_positive() { Ok(reply) } else { Err(Fault::Reply(reply)) })
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other errors of mail-send are shown in its own words"
+)]
 fn unreachable_address(address: SocketAddr, error: &mail_send::Error) -> Fault {
-    if matches!(error, mail_send::Error::Timeout) {
-        Fault::TimedOut
-    } else {
-        Fault::Failed(format!("{address}: {error}"))
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, Other};
+
+    let text = error.to_string();
+    let kind = match error {
+        mail_send::Error::Timeout => return Fault::TimedOut,
+        mail_send::Error::Io(error) => error.kind(),
+        _not_of_the_network => Other,
+    };
+    match kind {
+        ConnectionRefused => TcpFault::Refused { address, text }.into(),
+        HostUnreachable | NetworkUnreachable => TcpFault::Unreachable { address, text }.into(),
+        kind => TcpFault::NotConnected { address, kind, text }.into(),
     }
+}
+
+/// The server's side of a login makes no sense.
+fn odd(error: &dyn std::fmt::Display) -> Fault {
+    LoginFault::OddChallenge(error.to_string()).into()
 }

@@ -200,7 +200,7 @@ impl Policies {
     async fn fetch(&self, domain: &str, names: &Names, tls: &Tls) -> Result<Policy, String> {
         let host = format!("mta-sts.{domain}");
         let (addresses, _proven) =
-            names.addresses(&host).await.map_err(|error| format!("{host}: {error:?}"))?;
+            names.addresses(&host).await.map_err(|fault| format!("{host}: {fault}"))?;
         let mut reason = "no address".to_owned();
         for address in addresses {
             let tried = async {
@@ -210,7 +210,7 @@ impl Policies {
                 let secured = tls
                     .handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE)
                     .await
-                    .map_err(|fault| format!("{fault:?}"))?;
+                    .map_err(|fault| fault.to_string())?;
                 get(secured.stream, &host).await
             };
             match tried.await {

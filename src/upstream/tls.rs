@@ -4,8 +4,7 @@
 //! Global Root G2 in 2026.
 //!
 //! # Failure
-//! [`Tls::new`] fails on a `ca_file` without certificates. [`Tls::handshake`] yields a [`Fault`]
-//! whose words `classify` knows.
+//! [`Tls::new`] fails on a `ca_file` without certificates. [`Tls::handshake`] yields a [`Fault`].
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -20,11 +19,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::{
+    classify::{Fault, TlsFault},
     clock::Clock,
     model::Timestamp,
     oauth::HttpClient,
     upstream::{
-        ClientCertificate, Destination, Fault, Verification,
+        ClientCertificate, Destination, Verification,
         chain::Chain,
         dane::{ByRecord, Tlsa},
         verifier::{Anyone, Verifier},
@@ -32,25 +32,6 @@ use crate::{
         wire::Stream,
     },
 };
-
-/// Words that [`classify`](crate::upstream::classify) knows the handshake's failures by.
-pub(super) mod words {
-    pub(in crate::upstream) const EXPIRED: &str = "the server's certificate has expired";
-    pub(in crate::upstream) const NOT_YET: &str = "the server's certificate is not valid yet";
-    pub(in crate::upstream) const WRONG_NAME: &str = "the server's certificate is for another name";
-    pub(in crate::upstream) const UNKNOWN_ISSUER: &str =
-        "the server's certificate comes from an issuer that is not trusted";
-    pub(in crate::upstream) const OTHER_ISSUER: &str = "the server's certificate names an issuer \
-        that is trusted, and was not signed by it but by another of the same name";
-    pub(in crate::upstream) const BAD_CERTIFICATE: &str =
-        "the server's certificate is not acceptable";
-    pub(in crate::upstream) const NOT_RECORDED: &str =
-        "the server's certificate is not the one that its domain has recorded (DANE)";
-    pub(in crate::upstream) const NO_IDENTITY: &str = "the client certificate cannot be used";
-    pub(in crate::upstream) const NOT_TLS: &str = "the server did not answer with TLS";
-    pub(in crate::upstream) const NO_COMMON_VERSION: &str =
-        "the server offers nothing newer than TLS 1.1, or no cipher that is still safe";
-}
 
 /// An encrypted stream, and the certificate that the server has shown.
 pub(super) struct Secured {
@@ -119,13 +100,12 @@ impl Tls {
             (None, Check::Anyone) => Arc::clone(&self.careless),
             (None, Check::Recorded(_)) => Arc::new(
                 self.builder(check)
-                    .map_err(|e| Fault::Failed(e.to_string()))?
+                    .map_err(|error| TlsFault::Other(error.to_string()))?
                     .with_no_client_auth(),
             ),
         };
-        let name = ServerName::try_from(host.to_owned()).map_err(|_not_a_name| {
-            Fault::Failed(format!("\"{host}\" is neither a DNS name nor an address"))
-        })?;
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_not_a_name| TlsFault::NotAName(host.to_owned()))?;
         match timeout(within, TlsConnector::from(config).connect(name, stream)).await {
             Ok(Ok(stream)) => {
                 let certificate =
@@ -151,7 +131,7 @@ impl Tls {
         check: &Check,
     ) -> Result<Arc<ClientConfig>, Fault> {
         let unusable = |reason: &dyn std::fmt::Display| {
-            Fault::Failed(format!("{}: {reason}", words::NO_IDENTITY))
+            Fault::from(TlsFault::ClientCertificate(reason.to_string()))
         };
         let loaded = tokio::task::spawn_blocking(move || Chain::load(&files))
             .await
@@ -255,60 +235,51 @@ fn fault(error: &io::Error) -> Fault {
     let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
         return wire::fault(error);
     };
-    Fault::Failed(match cause {
-        TlsError::InvalidCertificate(reason) => describe(reason),
-        TlsError::InvalidMessage(_) => format!("{} ({cause})", words::NOT_TLS),
+    let fault = match cause {
+        TlsError::InvalidCertificate(reason) => certificate_fault(reason),
+        TlsError::InvalidMessage(_) => TlsFault::NotTls(cause.to_string()),
         TlsError::PeerIncompatible(_)
         | TlsError::AlertReceived(
             rustls::AlertDescription::ProtocolVersion | rustls::AlertDescription::HandshakeFailure,
-        ) => {
-            format!("{} ({cause})", words::NO_COMMON_VERSION)
-        }
-        other => other.to_string(),
-    })
+        ) => TlsFault::NoCommonVersion(cause.to_string()),
+        other => TlsFault::Other(other.to_string()),
+    };
+    fault.into()
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the other errors of rustls are shown in its own words"
 )]
-fn describe(reason: &CertificateError) -> String {
-    let on =
-        |time: &UnixTime| Timestamp::from_millis(time.as_secs().saturating_mul(1000)).to_rfc3339();
+fn certificate_fault(reason: &CertificateError) -> TlsFault {
+    let at = |time: &UnixTime| Timestamp::from_millis(time.as_secs().saturating_mul(1000));
     match reason {
-        CertificateError::Expired => words::EXPIRED.to_owned(),
+        CertificateError::Expired => TlsFault::Expired { ended: None },
         CertificateError::ExpiredContext { not_after, .. } => {
-            format!("{}: it ended at {}", words::EXPIRED, on(not_after))
+            TlsFault::Expired { ended: Some(at(not_after)) }
         }
-        CertificateError::NotValidYet => words::NOT_YET.to_owned(),
+        CertificateError::NotValidYet => TlsFault::NotYetValid { begins: None },
         CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("{}: it begins at {}", words::NOT_YET, on(not_before))
+            TlsFault::NotYetValid { begins: Some(at(not_before)) }
         }
-        CertificateError::NotValidForName => words::WRONG_NAME.to_owned(),
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            format!(
-                "{}: \"{}\" was asked for, it is for {}",
-                words::WRONG_NAME,
-                expected.to_str(),
-                names(presented)
-            )
+        CertificateError::NotValidForName => {
+            TlsFault::WrongName { asked: None, presented: Vec::new() }
         }
+        CertificateError::NotValidForNameContext { expected, presented } => TlsFault::WrongName {
+            asked: Some(expected.to_str().into_owned()),
+            presented: presented.iter().map(|name| bare(name)).collect(),
+        },
         // What DANE says no to.
-        CertificateError::ApplicationVerificationFailure => words::NOT_RECORDED.to_owned(),
-        CertificateError::BadSignature => words::OTHER_ISSUER.to_owned(),
-        CertificateError::UnknownIssuer => words::UNKNOWN_ISSUER.to_owned(),
-        other => format!("{}: {other}", words::BAD_CERTIFICATE),
+        CertificateError::ApplicationVerificationFailure => TlsFault::NotRecorded,
+        CertificateError::BadSignature => TlsFault::OtherIssuer,
+        CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+        other => TlsFault::BadCertificate(other.to_string()),
     }
 }
 
 /// rustls gives each as `DnsName("mail.example.com")`.
-fn names(presented: &[String]) -> String {
-    let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
-    if presented.is_empty() {
-        "no name at all".to_owned()
-    } else {
-        presented.iter().map(bare).collect::<Vec<_>>().join(", ")
-    }
+fn bare(name: &str) -> String {
+    name.split('"').nth(1).unwrap_or(name).to_owned()
 }
 
 /// Certificates are judged by the same clock as everything else.

@@ -1,11 +1,9 @@
 //! What is known of one transaction so far, and what it means for each recipient. Pure.
 
 use crate::{
+    classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
     model::{Recipient, Reply, ReversePath},
-    upstream::{
-        Concern, Counted, Dsn, Fault, Outcome, Peer, Report, Stage, Trouble, Verdict, classify,
-        classify_of, offers::Offers,
-    },
+    upstream::{Counted, Dsn, Report, Trouble, offers::Offers},
 };
 
 /// Where a transaction broke off, and why. The connection must not be used again.

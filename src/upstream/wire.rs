@@ -20,8 +20,9 @@ use tokio::{
 };
 
 use crate::{
+    classify::{Fault, SmtpFault, TcpFault, TlsFault},
     model::{EnhancedCode, Reply},
-    upstream::{Fault, tls::Secured},
+    upstream::tls::Secured,
 };
 
 /// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB;
@@ -39,12 +40,6 @@ const COURTESY: Duration = Duration::from_secs(5);
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// Words that `classify` knows our own findings by.
-pub(super) mod words {
-    pub(in crate::upstream) const AHEAD_OF_TLS: &str =
-        "something was sent in the clear behind the answer to STARTTLS";
-}
 
 /// A stream and what was read ahead of it.
 pub(super) struct Wire {
@@ -80,7 +75,7 @@ impl Wire {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => match self.unasked().await {
                 Some(Fault::Reply(reply)) => Err(Fault::Reply(reply)),
-                Some(Fault::Closed | Fault::TimedOut | Fault::Failed(_)) | None => {
+                Some(Fault::Closed | Fault::TimedOut | Fault::Local(_)) | None => {
                     Err(fault(&error))
                 }
             },
@@ -105,12 +100,8 @@ impl Wire {
         let mut taken = 0;
         loop {
             let line = self.line(&mut taken).await?;
-            let (code, more, text) = parse(&line).ok_or_else(|| {
-                Fault::Failed(format!(
-                    "the server said something that is not SMTP: {}",
-                    excerpt(&line)
-                ))
-            })?;
+            let (code, more, text) =
+                parse(&line).ok_or_else(|| SmtpFault::NotAReply(excerpt(&line)))?;
             lines.code = code;
             lines.texts.push(text);
             if more == More::No {
@@ -130,9 +121,7 @@ impl Wire {
                 .position(|&octet| octet == b'\n')
                 .map(|at| searched + at + 1);
             if *taken + found.unwrap_or(self.input.len()) > REPLY_LIMIT {
-                return Err(Fault::Failed(format!(
-                    "the server's reply is longer than {REPLY_LIMIT} octets"
-                )));
+                return Err(SmtpFault::TooLong { limit: REPLY_LIMIT }.into());
             }
             if let Some(end) = found {
                 *taken += end;
@@ -183,11 +172,7 @@ impl Wire {
     /// RFC 3207 4.2, CVE-2011-0411: what was sent ahead of the handshake is not protected by it. A
     /// server that does so is not trusted.
     pub(super) fn into_stream(self) -> Result<Box<dyn Stream>, Fault> {
-        if self.input.is_empty() {
-            Ok(self.stream)
-        } else {
-            Err(Fault::Failed(words::AHEAD_OF_TLS.to_owned()))
-        }
+        if self.input.is_empty() { Ok(self.stream) } else { Err(TlsFault::AheadOfTls.into()) }
     }
 
     /// Says QUIT, waits a moment for the answer, closes. RFC 5321 4.1.1.10: the client should not
@@ -276,6 +261,6 @@ pub(super) fn fault(error: &io::Error) -> Fault {
     } else if kind == TimedOut {
         Fault::TimedOut
     } else {
-        Fault::Failed(error.to_string())
+        TcpFault::Broken { kind, text: error.to_string() }.into()
     }
 }

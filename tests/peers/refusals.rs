@@ -1041,7 +1041,7 @@ impl Process {
 
 fn outcomes(spool: &Spool) -> BTreeMap<String, String> {
     let lines = spool.journal(None, 1000).unwrap().into_iter();
-    lines.map(|line| (line.recipient.address.to_string(), line.outcome)).collect()
+    lines.map(|line| (line.recipient.address.to_string(), line.outcome.to_string())).collect()
 }
 
 /// `delivered`, `failed`, `waits 30 min`, `doubt, waits 30 min`, `untouched`.

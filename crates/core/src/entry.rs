@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ByteSize, DeviceName, Envelope, MailParameters, MessageId, Recipient, Reply,
-    ReversePath, Timestamp,
+    AccountName, ByteSize, DeviceName, Envelope, MailParameters, MessageId, Recipient,
+    RecipientOutcome, Reply, ReversePath, Timestamp,
 };
 
 /// Which way out each recipient of a message takes, in their order; the last is that of all further
@@ -293,7 +293,7 @@ pub struct JournalLine {
     pub recipient: Recipient,
     /// `delivered`, `failed` or `deleted`; `quarantined` or `lost` when nobody served the
     /// recipient.
-    pub outcome: String,
+    pub outcome: RecipientOutcome,
     /// Attempts it took.
     pub attempts: u32,
     /// Attempts whose outcome nobody knows: so many doubles may exist.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, MessageId},
+    model::{AccountName, MessageId, RecipientOutcome},
     queue::{
         AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, RetrySettings,
         driver::conclude::put_or_remove,
@@ -17,7 +17,7 @@ use crate::{
         engine::budget::BudgetChange,
         engine::settle::{self, Context},
     },
-    report::{Failure, Reporter, Word},
+    report::{Failure, Reporter},
     spool::{Change, Entry, Hold, Progress, Spool, SpoolError},
     upstream::Upstream,
 };
@@ -159,11 +159,11 @@ impl<T: Transport> Queue<T> {
                 entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
             let journal: Vec<_> = unsettled
                 .filter_map(|(index, _)| {
-                    settle::journal_line(&entry, index, Word::Deleted, &context)
+                    settle::journal_line(&entry, index, RecipientOutcome::Deleted, &context)
                 })
                 .collect();
             for line in &journal {
-                self.0.reporter.settled(line, Word::Deleted, "queue");
+                self.0.reporter.settled(line, "queue");
             }
             self.0.spool.apply(Change { remove: vec![id], journal, ..Change::default() })?;
         }

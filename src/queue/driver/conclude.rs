@@ -10,18 +10,18 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::{
-    metrics::{OutcomeLabel, OutcomeValue},
-    model::{ByteSize, EnhancedCode, Reply, Timestamp},
+    classify::{Concern, Fault, Outcome, Stage, Verdict},
+    metrics::OutcomeLabel,
+    model::{ByteSize, EnhancedCode, RecipientOutcome, Reply, Timestamp},
     queue::{
         driver::claim::Claim,
         driver::core::{Account, Core, DELIVERY},
         driver::transport::Transport,
         engine::budget::{BudgetChange, End},
-        engine::settle::{self, Conclusion, Context, stage_word},
+        engine::settle::{self, Conclusion, Context},
     },
-    report::Word,
-    spool::{Change, Doubt, Entry, Hold, Progress},
-    upstream::{Concern, Counted, Dsn, Fault, Outcome, Report, Stage, Trouble, Verdict},
+    spool::{Change, Doubt, Entry, Hold, JournalLine, Progress},
+    upstream::{Counted, Dsn, Report, Trouble},
 };
 
 /// What is kept beside the queue: kind, name, value.
@@ -80,7 +80,7 @@ impl<T: Transport> Core<T> {
         );
         let reply = Reply::with(0, EnhancedCode(5, 3, 4), &words);
         let (stage, concern, outcome) = (Stage::MailFrom, Concern::Message, Outcome::Fail);
-        let verdict = Verdict { stage, concern, outcome, reply: Some(reply), advice: TOO_LARGE };
+        let verdict = Verdict::plain(stage, concern, outcome, Some(reply), TOO_LARGE);
         let recipients = claim.attempt.recipients.iter().map(|_| verdict.clone()).collect();
         let report =
             Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
@@ -117,26 +117,25 @@ impl<T: Transport> Core<T> {
     /// Log lines and counters.
     fn announce(&self, conclusion: &Conclusion) {
         let metrics = self.metrics.sending();
-        for settle::Line { word, stage, line } in &conclusion.lines {
-            let outcome = match word {
-                Word::Delivered => {
+        for settle::Line { stage, line } in &conclusion.lines {
+            match line.outcome {
+                RecipientOutcome::Delivered => {
                     metrics.recipients_delivered.inc();
                     metrics.delivery_latency.observe(line.at.since(line.received).as_secs_f64());
-                    OutcomeValue::delivered
                 }
-                Word::Failed => {
+                RecipientOutcome::Failed => {
                     metrics.recipients_failed.inc();
-                    OutcomeValue::failed
                 }
-                Word::Delayed => OutcomeValue::delayed,
-                Word::Doubtful => {
+                RecipientOutcome::Doubtful => {
                     metrics.doubts.inc();
-                    OutcomeValue::doubtful
                 }
-                Word::Deleted => OutcomeValue::deleted,
-            };
-            metrics.outcomes.get_or_create(&OutcomeLabel { outcome }).inc();
-            self.reporter.settled(line, *word, stage_word(*stage));
+                RecipientOutcome::Delayed
+                | RecipientOutcome::Deleted
+                | RecipientOutcome::Quarantined
+                | RecipientOutcome::Lost => {}
+            }
+            metrics.outcomes.get_or_create(&OutcomeLabel { outcome: line.outcome }).inc();
+            self.reporter.settled(line, stage.as_str());
         }
     }
 
@@ -209,9 +208,10 @@ impl<T: Transport> Core<T> {
         remember: Vec<Memory>,
     ) {
         let Conclusion { entry, lines, .. } = conclusion;
-        let settles = |word: Word| matches!(word, Word::Delivered | Word::Failed);
-        let journal =
-            lines.into_iter().filter(|line| settles(line.word)).map(|line| line.line).collect();
+        let settles = |line: &JournalLine| {
+            matches!(line.outcome, RecipientOutcome::Delivered | RecipientOutcome::Failed)
+        };
+        let journal = lines.into_iter().map(|line| line.line).filter(settles).collect();
         let (put, remove) = put_or_remove(entry);
         let change =
             Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember };
@@ -350,25 +350,10 @@ fn trouble(report: &Report, first: bool) -> Option<Trouble> {
         let advice =
             "The server ends connections before it takes a message. It is tried again by and by.";
         let outcome = Outcome::Pause(Duration::from_secs(60));
-        let verdict = Verdict {
-            stage: Stage::MailFrom,
-            concern: Concern::Account,
-            outcome,
-            reply: None,
-            advice,
-        };
+        let verdict = Verdict::plain(Stage::MailFrom, Concern::Account, outcome, None, advice);
         return Some(Trouble { stage: Stage::MailFrom, fault: Fault::Closed, verdict });
     }
-    let of_account = |verdict: &&Verdict| match verdict.outcome {
-        Outcome::Pause(_) | Outcome::Stop => true,
-        Outcome::Deliver
-        | Outcome::Retry
-        | Outcome::RetryAfter(_)
-        | Outcome::NextTransaction
-        | Outcome::Fail
-        | Outcome::Doubt => false,
-    };
-    let verdict = report.recipients.iter().find(of_account)?;
+    let verdict = report.recipients.iter().find(|verdict| verdict.outcome.holds_account())?;
     let fault = verdict.reply.clone().map_or(Fault::Closed, Fault::Reply);
     Some(Trouble { stage: verdict.stage, fault, verdict: verdict.clone() })
 }

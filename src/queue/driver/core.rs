@@ -17,6 +17,7 @@ use tokio::{sync::Notify, task, time::Instant};
 use tracing::{error, warn};
 
 use crate::{
+    classify::{Concurrency, Scope},
     clock::Clock,
     metrics::Metrics,
     model::{AccountName, MessageId, Timestamp},
@@ -385,11 +386,11 @@ impl AccountRuntime {
         trouble: &Trouble,
         now: Timestamp,
     ) -> Option<(Subject, News)> {
-        if trouble.verdict.asks_for_fewer_connections() {
+        if trouble.verdict.concurrency == Concurrency::Lower {
             self.width.narrow(now);
         }
         match lane {
-            NextHop::Domain(domain) if !trouble.is_ours() => self
+            NextHop::Domain(domain) if trouble.verdict.scope == Scope::NextHop => self
                 .domains
                 .trouble(domain, trouble, now)
                 .map(|news| (Subject::Domain(domain.clone()), news)),

@@ -287,13 +287,13 @@ impl<T: Transport> Core<T> {
         claim: &Claim,
         bar: &Unroutable,
     ) {
-        let verdict = Verdict {
-            stage: Stage::RcptTo,
-            concern: Concern::Recipient,
-            outcome: Outcome::Fail,
-            reply: Some(Reply::fixed(550, bar.code, bar.words)),
-            advice: bar.advice,
-        };
+        let verdict = Verdict::plain(
+            Stage::RcptTo,
+            Concern::Recipient,
+            Outcome::Fail,
+            Some(Reply::fixed(550, bar.code, bar.words)),
+            bar.advice,
+        );
         self.conclude_unsent(account, claim, &verdict).await;
     }
 

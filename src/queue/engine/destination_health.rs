@@ -172,13 +172,12 @@ impl DestinationHealth {
 
 /// For the notice that says what kept mail from going: RFC 3463 4.4.1, nobody answered.
 fn in_the_form_of_a_reply(domain: &str, fault: &Fault) -> Reply {
-    let what = match fault {
-        Fault::Reply(reply) => return reply.clone(),
-        Fault::Closed => "the connection was closed",
-        Fault::TimedOut => "no answer in time",
-        Fault::Failed(words) => words,
-    };
-    Reply::with(451, EnhancedCode(4, 4, 1), &format!("{domain}: {what}"))
+    match fault {
+        Fault::Reply(reply) => reply.clone(),
+        Fault::Closed | Fault::TimedOut | Fault::Local(_) => {
+            Reply::with(451, EnhancedCode(4, 4, 1), &format!("{domain}: {fault}"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -191,8 +190,7 @@ mod tests {
     }
 
     fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
-        let verdict =
-            Verdict { stage, concern: Concern::Account, outcome, reply: None, advice: "Wait." };
+        let verdict = Verdict::plain(stage, Concern::Account, outcome, None, "Wait.");
         Trouble { stage, fault: Fault::TimedOut, verdict }
     }
 

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use crate::{
+    classify::{Alarm, Outcome, Probe, Verdict},
     model::Timestamp,
     queue::engine::account_state::{AccountState, Enabled},
-    upstream::{Fault, Outcome, Stage, Trouble, Verdict},
+    upstream::Trouble,
 };
 
 pub(in crate::queue) mod remembered;
@@ -248,7 +249,7 @@ impl Health {
 
     /// Something that concerns the whole account went wrong.
     pub(in crate::queue) fn trouble(&mut self, trouble: &Trouble, now: Timestamp) -> Option<News> {
-        let (cause, outcome) = (Cause::of(trouble), trouble.verdict.outcome);
+        let (cause, outcome) = (Cause::from(trouble.verdict.probe), trouble.verdict.outcome);
         match self {
             Self::Disabled => None,
             Self::Stopped { probe_at, words, cause: old, then, record, .. } => {
@@ -281,7 +282,7 @@ impl Health {
                 let mut record = record.worse();
                 let asked = asked_pause(outcome);
                 let pause = grown(asked, record.streak, longest_pause(asked));
-                let alarming = trouble.verdict.is_alarming()
+                let alarming = trouble.verdict.alarm == Alarm::Person
                     || pause >= Verdict::ALARMING_PAUSE
                     || record.streak >= ALARMING_STREAK;
                 let news = record.tell(if alarming { News::Alarm } else { News::Hiccup });
@@ -389,31 +390,16 @@ impl Record {
 
 impl Words {
     fn of(trouble: &Trouble) -> Self {
-        let reason = match &trouble.fault {
-            Fault::Reply(reply) => reply.to_string(),
-            Fault::Closed => "the server closed the connection".to_owned(),
-            Fault::TimedOut => "no answer in time".to_owned(),
-            Fault::Failed(words) => words.clone(),
-        };
-        Self { reason, advice: trouble.verdict.advice.to_owned() }
+        Self { reason: trouble.fault.to_string(), advice: trouble.verdict.advice.to_owned() }
     }
 }
 
-impl Cause {
-    fn of(trouble: &Trouble) -> Self {
-        if trouble.verdict.is_punished_when_repeated() {
-            return Self::Punished;
-        }
-        match trouble.stage {
-            Stage::Connect
-            | Stage::Tls
-            | Stage::Greeting
-            | Stage::Ehlo
-            | Stage::Token
-            | Stage::Auth => Self::Login,
-            Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => {
-                Self::Mail
-            }
+impl From<Probe> for Cause {
+    fn from(probe: Probe) -> Self {
+        match probe {
+            Probe::Login => Self::Login,
+            Probe::Message => Self::Mail,
+            Probe::MessageOnceADay => Self::Punished,
         }
     }
 }

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use crate::{
-    model::{AccountName, Reply, Timestamp},
+    classify::{Concern, Outcome, Splitting, Stage},
+    model::{AccountName, RecipientOutcome, Reply, Timestamp},
     queue::{RetrySettings, Split, engine::recipient_groups, engine::retry_schedule::Next},
-    report::{Failure, Word},
+    report::Failure,
     spool::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
-    upstream::{Concern, Counted, Dsn, Outcome, Report, Stage, Verdict},
+    upstream::{Counted, Dsn, Report},
 };
 
 /// An attempt that a crash cuts off fails at a time that nobody knows, and the spacing counts from
@@ -112,7 +113,6 @@ pub(in crate::queue) struct Conclusion {
 /// News of one recipient.
 #[derive(Debug)]
 pub(in crate::queue) struct Line {
-    pub(in crate::queue) word: Word,
     pub(in crate::queue) stage: Stage,
     pub(in crate::queue) line: JournalLine,
 }
@@ -146,10 +146,10 @@ pub(in crate::queue) fn conclude(
         let apart = refused.len() > 1 && refused.contains(&before.index);
         let word = match verdict.outcome {
             Outcome::Deliver => {
-                settle(recipient, Progress::Delivered, Word::Delivered, context.now)
+                settle(recipient, Progress::Delivered, RecipientOutcome::Delivered, context.now)
             }
             Outcome::Fail if !apart => {
-                settle(recipient, Progress::Failed, Word::Failed, context.now)
+                settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now)
             }
             Outcome::NextTransaction if !none_taken => {
                 take_back(recipient, before);
@@ -163,10 +163,10 @@ pub(in crate::queue) fn conclude(
                     .as_ref()
                     .map_or_else(|| "no answer to the end of data".to_owned(), Reply::to_string);
                 recipient.doubts.push(Doubt { attempt: attempt.since, reason });
-                wait(recipient, received, Word::Doubtful, context)
+                wait(recipient, received, RecipientOutcome::Doubtful, context)
             }
             Outcome::RetryAfter(pause) => {
-                let word = wait(recipient, received, Word::Delayed, context);
+                let word = wait(recipient, received, RecipientOutcome::Delayed, context);
                 if let Progress::Waiting { due } = &mut recipient.progress {
                     *due = (*due).max(context.now.plus(pause));
                 }
@@ -178,13 +178,13 @@ pub(in crate::queue) fn conclude(
                 spare(recipient, context.now)
             }
             Outcome::Retry | Outcome::Fail | Outcome::NextTransaction => {
-                wait(recipient, received, Word::Delayed, context)
+                wait(recipient, received, RecipientOutcome::Delayed, context)
             }
         };
-        if word == Word::Failed {
+        if word == RecipientOutcome::Failed {
             failed.push(Failure {
                 index: before.index,
-                stage: stage_word(verdict.stage),
+                stage: verdict.stage.as_str(),
                 advice: verdict.advice,
             });
         }
@@ -199,13 +199,13 @@ pub(in crate::queue) fn conclude(
     };
     let relayed = conclusion_lines
         .iter()
-        .filter(|(index, word, _)| *word == Word::Delivered && asked(*index))
+        .filter(|(index, word, _)| *word == RecipientOutcome::Delivered && asked(*index))
         .map(|(index, ..)| *index);
     let relayed = if report.dsn == Dsn::EndsHere { relayed.collect() } else { Vec::new() };
     let lines = conclusion_lines
         .into_iter()
         .filter_map(|(index, word, stage)| {
-            Some(Line { word, stage, line: journal_line(&entry, index, word, context)? })
+            Some(Line { stage, line: journal_line(&entry, index, word, context)? })
         })
         .collect();
     Conclusion { entry, lines, failed, relayed }
@@ -215,7 +215,7 @@ pub(in crate::queue) fn conclude(
 pub(in crate::queue) fn journal_line(
     entry: &Entry,
     index: usize,
-    word: Word,
+    word: RecipientOutcome,
     context: &Context<'_>,
 ) -> Option<JournalLine> {
     let state = entry.recipients.get(index)?;
@@ -226,7 +226,7 @@ pub(in crate::queue) fn journal_line(
         account: context.account.clone(),
         sender: entry.sender.clone(),
         recipient: state.recipient.clone(),
-        outcome: word.as_str().to_owned(),
+        outcome: word,
         attempts: state.attempts,
         doubts: u32::try_from(state.doubts.len()).unwrap_or(u32::MAX),
         reply: state.last_reply.clone(),
@@ -235,29 +235,12 @@ pub(in crate::queue) fn journal_line(
     })
 }
 
-/// The fixed word of a stage, in the log and in notices.
-pub(in crate::queue) const fn stage_word(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Connect => "connect",
-        Stage::Tls => "tls",
-        Stage::Greeting => "greeting",
-        Stage::Ehlo => "ehlo",
-        Stage::Token => "token",
-        Stage::Auth => "auth",
-        Stage::MailFrom => "mail_from",
-        Stage::RcptTo => "rcpt_to",
-        Stage::Data => "data",
-        Stage::Body => "body",
-        Stage::EndOfData => "end_of_data",
-    }
-}
-
 fn settle(
     recipient: &mut RecipientState,
     progress: fn(Settled) -> Progress,
-    word: Word,
+    word: RecipientOutcome,
     at: Timestamp,
-) -> Word {
+) -> RecipientOutcome {
     recipient.progress = progress(Settled { at });
     word
 }
@@ -266,24 +249,24 @@ fn settle(
 fn wait(
     recipient: &mut RecipientState,
     received: Timestamp,
-    word: Word,
+    word: RecipientOutcome,
     context: &Context<'_>,
-) -> Word {
+) -> RecipientOutcome {
     match context.plan.after_failure(received, recipient.attempts, context.now) {
         Next::Due(due) => {
             recipient.progress = Progress::Waiting { due };
             word
         }
-        Next::GiveUp => settle(recipient, Progress::Failed, Word::Failed, context.now),
+        Next::GiveUp => settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now),
     }
 }
 
 /// The account was to blame: the attempt does not count, yet it reached the server, so the spacing
 /// is kept.
-fn spare(recipient: &mut RecipientState, now: Timestamp) -> Word {
+fn spare(recipient: &mut RecipientState, now: Timestamp) -> RecipientOutcome {
     recipient.attempts = recipient.attempts.saturating_sub(1);
     recipient.progress = Progress::Waiting { due: now.plus(RetrySettings::FLOOR) };
-    Word::Delayed
+    RecipientOutcome::Delayed
 }
 
 fn take_back(recipient: &mut RecipientState, before: &Before) {
@@ -299,43 +282,9 @@ fn refused_together(attempt: &Attempt, report: &Report, split: Split) -> Vec<usi
     }
     let pairs = attempt.recipients.iter().zip(&report.recipients);
     pairs
-        .filter(|(_, verdict)| one_may_be_to_blame(verdict))
+        .filter(|(_, verdict)| verdict.splitting == Splitting::MayHelp)
         .map(|(before, _)| before.index)
         .collect()
-}
-
-fn one_may_be_to_blame(verdict: &Verdict) -> bool {
-    let (Stage::EndOfData, Concern::Message, Some(reply)) =
-        (verdict.stage, verdict.concern, &verdict.reply)
-    else {
-        return false;
-    };
-    match verdict.outcome {
-        Outcome::Retry | Outcome::RetryAfter(_) => true,
-        Outcome::Fail => !is_about_message_or_sender(reply),
-        Outcome::Deliver
-        | Outcome::NextTransaction
-        | Outcome::Doubt
-        | Outcome::Pause(_)
-        | Outcome::Stop => false,
-    }
-}
-
-/// Refusals that every half would meet again. Exchange Online throttles a mailbox that repeats them
-/// (5.2.251 to 5.2.255).
-fn is_about_message_or_sender(reply: &Reply) -> bool {
-    let by_code = reply.enhanced.is_some_and(|code| {
-        matches!(
-            (code.1, code.2),
-            // RFC 3463: sender's address, mail system (size), media; Exchange Online: several From,
-            // no From, not allowed to send as.
-            (1, 7 | 8 | 20) | (3 | 6, _) | (2, 252) | (7, 60 | 512)
-        )
-    });
-    by_code
-        || ["SendAsDenied", "send as", "STOREDRV.Submission"]
-            .iter()
-            .any(|words| reply.text.contains(words))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::house::{House, scanner};
+use crate::model::RecipientOutcome;
 use crate::queue::{
     AccountSettings, BatchSettings, LimitSettings, SenderRewrite, Split,
     fixture::{account, at},
@@ -61,7 +62,10 @@ async fn recipients_of_a_day_are_never_exceeded_and_a_large_message_goes_in_part
     house.pass(4 * 86_400).await;
     house.assert_limits();
     assert!(house.entry(large).is_none());
-    assert_eq!(house.journal().iter().filter(|line| line.outcome == "delivered").count(), 37);
+    assert_eq!(
+        house.journal().iter().filter(|line| line.outcome == RecipientOutcome::Delivered).count(),
+        37
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::house::{House, scanner};
 use crate::{
     metrics::{CredentialLabel, CredentialValue},
+    model::RecipientOutcome,
     oauth::{CredentialKind, Expiry},
     queue::{AccountState, fixture::at, tests::fake_transport::trouble},
     upstream::{Outcome, Stage},
@@ -82,7 +83,12 @@ async fn an_authorization_server_that_is_down_for_an_hour_costs_no_message_an_at
     // Pauses double, up to an hour.
     house.pass(2 * 3600).await;
     assert!(ids.iter().all(|id| house.entry(*id).is_none()), "all have gone");
-    assert!(house.journal().iter().all(|line| line.outcome == "delivered" && line.attempts == 1));
+    assert!(
+        house
+            .journal()
+            .iter()
+            .all(|line| line.outcome == RecipientOutcome::Delivered && line.attempts == 1)
+    );
     let notices = house.notices();
     assert_eq!(notices.len(), 2, "that it cannot send, and that it sends again: {notices:?}");
     house.stop().await;

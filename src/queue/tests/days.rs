@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::house::{House, scanner};
 use crate::{
+    model::RecipientOutcome,
     queue::{
         AccountSettings, LimitSettings, Split,
         tests::fake_transport::{Reaction, Seen},
@@ -84,7 +85,7 @@ proptest! {
             assert_eq!(house.spool.count(), 0, "everything is settled");
             let journal = house.journal();
             assert_eq!(journal.len(), accepted, "each recipient has one line");
-            assert!(journal.iter().all(|line| line.outcome == "delivered"));
+            assert!(journal.iter().all(|line| line.outcome == RecipientOutcome::Delivered));
             let mut copies: BTreeMap<(String, String), u32> = BTreeMap::new();
             for seen in house.seen() {
                 for recipient in &seen.taken {

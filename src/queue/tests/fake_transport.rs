@@ -18,6 +18,7 @@ use crate::{
     queue::{Link, Transport},
     upstream::{
         Concern, Counted, Dsn, Fault, Handover, NextHop, Outcome, Report, Stage, Trouble, Verdict,
+        classify,
     },
 };
 
@@ -328,7 +329,14 @@ fn refusal(stage: Stage, concern: Concern, reply: &str) -> Verdict {
 }
 
 fn verdict(stage: Stage, concern: Concern, outcome: Outcome, reply: Option<Reply>) -> Verdict {
-    Verdict { stage, concern, outcome, reply, advice: "Do what the script says." }
+    let advice = "Do what the script says.";
+    match reply {
+        Some(reply) => {
+            let facts = classify(stage, &Fault::Reply(reply));
+            Verdict { concern, outcome, advice, ..facts }
+        }
+        None => Verdict::plain(stage, concern, outcome, None, advice),
+    }
 }
 
 fn read(reply: &str) -> Reply {

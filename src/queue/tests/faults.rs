@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::house::{House, plan, scanner};
 use crate::{
-    model::MessageId,
+    model::{MessageId, RecipientOutcome},
     queue::{
         AccountState,
         fixture::at,
@@ -23,7 +23,8 @@ async fn a_message_goes_out_at_once_and_leaves_queue_and_disk() {
     assert_eq!((seen.len(), seen[0].recipients.len()), (1, 2));
     assert!(house.entry(id).is_none());
     assert!(house.spool.body(id).await.is_err());
-    let outcomes: Vec<String> = house.journal().into_iter().map(|line| line.outcome).collect();
+    let outcomes: Vec<String> =
+        house.journal().into_iter().map(|line| line.outcome.to_string()).collect();
     assert_eq!(outcomes, ["delivered", "delivered"]);
     assert_eq!(house.metrics.sending().recipients_delivered.get(), 2);
     house.stop().await;
@@ -195,7 +196,7 @@ async fn one_bad_recipient_does_not_hold_back_the_rest() {
     let mut outcomes: Vec<(String, String)> = house
         .journal()
         .into_iter()
-        .map(|line| (line.recipient.address.to_string(), line.outcome))
+        .map(|line| (line.recipient.address.to_string(), line.outcome.to_string()))
         .collect();
     outcomes.sort();
     let expected = ["a", "b", "bad", "c", "d"].map(|name| {
@@ -228,7 +229,12 @@ async fn recipients_that_are_too_many_for_one_transaction_follow_in_others_at_on
     assert!(house.entry(id).is_none());
     let taken: Vec<usize> = house.seen().iter().map(|seen| seen.taken.len()).collect();
     assert_eq!(taken, [10, 10, 5]);
-    assert!(house.journal().iter().all(|line| line.outcome == "delivered" && line.attempts == 1));
+    assert!(
+        house
+            .journal()
+            .iter()
+            .all(|line| line.outcome == RecipientOutcome::Delivered && line.attempts == 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ async fn of_a_thousand_recipients_three_are_poison_and_the_others_get_the_messag
     let mut outcomes = BTreeMap::new();
     for line in office.journal() {
         *outcomes
-            .entry((line.recipient.address.as_str().contains("+poison"), line.outcome))
+            .entry((line.recipient.address.as_str().contains("+poison"), line.outcome.to_string()))
             .or_insert(0) += 1;
     }
     assert_eq!(

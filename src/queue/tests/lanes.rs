@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::house::House;
 use crate::{
-    model::Reply,
+    classify::{DnsFault, TcpFault, TlsFault},
+    model::{RecipientOutcome, Reply},
     queue::{
         AccountSettings, AccountState, Enabled, Reach, SenderRewrite, fixture::account,
         forecast::replay::Why, tests::fake_transport::Reaction,
@@ -24,8 +25,12 @@ fn german() -> NextHop {
     NextHop::Domain("contoso.de".to_owned())
 }
 
-fn trouble(words: &str) -> Trouble {
-    let fault = Fault::Failed(words.to_owned());
+fn unreachable(domain: &str) -> TcpFault {
+    TcpFault::NoServer { domain: domain.to_owned(), servers: Vec::new() }
+}
+
+fn trouble(fault: impl Into<Fault>) -> Trouble {
+    let fault = fault.into();
     Trouble { stage: Stage::Connect, verdict: classify(Stage::Connect, &fault), fault }
 }
 
@@ -33,7 +38,9 @@ fn outcomes(house: &House) -> Vec<(String, String, String)> {
     let mut lines: Vec<_> = house
         .journal()
         .into_iter()
-        .map(|line| (line.recipient.address.to_string(), line.account.to_string(), line.outcome))
+        .map(|line| {
+            (line.recipient.address.to_string(), line.account.to_string(), line.outcome.to_string())
+        })
         .collect();
     lines.sort();
     lines
@@ -97,8 +104,7 @@ async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_an
     let mut times = 0;
     house.server.admit_to(move |lane, _now| {
         times += u32::from(*lane == german());
-        (*lane == german() && times <= 2)
-            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
+        (*lane == german() && times <= 2).then(|| trouble(unreachable("contoso.de")))
     });
     let id = house.receive_for("printers", &["bob@contoso.de", "ann@contoso.com"]).await;
     let others = [
@@ -124,7 +130,12 @@ async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_an
     assert!(matches!(&why, Why::Domain { domain, .. } if domain == "contoso.de"), "{why:?}");
     house.pass(300).await;
     assert_eq!(outcomes(&house).len(), 4);
-    assert!(house.journal().iter().all(|line| line.attempts == 1 && line.outcome == "delivered"));
+    assert!(
+        house
+            .journal()
+            .iter()
+            .all(|line| line.attempts == 1 && line.outcome == RecipientOutcome::Delivered)
+    );
     assert_eq!(house.queue.accounts()[0].domains, []);
     house.assert_limits();
 }
@@ -133,10 +144,9 @@ async fn a_domain_whose_servers_cannot_be_reached_holds_up_its_own_mail_alone_an
 async fn mail_for_a_domain_that_stays_away_goes_another_way_if_there_is_one() {
     let mut house =
         House::open(vec![inside(&["scanner"]), account("scanner", SenderRewrite::WhenNotAllowed)]);
-    house.server.admit_to(|lane, _now| {
-        (*lane == german())
-            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
-    });
+    house
+        .server
+        .admit_to(|lane, _now| (*lane == german()).then(|| trouble(unreachable("contoso.de"))));
     house.receive_for("printers", &["bob@contoso.de"]).await;
     house.pass(600).await;
     assert_eq!(outcomes(&house), [line("bob@contoso.de", "scanner", "delivered")]);
@@ -145,10 +155,9 @@ async fn mail_for_a_domain_that_stays_away_goes_another_way_if_there_is_one() {
 #[tokio::test(start_paused = true)]
 async fn mail_for_a_domain_that_never_comes_back_fails_when_its_time_is_up_and_a_person_is_told() {
     let mut house = House::open(vec![inside(&[])]);
-    house.server.admit_to(|lane, _now| {
-        (*lane == german())
-            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
-    });
+    house
+        .server
+        .admit_to(|lane, _now| (*lane == german()).then(|| trouble(unreachable("contoso.de"))));
     house.receive_for("printers", &["bob@contoso.de"]).await;
     house.pass(5 * 24 * 3600 - 60).await;
     assert_eq!(outcomes(&house), []);
@@ -166,10 +175,9 @@ async fn mail_for_a_domain_that_never_comes_back_fails_when_its_time_is_up_and_a
 #[tokio::test(start_paused = true)]
 async fn a_flood_for_a_domain_that_rests_does_not_hold_up_what_comes_behind_it() {
     let mut house = House::open(vec![inside(&[])]);
-    house.server.admit_to(|lane, _now| {
-        (*lane == german())
-            .then(|| trouble("no mail server of the domain can be reached: contoso.de"))
-    });
+    house
+        .server
+        .admit_to(|lane, _now| (*lane == german()).then(|| trouble(unreachable("contoso.de"))));
     for _ in 0..300 {
         house.receive_for("printers", &["bob@contoso.de"]).await;
     }
@@ -183,7 +191,9 @@ async fn our_own_dns_server_that_is_silent_pauses_the_account() {
     let mut house = House::open(vec![inside(&[])]);
     let mut first = true;
     house.server.admit(move |_| {
-        std::mem::take(&mut first).then(|| trouble("the DNS server does not answer: contoso.com"))
+        std::mem::take(&mut first).then(|| {
+            trouble(DnsFault::Silent { domain: "contoso.com".to_owned(), reason: String::new() })
+        })
     });
     house.receive_for("printers", &["ann@contoso.com"]).await;
     house.pass(1).await;
@@ -196,9 +206,7 @@ async fn our_own_dns_server_that_is_silent_pauses_the_account() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_that_does_not_exist_concerns_its_recipients_alone() {
     let mut house = House::open(vec![inside(&[])]);
-    house
-        .server
-        .admit(|_| Some(trouble("there is no such mail domain: contoso.com does not exist")));
+    house.server.admit(|_| Some(trouble(DnsFault::NoSuchDomain("contoso.com".to_owned()))));
     house.receive_for("printers", &["ann@contoso.com"]).await;
     house.pass(1).await;
     assert_eq!(outcomes(&house), [line("ann@contoso.com", "inside", "failed")]);
@@ -211,7 +219,7 @@ async fn a_domain_that_is_not_safe_is_tried_again_as_the_plan_says() {
     let mut first = true;
     house.server.admit(move |_| {
         std::mem::take(&mut first).then(|| {
-            trouble("no mail server of the domain is as safe as is asked for: contoso.com")
+            trouble(TlsFault::NotAsSafe { domain: "contoso.com".to_owned(), servers: Vec::new() })
         })
     });
     let id = house.receive_for("printers", &["ann@contoso.com"]).await;
@@ -259,7 +267,7 @@ async fn a_persons_word_ends_the_rest_of_a_domain_within_minutes() {
     let mut times = 0;
     house.server.admit(move |_| {
         times += 1;
-        (times <= 5).then(|| trouble("no mail server of the domain can be reached: contoso.com"))
+        (times <= 5).then(|| trouble(unreachable("contoso.com")))
     });
     house.receive_for("printers", &["ann@contoso.com"]).await;
     house.pass(1000).await;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::house::{House, scanner};
+use crate::model::RecipientOutcome;
 use crate::queue::{
     AccountSettings, LimitSettings, QueueError, SettingStatus, Split, fixture::at,
     tests::fake_transport::Reaction,
@@ -120,8 +121,11 @@ async fn a_message_larger_than_the_account_lets_through_fails_before_any_attempt
     house.pass(5).await;
     assert!(house.entry(large).is_none() && house.entry(small).is_none());
     assert_eq!(house.seen().len(), 1, "only the small one was tried");
-    let failed: Vec<_> =
-        house.journal().into_iter().filter(|line| line.outcome == "failed").collect();
+    let failed: Vec<_> = house
+        .journal()
+        .into_iter()
+        .filter(|line| line.outcome == RecipientOutcome::Failed)
+        .collect();
     assert_eq!(failed.iter().map(|line| line.attempts).collect::<Vec<_>>(), [0, 0]);
     let notice = house
         .server

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::office::{Ending, Office, Pace};
 use crate::{
-    model::AccountName,
+    model::{AccountName, RecipientOutcome},
     queue::{AccountState, fixture::at},
 };
 
@@ -369,7 +369,7 @@ impl ThreeDays {
             self.accepted,
             "each recipient has one line"
         );
-        assert!(journal.iter().all(|line| line.outcome == "delivered"));
+        assert!(journal.iter().all(|line| line.outcome == RecipientOutcome::Delivered));
         let judge = self.office.judge();
         let doubts: u64 = journal.iter().map(|line| u64::from(line.doubts)).sum();
         assert!(judge.duplicates <= doubts, "{} doubles, but {doubts} doubts", judge.duplicates);

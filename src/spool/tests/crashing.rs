@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::*;
+use crate::model::RecipientOutcome;
 use crate::spool::{
     Attempting, Change, Charge, JournalLine, Phase, RecoveryReport,
     disk::{Deed, Witness},
@@ -237,7 +238,7 @@ impl Workload<'_> {
 
     async fn settle(&mut self, id: MessageId) {
         let Ok(Some(entry)) = self.spool.entry(id) else { return };
-        let journal = crate::spool::removal::farewell(&entry, NOW, "delivered");
+        let journal = crate::spool::removal::farewell(&entry, NOW, RecipientOutcome::Delivered);
         if self.spool.apply(Change { remove: vec![id], journal, ..Change::default() }).is_ok() {
             self.promises.removal_applied.insert(id);
             if self.spool.sync().await.is_ok() {

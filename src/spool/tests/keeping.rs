@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    model::Reply,
+    model::{RecipientOutcome, Reply},
     spool::{Change, Charge, Hold, JournalLine, Phase},
 };
 
@@ -207,7 +207,7 @@ fn line(at: u64, id: MessageId, recipient: &str) -> JournalLine {
         account: account(),
         sender: ReversePath::Null,
         recipient: Recipient::new(recipient.parse().unwrap()),
-        outcome: "delivered".to_owned(),
+        outcome: RecipientOutcome::Delivered,
         attempts: 1,
         doubts: 0,
         reply: Some(Reply::new(250, "2.0.0 OK")),
@@ -299,7 +299,7 @@ async fn a_message_in_quarantine_keeps_its_file_its_reason_and_a_journal_line() 
         [format!("{id}.eml"), format!("{id}.eml.reason")]
     );
     let outcomes: Vec<String> =
-        spool.journal(None, 9).unwrap().into_iter().map(|line| line.outcome).collect();
+        spool.journal(None, 9).unwrap().into_iter().map(|line| line.outcome.to_string()).collect();
     assert_eq!(outcomes, ["quarantined", "quarantined"]);
     assert!(matches!(spool.quarantine(id, "again").await, Err(SpoolError::NotFound(_))));
 }

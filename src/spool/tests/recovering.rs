@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
+use crate::model::RecipientOutcome;
 use crate::spool::{
     Attempting, Change, RecoveryReport,
     disk::{Deed, Witness},
@@ -206,7 +207,7 @@ async fn an_entry_without_a_file_is_journaled_as_lost() {
         scene.recover(RecoveryReport { without_file: vec![scene.id], ..Default::default() }).await;
     scene.assert_gone(&spool);
     let outcomes: Vec<String> =
-        spool.journal(None, 9).unwrap().into_iter().map(|line| line.outcome).collect();
+        spool.journal(None, 9).unwrap().into_iter().map(|line| line.outcome.to_string()).collect();
     assert_eq!(outcomes, ["lost", "lost"]);
 }
 
@@ -221,7 +222,7 @@ async fn a_file_that_was_cut_short_goes_to_quarantine_and_is_journaled() {
             .recover(RecoveryReport { quarantined: scene.quarantined(), ..Default::default() })
             .await;
         scene.assert_gone(&spool);
-        assert_eq!(spool.journal(None, 9).unwrap()[0].outcome, "quarantined");
+        assert_eq!(spool.journal(None, 9).unwrap()[0].outcome, RecipientOutcome::Quarantined);
         assert!(
             fs::read_to_string(scene.path(&format!("spool/quarantine/{}.eml.reason", scene.id)))
                 .unwrap()
@@ -271,7 +272,7 @@ async fn a_quarantine_that_was_cut_off_is_finished() {
         .unwrap();
     let spool = scene.recover(RecoveryReport::default()).await;
     scene.assert_gone(&spool);
-    assert_eq!(spool.journal(None, 9).unwrap()[0].outcome, "quarantined");
+    assert_eq!(spool.journal(None, 9).unwrap()[0].outcome, RecipientOutcome::Quarantined);
 }
 
 struct NothingIsDeleted;

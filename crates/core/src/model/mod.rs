@@ -8,6 +8,7 @@
 //! - [`Quirk`]: what devices do against the standards, and we put up with
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
 //! - [`Dialogue`], [`Recorder`]: what was said on one connection, without secrets
+//! - [`RecipientOutcome`]: what has become of a recipient
 //! - [`Secret`]: what must never be printed
 
 mod address;
@@ -15,6 +16,7 @@ mod dialogue;
 mod envelope;
 mod from_identity;
 mod id;
+mod outcome;
 mod pattern;
 mod quantity;
 mod quirk;
@@ -28,6 +30,7 @@ pub use envelope::{
 };
 pub use from_identity::FromIdentity;
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
+pub use outcome::RecipientOutcome;
 pub use pattern::Pattern;
 pub use quantity::{ByteSize, InvalidSize, Timestamp};
 pub use quirk::Quirk;

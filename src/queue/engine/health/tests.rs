@@ -2,20 +2,14 @@
 
 use super::*;
 use crate::{
+    classify::{Concern, Fault, Stage, classify},
     model::Reply,
     queue::fixture::at,
-    upstream::{Concern, Fault},
 };
 
 fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
     let reply = Reply::new(454, "4.7.0 Temporary authentication failure");
-    let verdict = Verdict {
-        stage,
-        concern: Concern::Account,
-        outcome,
-        reply: Some(reply.clone()),
-        advice: "Wait.",
-    };
+    let verdict = Verdict::plain(stage, Concern::Account, outcome, Some(reply.clone()), "Wait.");
     Trouble { stage, fault: Fault::Reply(reply), verdict }
 }
 
@@ -125,8 +119,9 @@ fn a_restart_tries_what_it_may_have_put_right() {
 fn what_is_punished_when_repeated_is_tried_once_a_day_or_when_a_person_says_so() {
     let full = "5.2.2 mailbox full; \
         STOREDRV.Submission.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded";
-    let mut full_mailbox = trouble(Stage::EndOfData, Outcome::Stop);
-    full_mailbox.verdict.reply = Some(Reply::new(554, full));
+    let fault = Fault::Reply(Reply::new(554, full));
+    let verdict = classify(Stage::EndOfData, &fault);
+    let full_mailbox = Trouble { stage: Stage::EndOfData, fault, verdict };
     let mut health = Health::ready();
     assert_eq!(health.trouble(&full_mailbox, at(0)), Some(News::Alarm));
     let restarted = health.clone().restored(at(3600));

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
+    classify::{Concern, Fault, Verdict, classify},
     queue::fixture::{at, entry},
-    upstream::Concern,
 };
 
 fn plan() -> RetrySettings {
@@ -17,7 +17,14 @@ fn plan() -> RetrySettings {
 fn verdict(stage: Stage, concern: Concern, outcome: Outcome, reply: &str) -> Verdict {
     let (code, text) = reply.split_once(' ').unwrap_or(("0", reply));
     let reply = (!reply.is_empty()).then(|| Reply::new(code.parse().unwrap(), text));
-    Verdict { stage, concern, outcome, reply, advice: "Do this." }
+    let advice = "Do this.";
+    match reply {
+        Some(reply) => {
+            let facts = classify(stage, &Fault::Reply(reply));
+            Verdict { concern, outcome, advice, ..facts }
+        }
+        None => Verdict::plain(stage, concern, outcome, None, advice),
+    }
 }
 
 fn delivered() -> Verdict {
@@ -48,7 +55,7 @@ fn check(verdict: Verdict, expected: &str) {
     let conclusion = run(entry(1), Split::OnFailure, 0, &report(vec![verdict]));
     let state = &conclusion.entry.recipients[0];
     let due = state.due().map_or("-".to_owned(), |due| due.since(at(0)).as_secs().to_string());
-    let word = conclusion.lines.first().map_or("-", |line| line.word.as_str());
+    let word = conclusion.lines.first().map_or("-", |line| line.line.outcome.as_str());
     assert_eq!(format!("{word} {due} {}", state.attempts), expected, "{name}");
 }
 
@@ -155,7 +162,7 @@ fn when_time_is_up_a_retry_becomes_a_failure_but_trouble_of_the_account_never_do
     let retry =
         report(vec![verdict(Stage::RcptTo, Concern::Recipient, Outcome::Retry, "451 4.3.2 Later")]);
     let conclusion = run(entry(1), Split::Never, 5 * 86_400, &retry);
-    assert_eq!(conclusion.lines[0].word, Word::Failed);
+    assert_eq!(conclusion.lines[0].line.outcome, RecipientOutcome::Failed);
     assert_eq!(conclusion.failed, [Failure { index: 0, stage: "rcpt_to", advice: "Do this." }]);
     let stop = report(vec![verdict(
         Stage::EndOfData,
@@ -164,7 +171,7 @@ fn when_time_is_up_a_retry_becomes_a_failure_but_trouble_of_the_account_never_do
         "550 5.1.8 Access denied",
     )]);
     let conclusion = run(entry(1), Split::Never, 50 * 86_400, &stop);
-    assert_eq!(conclusion.lines[0].word, Word::Delayed);
+    assert_eq!(conclusion.lines[0].line.outcome, RecipientOutcome::Delayed);
 }
 
 #[test]
@@ -201,7 +208,11 @@ fn a_refusal_at_rcpt_to_concerns_that_recipient_alone() {
         verdict(Stage::RcptTo, Concern::Recipient, Outcome::Fail, "550 5.4.1 Access denied");
     let conclusion =
         run(entry(3), Split::OnFailure, 0, &report(vec![delivered(), unknown, delivered()]));
-    let words: Vec<Word> = conclusion.lines.iter().map(|line| line.word).collect();
-    assert_eq!(words, [Word::Delivered, Word::Failed, Word::Delivered]);
+    let words: Vec<RecipientOutcome> =
+        conclusion.lines.iter().map(|line| line.line.outcome).collect();
+    assert_eq!(
+        words,
+        [RecipientOutcome::Delivered, RecipientOutcome::Failed, RecipientOutcome::Delivered]
+    );
     assert!(conclusion.entry.is_settled());
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::row::Row;
-use crate::upstream::{
-    Outcome::{Deliver, Doubt, Fail, NextTransaction, Pause, Retry, Stop},
-    Stage::{Body, Data, EndOfData, MailFrom, RcptTo},
+use crate::classify::{
+    row::Row,
+    stage::Stage::{Body, Data, EndOfData, MailFrom, RcptTo},
+    verdict::Outcome::{Deliver, Doubt, Fail, NextTransaction, Pause, Retry, Stop},
 };
 
 pub(super) static ROWS: &[Row] = &[
@@ -35,7 +35,15 @@ pub(super) static ROWS: &[Row] = &[
     ),
     Row::new(
         "4xx",
-        &["too many connections", "too much mail", "rate limit", "sending rate"],
+        &["too many connections"],
+        Pause(Duration::from_secs(60)),
+        "The server says that too many connections are open at once. Mail goes on in a minute; \
+        lower limits.connections of the account.",
+    )
+    .too_many_connections(),
+    Row::new(
+        "4xx",
+        &["too much mail", "rate limit", "sending rate"],
         Pause(Duration::from_secs(60)),
         "The server says that mail comes too fast. Mail goes on in a minute; lower limits of the \
         account.",
@@ -88,7 +96,8 @@ pub(super) static ROWS: &[Row] = &[
         Fail,
         "An address has letters beyond ASCII, which the server does not take (SMTPUTF8). Use \
         another address.",
-    ),
+    )
+    .for_all(),
     // --- this message ---
     Row::new(
         "5xx 5.1.7",
@@ -97,6 +106,7 @@ pub(super) static ROWS: &[Row] = &[
         "The sender's address is not well formed. Set from for the \
         device.",
     )
+    .for_all()
     .at(&[MailFrom]),
     Row::new(
         "5xx 5.3.4",
@@ -104,28 +114,66 @@ pub(super) static ROWS: &[Row] = &[
         Fail,
         "The message is larger than the server takes. Lower the resolution on the device, or set \
         max_message so that it is told at once.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "552",
         &["size"],
         Fail,
         "The message is larger than the server takes. Lower the resolution on the device, or set \
         max_message so that it is told at once.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx",
         &["bare linefeed", "bare LF", "bare newline"],
         Fail,
         "The server found a bare line feed in the message. Tell the makers of Postroom: line ends \
         are mended before mail goes out.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx 5.6.x",
         &[],
         Fail,
         "The server does not take the form of the message; its words \
         say more. Look at what the device makes.",
-    ),
+    )
+    .for_all(),
+    Row::new(
+        "5xx 5.1.7-8",
+        &[],
+        Fail,
+        "The server does not accept the sender's address. Set from for the device, or rewrite the \
+        sender (sender.rewrite).",
+    )
+    .for_all()
+    .at(&[EndOfData]),
+    Row::new(
+        "5xx",
+        &["send as"],
+        Fail,
+        "The server does not let this login send from the sender's address. Rewrite the sender \
+        (sender.rewrite), or have the login allowed to send as it.",
+    )
+    .for_all()
+    .at(&[EndOfData]),
+    Row::new(
+        "5xx 5.3.x",
+        &[],
+        Fail,
+        "The server's mail system cannot take the message; its words say why.",
+    )
+    .for_all()
+    .at(&[EndOfData]),
+    Row::new(
+        "5xx",
+        &["STOREDRV.Submission"],
+        Fail,
+        "The sending mailbox refused the message or its sender; the server's words say why.",
+    )
+    .for_all()
+    .at(&[EndOfData]),
     // --- the bare classes ---
     Row::new(
         "421",

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::row::Row;
-use crate::upstream::{
-    Outcome::{self, Fail, NextTransaction, Pause, Retry, RetryAfter, Stop},
-    Stage::{EndOfData, RcptTo},
+use crate::classify::{
+    row::Row,
+    stage::Stage::{Data, EndOfData, MailFrom, RcptTo},
+    verdict::Outcome::{self, Fail, NextTransaction, Pause, Retry, RetryAfter, Stop},
 };
 
 const fn pause(minutes: u64) -> Outcome {
@@ -18,6 +18,25 @@ const fn pause(minutes: u64) -> Outcome {
 const MOMENT: Outcome = Pause(Duration::from_secs(20));
 /// What counts in hours is asked about in hours.
 const HOUR: Outcome = pause(60);
+
+// Advice that several rows give.
+const DAY_USED_UP: &str = "\
+    The mailbox has reached its 10,000 recipients of the last 24 hours. Mail waits until the \
+    window frees; add a second account and name it in spill_to.";
+const MAILBOX_FULL: &str = "\
+    The sending mailbox is full: a copy of everything goes into its Sent Items. Empty them, and \
+    set a retention policy; or Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>. Then: \
+    postroom account enable. Without that it is tried once a day, since Microsoft throttles \
+    mailboxes that repeat this.";
+const SEND_AS: &str = "\
+    The mailbox may not send with this From address. Set sender.rewrite = \"when_not_allowed\" \
+    for the account, or allow it: Add-RecipientPermission -Identity <From address> -Trustee \
+    <mailbox> -AccessRights SendAs.";
+const NEW_ADDRESS: &str = "\
+    Microsoft holds mail from this address back, because it is new or its pattern has changed. \
+    It settles over days; a connector or a login avoids it.";
+const NO_RECIPIENT: &str =
+    "There is no such recipient in that organization. Correct the address on the device.";
 
 pub(super) static ROWS: &[Row] = &[
     // --- the session has lasted, or idled, too long ---
@@ -47,7 +66,8 @@ pub(super) static ROWS: &[Row] = &[
         MOMENT,
         "More than three connections submit for this mailbox at once. Mail goes on in a moment; \
         lower limits.connections, and find out who else sends with this mailbox.",
-    ),
+    )
+    .too_many_connections(),
     Row::new(
         "450",
         &["queue quota exceeded"],
@@ -65,16 +85,9 @@ pub(super) static ROWS: &[Row] = &[
             recipients",
         ],
         pause(30),
-        "The mailbox has reached its 10,000 recipients of the last 24 hours. Mail waits until the \
-        window frees; add a second account and name it in spill_to.",
+        DAY_USED_UP,
     ),
-    Row::new(
-        "5xx 5.1.90",
-        &[],
-        pause(30),
-        "The mailbox has reached its 10,000 recipients of the last 24 hours. Mail waits until the \
-        window frees; add a second account and name it in spill_to.",
-    ),
+    Row::new("5xx 5.1.90", &[], pause(30), DAY_USED_UP),
     Row::new(
         "5xx 5.7.232-233",
         &[],
@@ -114,7 +127,8 @@ pub(super) static ROWS: &[Row] = &[
         "Microsoft has blocked the mailbox for spam. Find out what sent it, then unblock the \
         mailbox: security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress \
         -SenderAddress <mailbox>. Then: postroom account enable.",
-    ),
+    )
+    .punished(),
     Row::new(
         "5xx 5.1.8",
         &["bad outbound sender"],
@@ -122,25 +136,16 @@ pub(super) static ROWS: &[Row] = &[
         "Microsoft has blocked the mailbox for spam. Find out what sent it, then unblock the \
         mailbox: security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress \
         -SenderAddress <mailbox>. It takes hours. Then: postroom account enable.",
-    ),
+    )
+    .punished(),
     Row::new(
         "5xx",
         &["MapiExceptionShutoffQuotaExceeded", "MapiExceptionQuotaExceeded"],
         Stop,
-        "The sending mailbox is full: a copy of everything goes into its Sent Items. Empty them, \
-        and set a retention policy; or Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>. \
-        Then: postroom account enable. Without that it is tried once a day, since Microsoft \
-        throttles mailboxes that repeat this.",
-    ),
-    Row::new(
-        "5xx 5.2.2",
-        &["STOREDRV.Submission"],
-        Stop,
-        "The sending mailbox is full: a copy of everything goes into its Sent Items. Empty them, \
-        and set a retention policy; or Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>. \
-        Then: postroom account enable. Without that it is tried once a day, since Microsoft \
-        throttles mailboxes that repeat this.",
-    ),
+        MAILBOX_FULL,
+    )
+    .punished(),
+    Row::new("5xx 5.2.2", &["STOREDRV.Submission"], Stop, MAILBOX_FULL).punished(),
     Row::new(
         "430",
         &["mailbox logon failure", "no rights on this session"],
@@ -154,32 +159,26 @@ pub(super) static ROWS: &[Row] = &[
         "5xx",
         &["SendAsDenied", "does not have permissions to send as this sender"],
         Fail,
-        "The mailbox may not send with this From address. Set sender.rewrite = \
-        \"when_not_allowed\" for the account, or allow it: Add-RecipientPermission -Identity <From \
-        address> -Trustee <mailbox> -AccessRights SendAs.",
-    ),
-    Row::new(
-        "5xx 5.7.60",
-        &[],
-        Fail,
-        "The mailbox may not send with this From address. Set sender.rewrite = \
-        \"when_not_allowed\" for the account, or allow it: Add-RecipientPermission -Identity <From \
-        address> -Trustee <mailbox> -AccessRights SendAs.",
-    ),
+        SEND_AS,
+    )
+    .for_all(),
+    Row::new("5xx 5.7.60", &[], Fail, SEND_AS).for_all(),
     Row::new(
         "5xx 5.7.62",
         &[],
         Fail,
         "A High Volume Email account may send from its own address only. Set sender.rewrite = \
         \"always\" for the account.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx 5.6.241",
         &[],
         Fail,
         "A High Volume Email account may have its own address only in From. Set sender.rewrite = \
         \"always\" for the account.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx 5.2.240",
         &[],
@@ -265,13 +264,7 @@ pub(super) static ROWS: &[Row] = &[
         Get-InboundConnector | Format-List RequireTls, TlsSenderCertificateName.",
     ),
     // --- this machine's address is held back, or refused ---
-    Row::new(
-        "4xx 4.7.500-699",
-        &[],
-        pause(10),
-        "Microsoft holds mail from this address back, because it is new or its pattern has \
-        changed. It settles over days; a connector or a login avoids it.",
-    ),
+    Row::new("4xx 4.7.500-699", &[], pause(10), NEW_ADDRESS),
     Row::new(
         "4xx 4.7.850-899",
         &[],
@@ -283,8 +276,7 @@ pub(super) static ROWS: &[Row] = &[
         "4xx",
         &["Server busy. Please try again later from", "rate limited due to IP reputation"],
         pause(10),
-        "Microsoft holds mail from this address back, because it is new or its pattern has \
-        changed. It settles over days; a connector or a login avoids it.",
+        NEW_ADDRESS,
     ),
     Row::new(
         "421 4.3.2",
@@ -373,18 +365,8 @@ pub(super) static ROWS: &[Row] = &[
         "The recipient has got as much mail as it may in an hour. It is tried again when the hour \
         is over.",
     ),
-    Row::new(
-        "5xx 5.4.1",
-        &["Access denied"],
-        Fail,
-        "There is no such recipient in that organization. Correct the address on the device.",
-    ),
-    Row::new(
-        "5xx 5.1.10",
-        &[],
-        Fail,
-        "There is no such recipient in that organization. Correct the address on the device.",
-    ),
+    Row::new("5xx 5.4.1", &["Access denied"], Fail, NO_RECIPIENT),
+    Row::new("5xx 5.1.10", &[], Fail, NO_RECIPIENT),
     Row::new(
         "5xx 5.7.12",
         &[],
@@ -415,27 +397,31 @@ pub(super) static ROWS: &[Row] = &[
         Fail,
         "The message is larger than the mailbox may send (35 MB, unless it was changed). Lower the \
         resolution on the device, or Set-Mailbox -Identity <mailbox> -MaxSendSize 150MB.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx",
         &["message/partial"],
         Fail,
         "The device splits large mail into parts, which Microsoft does not take. Switch \"split\" \
         or \"divide by size\" off on the device.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx 5.7.512",
         &[],
         Fail,
         "The message has no valid From field. Set from for the device, which adds one.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "5xx 5.1.20",
         &[],
         Fail,
         "The message has more than one address in From. Set from for the device, which replaces \
         them.",
-    ),
+    )
+    .for_all(),
     Row::new(
         "4xx",
         &["failed to be replicated", "Insufficient system resources", "PRX"],
@@ -443,5 +429,5 @@ pub(super) static ROWS: &[Row] = &[
         "A server of Microsoft's is in trouble. It is tried again; see the service health page of \
         Microsoft 365 if it goes on.",
     )
-    .at(&[super::Stage::MailFrom, RcptTo, super::Stage::Data, EndOfData]),
+    .at(&[MailFrom, RcptTo, Data, EndOfData]),
 ];

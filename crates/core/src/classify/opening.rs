@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::row::Row;
-use crate::upstream::{
-    Outcome::{self, Pause, Stop},
-    Stage,
+use crate::classify::{
+    row::Row,
+    stage::Stage,
+    verdict::Outcome::{self, Pause, Stop},
 };
 
 const MINUTE: Outcome = Pause(Duration::from_secs(60));
@@ -166,6 +166,24 @@ pub(super) static ROWS: &[Row] = &[
 
 /// RFC 5321 4.2.1: the bare classes, after everything that says more.
 pub(super) static CLASSES: &[Row] = &[
+    Row::new(
+        "4xx",
+        &["concurrent connections", "sender thread limit", "too many connections"],
+        MINUTE,
+        "The server says that too many connections are open at once. Mail goes on in a minute; \
+        lower limits.connections of the account.",
+    )
+    .too_many_connections(),
+    Row::new(
+        "5xx",
+        &["too many connections"],
+        Stop,
+        "The server says that too many connections are open at once. Lower limits.connections of \
+        the account, and find out who else sends from this address.",
+    )
+    .too_many_connections(),
+    Row::new("432", &[], MINUTE, "The server is busy. It is tried again over fewer connections.")
+        .too_many_connections(),
     Row::new("4xx", &[], MINUTE, "The server is busy or being restarted. It is tried again.")
         .at(&[Stage::Connect, Stage::Greeting, Stage::Ehlo]),
     Row::new("4xx", &[], MINUTE, "The server refused the login for now. It is tried again."),

@@ -1,6 +1,6 @@
 //! What servers say of mail, as it was seen on the wire, with what follows.
 
-use super::super::Stage::{self, Body, Data, EndOfData, MailFrom, RcptTo};
+use crate::classify::Stage::{self, Body, Data, EndOfData, MailFrom, RcptTo};
 
 /// exchange-online: submission and the MX endpoint; then servers of other makes.
 pub(super) const MAIL: &[(Stage, &str, &str)] = &[
@@ -344,6 +344,10 @@ pub(super) const MAIL: &[(Stage, &str, &str)] = &[
     ),
     (EndOfData, "552 Message exceeds maximum size", "message fail"),
     (EndOfData, "550 5.1.8 <a@b.c>: Sender address rejected: Domain not found", "message fail"),
+    (EndOfData, "550 5.7.1 You are not allowed to send as ann@contoso.com", "message fail"),
+    (EndOfData, "554 5.3.2 System not accepting messages", "message fail"),
+    (EndOfData, "554 5.2.0 STOREDRV.Submission.Exception: something new", "message fail"),
+    (EndOfData, "451 4.7.0 Too many connections", "account pause 1m"),
     (
         RcptTo,
         "450 4.2.0 <ann@example.com>: Recipient address rejected: Greylisted",

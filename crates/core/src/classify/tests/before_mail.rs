@@ -1,6 +1,6 @@
 //! What servers say before `MAIL FROM`, as it was seen on the wire, with what follows.
 
-use super::super::Stage::{self, Auth, Ehlo, Greeting};
+use crate::classify::Stage::{self, Auth, Ehlo, Greeting};
 
 /// exchange-online: connection, TLS, AUTH.
 pub(super) const OPENING: &[(Stage, &str, &str)] = &[
@@ -145,6 +145,9 @@ pub(super) const OPENING: &[(Stage, &str, &str)] = &[
     ),
     (Auth, "454 4.7.0 Too many login attempts, please try again later.", "account pause 5m"),
     (Auth, "432 4.3.2 Concurrent connections limit exceeded.", "account pause 20s"),
+    (Greeting, "421 4.7.0 Too many connections from your address", "account pause 1m"),
+    (Greeting, "554 5.7.0 Too many connections", "account stop"),
+    (Greeting, "432 4.3.2 busy", "account pause 1m"),
     (Auth, "451 4.3.0 not now", "account pause 1m"),
     (Auth, "550 no", "account stop"),
     (Ehlo, "454 4.7.0 TLS not available due to local problem", "account pause 1m"),

@@ -1,34 +1,18 @@
-//! What an answer or a fault of the server means: one pure table.
-//!
-//! Code *and* text decide: Exchange Online says 5.2.0 of a used-up quota, of a blocked account and
-//! of a wrong sender alike. The first row that fits wins, in this order:
-//! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange`
-//!   that concern the account anyway, then the bare classes of RFC 5321 4.2.1
-//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any
-//!   server says, down to the bare classes
-//! - `faults`: what goes wrong without a reply
-//! - `exchanger`, before all others: what a domain's mail server says, who does not know us, means
-//!   something else
-//!
-//! A row's code is a pattern (`row`); its concern follows from its outcome and the stage
-//! (`concern`).
+//! Which row of the table fits.
 
-mod exchange;
-mod exchanger;
-mod faults;
-mod generic;
-mod opening;
-mod row;
-mod verdict;
-
-#[cfg(test)]
-mod tests;
-
-pub use verdict::{Concern, Fault, Outcome, Peer, Stage, Verdict};
-
-use row::Row;
-
-use crate::model::Reply;
+use crate::{
+    classify::{
+        exchange,
+        fault::Fault,
+        generic,
+        local::{self, Finding},
+        mx, opening,
+        row::Row,
+        stage::Stage,
+        verdict::{Concern, Outcome, Peer, Verdict},
+    },
+    model::Reply,
+};
 
 /// The table, for the account's own server.
 #[must_use]
@@ -41,27 +25,24 @@ pub fn classify(stage: Stage, fault: &Fault) -> Verdict {
 pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
     match fault {
         Fault::Reply(reply) => {
-            let own = match peer {
+            let of_stranger = match peer {
                 Peer::Server => None,
-                Peer::Exchanger => exchanger::ROWS.iter().find(|row| row.fits(stage, reply)),
+                Peer::Exchanger => mx::ROWS.iter().find(|row| row.fits(stage, reply)),
             };
-            let Row { outcome, advice, .. } = own.unwrap_or_else(|| find(stage, reply));
-            Verdict {
-                stage,
-                concern: concern(stage, *outcome, reply.code),
-                outcome: *outcome,
-                reply: Some(reply.clone()),
-                advice,
-            }
+            let row = of_stranger.unwrap_or_else(|| find(stage, reply));
+            row.apply(stage, concern(stage, row.outcome, reply.code), reply)
         }
-        Fault::Closed | Fault::TimedOut | Fault::Failed(_) => {
-            let (outcome, advice) = faults::find(stage, fault);
-            Verdict { stage, concern: concern(stage, outcome, 0), outcome, reply: None, advice }
+        Fault::Closed | Fault::TimedOut | Fault::Local(_) => {
+            let Finding { outcome, advice, codes, scope } = local::find(stage, fault);
+            let reply =
+                codes.map(|(code, enhanced)| Reply::with(code, enhanced, &fault.to_string()));
+            let plain = Verdict::plain(stage, concern(stage, outcome, 0), outcome, reply, advice);
+            Verdict { scope, ..plain }
         }
     }
 }
 
-fn find(stage: Stage, reply: &Reply) -> &'static Row {
+pub(super) fn find(stage: Stage, reply: &Reply) -> &'static Row {
     let fits = |row: &&Row| row.fits(stage, reply);
     match stage {
         Stage::Connect

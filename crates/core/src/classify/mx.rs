@@ -1,8 +1,7 @@
 //! What a domain's mail server says to a stranger, where it means something else than to who has a
 //! login or a connector.
 
-use super::row::Row;
-use crate::upstream::Outcome::Stop;
+use crate::classify::{row::Row, verdict::Outcome::Stop};
 
 pub(super) static ROWS: &[Row] = &[
     Row::new(

@@ -1,8 +1,11 @@
 //! One row of the table, and how a reply is held against it.
 
 use crate::{
+    classify::{
+        stage::Stage,
+        verdict::{Concern, Concurrency, Outcome, Probe, Splitting, Verdict},
+    },
     model::{EnhancedCode, Reply},
-    upstream::{Outcome, Stage},
 };
 
 /// A reply fits when stage, codes and words all do.
@@ -16,8 +19,23 @@ pub(super) struct Row {
     pub(super) says: &'static [&'static str],
     /// What follows.
     pub(super) outcome: Outcome,
+    /// Whether the account should open fewer connections.
+    pub(super) concurrency: Concurrency,
+    /// Whether the server punishes whoever goes on.
+    pub(super) repetition: Repetition,
+    /// Of a refused message: whether the other half of its recipients would meet with it, too.
+    pub(super) splitting: Splitting,
     /// What to tell the administrator.
     pub(super) advice: &'static str,
+}
+
+/// What the server makes of repetition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repetition {
+    /// Nothing.
+    Harmless,
+    /// It throttles the mailbox (5.2.251 to 5.2.255).
+    Punished,
 }
 
 impl Row {
@@ -27,12 +45,36 @@ impl Row {
         outcome: Outcome,
         advice: &'static str,
     ) -> Self {
-        Self { at: &[], codes, says, outcome, advice }
+        Self {
+            at: &[],
+            codes,
+            says,
+            outcome,
+            concurrency: Concurrency::Keep,
+            repetition: Repetition::Harmless,
+            splitting: Splitting::MayHelp,
+            advice,
+        }
     }
 
     /// The same at these stages only.
     pub(super) const fn at(self, at: &'static [Stage]) -> Self {
         Self { at, ..self }
+    }
+
+    /// The account has too many connections open.
+    pub(super) const fn too_many_connections(self) -> Self {
+        Self { concurrency: Concurrency::Lower, ..self }
+    }
+
+    /// Whoever repeats this is throttled: it is tried once a day.
+    pub(super) const fn punished(self) -> Self {
+        Self { repetition: Repetition::Punished, ..self }
+    }
+
+    /// About the message or its sender: every half of the recipients would meet with it.
+    pub(super) const fn for_all(self) -> Self {
+        Self { splitting: Splitting::Useless, ..self }
     }
 
     pub(super) fn fits(&self, stage: Stage, reply: &Reply) -> bool {
@@ -42,19 +84,29 @@ impl Row {
     }
 
     pub(super) const fn concerns_account(&self) -> bool {
-        match self.outcome {
-            Outcome::Pause(_) | Outcome::Stop => true,
-            Outcome::Deliver
-            | Outcome::Retry
-            | Outcome::RetryAfter(_)
-            | Outcome::NextTransaction
-            | Outcome::Fail
-            | Outcome::Doubt => false,
-        }
+        self.outcome.holds_account()
+    }
+
+    /// What follows from a reply that fits.
+    pub(super) fn apply(&self, stage: Stage, concern: Concern, reply: &Reply) -> Verdict {
+        let plain = Verdict::plain(stage, concern, self.outcome, Some(reply.clone()), self.advice);
+        let probe = match self.repetition {
+            Repetition::Harmless => plain.probe,
+            Repetition::Punished => Probe::MessageOnceADay,
+        };
+        let splitting = match (stage, concern, self.outcome) {
+            (
+                Stage::EndOfData,
+                Concern::Message,
+                Outcome::Retry | Outcome::RetryAfter(_) | Outcome::Fail,
+            ) => self.splitting,
+            _taken_or_not_the_whole_message => Splitting::Useless,
+        };
+        Verdict { probe, splitting, concurrency: self.concurrency, ..plain }
     }
 }
 
-pub(super) fn contains(text: &str, words: &str) -> bool {
+fn contains(text: &str, words: &str) -> bool {
     text.as_bytes().windows(words.len()).any(|window| window.eq_ignore_ascii_case(words.as_bytes()))
 }
 
@@ -77,7 +129,10 @@ fn fits_status(pattern: &str, EnhancedCode(class, subject, detail): EnhancedCode
         let part = part.unwrap_or_default();
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         part == "x"
-            || matches!((from.parse(), to.parse()), (Ok(from), Ok(to)) if (from..=to).contains(&given))
+            || matches!(
+                (from.parse(), to.parse()),
+                (Ok(from), Ok(to)) if (from..=to).contains(&given)
+            )
     };
     fits(parts.next(), class) && fits(parts.next(), subject) && fits(parts.next(), detail)
 }

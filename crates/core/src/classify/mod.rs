@@ -1,0 +1,39 @@
+//! What an answer or a fault of the server means: one pure table.
+//!
+//! Code *and* text decide: Exchange Online says 5.2.0 of a used-up quota, of a blocked account and
+//! of a wrong sender alike. The first row that fits wins, in this order:
+//! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange`
+//!   that concern the account anyway, then the bare classes of RFC 5321 4.2.1
+//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any
+//!   server says, down to the bare classes
+//! - `mx`, before all others: what the mail server of a domain says differs in meaning, because it
+//!   does not know us
+//! - `local`: what goes wrong without a reply ([`Fault`]); `token`: why there is no access token
+//!
+//! A row's code is a pattern (`row`); its concern follows from its outcome and the stage
+//! (`table`). A row also says all that the queue needs to know beside ([`Verdict`]): nobody else
+//! looks at codes or texts.
+
+mod exchange;
+mod fault;
+mod generic;
+mod local;
+mod mx;
+mod opening;
+mod row;
+mod stage;
+mod table;
+mod token;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{
+    DnsFault, Fault, LocalFault, LoginFault, LookupFault, SecretFault, ServerFault, ServerReason,
+    SmtpFault, TcpFault, TlsFault, Unresolved,
+};
+pub use stage::Stage;
+pub use table::{classify, classify_of};
+pub use token::{Remedy, TokenTrouble};
+pub use verdict::{Alarm, Concern, Concurrency, Outcome, Peer, Probe, Scope, Splitting, Verdict};
