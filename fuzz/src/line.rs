@@ -1,6 +1,6 @@
 //! Lines: the same for every cut, within their bound, none lost.
 
-use postroom_core::fuzzing::{LINE_LIMIT, Line, lines};
+use postroom_core::fuzzing::{FuzzedLine, LINE_LIMIT, lines};
 
 use super::Input;
 
@@ -13,13 +13,13 @@ pub fn check(input: &[u8]) {
     for (line, sent) in read.iter().zip(input.octets.split(|octet| *octet == b'\n')) {
         let bare = sent.iter().rposition(|octet| *octet != b'\r').map_or(0, |last| last + 1);
         match line {
-            Line::Crlf(text) => assert!(sent.ends_with(b"\r") && *text == sent[..bare]),
-            Line::BareLf(text) => assert!(!sent.ends_with(b"\r") && text == sent),
-            Line::TooLong => {
+            FuzzedLine::Crlf(text) => assert!(sent.ends_with(b"\r") && *text == sent[..bare]),
+            FuzzedLine::BareLf(text) => assert!(!sent.ends_with(b"\r") && text == sent),
+            FuzzedLine::TooLong => {
                 assert!(sent.len() > 4096, "a line of {} octets was refused", sent.len());
             }
         }
-        if let Line::Crlf(text) | Line::BareLf(text) = line {
+        if let FuzzedLine::Crlf(text) | FuzzedLine::BareLf(text) = line {
             assert!(text.len() <= LINE_LIMIT);
         }
     }

@@ -7,7 +7,7 @@ use postroom_core::{
     model::{ByteSize, EnhancedCode, MessageId, Reply, Timestamp, TlsVersion},
     smtp::{
         Action, Answer, EndOfData, Login, Mechanism, NoLogin, Question, Quirk, Session,
-        SessionSettings, StartTls, Step, body::CHUNK,
+        SessionSettings, SessionStep, StartTls, body::CHUNK,
     },
 };
 
@@ -145,7 +145,7 @@ impl Driver {
         let mut rest = piece;
         loop {
             let offered = rest.len();
-            let Step { consumed, action } = self.session.advance(rest);
+            let SessionStep { consumed, action } = self.session.advance(rest);
             rest = &rest[consumed..];
             match action {
                 Action::Read => {

@@ -7,7 +7,7 @@ use crate::{
     client_hello,
     message::{
         self, Edits,
-        long_lines::{Mender, Survey},
+        long_lines::{LineFolder, LongLinePlanner},
     },
     smtp::dot_stuffing::DotStuffing,
     smtp::line::{Ending, Expected, LineBuffer},
@@ -20,7 +20,7 @@ pub const HELLO_LIMIT: usize = client_hello::HELLO_LIMIT;
 
 /// One line that the server has read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Line {
+pub enum FuzzedLine {
     /// Ended by CRLF.
     Crlf(Vec<u8>),
     /// Ended by a bare LF.
@@ -31,7 +31,7 @@ pub enum Line {
 
 /// What the line reader makes of octets that come in `pieces`.
 #[must_use]
-pub fn lines(pieces: &[&[u8]]) -> Vec<Line> {
+pub fn lines(pieces: &[&[u8]]) -> Vec<FuzzedLine> {
     let mut buffer = LineBuffer::default();
     let mut lines = Vec::new();
     for piece in pieces {
@@ -40,9 +40,9 @@ pub fn lines(pieces: &[&[u8]]) -> Vec<Line> {
             let (used, line) = buffer.fill(rest, Expected::Command);
             rest = rest.get(used..).unwrap_or_default();
             lines.extend(line.map(|line| match line {
-                Ok(line) if line.ending == Ending::Crlf => Line::Crlf(line.text.to_vec()),
-                Ok(line) => Line::BareLf(line.text.to_vec()),
-                Err(_too_long) => Line::TooLong,
+                Ok(line) if line.ending == Ending::Crlf => FuzzedLine::Crlf(line.text.to_vec()),
+                Ok(line) => FuzzedLine::BareLf(line.text.to_vec()),
+                Err(_too_long) => FuzzedLine::TooLong,
             }));
         }
     }
@@ -83,20 +83,21 @@ pub fn stuffed(text: &[u8], step: usize) -> Vec<u8> {
 /// them.
 #[must_use]
 pub fn edited(text: &[u8], edits: &Edits, step: usize) -> Vec<u8> {
-    let mut survey = Survey::new();
-    text.chunks(step.max(1)).for_each(|chunk| survey.read(chunk));
-    let plan = survey.finish();
+    let mut planner = LongLinePlanner::new();
+    text.chunks(step.max(1)).for_each(|chunk| planner.read(chunk));
+    let plan = planner.finish();
     let own_header =
         message::header::HeaderBlock::read(text).length().try_into().unwrap_or(u64::MAX);
-    let plan = if plan.fits(own_header) { plan } else { message::long_lines::Plan::default() };
+    let plan =
+        if plan.fits(own_header) { plan } else { message::long_lines::LongLinePlan::default() };
     let transfer_encoding = plan.reencodes_whole_body().then_some("quoted-printable");
     let edited = message::edit(text, &Edits { transfer_encoding, ..edits.clone() });
     let mut sent = edited.header;
-    let mut mender = Mender::new(plan, own_header);
+    let mut folder = LineFolder::new(plan, own_header);
     text.get(edited.replaces..)
         .unwrap_or_default()
         .chunks(step.max(1))
-        .for_each(|chunk| mender.mend(chunk, &mut sent));
-    mender.finish(&mut sent);
+        .for_each(|chunk| folder.push(chunk, &mut sent));
+    folder.finish(&mut sent);
     sent
 }

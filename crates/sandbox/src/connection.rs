@@ -29,7 +29,7 @@ use crate::{
     keep::{Incoming, Keeper},
     tenant::Tenant,
     text::TextReader,
-    wire::{Filled, Line, Wire},
+    wire::{Filled, Wire, WireLine},
 };
 use postroom_core::{clock::Clock, model::TlsVersion};
 
@@ -75,17 +75,17 @@ struct Connection {
     shared: Arc<Shared>,
     wire: Wire,
     dialogue: Dialogue,
-    text: Option<Text>,
+    text: Option<IncomingText>,
 }
 
 /// A text being received.
-struct Text {
+struct IncomingText {
     reader: TextReader,
     incoming: Result<Incoming, io::Error>,
     room: u64,
 }
 
-impl Text {
+impl IncomingText {
     fn write(&mut self, octets: &[u8]) {
         // Beyond what SIZE announces the refusal is certain: the rest is counted, not written.
         if self.reader.octets() <= self.room
@@ -188,11 +188,11 @@ impl Connection {
         }
     }
 
-    fn answer(&mut self, line: &Line) -> Vec<Act> {
+    fn answer(&mut self, line: &WireLine) -> Vec<Act> {
         let now = self.shared.clock.now();
         match line {
-            Line::Whole(line) => self.dialogue.line(line, &mut self.shared.tenant(), now),
-            Line::TooLong => self.dialogue.line_too_long(),
+            WireLine::Whole(line) => self.dialogue.line(line, &mut self.shared.tenant(), now),
+            WireLine::TooLong => self.dialogue.line_too_long(),
         }
     }
 
@@ -274,7 +274,7 @@ impl Connection {
         };
         let mut text = match self.text.take() {
             Some(text) => text,
-            None => Text {
+            None => IncomingText {
                 reader: TextReader::default(),
                 incoming: self.shared.keeper().begin(),
                 room: self.shared.tenant().limits().announced_size.octets(),
@@ -309,7 +309,7 @@ impl Connection {
         Ok(Some(self.dialogue.end_of_data(&facts, &mut self.shared.tenant(), now)))
     }
 
-    fn take_dotted(&mut self, text: &mut Text) -> bool {
+    fn take_dotted(&mut self, text: &mut IncomingText) -> bool {
         let mut decoded = Vec::with_capacity(self.wire.input.len());
         let taken = text.reader.dotted(&self.wire.input, &mut decoded);
         text.write(&decoded);
@@ -317,7 +317,7 @@ impl Connection {
         taken.ended
     }
 
-    fn take_chunk(&mut self, text: &mut Text, left: &mut u64) -> bool {
+    fn take_chunk(&mut self, text: &mut IncomingText, left: &mut u64) -> bool {
         let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.wire.input.len());
         let octets: Vec<u8> = self.wire.input.drain(..here).collect();
         text.reader.raw(&octets);

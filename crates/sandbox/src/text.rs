@@ -88,7 +88,7 @@ impl Watch {
 
 /// Where in a line the reader stands.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
+enum TextPosition {
     /// After CRLF, and at the beginning.
     #[default]
     LineStart,
@@ -114,7 +114,7 @@ pub(crate) struct Taken {
 /// Reads the text of `DATA`, or of `BDAT` chunks.
 #[derive(Default)]
 pub(crate) struct TextReader {
-    place: Place,
+    position: TextPosition,
     watch: Watch,
 }
 
@@ -126,25 +126,31 @@ impl TextReader {
         let mut ended = false;
         for &octet in input {
             consumed += 1;
-            self.place = match (self.place, octet) {
-                (Place::LineStart, b'.') => Place::Dot,
-                (Place::Dot, b'\r') => Place::DotCr,
-                (Place::DotCr, b'\n') => {
+            self.position = match (self.position, octet) {
+                (TextPosition::LineStart, b'.') => TextPosition::Dot,
+                (TextPosition::Dot, b'\r') => TextPosition::DotCr,
+                (TextPosition::DotCr, b'\n') => {
                     ended = true;
                     break;
                 }
-                (Place::DotCr, octet) => {
+                (TextPosition::DotCr, octet) => {
                     out.push(b'\r');
                     out.push(octet);
-                    if octet == b'\r' { Place::Cr } else { Place::Inside }
+                    if octet == b'\r' { TextPosition::Cr } else { TextPosition::Inside }
                 }
-                (Place::Cr, b'\n') => {
+                (TextPosition::Cr, b'\n') => {
                     out.push(b'\n');
-                    Place::LineStart
+                    TextPosition::LineStart
                 }
-                (Place::LineStart | Place::Inside | Place::Cr | Place::Dot, octet) => {
+                (
+                    TextPosition::LineStart
+                    | TextPosition::Inside
+                    | TextPosition::Cr
+                    | TextPosition::Dot,
+                    octet,
+                ) => {
                     out.push(octet);
-                    if octet == b'\r' { Place::Cr } else { Place::Inside }
+                    if octet == b'\r' { TextPosition::Cr } else { TextPosition::Inside }
                 }
             };
         }

@@ -24,7 +24,7 @@ pub(crate) enum Filled {
 }
 
 /// A line without its end.
-pub(crate) enum Line {
+pub(crate) enum WireLine {
     Whole(Vec<u8>),
     TooLong,
 }
@@ -51,13 +51,13 @@ impl Wire {
     }
 
     /// The next whole line, if it has come.
-    pub(crate) fn take_line(&mut self) -> Option<Line> {
+    pub(crate) fn take_line(&mut self) -> Option<WireLine> {
         let end = self.input.iter().position(|octet| *octet == b'\n');
         match (end, self.skipping) {
             (Some(end), Skipping::ToLineEnd) => {
                 self.input.drain(..=end);
                 self.skipping = Skipping::No;
-                Some(Line::TooLong)
+                Some(WireLine::TooLong)
             }
             (Some(end), Skipping::No) => {
                 let mut line: Vec<u8> = self.input.drain(..=end).collect();
@@ -65,7 +65,11 @@ impl Wire {
                 if line.last() == Some(&b'\r') {
                     line.pop();
                 }
-                Some(if line.len() > LINE_LIMIT { Line::TooLong } else { Line::Whole(line) })
+                Some(if line.len() > LINE_LIMIT {
+                    WireLine::TooLong
+                } else {
+                    WireLine::Whole(line)
+                })
             }
             (None, skipping) => {
                 if skipping == Skipping::ToLineEnd || self.input.len() > LINE_LIMIT {

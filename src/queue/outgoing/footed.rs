@@ -11,7 +11,7 @@ use tracing::info;
 use crate::{
     message::{
         Text,
-        footer::{Facts, Footer, Plan, Survey, Weaver},
+        footer::{Facts, Footer, FooterInserter, FooterPlan, FooterPlanner},
         header::{HEADER_LIMIT, HeaderBlock},
     },
     queue::{AccountSettings, outgoing::Source},
@@ -44,7 +44,7 @@ pub(in crate::queue) fn footer(entry: &Entry, account: &AccountSettings) -> Opti
 
 /// How a message gets its footer: found once, good for every reading of it.
 pub(in crate::queue) struct Footing {
-    plan: Plan,
+    plan: FooterPlan,
     size: u64,
 }
 
@@ -61,17 +61,17 @@ impl Footing {
                 break;
             }
             if start.len() > HEADER_LIMIT {
-                return Ok(Self { plan: Plan::default(), size: source.size() });
+                return Ok(Self { plan: FooterPlan::default(), size: source.size() });
             }
         }
         let (header, body) = start.split_at(HeaderBlock::read(&start).length());
-        let mut survey = Survey::new(footer, header);
-        survey.read(body);
+        let mut planner = FooterPlanner::new(footer, header);
+        planner.read(body);
         while !chunk.is_empty() {
             source.read(&mut chunk).await?;
-            survey.read(&chunk);
+            planner.read(&chunk);
         }
-        let footing = Self { plan: survey.finish(), size: source.size() };
+        let footing = Self { plan: planner.finish(), size: source.size() };
         if footing.plan.is_empty() {
             return Ok(footing);
         }
@@ -102,8 +102,8 @@ impl Footing {
 
     /// The message with its footer, from the start.
     pub(in crate::queue) fn over<T: Text>(&self, source: T) -> Footed<T> {
-        let weaver = (!self.plan.is_empty()).then(|| Weaver::new(self.plan.clone()));
-        Footed { source, size: self.size, weaver, ready: Vec::new(), given: 0, chunk: Vec::new() }
+        let inserter = (!self.plan.is_empty()).then(|| FooterInserter::new(self.plan.clone()));
+        Footed { source, size: self.size, inserter, ready: Vec::new(), given: 0, chunk: Vec::new() }
     }
 }
 
@@ -135,7 +135,7 @@ impl<S: Source> Source for WithFooting<S> {
 pub(in crate::queue) struct Footed<T> {
     source: T,
     size: u64,
-    weaver: Option<Weaver>,
+    inserter: Option<FooterInserter>,
     /// Changed text, and how much of it was read.
     ready: Vec<u8>,
     given: usize,
@@ -148,7 +148,7 @@ impl<T: Text> Footed<T> {
         Self {
             size: source.size(),
             source,
-            weaver: None,
+            inserter: None,
             ready: Vec::new(),
             given: 0,
             chunk: Vec::new(),
@@ -163,7 +163,7 @@ impl<T: Text> Text for Footed<T> {
 
     async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         while self.given >= self.ready.len() {
-            let Some(weaver) = &mut self.weaver else {
+            let Some(inserter) = &mut self.inserter else {
                 // Never touched, or woven to the end, where the source is at its end as well.
                 return self.source.read(buffer).await;
             };
@@ -171,10 +171,10 @@ impl<T: Text> Text for Footed<T> {
             self.given = 0;
             self.source.read(&mut self.chunk).await?;
             if self.chunk.is_empty() {
-                weaver.finish(&mut self.ready);
-                self.weaver = None;
+                inserter.finish(&mut self.ready);
+                self.inserter = None;
             } else {
-                weaver.weave(&self.chunk, &mut self.ready);
+                inserter.push(&self.chunk, &mut self.ready);
             }
         }
         let rest = self.ready.get(self.given..).unwrap_or_default();

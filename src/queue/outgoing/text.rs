@@ -11,7 +11,7 @@ use crate::{
     message::{
         self, Edits, Identity, Text,
         header::{HEADER_LIMIT, HeaderBlock},
-        long_lines::{Mender, Plan, Survey},
+        long_lines::{LineFolder, LongLinePlan, LongLinePlanner},
     },
     model::Address,
     queue::outgoing::Source,
@@ -34,7 +34,7 @@ pub(in crate::queue) struct Outgoing<T> {
     /// What goes out before the source is read on: the edited header, and the text that was read
     /// with it.
     ahead: Vec<u8>,
-    mender: Option<Mender>,
+    folder: Option<LineFolder>,
     size: u64,
     chunk: Vec<u8>,
 }
@@ -60,9 +60,9 @@ impl<T: Text> Outgoing<T> {
         let original = source.size();
         let own_header = HeaderBlock::read(&ahead).length();
         if own_header >= HEADER_LIMIT {
-            return Ok(Self { source, ahead, mender: None, size: original, chunk: Vec::new() });
+            return Ok(Self { source, ahead, folder: None, size: original, chunk: Vec::new() });
         }
-        let plan = if plan.fits(octets(own_header)) { plan } else { Plan::default() };
+        let plan = if plan.fits(octets(own_header)) { plan } else { LongLinePlan::default() };
         edits.identity = whom(message::author(&ahead).as_ref());
         edits.transfer_encoding = plan.reencodes_whole_body().then_some("quoted-printable");
         let edited = message::edit(&ahead, &edits);
@@ -75,14 +75,14 @@ impl<T: Text> Outgoing<T> {
             mended_size(again.open().await?, &plan, edited.replaces).await?
         };
         let size = octets(edited.header.len()) + body;
-        let mut mender = (!plan.is_empty()).then(|| Mender::new(plan, octets(edited.replaces)));
+        let mut folder = (!plan.is_empty()).then(|| LineFolder::new(plan, octets(edited.replaces)));
         let rest = ahead.get(edited.replaces..).unwrap_or_default();
         let mut ready = edited.header;
-        match &mut mender {
-            Some(mender) => mender.mend(rest, &mut ready),
+        match &mut folder {
+            Some(folder) => folder.push(rest, &mut ready),
             None => ready.extend_from_slice(rest),
         }
-        Ok(Self { source, ahead: ready, mender, size, chunk: Vec::new() })
+        Ok(Self { source, ahead: ready, folder, size, chunk: Vec::new() })
     }
 }
 
@@ -98,7 +98,7 @@ impl<T: Text> Text for Outgoing<T> {
             self.ahead = Vec::new();
             return Ok(());
         }
-        let Some(mender) = &mut self.mender else {
+        let Some(folder) = &mut self.folder else {
             return self.source.read(buffer).await;
         };
         buffer.clear();
@@ -106,10 +106,10 @@ impl<T: Text> Text for Outgoing<T> {
         while buffer.is_empty() {
             self.source.read(&mut self.chunk).await?;
             if self.chunk.is_empty() {
-                mender.finish(buffer);
+                folder.finish(buffer);
                 break;
             }
-            mender.mend(&self.chunk, buffer);
+            folder.push(&self.chunk, buffer);
         }
         Ok(())
     }
@@ -117,8 +117,12 @@ impl<T: Text> Text for Outgoing<T> {
 
 /// Octets after the first `replaces` ones, once they are mended. RFC 1870 3: a server may refuse by
 /// what is declared.
-async fn mended_size<T: Text>(mut source: T, plan: &Plan, replaces: usize) -> io::Result<u64> {
-    let mut mender = Mender::new(plan.clone(), octets(replaces));
+async fn mended_size<T: Text>(
+    mut source: T,
+    plan: &LongLinePlan,
+    replaces: usize,
+) -> io::Result<u64> {
+    let mut folder = LineFolder::new(plan.clone(), octets(replaces));
     let (mut skip, mut size) = (replaces, 0);
     let (mut chunk, mut mended) = (Vec::new(), Vec::new());
     loop {
@@ -127,17 +131,17 @@ async fn mended_size<T: Text>(mut source: T, plan: &Plan, replaces: usize) -> io
         skip = skip.saturating_sub(chunk.len());
         mended.clear();
         if chunk.is_empty() {
-            mender.finish(&mut mended);
+            folder.finish(&mut mended);
             return Ok(size + octets(mended.len()));
         }
-        mender.mend(body, &mut mended);
+        folder.push(body, &mut mended);
         size += octets(mended.len());
     }
 }
 
 /// Which parts have lines that are too long; and whether `first` was all there is.
-async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<(Plan, bool)> {
-    let mut survey = Survey::new();
+async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<(LongLinePlan, bool)> {
+    let mut survey = LongLinePlanner::new();
     survey.read(first);
     let one_chunk = octets(first.len()) >= source.size();
     if !one_chunk {

@@ -19,7 +19,8 @@ use postroom::{
     },
     pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
     smtp::{
-        Action, Answer, Login, Question, Quirk, Session, Step, Transaction, auth::verify_cram_md5,
+        Action, Answer, Login, Question, Quirk, Session, SessionStep, Transaction,
+        auth::verify_cram_md5,
     },
 };
 use postroom_core::fuzzing::edited;
@@ -206,7 +207,7 @@ impl<'a> Stage<'a> {
     fn feed(&mut self, input: &[u8]) {
         let mut rest = input;
         loop {
-            let Step { consumed, action } = self.session.advance(rest);
+            let SessionStep { consumed, action } = self.session.advance(rest);
             rest = &rest[consumed..];
             match action {
                 Action::Read => {

@@ -25,7 +25,7 @@ enum Overflow {
 }
 
 /// One line without its end. Wiped when dropped, since it may hold a password.
-pub(crate) struct Line {
+pub(crate) struct ReceivedLine {
     pub(crate) text: Zeroizing<Vec<u8>>,
     pub(crate) ending: Ending,
 }
@@ -55,7 +55,7 @@ impl LineBuffer {
         &mut self,
         input: &[u8],
         expected: Expected,
-    ) -> (usize, Option<Result<Line, TooLong>>) {
+    ) -> (usize, Option<Result<ReceivedLine, TooLong>>) {
         let end = memchr::memchr(b'\n', input);
         let (part, _) = input.split_at(end.map_or(input.len(), |at| at + 1));
         if self.overflow == Overflow::None {
@@ -69,7 +69,7 @@ impl LineBuffer {
         (part.len(), end.map(|_| self.finish(expected)))
     }
 
-    fn finish(&mut self, expected: Expected) -> Result<Line, TooLong> {
+    fn finish(&mut self, expected: Expected) -> Result<ReceivedLine, TooLong> {
         if std::mem::take(&mut self.overflow) == Overflow::Discarding {
             return Err(TooLong);
         }
@@ -84,7 +84,7 @@ impl LineBuffer {
             Expected::Command if opens_with_auth(&text) => AUTH_LIMIT,
             Expected::Command => COMMAND_LIMIT,
         };
-        if text.len() > limit { Err(TooLong) } else { Ok(Line { text, ending }) }
+        if text.len() > limit { Err(TooLong) } else { Ok(ReceivedLine { text, ending }) }
     }
 }
 

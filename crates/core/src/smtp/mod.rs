@@ -24,7 +24,7 @@ pub mod reply;
 mod session;
 
 pub use crate::model::Quirk;
-pub use session::{EXTENSIONS, Session, Step};
+pub use session::{EXTENSIONS, Session, SessionStep};
 
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ pub enum EndOfData {
 /// What the driver must do next.
 #[derive(Debug)]
 pub enum Action {
-    /// Send the replies. When input is left over ([`Step::consumed`]), offer it again; else read
+    /// Send the replies. When input is left over ([`SessionStep::consumed`]), offer it again; else read
     /// more.
     Read,
     /// Send the replies, throw away whatever else has been read (RFC 3207 4.2), do the handshake,

@@ -19,13 +19,13 @@ const PLAIN: &[(&str, Plain, &str)] = &[
 ];
 
 /// One line of the table, whatever its form.
-struct Line {
+struct TableRow {
     name: String,
     chosen_by: &'static str,
     what: String,
 }
 
-fn lines() -> Vec<Line> {
+fn lines() -> Vec<TableRow> {
     let plain = Stage::ALL.iter().flat_map(|stage| {
         let fitting = PLAIN
             .iter()
@@ -33,12 +33,16 @@ fn lines() -> Vec<Line> {
             .map(|(word, _, _)| *word)
             .collect::<Vec<_>>();
         let name = format!("{}-({})", stage.as_str(), fitting.join("|"));
-        std::iter::once(Line { name, chosen_by: stage.chosen_by(), what: "see above".to_owned() })
+        std::iter::once(TableRow {
+            name,
+            chosen_by: stage.chosen_by(),
+            what: "see above".to_owned(),
+        })
     });
     plain.chain(NAMED.iter().chain(REPLIES).map(line)).collect()
 }
 
-fn line(row: &Row) -> Line {
+fn line(row: &Row) -> TableRow {
     let what = match &row.effect {
         Effect::Reply(text) if row.name.starts_with("reply-") => format!("{}: {text}", row.says),
         Effect::Reply(_)
@@ -57,7 +61,7 @@ fn line(row: &Row) -> Line {
         | Effect::UntrustedIssuer
         | Effect::Expired => row.says.to_owned(),
     };
-    Line { name: row.name.to_owned(), chosen_by: row.stage.chosen_by(), what }
+    TableRow { name: row.name.to_owned(), chosen_by: row.stage.chosen_by(), what }
 }
 
 /// As `postroom sandbox --list-faults` prints it.
@@ -67,7 +71,7 @@ pub fn plain_table() -> String {
     for (word, _, what) in PLAIN {
         line_to(&mut out, format_args!("  {word:<10} {what}"));
     }
-    for Line { name, chosen_by, what } in lines() {
+    for TableRow { name, chosen_by, what } in lines() {
         line_to(&mut out, format_args!("{name}\n    [{chosen_by}] {what}"));
     }
     out
@@ -81,7 +85,7 @@ pub fn markdown_table() -> String {
         line_to(&mut out, format_args!("| `{word}` | {what} |"));
     }
     out.push_str("\n| fault | chosen by | what happens |\n|---|---|---|\n");
-    for Line { name, chosen_by, what } in lines() {
+    for TableRow { name, chosen_by, what } in lines() {
         line_to(
             &mut out,
             format_args!(

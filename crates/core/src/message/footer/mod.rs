@@ -6,37 +6,37 @@
 //!
 //! - [`FooterTemplate`]: what the config says; [`Footer`]: the same with its placeholders filled
 //!   for one message
-//! - [`Survey`], the first pass: finds where the footer belongs, and makes a [`Plan`]; `target` is
+//! - [`FooterPlanner`], the first pass: finds where the footer belongs, and makes a [`FooterPlan`]; `target` is
 //!   one text part of it
-//! - [`Weaver`], the second pass: carries the plan out while the message is sent; `codec` has its
+//! - [`FooterInserter`], the second pass: carries the plan out while the message is sent; `codec` has its
 //!   encodings
 //!
 //! Neither pass holds more than a line's beginning, a part's header, and the footer itself. The
 //! same message gives the same octets at each attempt.
 
 mod codec;
-mod survey;
+mod footer_inserter;
+mod planner;
 mod target;
 mod template;
-mod weaver;
 
 #[cfg(test)]
 mod tests;
 
-pub use survey::Survey;
+pub use footer_inserter::FooterInserter;
+pub use planner::FooterPlanner;
 pub use template::{Facts, Footer, FooterImage, FooterTemplate, PLACEHOLDERS, UnknownPlaceholder};
-pub use weaver::Weaver;
 
 use std::ops::Range;
 
 /// What has to be done to a message, in the order of its octets. Empty when the footer belongs
 /// nowhere.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Plan {
+pub struct FooterPlan {
     edits: Vec<Edit>,
 }
 
-impl Plan {
+impl FooterPlan {
     /// True when the message goes out as it came.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

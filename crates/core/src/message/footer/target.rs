@@ -10,7 +10,7 @@ use crate::message::{
     footer::{
         Edit, Encoding, Footer, FooterPlace, Recoding, With,
         codec::{Decoder, quoted_printable},
-        weaver::gap,
+        footer_inserter::gap,
     },
     header::HeaderBlock,
 };

@@ -5,7 +5,7 @@ use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
 use crate::message::{
-    footer::{Facts, Footer, FooterImage, FooterTemplate, Survey, Weaver},
+    footer::{Facts, Footer, FooterImage, FooterInserter, FooterPlanner, FooterTemplate},
     header::HeaderBlock,
 };
 
@@ -33,14 +33,14 @@ fn logo() -> Option<FooterImage> {
 }
 
 /// Sends a message through both passes, in chunks of `step`.
-fn weave(text: &[u8], footer: &Footer, step: usize) -> Vec<u8> {
+fn insert(text: &[u8], footer: &Footer, step: usize) -> Vec<u8> {
     let (header, body) = text.split_at(HeaderBlock::read(text).length());
-    let mut survey = Survey::new(footer, header);
-    body.chunks(step).for_each(|chunk| survey.read(chunk));
-    let mut weaver = Weaver::new(survey.finish());
+    let mut planner = FooterPlanner::new(footer, header);
+    body.chunks(step).for_each(|chunk| planner.read(chunk));
+    let mut inserter = FooterInserter::new(planner.finish());
     let mut output = Vec::new();
-    text.chunks(step).for_each(|chunk| weaver.weave(chunk, &mut output));
-    weaver.finish(&mut output);
+    text.chunks(step).for_each(|chunk| inserter.push(chunk, &mut output));
+    inserter.finish(&mut output);
     output
 }
 
@@ -75,9 +75,9 @@ fn documents(message: &Message<'_>) -> Vec<Vec<u8>> {
 #[track_caller]
 fn check(text: &str, footed: usize) -> Vec<u8> {
     let (before, plain) = (parse(text.as_bytes()), footer(None));
-    let whole = weave(text.as_bytes(), &plain, usize::MAX);
+    let whole = insert(text.as_bytes(), &plain, usize::MAX);
     for step in [1, 7, 1000] {
-        assert!(weave(text.as_bytes(), &plain, step) == whole, "in chunks of {step}");
+        assert!(insert(text.as_bytes(), &plain, step) == whole, "in chunks of {step}");
     }
     let after = parse(&whole);
     let seen = String::from_utf8_lossy(&whole);
@@ -155,7 +155,7 @@ fn a_plain_text_alone_gets_the_footer_whatever_its_encoding() {
         assert!(whole.ends_with(b"\r\n"));
     }
     // A device without a header, which gets one later.
-    let whole = weave(b"Just a line of text.\r\n", &footer(None), 3);
+    let whole = insert(b"Just a line of text.\r\n", &footer(None), 3);
     let message = parse(&whole);
     assert_eq!(
         message.body_text(0).unwrap(),
@@ -199,10 +199,10 @@ fn a_footer_made_from_the_text_is_not_glued_to_the_last_line() {
         ("Toner low", "Toner low<p>Scanned by mfp1</p>\r\n"),
     ] {
         let whole =
-            weave(format!("{HEAD}Content-Type: text/html\r\n\r\n{body}").as_bytes(), &footer, 3);
+            insert(format!("{HEAD}Content-Type: text/html\r\n\r\n{body}").as_bytes(), &footer, 3);
         assert!(whole.ends_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&whole));
     }
-    let plain = weave(format!("{HEAD}\r\nToner low").as_bytes(), &footer, 3);
+    let plain = insert(format!("{HEAD}\r\nToner low").as_bytes(), &footer, 3);
     assert!(
         plain.ends_with(b"\r\n\r\nToner low\r\n\r\nScanned by mfp1\r\n"),
         "{}",
@@ -215,7 +215,7 @@ fn a_soft_line_break_at_the_end_of_html_stays_one() {
     let html = "Content-Type: text/html\r\nContent-Transfer-Encoding: \
         quoted-printable\r\n\r\n<p>h=3D</p>=";
     for part in [format!("{html}\r\n"), format!("{html}\r\n\r\n")] {
-        let whole = weave(mixed(&[&part]).as_bytes(), &footer(None), 3);
+        let whole = insert(mixed(&[&part]).as_bytes(), &footer(None), 3);
         let text = String::from_utf8_lossy(&whole);
         assert!(!text.contains("=="), "{text}");
         assert!(texts(&parse(&whole)).remove(0).starts_with("<p>h=</p>"), "{text}");
@@ -291,7 +291,7 @@ fn what_is_signed_encrypted_or_a_piece_goes_out_as_it_came() {
     ] {
         for step in [1, usize::MAX] {
             assert_eq!(
-                String::from_utf8_lossy(&weave(text.as_bytes(), &footer(logo()), step)),
+                String::from_utf8_lossy(&insert(text.as_bytes(), &footer(logo()), step)),
                 text
             );
         }
@@ -311,8 +311,8 @@ fn the_image_stands_beside_the_html_that_shows_it() {
         (format!("{HEAD}{}", pdf()), 1),
     ] {
         let footer = footer(logo());
-        let whole = weave(text.as_bytes(), &footer, usize::MAX);
-        assert!(weave(text.as_bytes(), &footer, 3) == whole);
+        let whole = insert(text.as_bytes(), &footer, usize::MAX);
+        assert!(insert(text.as_bytes(), &footer, 3) == whole);
         let message = parse(&whole);
         let seen = String::from_utf8_lossy(&whole);
         assert_eq!(documents(&message).len(), documents_before + 1, "{seen}");
@@ -355,8 +355,8 @@ proptest! {
         let part = format!("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \
             {name}\r\n\r\n{body}");
         let text = if with_scan { mixed(&[&part, &pdf()]) } else { format!("{HEAD}{part}") };
-        let whole = weave(text.as_bytes(), &footer(None), usize::MAX);
-        prop_assert!(weave(text.as_bytes(), &footer(None), step) == whole);
+        let whole = insert(text.as_bytes(), &footer(None), usize::MAX);
+        prop_assert!(insert(text.as_bytes(), &footer(None), step) == whole);
         let (before, after) = (parse(text.as_bytes()), parse(&whole));
         prop_assert_eq!(documents(&before), documents(&after));
         let (old, new) = (texts(&before).remove(0), texts(&after).remove(0));
@@ -366,6 +366,6 @@ proptest! {
 
     #[test]
     fn no_octets_panic(text in proptest::collection::vec(any::<u8>(), 0..2000), step in 1usize..300) {
-        let _woven = weave(&text, &footer(logo()), step);
+        let _woven = insert(&text, &footer(logo()), step);
     }
 }

@@ -4,14 +4,14 @@
 //! or refuse such mail. Base64 is folded, quoted-printable gets soft breaks, anything else becomes
 //! quoted-printable. What is signed or encrypted is left alone: a changed octet would break it.
 //!
-//! Two passes over the file, none of which holds more than a line's beginning: [`Survey`] finds
-//! which parts have such lines, [`Mender`] changes those parts while the message is sent.
+//! Two passes over the file, none of which holds more than a line's beginning: [`LongLinePlanner`] finds
+//! which parts have such lines, [`LineFolder`] changes those parts while the message is sent.
 
-mod mender;
-mod survey;
+mod line_folder;
+mod planner;
 
-pub use mender::Mender;
-pub use survey::Survey;
+pub use line_folder::LineFolder;
+pub use planner::LongLinePlanner;
 
 /// RFC 5321 4.5.3.1.6: 1000 octets with CRLF.
 pub const LINE_LIMIT: usize = 998;
@@ -19,7 +19,7 @@ pub const LINE_LIMIT: usize = 998;
 /// What has to be done to a message: its parts with lines that are too long, in their order. Empty
 /// for nearly all mail.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Plan {
+pub struct LongLinePlan {
     parts: Vec<Part>,
 }
 
@@ -44,7 +44,7 @@ enum Remedy {
     QuotedPrintable,
 }
 
-impl Plan {
+impl LongLinePlan {
     /// True when the message can go as it is.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

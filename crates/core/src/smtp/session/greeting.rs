@@ -9,7 +9,7 @@ use crate::{
         session::{
             conversation::{Conversation, Greeting, LoginState},
             state::{Asked, Moved, State, Verdict},
-            transaction::Place,
+            transaction::CommandState,
         },
     },
 };
@@ -83,12 +83,12 @@ impl Conversation {
         }
     }
 
-    pub(super) fn start_tls(&mut self, place: Place) -> Moved {
+    pub(super) fn start_tls(&mut self, state: CommandState) -> Moved {
         if self.tls.is_some() {
-            return self.fault(place.into(), &reply::TLS_IS_ON);
+            return self.fault(state.into(), &reply::TLS_IS_ON);
         }
         match self.settings.starttls {
-            StartTls::Absent => self.fault(place.into(), &reply::NO_TLS_HERE),
+            StartTls::Absent => self.fault(state.into(), &reply::NO_TLS_HERE),
             StartTls::Offered => {
                 self.say(&reply::READY_FOR_TLS);
                 Moved::with(Asked::Handshake, Action::StartTls)

@@ -23,7 +23,7 @@ use crate::{
     model::{ByteSize, Dialogue, MessageId, Recorder, Timestamp, TlsVersion},
     smtp::{
         Action, Answer, Quirk, SessionSettings,
-        line::{Ending, Expected, Line, LineBuffer, TooLong},
+        line::{Ending, Expected, LineBuffer, ReceivedLine, TooLong},
         reply,
         session::{
             conversation::Conversation,
@@ -55,7 +55,7 @@ enum BodyUse {
 
 /// What [`Session::advance`] did with the bytes.
 #[derive(Debug)]
-pub struct Step {
+pub struct SessionStep {
     /// How many octets of the input were used up. The driver offers the rest again.
     pub consumed: usize,
     /// What to do.
@@ -78,7 +78,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     }
 
     /// Takes bytes from the client. Never blocks, never allocates more than its bounds.
-    pub fn advance(&mut self, input: &[u8]) -> Step {
+    pub fn advance(&mut self, input: &[u8]) -> SessionStep {
         if std::mem::replace(&mut self.body_use, BodyUse::Collecting) == BodyUse::HandedOut {
             self.body.clear();
         }
@@ -107,16 +107,16 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         }
     }
 
-    fn stop_for(&mut self, action: Action, consumed: usize, offered: usize) -> Step {
+    fn stop_for(&mut self, action: Action, consumed: usize, offered: usize) -> SessionStep {
         match action {
             Action::WriteBody => self.body_use = BodyUse::HandedOut,
             // An idle connection keeps no buffer for text.
             Action::Commit | Action::Discard => self.body = Vec::new(),
             // RFC 3207 4.2: nothing sent in clear is taken for something sent under TLS.
-            Action::StartTls | Action::Close => return Step { consumed: offered, action },
+            Action::StartTls | Action::Close => return SessionStep { consumed: offered, action },
             Action::Read | Action::Ask(_) | Action::OpenMessage(_) => {}
         }
-        Step { consumed, action }
+        SessionStep { consumed, action }
     }
 
     fn take_line(&mut self, waiting: Waiting, input: &[u8]) -> (usize, Moved) {
@@ -128,7 +128,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
                 self.talk.recorder.endless_line();
                 self.talk.fault(waiting.after_fault(), &reply::LINE_TOO_LONG)
             }
-            Some(Ok(Line { text, ending })) => {
+            Some(Ok(ReceivedLine { text, ending })) => {
                 match waiting.expects() {
                     Expected::Command => self.talk.recorder.command(&text),
                     Expected::AuthResponse => self.talk.recorder.response(),

@@ -19,13 +19,13 @@
 //!   Asked::Sender           permitted                             Waiting::Addressing
 //!                           refused                               Waiting::Idle
 //!   Asked::Recipient        permitted, refused                    Waiting::Addressing
-//!   Asked::Spool            permitted                             Text::Receiving
+//!   Asked::Spool            permitted                             BodyPhase::Receiving
 //!                           refused                               Waiting::Idle | Closed (text came ahead)
-//!   Text::Receiving         end of data                           Text::Ended | Asked::Commit (all is written)
-//!                           too large, the spool cannot write     Text::Swallowing
-//!   Text::Ended             the last text is written              Asked::Commit
+//!   BodyPhase::Receiving         end of data                           BodyPhase::Ended | Asked::Commit (all is written)
+//!                           too large, the spool cannot write     BodyPhase::Swallowing
+//!   BodyPhase::Ended             the last text is written              Asked::Commit
 //!                           the spool cannot write                Waiting::Idle | Closed (lone LF)
-//!   Text::Swallowing        end of data                           Waiting::Idle | Closed (lone LF)
+//!   BodyPhase::Swallowing        end of data                           Waiting::Idle | Closed (lone LF)
 //!                           far too much of it                    Closed
 //!   Asked::Commit           accepted, refused                     Waiting::Idle | Closed (lone LF)
 //!   all                     a refusal with 421, a timeout         Closed
@@ -43,7 +43,7 @@ use crate::{
             conversation::Conversation,
             login::{Confirming, LoginAsked, Responding},
             text::{CommitAsked, Ended, Receiving, SpoolAsked, Swallowing},
-            transaction::{Addressing, Place, RecipientAsked, SenderAsked},
+            transaction::{Addressing, CommandState, RecipientAsked, SenderAsked},
         },
     },
 };
@@ -52,7 +52,7 @@ use crate::{
 pub(super) enum State {
     Waiting(Waiting),
     Asked(Asked),
-    Text(Text),
+    Text(BodyPhase),
     /// Nothing more is taken.
     Closed,
 }
@@ -86,7 +86,7 @@ pub(super) enum Asked {
 }
 
 /// A message is being received.
-pub(super) enum Text {
+pub(super) enum BodyPhase {
     /// Text comes in.
     Receiving(Receiving),
     /// Text comes in that nobody wants.
@@ -152,9 +152,9 @@ impl State {
             Self::Asked(Asked::Recipient(asked)) => asked.take_verdict(verdict, talk),
             Self::Asked(Asked::Spool(asked)) => asked.take_verdict(verdict, talk),
             Self::Asked(Asked::Commit(asked)) => asked.take_verdict(verdict, talk),
-            Self::Text(Text::Receiving(receiving)) => receiving.take_verdict(verdict),
-            Self::Text(Text::Ended(ended)) => ended.take_verdict(verdict, talk),
-            Self::Text(Text::Swallowing(_)) | Self::Waiting(_) | Self::Closed => {
+            Self::Text(BodyPhase::Receiving(receiving)) => receiving.take_verdict(verdict),
+            Self::Text(BodyPhase::Ended(ended)) => ended.take_verdict(verdict, talk),
+            Self::Text(BodyPhase::Swallowing(_)) | Self::Waiting(_) | Self::Closed => {
                 talk.close_with(&reply::LOCAL_ERROR).state
             }
         }
@@ -163,9 +163,11 @@ impl State {
     /// See [`super::Session::unfinished_text`].
     pub(super) const fn unfinished_text(&self) -> Option<u64> {
         match self {
-            Self::Text(Text::Receiving(receiving)) => Some(receiving.octets()),
-            Self::Text(Text::Swallowing(swallowing)) => Some(swallowing.octets()),
-            Self::Text(Text::Ended(_)) | Self::Waiting(_) | Self::Asked(_) | Self::Closed => None,
+            Self::Text(BodyPhase::Receiving(receiving)) => Some(receiving.octets()),
+            Self::Text(BodyPhase::Swallowing(swallowing)) => Some(swallowing.octets()),
+            Self::Text(BodyPhase::Ended(_)) | Self::Waiting(_) | Self::Asked(_) | Self::Closed => {
+                None
+            }
         }
     }
 }
@@ -180,9 +182,9 @@ impl Waiting {
 
     pub(super) fn take_line(self, line: &[u8], ahead: Ahead, talk: &mut Conversation) -> Moved {
         match self {
-            Self::Idle => Place::Idle.take_command(line, ahead, talk),
+            Self::Idle => CommandState::Idle.take_command(line, ahead, talk),
             Self::Addressing(addressing) => {
-                Place::Addressing(addressing).take_command(line, ahead, talk)
+                CommandState::Addressing(addressing).take_command(line, ahead, talk)
             }
             Self::Responding(responding) => responding.take_response(line, talk),
             Self::Confirming(confirming) => confirming.take_response(line, talk),
@@ -198,7 +200,7 @@ impl Waiting {
     }
 }
 
-impl Text {
+impl BodyPhase {
     pub(super) fn take(
         self,
         input: &[u8],
@@ -225,8 +227,8 @@ impl From<Asked> for State {
     }
 }
 
-impl From<Text> for State {
-    fn from(text: Text) -> Self {
+impl From<BodyPhase> for State {
+    fn from(text: BodyPhase) -> Self {
         Self::Text(text)
     }
 }

@@ -40,7 +40,7 @@ fn play(session: &mut Session<Kept>, pieces: &[&[u8]]) -> (String, Vec<Vec<u8>>,
     for piece in pieces {
         let mut rest = *piece;
         loop {
-            let Step { consumed, action } = session.advance(rest);
+            let SessionStep { consumed, action } = session.advance(rest);
             rest = &rest[consumed..];
             match action {
                 Action::Read => {
@@ -196,7 +196,7 @@ fn a_permit_is_no_proof_that_a_message_is_safe() {
     let mut rest: &[u8] =
         b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n.\r\n";
     loop {
-        let Step { consumed, action } = session.advance(rest);
+        let SessionStep { consumed, action } = session.advance(rest);
         rest = &rest[consumed..];
         match action {
             Action::Ask(_) | Action::OpenMessage(_) => session.answer(Answer::Permit),

@@ -8,7 +8,7 @@ use crate::{
         reply,
         session::{
             conversation::Conversation,
-            state::{Ahead, Asked, Moved, State, Text, Verdict},
+            state::{Ahead, Asked, BodyPhase, Moved, State, Verdict},
         },
     },
 };
@@ -53,7 +53,7 @@ impl SpoolAsked {
         match verdict {
             Verdict::Permit => {
                 talk.send(|replies| replies.extend_from_slice(reply::START_TEXT.as_bytes()));
-                Text::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) })
+                BodyPhase::Receiving(Receiving { decoder: Decoder::new(talk.settings.end_of_data) })
                     .into()
             }
             Verdict::Refuse(_)
@@ -106,28 +106,29 @@ impl Receiving {
                 if body.is_empty() {
                     ended.commit()
                 } else {
-                    Moved::with(Text::Ended(ended), Action::WriteBody)
+                    Moved::with(BodyPhase::Ended(ended), Action::WriteBody)
                 }
             }
             // The chunk is full. A part of one waits for more, so that the disk is asked seldom.
             Progress::More if used < input.len() => {
-                Moved::with(Text::Receiving(self), Action::WriteBody)
+                Moved::with(BodyPhase::Receiving(self), Action::WriteBody)
             }
-            Progress::More => Moved::with(Text::Receiving(self), Action::Read),
+            Progress::More => Moved::with(BodyPhase::Receiving(self), Action::Read),
         };
         (used, moved)
     }
 
     pub(super) fn take_verdict(self, verdict: Verdict) -> State {
         match verdict {
-            Verdict::Permit => Text::Receiving(self).into(),
+            Verdict::Permit => BodyPhase::Receiving(self).into(),
             Verdict::Refuse(_)
             | Verdict::LoggedIn(_)
             | Verdict::TlsStarted(..)
-            | Verdict::Accepted(_) => {
-                Text::Swallowing(Swallowing { decoder: self.decoder, refusal: verdict.refusal() })
-                    .into()
-            }
+            | Verdict::Accepted(_) => BodyPhase::Swallowing(Swallowing {
+                decoder: self.decoder,
+                refusal: verdict.refusal(),
+            })
+            .into(),
         }
     }
 }
@@ -156,7 +157,7 @@ impl Swallowing {
     fn follow(self, progress: Progress, ahead: Ahead, talk: &mut Conversation) -> State {
         talk.quirks.extend(self.decoder.quirks());
         match progress {
-            Progress::More => Text::Swallowing(self).into(),
+            Progress::More => BodyPhase::Swallowing(self).into(),
             Progress::Ended(by) => {
                 talk.recorder.text(self.decoder.octets());
                 talk.note_pipelining(ahead);
@@ -174,7 +175,7 @@ impl Ended {
 
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> State {
         match verdict {
-            Verdict::Permit => Text::Ended(self).into(),
+            Verdict::Permit => BodyPhase::Ended(self).into(),
             Verdict::Refuse(_)
             | Verdict::LoggedIn(_)
             | Verdict::TlsStarted(..)

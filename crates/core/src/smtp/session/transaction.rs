@@ -27,21 +27,21 @@ pub(super) struct RecipientAsked {
 }
 
 /// Where a command may stand.
-pub(super) enum Place {
+pub(super) enum CommandState {
     Idle,
     Addressing(Addressing),
 }
 
-impl From<Place> for State {
-    fn from(place: Place) -> Self {
-        match place {
-            Place::Idle => Self::IDLE,
-            Place::Addressing(addressing) => Waiting::Addressing(addressing).into(),
+impl From<CommandState> for State {
+    fn from(state: CommandState) -> Self {
+        match state {
+            CommandState::Idle => Self::IDLE,
+            CommandState::Addressing(addressing) => Waiting::Addressing(addressing).into(),
         }
     }
 }
 
-impl Place {
+impl CommandState {
     pub(super) fn take_command(self, line: &[u8], ahead: Ahead, talk: &mut Conversation) -> Moved {
         let command = match command::parse(line, &mut talk.quirks) {
             Ok(command) => command,
@@ -119,9 +119,14 @@ impl Place {
 impl Conversation {
     /// `DATA` came too early. RFC 2920 3.1 makes it the last command of a group: whoever has sent
     /// more has sent text without waiting, and text must not be taken for commands.
-    fn refuse_text(&mut self, refusal: &crate::model::Reply, ahead: Ahead, place: Place) -> Moved {
+    fn refuse_text(
+        &mut self,
+        refusal: &crate::model::Reply,
+        ahead: Ahead,
+        state: CommandState,
+    ) -> Moved {
         match ahead {
-            Ahead::Nothing => self.fault(place.into(), refusal),
+            Ahead::Nothing => self.fault(state.into(), refusal),
             Ahead::More => self.close_with(refusal),
         }
     }

@@ -4,7 +4,7 @@ use mail_parser::{ContentType, MessageParser, MimeHeaders};
 
 use crate::message::{
     header,
-    long_lines::{LINE_LIMIT, Part, Plan, Remedy},
+    long_lines::{LINE_LIMIT, LongLinePlan, Part, Remedy},
 };
 
 /// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and
@@ -18,16 +18,16 @@ const DEPTH_LIMIT: usize = 16;
 const PART_LIMIT: usize = 1000;
 
 /// Reads a message in chunks and says what has to be done to it.
-pub struct Survey {
+pub struct LongLinePlanner {
     offset: u64,
     line_start: u64,
     prefix: Vec<u8>,
     boundaries: Vec<Vec<u8>>,
-    place: Place,
-    plan: Plan,
+    section: Section,
+    plan: LongLinePlan,
 }
 
-enum Place {
+enum Section {
     Header {
         start: u64,
         block: Vec<u8>,
@@ -47,24 +47,24 @@ enum LongLine {
     Seen,
 }
 
-impl Default for Survey {
+impl Default for LongLinePlanner {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Survey {
+impl LongLinePlanner {
     /// At the start of a message.
     #[must_use]
     pub fn new() -> Self {
-        let place = Place::Header { start: 0, block: Vec::new() };
+        let section = Section::Header { start: 0, block: Vec::new() };
         Self {
             offset: 0,
             line_start: 0,
             prefix: Vec::new(),
             boundaries: Vec::new(),
-            place,
-            plan: Plan::default(),
+            section,
+            plan: LongLinePlan::default(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Survey {
 
     /// The message has ended.
     #[must_use]
-    pub fn finish(mut self) -> Plan {
+    pub fn finish(mut self) -> LongLinePlan {
         if self.offset > self.line_start {
             self.end_line(b"");
         }
@@ -95,7 +95,7 @@ impl Survey {
     fn keep(&mut self, piece: &[u8]) {
         let room = PREFIX_LIMIT.saturating_sub(self.prefix.len());
         self.prefix.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-        if let Place::Header { block, .. } = &mut self.place {
+        if let Section::Header { block, .. } = &mut self.section {
             let room = HEADER_LIMIT.saturating_sub(block.len());
             block.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
         }
@@ -110,23 +110,23 @@ impl Survey {
             // The line end before a boundary belongs to the boundary.
             self.end_leaf(self.line_start.saturating_sub(2));
             self.boundaries.truncate(if ending { depth } else { depth + 1 });
-            self.place = if ending {
-                Place::Untouchable
+            self.section = if ending {
+                Section::Untouchable
             } else {
-                Place::Header { start: self.offset, block: Vec::new() }
+                Section::Header { start: self.offset, block: Vec::new() }
             };
         } else {
             if self.is_headless(length) {
                 self.end_header(self.line_start);
             }
-            match &mut self.place {
-                Place::Header { .. } if line.is_empty() && length <= 2 => {
+            match &mut self.section {
+                Section::Header { .. } if line.is_empty() && length <= 2 => {
                     self.end_header(self.offset);
                 }
-                Place::Leaf { long, .. } if length > LINE_LIMIT + ending.len() => {
+                Section::Leaf { long, .. } if length > LINE_LIMIT + ending.len() => {
                     *long = LongLine::Seen;
                 }
-                Place::Header { .. } | Place::Leaf { .. } | Place::Untouchable => {}
+                Section::Header { .. } | Section::Leaf { .. } | Section::Untouchable => {}
             }
         }
         self.line_start = self.offset;
@@ -149,7 +149,7 @@ impl Survey {
     /// The message's own header is without its empty line, or is none: the line that has just
     /// ended, of so many octets, is text.
     fn is_headless(&self, length: usize) -> bool {
-        let Place::Header { start: 0, block } = &self.place else {
+        let Section::Header { start: 0, block } = &self.section else {
             return false;
         };
         let (before, line) =
@@ -159,14 +159,14 @@ impl Survey {
 
     /// The header has ended at this offset of the message.
     fn end_header(&mut self, end: u64) {
-        let Place::Header { start, mut block } =
-            std::mem::replace(&mut self.place, Place::Untouchable)
+        let Section::Header { start, mut block } =
+            std::mem::replace(&mut self.section, Section::Untouchable)
         else {
             return;
         };
         block.truncate(usize::try_from(end - start).unwrap_or(usize::MAX));
         let Some(head) = MessageParser::default().parse_headers(&block) else {
-            self.place = Place::Leaf {
+            self.section = Section::Leaf {
                 header: start..end,
                 remedy: Remedy::QuotedPrintable,
                 long: LongLine::None,
@@ -178,23 +178,23 @@ impl Survey {
             return;
         }
         let content = head.content_type();
-        self.place = match kind(content) {
+        self.section = match kind(content) {
             Kind::Multipart(boundary) if self.boundaries.len() < DEPTH_LIMIT => {
                 self.boundaries.push(boundary);
-                Place::Untouchable
+                Section::Untouchable
             }
-            Kind::Multipart(_) | Kind::Sealed => Place::Untouchable,
-            Kind::Message => Place::Header { start: self.offset, block: Vec::new() },
+            Kind::Multipart(_) | Kind::Sealed => Section::Untouchable,
+            Kind::Message => Section::Header { start: self.offset, block: Vec::new() },
             Kind::Leaf => {
                 let remedy = remedy(head.content_transfer_encoding());
-                Place::Leaf { header: start..end, remedy, long: LongLine::None }
+                Section::Leaf { header: start..end, remedy, long: LongLine::None }
             }
         };
     }
 
     fn end_leaf(&mut self, end: u64) {
-        if let Place::Leaf { header, remedy, long: LongLine::Seen } =
-            std::mem::replace(&mut self.place, Place::Untouchable)
+        if let Section::Leaf { header, remedy, long: LongLine::Seen } =
+            std::mem::replace(&mut self.section, Section::Untouchable)
             && self.plan.parts.len() < PART_LIMIT
         {
             let body = header.end..end.max(header.end);

@@ -1,28 +1,28 @@
-//! The second pass: carries out a [`Plan`], and nothing else.
+//! The second pass: carries out a [`FooterPlan`], and nothing else.
 
 use std::collections::VecDeque;
 
 use crate::message::footer::{
-    Edit, FooterPlace, Plan, Recoding, With,
+    Edit, FooterPlace, FooterPlan, Recoding, With,
     codec::{Decoder, Encoder},
 };
 
 /// Changes a message while it passes through, in chunks of any size.
-pub struct Weaver {
+pub struct FooterInserter {
     edits: VecDeque<Edit>,
     offset: u64,
     recoder: Option<Recoder>,
 }
 
-impl Weaver {
+impl FooterInserter {
     /// At the start of the message that the plan was made for.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: FooterPlan) -> Self {
         Self { edits: plan.edits.into(), offset: 0, recoder: None }
     }
 
     /// Appends the changed form of `chunk` to `output`.
-    pub fn weave(&mut self, mut chunk: &[u8], output: &mut Vec<u8>) {
+    pub fn push(&mut self, mut chunk: &[u8], output: &mut Vec<u8>) {
         self.pass(output);
         while !chunk.is_empty() {
             let edge = self.edits.front().map_or(u64::MAX, |edit| {

@@ -7,7 +7,7 @@ use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 
 use crate::message::{
     footer::{
-        Edit, Footer, Plan, With,
+        Edit, Footer, FooterPlan, With,
         target::{Kind, Stand, Target, wrapped},
     },
     header::HeaderBlock,
@@ -26,13 +26,13 @@ const TARGET_LIMIT: usize = 8;
 const SIGNATURES: [&str; 2] = ["DKIM-Signature", "ARC-Message-Signature"];
 
 /// Reads a message in chunks and says where its footer belongs.
-pub struct Survey<'f> {
+pub struct FooterPlanner<'f> {
     footer: &'f Footer,
     offset: u64,
     line_start: u64,
     prefix: Vec<u8>,
     open: Vec<Multipart>,
-    place: Place,
+    reading: Reading,
     edits: Vec<Edit>,
     targets: usize,
     whole: Whole,
@@ -71,35 +71,35 @@ enum Role {
     Closed,
 }
 
-enum Place {
+enum Reading {
     Header { start: u64, block: Vec<u8> },
     Text(Box<Target>),
     Other,
 }
 
-impl<'f> Survey<'f> {
+impl<'f> FooterPlanner<'f> {
     /// After the message's own header, whose octets `header` are.
     #[must_use]
     pub fn new(footer: &'f Footer, header: &[u8]) -> Self {
         let length = octets(header.len());
-        let mut survey = Self {
+        let mut planner = Self {
             footer,
             offset: length,
             line_start: length,
             prefix: Vec::new(),
             open: Vec::new(),
-            place: Place::Other,
+            reading: Reading::Other,
             edits: Vec::new(),
             targets: 0,
             whole: Whole::Text,
         };
         let block = HeaderBlock::read(header);
         if SIGNATURES.iter().any(|name| block.find(name).is_some()) {
-            survey.whole = Whole::Sealed;
+            planner.whole = Whole::Sealed;
         } else {
-            survey.enter(0, header);
+            planner.enter(0, header);
         }
-        survey
+        planner
     }
 
     /// Reads on.
@@ -118,14 +118,14 @@ impl<'f> Survey<'f> {
 
     /// The message has ended.
     #[must_use]
-    pub fn finish(mut self) -> Plan {
+    pub fn finish(mut self) -> FooterPlan {
         if self.offset > self.line_start {
             self.end_line();
         }
         self.end_text(self.offset);
         let Self { footer, offset, mut edits, targets, whole, .. } = self;
         match whole {
-            Whole::Sealed => return Plan::default(),
+            Whole::Sealed => return FooterPlan::default(),
             Whole::Mixed { boundary, first: Some(first) } if targets == 0 => {
                 let text =
                     [b"--", boundary.as_slice(), b"\r\n", &footer.whole_part(), b"\r\n"].concat();
@@ -147,11 +147,11 @@ impl<'f> Survey<'f> {
             }
             Whole::Text | Whole::Mixed { .. } => {}
         }
-        Plan { edits }
+        FooterPlan { edits }
     }
 
     fn keep(&mut self, piece: &[u8]) {
-        if let Place::Header { block, .. } = &mut self.place
+        if let Reading::Header { block, .. } = &mut self.reading
             && block.len() <= HEADER_LIMIT
         {
             block.extend_from_slice(piece);
@@ -160,7 +160,7 @@ impl<'f> Survey<'f> {
         let (start, rest) = piece.split_at(room.min(piece.len()));
         let was_open = self.prefix.len() < PREFIX_LIMIT;
         self.prefix.extend_from_slice(start);
-        if let Place::Text(target) = &mut self.place
+        if let Reading::Text(target) = &mut self.reading
             && self.prefix.len() == PREFIX_LIMIT
         {
             // The line is too long for a boundary, so it is text.
@@ -177,14 +177,15 @@ impl<'f> Survey<'f> {
         let line = prefix.trim_ascii_end();
         if let Some((depth, ending)) = self.boundary(line) {
             self.meet_boundary(depth, ending);
-        } else if let Place::Text(target) = &mut self.place {
+        } else if let Reading::Text(target) = &mut self.reading {
             if prefix.len() < PREFIX_LIMIT {
                 target.read(&prefix);
             }
-        } else if let Place::Header { .. } = self.place
+        } else if let Reading::Header { .. } = self.reading
             && line.is_empty()
             && line_length <= 2
-            && let Place::Header { start, block } = std::mem::replace(&mut self.place, Place::Other)
+            && let Reading::Header { start, block } =
+                std::mem::replace(&mut self.reading, Reading::Other)
             && block.len() <= HEADER_LIMIT
         {
             self.enter(start, &block);
@@ -208,11 +209,11 @@ impl<'f> Survey<'f> {
                 if let Some(multipart) = self.open.last_mut() {
                     multipart.children += 1;
                 }
-                self.place = Place::Header { start: self.offset, block: Vec::new() };
+                self.reading = Reading::Header { start: self.offset, block: Vec::new() };
             }
             Ending::OfAll => {
                 self.open.truncate(depth);
-                self.place = Place::Other;
+                self.reading = Reading::Other;
             }
         }
     }
@@ -240,10 +241,10 @@ impl<'f> Survey<'f> {
             .is_some_and(ContentType::is_attachment);
         let wanted = is_whole || self.is_wanted();
         let what = kind(content);
-        self.place = match what {
+        self.reading = match what {
             What::Sealed => {
                 self.whole = Whole::Sealed;
-                Place::Other
+                Reading::Other
             }
             What::Multipart(boundary, role) if self.open.len() < DEPTH_LIMIT => {
                 if is_whole && role == Role::Mixed {
@@ -251,11 +252,11 @@ impl<'f> Survey<'f> {
                 }
                 let role = if wanted { role } else { Role::Closed };
                 self.open.push(Multipart { boundary, role, children: 0, found: self.targets });
-                Place::Other
+                Reading::Other
             }
             What::Text(kind) if wanted && !attached && self.targets < TARGET_LIMIT => {
                 let stand = self.stand();
-                Place::Text(Box::new(Target::new(
+                Reading::Text(Box::new(Target::new(
                     start..self.offset,
                     block.to_vec(),
                     parsed.as_ref(),
@@ -265,9 +266,9 @@ impl<'f> Survey<'f> {
             }
             What::Text(_) | What::Document if is_whole => {
                 self.whole = Whole::Document { length: self.offset, block: block.to_vec() };
-                Place::Other
+                Reading::Other
             }
-            What::Text(_) | What::Document | What::Multipart(..) | What::Message => Place::Other,
+            What::Text(_) | What::Document | What::Multipart(..) | What::Message => Reading::Other,
         };
     }
 
@@ -290,7 +291,7 @@ impl<'f> Survey<'f> {
     }
 
     fn end_text(&mut self, end: u64) {
-        if let Place::Text(target) = std::mem::replace(&mut self.place, Place::Other) {
+        if let Reading::Text(target) = std::mem::replace(&mut self.reading, Reading::Other) {
             if target.is_armored() {
                 self.whole = Whole::Sealed;
             } else {

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use crate::message::long_lines::{Part, Plan, Remedy};
+use crate::message::long_lines::{LongLinePlan, Part, Remedy};
 
 /// RFC 2045 6.7 and 6.8: lines of encoded text are at most 76 long.
 const ENCODED_LINE: usize = 76;
 
 /// Changes a message while it passes through, in chunks of any size.
-pub struct Mender {
+pub struct LineFolder {
     parts: VecDeque<Part>,
     offset: u64,
     column: usize,
@@ -18,11 +18,11 @@ pub struct Mender {
     header: Vec<u8>,
 }
 
-impl Mender {
+impl LineFolder {
     /// Carries out a plan. `own_header` octets at the start of the message are the message's own
-    /// header: it is edited elsewhere, and the text given to [`Mender::mend`] begins after it.
+    /// header: it is edited elsewhere, and the text given to [`LineFolder::push`] begins after it.
     #[must_use]
-    pub fn new(plan: Plan, own_header: u64) -> Self {
+    pub fn new(plan: LongLinePlan, own_header: u64) -> Self {
         Self {
             parts: plan.parts.into(),
             offset: own_header,
@@ -33,7 +33,7 @@ impl Mender {
     }
 
     /// Appends the mended form of `chunk` to `output`.
-    pub fn mend(&mut self, mut chunk: &[u8], output: &mut Vec<u8>) {
+    pub fn push(&mut self, mut chunk: &[u8], output: &mut Vec<u8>) {
         while !chunk.is_empty() {
             let Some(part) = self.parts.front() else {
                 output.extend_from_slice(chunk);
@@ -236,14 +236,14 @@ mod tests {
 
     use crate::message::{
         header::HeaderBlock,
-        long_lines::{LINE_LIMIT, Mender, Survey},
+        long_lines::{LINE_LIMIT, LineFolder, LongLinePlanner},
     };
 
     /// Sends a message through both passes, in chunks of `step`, as an attempt does.
-    fn mend(text: &[u8], step: usize) -> Vec<u8> {
-        let mut survey = Survey::new();
-        text.chunks(step).for_each(|chunk| survey.read(chunk));
-        let plan = survey.finish();
+    fn fold(text: &[u8], step: usize) -> Vec<u8> {
+        let mut planner = LongLinePlanner::new();
+        text.chunks(step).for_each(|chunk| planner.read(chunk));
+        let plan = planner.finish();
         let mut header = HeaderBlock::read(text);
         if plan.reencodes_whole_body() {
             header.replace(
@@ -252,9 +252,9 @@ mod tests {
             );
         }
         let mut output = header.render();
-        let mut mender = Mender::new(plan, u64::try_from(header.length()).unwrap());
-        text[header.length()..].chunks(step).for_each(|chunk| mender.mend(chunk, &mut output));
-        mender.finish(&mut output);
+        let mut folder = LineFolder::new(plan, u64::try_from(header.length()).unwrap());
+        text[header.length()..].chunks(step).for_each(|chunk| folder.push(chunk, &mut output));
+        folder.finish(&mut output);
         output
     }
 
@@ -293,7 +293,7 @@ mod tests {
         let scan: Vec<u8> = (0..=250u8).cycle().take(60_000).collect();
         let text = multipart("base64", &STANDARD.encode(&scan));
         for step in [1, 77, 4096, 1 << 20] {
-            let mended = mend(&text, step);
+            let mended = fold(&text, step);
             check_legal(&mended);
             let parsed = MessageParser::default().parse(&mended).unwrap();
             assert_eq!(parsed.attachments().next().unwrap().contents(), scan);
@@ -309,7 +309,7 @@ mod tests {
             line \r\n"
         );
         for step in [1, 3, 1000, 1 << 20] {
-            let mended = mend(text.as_bytes(), step);
+            let mended = fold(text.as_bytes(), step);
             check_legal(&mended);
             assert_eq!(contents(&mended), contents(text.as_bytes()), "in steps of {step}");
         }
@@ -319,7 +319,7 @@ mod tests {
     fn a_quoted_printable_line_gets_soft_breaks_between_its_tokens() {
         let text = multipart("quoted-printable", &"a=3Db=C3=BC ".repeat(200));
         for step in [1, 5, 1 << 20] {
-            let mended = mend(&text, step);
+            let mended = fold(&text, step);
             check_legal(&mended);
             assert_eq!(contents(&mended), contents(&text));
         }
@@ -335,7 +335,7 @@ mod tests {
         ] {
             let header = HeaderBlock::read(text.as_bytes()).length();
             for step in [1, 1000, 1 << 20] {
-                let mended = mend(text.as_bytes(), step);
+                let mended = fold(text.as_bytes(), step);
                 check_legal(&mended);
                 let parsed = MessageParser::default().parse(&mended).unwrap();
                 assert_eq!(parsed.body_text(0).unwrap(), &text[header..]);
@@ -352,23 +352,23 @@ mod tests {
             text/plain\r\n\r\n{long}\r\n--s\r\nContent-Type: \
             application/pkcs7-signature\r\n\r\nabc\r\n--s--\r\n"
         );
-        assert_eq!(mend(text.as_bytes(), 4096), text.as_bytes());
+        assert_eq!(fold(text.as_bytes(), 4096), text.as_bytes());
     }
 
     #[test]
     fn a_message_with_legal_lines_has_nothing_to_mend() {
-        let mut survey = Survey::new();
-        survey.read(&multipart("base64", &format!("{}\r\n", "A".repeat(LINE_LIMIT))));
-        assert!(survey.finish().is_empty());
-        let mut survey = Survey::new();
-        survey.read(&multipart("base64", &"A".repeat(LINE_LIMIT + 1)));
-        assert!(!survey.finish().is_empty());
+        let mut planner = LongLinePlanner::new();
+        planner.read(&multipart("base64", &format!("{}\r\n", "A".repeat(LINE_LIMIT))));
+        assert!(planner.finish().is_empty());
+        let mut planner = LongLinePlanner::new();
+        planner.read(&multipart("base64", &"A".repeat(LINE_LIMIT + 1)));
+        assert!(!planner.finish().is_empty());
     }
 
     #[test]
     fn the_last_line_counts_without_its_end_too() {
         for length in [LINE_LIMIT, LINE_LIMIT + 1, LINE_LIMIT + 2] {
-            check_legal(&mend(format!("Subject: x\r\n\r\n{}", "y".repeat(length)).as_bytes(), 100));
+            check_legal(&fold(format!("Subject: x\r\n\r\n{}", "y".repeat(length)).as_bytes(), 100));
         }
     }
 
@@ -379,21 +379,21 @@ mod tests {
             "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: \
             message/rfc822\r\n\r\n{inner}\r\n--o--\r\n"
         );
-        check_legal(&mend(text.as_bytes(), 512));
+        check_legal(&fold(text.as_bytes(), 512));
     }
 
     proptest! {
         #[test]
         fn whatever_the_text_what_a_reader_sees_stays(lines in proptest::collection::vec("[ -~äö=\t]{0,1500}", 1..6), step in 1usize..3000) {
             let text = format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{}\r\n", lines.join("\r\n"));
-            let mended = mend(text.as_bytes(), step);
+            let mended = fold(text.as_bytes(), step);
             check_legal(&mended);
             prop_assert_eq!(contents(&mended), contents(text.as_bytes()));
         }
 
         #[test]
         fn no_octets_panic(text in proptest::collection::vec(any::<u8>(), 0..3000), step in 1usize..500) {
-            let _mended = mend(&text, step);
+            let _mended = fold(&text, step);
         }
     }
 }
