@@ -27,6 +27,7 @@ use crate::{
     certificate::{Certificates, names_in},
     dialect::{Accepted, Act, Cut, Dialogue, Handshake, Leave, Receive, Role, session_id},
     keep::{Incoming, Keeper},
+    stop::Stop,
     tenant::Tenant,
     text::TextReader,
     wire::{Filled, Wire, WireLine},
@@ -44,13 +45,6 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) sessions: AtomicU64,
     pub(crate) stop: watch::Receiver<Stop>,
-}
-
-/// Whether the sandbox is to stop.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stop {
-    NotYet,
-    Now,
 }
 
 impl Shared {

@@ -15,8 +15,9 @@ use tokio::{
 use crate::{
     Keep, SandboxState, TenantSettings, Timing,
     certificate::Certificates,
-    connection::{Shared, Stop, serve_secured},
+    connection::{Shared, serve_secured},
     keep::{Keeper, KeptMessage},
+    stop::Stop,
     tenant::Tenant,
 };
 use postroom_core::clock::Clock;

@@ -13,7 +13,8 @@
 //!   limits
 //! - `text`: the text after `DATA`: end, unstuffing, and what is noticed in passing
 //! - `token`: the token endpoint of the directory
-//! - `certificate`, `keep`, `wire`, `connection`, `server`, `control`: TLS, files, sockets, HTTP
+//! - `certificate`, `keep`, `wire`, `connection`, `server`, `stop`, `control`: TLS, files, sockets,
+//!   HTTP
 //! - [`Sandbox::start`] yields a [`RunningSandbox`]
 
 mod certificate;
@@ -24,6 +25,7 @@ mod fault;
 mod keep;
 mod server;
 mod settings;
+mod stop;
 mod switches;
 mod tenant;
 mod text;

@@ -22,11 +22,12 @@ use tracing::debug;
 use crate::{
     Limits, SandboxSettings, Switches,
     certificate::Certificates,
-    connection::{Shared, Stop, serve},
+    connection::{Shared, serve},
     control,
     dialect::Role,
     fault::Switched,
     keep::{Keeper, KeptMessage},
+    stop::Stop,
     tenant::{SandboxState, Tenant},
     token,
 };

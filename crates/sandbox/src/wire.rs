@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Timing, connection::Stop};
+use crate::{Timing, stop::Stop};
 
 /// RFC 4954 4.5.3.1: lines of an AUTH exchange may have 12,288 octets; tokens are long.
 const LINE_LIMIT: usize = 12_288;

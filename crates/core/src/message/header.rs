@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use crate::message::long_lines::LINE_LIMIT;
-
+/// RFC 5321 4.5.3.1.6: 1000 octets with CRLF.
+pub const LINE_LIMIT: usize = 998;
 /// Octets of a message in which the header must end. A longer one goes out unedited: nothing a
 /// device means to send needs more.
 pub const HEADER_LIMIT: usize = 256 * 1024;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::{message::encoding::encoded_words, model::Address};
+use crate::{message::encoded_word::encoded_words, model::Address};
 
 /// A display name and an address.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,7 +6,7 @@
 //! - [`mailbox`]: what stands in `From:`
 //! - [`long_lines`]: lines that no server has to take, made legal
 //! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right;
-//!   `encoding`: 8-bit text in a header
+//!   `header_encoding`: 8-bit text in a header; `encoded_word`: how it is written
 //! - [`footer`]: a text at the end of each message
 //! - [`FirstLine`]: what must not touch our own field; [`HeaderLength`]: what is too long to be
 //!   worked on
@@ -14,10 +14,12 @@
 //! - [`Text`]: where the text of an attempt comes from
 
 mod edit;
-mod encoding;
+mod edits;
+mod encoded_word;
 mod first_line;
 pub mod footer;
 pub mod header;
+mod header_encoding;
 mod header_length;
 mod inspection;
 pub mod long_lines;
@@ -26,7 +28,8 @@ mod repair;
 mod text;
 mod trace;
 
-pub use edit::{Edited, Edits, Identity, author, edit};
+pub use edit::{Edited, author, edit};
+pub use edits::{Edits, Identity};
 pub use first_line::FirstLine;
 pub use header_length::{ACCEPTED_HEADER, HeaderLength};
 pub use inspection::Inspection;

@@ -2,9 +2,9 @@
 
 use crate::{
     message::{
-        edit::Edits,
-        encoding,
+        edits::Edits,
         header::{Field, HeaderBlock},
+        header_encoding as encoding,
         mailbox::{self, Mailbox},
     },
     model::Quirk,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::dialect::Accepted;
+use crate::dialect::accepted::Accepted;
 
 /// What the connection must do, in this order.
 #[derive(PartialEq, Debug)]

@@ -4,7 +4,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
     Stage, TokenRefusal,
-    dialect::{About, Act, Dialogue, LOGON_FAILURE_LIMIT, Pace, Role, say},
+    dialect::{
+        act::Act,
+        dialogue::{Dialogue, LOGON_FAILURE_LIMIT},
+        playing::{Pace, say},
+        wording::{About, Role},
+    },
     fault::cited,
     tenant::{Credential, Tenant},
 };

@@ -5,9 +5,12 @@ use std::{fmt::Write, net::IpAddr};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::*;
-use crate::{Limit, TenantSettings, fault::Switched, text::TextReader};
-use postroom_core::model::Secret;
+use super::{playing::GARBAGE, *};
+use crate::{
+    Effect, Fault, Limit, Stage, TenantSettings, Timing, fault::Switched, tenant::Tenant,
+    text::TextReader,
+};
+use postroom_core::model::{Secret, Timestamp, TlsVersion};
 
 /// Sunday, 23 November 2025, 11:12:20 UTC.
 const NOON: Timestamp = Timestamp::from_millis(1_763_896_340_000);

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::{
     Effect, Fault, Stage,
     dialect::{
-        About, Act, CUT_AFTER, Cut, Dialogue, GARBAGE, Leave, Pace, Played, Receive, Role, Wording,
-        say,
+        accepted::{Accepted, AcceptedRecipient},
+        act::{Act, Cut, Leave, Receive},
+        dialogue::Dialogue,
+        playing::{CUT_AFTER, GARBAGE, Pace, Played, say},
+        wording::{About, Role, Wording},
     },
     fault::cited,
     tenant::{Ending, Submission, Tenant, Verdict, count},
     text::TextFacts,
 };
-use postroom_core::model::{Address, ReversePath, Timestamp, TlsVersion};
+use postroom_core::model::{Address, ReversePath, Timestamp};
 
 /// Envelope recipients of one transaction at the MX (Microsoft's non-delivery page on 4.5.3).
 const MX_RECIPIENT_LIMIT: usize = 200;
@@ -32,33 +33,6 @@ pub(crate) struct Transaction {
     recipients: Vec<AcceptedRecipient>,
     /// Set from `DATA` or the first chunk to the last answer.
     open: Option<Submission>,
-}
-
-/// A recipient that was answered 250.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct AcceptedRecipient {
-    pub(crate) address: Address,
-    pub(crate) parameters: Vec<String>,
-}
-
-/// An accepted message, without its text. This is `<n>.json`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct Accepted {
-    pub(crate) listener: Role,
-    pub(crate) session: String,
-    /// When `MAIL FROM` came.
-    pub(crate) begun: Timestamp,
-    /// When end of data came.
-    pub(crate) received: Timestamp,
-    pub(crate) helo: String,
-    pub(crate) tls: Option<TlsVersion>,
-    pub(crate) user: Option<Address>,
-    /// Empty for the null path.
-    pub(crate) sender: String,
-    pub(crate) parameters: Vec<String>,
-    pub(crate) recipients: Vec<AcceptedRecipient>,
-    pub(crate) octets: u64,
-    pub(crate) message_id: String,
 }
 
 impl Transaction {

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dialect::Role,
-    fault::{Fault, Repeat, Stage, split_repeat},
+    fault::{
+        named::{Fault, Repeat, split_repeat},
+        stage::Stage,
+    },
 };
 use postroom_core::model::Address;
 

@@ -2,18 +2,27 @@
 
 use std::borrow::Cow;
 
-use crate::fault::{Effect, Row, Stage};
+use crate::fault::{
+    cited,
+    effect::{Effect, FaultRow},
+    stage::Stage,
+};
 
-const fn reply(name: &'static str, stage: Stage, text: &'static str, says: &'static str) -> Row {
-    Row { name, stage, effect: Effect::Reply(Cow::Borrowed(text)), says }
+const fn reply(
+    name: &'static str,
+    stage: Stage,
+    text: &'static str,
+    says: &'static str,
+) -> FaultRow {
+    FaultRow { name, stage, effect: Effect::Reply(Cow::Borrowed(text)), says }
 }
 
-const fn effect(name: &'static str, stage: Stage, effect: Effect, says: &'static str) -> Row {
-    Row { name, stage, effect, says }
+const fn effect(name: &'static str, stage: Stage, effect: Effect, says: &'static str) -> FaultRow {
+    FaultRow { name, stage, effect, says }
 }
 
 /// Faults that people and tests ask for most.
-pub(crate) const NAMED: &[Row] = &[
+pub(crate) const NAMED: &[FaultRow] = &[
     effect(
         "no-starttls",
         Stage::Ehlo,
@@ -70,17 +79,17 @@ pub(crate) const NAMED: &[Row] = &[
         submit message. {long}[EndDiagnosticData] {store}",
         "one refusal line of more than 2 KB",
     ),
-    reply("eod-432", Stage::Eod, super::replies::CONCURRENT, "more than three submissions at once"),
+    reply("eod-432", Stage::Eod, cited::CONCURRENT, "more than three submissions at once"),
     reply(
         "eod-554-quota",
         Stage::Eod,
-        super::replies::RECIPIENT_QUOTA,
+        cited::RECIPIENT_QUOTA,
         "the day's recipients are used up: a pause, despite 5xx",
     ),
     reply(
         "eod-sendas",
         Stage::Eod,
-        super::replies::SEND_AS_DENIED,
+        cited::SEND_AS_DENIED,
         "the mailbox may not send as this sender",
     ),
     reply(

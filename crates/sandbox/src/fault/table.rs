@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::fault::{Effect, NAMED, Plain, REPLIES, Row, Stage};
+use crate::fault::{
+    effect::{Effect, FaultRow},
+    replies::REPLIES,
+    rows::NAMED,
+    stage::{Plain, Stage},
+};
 
 const PLAIN: &[(&str, Plain, &str)] = &[
     (
@@ -42,7 +47,7 @@ fn lines() -> Vec<TableRow> {
     plain.chain(NAMED.iter().chain(REPLIES).map(line)).collect()
 }
 
-fn line(row: &Row) -> TableRow {
+fn line(row: &FaultRow) -> TableRow {
     let what = match &row.effect {
         Effect::Reply(text) if row.name.starts_with("reply-") => format!("{}: {text}", row.says),
         Effect::Reply(_)

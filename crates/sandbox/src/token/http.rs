@@ -13,7 +13,8 @@ use axum::{
 
 use crate::{
     Effect,
-    connection::{Shared, Stop},
+    connection::Shared,
+    stop::Stop,
     token::{Answer, Form},
 };
 

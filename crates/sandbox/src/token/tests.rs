@@ -1,5 +1,7 @@
 //! The directory's answers, without sockets.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
 use ring::{
@@ -8,8 +10,14 @@ use ring::{
     signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
 };
 
-use super::*;
-use crate::TenantSettings;
+use serde_json::{Value, json};
+
+use super::{
+    book::{DEVICE_CODE_LIFETIME, REFRESH_LIFETIME},
+    *,
+};
+use crate::{SignIn, TenantSettings};
+use postroom_core::model::{Secret, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_763_896_340_000);
 const SCOPE: &str = "https%3A%2F%2Foutlook.office365.com%2F.default";

@@ -1,7 +1,7 @@
 //! Quoted-printable and base64 in both directions, octet by octet (RFC 2045 6.7, 6.8). Tolerant
 //! when reading: devices are.
 
-use crate::message::footer::Encoding;
+use crate::message::footer::plan::Encoding;
 
 /// RFC 2045 6.7, 6.8: the longest line.
 const LINE: usize = 76;

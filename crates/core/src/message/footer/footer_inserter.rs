@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::message::footer::{
-    Edit, FooterPlace, FooterPlan, Recoding, With,
     codec::{Decoder, Encoder},
+    plan::{Edit, FooterPlace, FooterPlan, Recoding, With},
 };
 
 /// Changes a message while it passes through, in chunks of any size.

@@ -7,8 +7,9 @@ use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 
 use crate::message::{
     footer::{
-        Edit, Footer, FooterPlan, With,
+        plan::{Edit, FooterPlan, With},
         target::{Kind, Stand, Target, wrapped},
+        template::Footer,
     },
     header::HeaderBlock,
 };

@@ -8,9 +8,10 @@ use mail_parser::{Message, MimeHeaders};
 
 use crate::message::{
     footer::{
-        Edit, Encoding, Footer, FooterPlace, Recoding, With,
         codec::{Decoder, quoted_printable},
         footer_inserter::gap,
+        plan::{Edit, Encoding, FooterPlace, Recoding, With},
+        template::Footer,
     },
     header::HeaderBlock,
 };

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::message::long_lines::{LongLinePlan, Part, Remedy};
+use crate::message::long_lines::plan::{LongLinePlan, MendedPart, Remedy};
 
 /// RFC 2045 6.7 and 6.8: lines of encoded text are at most 76 long.
 const ENCODED_LINE: usize = 76;
 
 /// Changes a message while it passes through, in chunks of any size.
 pub struct LineFolder {
-    parts: VecDeque<Part>,
+    parts: VecDeque<MendedPart>,
     offset: u64,
     column: usize,
     /// Octets that are held until the next one shows what they are: blanks and CR before a line
@@ -209,7 +209,7 @@ enum Inside {
 }
 
 /// Where the text at `offset` belongs, and where that ends.
-fn edge(part: &Part, offset: u64) -> (u64, Inside) {
+fn edge(part: &MendedPart, offset: u64) -> (u64, Inside) {
     if offset < part.header.start {
         (part.header.start, Inside::Nothing)
     } else if offset < part.header.end {

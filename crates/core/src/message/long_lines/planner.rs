@@ -3,8 +3,8 @@
 use mail_parser::{ContentType, MessageParser, MimeHeaders};
 
 use crate::message::{
-    header,
-    long_lines::{LINE_LIMIT, LongLinePlan, Part, Remedy},
+    header::{self, LINE_LIMIT},
+    long_lines::plan::{LongLinePlan, MendedPart, Remedy},
 };
 
 /// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and
@@ -198,7 +198,7 @@ impl LongLinePlanner {
             && self.plan.parts.len() < PART_LIMIT
         {
             let body = header.end..end.max(header.end);
-            self.plan.parts.push(Part { header, body, remedy });
+            self.plan.parts.push(MendedPart { header, body, remedy });
         }
     }
 }

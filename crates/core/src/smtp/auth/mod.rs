@@ -9,6 +9,7 @@
 
 mod cram_md5;
 mod digest_md5;
+mod login;
 
 use base64::{
     Engine as _,
@@ -20,12 +21,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     model::{Reply, Secret},
-    smtp::{Login, Mechanism, reply},
+    smtp::reply,
 };
 
 pub use cram_md5::verify_cram_md5;
 pub use digest_md5::DigestResponse;
 pub(super) use digest_md5::RspAuth;
+pub use login::{Login, Mechanism};
 
 /// Devices leave the padding out, or pad too much.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -1,0 +1,64 @@
+//! Whom a token speaks for, and what it opens.
+
+use crate::token::exchange::Answer;
+use postroom_core::model::Timestamp;
+
+/// Hosts whose scopes are good for SMTP, in all clouds.
+const EXCHANGE_HOSTS: &[&str] = &[
+    "outlook.office365.com",
+    "outlook.office.com",
+    "outlook.office365.us",
+    "webmail.apps.mil",
+    "partner.outlook.cn",
+    "ps.outlook.com",
+];
+
+/// Whom a token speaks for.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The application itself: any mailbox.
+    Application,
+    /// One user's mailbox.
+    User(String),
+}
+
+/// What a token is for.
+#[derive(Clone, Copy)]
+pub(super) enum Resource {
+    Exchange,
+    /// Something else: a token is given, and SMTP refuses it.
+    Other,
+}
+
+pub(super) fn resource(scope: &str, subject: &Subject, now: Timestamp) -> Result<Resource, Answer> {
+    let invalid = |text: &str| Err(Answer::refusal(400, "invalid_scope", text, now));
+    let mut hosts: Vec<&str> = scope
+        .split_ascii_whitespace()
+        .filter_map(|one| one.strip_prefix("https://")?.split('/').next())
+        .collect();
+    hosts.dedup();
+    let [host] = hosts.as_slice() else {
+        return if hosts.is_empty() {
+            invalid("AADSTS70011: The provided value for the input parameter 'scope' is not valid.")
+        } else {
+            Err(Answer::refusal(
+                400,
+                "invalid_request",
+                "AADSTS28000: The input parameter scope contains more than one resource.",
+                now,
+            ))
+        };
+    };
+    let fits = match subject {
+        Subject::Application => scope.ends_with("/.default"),
+        Subject::User(_) => scope.contains("/SMTP.Send") || scope.contains("/.default"),
+    };
+    match (fits, subject) {
+        (true, _) if EXCHANGE_HOSTS.contains(host) => Ok(Resource::Exchange),
+        (true, _) | (false, Subject::User(_)) => Ok(Resource::Other),
+        (false, Subject::Application) => invalid(
+            "AADSTS1002012: The provided value for scope is not valid. Client credential flows \
+            must have a scope value with /.default suffixed to the resource identifier.",
+        ),
+    }
+}
