@@ -2,11 +2,14 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+use crate::message::work;
+
 /// Octets of an encoded word (RFC 2047 2: at most 75) that are left for text before base64.
 const ENCODED_WORD_TEXT: usize = 42;
 
 /// Text as encoded words, each on its own line.
 pub(super) fn encoded_words(text: &str) -> String {
+    work::looks_at(text);
     let mut words: Vec<String> = Vec::new();
     let mut piece = String::new();
     for character in text.chars().filter(|c| !c.is_control()) {

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::message::work;
+
 /// RFC 5321 4.5.3.1.6: 1000 octets with CRLF.
 pub const LINE_LIMIT: usize = 998;
 /// Octets of a message in which the header must end. A longer one goes out unedited: nothing a
@@ -178,6 +180,7 @@ impl Field<'_> {
     /// True when one of its lines has more than 998 octets (RFC 5322 2.1.1).
     #[must_use]
     pub fn has_long_line(&self) -> bool {
+        work::looks_at(&self.raw);
         self.raw
             .split(|octet| *octet == b'\n')
             .any(|line| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT)
@@ -186,6 +189,7 @@ impl Field<'_> {
     /// True when it has no 8-bit text.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
+        work::looks_at(&self.raw);
         self.raw.is_ascii()
     }
 
@@ -199,6 +203,7 @@ impl Field<'_> {
     /// text that is no UTF-8 is taken as Latin-1, which is what devices mean by it.
     #[must_use]
     pub fn value(&self) -> String {
+        work::looks_at(&self.raw);
         let colon = self.raw.iter().position(|octet| *octet == b':').map_or(0, |place| place + 1);
         let after = self.raw.get(colon..).unwrap_or_default();
         let text = match std::str::from_utf8(after) {
@@ -212,6 +217,7 @@ impl Field<'_> {
 /// Breaks a field's lines that are too long, so that none is longer than it may be. Each ends in
 /// CRLF then.
 fn fold(raw: &[u8], text: &mut Vec<u8>) {
+    work::looks_at(raw);
     let mut lines = raw.split(|octet| *octet == b'\n');
     let first = lines.next().unwrap_or_default();
     // Not right after the name: a first line without a value is taken for an empty field by some.
@@ -255,6 +261,7 @@ fn place_of_break(line: &[u8], from: usize, put: usize) -> Option<usize> {
     if line.len() <= fold_at {
         return None;
     }
+    work::looks_at(line.get(..limit.min(line.len())).unwrap_or_default());
     let begins_word = |place: &usize| {
         matches!(line.get(*place), Some(b' ' | b'\t')) && line.get(place + 1).is_some_and(|next| !matches!(next, b' ' | b'\t'))
             // A line of blanks alone ends the header in the eyes of some.
@@ -273,6 +280,7 @@ fn place_of_break(line: &[u8], from: usize, put: usize) -> Option<usize> {
 
 /// With every run of many blanks cut to one, so that no line has to consist of blanks.
 fn without_gaps(line: &[u8]) -> Vec<u8> {
+    work::looks_at(line);
     let mut kept = Vec::with_capacity(line.len());
     let mut gap = 0;
     for octet in line {
@@ -288,6 +296,7 @@ fn line_at(text: &[u8], start: usize) -> Option<&[u8]> {
     let rest = text.get(start..)?;
     let end =
         rest.windows(2).position(|pair| pair == b"\r\n").map_or(rest.len(), |place| place + 2);
+    work::looks_at(rest.get(..end).unwrap_or_default());
     rest.get(..end).filter(|line| !line.is_empty())
 }
 
@@ -304,6 +313,7 @@ fn is_folded(line: &[u8]) -> bool {
 /// RFC 5322 3.6.8: printable ASCII but the colon; blanks before the colon are obsolete and taken
 /// (4.5).
 pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
+    work::looks_at(line);
     let colon = line.iter().position(|octet| *octet == b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
     let legal = (1..=NAME_LIMIT).contains(&name.len())

@@ -1,7 +1,7 @@
 //! 8-bit text in a header block, where RFC 5322 2.2 wants ASCII: written as encoded words (RFC
 //! 2047), which every reader shows as what was meant.
 
-use crate::message::{encoded_word::encoded_words, header::Field, mailbox};
+use crate::message::{encoded_word::encoded_words, header::Field, mailbox, work};
 
 /// Octets of a word of text that is sure to fit into a line, with the field's name before it.
 const WORD_LIMIT: usize = 900;
@@ -56,6 +56,7 @@ pub(super) fn without_long_words(field: &Field<'_>) -> Option<String> {
 /// Words that are to be encoded become encoded words, one after the other; the others stay as they
 /// are.
 fn encode_text(value: &str, is_to_be_encoded: impl Fn(&str) -> bool) -> String {
+    work::looks_at(value);
     let mut text = String::with_capacity(value.len() * 2);
     let mut pending = String::new();
     let mut after_encoded = false;

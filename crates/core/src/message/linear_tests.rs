@@ -5,8 +5,10 @@ use crate::{
     model::{MessageId, Timestamp},
 };
 
-/// Octets of the larger header: as much as is ever worked on.
+/// Octets of a header that is compared with one half as long.
 const LARGE: usize = 60_000;
+/// Octets of a header as large as any that is worked on.
+const LARGEST: usize = 250_000;
 /// How often each octet may be looked at. All edits together pass over a field many times, but a
 /// fixed number of times.
 const PASSES: u64 = 100;
@@ -100,4 +102,15 @@ fn twice_the_header_is_twice_the_work() {
         }
     }
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn the_largest_header_is_passed_over_a_fixed_number_of_times() {
+    let octets = u64::try_from(LARGEST).unwrap();
+    for field in ["From", "To", "Subject"] {
+        for filling in FILLINGS {
+            let passes = work_over(field, filling, LARGEST) / octets;
+            assert!(passes <= PASSES, "{field} of {filling:?}: {passes} passes");
+        }
+    }
 }

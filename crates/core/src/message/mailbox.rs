@@ -3,7 +3,10 @@
 
 use std::collections::HashSet;
 
-use crate::{message::encoded_word::encoded_words, model::Address};
+use crate::{
+    message::{encoded_word::encoded_words, work},
+    model::Address,
+};
 
 /// A display name and an address.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +20,7 @@ pub struct Mailbox {
 /// True when a field's value is exactly one mailbox that every server reads in the same way.
 #[must_use]
 pub fn is_well_formed(value: &str) -> bool {
+    work::looks_at(value);
     let Some((name, rest)) = value.rsplit_once('<') else {
         return is_legal_address(value);
     };
@@ -29,6 +33,7 @@ pub fn is_well_formed(value: &str) -> bool {
 /// RFC 5322 3.4.1, as far as a list can be taken apart by it: nothing in it that means something
 /// else, unless quoted. Beyond ASCII (RFC 6531) there is no other form.
 fn is_legal_address(text: &str) -> bool {
+    work::looks_at(text);
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };
@@ -47,6 +52,7 @@ fn is_legal_address(text: &str) -> bool {
 /// address, or no telling which.
 #[must_use]
 pub fn read(value: &str) -> Option<Mailbox> {
+    work::looks_at(value);
     if let Some(open) = value.rfind('<') {
         let inside = value.get(open + 1..)?;
         let inside = inside.split('>').next().unwrap_or(inside);
@@ -80,6 +86,7 @@ pub fn read_list(value: &str) -> Vec<Mailbox> {
 /// stay. What has no address at all becomes an empty group of that name.
 #[must_use]
 pub(super) fn mended_list(value: &str) -> Option<String> {
+    work::looks_at(value);
     // As it is judged on its way: what an encoded word hides makes neither a group nor a comment.
     let encoded = encode_names(value).replace("\r\n", "");
     let is_group = encoded.contains(':') && encoded.contains(';');
@@ -126,6 +133,7 @@ const ENCODINGS: usize = 4;
 
 /// None when there is nothing to encode.
 fn encode_members(value: &str) -> Option<String> {
+    work::looks_at(value);
     let is_encodable = |piece: &str| {
         piece.rsplit_once('<').is_some_and(|(name, address)| !name.is_ascii() && address.is_ascii())
     };
@@ -147,6 +155,7 @@ fn encode_members(value: &str) -> Option<String> {
 /// A list's members: parted at commas that are neither quoted nor inside brackets. A name with a
 /// comma in it that somebody forgot to quote belongs to the address that follows.
 fn pieces(value: &str) -> Vec<&str> {
+    work::looks_at(value);
     let mut pieces = Vec::new();
     let (mut start, mut quoted, mut escaped, mut bracketed) = (0, false, false, false);
     for (place, c) in value.char_indices() {
@@ -158,6 +167,7 @@ fn pieces(value: &str) -> Vec<&str> {
             '>' if !quoted => bracketed = false,
             ',' if !quoted && !bracketed => {
                 let piece = value.get(start..place).unwrap_or_default();
+                work::looks_at(piece);
                 if piece.contains('@') {
                     pieces.push(piece);
                     start = place + 1;
@@ -185,12 +195,14 @@ impl Mailbox {
 }
 
 fn clean_address(text: &str) -> Option<Address> {
+    work::looks_at(text);
     let mail_to = text.trim().trim_start_matches("mailto:");
     let address = mail_to.trim_matches(['\'', '"', '(', ')', '<', '>', ' ', '\t', ',', ';']);
     if is_legal_address(address) { address.parse().ok() } else { None }
 }
 
 fn clean_name(text: &str) -> Option<String> {
+    work::looks_at(text);
     let trimmed = text.trim().trim_end_matches('<').trim();
     let unquoted = match trimmed.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inside) => inside.replace("\\\"", "\"").replace("\\\\", "\\"),
@@ -201,6 +213,7 @@ fn clean_name(text: &str) -> Option<String> {
 }
 
 fn render_name(name: &str) -> String {
+    work::looks_at(name);
     if is_phrase(name) {
         return name.to_owned();
     }
@@ -212,6 +225,7 @@ fn render_name(name: &str) -> String {
 
 /// RFC 5322 3.2.5: nothing, words of atom characters, or one quoted string.
 fn is_phrase(text: &str) -> bool {
+    work::looks_at(text);
     let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match quoted {
         Some(inside) => is_quoted_content(inside),
@@ -220,6 +234,7 @@ fn is_phrase(text: &str) -> bool {
 }
 
 fn is_quoted_content(text: &str) -> bool {
+    work::looks_at(text);
     let mut escaped = false;
     for octet in text.bytes() {
         match octet {

@@ -27,6 +27,10 @@ pub mod mailbox;
 mod repair;
 mod text;
 mod trace;
+mod work;
+
+#[cfg(test)]
+mod linear_tests;
 
 pub use edit::{Edited, author, edit};
 pub use edits::{Edits, Identity};

@@ -6,6 +6,7 @@ use crate::{
         header::{Field, HeaderBlock},
         header_encoding as encoding,
         mailbox::{self, Mailbox},
+        work,
     },
     model::Quirk,
 };
@@ -174,6 +175,7 @@ fn mend_message_id(header: &mut HeaderBlock<'_>, edits: &Edits) {
 
 /// RFC 5322 3.6.4, as far as anyone looks: one word in angle brackets.
 fn is_message_id(value: &str) -> bool {
+    work::looks_at(value);
     let inside = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
     inside.is_some_and(|inside| {
         !inside.is_empty()
@@ -184,6 +186,7 @@ fn is_message_id(value: &str) -> bool {
 /// A date that a reader makes sense of, if need be with some good will. Only what nobody can read
 /// is replaced.
 fn is_date(value: &str) -> bool {
+    work::looks_at(value);
     let strict = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
     strict.parse_zoned(value).is_ok()
         || mail_parser::DateTime::parse_rfc822(value)
