@@ -158,20 +158,19 @@ fn pieces(value: &str) -> Vec<&str> {
     work::looks_at(value);
     let mut pieces = Vec::new();
     let (mut start, mut quoted, mut escaped, mut bracketed) = (0, false, false, false);
+    // Noted in passing: to look back at each comma would cost the square of the length.
+    let mut has_address = false;
     for (place, c) in value.char_indices() {
+        has_address |= c == '@';
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
             '<' if !quoted => bracketed = true,
             '>' if !quoted => bracketed = false,
-            ',' if !quoted && !bracketed => {
-                let piece = value.get(start..place).unwrap_or_default();
-                work::looks_at(piece);
-                if piece.contains('@') {
-                    pieces.push(piece);
-                    start = place + 1;
-                }
+            ',' if !quoted && !bracketed && has_address => {
+                pieces.push(value.get(start..place).unwrap_or_default());
+                (start, has_address) = (place + 1, false);
             }
             _ => {}
         }
