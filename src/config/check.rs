@@ -5,7 +5,13 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use ipnet::IpNet;
 
-use super::{Placed, problem::Severity, sharing, table::Reader};
+use super::{
+    placed::Placed,
+    problem::Severity,
+    reader::Reader,
+    schema::{device::OfferedMechanism, quoted},
+    sharing,
+};
 use crate::{
     admin::AdminSettings,
     device::{DeviceAuth, DeviceSettings, UserSettings},
@@ -203,7 +209,7 @@ fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
 
 fn exists(reader: &Reader<'_>, key: &str, under: &str, name: &str, known: &[&str]) {
     if !known.contains(&name) {
-        let known = super::table::quoted(known.iter().copied());
+        let known = quoted(known.iter().copied());
         let known =
             if known.is_empty() { "there is none".to_owned() } else { format!("there is {known}") };
         error(reader, key, under, format!("there is no \"{name}\"; {known}"));
@@ -265,7 +271,7 @@ fn mechanisms(
         reader.note(Severity::Error, &key, text);
         return;
     }
-    for (word, mechanism) in super::device::MECHANISMS
+    for (word, mechanism) in OfferedMechanism::WORDS
         .iter()
         .filter(|(_, mechanism)| device.value.mechanisms.contains(mechanism))
     {

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::ConfigError;
+use super::problem::ConfigError;
 use crate::model::Secret;
 
 /// Octets of a config that are read: an office's has some thousand, this leaves room for a thousand

@@ -2,10 +2,10 @@
 //! pattern, which only the first gets to see.
 
 use super::{
-    Placed,
-    preset::{PRESETS, Preset},
+    account::{PRESETS, Preset},
+    placed::Placed,
     problem::Severity,
-    table::Reader,
+    reader::Reader,
 };
 use crate::{
     model::{Address, Pattern},

@@ -9,10 +9,7 @@ use std::{
 use config::{Environment, File, FileFormat, Value, ValueKind};
 use toml_edit::{Document, Item};
 
-use super::{
-    ConfigError,
-    problem::{Place, Problem, Severity},
-};
+use super::problem::{ConfigError, Place, Problem, Severity};
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "POSTROOM_";

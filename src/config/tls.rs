@@ -8,12 +8,15 @@ use std::{
 use rustls::SignatureAlgorithm;
 
 use super::{
-    Here, Placed, SecretFile,
-    identity::warn_of_dates,
+    files::SecretFile,
+    placed::{Here, Placed},
     problem::Severity,
-    reference::{Key, Shown},
+    schema::{
+        Key,
+        listener::{CERTIFICATE, CLIENT_CA, KEY, LEGACY_CERTIFICATE, LEGACY_KEY},
+    },
+    secret_file::{warn_if_open_to_all, warn_of_dates},
     table::Table,
-    user::warn_if_open_to_all,
 };
 use crate::{
     device::{CertificatePattern, DeviceSettings},
@@ -24,44 +27,13 @@ use crate::{
     upstream::{Chain, certificates, check_pair, private_key},
 };
 
-pub(super) const KEYS: &[Key] = &[
-    Key {
-        name: "certificate",
-        shown: Shown::As("\"/etc/postroom/tls.pem\""),
-        about: "The certificate and those between it and the root, PEM. RSA: many devices know \
-            nothing else.",
-    },
-    Key {
-        name: "key",
-        shown: Shown::As("\"/etc/postroom/tls.key\""),
-        about: "Its private key, PEM.",
-    },
-    Key {
-        name: "legacy_certificate",
-        shown: Shown::As("\"/etc/postroom/legacy.pem\""),
-        about: "The certificate for SSL 3.0 to TLS 1.1, PEM. Absent: RSA signed with SHA-1, made \
-            at first start.",
-    },
-    Key {
-        name: "legacy_key",
-        shown: Shown::As("\"/etc/postroom/legacy.key\""),
-        about: "Its private key, PEM.",
-    },
-    Key {
-        name: "client_ca",
-        shown: Shown::Off("\"/etc/postroom/devices-ca.pem\""),
-        about: "Who vouches for the certificates of devices, PEM. Needed where [[device]] \
-            certificates has names.",
-    },
-];
-
 pub(super) fn read(
     table: &Table<'_>,
     here: &Here<'_>,
     devices: &[Placed<DeviceSettings>],
 ) -> TlsSettings {
-    let files = pair(table, "certificate", "key", Server::Rustls, here.now);
-    let legacy_files = pair(table, "legacy_certificate", "legacy_key", Server::OpenSsl, here.now);
+    let files = pair(table, &CERTIFICATE, &KEY, Server::Rustls, here.now);
+    let legacy_files = pair(table, &LEGACY_CERTIFICATE, &LEGACY_KEY, Server::OpenSsl, here.now);
     let clients = clients(table, devices);
     TlsSettings {
         files,
@@ -75,17 +47,17 @@ pub(super) fn read(
 /// Only devices that are known by one are asked for a certificate, and a name is worth what vouches
 /// for it.
 fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
-    let ca = table.path("client_ca");
+    let ca = table.get(&CLIENT_CA);
     if let Some(file) = ca.as_deref()
-        && let Some(found) = text(table, "client_ca", file)
+        && let Some(found) = text(table, &CLIENT_CA, file)
         && let Err(error) = certificates(found.text.expose()).and_then(check_authority)
     {
-        table.error("client_ca", format!("{} {error}", file.display()));
+        table.error(&CLIENT_CA, format!("{} {error}", file.display()));
     }
     let named = |device: &&Placed<DeviceSettings>| {
         device.value.certificates.iter().any(|c| matches!(c, CertificatePattern::Name(_)))
     };
-    if !table.has("client_ca")
+    if !table.has(&CLIENT_CA)
         && let Some(device) = devices.iter().find(named)
     {
         let text = "has a name, which anyone can write into a certificate; name who vouches for it \
@@ -94,7 +66,7 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     }
     if devices.iter().all(|device| device.value.certificates.is_empty()) {
         if ca.is_some() {
-            table.warning("client_ca", "has no effect: no [[device]] has certificates");
+            table.warning(&CLIENT_CA, "has no effect: no [[device]] has certificates");
         }
         return ClientCertificates::Ignored;
     }
@@ -110,12 +82,12 @@ enum Server {
 
 fn pair(
     table: &Table<'_>,
-    certificate: &'static str,
-    key: &'static str,
+    certificate: &Key<Option<PathBuf>>,
+    key: &Key<Option<PathBuf>>,
     server: Server,
     now: Timestamp,
 ) -> Option<(PathBuf, PathBuf)> {
-    let (certificate_file, key_file) = (table.path(certificate), table.path(key));
+    let (certificate_file, key_file) = (table.get(certificate), table.get(key));
     if certificate_file.is_some() && !table.has(key) {
         table.error(key, "is missing; a certificate needs its private key");
     }
@@ -173,20 +145,20 @@ fn modern(
 }
 
 /// What is there but may not be read by whoever checks may yet be read by the daemon.
-fn text(table: &Table<'_>, name: &'static str, file: &Path) -> Option<SecretFile> {
+fn text(table: &Table<'_>, key: &Key<Option<PathBuf>>, file: &Path) -> Option<SecretFile> {
     match table.reader.files.read(file) {
         Ok(found) => Some(found),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             table.error(
-                name,
+                key,
                 format!("{} is not there; write the path of a file (PEM)", file.display()),
             );
             None
         }
         Err(error) => {
             table.error(
-                name,
+                key,
                 format!(
                     "{} cannot be read ({error}); write the path of a file (PEM)",
                     file.display()

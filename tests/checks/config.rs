@@ -524,7 +524,7 @@ fn values_of_the_wrong_form_say_which_is_right() {
     refused(
         &with("networks =", "messages_per_minute = 0\nnetworks ="),
         "device[0].messages_per_minute",
-        "no whole number from 1",
+        "not a whole number from 1",
     );
 }
 
@@ -553,7 +553,7 @@ fn accounts_retries_and_tables_of_the_wrong_form_say_which_is_right() {
     refused(
         &with("hostname = \"relay.contoso.lan\"", "hostname = \"relay contoso\""),
         "hostname",
-        "is no host name",
+        "is not a host name",
     );
 }
 
@@ -1039,7 +1039,7 @@ fn direct_send_reaches_the_own_domains_and_finds_their_servers() {
     refused(
         &direct("auth = { method = \"login\", user = \"x\", password_file = \"/p\" }"),
         "account[1].auth",
-        "take no login",
+        "an MX host takes no login",
     );
     refused(&direct("host = \"mx.contoso.com\""), "account[1].host", "asks DNS");
     refused(&direct("verify = false"), "account[1].verify", "takes any certificate");
@@ -1055,7 +1055,7 @@ fn direct_send_reaches_the_own_domains_and_finds_their_servers() {
         "is missing",
     );
     let dns = direct("").replace("[report]", "[dns]\nservers = [\"dns.contoso.com\"]\n[report]");
-    refused(&dns, "dns.servers", "is no address");
+    refused(&dns, "dns.servers", "is not an address");
 }
 
 const CONNECTOR: &str = "[[account]]\nname = \"tenant\"\nroute = \"connector\"\nhost = \
@@ -1107,7 +1107,7 @@ fn what_does_not_go_with_a_connector_is_refused_with_the_reason() {
     refused(
         &connector("").replace("[\"contoso.com\"]", "[\"*\"]"),
         "account[1].domains",
-        "is no domain",
+        "is not a domain",
     );
     refused(
         &connector("").replace("contoso-com.mail.protection.outlook.com", "smtp.office365.com"),
@@ -1476,7 +1476,7 @@ fn a_footer_is_understood_before_any_message_needs_it() {
     refused(
         &footer("text = \"x\"\nimage = \"/etc/logo.svg\""),
         "account[0].footer.image",
-        "no PNG, JPEG or GIF",
+        "not a PNG, JPEG or GIF",
     );
     warned(
         &footer(&format!("text = \"{}\"", "x".repeat(1025))),
@@ -1496,7 +1496,7 @@ fn the_end_of_a_client_secret_is_a_date() {
     refused(
         &secret("client_secret_file = \"/etc/s\", client_secret_expires = \"May 2027\""),
         key,
-        "is no date",
+        "is not a date",
     );
     refused(&secret("client_secret_expires = \"2027-05-01\""), key, "needs client_secret_file");
 }

@@ -1,39 +1,47 @@
 //! What is known of the usual services: host, port, encryption, login, limits.
 
-use crate::{model::ByteSize, queue::LimitSettings, upstream::AuthMethod};
+use crate::{
+    config::{
+        schema::{account::PRESET, none_of},
+        table::Table,
+    },
+    model::ByteSize,
+    queue::LimitSettings,
+    upstream::AuthMethod,
+};
 
 /// One service.
 #[derive(Debug)]
-pub(super) struct Preset {
+pub(in crate::config) struct Preset {
     /// As the config names it.
-    pub(super) name: &'static str,
+    pub(in crate::config) name: &'static str,
     /// None has to be given.
-    pub(super) host: Option<&'static str>,
+    pub(in crate::config) host: Option<&'static str>,
     /// The first is the default; none allows every port.
-    pub(super) ports: &'static [u16],
+    pub(in crate::config) ports: &'static [u16],
     /// Why no other port.
-    pub(super) port_reason: &'static str,
+    pub(in crate::config) port_reason: &'static str,
     /// Whether `tls` may say otherwise.
-    pub(super) encryption: Encryption,
+    pub(in crate::config) encryption: Encryption,
     /// How a password is presented.
-    pub(super) password_method: AuthMethod,
+    pub(in crate::config) password_method: AuthMethod,
     /// What the service offers after `EHLO`; none is whatever the config says.
-    pub(super) methods: &'static [AuthMethod],
+    pub(in crate::config) methods: &'static [AuthMethod],
     /// What the service allows.
-    pub(super) limits: LimitSettings,
+    pub(in crate::config) limits: LimitSettings,
     /// Who says so.
-    pub(super) source: &'static str,
+    pub(in crate::config) source: &'static str,
     /// Whether more recipients of one message than that are refused, whoever asks.
-    pub(super) is_strict: bool,
+    pub(in crate::config) is_strict: bool,
     /// Whether it takes mail for the own organization alone, from the account's address alone.
-    pub(super) is_internal: bool,
+    pub(in crate::config) is_internal: bool,
     /// Who runs it.
-    pub(super) service: Service,
+    pub(in crate::config) service: Service,
 }
 
 /// How a service is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Encryption {
+pub(in crate::config) enum Encryption {
     /// STARTTLS and nothing else.
     StartTlsOnly,
     /// Whatever the config says; by default what is usual on the port.
@@ -42,7 +50,7 @@ pub(super) enum Encryption {
 
 /// Who runs a service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Service {
+pub(in crate::config) enum Service {
     /// Submission to a mailbox of Exchange Online: passwords end.
     ExchangeOnline,
     /// Another of Microsoft's.
@@ -92,7 +100,7 @@ const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
 }
 
 /// A service of which nothing is known.
-pub(super) const CUSTOM: Preset = Preset {
+pub(in crate::config) const CUSTOM: Preset = Preset {
     name: "custom",
     host: None,
     ports: &[],
@@ -116,7 +124,7 @@ pub(super) const CUSTOM: Preset = Preset {
 
 /// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a
 /// transaction (non-delivery report 4.5.3).
-pub(super) const MX: Preset = Preset {
+pub(in crate::config) const MX: Preset = Preset {
     name: "an MX host",
     limits: LimitSettings { recipients_per_message: 200, ..CUSTOM.limits },
     source: "Microsoft, non-delivery report 4.5.3",
@@ -127,10 +135,10 @@ pub(super) const MX: Preset = Preset {
 
 /// In place of a misspelt preset, which has been complained about: complains about nothing that
 /// would follow from it.
-pub(super) const MISSPELT: Preset =
+pub(in crate::config) const MISSPELT: Preset =
     Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };
 
-pub(super) const PRESETS: &[Preset] = &[
+pub(in crate::config) const PRESETS: &[Preset] = &[
     exchange_online("office365", "smtp.office365.com"),
     exchange_online("office365-gcc-high", "smtp.office365.us"),
     exchange_online("office365-dod", "outlook-dod.office365.us"),
@@ -203,3 +211,14 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     CUSTOM,
 ];
+
+/// The preset of an account.
+pub(in crate::config) fn read(table: &Table<'_>) -> &'static Preset {
+    let Some(text) = table.get(&PRESET) else {
+        return &CUSTOM;
+    };
+    PRESETS.iter().find(|preset| preset.name == text).unwrap_or_else(|| {
+        table.error(&PRESET, none_of(&text, PRESETS.iter().map(|preset| preset.name)));
+        &MISSPELT
+    })
+}

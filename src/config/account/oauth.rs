@@ -1,50 +1,57 @@
 //! The OAuth keys of an account's `auth`: which server, which application, which grant.
 
-use super::{
-    preset::{Preset, Service},
-    table::Table,
-    user::warn_if_open_to_all,
-};
+use super::preset::{Preset, Service};
 use crate::{
+    config::{
+        schema::{
+            Named,
+            auth::{
+                APP_CERTIFICATE, APP_KEY, CLIENT_ID, CLIENT_SECRET_EXPIRES, CLIENT_SECRET_FILE,
+                DEVICE_URL, SCOPE, SECRET_FILE, TENANT, TOKEN_FILE, TOKEN_URL,
+            },
+        },
+        secret_file::warn_if_open_to_all,
+        table::Table,
+    },
     model::Timestamp,
     oauth::{Cloud, Grant, OAuthSettings},
 };
 
-/// What makes a login one by OAuth.
-const KEYS: [&str; 9] = [
-    "tenant",
-    "client_id",
-    "client_secret_file",
-    "client_secret_expires",
-    "client_certificate",
-    "client_key",
-    "token_url",
-    "device_url",
-    "scope",
+/// The keys that make a login one by OAuth.
+static KEYS: [&dyn Named; 9] = [
+    &TENANT,
+    &CLIENT_ID,
+    &CLIENT_SECRET_FILE,
+    &CLIENT_SECRET_EXPIRES,
+    &APP_CERTIFICATE,
+    &APP_KEY,
+    &TOKEN_URL,
+    &DEVICE_URL,
+    &SCOPE,
 ];
 
-/// Whether tokens are to be asked for, rather than read from a file.
+/// True when tokens are to be requested, rather than read from a file.
 pub(super) fn is_meant(table: &Table<'_>) -> bool {
-    // Every key is asked for, whichever decides: one that stands alone is then complained about for
-    // what it lacks.
-    KEYS.map(|name| table.has(name)).contains(&true)
+    KEYS.iter().any(|key| table.has(*key))
 }
 
 pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> {
-    for name in ["password_file", "token_file"] {
-        if table.has(name) {
+    for key in [&SECRET_FILE, &TOKEN_FILE] {
+        if table.has(key) {
             table.error(
-                name,
+                key,
                 "stands beside the keys of OAuth (tenant, client_id); write the one or the other",
             );
         }
     }
-    let client_id =
-        table.required("client_id", table.text("client_id"), "write the application's ID");
+    if !table.has(&CLIENT_ID) {
+        table.missing(&CLIENT_ID, "write the application's ID");
+    }
+    let client_id = table.get(&CLIENT_ID);
     let grant = grant(table)?;
-    let token_url = table.text("token_url");
-    let (device_url, scope) = (table.text("device_url"), table.text("scope"));
-    let mut settings = match (token_url, table.text("tenant"), cloud(preset)) {
+    let token_url = table.get(&TOKEN_URL);
+    let (device_url, scope) = (table.get(&DEVICE_URL), table.get(&SCOPE));
+    let mut settings = match (token_url, table.get(&TENANT), cloud(preset)) {
         (Some(token_url), _, cloud) => {
             let known = cloud.unwrap_or(Cloud::Global).settings("", "", grant);
             OAuthSettings { device_url: token_url.clone(), token_url, ..known }
@@ -52,10 +59,10 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         (None, Some(tenant), Some(cloud)) => cloud.settings(&tenant, "", grant),
         (None, Some(_), None) => {
             table.error(
-                "tenant",
+                &TENANT,
                 format!(
-                    "belongs to Microsoft's clouds, and preset \"{}\" is none; write token_url \
-                    and scope",
+                    "belongs to Microsoft's clouds, and preset \"{}\" is not one of them; write \
+                    token_url and scope",
                     preset.name
                 ),
             );
@@ -63,7 +70,7 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         }
         (None, None, _) => {
             table.error(
-                "tenant",
+                &TENANT,
                 "is missing: write the tenant's ID or one of its domains, or \
                 token_url for another server",
             );
@@ -76,24 +83,29 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         check_scope(table, &settings.grant, scope);
     }
     settings.scope = scope.unwrap_or(settings.scope);
-    for (name, url) in [("token_url", &settings.token_url), ("device_url", &settings.device_url)] {
+    check_urls(table, &settings);
+    Some(settings)
+}
+
+/// Refuses to send secrets in clear over a network.
+fn check_urls(table: &Table<'_>, settings: &OAuthSettings) {
+    for (key, url) in [(&TOKEN_URL, &settings.token_url), (&DEVICE_URL, &settings.device_url)] {
         if !(url.starts_with("https://")
             || url.starts_with("http://127.0.0.1")
             || url.starts_with("http://localhost"))
         {
             table.error(
-                name,
+                key,
                 format!(
                     "\"{url}\" would send secrets in clear; write a URL that begins with https://"
                 ),
             );
         }
     }
-    Some(settings)
 }
 
 fn is_microsofts(table: &Table<'_>, token_url: &str) -> bool {
-    !table.has("token_url") || token_url.contains("/oauth2/v2.0/")
+    !table.has(&TOKEN_URL) || token_url.contains("/oauth2/v2.0/")
 }
 
 /// Entra wants another scope of an application (AADSTS1002012) than of somebody who signs in.
@@ -103,16 +115,16 @@ fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
             if !scope.ends_with("/.default") =>
         {
             table.warning(
-                "scope",
+                &SCOPE,
                 format!(
-                    "\"{scope}\" is none for an application: it has to end \
+                    "\"{scope}\" is not for an application: it has to end \
                 in \"/.default\"; leave the key out"
                 ),
             );
         }
         Grant::RefreshToken if !scope.split(' ').any(|word| word == "offline_access") => {
             table.warning(
-                "scope",
+                &SCOPE,
                 format!(
                     "\"{scope}\" lacks \"offline_access\": without it a sign-in is good for an \
                     hour; leave the key out, or write it in addition"
@@ -124,20 +136,19 @@ fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
 }
 
 fn grant(table: &Table<'_>) -> Option<Grant> {
-    let secret = table.path("client_secret_file");
-    let (certificate, key) = (table.path("client_certificate"), table.path("client_key"));
+    let secret = table.get(&CLIENT_SECRET_FILE);
+    let (certificate, key) = (table.get(&APP_CERTIFICATE), table.get(&APP_KEY));
     let expires = expires(table);
     match (secret, certificate, key) {
         (Some(_), Some(_), _) => {
-            table
-                .error("client_certificate", "stands beside client_secret_file; write one of them");
+            table.error(&APP_CERTIFICATE, "stands beside client_secret_file; write one of them");
             None
         }
         (Some(file), None, _) => {
             match table.reader.files.read(&file) {
-                Ok(found) => warn_if_open_to_all(table, "client_secret_file", &file, found.mode),
+                Ok(found) => warn_if_open_to_all(table, &CLIENT_SECRET_FILE, &file, found.mode),
                 Err(error) => table.warning(
-                    "client_secret_file",
+                    &CLIENT_SECRET_FILE,
                     format!(
                         "{} cannot be read now ({error}); the account will not send until it \
                         can be",
@@ -148,15 +159,13 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
             Some(Grant::ClientSecret { file, expires })
         }
         (None, Some(certificate), key) => {
-            let key = table.required(
-                "client_key",
-                key,
-                "write the file with the certificate's RSA key",
-            )?;
-            Some(Grant::ClientCertificate { certificate, key })
+            if !table.has(&APP_KEY) {
+                table.missing(&APP_KEY, "write the file with the certificate's RSA key");
+            }
+            Some(Grant::ClientCertificate { certificate, key: key? })
         }
         (None, None, Some(_)) => {
-            table.error("client_key", "needs client_certificate beside it");
+            table.error(&APP_KEY, "needs client_certificate beside it");
             None
         }
         (None, None, None) => Some(Grant::RefreshToken),
@@ -165,15 +174,15 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
 
 /// Entra shows a secret's end where it was made, and nowhere else.
 fn expires(table: &Table<'_>) -> Option<Timestamp> {
-    let text = table.text("client_secret_expires")?;
-    if !table.has("client_secret_file") {
-        table.error("client_secret_expires", "needs client_secret_file beside it");
+    let text = table.get(&CLIENT_SECRET_EXPIRES)?;
+    if !table.has(&CLIENT_SECRET_FILE) {
+        table.error(&CLIENT_SECRET_EXPIRES, "needs client_secret_file beside it");
     }
     let date = Timestamp::from_date(&text);
     if date.is_none() {
         table.error(
-            "client_secret_expires",
-            format!("\"{text}\" is no date; write for example \"2027-05-01\""),
+            &CLIENT_SECRET_EXPIRES,
+            format!("\"{text}\" is not a date; write for example \"2027-05-01\""),
         );
     }
     date

@@ -1,40 +1,18 @@
-//! `[account.footer]`: what stands at the end of each message.
+//! `[account.footer]`: the text at the end of each message.
 
 use std::path::Path;
 
-use super::{
-    reference::{Key, Shown},
+use crate::config::{
+    schema::{
+        Named,
+        account::{FOOTER_HTML_FILE, FOOTER_IMAGE, FOOTER_TEXT, FOOTER_TEXT_FILE},
+        nearest,
+    },
     table::Table,
 };
 use crate::queue::{FooterImage, FooterTemplate, PLACEHOLDERS};
 
-pub(super) const KEYS: &[Key] = &[
-    Key {
-        name: "text",
-        shown: Shown::Off("\"Scanned by {device} on {date}\""),
-        about: "For the plain text. Placeholders: {device}, {sender}, {account}, {date}, {time}, \
-            {hostname}, {id}. Printers allow 1,024 characters as a rule, and readers more do not \
-            welcome.",
-    },
-    Key {
-        name: "text_file",
-        shown: Shown::Off("\"/etc/postroom/footer.txt\""),
-        about: "The same from a file (UTF-8). Read at the start.",
-    },
-    Key {
-        name: "html_file",
-        shown: Shown::Off("\"/etc/postroom/footer.html\""),
-        about: "For the HTML text: a piece of HTML without <html> and <body>. When absent, made \
-            from the plain one. {image} is the image's address.",
-    },
-    Key {
-        name: "image",
-        shown: Shown::Off("\"/etc/postroom/logo.png\""),
-        about: "An image below the HTML text: PNG, JPEG or GIF, up to 256 KB.",
-    },
-];
-
-/// Octets of a footer. More than a page is no footer.
+/// Octets of a footer. A footer is shorter than a page.
 const LARGEST_TEXT: usize = 16 * 1024;
 /// Characters of a signature on a usual printer.
 const USUAL_TEXT: usize = 1024;
@@ -42,26 +20,27 @@ const USUAL_TEXT: usize = 1024;
 const LARGEST_IMAGE: u64 = 256 * 1024;
 
 pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
-    let (written, file) = (table.text("text"), table.path("text_file"));
-    let (html, image) = (table.path("html_file"), table.path("image"));
+    let (written, file) = (table.get(&FOOTER_TEXT), table.get(&FOOTER_TEXT_FILE));
+    let (html, image) = (table.get(&FOOTER_HTML_FILE), table.get(&FOOTER_IMAGE));
+    let (text_key, file_key): (&dyn Named, &dyn Named) = (&FOOTER_TEXT, &FOOTER_TEXT_FILE);
     let text = match (written, file) {
         (Some(_), Some(_)) => {
-            table.error("text_file", "stands beside text; write one of them");
+            table.error(&FOOTER_TEXT_FILE, "stands beside text; write one of them");
             None
         }
-        (Some(text), None) => Some(("text", text)),
-        (None, Some(file)) => contents(table, "text_file", &file).map(|text| ("text_file", text)),
+        (Some(text), None) => Some((text_key, text)),
+        (None, Some(file)) => contents(table, file_key, &file).map(|text| (file_key, text)),
         (None, None) => {
             if html.is_some() || image.is_some() {
                 table.error(
-                    "text",
+                    &FOOTER_TEXT,
                     "is missing: readers without HTML see nothing else; write text or text_file",
                 );
             }
             None
         }
     };
-    let html = html.map(|file| contents(table, "html_file", &file));
+    let html = html.map(|file| contents(table, &FOOTER_HTML_FILE, &file));
     let image = image.map(|file| picture(table, &file));
     let (key, text) = text?;
     if text.chars().count() > USUAL_TEXT {
@@ -70,12 +49,12 @@ pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
             format!("has more than {USUAL_TEXT} characters, and goes out with every message"),
         );
     }
-    // Each is looked at, whatever is wrong with another.
+    // Each is checked, whatever is wrong with another.
     let text_is_good = understood(table, key, &text, None);
     let html_is_good = html
         .as_ref()
         .and_then(Option::as_ref)
-        .map_or(Some(()), |html| understood(table, "html_file", "", Some(html)));
+        .map_or(Some(()), |html| understood(table, &FOOTER_HTML_FILE, "", Some(html)));
     let (html, image) = (
         html.map_or(Some(None), |html| html.map(Some))?,
         image.map_or(Some(None), |image| image.map(Some))?,
@@ -85,34 +64,23 @@ pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
 }
 
 /// Notes a placeholder that does not exist.
-fn understood(table: &Table<'_>, key: &str, text: &str, html: Option<&str>) -> Option<()> {
+fn understood(table: &Table<'_>, key: &dyn Named, text: &str, html: Option<&str>) -> Option<()> {
     let Err(unknown) = FooterTemplate::new(text, html, None) else {
         return Some(());
     };
-    let nearest = PLACEHOLDERS
-        .iter()
-        .map(|(name, _)| (strsim::damerau_levenshtein(name, &unknown.0), *name))
-        .min();
-    let advice = match nearest {
-        Some((distance, nearest)) if distance <= 1 + nearest.len() / 3 => {
-            format!("do you mean {{{nearest}}}?")
-        }
-        Some(_) | None => {
-            format!(
-                "known are {}",
-                PLACEHOLDERS
-                    .iter()
-                    .map(|(name, _)| format!("{{{name}}}"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )
+    let known = || PLACEHOLDERS.iter().map(|(name, _)| *name);
+    let advice = match nearest(&unknown.0, known()) {
+        Some(nearest) => format!("do you mean {{{nearest}}}?"),
+        None => {
+            let known: Vec<String> = known().map(|name| format!("{{{name}}}")).collect();
+            format!("known are {}", known.join(", "))
         }
     };
     table.error(key, format!("{unknown}; {advice}"));
     None
 }
 
-fn contents(table: &Table<'_>, key: &'static str, file: &Path) -> Option<String> {
+fn contents(table: &Table<'_>, key: &dyn Named, file: &Path) -> Option<String> {
     match table.reader.files.read(file) {
         Ok(found) if found.text.expose().len() <= LARGEST_TEXT => {
             Some(found.text.expose().to_owned())
@@ -138,7 +106,7 @@ fn picture(table: &Table<'_>, file: &Path) -> Option<FooterImage> {
     let octets = match table.reader.files.octets(file, LARGEST_IMAGE) {
         Ok(octets) => octets,
         Err(error) => {
-            table.error("image", format!("{} cannot be read: {error}", file.display()));
+            table.error(&FOOTER_IMAGE, format!("{} cannot be read: {error}", file.display()));
             return None;
         }
     };
@@ -147,7 +115,7 @@ fn picture(table: &Table<'_>, file: &Path) -> Option<FooterImage> {
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
         [b'G', b'I', b'F', b'8', ..] => "image/gif",
         _ => {
-            table.error("image", format!("{} is no PNG, JPEG or GIF", file.display()));
+            table.error(&FOOTER_IMAGE, format!("{} is not a PNG, JPEG or GIF", file.display()));
             return None;
         }
     };

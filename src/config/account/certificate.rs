@@ -1,28 +1,56 @@
-//! The client certificate of an account, looked at before the server does.
+//! The client certificate of an account, checked before the server sees it.
 
-use super::{table::Table, user::warn_if_open_to_all};
+use std::path::Path;
+
 use crate::{
+    config::{
+        schema::{
+            Key,
+            account::{CLIENT_CERTIFICATE, CLIENT_KEY},
+        },
+        secret_file::{warn_if_open_to_all, warn_of_dates},
+        table::Table,
+    },
     model::Timestamp,
     upstream::{Chain, ClientCertificate, Extent, check_pair, private_key},
 };
 
-/// How long before its end a certificate is spoken of. Public ones are renewed 30 days ahead.
-const DAYS_AHEAD: u64 = 21;
-const DAY: u64 = 24 * 60 * 60;
+/// `certificate` and `key`: shown to the server when it asks.
+pub(super) fn read(
+    table: &Table<'_>,
+    domains: &[String],
+    now: Timestamp,
+) -> Option<ClientCertificate> {
+    let (certificate, key) = (table.get(&CLIENT_CERTIFICATE), table.get(&CLIENT_KEY));
+    match (table.has(&CLIENT_CERTIFICATE), table.has(&CLIENT_KEY)) {
+        (false, false) => return None,
+        (true, false) => table.error(
+            &CLIENT_KEY,
+            "is missing: the certificate is of no use without it; \
+            write the path of its private key (PEM)",
+        ),
+        (false, true) => {
+            table.error(
+                &CLIENT_CERTIFICATE,
+                "is missing: the key is of no use without it; write the path \
+                    of the certificate and its chain (PEM)",
+            );
+        }
+        (true, true) => {}
+    }
+    let files = ClientCertificate { certificate: certificate?, key: key? };
+    check(table, &files, domains, now);
+    Some(files)
+}
 
 /// Notes whatever would make the server refuse it. A file that is not there yet stops the account,
 /// not the daemon.
-pub(super) fn check(
-    table: &Table<'_>,
-    files: &ClientCertificate,
-    domains: &[String],
-    now: Timestamp,
-) {
-    let read = |name: &'static str, path: &std::path::Path| match table.reader.files.read(path) {
+fn check(table: &Table<'_>, files: &ClientCertificate, domains: &[String], now: Timestamp) {
+    let open = |key: &Key<_>, path: &Path| match table.reader.files.read(path) {
         Ok(found) => Some(found),
         Err(error) => {
             table.warning(
-                name,
+                key,
                 format!(
                     "{} cannot be read now ({error}); the account will not send until it can be",
                     path.display()
@@ -31,12 +59,12 @@ pub(super) fn check(
             None
         }
     };
-    let certificate = read("certificate", &files.certificate);
-    let key = read("key", &files.key);
+    let certificate = open(&CLIENT_CERTIFICATE, &files.certificate);
+    let key = open(&CLIENT_KEY, &files.key);
     let chain = certificate.and_then(|file| match Chain::read(file.text.expose()) {
         Ok(chain) => Some(chain),
         Err(error) => {
-            table.error("certificate", format!("{} {error}", files.certificate.display()));
+            table.error(&CLIENT_CERTIFICATE, format!("{} {error}", files.certificate.display()));
             None
         }
     });
@@ -44,11 +72,11 @@ pub(super) fn check(
         check_chain(table, chain, domains, now);
     }
     let Some(found) = key else { return };
-    warn_if_open_to_all(table, "key", &files.key, found.mode);
+    warn_if_open_to_all(table, &CLIENT_KEY, &files.key, found.mode);
     let fits = private_key(found.text.expose())
         .and_then(|key| chain.as_ref().map_or(Ok(()), |chain| check_pair(chain, key)));
     if let Err(error) = fits {
-        table.error("key", format!("{} {error}", files.key.display()));
+        table.error(&CLIENT_KEY, format!("{} {error}", files.key.display()));
     }
 }
 
@@ -56,7 +84,7 @@ fn check_chain(table: &Table<'_>, chain: &Chain, domains: &[String], now: Timest
     let names = chain.names.join(", ");
     match chain.extent {
         Extent::Alone => table.warning(
-            "certificate",
+            &CLIENT_CERTIFICATE,
             format!(
                 "stands alone in its file, though \"{}\" has issued it; Exchange Online takes it \
                 for unknown (5.7.64 TenantAttribution) unless its intermediates come with it: put \
@@ -65,7 +93,7 @@ fn check_chain(table: &Table<'_>, chain: &Chain, domains: &[String], now: Timest
             ),
         ),
         Extent::SelfSigned => table.warning(
-            "certificate",
+            &CLIENT_CERTIFICATE,
             "is self-signed: Exchange Online matches a connector by certificates of public \
             authorities only; take one of those for it",
         ),
@@ -73,42 +101,18 @@ fn check_chain(table: &Table<'_>, chain: &Chain, domains: &[String], now: Timest
     }
     if chain.names.is_empty() {
         table.error(
-            "certificate",
+            &CLIENT_CERTIFICATE,
             "names nobody, neither by an alternative name nor by its common \
             name; a connector matches by a name",
         );
     } else if !domains.is_empty() && !chain.speaks_for(domains) {
         table.warning(
-            "certificate",
+            &CLIENT_CERTIFICATE,
             format!(
                 "is for {names}, which is none of `domains` nor a host in one: Exchange Online \
                 will refuse to relay with it (5.7.64 ATTR36)"
             ),
         );
     }
-    warn_of_dates(table, "certificate", chain, now);
-}
-
-/// It has ended, ends soon, or has not begun.
-pub(super) fn warn_of_dates(table: &Table<'_>, key: &'static str, chain: &Chain, now: Timestamp) {
-    let names = chain.names.join(", ");
-    if chain.not_after <= now {
-        table.warning(
-            key,
-            format!("for {names} ended at {}: renew it", chain.not_after.to_rfc3339()),
-        );
-    } else if chain.not_after.since(now).as_secs() < DAYS_AHEAD * DAY {
-        table.warning(
-            key,
-            format!("for {names} ends at {}: renew it", chain.not_after.to_rfc3339()),
-        );
-    } else if chain.not_before > now {
-        table.warning(
-            key,
-            format!(
-                "for {names} begins at {}: look at the clock of this machine",
-                chain.not_before.to_rfc3339()
-            ),
-        );
-    }
+    warn_of_dates(table, &CLIENT_CERTIFICATE, chain, now);
 }

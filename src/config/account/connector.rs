@@ -1,0 +1,97 @@
+//! `route = "connector"`: the tenant's MX host, with an inbound connector that recognizes our
+//! address or our certificate.
+
+use super::{
+    auth, certificate,
+    preset::{MX, PRESETS},
+    route::{self, Known, Way},
+    server,
+};
+use crate::{
+    config::{
+        schema::account::{ACCOUNT_TLS, CLIENT_CERTIFICATE, HOST},
+        table::Table,
+    },
+    queue::Reach,
+    upstream::{ClientCertificate, Destination, Security, Timeouts},
+};
+
+pub(super) fn read(table: &Table<'_>, known: &Known<'_>) -> Way {
+    let domains = route::required_domains(table);
+    let identity = certificate::read(table, &domains, known.here.now);
+    let own_senders = route::senders_in(&domains);
+    // With a certificate, mail of any sender may be relayed: Microsoft, "Office 365 message
+    // attribution" (2017).
+    let reach = if identity.is_some() { Reach::Anywhere } else { Reach::From(domains) };
+    Way { destination: destination(table, known, identity), reach, preset: &MX, own_senders }
+}
+
+fn destination(
+    table: &Table<'_>,
+    known: &Known<'_>,
+    identity: Option<ClientCertificate>,
+) -> Option<Destination> {
+    let host = server::host(table, known);
+    if let Some(host) = server::written_host(table, host.as_deref()) {
+        check_host(table, &host);
+    }
+    let port = server::mx_port(table);
+    let security = security(table);
+    let verify = server::verify(table, security);
+    let ca_file = server::ca_file(table);
+    auth::refuse(table, "connector");
+    let auth = auth::read(table, known, security).ok()?;
+    Some(Destination {
+        host: host?,
+        exchangers: None,
+        port,
+        security,
+        verify,
+        ca_file,
+        identity,
+        auth,
+        helo: known.here.hostname.to_owned(),
+        timeouts: Timeouts::default(),
+    })
+}
+
+fn check_host(table: &Table<'_>, host: &str) {
+    if PRESETS.iter().any(|preset| preset.host == Some(host)) {
+        table.error(
+            &HOST,
+            format!(
+                "{host} wants a login, and knows no connectors; write the tenant's MX host, for \
+                example \"contoso-com.mail.protection.outlook.com\", or route = \"submission\""
+            ),
+        );
+    }
+    server::check_is_name(table, host);
+}
+
+fn security(table: &Table<'_>) -> Security {
+    let security = server::written_security(table).unwrap_or(Security::StartTls);
+    match security {
+        Security::Implicit => {
+            table.error(
+                &ACCOUNT_TLS,
+                "\"implicit\" is not served at an MX host; write \"starttls\", or leave the key \
+                out",
+            );
+        }
+        Security::None if table.has(&CLIENT_CERTIFICATE) => {
+            table.error(
+                &ACCOUNT_TLS,
+                "\"none\" shows no certificate, and so the connector would not recognize us; \
+                write \"starttls\", or leave the key out",
+            );
+        }
+        Security::None => {
+            table.warning(
+                &ACCOUNT_TLS,
+                "\"none\" sends mail over the internet in clear; leave the key out",
+            );
+        }
+        Security::StartTls | Security::Opportunistic => {}
+    }
+    security
+}

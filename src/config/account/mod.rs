@@ -1,0 +1,27 @@
+//! `[[account]]`: one way for mail to leave.
+//!
+//! - `preset`: what is known of the usual services; `known_hosts`: what is known of host names
+//! - `oauth`, `auth`: the login; `certificate`: the client certificate
+//! - `server`: host, port, encryption, for routes that name a server; `route`: what a route is
+//! - `submission`, `connector`, `direct`, `smarthost`: one route each
+//! - `limits`, `sender`, `footer`: what is the same whatever the route
+//! - `section`: puts an account together
+
+mod auth;
+mod certificate;
+mod connector;
+mod direct;
+mod footer;
+mod known_hosts;
+mod limits;
+mod oauth;
+mod preset;
+mod route;
+mod section;
+mod sender;
+mod server;
+mod smarthost;
+mod submission;
+
+pub(super) use preset::{PRESETS, Preset};
+pub(super) use section::read;

@@ -1,0 +1,101 @@
+//! What a route is: which one an account takes, and what the route makes of its keys.
+
+use std::path::Path;
+
+use super::preset::Preset;
+use crate::{
+    config::{
+        placed::Here,
+        schema::account::{DOMAINS, PRESET, ROUTE, Route},
+        table::Table,
+    },
+    model::{AccountName, Address, Pattern},
+    queue::Reach,
+    upstream::Destination,
+};
+
+/// What has been read of an account before its route.
+pub(super) struct Known<'a> {
+    pub(super) name: Option<&'a AccountName>,
+    pub(super) preset: &'static Preset,
+    pub(super) address: Option<&'a Address>,
+    pub(super) here: &'a Here<'a>,
+}
+
+impl Known<'_> {
+    /// Where refresh tokens are kept.
+    pub(super) fn secrets(&self) -> std::path::PathBuf {
+        Path::join(self.here.data_dir, "secrets")
+    }
+}
+
+/// What a route makes of the keys of an account.
+pub(super) struct Way {
+    /// `None` when something is wrong, which has been noted.
+    pub(super) destination: Option<Destination>,
+    /// The recipients and senders that the server takes.
+    pub(super) reach: Reach,
+    /// The limits that are known of the server.
+    pub(super) preset: &'static Preset,
+    /// The senders that the server accepts by default; empty for the account's address alone.
+    pub(super) own_senders: Vec<Pattern>,
+}
+
+/// The route that is written, or the one of the preset: a known service is one that logs in.
+pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
+    if preset.host.is_some() && !table.has(&ROUTE) {
+        return Some(Route::Submission);
+    }
+    if !table.has(&ROUTE) {
+        table.missing(
+            &ROUTE,
+            "write \"submission\" (a mailbox logs in), \"connector\" (the tenant's MX host, with an \
+            inbound connector), \"direct\" (the mail servers of your own domains, for recipients \
+            in them) or \"smarthost\" (any other server)",
+        );
+    }
+    let route = table.get(&ROUTE)?;
+    if let (Route::Connector | Route::Direct, Some(_host)) = (route, preset.host) {
+        let name = preset.name;
+        table.error(
+            &PRESET,
+            format!(
+                "\"{name}\" is a service that logs in, and this route does not: leave the key out"
+            ),
+        );
+        return None;
+    }
+    Some(route)
+}
+
+/// `domains`, which the route needs.
+pub(super) fn required_domains(table: &Table<'_>) -> Vec<String> {
+    if !table.has(&DOMAINS) {
+        table.missing(
+            &DOMAINS,
+            "write the accepted domains of the organization, for example [\"contoso.com\"]",
+        );
+    }
+    domains(table).unwrap_or_default()
+}
+
+/// `domains`, in lower case.
+pub(super) fn domains(table: &Table<'_>) -> Option<Vec<String>> {
+    Some(table.get(&DOMAINS)?.into_iter().map(|domain| domain.0).collect())
+}
+
+/// Warns about `domains` where the route makes nothing of them.
+pub(super) fn ignore_domains(table: &Table<'_>) {
+    if domains(table).is_some() {
+        table.warning(
+            &DOMAINS,
+            "has no effect here: it belongs to route = \"connector\" or \"direct\" and to preset = \
+            \"hve\"",
+        );
+    }
+}
+
+/// Any address of the organization, mailbox or not.
+pub(super) fn senders_in(domains: &[String]) -> Vec<Pattern> {
+    domains.iter().filter_map(|domain| format!("*@{domain}").parse().ok()).collect()
+}

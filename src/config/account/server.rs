@@ -1,0 +1,181 @@
+//! Host, port and encryption of an account whose route names a server, and what all routes share.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    known_hosts,
+    preset::{Encryption, Preset},
+    route::Known,
+};
+use crate::{
+    config::{
+        schema::account::{ACCOUNT_TLS, CA_FILE, HOST, PORT, ServerTls, VERIFY},
+        table::Table,
+    },
+    upstream::{Security, Verification, certificates},
+};
+
+/// RFC 5321: the port of MX hosts.
+pub(super) const SMTP: u16 = 25;
+/// RFC 8314 3.3: TLS from the first octet.
+const SUBMISSIONS: u16 = 465;
+
+/// The server, as written or as the preset knows it.
+pub(super) fn host(table: &Table<'_>, known: &Known<'_>) -> Option<String> {
+    let host = known_hosts::as_written(table).or_else(|| known.preset.host.map(str::to_owned));
+    if host.is_none() && !table.has(&HOST) {
+        table.missing(&HOST, "write the server's name, or a `preset` that knows it");
+    }
+    table.get(&HOST);
+    check_host(table, host?, known.here.hostname)
+}
+
+fn check_host(table: &Table<'_>, host: String, hostname: &str) -> Option<String> {
+    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        table.error(
+            &HOST,
+            format!(
+                "\"{host}\" is not a host name; write for example \"smtp.office365.com\", without \
+                port and without \"smtp://\""
+            ),
+        );
+        return None;
+    }
+    if host.eq_ignore_ascii_case(hostname) {
+        table.error(
+            &HOST,
+            "is this machine's own `hostname`: mail would go round in circles; \
+            write the upstream server",
+        );
+        return None;
+    }
+    Some(host)
+}
+
+/// Notes an address where Microsoft's service has to be named.
+pub(super) fn check_is_name(table: &Table<'_>, host: &str) {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok();
+    if address.is_some_and(|address| !address.is_loopback()) {
+        table.error(
+            &HOST,
+            format!(
+                "{host} is an address; Microsoft's addresses change, and the certificate names \
+                none: write the host's name"
+            ),
+        );
+    }
+}
+
+/// What is wrong with any written host; `None` when nothing else needs to be said about it.
+pub(super) fn written_host(table: &Table<'_>, host: Option<&str>) -> Option<String> {
+    let host = host.filter(|_| table.has(&HOST))?.to_lowercase();
+    (!known_hosts::check_retired(table, &host)).then_some(host)
+}
+
+/// The port, as written or as the preset knows it; else the usual one of the route.
+pub(super) fn port(table: &Table<'_>, preset: &Preset, usual: u16) -> u16 {
+    let default = preset.ports.first().copied().unwrap_or(usual);
+    let Some(port) = table.get(&PORT) else {
+        return default;
+    };
+    if !preset.ports.is_empty() && !preset.ports.contains(&port) {
+        let reason = preset.port_reason;
+        table.error(
+            &PORT,
+            format!(
+                "{port} does not work with preset \"{}\": {reason}; write {default}, or leave \
+                the key out",
+                preset.name
+            ),
+        );
+    }
+    port
+}
+
+/// The port of a route to MX hosts.
+pub(super) fn mx_port(table: &Table<'_>) -> u16 {
+    let port = table.get(&PORT).unwrap_or(SMTP);
+    if port != SMTP {
+        table.warning(
+            &PORT,
+            format!(
+                "{port} is not where MX hosts take mail: that is {SMTP}, whatever the port of a \
+                login; leave the key out"
+            ),
+        );
+    }
+    port
+}
+
+/// `tls`, or what is usual on the port; `Err` when the preset does not allow it, which has been
+/// noted.
+pub(super) fn security(
+    table: &Table<'_>,
+    preset: &Preset,
+    port: u16,
+) -> Result<Security, Security> {
+    let usual = if port == SUBMISSIONS { Security::Implicit } else { Security::StartTls };
+    let security = written_security(table).unwrap_or(usual);
+    if preset.encryption == Encryption::StartTlsOnly
+        && security != Security::StartTls
+        && table.has(&ACCOUNT_TLS)
+    {
+        table.error(
+            &ACCOUNT_TLS,
+            format!(
+                "preset \"{}\" is reached with \"starttls\" only; write that, or leave the key out",
+                preset.name
+            ),
+        );
+        return Err(security);
+    }
+    Ok(security)
+}
+
+/// `tls`.
+pub(super) fn written_security(table: &Table<'_>) -> Option<Security> {
+    Some(match table.word::<ServerTls>(&ACCOUNT_TLS)? {
+        ServerTls::None => Security::None,
+        ServerTls::Starttls => Security::StartTls,
+        ServerTls::Implicit => Security::Implicit,
+    })
+}
+
+/// `verify`.
+pub(super) fn verify(table: &Table<'_>, security: Security) -> Verification {
+    if table.get(&VERIFY) {
+        return Verification::Required;
+    }
+    if security != Security::None {
+        table.warning(
+            &VERIFY,
+            "false accepts every certificate: anyone between us and the server \
+            can read the mail and the password; better name the server's own in `ca_file`",
+        );
+    }
+    Verification::Off
+}
+
+/// `ca_file`. Without it the daemon would not start.
+pub(super) fn ca_file(table: &Table<'_>) -> Option<PathBuf> {
+    let path = table.get(&CA_FILE)?;
+    check_ca_file(table, &path);
+    Some(path)
+}
+
+fn check_ca_file(table: &Table<'_>, path: &Path) {
+    let shown = path.display();
+    match table.reader.files.read(path) {
+        Ok(file) => {
+            if let Err(error) = certificates(file.text.expose()) {
+                table.error(&CA_FILE, format!("{shown} {error}"));
+            }
+        }
+        Err(error) => table.error(
+            &CA_FILE,
+            format!(
+                "{shown} cannot be read ({error}); write the path of a file with certificates (PEM)"
+            ),
+        ),
+    }
+}
