@@ -18,31 +18,24 @@
 //! - `sighting`: [`Sighting`], what was seen of one client; `sightings`: of all of them, within
 //!   bounds
 
-pub mod advice;
-mod certificate;
 mod client;
-mod encryption;
-mod login;
-mod password;
-mod rate;
-mod refusal;
+mod identity;
+mod observe;
+mod policy;
 mod registry;
 mod settings;
-mod sighting;
-mod sightings;
-mod window;
 
-pub use certificate::{CertificatePattern, ClientCertificate, Fingerprint, Worth};
 pub use client::{Client, Parting};
-pub use encryption::TlsRefusal;
-pub use refusal::RefusalKind;
-pub use registry::Devices;
-pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, PasswordSource, UserSettings};
-pub use sighting::{
+pub use identity::certificate::{CertificatePattern, ClientCertificate, Fingerprint, Worth};
+pub use observe::sighting::{
     CertificateSighting, Counts, DeviceSighting, HandshakeSighting, LoginOutcome, LoginSighting,
     MessageSighting, QuirkSighting, RefusalSighting, Sighting, TlsSighting,
 };
-pub use sightings::SightingRecord;
+pub use observe::{advice, sightings::SightingRecord};
+pub use policy::encryption::TlsRefusal;
+pub use policy::refusal::RefusalKind;
+pub use registry::Devices;
+pub use settings::{DeviceAuth, DeviceEncryption, DeviceSettings, PasswordSource, UserSettings};
 
 #[cfg(test)]
 mod fixture {

@@ -29,7 +29,7 @@ const STRANGERS_LIMIT: usize = 64;
 
 /// All sightings.
 #[derive(Default)]
-pub(super) struct Sightings(Mutex<Book>);
+pub(in crate::device) struct Sightings(Mutex<Book>);
 
 #[derive(Default)]
 struct Book {
@@ -73,7 +73,7 @@ enum Record {
 impl Sightings {
     /// Changes what is known of a client, which is thereby seen. What it counts, its device counts
     /// too.
-    pub(super) fn note(
+    pub(in crate::device) fn note(
         &self,
         device: Option<&DeviceName>,
         peer: IpAddr,
@@ -100,12 +100,12 @@ impl Sightings {
     }
 
     /// A stranger has turned out to be a device.
-    pub(super) fn forget_stranger(&self, peer: IpAddr) {
+    pub(in crate::device) fn forget_stranger(&self, peer: IpAddr) {
         self.book().forget(&Whose { device: None, peer });
     }
 
     /// Every device that was seen, by name, each with its clients.
-    pub(super) fn devices(&self) -> Vec<DeviceSighting> {
+    pub(in crate::device) fn devices(&self) -> Vec<DeviceSighting> {
         let book = self.book();
         let mut all: Vec<DeviceSighting> =
             book.devices.values().map(|totals| book.with_clients(&totals.note)).collect();
@@ -114,12 +114,12 @@ impl Sightings {
     }
 
     /// The strangers remembered, last seen first.
-    pub(super) fn strangers(&self) -> Vec<Sighting> {
+    pub(in crate::device) fn strangers(&self) -> Vec<Sighting> {
         self.book().clients_of(None)
     }
 
     /// What is to be kept or deleted since the last time.
-    pub(super) fn unkept(&self) -> Vec<SightingRecord> {
+    pub(in crate::device) fn unkept(&self) -> Vec<SightingRecord> {
         let mut book = self.book();
         let mut records: Vec<SightingRecord> =
             book.forgotten.drain(..).map(|name| SightingRecord { name, value: None }).collect();
@@ -142,7 +142,7 @@ impl Sightings {
     }
 
     /// The disk has refused: all is to be kept anew.
-    pub(super) fn keep_again(&self) {
+    pub(in crate::device) fn keep_again(&self) {
         let mut book = self.book();
         book.devices.values_mut().for_each(|totals| totals.unkept = true);
         book.clients.values_mut().for_each(|client| client.unkept = true);
@@ -150,7 +150,7 @@ impl Sightings {
 
     /// Takes back a record that was kept, unless it says nothing any more: then it is to be
     /// deleted.
-    pub(super) fn restore(
+    pub(in crate::device) fn restore(
         &self,
         name: String,
         value: Value,
@@ -182,7 +182,7 @@ impl Sightings {
 
 /// What a record was good for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Restored {
+pub(in crate::device) enum Restored {
     Readable,
     Unreadable,
 }

@@ -18,10 +18,10 @@ use tokio::time::Instant;
 
 /// Governor's clock, on tokio's time, which tests can pause.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stopwatch(Instant);
+pub(in crate::device) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    pub(super) fn start() -> Self {
+    pub(in crate::device) fn start() -> Self {
         Self(Instant::now())
     }
 }
@@ -35,32 +35,32 @@ impl GovernorClock for Stopwatch {
 }
 
 /// `messages_per_minute` of one device, shared by all its connections.
-pub(super) struct MessageRate(
+pub(in crate::device) struct MessageRate(
     RateLimiter<NotKeyed, InMemoryState, Stopwatch, NoOpMiddleware<Duration>>,
 );
 
 impl MessageRate {
     /// A whole minute's worth may come at once: devices send what has piled up.
-    pub(super) fn per_minute(messages: NonZeroU32) -> Self {
+    pub(in crate::device) fn per_minute(messages: NonZeroU32) -> Self {
         Self(RateLimiter::direct_with_clock(Quota::per_minute(messages), Stopwatch::start()))
     }
 
     /// Counts one message; false when it is one too many.
-    pub(super) fn admit(&self) -> bool {
+    pub(in crate::device) fn admit(&self) -> bool {
         self.0.check().is_ok()
     }
 }
 
 /// How many failures in a row are forgiven, and how fast they are forgotten.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    pub(super) burst: NonZeroU32,
-    pub(super) forget_one_in: Duration,
+pub(in crate::device) struct Patience {
+    pub(in crate::device) burst: NonZeroU32,
+    pub(in crate::device) forget_one_in: Duration,
 }
 
 /// Failed logins of each key. A key that fails too often is locked until governor would let it fail
 /// again.
-pub(super) struct Failures<K: Hash + Eq + Clone> {
+pub(in crate::device) struct Failures<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DashMapStateStore<K>, Stopwatch, NoOpMiddleware<Duration>>,
     book: Mutex<Book<K>>,
     stopwatch: Stopwatch,
@@ -79,7 +79,7 @@ const KEYS_LIMIT: usize = 10_000;
 const TIDY_EVERY: usize = 1_000;
 
 impl<K: Hash + Eq + Clone> Failures<K> {
-    pub(super) fn new(patience: Patience) -> Self {
+    pub(in crate::device) fn new(patience: Patience) -> Self {
         let stopwatch = Stopwatch::start();
         let quota =
             Quota::with_period(patience.forget_one_in).unwrap_or(Quota::per_minute(patience.burst));
@@ -96,13 +96,13 @@ impl<K: Hash + Eq + Clone> Failures<K> {
     }
 
     /// True while the key has to wait.
-    pub(super) fn is_locked(&self, key: &K) -> bool {
+    pub(in crate::device) fn is_locked(&self, key: &K) -> bool {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         book.locked.get(key).is_some_and(|until| *until > self.stopwatch.now())
     }
 
     /// Counts one failure.
-    pub(super) fn record(&self, key: &K) {
+    pub(in crate::device) fn record(&self, key: &K) {
         let now = self.stopwatch.now();
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         book.until_tidy = book.until_tidy.saturating_sub(1);

@@ -6,7 +6,7 @@ use std::{fmt::Display, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    device::{DeviceSettings, login::LoginRefusal},
+    device::{DeviceSettings, identity::users::LoginRefusal},
     metrics,
     model::{Address, EnhancedCode, Reply, TlsVersion},
 };
@@ -42,21 +42,21 @@ pub enum RefusalKind {
 }
 
 /// A refusal: the rule, and what the client is told.
-pub(super) struct Refusal {
-    pub(super) kind: RefusalKind,
+pub(in crate::device) struct Refusal {
+    pub(in crate::device) kind: RefusalKind,
     /// The address it is about.
-    pub(super) about: Option<Address>,
-    pub(super) reply: Reply,
+    pub(in crate::device) about: Option<Address>,
+    pub(in crate::device) reply: Reply,
 }
 
 /// Whether anybody can log in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Logins {
+pub(in crate::device) enum Logins {
     Possible,
     Impossible,
 }
 
-pub(super) fn stranger(peer: IpAddr, logins: Logins) -> Refusal {
+pub(in crate::device) fn stranger(peer: IpAddr, logins: Logins) -> Refusal {
     let what_else = match logins {
         Logins::Possible => "log in, or ",
         Logins::Impossible => "",
@@ -68,12 +68,12 @@ pub(super) fn stranger(peer: IpAddr, logins: Logins) -> Refusal {
     refusal(RefusalKind::Stranger, 550, EnhancedCode(5, 7, 1), &text)
 }
 
-pub(super) fn login_required(device: &DeviceSettings) -> Refusal {
+pub(in crate::device) fn login_required(device: &DeviceSettings) -> Refusal {
     let text = format!("log in first: device \"{}\" has auth = \"required\"", device.name);
     refusal(RefusalKind::LoginRequired, 530, EnhancedCode(5, 7, 0), &text)
 }
 
-pub(super) fn login(cause: LoginRefusal) -> Refusal {
+pub(in crate::device) fn login(cause: LoginRefusal) -> Refusal {
     match cause {
         LoginRefusal::Wrong => refusal(
             RefusalKind::LoginWrong,
@@ -90,7 +90,7 @@ pub(super) fn login(cause: LoginRefusal) -> Refusal {
     }
 }
 
-pub(super) fn sender(device: &DeviceSettings, address: &Address) -> Refusal {
+pub(in crate::device) fn sender(device: &DeviceSettings, address: &Address) -> Refusal {
     let (shown, name) = (shown(address), &device.name);
     let text = format!(
         "<{shown}> is not among the senders of device \"{name}\"; add it to its senders in the \
@@ -102,7 +102,7 @@ pub(super) fn sender(device: &DeviceSettings, address: &Address) -> Refusal {
     }
 }
 
-pub(super) fn recipient(device: &DeviceSettings, address: &Address) -> Refusal {
+pub(in crate::device) fn recipient(device: &DeviceSettings, address: &Address) -> Refusal {
     let (shown, name) = (shown(address), &device.name);
     let text = format!(
         "<{shown}> is not among the recipients of device \"{name}\"; add it to its recipients in \
@@ -114,13 +114,13 @@ pub(super) fn recipient(device: &DeviceSettings, address: &Address) -> Refusal {
     }
 }
 
-pub(super) fn size(device: &DeviceSettings) -> Refusal {
+pub(in crate::device) fn size(device: &DeviceSettings) -> Refusal {
     let text =
         format!("too large: max_message of device \"{}\" is {}", device.name, device.max_message);
     refusal(RefusalKind::Size, 552, EnhancedCode(5, 3, 4), &text)
 }
 
-pub(super) fn rate(device: &DeviceSettings) -> Refusal {
+pub(in crate::device) fn rate(device: &DeviceSettings) -> Refusal {
     let limit = device.messages_per_minute.unwrap_or_default();
     let text = format!(
         "too fast: messages_per_minute of device \"{}\" is {limit}; try again later",
@@ -130,13 +130,13 @@ pub(super) fn rate(device: &DeviceSettings) -> Refusal {
 }
 
 /// RFC 5248: 5.7.9 wants another mechanism, here another version.
-pub(super) fn old_tls(device: &DeviceSettings, on: TlsVersion) -> Refusal {
+pub(in crate::device) fn old_tls(device: &DeviceSettings, on: TlsVersion) -> Refusal {
     let (version, oldest, name) = (on.as_str(), device.oldest_tls.as_str(), &device.name);
     let text = format!("{version} is too old: oldest_tls of device \"{name}\" is \"{oldest}\"");
     refusal(RefusalKind::Encryption, 534, EnhancedCode(5, 7, 9), &text)
 }
 
-pub(super) fn plaintext(device: &DeviceSettings, on: Option<TlsVersion>) -> Refusal {
+pub(in crate::device) fn plaintext(device: &DeviceSettings, on: Option<TlsVersion>) -> Refusal {
     let but = on
         .map(|version| format!(", and {} counts as plaintext", version.as_str()))
         .unwrap_or_default();
@@ -164,7 +164,7 @@ fn shown(sent: &impl Display) -> String {
 
 impl RefusalKind {
     /// As which it is counted; logins and connections have counters of their own.
-    pub(super) const fn metric(self) -> Option<metrics::Refusal> {
+    pub(in crate::device) const fn metric(self) -> Option<metrics::Refusal> {
         match self {
             Self::Stranger => Some(metrics::Refusal::Stranger),
             Self::LoginRequired => Some(metrics::Refusal::LoginRequired),

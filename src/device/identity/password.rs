@@ -36,7 +36,7 @@ impl PasswordSource {
         }
     }
 
-    pub(super) fn matches(&self, login: &Login, memory: &Memory) -> bool {
+    pub(in crate::device) fn matches(&self, login: &Login, memory: &Memory) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, Login::Password { password, .. }) => {
                 same(secret, password)
@@ -52,7 +52,7 @@ impl PasswordSource {
 }
 
 impl PasswordSource {
-    pub(super) fn matches_pop(&self, login: &PopLogin, memory: &Memory) -> bool {
+    pub(in crate::device) fn matches_pop(&self, login: &PopLogin, memory: &Memory) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, PopLogin::Password { password, .. }) => {
                 same(secret, password)
@@ -82,7 +82,7 @@ const PIECES: usize = 2;
 /// back each time, the allocator would keep a piece for every thread that ever verified one:
 /// hundreds of MiB, which strangers could bring about.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<Vec<Vec<Block>>>);
+pub(in crate::device) struct Memory(Mutex<Vec<Vec<Block>>>);
 
 impl Memory {
     /// Whether a password is the one of a hash in PHC form.

@@ -181,7 +181,7 @@ pub struct QuirkSighting {
 }
 
 impl Sighting {
-    pub(super) fn new(peer: IpAddr, now: Timestamp) -> Self {
+    pub(in crate::device) fn new(peer: IpAddr, now: Timestamp) -> Self {
         Self {
             peer,
             first_seen: now,
@@ -226,7 +226,7 @@ impl Sighting {
 
 impl Counts {
     /// What has been added since `before`.
-    pub(super) const fn since(self, before: Self) -> Self {
+    pub(in crate::device) const fn since(self, before: Self) -> Self {
         Self {
             connections: self.connections.saturating_sub(before.connections),
             messages: self.messages.saturating_sub(before.messages),
@@ -235,7 +235,7 @@ impl Counts {
         }
     }
 
-    pub(super) const fn add(&mut self, more: Self) {
+    pub(in crate::device) const fn add(&mut self, more: Self) {
         self.connections = self.connections.saturating_add(more.connections);
         self.messages = self.messages.saturating_add(more.messages);
         self.octets = self.octets.saturating_add(more.octets);

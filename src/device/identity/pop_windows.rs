@@ -12,24 +12,24 @@ use std::{
 
 use governor::clock::Clock;
 
-use crate::device::{login::LoggedIn, rate::Stopwatch};
+use crate::device::{identity::users::LoggedIn, policy::rate::Stopwatch};
 
 /// Addresses with an open window; each has shown a password. Beyond it nobody gets one until others
 /// have closed.
 const WINDOWS_LIMIT: usize = 4096;
 
 /// All open windows.
-pub(super) struct Windows {
+pub(in crate::device) struct Windows {
     open: Mutex<HashMap<IpAddr, (LoggedIn, Duration)>>,
     stopwatch: Stopwatch,
 }
 
 impl Windows {
-    pub(super) fn new() -> Self {
+    pub(in crate::device) fn new() -> Self {
         Self { open: Mutex::default(), stopwatch: Stopwatch::start() }
     }
 
-    pub(super) fn open(&self, peer: IpAddr, login: LoggedIn, lasts: Duration) {
+    pub(in crate::device) fn open(&self, peer: IpAddr, login: LoggedIn, lasts: Duration) {
         let now = self.stopwatch.now();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= WINDOWS_LIMIT {
@@ -41,7 +41,7 @@ impl Windows {
     }
 
     /// Who this address counts as.
-    pub(super) fn of(&self, peer: IpAddr) -> Option<LoggedIn> {
+    pub(in crate::device) fn of(&self, peer: IpAddr) -> Option<LoggedIn> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (login, until) = open.get(&peer)?;
         (*until > self.stopwatch.now())

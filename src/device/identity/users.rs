@@ -12,7 +12,7 @@ use std::{
 use crate::{
     device::{
         PasswordSource, UserSettings,
-        rate::{Failures, Patience},
+        policy::rate::{Failures, Patience},
         registry::Device,
     },
     model::Secret,
@@ -26,7 +26,7 @@ const USER_PATIENCE: Patience =
     Patience { burst: NonZeroU32::new(30).unwrap(), forget_one_in: Duration::from_secs(10) };
 
 /// All users, and who failed to be one.
-pub(super) struct Users {
+pub(in crate::device) struct Users {
     users: Vec<User>,
     /// Stands in for the users that do not exist.
     decoy: PasswordSource,
@@ -53,14 +53,14 @@ struct User {
 
 /// A login that is right.
 #[derive(Clone)]
-pub(super) struct LoggedIn {
-    pub(super) user: Arc<str>,
-    pub(super) device: Arc<Device>,
+pub(in crate::device) struct LoggedIn {
+    pub(in crate::device) user: Arc<str>,
+    pub(in crate::device) device: Arc<Device>,
 }
 
 /// A login that is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum LoginRefusal {
+pub(in crate::device) enum LoginRefusal {
     /// No such user, or not its password.
     Wrong,
     /// Too many failures from there, or for that user.
@@ -68,7 +68,7 @@ pub(super) enum LoginRefusal {
 }
 
 impl Users {
-    pub(super) fn new(users: Vec<UserSettings>, devices: &[Arc<Device>]) -> Self {
+    pub(in crate::device) fn new(users: Vec<UserSettings>, devices: &[Arc<Device>]) -> Self {
         let hash = |user: &UserSettings| match &user.password {
             PasswordSource::Argon2(_) => Some(user.password.clone()),
             PasswordSource::Clear { .. } => None,
@@ -91,18 +91,18 @@ impl Users {
         }
     }
 
-    pub(super) fn exist(&self) -> bool {
+    pub(in crate::device) fn exist(&self) -> bool {
         !self.users.is_empty()
     }
 
     /// The user that this name means, by the name in the config. Not for clients: they must not
     /// learn who exists.
-    pub(super) fn known(&self, name: &str) -> Option<&str> {
+    pub(in crate::device) fn known(&self, name: &str) -> Option<&str> {
         self.find(name).map(|user| user.settings.name.as_str())
     }
 
     /// Whether a user of this name has a password that `matches`.
-    pub(super) fn verify(
+    pub(in crate::device) fn verify(
         &self,
         peer: IpAddr,
         name: &str,
