@@ -43,7 +43,7 @@ use crate::{
     admin::{Admin, AdminError, AdminServer, Parts, Progress},
     clock::Clock,
     config::Config,
-    device::Devices,
+    device::{Devices, DirectorySettings},
     listener::{Listener, ListenerError, Receiving, Reception, Tls},
     metrics::Metrics,
     model::{AccountName, DeviceName, Envelope},
@@ -147,13 +147,12 @@ impl Daemon {
             clock.clone(),
             metrics.clone(),
         )?;
-        let devices = Devices::new(
-            config.devices.clone(),
-            config.users.clone(),
-            &config.hostname,
-            clock.clone(),
-            metrics.clone(),
-        );
+        let directory = watch::Sender::new(Arc::new(DirectorySettings {
+            devices: config.devices.clone(),
+            users: config.users.clone(),
+            hostname: config.hostname.clone(),
+        }));
+        let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
         sightings::restore(&devices, &spool);
         let admin = Admin::new(Parts {
             hostname: config.hostname.clone(),

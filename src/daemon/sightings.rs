@@ -84,10 +84,12 @@ async fn write(spool: &Spool, records: Vec<SightingRecord>) -> Result<(), SpoolE
 mod tests {
     use std::{path::Path, sync::Arc};
 
+    use tokio::sync::watch;
+
     use super::*;
     use crate::{
         clock::Clock,
-        device::Parting,
+        device::{DirectorySettings, Parting},
         metrics::Metrics,
         model::{ByteSize, Recorder, Timestamp},
         spool::SpoolSettings,
@@ -109,10 +111,13 @@ mod tests {
     }
 
     fn devices() -> Devices {
+        let nobody = DirectorySettings {
+            devices: Vec::new(),
+            users: Vec::new(),
+            hostname: "postroom.contoso.lan".into(),
+        };
         Devices::new(
-            Vec::new(),
-            Vec::new(),
-            "postroom.contoso.lan",
+            watch::Sender::new(Arc::new(nobody)).subscribe(),
             Clock::fixed(Timestamp::from_millis(7)),
             Metrics::new(),
         )

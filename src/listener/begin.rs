@@ -131,7 +131,7 @@ pub(super) async fn encrypt<IO: Transport + 'static>(
                 HandshakeError::Broken(error) => {
                     debug!(peer = %client.peer(), %error, "handshake failed");
                     let reason = error.to_string();
-                    client.note_failed_handshake(&reason, None);
+                    client.note_failed_handshake(&reason);
                     reason
                 }
             };

@@ -25,6 +25,7 @@ use crate::{
         begin::{Secured, begin, encrypt},
         input::Input,
         intake::Intake,
+        occupant::Occupant,
         patience::{Patience, STRANGER_SILENCE, Standing},
         slots::Slot,
         tls::Agreed,
@@ -39,8 +40,7 @@ use crate::{
 /// One connection from its first byte to its last.
 pub(super) struct Connection<IO> {
     reception: Reception,
-    client: Client,
-    slot: Slot,
+    occupant: Occupant,
     starttls: StartTls,
     patience: Patience,
     stop: watch::Receiver<bool>,
@@ -79,10 +79,15 @@ impl<IO: Transport + 'static> Connection<IO> {
             ListenerTls::None | ListenerTls::Implicit => StartTls::Absent,
             ListenerTls::Starttls | ListenerTls::Auto => StartTls::Offered,
         };
-        let (client, slot) = match certificate {
-            None => (client, slot),
-            Some(shown) => present(client.certified(&shown), slot, &mut begun.wire).await?,
-        };
+        let certified = certificate.map(|shown| client.clone().certified(&shown));
+        let mut occupant = Occupant::new(client, slot);
+        if let Some(client) = certified
+            && let Err(reply) = occupant.identify(client.clone())
+        {
+            refuse(&client, &reply, &mut begun.wire).await;
+            return None;
+        }
+        let client = occupant.client();
         client.note_connection(tls.map(Agreed::sighting));
         client.note_quirks(&begun.quirks);
         let mut session = {
@@ -96,8 +101,7 @@ impl<IO: Transport + 'static> Connection<IO> {
         Some(Self {
             begun: now,
             reception,
-            client,
-            slot,
+            occupant,
             starttls,
             patience: Patience::new(Instant::now()),
             stop,
@@ -130,7 +134,7 @@ impl<IO: Transport + 'static> Connection<IO> {
                 Action::OpenMessage(transaction) => {
                     let answer = match Intake::open(
                         self.reception.shared(),
-                        &self.client,
+                        self.client(),
                         self.via(),
                         *transaction,
                     )
@@ -206,8 +210,8 @@ impl<IO: Transport + 'static> Connection<IO> {
     fn note_late_tls(&mut self) {
         let what = match self.starttls {
             StartTls::Offered => {
-                self.reception.habits().note_late_tls(self.client.peer());
-                self.client.note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
+                self.reception.habits().note_late_tls(self.client().peer());
+                self.client().note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
                 "TLS where a command should be; the next connection is waited for"
             }
             StartTls::Absent => {
@@ -215,14 +219,14 @@ impl<IO: Transport + 'static> Connection<IO> {
                 the listener)"
             }
         };
-        debug!(peer = %self.client.peer(), "{what}");
+        debug!(peer = %self.client().peer(), "{what}");
         self.session.recorder().trouble(what);
     }
 
     async fn wait(&mut self) -> io::Result<Event> {
         let limits = &self.reception.shared().limits;
         let standing =
-            if self.client.device().is_some() { Standing::Device } else { Standing::Stranger };
+            if self.client().device().is_some() { Standing::Device } else { Standing::Stranger };
         let deadline = self.patience.deadline(
             standing,
             self.session.unfinished_text(),
@@ -258,26 +262,30 @@ impl<IO: Transport + 'static> Connection<IO> {
     async fn start_tls(&mut self) -> io::Result<Action> {
         self.send_replies().await?;
         self.input.forget();
-        let Secured { agreed, certificate } =
-            match encrypt(&self.reception, &self.client, &mut self.wire, Vec::new()).await {
-                Ok(secured) => secured,
-                Err(trouble) => {
-                    self.session.recorder().trouble(&trouble);
-                    return Ok(Action::Close);
-                }
-            };
+        let Secured { agreed, certificate } = match encrypt(
+            &self.reception,
+            self.occupant.client(),
+            &mut self.wire,
+            Vec::new(),
+        )
+        .await
+        {
+            Ok(secured) => secured,
+            Err(trouble) => {
+                self.session.recorder().trouble(&trouble);
+                return Ok(Action::Close);
+            }
+        };
         self.session.recorder().remark(&agreed.to_string());
         self.tls = Some(agreed);
         // RFC 3207 4.2: what was known from before the handshake is forgotten, a login too.
-        let forgotten = self.reception.shared().devices.identify(self.client.peer());
+        let forgotten = self.reception.shared().devices.identify(self.client().peer());
         let known = match certificate {
             Some(shown) => forgotten.certified(&shown),
             None => forgotten,
         };
-        known.note_change(&self.client, self.tls.map(Agreed::sighting));
-        self.client = known;
-        let answer = match self.slot.pass_to(&self.client) {
-            Ok(()) => Answer::TlsStarted { version: agreed.version, settings: self.settings() },
+        let answer = match self.become_client(known) {
+            Ok(settings) => Answer::TlsStarted { version: agreed.version, settings },
             Err(reply) => Answer::Refuse(reply),
         };
         Ok(self.answered(answer))
@@ -287,14 +295,15 @@ impl<IO: Transport + 'static> Connection<IO> {
         let verdict = match question {
             Question::Login(login) => return self.log_in(login).await,
             Question::Sender { sender, size } => {
-                let known =
-                    self.look_for_pop_login().and_then(|()| self.client.permit_tls(self.version()));
-                let permitted = known.and_then(|()| self.client.permit_sender(&sender, size));
+                let known = self
+                    .look_for_pop_login()
+                    .and_then(|()| self.client().permit_tls(self.version()));
+                let permitted = known.and_then(|()| self.client().permit_sender(&sender, size));
                 permitted.and_then(|()| {
                     self.reception.shared().spool.admits(size).map_err(|error| told(&error))
                 })
             }
-            Question::Recipient(recipient) => self.client.permit_recipient(&recipient),
+            Question::Recipient(recipient) => self.client().permit_recipient(&recipient),
         };
         match verdict {
             Ok(()) => Answer::Permit,
@@ -304,24 +313,21 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     /// A login by POP counts for connections that were there before it, too.
     fn look_for_pop_login(&mut self) -> Result<(), Reply> {
-        let Some(client) = self.client.after_pop() else {
+        let Some(client) = self.client().after_pop() else {
             return Ok(());
         };
         client.permit_tls(self.version())?;
-        self.slot.pass_to(&client)?;
-        client.note_change(&self.client, self.tls.map(Agreed::sighting));
-        self.client = client;
-        let settings = self.settings();
+        let settings = self.become_client(client)?;
         self.session.adopt(settings);
         Ok(())
     }
 
     async fn log_in(&mut self, login: Login) -> Answer<Committed> {
-        if let Err(reply) = self.client.permit_tls(self.version()) {
+        if let Err(reply) = self.client().permit_tls(self.version()) {
             return Answer::Refuse(reply);
         }
-        let permit = self.reception.login_permit(&self.client).await;
-        let client = self.client.clone();
+        let permit = self.reception.login_permit(self.client()).await;
+        let client = self.client().clone();
         let verified = tokio::task::spawn_blocking(move || client.log_in(&login)).await;
         drop(permit);
         let (client, user) = match verified {
@@ -333,20 +339,27 @@ impl<IO: Transport + 'static> Connection<IO> {
                 return Answer::Refuse(reply::LOCAL_ERROR);
             }
         };
-        if let Err(reply) =
-            client.permit_tls(self.version()).and_then(|()| self.slot.pass_to(&client))
-        {
-            return Answer::Refuse(reply);
+        match client.permit_tls(self.version()).and_then(|()| self.become_client(client)) {
+            Ok(settings) => Answer::LoggedIn { user, settings },
+            Err(reply) => Answer::Refuse(reply),
         }
-        self.client = client;
-        Answer::LoggedIn { user, settings: self.settings() }
+    }
+
+    /// Makes the client another one. Returns what the session offers it.
+    fn become_client(&mut self, client: Client) -> Result<Arc<SessionSettings>, Reply> {
+        let settings = client.session_settings(self.starttls, self.version());
+        self.occupant.become_client(client, self.tls.map(Agreed::sighting))?;
+        Ok(settings)
     }
 
     async fn write_body(&mut self) -> Action {
         let Some(message) = &mut self.message else {
             return self.advance();
         };
-        match message.write(self.reception.shared(), &self.client, self.session.body()).await {
+        match message
+            .write(self.reception.shared(), self.occupant.client(), self.session.body())
+            .await
+        {
             Ok(()) => self.advance(),
             Err(reply) => {
                 self.message = None;
@@ -359,7 +372,7 @@ impl<IO: Transport + 'static> Connection<IO> {
         self.input.shrink();
         let answer = match self.message.take() {
             Some(message) => {
-                match message.commit(self.reception.shared(), &self.client, self.version()).await {
+                match message.commit(self.reception.shared(), self.client(), self.version()).await {
                     Ok(committed) => Answer::Accepted(committed),
                     Err(reply) => Answer::Refuse(reply),
                 }
@@ -369,9 +382,8 @@ impl<IO: Transport + 'static> Connection<IO> {
         self.answered(answer)
     }
 
-    /// What the session offers this client, as things stand.
-    fn settings(&self) -> Arc<SessionSettings> {
-        self.client.session_settings(self.starttls, self.version())
+    const fn client(&self) -> &Client {
+        self.occupant.client()
     }
 
     fn version(&self) -> Option<TlsVersion> {
@@ -380,11 +392,11 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     fn via(&self) -> Via {
         Via {
-            peer: Some(self.client.peer()),
+            peer: Some(self.client().peer()),
             helo: self.session.helo().to_owned(),
             esmtp: self.session.is_esmtp(),
             tls: self.version(),
-            user: self.client.user().map(str::to_owned),
+            user: self.client().user().map(str::to_owned),
         }
     }
 
@@ -400,7 +412,7 @@ impl<IO: Transport + 'static> Connection<IO> {
 
     fn farewell(mut self, ended: io::Result<()>) {
         if let Some(message) = self.message.take() {
-            message.break_off(self.reception.shared(), &self.client);
+            message.break_off(self.reception.shared(), self.client());
         }
         match &ended {
             Ok(()) => {}
@@ -414,29 +426,18 @@ impl<IO: Transport + 'static> Connection<IO> {
             (self.session.recorder().mechanism(), self.session.end_dialogue(self.begun));
         let (helo, tls, quirks) =
             (self.session.helo(), self.tls.map(Agreed::sighting), self.session.quirks());
-        self.client.note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
+        self.client().note_parting(Parting { helo, tls, mechanism, quirks, dialogue });
         match ended {
-            Ok(()) => debug!(peer = %self.client.peer(), "closed"),
-            Err(error) => debug!(peer = %self.client.peer(), %error, "cut off"),
+            Ok(()) => debug!(peer = %self.client().peer(), "closed"),
+            Err(error) => debug!(peer = %self.client().peer(), %error, "cut off"),
         }
     }
 }
 
-/// Its certificate may have made it another device, which may have no place left.
-async fn present<IO: Transport>(
-    client: Client,
-    mut slot: Slot,
-    wire: &mut Wire<IO>,
-) -> Option<(Client, Slot)> {
-    match slot.pass_to(&client) {
-        Ok(()) => Some((client, slot)),
-        Err(reply) => {
-            debug!(peer = %client.peer(), %reply, "connection refused");
-            // Whether it hears of it or not, it is not served.
-            let _unheard =
-                timeout(STRANGER_SILENCE, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
-            let _unheard = timeout(STRANGER_SILENCE, wire.shutdown()).await;
-            None
-        }
-    }
+/// Tells a client that it is not served. Whether it listens or not makes no difference.
+async fn refuse<IO: Transport>(client: &Client, reply: &Reply, wire: &mut Wire<IO>) {
+    debug!(peer = %client.peer(), %reply, "connection refused");
+    let _unheard =
+        timeout(STRANGER_SILENCE, wire.write_all(format!("{reply}\r\n").as_bytes())).await;
+    let _unheard = timeout(STRANGER_SILENCE, wire.shutdown()).await;
 }

@@ -8,6 +8,7 @@
 //! - `intake`: the message that a connection is handing in
 //! - `pop_connection`: one device's login by POP
 //! - `begin`: from an accepted socket to a stream that is ready for the banner
+//! - `occupant`: the client of a connection, and the place that it holds
 //! - `opening`: TLS or the wait for our banner, where the port leaves it open
 //! - `patience`: how long a client is waited for
 //! - `hello`: what a ClientHello offers, from its bytes alone
@@ -31,6 +32,7 @@ mod legacy;
 #[cfg(not(feature = "legacy-tls"))]
 #[path = "legacy_absent.rs"]
 mod legacy;
+mod occupant;
 mod opening;
 mod patience;
 mod pop_connection;

@@ -153,6 +153,10 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
         let verified =
             tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, on, window)).await;
         drop(permit);
+        if matches!(verified, Ok(PopAnswer::Right)) {
+            let known = self.reception.shared().devices.identify(self.client.peer());
+            known.note_change(self.client, self.tls.map(Agreed::sighting));
+        }
         verified.unwrap_or_else(|broken| {
             self.reception.shared().metrics.receiving().session_panics.inc();
             error!(%broken, "verifying a login ended in a panic");

@@ -14,7 +14,7 @@ use std::{
 
 use postroom::{
     clock::{self},
-    device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices},
+    device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices, DirectorySettings},
     listener::{
         ClientCertificates, Listener, ListenerSettings, ListenerTls, Protocol, Receiving,
         ReceivingLimits, Reception, Tls, TlsSettings,
@@ -118,13 +118,12 @@ fn receiving(folder: &Path, oldest_tls: TlsVersion) -> Receiving {
         metrics.clone(),
     )
     .unwrap();
-    let devices = Devices::new(
-        vec![printers(oldest_tls)],
-        Vec::new(),
-        "postroom.contoso.lan",
-        clock.clone(),
-        metrics.clone(),
-    );
+    let directory = watch::Sender::new(Arc::new(DirectorySettings {
+        devices: vec![printers(oldest_tls)],
+        users: Vec::new(),
+        hostname: "postroom.contoso.lan".into(),
+    }));
+    let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
     Receiving {
         devices,
         spool,

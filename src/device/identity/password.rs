@@ -7,35 +7,14 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    device::settings::PasswordSource,
+    device::PasswordSource,
     model::Secret,
     pop::PopLogin,
-    smtp::{Login, Mechanism, auth::verify_cram_md5},
+    smtp::{Login, auth::verify_cram_md5},
 };
 
 impl PasswordSource {
-    /// Whether a login by this mechanism can be checked with what we know.
-    #[must_use]
-    pub const fn verifies(&self, mechanism: Mechanism) -> bool {
-        match (self, mechanism) {
-            (Self::Clear { .. }, _) | (Self::Argon2(_), Mechanism::Plain | Mechanism::Login) => {
-                true
-            }
-            // Challenge and response need the clear password on both sides (RFC 2195 2, RFC 2831
-            // 2.1.2.1).
-            (Self::Argon2(_), Mechanism::CramMd5 | Mechanism::DigestMd5) => false,
-        }
-    }
-
-    /// Whether a login by `APOP` can be checked, which needs the clear password too (RFC 1939 7).
-    #[must_use]
-    pub const fn verifies_apop(&self) -> bool {
-        match self {
-            Self::Clear { .. } => true,
-            Self::Argon2(_) => false,
-        }
-    }
-
+    /// Whether a login by SMTP shows this password.
     pub(in crate::device) fn matches(&self, login: &Login, memory: &Memory) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, Login::Password { password, .. }) => {
@@ -49,9 +28,8 @@ impl PasswordSource {
             (Self::Argon2(_), Login::CramMd5 { .. } | Login::DigestMd5(_)) => false,
         }
     }
-}
 
-impl PasswordSource {
+    /// Whether a login by POP shows this password.
     pub(in crate::device) fn matches_pop(&self, login: &PopLogin, memory: &Memory) -> bool {
         match (self, login) {
             (Self::Clear { secret, .. }, PopLogin::Password { password, .. }) => {
@@ -68,24 +46,24 @@ impl PasswordSource {
     }
 }
 
-/// Compares digests, so that neither content nor length shows in the time.
+/// Compares digests, so that the time taken reveals neither content nor length.
 fn same(stored: &Secret, given: &Secret) -> bool {
     let stored = Sha256::digest(stored.expose());
     let given = Sha256::digest(given.expose());
     stored.ct_eq(&given).into()
 }
 
-/// Pieces of memory that are kept: as many logins are verified at once.
+/// The number of pieces of memory that are kept. As many logins are verified at once.
 const PIECES: usize = 2;
 
-/// The memory that argon2 computes in (19 MiB as a rule), kept from one login to the next. Given
-/// back each time, the allocator would keep a piece for every thread that ever verified one:
-/// hundreds of MiB, which strangers could bring about.
+/// The memory that argon2 computes in (19 MiB by default), kept from one login to the next. If it
+/// were given back each time, the allocator would keep a piece for every thread that has ever
+/// verified a login: hundreds of MiB, which strangers could cause.
 #[derive(Default)]
 pub(in crate::device) struct Memory(Mutex<Vec<Vec<Block>>>);
 
 impl Memory {
-    /// Whether a password is the one of a hash in PHC form.
+    /// Whether a password is the one that a hash in PHC form was made of.
     fn verify(&self, hash: &str, given: &Secret) -> bool {
         let piece = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut blocks = piece.unwrap_or_default();
@@ -98,7 +76,7 @@ impl Memory {
     }
 }
 
-/// None when the hash makes no sense.
+/// Whether the password fits the hash. None when the hash is malformed.
 fn fits(hash: &str, given: &Secret, blocks: &mut Vec<Block>) -> Option<bool> {
     let hash = PasswordHash::new(hash).ok()?;
     let algorithm = Algorithm::try_from(hash.algorithm).ok()?;
@@ -107,7 +85,7 @@ fn fits(hash: &str, given: &Secret, blocks: &mut Vec<Block>) -> Option<bool> {
     let (mut octets, stored) = ([0; 64], hash.hash?);
     let salt = hash.salt?.decode_b64(&mut octets).ok()?;
     if blocks.len() < params.block_count() {
-        // The old ones first, so that both are never there at once.
+        // The old blocks are freed first, so that both never exist at once.
         *blocks = Vec::new();
         blocks.resize(params.block_count(), Block::default());
     }
@@ -122,6 +100,7 @@ fn fits(hash: &str, given: &Secret, blocks: &mut Vec<Block>) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smtp::Mechanism;
 
     fn clear(password: &str) -> PasswordSource {
         PasswordSource::Clear { file: "mfp1.pass".into(), secret: Secret::new(password.into()) }
@@ -198,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_is_none_admits_nobody() {
+    fn a_malformed_hash_admits_nobody() {
         assert!(
             !PasswordSource::Argon2("geheim".into()).matches(&plain("geheim"), &Memory::default())
         );

@@ -1,7 +1,7 @@
 //! POP before SMTP: for a while after a login by POP, its address counts as logged in.
 //!
-//! It is the address that is let in, and whoever else is behind it: no more than `networks` trusts,
-//! and for as long.
+//! The address is what is admitted, with every client behind it. It is trusted no more than an
+//! address in `networks` is, and only for as long as the window lasts.
 
 use std::{
     collections::HashMap,
@@ -12,39 +12,45 @@ use std::{
 
 use governor::clock::Clock;
 
-use crate::device::{identity::users::LoggedIn, policy::rate::Stopwatch};
+use crate::device::stopwatch::Stopwatch;
 
-/// Addresses with an open window; each has shown a password. Beyond it nobody gets one until others
-/// have closed.
+/// The maximum number of addresses with an open window; each of them has shown a password. Beyond
+/// it, an address gets a window only after another has closed.
 const WINDOWS_LIMIT: usize = 4096;
 
 /// All open windows.
-pub(in crate::device) struct Windows {
-    open: Mutex<HashMap<IpAddr, (LoggedIn, Duration)>>,
+pub(in crate::device) struct PopWindows {
+    open: Mutex<HashMap<IpAddr, Window>>,
     stopwatch: Stopwatch,
 }
 
-impl Windows {
+/// The time in which an address counts as this user.
+struct Window {
+    user: Arc<str>,
+    until: Duration,
+}
+
+impl PopWindows {
     pub(in crate::device) fn new() -> Self {
         Self { open: Mutex::default(), stopwatch: Stopwatch::start() }
     }
 
-    pub(in crate::device) fn open(&self, peer: IpAddr, login: LoggedIn, lasts: Duration) {
+    /// Opens a window for the user who has logged in from this address.
+    pub(in crate::device) fn open(&self, peer: IpAddr, user: Arc<str>, lasts: Duration) {
         let now = self.stopwatch.now();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= WINDOWS_LIMIT {
-            open.retain(|_, (_, until)| *until > now);
+            open.retain(|_, window| window.until > now);
         }
         if open.len() < WINDOWS_LIMIT || open.contains_key(&peer) {
-            open.insert(peer, (login, now + lasts));
+            open.insert(peer, Window { user, until: now + lasts });
         }
     }
 
-    /// Who this address counts as.
-    pub(in crate::device) fn of(&self, peer: IpAddr) -> Option<LoggedIn> {
+    /// The user that this address counts as.
+    pub(in crate::device) fn user_at(&self, peer: IpAddr) -> Option<Arc<str>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (login, until) = open.get(&peer)?;
-        (*until > self.stopwatch.now())
-            .then(|| LoggedIn { user: Arc::clone(&login.user), device: Arc::clone(&login.device) })
+        let window = open.get(&peer)?;
+        (window.until > self.stopwatch.now()).then(|| Arc::clone(&window.user))
     }
 }

@@ -1,9 +1,11 @@
 //! What was seen of each client, for the administrator.
 //!
 //! - `sighting`: what was seen of one client
-//! - `sightings`: what was seen of all of them, within bounds
+//! - `sightings`: what was seen of all clients, within bounds
+//! - `observer`: turns what happens on a connection into log lines, counters and sightings
 //! - [`advice`]: what to change in the configuration
 
 pub mod advice;
+pub(super) mod observer;
 pub(super) mod sighting;
 pub(super) mod sightings;

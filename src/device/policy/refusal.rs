@@ -1,55 +1,64 @@
-//! Every refusal, with its text: each names the setting that made it, in one line that any device
-//! can take.
+//! Every refusal with its text. Each names the setting that caused it, in one line that any device
+//! accepts.
 
 use std::{fmt::Display, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    device::{DeviceSettings, identity::users::LoginRefusal},
+    device::DeviceSettings,
     metrics,
     model::{Address, EnhancedCode, Reply, TlsVersion},
 };
 
-/// Octets shown of what a client has sent. RFC 5321 4.5.3.1.5: a reply has 512, of which the
-/// longest name of a device takes 64.
+/// The maximum number of octets shown of what a client has sent. RFC 5321 4.5.3.1.5: a reply has
+/// 512, of which the longest device name takes 64.
 const SHOWN_OCTETS: usize = 200;
 
-/// Which rule refused.
+/// The rule that a refusal comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
-    /// In no device's `networks`, and not logged in.
+    /// The client is in no device's `networks` and has not logged in.
     Stranger,
-    /// `auth = "required"`.
+    /// The device has `auth = "required"`, and the client has not logged in.
     LoginRequired,
-    /// Not a user, or not its password.
+    /// There is no such user, or the password is wrong.
     LoginWrong,
-    /// Too many of these.
+    /// Too many logins have failed.
     LoginTooMany,
-    /// `senders`.
+    /// The sender is not among the device's `senders`.
     Sender,
-    /// `recipients`.
+    /// The recipient is not among the device's `recipients`.
     Recipient,
-    /// `encryption` or `oldest_tls`.
+    /// The connection does not satisfy `encryption` or `oldest_tls`.
     Encryption,
-    /// `max_message`.
+    /// The message exceeds `max_message`.
     Size,
-    /// `messages_per_minute`.
+    /// The device exceeds `messages_per_minute`.
     Rate,
-    /// `connections`, or a limit of all devices together.
+    /// The device exceeds `connections`, or all clients together exceed their limit.
     Connections,
+}
+
+/// Why a login is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::device) enum LoginRefusal {
+    /// There is no such user, or the password is wrong.
+    Wrong,
+    /// The address or the user has failed too often.
+    TooMany,
 }
 
 /// A refusal: the rule, and what the client is told.
 pub(in crate::device) struct Refusal {
     pub(in crate::device) kind: RefusalKind,
-    /// The address it is about.
+    /// The address that is refused, if it is an address.
     pub(in crate::device) about: Option<Address>,
     pub(in crate::device) reply: Reply,
 }
 
-/// Whether anybody can log in.
+/// Whether the configuration has users, so that a client could log in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::device) enum Logins {
     Possible,
@@ -129,7 +138,7 @@ pub(in crate::device) fn rate(device: &DeviceSettings) -> Refusal {
     refusal(RefusalKind::Rate, 450, EnhancedCode(4, 7, 1), &text)
 }
 
-/// RFC 5248: 5.7.9 wants another mechanism, here another version.
+/// RFC 5248: 5.7.9 asks for another mechanism; here, it asks for another version.
 pub(in crate::device) fn old_tls(device: &DeviceSettings, on: TlsVersion) -> Refusal {
     let (version, oldest, name) = (on.as_str(), device.oldest_tls.as_str(), &device.name);
     let text = format!("{version} is too old: oldest_tls of device \"{name}\" is \"{oldest}\"");
@@ -149,7 +158,7 @@ pub(in crate::device) fn plaintext(device: &DeviceSettings, on: Option<TlsVersio
 }
 
 fn refusal(kind: RefusalKind, code: u16, enhanced: EnhancedCode, text: &str) -> Refusal {
-    // RFC 6531 3.7.4: replies have other characters only for clients that have asked for SMTPUTF8.
+    // RFC 6531 3.7.4: replies are ASCII unless the client has asked for SMTPUTF8.
     let ascii: String = text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
     Refusal { kind, about: None, reply: Reply::with(code, enhanced, &ascii) }
 }
@@ -163,7 +172,7 @@ fn shown(sent: &impl Display) -> String {
 }
 
 impl RefusalKind {
-    /// As which it is counted; logins and connections have counters of their own.
+    /// The metric's label for this rule. Logins and connections have counters of their own.
     pub(in crate::device) const fn metric(self) -> Option<metrics::Refusal> {
         match self {
             Self::Stranger => Some(metrics::Refusal::Stranger),

@@ -22,7 +22,10 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices, PasswordSource, UserSettings},
+    device::{
+        DeviceAuth, DeviceEncryption, DeviceSettings, Devices, DirectorySettings, PasswordSource,
+        UserSettings,
+    },
     listener::{
         ClientCertificates, ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings,
         connection::Connection,
@@ -122,13 +125,12 @@ impl Office {
             metrics.clone(),
         )
         .unwrap();
-        let devices = Devices::new(
-            vec![device],
-            vec![user()],
-            "postroom.contoso.lan",
-            clock.clone(),
-            metrics.clone(),
-        );
+        let directory = watch::Sender::new(Arc::new(DirectorySettings {
+            devices: vec![device],
+            users: vec![user()],
+            hostname: "postroom.contoso.lan".into(),
+        }));
+        let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
         let receiving = Receiving {
             devices: devices.clone(),
             spool: spool.clone(),

@@ -1,4 +1,4 @@
-//! How often: governor on tokio's time, and failed logins counted within bounds.
+//! Counts failed logins within bounds, and locks whoever fails too often for a while.
 
 use std::{
     collections::HashMap,
@@ -9,57 +9,21 @@ use std::{
 };
 
 use governor::{
-    Quota, RateLimiter,
-    clock::Clock as GovernorClock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
+    Quota, RateLimiter, clock::Clock as GovernorClock, middleware::NoOpMiddleware,
+    state::keyed::DashMapStateStore,
 };
-use tokio::time::Instant;
 
-/// Governor's clock, on tokio's time, which tests can pause.
+use crate::device::stopwatch::Stopwatch;
+
+/// How many failures in a row are tolerated, and how fast they are forgotten.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::device) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    pub(in crate::device) fn start() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl GovernorClock for Stopwatch {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-/// `messages_per_minute` of one device, shared by all its connections.
-pub(in crate::device) struct MessageRate(
-    RateLimiter<NotKeyed, InMemoryState, Stopwatch, NoOpMiddleware<Duration>>,
-);
-
-impl MessageRate {
-    /// A whole minute's worth may come at once: devices send what has piled up.
-    pub(in crate::device) fn per_minute(messages: NonZeroU32) -> Self {
-        Self(RateLimiter::direct_with_clock(Quota::per_minute(messages), Stopwatch::start()))
-    }
-
-    /// Counts one message; false when it is one too many.
-    pub(in crate::device) fn admit(&self) -> bool {
-        self.0.check().is_ok()
-    }
-}
-
-/// How many failures in a row are forgiven, and how fast they are forgotten.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::device) struct Patience {
+pub(in crate::device) struct Tolerance {
     pub(in crate::device) burst: NonZeroU32,
     pub(in crate::device) forget_one_in: Duration,
 }
 
-/// Failed logins of each key. A key that fails too often is locked until governor would let it fail
-/// again.
+/// The failed logins of each key. A key that fails too often is locked until the limiter would
+/// let it fail again.
 pub(in crate::device) struct Failures<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DashMapStateStore<K>, Stopwatch, NoOpMiddleware<Duration>>,
     book: Mutex<Book<K>>,
@@ -71,20 +35,20 @@ struct Book<K> {
     until_tidy: usize,
 }
 
-/// Most keys remembered. Beyond it, new failures go uncounted until old ones are forgotten: whoever
-/// fails from ten thousand networks is not stopped by counting them, and the other key (user or
-/// address) still counts.
+/// The maximum number of keys remembered. Beyond it, failures of new keys are not counted until old
+/// keys are forgotten: counting does not stop an attacker with ten thousand networks, and the other
+/// key (user or address) still counts.
 const KEYS_LIMIT: usize = 10_000;
-/// Failures after which what is forgotten is also freed.
+/// The number of failures after which the memory of forgotten keys is freed.
 const TIDY_EVERY: usize = 1_000;
 
 impl<K: Hash + Eq + Clone> Failures<K> {
-    pub(in crate::device) fn new(patience: Patience) -> Self {
+    pub(in crate::device) fn new(tolerance: Tolerance) -> Self {
         let stopwatch = Stopwatch::start();
-        let quota =
-            Quota::with_period(patience.forget_one_in).unwrap_or(Quota::per_minute(patience.burst));
+        let quota = Quota::with_period(tolerance.forget_one_in)
+            .unwrap_or(Quota::per_minute(tolerance.burst));
         let limiter = RateLimiter::new(
-            quota.allow_burst(patience.burst),
+            quota.allow_burst(tolerance.burst),
             DashMapStateStore::default(),
             stopwatch,
         );
@@ -95,7 +59,7 @@ impl<K: Hash + Eq + Clone> Failures<K> {
         }
     }
 
-    /// True while the key has to wait.
+    /// Whether the key must wait.
     pub(in crate::device) fn is_locked(&self, key: &K) -> bool {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         book.locked.get(key).is_some_and(|until| *until > self.stopwatch.now())
@@ -126,8 +90,8 @@ impl<K: Hash + Eq + Clone> Failures<K> {
 mod tests {
     use super::*;
 
-    const TWO: Patience =
-        Patience { burst: NonZeroU32::new(2).unwrap(), forget_one_in: Duration::from_secs(30) };
+    const TWO: Tolerance =
+        Tolerance { burst: NonZeroU32::new(2).unwrap(), forget_one_in: Duration::from_secs(30) };
 
     #[tokio::test(start_paused = true)]
     async fn a_key_that_fails_too_often_is_locked_for_a_while_and_others_are_not() {
@@ -154,15 +118,5 @@ mod tests {
             failures.record(&usize::MAX);
         }
         assert_eq!(failures.limiter.len(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_minutes_worth_may_come_at_once_and_no_more() {
-        let rate = MessageRate::per_minute(NonZeroU32::new(3).unwrap());
-        let admitted = (0..5).filter(|_| rate.admit()).count();
-        assert_eq!(admitted, 3);
-        tokio::time::advance(Duration::from_secs(21)).await;
-        assert!(rate.admit());
-        assert!(!rate.admit());
     }
 }
