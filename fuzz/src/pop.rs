@@ -1,6 +1,6 @@
 //! POP: the same replies and logins for every cut, within bounds.
 
-use postroom_core::pop::{
+use postroom_core::pop_before_smtp::{
     Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, PopStep, Stls,
 };
 

@@ -44,7 +44,7 @@ use crate::{
     clock::Clock,
     config::Config,
     device::{Devices, DirectorySettings},
-    listener::{Listener, ListenerError, Receiving, Reception, Tls},
+    listener::{Listener, ListenerContext, ListenerError, ListenerParts, ReceivingSettings, Tls},
     metrics::Metrics,
     model::{AccountName, DeviceName, Envelope},
     queue::{Queue, QueueError, Routing},
@@ -147,11 +147,7 @@ impl Daemon {
             clock.clone(),
             metrics.clone(),
         )?;
-        let directory = watch::Sender::new(Arc::new(DirectorySettings {
-            devices: config.devices.clone(),
-            users: config.users.clone(),
-            hostname: config.hostname.clone(),
-        }));
+        let directory = watch::Sender::new(Arc::new(directory(&config)));
         let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
         sightings::restore(&devices, &spool);
         let admin = Admin::new(Parts {
@@ -165,15 +161,15 @@ impl Daemon {
             metrics: metrics.clone(),
             progress: Progress::default(),
         });
-        let receiving = Receiving {
+        let tls = load_tls(&config).await?;
+        let receiving = watch::Sender::new(Arc::new(receiving(&config, &tls)));
+        let parts = ListenerParts {
             devices: devices.clone(),
             spool: spool.clone(),
-            hostname: config.hostname.clone(),
-            limits: config.receiving,
+            settings: receiving.subscribe(),
             clock,
             metrics,
         };
-        let tls = load_tls(&config).await?;
         let mut daemon = Self {
             config,
             admin,
@@ -186,7 +182,7 @@ impl Daemon {
             stop_services: watch::Sender::new(false),
         };
         daemon.spawn_queue(queue);
-        daemon.bind_listeners(receiving, sockets)?;
+        daemon.bind_listeners(parts, sockets)?;
         daemon.spawn_services().await?;
         Ok(daemon)
     }
@@ -202,7 +198,7 @@ impl Daemon {
     /// Binds all, then serves: a daemon that cannot take one address takes no mail on another.
     fn bind_listeners(
         &mut self,
-        receiving: Receiving,
+        parts: ListenerParts,
         mut sockets: Sockets,
     ) -> Result<(), DaemonError> {
         let mut bound = Vec::new();
@@ -214,12 +210,12 @@ impl Daemon {
         if let Some(stray) = sockets.left_over() {
             return Err(DaemonError::StraySocket(stray));
         }
-        let reception = Reception::new(receiving, self.tls.clone());
+        let context = ListenerContext::new(parts);
         for (settings, listener) in bound {
             self.admin.listening(listener.address(), &settings);
-            let (reception, stop) = (reception.clone(), self.stop_mail.subscribe());
+            let (context, stop) = (context.clone(), self.stop_mail.subscribe());
             self.mail.spawn(async move {
-                listener.run(reception, stop).await;
+                listener.run(context, stop).await;
                 "a listener"
             });
         }
@@ -323,6 +319,22 @@ impl Daemon {
         self.services.join_all_in_place().await;
         info!("stopped");
         Ok(synced?)
+    }
+}
+
+fn directory(config: &Config) -> DirectorySettings {
+    DirectorySettings {
+        devices: config.devices.clone(),
+        users: config.users.clone(),
+        hostname: config.hostname.clone(),
+    }
+}
+
+fn receiving(config: &Config, tls: &Tls) -> ReceivingSettings {
+    ReceivingSettings {
+        hostname: config.hostname.clone(),
+        limits: config.receiving,
+        tls: tls.clone(),
     }
 }
 

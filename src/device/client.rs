@@ -16,7 +16,7 @@ use crate::{
         policy::refusal::{self, LoginRefusal, Logins, Refusal},
     },
     model::{Address, ByteSize, MessageId, Reply, ReversePath, TlsVersion},
-    pop::{Apop, PopAnswer, PopLogin},
+    pop_before_smtp::{Apop, PopAnswer, PopLogin},
     smtp::{Login, Quirk, SessionSettings, StartTls},
 };
 
@@ -52,6 +52,13 @@ impl Client {
         let identity = Identity::of_address(peer, directory.by_network(peer).cloned());
         let client = Self { directory, memory, identity };
         client.after_pop().unwrap_or(client)
+    }
+
+    /// The client as its address alone identifies it: what it has shown or said is forgotten, except
+    /// for a login by POP, which admits the address.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::identify(Arc::clone(&self.directory), Arc::clone(&self.memory), self.peer())
     }
 
     /// The client's address. An IPv4 address is never in its IPv6-mapped form.

@@ -126,7 +126,7 @@ mod tests {
             DeviceAuth, DeviceEncryption, DeviceSettings, PasswordSource, UserSettings, fixture,
         },
         model::TlsVersion,
-        pop::Apop,
+        pop_before_smtp::Apop,
         smtp::{Mechanism, NoLogin, StartTls},
     };
 

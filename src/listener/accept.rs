@@ -1,9 +1,8 @@
-//! One bound socket: accepts connections, within limits, and lets them finish when the daemon
-//! stops.
+//! One bound socket: accepts connections, and lets them finish when the daemon stops.
 //!
 //! # Failure
-//! [`Listener::bind`] returns [`ListenError`]. Afterwards nothing ends a listener but the daemon: a
-//! failed accept is logged and tried again, and a panic in a connection ends that one alone.
+//! [`Listener::bind`] returns [`ListenerError`]. Afterwards only the daemon ends a listener: a failed
+//! accept is logged and tried again, and a panic in a connection ends that connection alone.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,17 +14,18 @@ use tokio::{
 };
 use tracing::{debug, error, info};
 
-use crate::listener::{ListenerError, ListenerSettings, Reception};
+use crate::listener::{ListenerContext, ListenerError, ListenerSettings, admission::admit};
 
-/// Tasks that accept from one socket, so that a burst of connections is not taken in by one core
-/// alone.
+/// The number of tasks that accept from one socket, so that one core alone does not have to accept a
+/// burst of connections.
 const ACCEPTORS: usize = 2;
-/// Connections that the kernel completes before we accept them: a whole office that comes back
-/// after a power cut.
+/// The number of connections that the kernel completes before we accept them: enough for a whole
+/// office that comes back after a power cut.
 const BACKLOG: i32 = 1024;
-/// When accepting fails (out of file descriptors, most likely), trying again at once would only
-/// burn the processor.
+/// The pause after a failed accept. The usual cause is a lack of file descriptors, and trying again
+/// at once would only waste processor time.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
+
 /// One bound socket.
 pub struct Listener {
     socket: Arc<TcpListener>,
@@ -37,7 +37,7 @@ impl Listener {
     /// already. Inside a tokio runtime.
     ///
     /// # Errors
-    /// When the address is taken or not ours.
+    /// When the address is in use, or does not belong to this machine.
     pub fn bind(
         settings: &ListenerSettings,
         inherited: Option<std::net::TcpListener>,
@@ -51,7 +51,7 @@ impl Listener {
         listen().map_err(|reason| ListenerError::Bind { address: settings.address, reason })
     }
 
-    /// Where it listens, with the port that was really taken.
+    /// The address that it listens at, with the actual port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.settings.address
@@ -62,10 +62,10 @@ impl Listener {
         &self.socket
     }
 
-    /// Serves until `stop` turns true; then accepts nothing more, tells each session at its next
-    /// command boundary, and returns when the last has ended. The daemon bounds how long it waits
-    /// for that: dropped, it cuts them off.
-    pub async fn run(self, reception: Reception, stop: watch::Receiver<bool>) {
+    /// Serves until `stop` turns true. Then it accepts no more connections, ends each session at its
+    /// next command boundary, and returns when the last has ended. The daemon bounds the wait:
+    /// dropping this future cuts the sessions off.
+    pub async fn run(self, context: ListenerContext, stop: watch::Receiver<bool>) {
         let ListenerSettings { address, tls, protocol } = self.settings;
         info!(%address, tls = tls.as_str(), protocol = protocol.as_str(), "listening");
         let mut acceptors = JoinSet::new();
@@ -73,7 +73,7 @@ impl Listener {
             acceptors.spawn(accept(
                 Arc::clone(&self.socket),
                 self.settings,
-                reception.clone(),
+                context.clone(),
                 stop.clone(),
             ));
         }
@@ -94,7 +94,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         // The system's default may say otherwise (net.ipv6.bindv6only).
         socket.set_only_v6(false)?;
     }
-    // A restart must not wait for connections of the last run to be forgotten.
+    // A restart must not wait until the kernel forgets the connections of the last run.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -107,8 +107,8 @@ fn prepare(socket: &std::net::TcpListener) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let options = SockRef::from(socket);
     options.set_tcp_nodelay(true)?;
-    // Scanners fall silent between two pages, and are switched off without a word: found out after
-    // some minutes.
+    // Scanners fall silent between two pages, and people switch them off at any moment: keepalive
+    // detects that after some minutes.
     options.set_tcp_keepalive(
         &TcpKeepalive::new()
             .with_time(Duration::from_secs(120))
@@ -116,7 +116,7 @@ fn prepare(socket: &std::net::TcpListener) -> io::Result<()> {
     )
 }
 
-/// What an acceptor woke up for.
+/// Why an acceptor has woken up.
 enum Event {
     Stop,
     Connected(io::Result<(TcpStream, SocketAddr)>),
@@ -126,7 +126,7 @@ enum Event {
 async fn accept(
     socket: Arc<TcpListener>,
     settings: ListenerSettings,
-    reception: Reception,
+    context: ListenerContext,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -139,15 +139,14 @@ async fn accept(
         };
         match event {
             Event::Stop => break,
-            Event::Ended(ended) => reception.note_end(ended),
+            Event::Ended(ended) => note_end(&context, ended),
             Event::Connected(Ok((stream, peer))) => {
-                if let Some(connection) = reception.admit(stream, peer, settings, stop.clone()) {
+                if let Some(connection) = admit(&context, stream, peer, settings, stop.clone()) {
                     connections.spawn(connection);
                 }
             }
             Event::Connected(Err(error)) => {
-                // A stranger can bring this about by opening connections until there are no more
-                // descriptors.
+                // A stranger can cause this by opening connections until the descriptors run out.
                 debug!(%error, "cannot accept");
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
             }
@@ -155,6 +154,15 @@ async fn accept(
     }
     drop(socket);
     while let Some(ended) = connections.join_next().await {
-        reception.note_end(ended);
+        note_end(&context, ended);
+    }
+}
+
+pub(super) fn note_end(context: &ListenerContext, ended: Result<(), JoinError>) {
+    if let Err(broken) = ended
+        && broken.is_panic()
+    {
+        context.for_connection().metrics().session_panics.inc();
+        error!(%broken, "a connection ended in a panic");
     }
 }

@@ -16,7 +16,7 @@ use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256,
 };
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 
 use crate::listener::ListenerError;
 
@@ -126,6 +126,16 @@ fn local_addresses() -> Vec<IpAddr> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// Reads a PEM file that holds a chain of certificates.
+pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, ListenerError> {
+    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
+    let chain = read().map_err(|error| ListenerError::tls("read certificate", path, &error))?;
+    if chain.is_empty() {
+        return Err(ListenerError::tls("read certificate", path, &"the file holds no certificate"));
+    }
+    Ok(chain)
 }
 
 #[cfg(test)]

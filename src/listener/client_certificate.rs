@@ -31,7 +31,7 @@ use x509_parser::{
 
 use crate::{
     device::{ClientCertificate, Fingerprint, Worth},
-    listener::{ClientCertificates, ListenerError, tls::read_chain},
+    listener::{ClientCertificates, ListenerError, certificate::read_chain},
     model::Timestamp,
 };
 

@@ -29,7 +29,7 @@ use crate::{
     device::TlsRefusal,
     listener::{
         BadPair, ClientCertificates, KeyKind, ListenerError, TlsSettings, certificate,
-        tls::{Agreed, Encrypted, HandshakeError},
+        encrypted::{Agreed, Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
     model::TlsVersion,

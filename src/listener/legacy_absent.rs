@@ -5,7 +5,7 @@ use std::io;
 use crate::{
     listener::{
         BadPair, KeyKind, ListenerError, TlsSettings,
-        tls::{Encrypted, HandshakeError},
+        encrypted::{Encrypted, HandshakeError},
         wire::{Replay, Transport},
     },
     model::TlsVersion,

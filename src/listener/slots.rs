@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     device::Client,
-    listener::{ReceivingLimits, trouble},
+    listener::{ReceivingLimits, error_replies},
     metrics::Metrics,
     model::{DeviceName, Reply},
 };
@@ -24,7 +24,6 @@ const STRANGERS_SHARE: usize = 8;
 pub(super) struct Slots(Arc<Shared>);
 
 struct Shared {
-    limits: ReceivingLimits,
     table: Mutex<Table>,
     metrics: Metrics,
 }
@@ -41,34 +40,34 @@ struct Table {
 /// One place, held until dropped.
 pub(super) struct Slot {
     shared: Arc<Shared>,
+    limits: ReceivingLimits,
     peer: IpAddr,
     holder: Option<DeviceName>,
 }
 
 impl Slots {
-    pub(super) fn new(limits: ReceivingLimits, metrics: Metrics) -> Self {
-        Self(Arc::new(Shared { limits, table: Mutex::default(), metrics }))
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self(Arc::new(Shared { table: Mutex::default(), metrics }))
     }
 
     /// Takes a place for a client that has just connected.
     ///
     /// # Errors
     /// 421, when there is none for it.
-    pub(super) fn take(&self, client: &Client) -> Result<Slot, Reply> {
+    pub(super) fn take(&self, client: &Client, limits: ReceivingLimits) -> Result<Slot, Reply> {
         let mut table = self.0.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let limits = &self.0.limits;
         if table.total >= limits.connections {
-            return Err(trouble::TOO_BUSY);
+            return Err(error_replies::TOO_BUSY);
         }
         let peer = client.peer();
         if table.peers.get(&peer).is_some_and(|held| *held >= limits.connections_per_client) {
-            return Err(trouble::TOO_MANY_FROM_YOU);
+            return Err(error_replies::TOO_MANY_FROM_YOU);
         }
-        let holder = table.enter(client, limits)?;
+        let holder = table.enter(client, &limits)?;
         table.total += 1;
         *table.peers.entry(peer).or_default() += 1;
         self.0.metrics.receiving().connections.inc();
-        Ok(Slot { shared: Arc::clone(&self.0), peer, holder })
+        Ok(Slot { shared: Arc::clone(&self.0), limits, peer, holder })
     }
 }
 
@@ -80,14 +79,14 @@ impl Table {
     ) -> Result<Option<DeviceName>, Reply> {
         let Some(device) = client.device() else {
             if self.strangers >= (limits.connections / STRANGERS_SHARE).max(1) {
-                return Err(trouble::TOO_BUSY);
+                return Err(error_replies::TOO_BUSY);
             }
             self.strangers += 1;
             return Ok(None);
         };
         let held = self.devices.entry(device.name.clone()).or_default();
         if *held >= device.connections {
-            return Err(trouble::TOO_MANY_OF_DEVICE);
+            return Err(error_replies::TOO_MANY_OF_DEVICE);
         }
         *held += 1;
         Ok(Some(device.name.clone()))
@@ -121,7 +120,7 @@ impl Slot {
             return Ok(());
         }
         let mut table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let holder = table.enter(client, &self.shared.limits)?;
+        let holder = table.enter(client, &self.limits)?;
         table.leave(self.holder.as_ref());
         self.holder = holder;
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, io,
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -13,19 +12,20 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
+use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
 use crate::{
-    client_hello::{self, Ciphers, Offer, Opening},
-    device::{TlsRefusal, TlsSighting},
+    client_hello::{Ciphers, Offer, Opening},
+    device::TlsRefusal,
     listener::{
         ClientCertificates, ListenerError, TlsSettings, certificate,
         client_certificate::{AnyClient, Judge},
+        encrypted::{Agreed, Encrypted, HandshakeError},
         legacy::{self, Legacy},
+        tls_detection::sniff,
         wire::{Replay, Transport},
     },
     model::TlsVersion,
@@ -154,61 +154,6 @@ impl Tls {
     }
 }
 
-/// A stream below TLS, whichever library does it.
-pub(super) struct Encrypted {
-    pub(super) agreed: Agreed,
-    /// What the client has shown, its own first. Never below TLS 1.2.
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) stream: Box<dyn Transport>,
-}
-
-/// What a handshake has agreed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Agreed {
-    pub(super) version: TlsVersion,
-    /// The suite's name, as the library has it: `TLS_RSA_WITH_3DES_EDE_CBC_SHA`.
-    pub(super) cipher: &'static str,
-}
-
-impl Agreed {
-    /// As it is remembered.
-    pub(super) fn sighting(self) -> TlsSighting {
-        TlsSighting { version: self.version, cipher: self.cipher.to_owned() }
-    }
-}
-
-impl fmt::Display for Agreed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}", self.version.as_str(), self.cipher)
-    }
-}
-
-/// Why there is no encrypted stream.
-#[derive(Debug, Error)]
-pub(super) enum HandshakeError {
-    /// The client gave up, or sent nonsense.
-    #[error(transparent)]
-    Broken(#[from] io::Error),
-    /// Its best is not good enough for its `oldest_tls`, or for this build.
-    #[error("too old")]
-    Refused(TlsRefusal),
-}
-
-/// Reads on until the first bytes say what they are. At the end of input, what is incomplete stays
-/// so.
-pub(super) async fn sniff<IO: Transport>(io: &mut IO, seen: &mut Vec<u8>) -> io::Result<Opening> {
-    loop {
-        let opening = client_hello::read(seen);
-        if opening != Opening::Incomplete {
-            return Ok(opening);
-        }
-        let room = u64::try_from(client_hello::HELLO_LIMIT.saturating_sub(seen.len())).unwrap_or(0);
-        if (&mut *io).take(room).read_buf(seen).await? == 0 {
-            return Ok(Opening::Incomplete);
-        }
-    }
-}
-
 /// Who does the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Choice {
@@ -264,7 +209,7 @@ fn certified(
         Some(files) => files.clone(),
         None => certificate::kept_or_made(&settings.data_dir, &settings.hostname)?,
     };
-    let chain = read_chain(&certificate)?;
+    let chain = certificate::read_chain(&certificate)?;
     let private = PrivateKeyDer::from_pem_file(&key)
         .map_err(|error| ListenerError::tls("read key", &key, &error))?;
     let certified = CertifiedKey::from_der(chain, private, provider);
@@ -276,18 +221,12 @@ fn certified(
     Ok(certified)
 }
 
-pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, ListenerError> {
-    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
-    let chain = read().map_err(|error| ListenerError::tls("read certificate", path, &error))?;
-    if chain.is_empty() {
-        return Err(ListenerError::tls("read certificate", path, &"there is none in it"));
-    }
-    Ok(chain)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
 

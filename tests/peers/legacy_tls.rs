@@ -16,8 +16,8 @@ use postroom::{
     clock::{self},
     device::{DeviceAuth, DeviceEncryption, DeviceSettings, Devices, DirectorySettings},
     listener::{
-        ClientCertificates, Listener, ListenerSettings, ListenerTls, Protocol, Receiving,
-        ReceivingLimits, Reception, Tls, TlsSettings,
+        ClientCertificates, Listener, ListenerContext, ListenerParts, ListenerSettings,
+        ListenerTls, Protocol, ReceivingLimits, ReceivingSettings, Tls, TlsSettings,
     },
     metrics::Metrics,
     model::{ByteSize, TlsVersion},
@@ -51,9 +51,9 @@ impl Office {
             .build()
             .unwrap();
         let inside = runtime.enter();
-        let receiving = receiving(folder.path(), oldest_tls);
-        let (devices, spool) = (receiving.devices.clone(), receiving.spool.clone());
-        let reception = Reception::new(receiving, tls());
+        let parts = parts(folder.path(), oldest_tls);
+        let (devices, spool) = (parts.devices.clone(), parts.spool.clone());
+        let context = ListenerContext::new(parts);
         let (stop, stopping) = watch::channel(false);
         let serve = |tls| {
             let listener = Listener::bind(
@@ -66,7 +66,7 @@ impl Office {
             )
             .unwrap();
             let address = listener.address();
-            runtime.spawn(listener.run(reception.clone(), stopping.clone()));
+            runtime.spawn(listener.run(context.clone(), stopping.clone()));
             address
         };
         let (starttls, implicit, auto) =
@@ -104,7 +104,7 @@ impl Office {
     }
 }
 
-fn receiving(folder: &Path, oldest_tls: TlsVersion) -> Receiving {
+fn parts(folder: &Path, oldest_tls: TlsVersion) -> ListenerParts {
     let (clock, metrics) = (clock::system(), Metrics::new());
     let settings = SpoolSettings {
         data_dir: folder.into(),
@@ -124,9 +124,7 @@ fn receiving(folder: &Path, oldest_tls: TlsVersion) -> Receiving {
         hostname: "postroom.contoso.lan".into(),
     }));
     let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
-    Receiving {
-        devices,
-        spool,
+    let settings = watch::Sender::new(Arc::new(ReceivingSettings {
         hostname: "postroom.contoso.lan".into(),
         limits: ReceivingLimits {
             connections: 10,
@@ -135,9 +133,9 @@ fn receiving(folder: &Path, oldest_tls: TlsVersion) -> Receiving {
             data_timeout: Duration::from_secs(600),
             pop_window: Duration::from_secs(600),
         },
-        clock,
-        metrics,
-    }
+        tls: tls(),
+    }));
+    ListenerParts { devices, spool, settings: settings.subscribe(), clock, metrics }
 }
 
 fn tls() -> Tls {

@@ -7,7 +7,7 @@
 //! - [`entry`]: what has become of a message, for each recipient
 //! - [`client_hello`]: what the first octets of a client offer
 //! - [`smtp`]: the server's half of SMTP
-//! - [`pop`]: POP3, as far as POP before SMTP needs it
+//! - [`pop_before_smtp`]: the little of POP3 that POP before SMTP needs
 //! - [`message`]: the header block, the footer, long lines
 //! - [`fuzzing`]: what the fuzz targets see of private modules
 
@@ -23,7 +23,7 @@ pub mod client_hello;
 
 pub mod smtp;
 
-pub mod pop;
+pub mod pop_before_smtp;
 
 pub mod message;
 

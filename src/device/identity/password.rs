@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     device::PasswordSource,
     model::Secret,
-    pop::PopLogin,
+    pop_before_smtp::PopLogin,
     smtp::{Login, auth::verify_cram_md5},
 };
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     device::{DeviceAuth, DeviceEncryption, DeviceSettings, UserSettings},
     model::{ByteSize, TlsVersion},
-    pop::Apop,
+    pop_before_smtp::Apop,
     smtp::{EndOfData, Mechanism, NoLogin, SessionSettings, StartTls},
 };
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     device::{Client, DeviceAuth, DeviceSettings, fixture},
     model::{ByteSize, Reply, ReversePath, Secret},
-    pop::{PopAnswer, PopLogin},
+    pop_before_smtp::{PopAnswer, PopLogin},
     smtp::Login,
 };
 

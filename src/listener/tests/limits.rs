@@ -13,7 +13,10 @@ use crate::{
 };
 
 fn take(office: &Office, peer: &str) -> Result<Slot, Reply> {
-    office.reception.slots().take(&office.devices.identify(peer.parse::<IpAddr>().unwrap()))
+    office
+        .context
+        .for_connection()
+        .take_slot(&office.devices.identify(peer.parse::<IpAddr>().unwrap()))
 }
 
 fn refusal(taken: Result<Slot, Reply>) -> String {
@@ -55,11 +58,12 @@ async fn so_many_logins_are_verified_at_once_and_strangers_do_not_keep_a_device_
     let office = Office::open();
     let [stranger, device] =
         ["172.16.0.1", "192.168.10.1"].map(|peer| office.devices.identify(peer.parse().unwrap()));
-    let guess = office.reception.login_permit(&stranger).await;
-    let mut next_guess = Box::pin(office.reception.login_permit(&stranger));
+    let context = office.context.for_connection();
+    let guess = context.login_permit(&stranger).await;
+    let mut next_guess = Box::pin(context.login_permit(&stranger));
     assert!(at_once(&mut next_guess).await.is_none());
-    let _login = office.reception.login_permit(&device).await;
-    let mut next_login = Box::pin(office.reception.login_permit(&device));
+    let _login = context.login_permit(&device).await;
+    let mut next_login = Box::pin(context.login_permit(&device));
     assert!(at_once(&mut next_login).await.is_none());
     drop(guess);
     assert!(at_once(&mut next_login).await.is_some());

@@ -27,8 +27,8 @@ use crate::{
         UserSettings,
     },
     listener::{
-        ClientCertificates, ListenerTls, Receiving, ReceivingLimits, Reception, Tls, TlsSettings,
-        connection::Connection,
+        ClientCertificates, ListenerContext, ListenerParts, ListenerTls, ReceivingLimits,
+        ReceivingSettings, Tls, TlsSettings, connection::Connection,
     },
     metrics::Metrics,
     model::{ByteSize, Secret, Timestamp, TlsVersion},
@@ -95,7 +95,7 @@ pub(super) fn tls() -> Tls {
 
 /// A whole receiving half.
 pub(super) struct Office {
-    pub(super) reception: Reception,
+    pub(super) context: ListenerContext,
     pub(super) spool: Spool,
     pub(super) metrics: Metrics,
     pub(super) devices: Devices,
@@ -131,17 +131,21 @@ impl Office {
             hostname: "postroom.contoso.lan".into(),
         }));
         let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
-        let receiving = Receiving {
-            devices: devices.clone(),
-            spool: spool.clone(),
+        let settings = watch::Sender::new(Arc::new(ReceivingSettings {
             hostname: "postroom.contoso.lan".into(),
             limits,
+            tls: tls(),
+        }));
+        let parts = ListenerParts {
+            devices: devices.clone(),
+            spool: spool.clone(),
+            settings: settings.subscribe(),
             clock,
             metrics: metrics.clone(),
         };
-        let reception = Reception::new(receiving, tls());
+        let context = ListenerContext::new(parts);
         let (stop, _) = watch::channel(false);
-        Self { reception, spool, metrics, devices, stop, connections: JoinSet::new(), folder }
+        Self { context, spool, metrics, devices, stop, connections: JoinSet::new(), folder }
     }
 
     /// A client that has connected, and is served.
@@ -149,11 +153,11 @@ impl Office {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let peer: IpAddr = peer.parse().unwrap();
         let client = self.devices.identify(peer);
-        let slot = self.reception.slots().take(&client).unwrap();
-        let (reception, stop) = (self.reception.clone(), self.stop.subscribe());
+        let (context, stop) = (self.context.for_connection(), self.stop.subscribe());
+        let slot = context.take_slot(&client).unwrap();
         self.connections.spawn(async move {
             if let Some(connection) =
-                Connection::open(reception, client, slot, mode, theirs, stop).await
+                Connection::open(context, client, slot, mode, theirs, stop).await
             {
                 connection.serve().await;
             }

@@ -13,6 +13,7 @@ use crate::{
     device::{DeviceEncryption, DeviceSettings},
     listener::{
         Listener, ListenerSettings, ListenerTls, Protocol, ReceivingLimits,
+        accept::note_end,
         tests::{LIMITS, MESSAGE, Office, printers, reply},
     },
 };
@@ -33,7 +34,7 @@ fn serve(
     )
     .unwrap();
     let address = listener.address();
-    (address, tokio::spawn(listener.run(office.reception.clone(), office.stop.subscribe())))
+    (address, tokio::spawn(listener.run(office.context.clone(), office.stop.subscribe())))
 }
 
 async fn hand_in(stream: &mut TcpStream) -> String {
@@ -83,7 +84,7 @@ async fn a_device_that_logs_in_by_pop_may_send_afterwards() {
     );
 
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
-    let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
+    let _task = tokio::spawn(pop.run(office.context.clone(), office.stop.subscribe()));
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nSTAT\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
@@ -108,7 +109,7 @@ async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
     };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
-    let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
+    let _task = tokio::spawn(pop.run(office.context.clone(), office.stop.subscribe()));
 
     let mut early = TcpStream::connect(smtp).await.unwrap();
     reply(&mut early).await;
@@ -148,7 +149,7 @@ async fn a_device_that_must_encrypt_does_not_log_in_by_pop_in_clear() {
     };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
-    let _task = tokio::spawn(pop.run(office.reception.clone(), office.stop.subscribe()));
+    let _task = tokio::spawn(pop.run(office.context.clone(), office.stop.subscribe()));
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
@@ -236,7 +237,7 @@ async fn a_panic_in_one_connection_is_counted_and_ends_that_one_alone() {
     let office = Office::open();
     let (address, _task) = serve(&office, loopback(), None);
     let broken = tokio::spawn(async { panic!("a bug") }).await;
-    office.reception.note_end(broken);
+    note_end(&office.context, broken);
     assert_eq!(office.metrics.receiving().session_panics.get(), 1);
     let mut stream = TcpStream::connect(address).await.unwrap();
     assert!(hand_in(&mut stream).await.contains("250 2.0.0 queued as "));

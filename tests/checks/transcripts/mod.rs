@@ -17,7 +17,7 @@ use postroom::{
         BodyKind, MailParameters, MessageId, Recipient, Reply, ReversePath, Secret, Timestamp,
         TlsVersion,
     },
-    pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
+    pop_before_smtp::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
     smtp::{
         Action, Answer, Login, Question, Quirk, Session, SessionStep, Transaction,
         auth::verify_cram_md5,

@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::{io::AsyncReadExt, time::timeout};
 
 use crate::{
-    client_hello::Opening,
-    listener::{tls::sniff, wire::Transport},
+    client_hello::{self, Opening},
+    listener::wire::Transport,
 };
 
 /// Long enough for a ClientHello to follow the connection over a slow radio link, short enough for
@@ -61,9 +61,9 @@ pub(super) enum Beginning {
 /// What the clients of all listeners do, on ports of either policy: one address may be a computer
 /// with many programs, each set to the port that it needs.
 #[derive(Default)]
-pub(super) struct Habits(Mutex<HashMap<(IpAddr, Policy), Habit>>);
+pub(super) struct OpeningHabits(Mutex<HashMap<(IpAddr, Policy), Habit>>);
 
-impl Habits {
+impl OpeningHabits {
     /// Waits as long as this client's past asks for, and remembers what it did.
     pub(super) async fn observe<IO: Transport>(
         &self,
@@ -125,6 +125,21 @@ impl Habits {
     }
 }
 
+/// Reads until the first bytes show whether they begin a ClientHello. At the end of input, the
+/// result is [`Opening::Incomplete`].
+pub(super) async fn sniff<IO: Transport>(io: &mut IO, seen: &mut Vec<u8>) -> io::Result<Opening> {
+    loop {
+        let opening = client_hello::read(seen);
+        if opening != Opening::Incomplete {
+            return Ok(opening);
+        }
+        let room = u64::try_from(client_hello::HELLO_LIMIT.saturating_sub(seen.len())).unwrap_or(0);
+        if (&mut *io).take(room).read_buf(seen).await? == 0 {
+            return Ok(Opening::Incomplete);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -138,7 +153,7 @@ mod tests {
     const BROKEN_HELLO: &[u8] = &[22, 3, 1, 0, 80, 2];
 
     async fn check(
-        habits: &Habits,
+        habits: &OpeningHabits,
         policy: Policy,
         says: &[u8],
         expected: Beginning,
@@ -165,14 +180,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unknown_client_is_waited_for_and_a_known_one_is_not() {
-        let habits = Habits::default();
+        let habits = OpeningHabits::default();
         check(&habits, Policy::Wait, b"", plain(), WAIT_FOR_THE_UNKNOWN).await;
         check(&habits, Policy::Wait, b"", plain(), Duration::ZERO).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_a_client_does_on_a_starttls_port_says_nothing_of_an_automatic_one() {
-        let habits = Habits::default();
+        let habits = OpeningHabits::default();
         check(&habits, Policy::Glance, b"", plain(), GLANCE).await;
         check(&habits, Policy::Wait, BROKEN_HELLO, tls(), Duration::ZERO).await;
         check(&habits, Policy::Glance, b"", plain(), Duration::ZERO).await;
@@ -182,7 +197,7 @@ mod tests {
     async fn one_that_talks_before_the_banner_loses_nothing() {
         let early = b"EHLO printer\r\n";
         check(
-            &Habits::default(),
+            &OpeningHabits::default(),
             Policy::Wait,
             early,
             Beginning::Plain(early.to_vec()),
@@ -193,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_spoke_tls_too_late_is_waited_for_the_next_time() {
-        let habits = Habits::default();
+        let habits = OpeningHabits::default();
         check(&habits, Policy::Glance, b"", plain(), GLANCE).await;
         check(&habits, Policy::Glance, b"", plain(), Duration::ZERO).await;
         habits.note_late_tls(PEER);
@@ -203,7 +218,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_of_tls_that_was_set_up_anew_gets_its_banner() {
-        let habits = Habits::default();
+        let habits = OpeningHabits::default();
         check(&habits, Policy::Wait, BROKEN_HELLO, tls(), Duration::ZERO).await;
         check(&habits, Policy::Wait, b"", plain(), WAIT_FOR_TLS).await;
         check(&habits, Policy::Wait, b"", plain(), WAIT_FOR_THE_UNKNOWN).await;
@@ -213,7 +228,7 @@ mod tests {
     async fn the_first_part_of_a_hello_is_taken_for_one() {
         let part = [22, 3, 1, 0, 80, 1];
         check(
-            &Habits::default(),
+            &OpeningHabits::default(),
             Policy::Wait,
             &part,
             Beginning::Tls(part.to_vec()),
@@ -224,7 +239,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_addresses_are_remembered_than_the_bound_says() {
-        let habits = Habits::default();
+        let habits = OpeningHabits::default();
         for n in 0..10_000_u32 {
             habits.note(Ipv4Addr::from(n).into(), Policy::Wait, Habit::Plain);
         }

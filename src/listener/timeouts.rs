@@ -20,7 +20,7 @@ const TEXT_FLOOR: u64 = 16 * 1024;
 /// A whole text: 50 MB in this time are 3.5 kB/s, slower than any line that is left.
 const TEXT_TIME: Duration = Duration::from_secs(4 * 3600);
 
-/// Whose patience is asked for.
+/// Whose timeouts is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Standing {
     /// One of the configured devices.
@@ -30,7 +30,7 @@ pub(super) enum Standing {
 }
 
 /// One connection's time.
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     connected: Instant,
     text: Option<Text>,
 }
@@ -42,7 +42,7 @@ struct Text {
     mark: (Instant, u64),
 }
 
-impl Patience {
+impl Timeouts {
     pub(super) const fn new(now: Instant) -> Self {
         Self { connected: now, text: None }
     }
@@ -81,9 +81,9 @@ mod tests {
     /// how long that took.
     fn text_that_drips(pause: Duration, growth: u64) -> Duration {
         let start = Instant::now();
-        let (mut patience, mut now, mut octets) = (Patience::new(start), start, 0);
+        let (mut timeouts, mut now, mut octets) = (Timeouts::new(start), start, 0);
         loop {
-            let deadline = patience.deadline(
+            let deadline = timeouts.deadline(
                 Standing::Device,
                 Some(ByteSize::from_octets(octets)),
                 &LIMITS,
@@ -107,20 +107,20 @@ mod tests {
     #[test]
     fn a_scanner_may_pause_before_each_page_of_each_message() {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
+        let mut timeouts = Timeouts::new(start);
         let now = start + Duration::from_secs(10_000);
         assert_eq!(
-            patience.deadline(Standing::Device, None, &LIMITS, now),
+            timeouts.deadline(Standing::Device, None, &LIMITS, now),
             now + LIMITS.command_timeout
         );
         assert_eq!(
-            patience.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, now),
+            timeouts.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, now),
             now + LIMITS.data_timeout
         );
-        patience.deadline(Standing::Device, None, &LIMITS, now);
+        timeouts.deadline(Standing::Device, None, &LIMITS, now);
         let later = now + Duration::from_secs(590);
         assert_eq!(
-            patience.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, later),
+            timeouts.deadline(Standing::Device, Some(ByteSize::from_octets(0)), &LIMITS, later),
             later + LIMITS.data_timeout
         );
     }
@@ -128,18 +128,18 @@ mod tests {
     #[test]
     fn a_stranger_has_five_minutes_whatever_it_says() {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
+        let mut timeouts = Timeouts::new(start);
         assert_eq!(
-            patience.deadline(Standing::Stranger, None, &LIMITS, start),
+            timeouts.deadline(Standing::Stranger, None, &LIMITS, start),
             start + STRANGER_SILENCE
         );
         let later = start + Duration::from_secs(299);
         assert_eq!(
-            patience.deadline(Standing::Stranger, None, &LIMITS, later),
+            timeouts.deadline(Standing::Stranger, None, &LIMITS, later),
             start + STRANGER_TIME
         );
         assert_eq!(
-            patience.deadline(Standing::Device, None, &LIMITS, later),
+            timeouts.deadline(Standing::Device, None, &LIMITS, later),
             later + LIMITS.command_timeout
         );
     }

@@ -1,7 +1,7 @@
-//! One device's login by POP, before it sends by SMTP: nothing else happens here.
+//! One client's connection for a login by POP, before it sends by SMTP.
 //!
 //! # Failure
-//! As `connection`: it ends by itself and reports to nobody.
+//! The connection ends without reporting to anybody, as in `connection`.
 
 use std::{collections::BTreeSet, io, time::Duration};
 
@@ -11,29 +11,30 @@ use tracing::{debug, error};
 use crate::{
     device::{Client, Parting},
     listener::{
-        ListenerTls, Reception,
-        begin::{begin, encrypt},
+        ListenerTls,
+        context::ConnectionContext,
+        encrypted::Agreed,
+        handshake::{begin, encrypt},
         input::Input,
         slots::Slot,
-        tls::Agreed,
         wire::{Transport, Wire},
     },
-    pop::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
+    pop_before_smtp::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
 };
 
-/// RFC 1939 3 asks for ten minutes, for people who read their mail. A device logs in and is done.
+/// RFC 1939 3 asks for ten minutes, for people who read their mail. A device only logs in.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Serves a client from its first byte to its last; its place is held as long.
+/// Serves a client from its first byte to its last, and holds its place as long.
 pub(super) async fn serve_pop<IO: Transport + 'static>(
-    reception: &Reception,
+    context: &ConnectionContext,
     client: &Client,
     slot: Slot,
     mode: ListenerTls,
     io: IO,
     mut stop: watch::Receiver<bool>,
 ) {
-    let Some(begun) = begin(reception, client, mode, io).await else {
+    let Some(begun) = begin(context, client, mode, io).await else {
         return;
     };
     let tls = begun.tls.map(|secured| secured.agreed);
@@ -44,18 +45,15 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     };
     client.note_connection(tls.map(Agreed::sighting));
     client.note_quirks(&begun.quirks);
-    let began = reception.shared().clock.now();
-    // A timestamp in the greeting asks for a login at once.
+    let began = context.now();
+    // A timestamp in the greeting invites a login at once.
     let must_encrypt = client.must_encrypt(tls.map(|agreed| agreed.version));
     let (apop, logins) =
         if must_encrypt { (Apop::Absent, Logins::AfterTls) } else { (client.apop(), Logins::Now) };
-    let session = PopSession::new(
-        &reception.shared().hostname,
-        PopOffer { apop, stls, logins },
-        rand::random(),
-    );
+    let session =
+        PopSession::new(context.hostname(), PopOffer { apop, stls, logins }, rand::random());
     let mut connection = PopConnection {
-        reception,
+        context,
         client,
         session,
         wire: begun.wire,
@@ -64,7 +62,7 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     };
     let ended = tokio::select! {
         ended = connection.serve() => ended,
-        // A login that is cut off is tried again.
+        // A client repeats a login that is cut off.
         _ = stop.wait_for(|stopping| *stopping) => Ok(()),
     };
     match ended {
@@ -74,14 +72,14 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     let tls = connection.tls.map(Agreed::sighting);
     let recorder = connection.session.recorder();
     let (mechanism, dialogue) = (recorder.mechanism(), recorder.end(began));
-    // After a login it is known by its user.
-    let client = reception.shared().devices.identify(client.peer());
+    // After a login, the client is known by its user.
+    let client = client.anew();
     client.note_parting(Parting { helo: "", tls, mechanism, quirks: &BTreeSet::new(), dialogue });
     drop(slot);
 }
 
 struct PopConnection<'a, IO> {
-    reception: &'a Reception,
+    context: &'a ConnectionContext,
     client: &'a Client,
     session: PopSession,
     wire: Wire<IO>,
@@ -108,7 +106,7 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
                 PopAction::StartTls => {
                     self.send_replies().await?;
                     self.input.forget();
-                    match encrypt(self.reception, self.client, &mut self.wire, Vec::new()).await {
+                    match encrypt(self.context, self.client, &mut self.wire, Vec::new()).await {
                         Ok(secured) => {
                             self.session.recorder().remark(&secured.agreed.to_string());
                             self.tls = Some(secured.agreed);
@@ -148,17 +146,17 @@ impl<IO: Transport + 'static> PopConnection<'_, IO> {
             return PopAnswer::EncryptFirst;
         }
         let on = self.tls.map(|agreed| agreed.version);
-        let permit = self.reception.login_permit(self.client).await;
-        let (client, window) = (self.client.clone(), self.reception.shared().limits.pop_window);
+        let permit = self.context.login_permit(self.client).await;
+        let (client, window) = (self.client.clone(), self.context.limits().pop_window);
         let verified =
             tokio::task::spawn_blocking(move || client.log_in_by_pop(&login, on, window)).await;
         drop(permit);
         if matches!(verified, Ok(PopAnswer::Right)) {
-            let known = self.reception.shared().devices.identify(self.client.peer());
+            let known = self.client.anew();
             known.note_change(self.client, self.tls.map(Agreed::sighting));
         }
         verified.unwrap_or_else(|broken| {
-            self.reception.shared().metrics.receiving().session_panics.inc();
+            self.context.metrics().session_panics.inc();
             error!(%broken, "verifying a login ended in a panic");
             PopAnswer::TooMany
         })

@@ -1,23 +1,23 @@
-//! The message that a connection is handing in, from `DATA` to `250`.
+//! A message that a client hands in, from `DATA` to `250`.
 //!
 //! # Failure
-//! Each step returns the reply to give when the disk refuses, after logging why. Dropped before
-//! [`Intake::commit`], a message leaves nothing behind.
+//! When the disk refuses, each step logs why and returns the reply for the client. A message that is
+//! dropped before [`IncomingMessage::commit`] leaves nothing behind.
 
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::{
     device::Client,
-    listener::{Receiving, trouble},
+    listener::{context::ConnectionContext, error_replies},
     message::{self, FirstLine, HeaderLength, Inspection},
     model::{ByteSize, EnhancedCode, Envelope, Reply, ReversePath, TlsVersion, Via},
     smtp::{Transaction, reply},
     spool::{Committed, Incoming, SpoolError},
 };
 
-/// It could be neither read nor mended, and the next server would refuse it when the device has
-/// long gone.
+/// A larger header could be neither read nor repaired, and the next server would refuse it when the
+/// device is gone.
 const HEADER_TOO_LONG: Reply = Reply::fixed(
     554,
     EnhancedCode(5, 6, 0),
@@ -25,7 +25,7 @@ const HEADER_TOO_LONG: Reply = Reply::fixed(
 );
 
 /// A message being received.
-pub(super) struct Intake {
+pub(super) struct IncomingMessage {
     incoming: Incoming,
     inspection: Inspection,
     header: HeaderLength,
@@ -36,20 +36,20 @@ pub(super) struct Intake {
     begun: Instant,
 }
 
-impl Intake {
-    /// Opens the spool file and writes our `Received:` field.
+impl IncomingMessage {
+    /// Opens a file in the spool and writes our `Received:` field.
     pub(super) async fn open(
-        shared: &Receiving,
+        context: &ConnectionContext,
         client: &Client,
         via: Via,
         transaction: Transaction,
     ) -> Result<Self, Reply> {
-        // A stranger's MAIL FROM has been refused, so this is a second lock on the same door.
+        // A stranger's MAIL FROM has been refused already. This is a second check.
         let Some(device) = client.device() else {
             return Err(reply::LOCAL_ERROR);
         };
         let Transaction { sender, recipients, parameters, declared_size: _ } = transaction;
-        let (id, received) = (shared.spool.new_id(), shared.clock.now());
+        let (id, received) = (context.spool().new_id(), context.now());
         let envelope = Envelope {
             id,
             received,
@@ -59,11 +59,11 @@ impl Intake {
             recipients,
             parameters,
         };
-        let routes = shared.spool.route(&envelope);
-        let head = message::received(&envelope, &shared.hostname);
+        let routes = context.spool().route(&envelope);
+        let head = message::received(&envelope, context.hostname());
         let (sender, recipients) = (envelope.sender.clone(), envelope.recipients.len());
-        let refused = |error: SpoolError| refused(shared, client, &error);
-        let incoming = shared.spool.receive(envelope, routes).await.map_err(refused)?;
+        let refused = |error: SpoolError| refused(context, client, &error);
+        let incoming = context.spool().receive(envelope, routes).await.map_err(refused)?;
         let mut intake = Self {
             incoming,
             inspection: Inspection::default(),
@@ -78,31 +78,31 @@ impl Intake {
         Ok(intake)
     }
 
-    /// Appends text.
+    /// Appends a piece of the text.
     pub(super) async fn write(
         &mut self,
-        shared: &Receiving,
+        context: &ConnectionContext,
         client: &Client,
         text: &[u8],
     ) -> Result<(), Reply> {
         self.inspection.read(text);
         self.octets += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.header.read(text);
-        // Only the first piece begins with it.
+        // Only the first piece begins with the first line.
         let (before, kept) = match self.first_line {
             Some(_) => (b"".as_slice(), text),
             None => self.first_line.insert(FirstLine::of(text)).stored(text),
         };
         for piece in [before, kept].into_iter().filter(|piece| !piece.is_empty()) {
-            self.incoming.write(piece).await.map_err(|error| refused(shared, client, &error))?;
+            self.incoming.write(piece).await.map_err(|error| refused(context, client, &error))?;
         }
         Ok(())
     }
 
-    /// Makes it durable; the proof that lets the session say `250`.
+    /// Makes the message durable. Returns the proof that lets the session say `250`.
     pub(super) async fn commit(
         self,
-        shared: &Receiving,
+        context: &ConnectionContext,
         client: &Client,
         tls: Option<TlsVersion>,
     ) -> Result<Committed, Reply> {
@@ -114,10 +114,10 @@ impl Intake {
         let mut quirks = self.inspection.quirks();
         quirks.extend(self.first_line.and_then(FirstLine::quirk));
         let committed =
-            self.incoming.commit().await.map_err(|error| refused(shared, client, &error))?;
+            self.incoming.commit().await.map_err(|error| refused(context, client, &error))?;
         let id = committed.id();
         let size = committed.size().octets();
-        let metrics = shared.metrics.receiving();
+        let metrics = context.metrics();
         metrics.messages_accepted.inc();
         metrics.message_bytes.inc_by(size);
         client.note_message(id, size);
@@ -138,9 +138,9 @@ impl Intake {
         Ok(committed)
     }
 
-    /// The connection ended first; the device still owns the message.
-    pub(super) fn break_off(self, shared: &Receiving, client: &Client) {
-        shared.metrics.receiving().messages_broken_off.inc();
+    /// Drops the message because the connection has ended. The device still has it.
+    pub(super) fn break_off(self, context: &ConnectionContext, client: &Client) {
+        context.metrics().messages_broken_off.inc();
         warn!(
             id = %self.incoming.id(),
             device = client.device().map(|device| device.name.as_str()),
@@ -152,8 +152,8 @@ impl Intake {
     }
 }
 
-fn refused(shared: &Receiving, client: &Client, error: &SpoolError) -> Reply {
-    shared.metrics.receiving().messages_not_stored.inc();
+fn refused(context: &ConnectionContext, client: &Client, error: &SpoolError) -> Reply {
+    context.metrics().messages_not_stored.inc();
     error!(device = client.device().map(|device| device.name.as_str()), peer = %client.peer(), %error, "not stored");
-    trouble::told(error)
+    error_replies::for_device(error)
 }

@@ -26,7 +26,7 @@ pub(super) const TOO_MANY_OF_DEVICE: Reply = Reply::fixed(
 );
 /// RFC 5321 4.5.3.1.10 and 4.2.1: our own trouble is never permanent, since devices give up on any
 /// 5xx.
-pub(super) fn told(error: &SpoolError) -> Reply {
+pub(super) fn for_device(error: &SpoolError) -> Reply {
     match error {
         SpoolError::Full => reply::STORAGE_FULL,
         SpoolError::Io { .. }
@@ -50,7 +50,7 @@ mod tests {
             SpoolError::Index("broken".into()),
             SpoolError::Unreadable { path: "x".into(), reason: "empty".into() },
         ] {
-            assert!(told(&error).is_transient(), "{error}");
+            assert!(for_device(&error).is_transient(), "{error}");
         }
     }
 }

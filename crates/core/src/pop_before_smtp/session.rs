@@ -9,7 +9,7 @@
 
 use crate::{
     model::{Recorder, Secret},
-    pop::{Apop, Logins, PopLogin, PopOffer, Stls},
+    pop_before_smtp::{Apop, Logins, PopLogin, PopOffer, Stls},
 };
 
 /// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it

@@ -12,9 +12,11 @@ use tracing::debug;
 use crate::{
     device::{Client, ClientCertificate, Parting},
     listener::{
-        ListenerTls, Reception,
-        opening::{Beginning, Policy},
-        tls::{Agreed, Encrypted, HANDSHAKE_TIMEOUT, HandshakeError},
+        ListenerTls,
+        context::ConnectionContext,
+        encrypted::{Agreed, Encrypted, HandshakeError},
+        tls::HANDSHAKE_TIMEOUT,
+        tls_detection::{Beginning, Policy},
         wire::{Transport, Wire},
     },
     model::Recorder,
@@ -39,7 +41,7 @@ pub(super) struct Secured {
 
 /// Finds out whether TLS comes first, and if so, does the handshake. None when that failed.
 pub(super) async fn begin<IO: Transport + 'static>(
-    reception: &Reception,
+    context: &ConnectionContext,
     client: &Client,
     mode: ListenerTls,
     mut io: IO,
@@ -59,7 +61,7 @@ pub(super) async fn begin<IO: Transport + 'static>(
     };
     let beginning = match policy {
         None => Beginning::Tls(Vec::new()),
-        Some(policy) => reception.habits().observe(client.peer(), policy, &mut io).await.ok()?,
+        Some(policy) => context.habits().observe(client.peer(), policy, &mut io).await.ok()?,
     };
     let mut wire = Wire::Plain(io);
     match beginning {
@@ -72,10 +74,10 @@ pub(super) async fn begin<IO: Transport + 'static>(
             Some(Begun { wire, tls: None, early, quirks })
         }
         Beginning::Tls(seen) => {
-            let tls = match encrypt(reception, client, &mut wire, seen).await {
+            let tls = match encrypt(context, client, &mut wire, seen).await {
                 Ok(secured) => secured,
                 Err(trouble) => {
-                    part(reception, client, &trouble);
+                    part(context, client, &trouble);
                     return None;
                 }
             };
@@ -90,7 +92,7 @@ pub(super) async fn begin<IO: Transport + 'static>(
 }
 
 /// A handshake is all that there was of a connection.
-fn part(reception: &Reception, client: &Client, trouble: &str) {
+fn part(context: &ConnectionContext, client: &Client, trouble: &str) {
     let mut recorder = Recorder::default();
     recorder.trouble(trouble);
     client.note_connection(None);
@@ -99,29 +101,29 @@ fn part(reception: &Reception, client: &Client, trouble: &str) {
         tls: None,
         mechanism: None,
         quirks: &BTreeSet::new(),
-        dialogue: recorder.end(reception.shared().clock.now()),
+        dialogue: recorder.end(context.now()),
     });
 }
 
 /// Replaces a plain stream by an encrypted one. When the client did not manage, or took too long:
 /// what the administrator reads of it.
 pub(super) async fn encrypt<IO: Transport + 'static>(
-    reception: &Reception,
+    context: &ConnectionContext,
     client: &Client,
     wire: &mut Wire<IO>,
     seen: Vec<u8>,
 ) -> Result<Secured, String> {
     let io = wire.take_plain().ok_or_else(|| "there is nothing to encrypt".to_owned())?;
-    let metrics = reception.shared().metrics.receiving();
+    let metrics = context.metrics();
     let handshake =
-        timeout(HANDSHAKE_TIMEOUT, reception.tls().accept(io, seen, client.oldest_tls())).await;
+        timeout(HANDSHAKE_TIMEOUT, context.tls().accept(io, seen, client.oldest_tls())).await;
     match handshake.unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     {
         Ok(Encrypted { agreed, chain, stream }) => {
             metrics.handshakes.get_or_create(&agreed.version.into()).inc();
             debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
             *wire = Wire::Tls(stream);
-            let certificate = reception.tls().judge().read(&chain, reception.shared().clock.now());
+            let certificate = context.tls().judge().read(&chain, context.now());
             Ok(Secured { agreed, certificate })
         }
         Err(error) => {
