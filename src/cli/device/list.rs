@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{seen, settings::Settings};
+use super::{seen::seen, settings::Settings};
 use crate::{
     admin::Sightings,
     cli::{

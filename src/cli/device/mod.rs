@@ -4,23 +4,20 @@
 //! - `list`: all devices, and unknown clients
 //! - `show`: one device or one address, with its last dialogues
 //! - `settings`: the settings of a device, as `list` and `show` print them
+//! - `seen`: what the daemon has seen, if it answers
 //! - `quirks`: explains a quirk, with the text of its page in the documentation
 //! - `password`: generates a password that old firmware can store
 
 mod list;
 mod password;
 mod quirks;
+mod seen;
 mod settings;
 mod show;
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
-
-use crate::{
-    cli::{arguments::DeviceCommand, client::Client, output::complain},
-    clock::Clock,
-};
+use crate::{cli::arguments::DeviceCommand, clock::Clock};
 
 pub(super) async fn device(
     config: &Path,
@@ -32,14 +29,4 @@ pub(super) async fn device(
         DeviceCommand::Show { which, json } => show::show(config, &which, &json, clock).await,
         DeviceCommand::Password(arguments) => password::password(&arguments),
     }
-}
-
-/// Asks the daemon what it has seen. If the daemon does not answer, the output shows the
-/// configuration only.
-async fn seen<T: DeserializeOwned + Default>(config: &Path, path: &str) -> anyhow::Result<T> {
-    let seen = Client::of_config(config)?.get::<T>(path).await;
-    Ok(seen.unwrap_or_else(|error| {
-        complain(&format!("{error:#}\nThe following shows the configuration only."));
-        T::default()
-    }))
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{
     list::{Stranger, encryption, headline, login},
-    quirks, seen,
+    quirks,
+    seen::seen,
     settings::Settings,
 };
 use crate::{
