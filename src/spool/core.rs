@@ -22,11 +22,11 @@ use crate::{
     model::{ByteSize, MessageId},
     spool::{
         RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
+        batch_queue::BatchQueue,
         disk::{self, Disk, Folders},
-        gathering::Gathering,
-        index::{Index, lock},
-        keeper::Ticket,
-        syncer::SyncRequest,
+        group_commit::Ticket,
+        index::local::{Index, lock},
+        index_flush::SyncRequest,
     },
 };
 
@@ -50,8 +50,8 @@ pub(super) struct Core {
     pub(super) wakeups: Arc<Notify>,
     /// Messages whose file may be in place and whose entry is not yet: recovery leaves them alone.
     pub(super) arriving: Mutex<HashSet<MessageId>>,
-    pub(super) admissions: Gathering<Ticket>,
-    pub(super) syncs: Gathering<SyncRequest>,
+    pub(super) admissions: BatchQueue<Ticket>,
+    pub(super) syncs: BatchQueue<SyncRequest>,
     pub(super) recovered: watch::Sender<Option<RecoveryReport>>,
     pub(super) stopping: AtomicBool,
     /// Octets of text that all messages being received hold in memory.
@@ -87,8 +87,8 @@ impl Core {
             metrics,
             wakeups: Arc::default(),
             arriving: Mutex::default(),
-            admissions: Gathering::default(),
-            syncs: Gathering::default(),
+            admissions: BatchQueue::default(),
+            syncs: BatchQueue::default(),
             recovered: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             buffered: AtomicUsize::new(0),

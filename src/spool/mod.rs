@@ -18,24 +18,21 @@
 //! # Failure
 //! Every method returns [`SpoolError`]; none logs, save recovery, which reports what it put right.
 
+mod accept;
+mod batch_queue;
 mod change;
 mod core;
 mod disk;
 mod error;
-mod file;
-mod gathering;
-mod handle;
-mod incoming;
+mod group_commit;
 mod index;
-mod keeper;
-mod keys;
-mod opening;
-mod reader;
-mod recovery;
-mod removal;
-mod staging;
-mod store;
-mod syncer;
+mod index_flush;
+mod messages;
+mod open;
+mod quarantine;
+mod recover;
+#[expect(clippy::module_inception, reason = "the spool is what this module is about")]
+mod spool;
 #[cfg(test)]
 mod tests;
 
@@ -43,9 +40,9 @@ pub use crate::entry::{
     Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Routes,
     Settled,
 };
+pub use accept::{Committed, Incoming};
 pub use change::Change;
 pub use error::SpoolError;
-pub use handle::{RouteMessage, Spool, SpoolSettings};
-pub use incoming::{Committed, Incoming};
-pub use reader::MessageReader;
-pub use recovery::RecoveryReport;
+pub use messages::files::reader::MessageReader;
+pub use recover::RecoveryReport;
+pub use spool::{RouteMessage, Spool, SpoolSettings};

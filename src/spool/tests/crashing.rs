@@ -19,7 +19,7 @@ use crate::model::RecipientOutcome;
 use crate::spool::{
     Attempting, Change, Charge, JournalLine, Phase, RecoveryReport,
     disk::{Deed, Witness},
-    index::lock,
+    index::local::lock,
 };
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -238,7 +238,7 @@ impl Workload<'_> {
 
     async fn settle(&mut self, id: MessageId) {
         let Ok(Some(entry)) = self.spool.entry(id) else { return };
-        let journal = crate::spool::removal::farewell(&entry, NOW, RecipientOutcome::Delivered);
+        let journal = crate::spool::quarantine::farewell(&entry, NOW, RecipientOutcome::Delivered);
         if self.spool.apply(Change { remove: vec![id], journal, ..Change::default() }).is_ok() {
             self.promises.removal_applied.insert(id);
             if self.spool.sync().await.is_ok() {

@@ -7,7 +7,7 @@ use crate::model::RecipientOutcome;
 use crate::spool::{
     Attempting, Change, RecoveryReport,
     disk::{Deed, Witness},
-    keys,
+    index::keys,
 };
 
 /// A data folder with one message in it, and the spool closed.
@@ -38,7 +38,7 @@ impl Scene {
     }
 
     /// Changes keys of the index behind everybody's back.
-    async fn tamper(&self, change: impl FnOnce(&mut crate::spool::store::Batch)) {
+    async fn tamper(&self, change: impl FnOnce(&mut crate::spool::index::sled_store::Batch)) {
         let spool = open(self.folder.path());
         spool.recovered().await;
         let written = spool.0.core.index.write(|_store, staging| {

@@ -31,19 +31,19 @@ use crate::model::{
 };
 
 /// Octets of the first line, which alone leads to the text.
-pub(super) const FIRST_LINE: usize =
+pub(in crate::spool) const FIRST_LINE: usize =
     "Postroom-File: 1 text-at=0000000369 size=00000000000000048211\r\n".len();
 
 /// Where in the file the twenty digits of the size stand.
-pub(super) const SIZE_AT: u64 = 41;
+pub(in crate::spool) const SIZE_AT: u64 = 41;
 
 /// Largest envelope written or read: more than 5,000 recipients of the longest addresses seen in
 /// practice. Bounds what a damaged or planted file can make us read into memory.
-pub(super) const ENVELOPE_LIMIT: usize = 1024 * 1024;
+pub(in crate::spool) const ENVELOPE_LIMIT: usize = 1024 * 1024;
 
 /// Why something is no spool file, or an envelope cannot head one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(super) enum FormatError {
+pub(in crate::spool) enum FormatError {
     #[error("its first line is not that of a spool file")]
     FirstLine,
     #[error("its envelope is longer than {ENVELOPE_LIMIT} octets")]
@@ -56,16 +56,16 @@ pub(super) enum FormatError {
 
 /// What the first line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
+pub(in crate::spool) struct Extent {
     /// Where the text begins: the octets of the whole envelope.
-    pub(super) text_at: u64,
+    pub(in crate::spool) text_at: u64,
     /// Octets of the text.
-    pub(super) size: u64,
+    pub(in crate::spool) size: u64,
 }
 
 /// The envelope as it heads the file, with a size of zero: [`size_digits`] go to [`SIZE_AT`] when
 /// the size is known.
-pub(super) fn render(envelope: &Envelope) -> Result<Vec<u8>, FormatError> {
+pub(in crate::spool) fn render(envelope: &Envelope) -> Result<Vec<u8>, FormatError> {
     let via = &envelope.via;
     let mut fields = String::with_capacity(512);
     field(&mut fields, "Id", envelope.id.as_str());
@@ -107,12 +107,12 @@ pub(super) fn render(envelope: &Envelope) -> Result<Vec<u8>, FormatError> {
 }
 
 /// A size as it stands in the first line.
-pub(super) fn size_digits(size: u64) -> String {
+pub(in crate::spool) fn size_digits(size: u64) -> String {
     format!("{size:020}")
 }
 
 /// Reads the first line.
-pub(super) fn extent(first_line: &[u8]) -> Result<Extent, FormatError> {
+pub(in crate::spool) fn extent(first_line: &[u8]) -> Result<Extent, FormatError> {
     let extent = || {
         let line = std::str::from_utf8(first_line).ok()?.strip_suffix("\r\n")?;
         let (text_at, size) =
@@ -129,7 +129,7 @@ pub(super) fn extent(first_line: &[u8]) -> Result<Extent, FormatError> {
 }
 
 /// Reads the envelope: all of the file before the text.
-pub(super) fn parse(head: &[u8]) -> Result<Envelope, FormatError> {
+pub(in crate::spool) fn parse(head: &[u8]) -> Result<Envelope, FormatError> {
     let (first_line, fields) = head.split_at_checked(FIRST_LINE).ok_or(FormatError::FirstLine)?;
     extent(first_line)?;
     let fields = std::str::from_utf8(fields).map_err(|_not_text| FormatError::Surplus)?;

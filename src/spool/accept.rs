@@ -24,9 +24,9 @@ use crate::{
     spool::{
         Entry, Routes, SpoolError,
         core::Core,
-        file,
-        index::lock,
-        keeper::{Ticket, withdraw},
+        group_commit::{Ticket, withdraw},
+        index::local::lock,
+        messages::files::envelope_format as file,
     },
 };
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     model::MessageId,
-    spool::{Entry, SpoolError, core::Core, gathering::Gathered, index::lock},
+    spool::{Entry, SpoolError, batch_queue::Taken, core::Core, index::local::lock},
 };
 
 /// Waiting for the first costs nothing; the thread only has to wake when it is told to end.
@@ -51,9 +51,9 @@ pub(super) fn run(core: &Arc<Core>) {
     let mut durable = HashSet::new();
     loop {
         match core.admissions.take(PATIENCE) {
-            Gathered::Some(tickets) => admit(core, &mut durable, tickets),
-            Gathered::Nobody => {}
-            Gathered::Closed => return,
+            Taken::Some(tickets) => admit(core, &mut durable, tickets),
+            Taken::Nobody => {}
+            Taken::Closed => return,
         }
     }
 }

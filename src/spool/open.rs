@@ -24,10 +24,10 @@ use crate::{
         SpoolError, SpoolSettings,
         core::{Core, Parts},
         disk::{Disk, Folders},
-        index::Index,
-        keeper, recovery,
-        store::{Store, Trouble},
-        syncer,
+        group_commit,
+        index::local::Index,
+        index::sled_store::{Store, Trouble},
+        index_flush, recover,
     },
 };
 
@@ -75,9 +75,9 @@ pub(super) fn open(
     core.wake();
     let settled = core.index.tombstones()?;
     let threads = vec![
-        start("spool-keeper", &core, |core| survive(core, keeper::run))?,
-        start("spool-syncer", &core, |core| survive(core, syncer::run))?,
-        start("spool-recovery", &core, move |core| recovery::run(core, report, &settled))?,
+        start("spool-commit", &core, |core| survive(core, group_commit::run))?,
+        start("spool-flush", &core, |core| survive(core, index_flush::run))?,
+        start("spool-recovery", &core, move |core| recover::run(core, report, &settled))?,
     ];
     Ok((core, threads))
 }
@@ -175,7 +175,7 @@ pub(super) fn mend_index(core: &Arc<Core>) -> Result<(), SpoolError> {
         RecoveryReport { doubtful: doubt_attempts(&core.index)?, ..RecoveryReport::default() };
     warn!("the index had failed and is open again");
     let settled = core.index.tombstones()?;
-    recovery::run(core, report, &settled);
+    recover::run(core, report, &settled);
     core.wake();
     Ok(())
 }

@@ -12,8 +12,8 @@ use crate::{
     model::Envelope,
     spool::{
         SpoolError,
-        file::{self, Extent, FormatError},
-        incoming::blocking,
+        accept::blocking,
+        messages::files::envelope_format::{self as file, Extent, FormatError},
     },
 };
 
@@ -33,7 +33,7 @@ pub struct MessageReader {
 }
 
 impl MessageReader {
-    pub(super) async fn open(path: PathBuf) -> Result<Self, SpoolError> {
+    pub(in crate::spool) async fn open(path: PathBuf) -> Result<Self, SpoolError> {
         blocking(move || {
             let (file, extent) = open(&path)?;
             let length = extent.size.min(CHUNK_OCTETS);
@@ -95,7 +95,7 @@ fn read_chunk(
 }
 
 /// Whether a spool file begins as it should and is as long as it says.
-pub(super) fn probe(path: &Path) -> Result<(), SpoolError> {
+pub(in crate::spool) fn probe(path: &Path) -> Result<(), SpoolError> {
     open(path).map(drop)
 }
 
@@ -123,7 +123,7 @@ fn open(path: &Path) -> Result<(File, Extent), SpoolError> {
 }
 
 /// The envelope of a spool file, and the size of its text.
-pub(super) fn read_envelope(path: &Path) -> Result<(Envelope, u64), SpoolError> {
+pub(in crate::spool) fn read_envelope(path: &Path) -> Result<(Envelope, u64), SpoolError> {
     let (file, extent) = open(path)?;
     // No more than ENVELOPE_LIMIT: the first line was checked for it.
     let mut head = vec![0; usize::try_from(extent.text_at).unwrap_or(0)];

@@ -19,59 +19,59 @@ use crate::{
 };
 
 /// Every message under attempt.
-pub(super) const ATTEMPTS: &[u8] = b"a";
+pub(in crate::spool) const ATTEMPTS: &[u8] = b"a";
 /// Every charge.
-pub(super) const CHARGES: &[u8] = b"c";
+pub(in crate::spool) const CHARGES: &[u8] = b"c";
 /// Every due time.
-pub(super) const DUE: &[u8] = b"d";
+pub(in crate::spool) const DUE: &[u8] = b"d";
 /// Every entry.
-pub(super) const ENTRIES: &[u8] = b"e";
+pub(in crate::spool) const ENTRIES: &[u8] = b"e";
 /// The whole journal.
-pub(super) const JOURNAL: &[u8] = b"j";
+pub(in crate::spool) const JOURNAL: &[u8] = b"j";
 /// Every message that is settled and whose file may still be there.
-pub(super) const TOMBSTONES: &[u8] = b"t";
+pub(in crate::spool) const TOMBSTONES: &[u8] = b"t";
 
-pub(super) fn attempt(id: MessageId) -> Vec<u8> {
+pub(in crate::spool) fn attempt(id: MessageId) -> Vec<u8> {
     with_id(ATTEMPTS, id)
 }
 
-pub(super) fn entry(id: MessageId) -> Vec<u8> {
+pub(in crate::spool) fn entry(id: MessageId) -> Vec<u8> {
     with_id(ENTRIES, id)
 }
 
-pub(super) fn tombstone(id: MessageId) -> Vec<u8> {
+pub(in crate::spool) fn tombstone(id: MessageId) -> Vec<u8> {
     with_id(TOMBSTONES, id)
 }
 
 /// The charges of one account.
-pub(super) fn charges(account: &AccountName) -> Vec<u8> {
+pub(in crate::spool) fn charges(account: &AccountName) -> Vec<u8> {
     let mut key = CHARGES.to_vec();
     push_name(&mut key, account.as_str());
     key
 }
 
 /// The first charge that an account may have at a time.
-pub(super) fn charges_from(account: &AccountName, since: Timestamp) -> Vec<u8> {
+pub(in crate::spool) fn charges_from(account: &AccountName, since: Timestamp) -> Vec<u8> {
     let mut key = charges(account);
     push_time(&mut key, since);
     key
 }
 
-pub(super) fn charge(charge: &Charge) -> Vec<u8> {
+pub(in crate::spool) fn charge(charge: &Charge) -> Vec<u8> {
     let mut key = charges_from(&charge.account, charge.at);
     key.extend_from_slice(&charge.sequence.to_be_bytes());
     key
 }
 
 /// The due times of one device's mail for one account.
-pub(super) fn due_of(account: &AccountName, device: &DeviceName) -> Vec<u8> {
+pub(in crate::spool) fn due_of(account: &AccountName, device: &DeviceName) -> Vec<u8> {
     let mut key = DUE.to_vec();
     push_name(&mut key, account.as_str());
     push_name(&mut key, device.as_str());
     key
 }
 
-pub(super) fn due(
+pub(in crate::spool) fn due(
     account: &AccountName,
     device: &DeviceName,
     at: Timestamp,
@@ -84,20 +84,20 @@ pub(super) fn due(
 }
 
 /// The journal from a time on.
-pub(super) fn journal_from(at: Timestamp) -> Vec<u8> {
+pub(in crate::spool) fn journal_from(at: Timestamp) -> Vec<u8> {
     let mut key = JOURNAL.to_vec();
     push_time(&mut key, at);
     key
 }
 
-pub(super) fn journal(line: &JournalLine) -> Vec<u8> {
+pub(in crate::spool) fn journal(line: &JournalLine) -> Vec<u8> {
     let mut key = journal_from(line.at);
     key.extend_from_slice(line.id.as_str().as_bytes());
     key.extend_from_slice(line.recipient.address.as_str().as_bytes());
     key
 }
 
-pub(super) fn remembered(kind: &str, name: &str) -> Vec<u8> {
+pub(in crate::spool) fn remembered(kind: &str, name: &str) -> Vec<u8> {
     let mut key = b"r".to_vec();
     push_name(&mut key, kind);
     key.extend_from_slice(name.as_bytes());
@@ -105,13 +105,15 @@ pub(super) fn remembered(kind: &str, name: &str) -> Vec<u8> {
 }
 
 /// The id that a key of an attempt, an entry or a tombstone ends in, or that a due time ends in.
-pub(super) fn id_of(key: &[u8]) -> Option<MessageId> {
+pub(in crate::spool) fn id_of(key: &[u8]) -> Option<MessageId> {
     let start = key.len().checked_sub(MessageId::LENGTH)?;
     std::str::from_utf8(key.get(start..)?).ok()?.parse().ok()
 }
 
 /// Account, device, due time and id of a key of the due index.
-pub(super) fn read_due(key: &[u8]) -> Option<(AccountName, DeviceName, Timestamp, MessageId)> {
+pub(in crate::spool) fn read_due(
+    key: &[u8],
+) -> Option<(AccountName, DeviceName, Timestamp, MessageId)> {
     let rest = key.strip_prefix(DUE)?;
     let (account, rest) = take_name(rest)?;
     let (device, rest) = take_name(rest)?;
@@ -125,20 +127,20 @@ pub(super) fn read_due(key: &[u8]) -> Option<(AccountName, DeviceName, Timestamp
 }
 
 /// The time in a key of the journal.
-pub(super) fn journal_time(key: &[u8]) -> Option<Timestamp> {
+pub(in crate::spool) fn journal_time(key: &[u8]) -> Option<Timestamp> {
     let (at, _rest) = key.strip_prefix(JOURNAL)?.split_first_chunk::<8>()?;
     Some(Timestamp::from_millis(u64::from_be_bytes(*at)))
 }
 
 /// The time in a key of a charge.
-pub(super) fn charge_time(key: &[u8]) -> Option<Timestamp> {
+pub(in crate::spool) fn charge_time(key: &[u8]) -> Option<Timestamp> {
     let (_account, rest) = take_name(key.strip_prefix(CHARGES)?)?;
     let (at, _sequence) = rest.split_first_chunk::<8>()?;
     Some(Timestamp::from_millis(u64::from_be_bytes(*at)))
 }
 
 /// The first key after all those that begin with `prefix`.
-pub(super) fn end_of(prefix: &[u8]) -> Vec<u8> {
+pub(in crate::spool) fn end_of(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     // A prefix begins with a letter, so some octet can always be counted up.
     while let Some(last) = end.pop() {

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::spool::index::lock;
+use crate::spool::index::local::lock;
 
 /// Those who wait. Bounded by its users: each caller waits in it once.
-pub(super) struct Gathering<T> {
+pub(super) struct BatchQueue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
@@ -20,7 +20,7 @@ struct State<T> {
 }
 
 /// What the serving thread finds.
-pub(super) enum Gathered<T> {
+pub(super) enum Taken<T> {
     /// At least one.
     Some(Vec<T>),
     /// Nobody came in time.
@@ -29,7 +29,7 @@ pub(super) enum Gathered<T> {
     Closed,
 }
 
-impl<T> Default for Gathering<T> {
+impl<T> Default for BatchQueue<T> {
     fn default() -> Self {
         Self {
             state: Mutex::new(State { waiting: Vec::new(), closed: false }),
@@ -38,8 +38,8 @@ impl<T> Default for Gathering<T> {
     }
 }
 
-impl<T> Gathering<T> {
-    /// Joins those who wait; gives the caller back when the gathering is closed.
+impl<T> BatchQueue<T> {
+    /// Joins those who wait; gives the caller back when the queue is closed.
     pub(super) fn join(&self, one: T) -> Result<(), T> {
         let mut state = lock(&self.state);
         if state.closed {
@@ -58,7 +58,7 @@ impl<T> Gathering<T> {
     }
 
     /// Takes all who wait; when nobody does, waits for the first.
-    pub(super) fn take(&self, patience: Duration) -> Gathered<T> {
+    pub(super) fn take(&self, patience: Duration) -> Taken<T> {
         let state = lock(&self.state);
         let idle = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
         let (mut state, _timeout) = self
@@ -67,9 +67,9 @@ impl<T> Gathering<T> {
             .unwrap_or_else(PoisonError::into_inner);
         let waiting = std::mem::take(&mut state.waiting);
         match (waiting.is_empty(), state.closed) {
-            (false, _either) => Gathered::Some(waiting),
-            (true, true) => Gathered::Closed,
-            (true, false) => Gathered::Nobody,
+            (false, _either) => Taken::Some(waiting),
+            (true, true) => Taken::Closed,
+            (true, false) => Taken::Nobody,
         }
     }
 }
@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn all_who_wait_are_taken_together_and_nobody_is_lost_at_closing() {
-        let gathering = Gathering::default();
-        assert!(matches!(gathering.take(Duration::ZERO), Gathered::Nobody));
-        gathering.join(1).unwrap();
-        gathering.join(2).unwrap();
-        gathering.close();
-        assert_eq!(gathering.join(3), Err(3));
-        assert!(matches!(gathering.take(Duration::ZERO), Gathered::Some(both) if both == [1, 2]));
-        assert!(matches!(gathering.take(Duration::MAX), Gathered::Closed));
+        let queue = BatchQueue::default();
+        assert!(matches!(queue.take(Duration::ZERO), Taken::Nobody));
+        queue.join(1).unwrap();
+        queue.join(2).unwrap();
+        queue.close();
+        assert_eq!(queue.join(3), Err(3));
+        assert!(matches!(queue.take(Duration::ZERO), Taken::Some(both) if both == [1, 2]));
+        assert!(matches!(queue.take(Duration::MAX), Taken::Closed));
     }
 }

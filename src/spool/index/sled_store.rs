@@ -36,7 +36,7 @@ const LOCK_PATIENCE: Duration = Duration::from_millis(20);
 const LOCK_TRIES: u32 = 250;
 
 /// An open store.
-pub(super) struct Store {
+pub(in crate::spool) struct Store {
     db: sled::Db,
     folder: PathBuf,
     file: File,
@@ -44,7 +44,7 @@ pub(super) struct Store {
 }
 
 /// Why a store was not opened, or no longer works.
-pub(super) enum Trouble {
+pub(in crate::spool) enum Trouble {
     /// What is there makes no sense: move it aside and begin anew.
     Broken(String),
     /// The operating system refused; what is there may be whole.
@@ -53,21 +53,21 @@ pub(super) enum Trouble {
 
 /// Changes that become visible and durable together.
 #[derive(Default)]
-pub(super) struct Batch(sled::Batch);
+pub(in crate::spool) struct Batch(sled::Batch);
 
 impl Batch {
-    pub(super) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(in crate::spool) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.0.insert(key, value);
     }
 
-    pub(super) fn remove(&mut self, key: Vec<u8>) {
+    pub(in crate::spool) fn remove(&mut self, key: Vec<u8>) {
         self.0.remove(key);
     }
 }
 
 impl Store {
     /// Opens or creates.
-    pub(super) fn open(folder: &Path) -> Result<Self, Trouble> {
+    pub(in crate::spool) fn open(folder: &Path) -> Result<Self, Trouble> {
         let db = open_patiently(folder)?;
         let file = File::open(folder.join("db")).map_err(Trouble::Refused)?;
         let store = Self { db, folder: folder.to_owned(), file, blobs_synced: Mutex::default() };
@@ -76,39 +76,39 @@ impl Store {
     }
 
     /// True when nothing was there before.
-    pub(super) fn is_new(&self) -> bool {
+    pub(in crate::spool) fn is_new(&self) -> bool {
         !self.db.was_recovered()
     }
 
     /// Closes a store that has failed; what it still wants to write is given up.
-    pub(super) fn abandon(self) {
+    pub(in crate::spool) fn abandon(self) {
         // sled may panic on its way out, too.
         drop(catch_unwind(AssertUnwindSafe(move || drop(self))));
     }
 
-    pub(super) fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
+    pub(in crate::spool) fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
         guard(|| self.db.get(key)).map(|value| value.map(|value| value.to_vec()))
     }
 
-    pub(super) fn has(&self, key: &[u8]) -> Result<bool, SpoolError> {
+    pub(in crate::spool) fn has(&self, key: &[u8]) -> Result<bool, SpoolError> {
         guard(|| self.db.contains_key(key))
     }
 
     /// The pairs of a range of keys, from either end. Changes made meanwhile may or may not be
     /// seen.
-    pub(super) fn pairs(&self, range: Range<Vec<u8>>) -> Pairs {
+    pub(in crate::spool) fn pairs(&self, range: Range<Vec<u8>>) -> Pairs {
         // An empty range is one that sled would panic on.
         let range = if range.start > range.end { range.start.clone()..range.start } else { range };
         Pairs { iter: self.db.range(range), failed: false }
     }
 
     /// All of the batch or nothing of it; at once for every reader, after [`Store::sync`] for good.
-    pub(super) fn write(&self, batch: Batch) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn write(&self, batch: Batch) -> Result<(), SpoolError> {
         guard(|| self.db.apply_batch(batch.0))
     }
 
     /// Returns when everything written before is on the disk.
-    pub(super) fn sync(&self) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn sync(&self) -> Result<(), SpoolError> {
         guard(|| self.db.flush())?;
         // A flush hands the pages to the disk by sync_file_range, which neither empties the disk's
         // own cache nor writes the file's length (spacejam/sled#1452), and it never syncs the files
@@ -147,13 +147,13 @@ impl Store {
 }
 
 /// One key with its value.
-pub(super) struct Pair {
-    pub(super) key: Vec<u8>,
-    pub(super) value: Vec<u8>,
+pub(in crate::spool) struct Pair {
+    pub(in crate::spool) key: Vec<u8>,
+    pub(in crate::spool) value: Vec<u8>,
 }
 
 /// The pairs of a range, one after the other.
-pub(super) struct Pairs {
+pub(in crate::spool) struct Pairs {
     iter: sled::Iter,
     failed: bool,
 }

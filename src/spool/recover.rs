@@ -31,13 +31,13 @@ use crate::{
     spool::{
         Entry, SpoolError,
         core::Core,
-        index::{all, lock},
-        keys,
-        opening::is_missing,
-        reader::{probe, read_envelope},
-        removal::farewell,
-        staging::{Staging, read_entry, unrecord},
-        store::{Pair, Store},
+        index::index_batch::{IndexBatch, read_entry, unrecord},
+        index::keys,
+        index::local::{all, lock},
+        index::sled_store::{Pair, Store},
+        messages::files::reader::{probe, read_envelope},
+        open::is_missing,
+        quarantine::farewell,
     },
 };
 
@@ -266,7 +266,7 @@ fn entry_of(core: &Core, (envelope, size): (Envelope, u64)) -> Entry {
 fn drop_entry(
     core: &Core,
     store: &Store,
-    staging: &mut Staging,
+    staging: &mut IndexBatch,
     id: MessageId,
     report: &mut RecoveryReport,
 ) -> Result<(), SpoolError> {
@@ -293,7 +293,7 @@ fn drop_entry(
 }
 
 /// Removes what leads to an entry that can no longer say where it stands.
-fn forget_keys(store: &Store, staging: &mut Staging, id: MessageId) -> Result<(), SpoolError> {
+fn forget_keys(store: &Store, staging: &mut IndexBatch, id: MessageId) -> Result<(), SpoolError> {
     for pair in store.pairs(all(keys::DUE)) {
         let key = pair?.key;
         if let Some((account, device, _due, _id)) = keys::read_due(&key).filter(|due| due.3 == id) {

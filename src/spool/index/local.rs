@@ -19,9 +19,9 @@ use crate::{
     spool::{
         Change, Charge, Entry, JournalLine, SpoolError,
         disk::{Deed, Disk},
-        keys,
-        staging::{Effect, Staging, read_entry, unrecord},
-        store::{Pair, Store},
+        index::index_batch::{Effect, IndexBatch, read_entry, unrecord},
+        index::keys,
+        index::sled_store::{Pair, Store},
     },
 };
 
@@ -29,7 +29,7 @@ use crate::{
 const PRUNED_AT_ONCE: usize = 512;
 
 /// The index. After [`Index::close`] every call fails.
-pub(super) struct Index {
+pub(in crate::spool) struct Index {
     store: RwLock<Option<Store>>,
     writer: Mutex<()>,
     tally: Mutex<Tally>,
@@ -52,7 +52,7 @@ struct Tally {
 
 impl Index {
     /// Counts what is there.
-    pub(super) fn new(store: Store, disk: Disk) -> Result<Self, SpoolError> {
+    pub(in crate::spool) fn new(store: Store, disk: Disk) -> Result<Self, SpoolError> {
         let (tally, writer, doomed) =
             (Mutex::new(Tally::count(&store)?), Mutex::default(), Mutex::default());
         let (sooner, failed) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -60,13 +60,13 @@ impl Index {
     }
 
     /// Whether the store has failed, and takes nothing any more.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in crate::spool) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
     /// Opens the store again after it has failed, as a start would: what was not durable is
     /// forgotten, for recovery to find. While it cannot be opened it stays closed.
-    pub(super) fn reopen(
+    pub(in crate::spool) fn reopen(
         &self,
         open: impl FnOnce() -> Result<Store, SpoolError>,
     ) -> Result<(), SpoolError> {
@@ -99,30 +99,30 @@ impl Index {
     }
 
     /// True when nothing was there before.
-    pub(super) fn is_new(&self) -> Result<bool, SpoolError> {
+    pub(in crate::spool) fn is_new(&self) -> Result<bool, SpoolError> {
         self.with(|store| Ok(store.is_new()))
     }
 
     /// Adds messages that are new, all in one batch.
-    pub(super) fn admit(&self, entries: Vec<Entry>) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn admit(&self, entries: Vec<Entry>) -> Result<(), SpoolError> {
         self.write(|_store, staging| entries.into_iter().try_for_each(|entry| staging.admit(entry)))
     }
 
     /// All of the change or nothing of it.
-    pub(super) fn apply(&self, change: Change) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn apply(&self, change: Change) -> Result<(), SpoolError> {
         self.write(|store, staging| staging.change(store, change))
     }
 
     /// Runs `stage` and writes what it staged, while nobody else changes anything.
-    pub(super) fn write(
+    pub(in crate::spool) fn write(
         &self,
-        stage: impl FnOnce(&Store, &mut Staging) -> Result<(), SpoolError>,
+        stage: impl FnOnce(&Store, &mut IndexBatch) -> Result<(), SpoolError>,
     ) -> Result<(), SpoolError> {
         let _alone = lock(&self.writer);
         let effect = self.with(|store| {
-            let mut staging = Staging::default();
+            let mut staging = IndexBatch::default();
             stage(store, &mut staging)?;
-            let Staging { batch, effect, .. } = staging;
+            let IndexBatch { batch, effect, .. } = staging;
             self.attend(Deed::WriteIndex, || store.write(batch)).map(|()| effect)
         })?;
         lock(&self.tally).follow(&effect);
@@ -132,13 +132,13 @@ impl Index {
     }
 
     /// Whether anything has become due sooner than before, since this was last asked.
-    pub(super) fn has_become_due_sooner(&self) -> bool {
+    pub(in crate::spool) fn has_become_due_sooner(&self) -> bool {
         self.sooner.swap(false, Ordering::Relaxed)
     }
 
     /// Makes durable what was written before the call; yields the messages whose removal is durable
     /// with it.
-    pub(super) fn sync(&self) -> Result<Vec<MessageId>, SpoolError> {
+    pub(in crate::spool) fn sync(&self) -> Result<Vec<MessageId>, SpoolError> {
         let doomed = std::mem::take(&mut *lock(&self.doomed));
         match self.make_durable() {
             Ok(()) => Ok(doomed),
@@ -150,24 +150,24 @@ impl Index {
     }
 
     /// Makes durable what was written before the call.
-    pub(super) fn make_durable(&self) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn make_durable(&self) -> Result<(), SpoolError> {
         self.with(|store| self.attend(Deed::SyncIndex, || store.sync()))
     }
 
     /// Forgets tombstones: the files are gone for good.
-    pub(super) fn bury(&self, ids: &[MessageId]) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn bury(&self, ids: &[MessageId]) -> Result<(), SpoolError> {
         self.write(|_store, staging| {
             ids.iter().for_each(|id| staging.batch.remove(keys::tombstone(*id)));
             Ok(())
         })
     }
 
-    pub(super) fn entry(&self, id: MessageId) -> Result<Option<Entry>, SpoolError> {
+    pub(in crate::spool) fn entry(&self, id: MessageId) -> Result<Option<Entry>, SpoolError> {
         self.with(|store| read_entry(store, id))
     }
 
     /// Runs `read` on the store, which nobody closes meanwhile.
-    pub(super) fn with<T>(
+    pub(in crate::spool) fn with<T>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, SpoolError>,
     ) -> Result<T, SpoolError> {
@@ -175,7 +175,7 @@ impl Index {
         read(store.as_ref().ok_or_else(SpoolError::closed)?)
     }
 
-    pub(super) fn first_due(
+    pub(in crate::spool) fn first_due(
         &self,
         account: &AccountName,
         device: &DeviceName,
@@ -190,7 +190,7 @@ impl Index {
         })
     }
 
-    pub(super) fn charges(
+    pub(in crate::spool) fn charges(
         &self,
         account: &AccountName,
         since: Timestamp,
@@ -200,7 +200,7 @@ impl Index {
     }
 
     /// Entries by id. One that cannot be read is left out: recovery rebuilds it.
-    pub(super) fn list(
+    pub(in crate::spool) fn list(
         &self,
         after: Option<MessageId>,
         limit: usize,
@@ -221,7 +221,7 @@ impl Index {
 
     /// Journal lines before a time, newest first. Lines of one millisecond are never parted, so the
     /// last line's time leads to the next page; there may be some more of them than `limit`.
-    pub(super) fn journal(
+    pub(in crate::spool) fn journal(
         &self,
         before: Option<Timestamp>,
         limit: usize,
@@ -243,7 +243,7 @@ impl Index {
         })
     }
 
-    pub(super) fn recall<T: DeserializeOwned>(
+    pub(in crate::spool) fn recall<T: DeserializeOwned>(
         &self,
         kind: &str,
         name: &str,
@@ -254,7 +254,7 @@ impl Index {
     }
 
     /// All values of a kind with their names; none where it cannot be read.
-    pub(super) fn recall_all<T: DeserializeOwned>(
+    pub(in crate::spool) fn recall_all<T: DeserializeOwned>(
         &self,
         kind: &str,
     ) -> Result<Vec<(String, Option<T>)>, SpoolError> {
@@ -271,12 +271,12 @@ impl Index {
     }
 
     /// Messages that are settled and whose files may still be there.
-    pub(super) fn tombstones(&self) -> Result<Vec<MessageId>, SpoolError> {
+    pub(in crate::spool) fn tombstones(&self) -> Result<Vec<MessageId>, SpoolError> {
         self.ids(keys::TOMBSTONES)
     }
 
     /// Messages of which some recipients are being attempted, or were when the last process ended.
-    pub(super) fn attempts(&self) -> Result<Vec<MessageId>, SpoolError> {
+    pub(in crate::spool) fn attempts(&self) -> Result<Vec<MessageId>, SpoolError> {
         self.ids(keys::ATTEMPTS)
     }
 
@@ -287,7 +287,7 @@ impl Index {
     }
 
     /// Deletes charges older than a time.
-    pub(super) fn prune_charges(&self, before: Timestamp) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn prune_charges(&self, before: Timestamp) -> Result<(), SpoolError> {
         let old = self.with(|store| {
             let old = |key: &[u8]| keys::charge_time(key).is_none_or(|at| at < before);
             keys_of(
@@ -304,7 +304,11 @@ impl Index {
     }
 
     /// Deletes journal lines older than a time, and the oldest beyond `limit` lines.
-    pub(super) fn prune_journal(&self, before: Timestamp, limit: u64) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn prune_journal(
+        &self,
+        before: Timestamp,
+        limit: u64,
+    ) -> Result<(), SpoolError> {
         loop {
             let surplus = usize::try_from(lock(&self.tally).journal_lines.saturating_sub(limit))
                 .unwrap_or(usize::MAX);
@@ -324,7 +328,7 @@ impl Index {
     }
 
     /// Counts the lines of the journal, which [`Index::prune_journal`] needs to know.
-    pub(super) fn count_journal(&self) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn count_journal(&self) -> Result<(), SpoolError> {
         let lines = self.with(|store| {
             store.pairs(all(keys::JOURNAL)).try_fold(0_u64, |lines, pair| {
                 pair?;
@@ -342,7 +346,7 @@ impl Index {
         })
     }
 
-    pub(super) fn devices_waiting(&self, account: &AccountName) -> Vec<DeviceName> {
+    pub(in crate::spool) fn devices_waiting(&self, account: &AccountName) -> Vec<DeviceName> {
         lock(&self.tally)
             .waiting
             .get(account)
@@ -350,7 +354,7 @@ impl Index {
             .unwrap_or_default()
     }
 
-    pub(super) fn accounts_waiting(&self) -> Vec<(AccountName, u64)> {
+    pub(in crate::spool) fn accounts_waiting(&self) -> Vec<(AccountName, u64)> {
         lock(&self.tally)
             .waiting
             .iter()
@@ -358,12 +362,12 @@ impl Index {
             .collect()
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(in crate::spool) fn count(&self) -> u64 {
         lock(&self.tally).messages
     }
 
     /// Closes the store; every later call fails.
-    pub(super) fn close(&self) {
+    pub(in crate::spool) fn close(&self) {
         self.store.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
@@ -412,7 +416,7 @@ impl Tally {
 }
 
 /// All keys that begin with a prefix.
-pub(super) fn all(prefix: &[u8]) -> Range<Vec<u8>> {
+pub(in crate::spool) fn all(prefix: &[u8]) -> Range<Vec<u8>> {
     prefix.to_vec()..keys::end_of(prefix)
 }
 
@@ -425,6 +429,6 @@ fn keys_of(
 
 /// A thread that panicked under a lock leaves counts that are at worst out of step; stopping all
 /// mail would be worse.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::spool) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

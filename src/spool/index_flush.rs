@@ -16,7 +16,7 @@ use tracing::error;
 
 use crate::{
     model::{MessageId, Timestamp},
-    spool::{SpoolError, core::Core, gathering::Gathered, opening::mend_index},
+    spool::{SpoolError, batch_queue::Taken, core::Core, open::mend_index},
 };
 
 /// How long a tombstone may wait in an idle spool for its folder to be synced.
@@ -45,7 +45,7 @@ pub(super) fn run(core: &Arc<Core>) {
     let mut pruned = Timestamp::ZERO;
     loop {
         match core.syncs.take(PATIENCE) {
-            Gathered::Some(requests) => {
+            Taken::Some(requests) => {
                 let outcome = sync(core, &mut deleted);
                 for request in requests {
                     let outcome =
@@ -57,8 +57,8 @@ pub(super) fn run(core: &Arc<Core>) {
                     bury(core, &mut deleted);
                 }
             }
-            Gathered::Nobody => bury(core, &mut deleted),
-            Gathered::Closed => break,
+            Taken::Nobody => bury(core, &mut deleted),
+            Taken::Closed => break,
         }
         mend(core);
         if core.clock.now().since(pruned) >= PRUNED_EVERY {

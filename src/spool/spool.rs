@@ -16,7 +16,7 @@ use crate::{
     model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Timestamp},
     spool::{
         Change, Charge, Entry, Incoming, JournalLine, MessageReader, RecoveryReport, Routes,
-        SpoolError, core::Core, disk::Disk, incoming::blocking, index::lock, opening, removal,
+        SpoolError, accept::blocking, core::Core, disk::Disk, index::local::lock, open, quarantine,
     },
 };
 
@@ -73,7 +73,7 @@ impl Spool {
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, SpoolError> {
-        let (core, threads) = opening::open(settings, route, clock, metrics, disk)?;
+        let (core, threads) = open::open(settings, route, clock, metrics, disk)?;
         Ok(Self(Arc::new(Inner { core, threads: Mutex::new(threads) })))
     }
 
@@ -277,7 +277,7 @@ impl Spool {
         // line.
         self.sync().await?;
         let (core, reason) = (Arc::clone(&self.0.core), reason.to_owned());
-        blocking(move || removal::quarantine(&core, id, &reason)).await?;
+        blocking(move || quarantine::quarantine(&core, id, &reason)).await?;
         self.sync().await
     }
 

@@ -7,8 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     model::{AccountName, DeviceName, MessageId, Timestamp},
     spool::{
-        Change, Entry, Progress, SpoolError, keys,
-        store::{Batch, Store},
+        Change, Entry, Progress, SpoolError,
+        index::keys,
+        index::sled_store::{Batch, Store},
     },
 };
 
@@ -17,36 +18,40 @@ const VERSION: u8 = 1;
 
 /// Changes gathered for one batch.
 #[derive(Default)]
-pub(super) struct Staging {
-    pub(super) batch: Batch,
-    pub(super) effect: Effect,
+pub(in crate::spool) struct IndexBatch {
+    pub(in crate::spool) batch: Batch,
+    pub(in crate::spool) effect: Effect,
     /// Entries as they are within this batch; none once removed.
     staged: BTreeMap<MessageId, Option<Entry>>,
 }
 
 /// What a batch does to the counts, once it is written.
 #[derive(Default)]
-pub(super) struct Effect {
-    pub(super) admitted: u64,
-    pub(super) removed: u64,
-    pub(super) waiting_more: Vec<(AccountName, DeviceName)>,
-    pub(super) waiting_less: Vec<(AccountName, DeviceName)>,
-    pub(super) journal_lines: u64,
+pub(in crate::spool) struct Effect {
+    pub(in crate::spool) admitted: u64,
+    pub(in crate::spool) removed: u64,
+    pub(in crate::spool) waiting_more: Vec<(AccountName, DeviceName)>,
+    pub(in crate::spool) waiting_less: Vec<(AccountName, DeviceName)>,
+    pub(in crate::spool) journal_lines: u64,
     /// Something is due sooner than before: the queue must look.
-    pub(super) sooner: bool,
+    pub(in crate::spool) sooner: bool,
     /// Settled messages, whose files go after the next sync.
-    pub(super) doomed: Vec<MessageId>,
+    pub(in crate::spool) doomed: Vec<MessageId>,
 }
 
-impl Staging {
+impl IndexBatch {
     /// A message that is new to the index.
-    pub(super) fn admit(&mut self, entry: Entry) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn admit(&mut self, entry: Entry) -> Result<(), SpoolError> {
         self.effect.admitted += 1;
         self.replace(None, entry)
     }
 
     /// Everything that a change asks for.
-    pub(super) fn change(&mut self, store: &Store, change: Change) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn change(
+        &mut self,
+        store: &Store,
+        change: Change,
+    ) -> Result<(), SpoolError> {
         for entry in change.put {
             let before = self.current(store, entry.id)?;
             self.replace(Some(&before), entry)?;
@@ -77,7 +82,11 @@ impl Staging {
     }
 
     /// Takes a message out of the queue, without a tombstone: its file is no longer our concern.
-    pub(super) fn remove(&mut self, store: &Store, id: MessageId) -> Result<(), SpoolError> {
+    pub(in crate::spool) fn remove(
+        &mut self,
+        store: &Store,
+        id: MessageId,
+    ) -> Result<(), SpoolError> {
         let before = self.current(store, id)?;
         for (account, due) in before.due_by_account() {
             self.forget_due(account, &before, due);
@@ -138,19 +147,22 @@ fn is_attempting(entry: &Entry) -> bool {
 }
 
 /// The entry of a message.
-pub(super) fn read_entry(store: &Store, id: MessageId) -> Result<Option<Entry>, SpoolError> {
+pub(in crate::spool) fn read_entry(
+    store: &Store,
+    id: MessageId,
+) -> Result<Option<Entry>, SpoolError> {
     store.read(&keys::entry(id))?.map(|value| unrecord(&value)).transpose()
 }
 
 /// A record as it is stored.
-pub(super) fn record(value: &impl Serialize) -> Result<Vec<u8>, SpoolError> {
+pub(in crate::spool) fn record(value: &impl Serialize) -> Result<Vec<u8>, SpoolError> {
     let mut record = vec![VERSION];
     serde_json::to_writer(&mut record, value).map_err(|e| SpoolError::Index(e.to_string()))?;
     Ok(record)
 }
 
 /// What a stored record says.
-pub(super) fn unrecord<T: DeserializeOwned>(record: &[u8]) -> Result<T, SpoolError> {
+pub(in crate::spool) fn unrecord<T: DeserializeOwned>(record: &[u8]) -> Result<T, SpoolError> {
     match record.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json)
             .map_err(|e| SpoolError::Index(format!("a record cannot be read: {e}"))),
