@@ -12,11 +12,9 @@ use tracing::warn;
 use crate::{
     daemon::supervise,
     device::{Devices, SightingRecord},
-    spool::{Change, Spool, SpoolError},
+    spool::{Change, Memo, MemoKind, Spool, SpoolError},
 };
 
-/// Under which they are kept.
-const KIND: &str = "sighting";
 /// One write for all that was seen in between, whatever the devices do.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 /// Records in one change: what comes in has to wait for it.
@@ -24,7 +22,7 @@ const KEPT_AT_ONCE: usize = 32;
 
 /// What was kept by the last process.
 pub(super) fn restore(devices: &Devices, spool: &Spool) {
-    match spool.recall_all::<serde_json::Value>(KIND) {
+    match spool.recall_all::<serde_json::Value>(MemoKind::DeviceSighting) {
         Ok(records) => {
             // One that is no JSON is none of ours either way.
             let records = records
@@ -69,8 +67,8 @@ pub(super) async fn keep(devices: &Devices, spool: &Spool) {
 }
 
 async fn write(spool: &Spool, records: Vec<SightingRecord>) -> Result<(), SpoolError> {
-    let mut remember =
-        records.into_iter().map(|SightingRecord { name, value }| (KIND, name, value)).peekable();
+    let memo = |SightingRecord { name, value }| Memo::of(MemoKind::DeviceSighting, &name, value);
+    let mut remember = records.into_iter().map(memo).peekable();
     while remember.peek().is_some() {
         spool.apply(Change {
             remember: remember.by_ref().take(KEPT_AT_ONCE).collect(),
@@ -142,7 +140,7 @@ mod tests {
             dialogue,
         });
         keep(&before, &first).await;
-        let strange = vec![(KIND, "strange".to_owned(), Some(serde_json::Value::from(7)))];
+        let strange = vec![Memo::of(MemoKind::DeviceSighting, "strange", Some(7.into()))];
         first.apply(Change { remember: strange, ..Change::default() }).unwrap();
         first.close().await.unwrap();
 
@@ -151,6 +149,9 @@ mod tests {
         assert_eq!(after.strangers(), before.strangers());
         assert_eq!(after.strangers()[0].helo.as_deref(), Some("mfp1"));
         keep(&after, &second).await;
-        assert_eq!(second.recall_all::<serde_json::Value>(KIND).unwrap().len(), 1);
+        assert_eq!(
+            second.recall_all::<serde_json::Value>(MemoKind::DeviceSighting).unwrap().len(),
+            1
+        );
     }
 }

@@ -5,14 +5,7 @@
 //! Whatever fails, and also when an [`Incoming`] is dropped, nothing is left behind: the device
 //! still owns the message.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -24,9 +17,16 @@ use crate::{
     spool::{
         Entry, Routes, SpoolError,
         core::Core,
-        group_commit::{Ticket, withdraw},
-        index::local::lock,
-        messages::files::envelope_format as file,
+        group_commit::withdraw,
+        messages::{
+            Draft, MessageStore,
+            files::{
+                DraftFile,
+                envelope_format::{SIZE_AT, render, size_digits},
+            },
+        },
+        requests::Ticket,
+        threads::{blocking, lock},
     },
 };
 
@@ -75,7 +75,7 @@ pub struct Incoming {
     size: u64,
     buffer: Buffer,
     /// Once something has been written to the disk.
-    file: Option<Arc<Unfinished>>,
+    draft: Option<Arc<DraftFile>>,
     /// Every piece handed to the disk was written, as far as we know.
     whole: bool,
 }
@@ -87,12 +87,12 @@ impl Incoming {
         routes: Routes,
     ) -> Result<Self, SpoolError> {
         core.admits(None)?;
-        let path = core.folders.incoming_file(envelope.id);
-        let head = file::render(&envelope)
+        let path = core.messages.path(envelope.id);
+        let head = render(&envelope)
             .map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
         let mut buffer = Buffer { core: Arc::clone(&core), octets: Vec::new() };
         buffer.extend(&head);
-        Ok(Self { core, envelope, routes, size: 0, buffer, file: None, whole: true })
+        Ok(Self { core, envelope, routes, size: 0, buffer, draft: None, whole: true })
     }
 
     /// The message's id.
@@ -127,27 +127,27 @@ impl Incoming {
     pub async fn commit(self) -> Result<Committed, SpoolError> {
         let begun = Instant::now();
         self.must_be_whole()?;
-        let Self { core, envelope, routes, size, mut buffer, file, whole: _ } = self;
+        let Self { core, envelope, routes, size, mut buffer, draft, whole: _ } = self;
         let committed = Committed { id: envelope.id, size: ByteSize::from_octets(size) };
         let entry = Entry::new(&envelope, routes, committed.size);
         let (reply, outcome) = oneshot::channel();
         let (metrics, turns) = (core.metrics.clone(), Arc::clone(&core.turns));
         let finish = move || {
-            let file = match file {
-                Some(file) => {
-                    file.append(&buffer.octets)?;
-                    file.overwrite(file::SIZE_AT, file::size_digits(size).as_bytes())?;
-                    file
+            let draft = match draft {
+                Some(draft) => {
+                    draft.append(&buffer.octets)?;
+                    draft.overwrite(SIZE_AT, size_digits(size).as_bytes())?;
+                    draft
                 }
                 None => {
-                    buffer.patch(file::SIZE_AT, file::size_digits(size).as_bytes());
-                    let file = Arc::new(Unfinished::create(&core, entry.id)?);
-                    file.append(&buffer.octets)?;
-                    file
+                    buffer.patch(SIZE_AT, size_digits(size).as_bytes());
+                    let draft = Arc::new(core.messages.receive(entry.id)?);
+                    draft.append(&buffer.octets)?;
+                    draft
                 }
             };
-            file.sync()?;
-            file.put_in_place(Ticket { entry, reply })
+            draft.sync()?;
+            put_in_place(&core, &draft, Ticket { entry, reply })
         };
         in_turn(turns, finish).await?;
         outcome.await.map_err(|_ended| SpoolError::closed())??;
@@ -160,17 +160,17 @@ impl Incoming {
         self.must_be_whole()?;
         self.whole = false;
         let octets = self.buffer.take();
-        let (core, id, file) = (Arc::clone(&self.core), self.envelope.id, self.file.clone());
-        let (file, octets) = in_turn(Arc::clone(&core.turns), move || {
-            let file = match file {
-                Some(file) => file,
-                None => Arc::new(Unfinished::create(&core, id)?),
+        let (core, id, draft) = (Arc::clone(&self.core), self.envelope.id, self.draft.clone());
+        let (draft, octets) = in_turn(Arc::clone(&core.turns), move || {
+            let draft = match draft {
+                Some(draft) => draft,
+                None => Arc::new(core.messages.receive(id)?),
             };
-            file.append(&octets)?;
-            Ok((file, octets))
+            draft.append(&octets)?;
+            Ok((draft, octets))
         })
         .await?;
-        self.file = Some(file);
+        self.draft = Some(draft);
         self.buffer.give_back(octets);
         self.whole = true;
         Ok(())
@@ -178,7 +178,7 @@ impl Incoming {
 
     /// Once a piece was not written, what follows must not be taken for the message.
     fn must_be_whole(&self) -> Result<(), SpoolError> {
-        let path = || self.core.folders.incoming_file(self.envelope.id);
+        let path = || self.core.messages.path(self.envelope.id);
         if self.whole {
             Ok(())
         } else {
@@ -232,74 +232,23 @@ impl Drop for Buffer {
     }
 }
 
-/// A file in `incoming/`. Dropped before it is put in place, it is deleted.
-struct Unfinished {
-    core: Arc<Core>,
-    id: MessageId,
-    path: PathBuf,
-    file: File,
-    placed: AtomicBool,
-}
-
-impl Unfinished {
-    fn create(core: &Arc<Core>, id: MessageId) -> Result<Self, SpoolError> {
-        let path = core.folders.incoming_file(id);
-        let file = core.disk.create(&path)?;
-        Ok(Self { core: Arc::clone(core), id, path, file, placed: AtomicBool::new(false) })
+/// Puts a message where accepted mail is, and has its name synced and its entry made with those of
+/// others.
+fn put_in_place(core: &Core, draft: &DraftFile, ticket: Ticket) -> Result<(), SpoolError> {
+    if ticket.reply.is_closed() {
+        // The session is gone: nobody would learn that the message was accepted.
+        return Err(SpoolError::closed());
     }
-
-    fn append(&self, octets: &[u8]) -> Result<(), SpoolError> {
-        self.core.disk.append(&self.path, &self.file, octets)
+    let id = ticket.entry.id;
+    lock(&core.arriving).insert(id);
+    if let Err(error) = draft.put_in_place() {
+        lock(&core.arriving).remove(&id);
+        return Err(error);
     }
-
-    fn overwrite(&self, at: u64, octets: &[u8]) -> Result<(), SpoolError> {
-        self.core.disk.overwrite(&self.path, &self.file, at, octets)
-    }
-
-    fn sync(&self) -> Result<(), SpoolError> {
-        self.core.disk.sync_file(&self.path, &self.file)
-    }
-
-    /// Moves the file to where accepted mail is, and has its folder synced and its entry made with
-    /// those of others.
-    fn put_in_place(&self, ticket: Ticket) -> Result<(), SpoolError> {
-        if ticket.reply.is_closed() {
-            // The session is gone: nobody would learn that the message was accepted.
-            return Err(SpoolError::closed());
-        }
-        let place = self.core.folders.mail_file(self.id);
-        lock(&self.core.arriving).insert(self.id);
-        if let Err(error) = self.rename_to(&place) {
-            lock(&self.core.arriving).remove(&self.id);
-            return Err(error);
-        }
-        self.placed.store(true, Ordering::Relaxed);
-        self.core.admissions.join(ticket).map_err(|_ticket| {
-            withdraw(&self.core, self.id);
-            SpoolError::closed()
-        })
-    }
-
-    fn rename_to(&self, place: &Path) -> Result<(), SpoolError> {
-        match self.core.disk.rename(&self.path, place) {
-            Err(SpoolError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                // The first message of its half minute. That the new folder's own name is durable,
-                // the keeper sees to.
-                self.core.disk.create_folder(&self.core.folders.shard(self.id))?;
-                self.core.disk.rename(&self.path, place)
-            }
-            done => done,
-        }
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.placed.load(Ordering::Relaxed) {
-            // Should the deletion fail, the next start deletes what is left in incoming/.
-            drop(self.core.disk.remove(&self.path));
-        }
-    }
+    core.admissions.join(ticket).map_err(|_ticket| {
+        withdraw(core, id);
+        SpoolError::closed()
+    })
 }
 
 /// Like [`blocking`], when it is this message's turn.
@@ -315,14 +264,4 @@ async fn in_turn<T: Send + 'static>(
         done
     };
     blocking(act).await
-}
-
-/// Runs what may wait for the disk where it holds up nobody else.
-pub(super) async fn blocking<T: Send + 'static>(
-    act: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
-) -> Result<T, SpoolError> {
-    match tokio::task::spawn_blocking(act).await {
-        Ok(done) => done,
-        Err(broken) => Err(SpoolError::Index(broken.to_string())),
-    }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::spool::index::local::lock;
+use crate::spool::threads::lock;
 
 /// Those who wait. Bounded by its users: each caller waits in it once.
 pub(super) struct BatchQueue<T> {

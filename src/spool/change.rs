@@ -2,7 +2,7 @@
 
 use crate::{
     model::MessageId,
-    spool::{Charge, Entry, JournalLine},
+    spool::{Charge, Entry, JournalLine, Memo},
 };
 
 /// Facts to be made durable together: all of them, or none.
@@ -19,6 +19,6 @@ pub struct Change {
     pub refund: Vec<Charge>,
     /// Lines for the journal.
     pub journal: Vec<JournalLine>,
-    /// Values kept under a name, already as JSON: `(kind, name, value)`; none deletes.
-    pub remember: Vec<(&'static str, String, Option<serde_json::Value>)>,
+    /// Values kept under a name, and names to be forgotten.
+    pub remember: Vec<Memo>,
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::HashSet,
     fs::File,
-    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -23,10 +22,10 @@ use crate::{
     spool::{
         RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
         batch_queue::BatchQueue,
-        disk::{self, Disk, Folders},
-        group_commit::Ticket,
-        index::local::{Index, lock},
-        index_flush::SyncRequest,
+        index::local::Index,
+        messages::files::Files,
+        requests::{SyncRequest, Ticket},
+        threads::lock,
     },
 };
 
@@ -41,8 +40,7 @@ const WRITERS: usize = 64;
 /// What is shared.
 pub(super) struct Core {
     pub(super) settings: SpoolSettings,
-    pub(super) folders: Folders,
-    pub(super) disk: Disk,
+    pub(super) messages: Files,
     pub(super) index: Index,
     pub(super) route: RouteMessage,
     pub(super) clock: Clock,
@@ -65,8 +63,7 @@ pub(super) struct Core {
 /// What a core is made of, beside what it makes itself.
 pub(super) struct Parts {
     pub(super) settings: SpoolSettings,
-    pub(super) folders: Folders,
-    pub(super) disk: Disk,
+    pub(super) messages: Files,
     pub(super) index: Index,
     pub(super) route: RouteMessage,
     pub(super) clock: Clock,
@@ -76,11 +73,10 @@ pub(super) struct Parts {
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { settings, folders, disk, index, route, clock, metrics, lock_file } = parts;
+        let Parts { settings, messages, index, route, clock, metrics, lock_file } = parts;
         Self {
             settings,
-            folders,
-            disk,
+            messages,
             index,
             route,
             clock,
@@ -110,7 +106,7 @@ impl Core {
         match *space {
             Some((asked, free)) if asked.elapsed() < SPACE_ASKED_EVERY => Ok(free),
             _old_or_none => {
-                let free = disk::free_octets(&self.folders.mail)?;
+                let free = self.messages.free_octets()?;
                 *space = Some((Instant::now(), free));
                 self.metrics.storage().free_bytes.set(i64::try_from(free).unwrap_or(i64::MAX));
                 Ok(free)
@@ -148,24 +144,5 @@ impl Core {
     pub(super) fn release(&self) {
         self.index.close();
         lock(&self.lock_file).take();
-    }
-
-    /// Moves a file into quarantine, and writes the reason beside it.
-    pub(super) fn quarantine_file(&self, from: &Path, reason: &str) -> Result<PathBuf, SpoolError> {
-        let name = from.file_name().unwrap_or(from.as_os_str());
-        let to = self.folders.quarantine.join(name);
-        let mut note = to.as_os_str().to_owned();
-        note.push(".reason");
-        let note = PathBuf::from(note);
-        self.disk.remove(&note)?;
-        let file = self.disk.create(&note)?;
-        self.disk.append(&note, &file, format!("{}\n{reason}\n", self.clock.now()).as_bytes())?;
-        self.disk.rename(from, &to)?;
-        self.disk.sync_folder(&self.folders.quarantine)?;
-        if let Some(folder) = from.parent() {
-            self.disk.sync_folder(folder)?;
-        }
-        self.metrics.storage().quarantined.inc();
-        Ok(to)
     }
 }

@@ -8,49 +8,10 @@ use std::{
     fs::{self, DirBuilder, File},
     io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use crate::{model::MessageId, spool::SpoolError};
-
-/// Where things are, below the data folder.
-#[derive(Clone, Debug)]
-pub(super) struct Folders {
-    pub(super) data: PathBuf,
-    pub(super) incoming: PathBuf,
-    pub(super) mail: PathBuf,
-    pub(super) quarantine: PathBuf,
-    pub(super) index: PathBuf,
-}
-
-impl Folders {
-    pub(super) fn below(data: &Path) -> Self {
-        let spool = data.join("spool");
-        Self {
-            data: data.to_owned(),
-            incoming: spool.join("incoming"),
-            mail: spool.join("mail"),
-            quarantine: spool.join("quarantine"),
-            index: data.join("index"),
-        }
-    }
-
-    pub(super) fn incoming_file(&self, id: MessageId) -> PathBuf {
-        self.incoming.join(id.as_str())
-    }
-
-    pub(super) fn shard(&self, id: MessageId) -> PathBuf {
-        self.mail.join(id.shard())
-    }
-
-    pub(super) fn mail_file(&self, id: MessageId) -> PathBuf {
-        self.shard(id).join(format!("{id}.eml"))
-    }
-
-    pub(super) fn quarantine_file(&self, id: MessageId) -> PathBuf {
-        self.quarantine.join(format!("{id}.eml"))
-    }
-}
+use crate::spool::SpoolError;
 
 /// One effect, for the tests that let it fail.
 #[derive(Clone, Copy, Debug)]

@@ -1,34 +1,29 @@
 //! The thread that turns files in place into accepted mail: syncs the folders and makes the entries
 //! of all messages that came together, so that a hundred devices cost hardly more than one.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
 use crate::{
     model::MessageId,
-    spool::{Entry, SpoolError, batch_queue::Taken, core::Core, index::local::lock},
+    spool::{
+        Entry, SpoolError,
+        batch_queue::Taken,
+        core::Core,
+        messages::{MessageStore, files::DurableFolders},
+        requests::Ticket,
+        threads::lock,
+    },
 };
 
 /// Waiting for the first costs nothing; the thread only has to wake when it is told to end.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// A message whose file is synced and in place, and whose session waits to say `250`.
-pub(super) struct Ticket {
-    pub(super) entry: Entry,
-    pub(super) reply: oneshot::Sender<Result<(), SpoolError>>,
-}
-
-impl Ticket {
-    /// The entry goes to the index; the session goes on waiting.
-    fn part(self) -> (Entry, Waiting) {
-        let id = self.entry.id;
-        (self.entry, Waiting { id, reply: self.reply })
-    }
+/// The entry goes to the index; the session goes on waiting.
+fn part(ticket: Ticket) -> (Entry, Waiting) {
+    let id = ticket.entry.id;
+    (ticket.entry, Waiting { id, reply: ticket.reply })
 }
 
 /// A session that waits to say `250`.
@@ -41,14 +36,13 @@ struct Waiting {
 pub(super) fn withdraw(core: &Core, id: MessageId) {
     // Should the deletion fail as well, the next start admits the message, and the device's
     // repetition is a double: docs/adr/0004-duplicates-over-loss.md.
-    drop(core.disk.remove(&core.folders.mail_file(id)));
+    drop(core.messages.remove(id));
     lock(&core.arriving).remove(&id);
 }
 
 /// Serves until the admissions are closed.
 pub(super) fn run(core: &Arc<Core>) {
-    // Folders whose own names are known to be durable: at most 1,024.
-    let mut durable = HashSet::new();
+    let mut durable = DurableFolders::default();
     loop {
         match core.admissions.take(PATIENCE) {
             Taken::Some(tickets) => admit(core, &mut durable, tickets),
@@ -58,34 +52,25 @@ pub(super) fn run(core: &Arc<Core>) {
     }
 }
 
-fn admit(core: &Core, durable: &mut HashSet<String>, tickets: Vec<Ticket>) {
+fn admit(core: &Core, durable: &mut DurableFolders, tickets: Vec<Ticket>) {
     let mut shards: BTreeMap<String, Vec<Ticket>> = BTreeMap::new();
     for ticket in tickets {
         shards.entry(ticket.entry.id.shard().to_owned()).or_default().push(ticket);
     }
     let mut placed = Vec::new();
     for (shard, tickets) in shards {
-        match sync_shard(core, durable, &shard) {
+        match core.messages.make_names_durable(&shard, durable) {
             Ok(()) => placed.extend(tickets),
             Err(error) => {
-                refuse(core, tickets.into_iter().map(|ticket| ticket.part().1).collect(), &error);
+                refuse(core, tickets.into_iter().map(|ticket| part(ticket).1).collect(), &error);
             }
         }
     }
-    let (entries, waiting) = placed.into_iter().map(Ticket::part).unzip();
+    let (entries, waiting) = placed.into_iter().map(part).unzip();
     match core.index.admit(entries) {
         Ok(()) => accept(core, waiting),
         Err(error) => refuse(core, waiting, &error),
     }
-}
-
-fn sync_shard(core: &Core, durable: &mut HashSet<String>, shard: &str) -> Result<(), SpoolError> {
-    core.disk.sync_folder(&core.folders.mail.join(shard))?;
-    if !durable.contains(shard) {
-        core.disk.sync_folder(&core.folders.mail)?;
-        durable.insert(shard.to_owned());
-    }
-    Ok(())
 }
 
 fn accept(core: &Core, waiting: Vec<Waiting>) {

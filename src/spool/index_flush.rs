@@ -11,12 +11,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::{
     model::{MessageId, Timestamp},
-    spool::{SpoolError, batch_queue::Taken, core::Core, open::mend_index},
+    spool::{SpoolError, batch_queue::Taken, core::Core, mend::mend_index, messages::MessageStore},
 };
 
 /// How long a tombstone may wait in an idle spool for its folder to be synced.
@@ -34,9 +33,6 @@ const JOURNAL_LIMIT: u64 = 1_000_000;
 
 /// Pruning reads all charges; it need not be often.
 const PRUNED_EVERY: Duration = Duration::from_secs(15 * 60);
-
-/// Waits to hear that everything applied before is durable.
-pub(super) type SyncRequest = oneshot::Sender<Result<(), SpoolError>>;
 
 /// Serves until the syncs are closed; what is applied by then is durable afterwards, if the disk
 /// allows.
@@ -79,7 +75,7 @@ fn sync(core: &Core, deleted: &mut Deleted) -> Result<(), SpoolError> {
     core.metrics.storage().index_syncs.inc();
     for id in doomed {
         // A file that cannot be deleted keeps its tombstone: the next start tries again.
-        if core.disk.remove(&core.folders.mail_file(id)).is_ok() {
+        if core.messages.remove(id).is_ok() {
             deleted.entry(id.shard().to_owned()).or_default().insert(id);
         }
     }
@@ -98,10 +94,9 @@ fn mend(core: &Arc<Core>) {
 
 /// Forgets the tombstones of files whose deletion is durable. What fails is tried again.
 fn bury(core: &Core, deleted: &mut Deleted) {
-    deleted.retain(|shard, ids| {
-        let synced = core.disk.sync_folder(&core.folders.mail.join(shard));
+    deleted.retain(|_shard, ids| {
         let ids: Vec<MessageId> = ids.iter().copied().collect();
-        synced.and_then(|()| core.index.bury(&ids)).is_err()
+        core.messages.make_removals_durable(&ids).and_then(|()| core.index.bury(&ids)).is_err()
     });
 }
 

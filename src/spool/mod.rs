@@ -1,22 +1,22 @@
 //! Keeps accepted mail: the only owner of the disk.
 //!
-//! Two truths. The **files** are the truth about what was accepted: one each, envelope first, then
-//! the message. The **index** (sled) is the truth about what has become of it, and can be rebuilt
-//! from the files.
+//! There are two truths. The **messages** are the truth about what was accepted: one file each,
+//! envelope first, then the text. The **index** (sled) is the truth about what has become of them.
+//! It can be rebuilt from the messages.
 //!
 //! - [`Incoming`]: a message being received; [`Incoming::commit`] makes it durable and yields
 //!   [`Committed`], the only proof that lets a session say `250`
 //! - [`Entry`], [`RecipientState`]: what has become of a message
 //! - [`Change`]: several facts made durable together
+//! - [`Memo`]: a small value kept under a name
 //!
-//! The way in: `incoming` → `disk` → `keeper` (folder syncs and entries, for all who came together)
-//! → `250`. The way out: `index` (changes, by `staging` and `keys`, in `store`, the only file that
-//! names sled) → `syncer` (index syncs, for all who came together; then the files of settled
-//! messages go). A start: `opening`, then `recovery` in the background. `file` is the format of a
-//! spool file.
+//! The way in: `accept`, then `messages` (the file), then `group_commit` (names and entries, for
+//! all who came together), then `250`. The way out: `index` (changes), then `index_flush` (syncs,
+//! for all who came together), after which the files of settled messages are deleted. A start:
+//! `open`, then `recover` in the background; `mend` opens an index again that has failed.
 //!
 //! # Failure
-//! Every method returns [`SpoolError`]; none logs, save recovery, which reports what it put right.
+//! Every method returns [`SpoolError`]; none logs, except recovery, which reports what it repaired.
 
 mod accept;
 mod batch_queue;
@@ -27,14 +27,19 @@ mod error;
 mod group_commit;
 mod index;
 mod index_flush;
+mod memo;
+mod mend;
 mod messages;
 mod open;
 mod quarantine;
 mod recover;
+mod report;
+mod requests;
 #[expect(clippy::module_inception, reason = "the spool is what this module is about")]
 mod spool;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use crate::entry::{
     Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Routes,
@@ -43,6 +48,7 @@ pub use crate::entry::{
 pub use accept::{Committed, Incoming};
 pub use change::Change;
 pub use error::SpoolError;
+pub use memo::{Memo, MemoKind};
 pub use messages::files::reader::MessageReader;
-pub use recover::RecoveryReport;
+pub use report::RecoveryReport;
 pub use spool::{RouteMessage, Spool, SpoolSettings};

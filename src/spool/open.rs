@@ -6,10 +6,9 @@
 //! process. A broken index is moved aside; recovery then rebuilds it from the files.
 
 use std::{
-    fs::{self, File, TryLockError},
-    io::ErrorKind,
+    fs::{File, TryLockError},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -20,14 +19,21 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     spool::{
-        Change, Doubt, Entry, Progress, RecipientState, RecoveryReport, RouteMessage, Spool,
-        SpoolError, SpoolSettings,
+        Change, Memo, RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
         core::{Core, Parts},
-        disk::{Disk, Folders},
+        disk::Disk,
         group_commit,
-        index::local::Index,
-        index::sled_store::{Store, Trouble},
-        index_flush, recover,
+        index::{
+            local::Index,
+            sled_store::{Store, Trouble},
+        },
+        index_flush,
+        mend::doubt_attempts,
+        messages::files::{
+            Files,
+            folders::{Folders, is_missing},
+        },
+        recover,
     },
 };
 
@@ -40,7 +46,7 @@ pub(super) fn open(
     route: RouteMessage,
     clock: Clock,
     metrics: Metrics,
-    disk: Disk,
+    disk: &Disk,
 ) -> Result<(Arc<Core>, Vec<JoinHandle<()>>), SpoolError> {
     let folders = Folders::below(&settings.data_dir);
     for folder in [&folders.incoming, &folders.mail, &folders.quarantine] {
@@ -51,27 +57,18 @@ pub(super) fn open(
     for folder in [folders.mail.parent().unwrap_or(&folders.mail), &folders.data] {
         disk.sync_folder(folder)?;
     }
-    let mut report = RecoveryReport {
-        unfinished: delete_unfinished(&folders, &disk)?,
-        ..RecoveryReport::default()
-    };
-    let (index, moved_to) = open_index(&folders, &disk, &clock)?;
+    let messages = Files::new(folders.clone(), disk.clone(), clock.clone(), metrics.clone());
+    let mut report =
+        RecoveryReport { unfinished: messages.discard_drafts()?, ..RecoveryReport::default() };
+    let (index, moved_to) = open_index(&folders, disk, &clock)?;
     if moved_to.is_some() || (known && index.is_new()?) {
         note_loss(&index, &clock)?;
     }
     report.index_moved_to = moved_to;
     report.doubtful = doubt_attempts(&index)?;
 
-    let core = Arc::new(Core::new(Parts {
-        settings,
-        folders,
-        disk,
-        index,
-        route,
-        clock,
-        metrics,
-        lock_file,
-    }));
+    let core =
+        Arc::new(Core::new(Parts { settings, messages, index, route, clock, metrics, lock_file }));
     core.wake();
     let settled = core.index.tombstones()?;
     let threads = vec![
@@ -85,8 +82,7 @@ pub(super) fn open(
 /// An index that is new in a folder that is not: what was in it is lost, budgets and all. Noted
 /// until somebody has taken it into account.
 fn note_loss(index: &Index, clock: &Clock) -> Result<(), SpoolError> {
-    let (kind, name) = Spool::LOST_INDEX;
-    let remember = vec![(kind, name.to_owned(), Some(serde_json::json!(clock.now())))];
+    let remember = vec![Memo::index_lost(clock.now())?];
     index.apply(Change { remember, ..Change::default() })?;
     index.make_durable()
 }
@@ -97,7 +93,7 @@ fn start(
     run: impl FnOnce(&Arc<Core>) + Send + 'static,
 ) -> Result<JoinHandle<()>, SpoolError> {
     let core = Arc::clone(core);
-    let data = core.folders.data.clone();
+    let data = core.messages.folders.data.clone();
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || run(&core))
@@ -126,19 +122,6 @@ fn lock(folders: &Folders) -> Result<File, SpoolError> {
     }
 }
 
-/// Files half received when the last process ended. Nobody was ever told that they were accepted.
-fn delete_unfinished(folders: &Folders, disk: &Disk) -> Result<u64, SpoolError> {
-    let mut unfinished = 0;
-    for file in fs::read_dir(&folders.incoming)
-        .map_err(|e| SpoolError::io("read folder", &folders.incoming, e))?
-    {
-        let file = file.map_err(|e| SpoolError::io("read folder", &folders.incoming, e))?;
-        disk.remove(&file.path())?;
-        unfinished += 1;
-    }
-    Ok(unfinished)
-}
-
 fn open_index(
     folders: &Folders,
     disk: &Disk,
@@ -161,25 +144,6 @@ fn open_index(
     }
 }
 
-/// Opens the index again after it has failed, as on a full disk, and puts right what was lost with
-/// it: as a start would, while mail goes on. What fails is tried again later.
-pub(super) fn mend_index(core: &Arc<Core>) -> Result<(), SpoolError> {
-    let folder = &core.folders.index;
-    core.index.reopen(|| {
-        Store::open(folder).map_err(|trouble| match trouble {
-            Trouble::Refused(error) => SpoolError::io("open", folder, error),
-            Trouble::Broken(reason) => SpoolError::Index(reason),
-        })
-    })?;
-    let report =
-        RecoveryReport { doubtful: doubt_attempts(&core.index)?, ..RecoveryReport::default() };
-    warn!("the index had failed and is open again");
-    let settled = core.index.tombstones()?;
-    recover::run(core, report, &settled);
-    core.wake();
-    Ok(())
-}
-
 /// An index counts as open when it could be walked through: damage shows itself only where it is
 /// read.
 fn try_index(folders: &Folders, disk: &Disk) -> Result<Index, Trouble> {
@@ -190,45 +154,4 @@ fn try_index(folders: &Folders, disk: &Disk) -> Result<Index, Trouble> {
         Err(SpoolError::Io { source, .. }) => Err(Trouble::Refused(source)),
         walked => walked.map_err(|e| Trouble::Broken(e.to_string())),
     }
-}
-
-/// Recipients under attempt when the last process ended: whether the server took the message,
-/// nobody knows. They wait for the time that was stored before the attempt, with a doubt counted.
-/// Yields how many.
-fn doubt_attempts(index: &Index) -> Result<u64, SpoolError> {
-    let mut doubtful = 0;
-    for id in index.attempts()? {
-        match index.entry(id) {
-            Ok(Some(mut entry)) => {
-                doubtful += doubt_each(&mut entry);
-                index.apply(Change { put: vec![entry], ..Change::default() })?;
-            }
-            // No entry, or one that recovery is going to rebuild.
-            Ok(None) | Err(SpoolError::Index(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(doubtful)
-}
-
-fn doubt_each(entry: &mut Entry) -> u64 {
-    entry.recipients.iter_mut().map(doubt).sum()
-}
-
-fn doubt(recipient: &mut RecipientState) -> u64 {
-    let (since, due) = match &recipient.progress {
-        Progress::Attempting(attempting) => (attempting.since, attempting.due),
-        Progress::Waiting { .. } | Progress::Delivered(_) | Progress::Failed(_) => return 0,
-    };
-    recipient.doubts.push(Doubt {
-        attempt: since,
-        reason: "Postroom was stopped during the attempt".to_owned(),
-    });
-    recipient.progress = Progress::Waiting { due };
-    1
-}
-
-/// True when nothing is there, and nothing else hinders us to look.
-pub(super) fn is_missing(path: &Path) -> bool {
-    matches!(fs::symlink_metadata(path), Err(e) if e.kind() == ErrorKind::NotFound)
 }

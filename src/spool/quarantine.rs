@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{MessageId, RecipientOutcome, Timestamp},
-    spool::{Change, Entry, JournalLine, SpoolError, core::Core},
+    spool::{Change, Entry, JournalLine, SpoolError, core::Core, messages::MessageStore},
 };
 
 /// The journal's lines about the recipients that nobody will serve any more.
@@ -37,7 +37,7 @@ pub(super) fn farewell(
 /// admit again.
 pub(super) fn quarantine(core: &Arc<Core>, id: MessageId, reason: &str) -> Result<(), SpoolError> {
     let entry = core.index.entry(id)?.ok_or(SpoolError::NotFound(id))?;
-    core.quarantine_file(&core.folders.mail_file(id), reason)?;
+    core.messages.set_aside(id, reason)?;
     let journal = farewell(&entry, core.clock.now(), RecipientOutcome::Quarantined);
     core.index.write(|store, staging| match staging.remove(store, id) {
         // Recovery found the entry without its file, and was quicker.

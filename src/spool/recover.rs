@@ -17,51 +17,27 @@
 //! # Failure
 //! What cannot be put right is logged and left as it is.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, ops::ControlFlow, path::Path, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
     model::{Envelope, MessageId, RecipientOutcome},
     spool::{
-        Entry, SpoolError,
+        Entry, RecoveryReport, SpoolError,
         core::Core,
         index::index_batch::{IndexBatch, read_entry, unrecord},
         index::keys,
-        index::local::{all, lock},
+        index::local::all,
         index::sled_store::{Pair, Store},
-        messages::files::reader::{probe, read_envelope},
-        open::is_missing,
+        messages::{Kept, MessageStore},
         quarantine::farewell,
+        threads::lock,
     },
 };
 
 /// Entries looked at in one go, and files admitted in one batch.
 const PORTION: usize = 64;
-
-/// What a start found and put right.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveryReport {
-    /// Files without an entry: admitted again.
-    pub readmitted: u64,
-    /// Entries without a file: reported, removed.
-    pub without_file: Vec<MessageId>,
-    /// Files that are no messages: moved to `quarantine/`.
-    pub quarantined: Vec<PathBuf>,
-    /// Entries that could not be read: rebuilt from their file.
-    pub rebuilt: u64,
-    /// Half-received files deleted; no `250` was ever given for them.
-    pub unfinished: u64,
-    /// Attempts that were cut off: now in doubt.
-    pub doubtful: u64,
-    /// Where the broken index was moved, when it was.
-    pub index_moved_to: Option<PathBuf>,
-}
 
 /// Looks at every tombstone, every entry and every file, then tells those who wait for it.
 /// `settled` are the tombstones that the last process left.
@@ -102,13 +78,8 @@ impl Recovery<'_> {
         // What was read from the index must not be less durable than the deletion.
         core.index.make_durable()?;
         for some in settled.chunks(PORTION) {
-            let mut shards: Vec<PathBuf> = some.iter().map(|id| core.folders.shard(*id)).collect();
-            shards.dedup();
-            some.iter().try_for_each(|id| core.disk.remove(&core.folders.mail_file(*id)))?;
-            shards
-                .iter()
-                .filter(|shard| shard.exists())
-                .try_for_each(|shard| core.disk.sync_folder(shard))?;
+            some.iter().try_for_each(|id| core.messages.remove(*id))?;
+            core.messages.make_removals_durable(some)?;
             core.index.bury(some)?;
         }
         Ok(())
@@ -127,7 +98,7 @@ impl Recovery<'_> {
             for Pair { key, value } in &portion {
                 if let Some(id) = keys::id_of(key) {
                     let checked = self.check_entry(id, value);
-                    go_on(checked, &self.core.folders.mail_file(id))?;
+                    go_on(checked, &self.core.messages.path(id))?;
                 }
             }
         }
@@ -135,20 +106,19 @@ impl Recovery<'_> {
     }
 
     fn check_entry(&mut self, id: MessageId, value: &[u8]) -> Result<(), SpoolError> {
-        let path = self.core.folders.mail_file(id);
-        if unrecord::<Entry>(value).is_ok() && probe(&path).is_ok() {
+        let core = self.core;
+        if unrecord::<Entry>(value).is_ok() && core.messages.is_whole(id) {
             return Ok(());
         }
-        let envelope = match read_envelope(&path) {
+        let envelope = match core.messages.read_envelope(id) {
             Ok(envelope) => Some(envelope),
             Err(SpoolError::Unreadable { reason, .. }) => {
-                self.quarantine(&path, &reason)?;
+                self.quarantine(&core.messages.path(id), &reason)?;
                 None
             }
             Err(SpoolError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let core = self.core;
         let report = &mut self.report;
         core.index.write(|store, staging| match envelope {
             Some(found) if read_entry(store, id).is_err() => {
@@ -157,53 +127,51 @@ impl Recovery<'_> {
                 staging.admit(entry_of(core, found))
             }
             Some(_found) => Ok(()),
-            None if is_missing(&path) => drop_entry(core, store, staging, id, report),
+            None if core.messages.is_missing(id) => drop_entry(core, store, staging, id, report),
             None => Ok(()),
         })
     }
 
     fn check_files(&mut self) -> Result<(), SpoolError> {
+        let core = self.core;
         let mut found = Vec::new();
-        for shard in folder(&self.core.folders.mail)? {
-            if !shard.is_dir() {
-                self.quarantine(&shard, "this is not a place for files")?;
-                continue;
+        core.messages.walk(&mut |kept| {
+            if core.is_stopping() {
+                return Ok(ControlFlow::Break(()));
             }
-            for path in folder(&shard)? {
-                if self.core.is_stopping() {
-                    return Ok(());
+            match kept {
+                Kept::Message(id) => {
+                    let checked = self.check_message(id);
+                    found.extend(go_on(checked, &core.messages.path(id))?.flatten());
                 }
-                let checked = self.check_file(&path);
-                found.extend(go_on(checked, &path)?.flatten());
-                if found.len() >= PORTION {
-                    self.readmit(std::mem::take(&mut found))?;
+                Kept::Foreign(path, reason) => {
+                    go_on(self.quarantine(path, reason), path)?;
                 }
             }
-        }
+            if found.len() >= PORTION {
+                self.readmit(std::mem::take(&mut found))?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         self.readmit(found)
     }
 
-    /// The envelope of a file that has no entry.
-    fn check_file(&mut self, path: &Path) -> Result<Option<(Envelope, u64)>, SpoolError> {
-        let id = path
-            .file_name()
-            .and_then(|name| name.to_str()?.strip_suffix(".eml")?.parse::<MessageId>().ok());
-        let Some(id) = id.filter(|id| self.core.folders.mail_file(*id) == *path) else {
-            self.quarantine(path, "its name is not that of a message in this folder")?;
-            return Ok(None);
-        };
-        if self.core.index.with(|store| store.has(&keys::entry(id)))?
-            || lock(&self.core.arriving).contains(&id)
+    /// The envelope of a message that has no entry.
+    fn check_message(&mut self, id: MessageId) -> Result<Option<(Envelope, u64)>, SpoolError> {
+        let core = self.core;
+        if core.index.with(|store| store.has(&keys::entry(id)))?
+            || lock(&core.arriving).contains(&id)
         {
             return Ok(None);
         }
-        match read_envelope(path) {
+        let path = core.messages.path(id);
+        match core.messages.read_envelope(id) {
             Ok(found) if found.0.id == id => Ok(Some(found)),
             Ok(_other) => {
-                self.quarantine(path, "its envelope names another message").map(|()| None)
+                self.quarantine(&path, "its envelope names another message").map(|()| None)
             }
             Err(SpoolError::Unreadable { reason, .. }) => {
-                self.quarantine(path, &reason).map(|()| None)
+                self.quarantine(&path, &reason).map(|()| None)
             }
             // It was settled meanwhile.
             Err(SpoolError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -225,7 +193,7 @@ impl Recovery<'_> {
                 let known = store.has(&keys::entry(id))? || store.has(&keys::tombstone(id))?;
                 // Settled, deleted and forgotten since we looked: the file went before the
                 // tombstone.
-                if !known && !is_missing(&core.folders.mail_file(id)) {
+                if !known && !core.messages.is_missing(id) {
                     report.readmitted += 1;
                     staging.admit(entry_of(core, found))?;
                 }
@@ -237,7 +205,7 @@ impl Recovery<'_> {
     }
 
     fn quarantine(&mut self, path: &Path, reason: &str) -> Result<(), SpoolError> {
-        let moved_to = self.core.quarantine_file(path, reason)?;
+        let moved_to = self.core.messages.set_file_aside(path, reason)?;
         warn!(file = %path.display(), %reason, "a file that is no message was moved to quarantine");
         self.report.quarantined.push(moved_to);
         Ok(())
@@ -270,7 +238,7 @@ fn drop_entry(
     id: MessageId,
     report: &mut RecoveryReport,
 ) -> Result<(), SpoolError> {
-    let in_quarantine = !is_missing(&core.folders.quarantine_file(id));
+    let in_quarantine = core.messages.is_set_aside(id);
     match read_entry(store, id) {
         Ok(Some(entry)) => {
             let outcome =
@@ -304,10 +272,4 @@ fn forget_keys(store: &Store, staging: &mut IndexBatch, id: MessageId) -> Result
     staging.batch.remove(keys::attempt(id));
     staging.effect.removed += 1;
     Ok(())
-}
-
-fn folder(path: &Path) -> Result<Vec<PathBuf>, SpoolError> {
-    let names = fs::read_dir(path)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
-    names.map_err(|e| SpoolError::io("read folder", path, e))
 }

@@ -15,8 +15,14 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Timestamp},
     spool::{
-        Change, Charge, Entry, Incoming, JournalLine, MessageReader, RecoveryReport, Routes,
-        SpoolError, accept::blocking, core::Core, disk::Disk, index::local::lock, open, quarantine,
+        Change, Charge, Entry, Incoming, JournalLine, MemoKind, MessageReader, RecoveryReport,
+        Routes, SpoolError,
+        core::Core,
+        disk::Disk,
+        memo::LOST,
+        messages::MessageStore,
+        open, quarantine,
+        threads::{blocking, lock},
     },
 };
 
@@ -45,11 +51,6 @@ pub(super) struct Inner {
 }
 
 impl Spool {
-    /// Under which the loss of the index is remembered ([`Spool::recall`], as a [`Timestamp`]):
-    /// charges, conditions and settings are gone with it. Whoever has taken that into account
-    /// forgets it ([`Change::remember`]).
-    pub const LOST_INDEX: (&'static str, &'static str) = ("index", "lost");
-
     /// Opens or creates the spool, and starts recovery, which goes on in the background:
     /// [`Spool::recovered`]. `route` names the accounts of a message, when it is received and when
     /// its entry has to be rebuilt from its file.
@@ -63,11 +64,11 @@ impl Spool {
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, SpoolError> {
-        Self::open_on(Disk::default(), settings, route, clock, metrics)
+        Self::open_on(&Disk::default(), settings, route, clock, metrics)
     }
 
     pub(super) fn open_on(
-        disk: Disk,
+        disk: &Disk,
         settings: SpoolSettings,
         route: RouteMessage,
         clock: Clock,
@@ -205,7 +206,8 @@ impl Spool {
     /// # Errors
     /// When the file is missing or is no spool file.
     pub async fn body(&self, id: MessageId) -> Result<MessageReader, SpoolError> {
-        MessageReader::open(self.0.core.folders.mail_file(id)).await
+        let core = Arc::clone(&self.0.core);
+        blocking(move || core.messages.read(id)).await
     }
 
     /// Messages in the queue, in the order of their ids, after `after`. Entries that cannot be read
@@ -242,10 +244,10 @@ impl Spool {
     /// When the index cannot be read or the value is of another form.
     pub fn recall<T: DeserializeOwned>(
         &self,
-        kind: &'static str,
+        kind: MemoKind,
         name: &str,
     ) -> Result<Option<T>, SpoolError> {
-        self.0.core.index.recall(kind, name)
+        self.0.core.index.recall(kind.as_str(), name)
     }
 
     /// All values of one kind with their names; none where the value cannot be read or is of
@@ -255,9 +257,18 @@ impl Spool {
     /// When the index cannot be read.
     pub fn recall_all<T: DeserializeOwned>(
         &self,
-        kind: &'static str,
+        kind: MemoKind,
     ) -> Result<Vec<(String, Option<T>)>, SpoolError> {
-        self.0.core.index.recall_all(kind)
+        self.0.core.index.recall_all(kind.as_str())
+    }
+
+    /// When the index was lost, until somebody says that it is known
+    /// ([`Memo::index_loss_is_known`]): charges, conditions and settings are gone with it.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn index_lost_at(&self) -> Result<Option<Timestamp>, SpoolError> {
+        self.recall(MemoKind::LostIndex, LOST)
     }
 
     /// Woken whenever mail was admitted or changed in a way that may make something due: all who

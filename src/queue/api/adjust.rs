@@ -13,11 +13,8 @@ use crate::{
         AccountSettings, Queue, QueueError, SettingStatus, api::tuning::Tuning,
         driver::core::Account, driver::transport::Transport,
     },
-    spool::{Change, Spool, SpoolError},
+    spool::{Change, Memo, MemoKind, Spool, SpoolError},
 };
-
-/// Under which it is remembered.
-const REMEMBERED: &str = "batch";
 
 /// What a person has set in an earlier process, as far as it still holds.
 pub(in crate::queue) fn recalled(
@@ -26,7 +23,8 @@ pub(in crate::queue) fn recalled(
 ) -> Result<Tuning, SpoolError> {
     let name = settings.name.as_str();
     // What cannot be read is of an older form, and no reason not to start.
-    let stored = spool.recall::<Tuning>(REMEMBERED, name).ok().flatten().unwrap_or_default();
+    let stored =
+        spool.recall::<Tuning>(MemoKind::BatchTuning, name).ok().flatten().unwrap_or_default();
     let (tuning, outdated) = stored.restored(&settings.batch);
     for old in &outdated {
         warn!(
@@ -53,13 +51,13 @@ pub(in crate::queue) fn recalled(
 }
 
 fn remember(spool: &Spool, account: &AccountName, tuning: &Tuning) -> Result<(), SpoolError> {
-    let value =
-        serde_json::to_value(tuning).map_err(|problem| SpoolError::Index(problem.to_string()))?;
-    let value = (!tuning.is_empty()).then_some(value);
-    spool.apply(Change {
-        remember: vec![(REMEMBERED, account.as_str().to_owned(), value)],
-        ..Change::default()
-    })
+    let name = account.as_str();
+    let memo = if tuning.is_empty() {
+        Memo::forget(MemoKind::BatchTuning, name)
+    } else {
+        Memo::keep(MemoKind::BatchTuning, name, tuning)?
+    };
+    spool.apply(Change { remember: vec![memo], ..Change::default() })
 }
 
 impl<T: Transport> Queue<T> {

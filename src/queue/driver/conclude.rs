@@ -15,17 +15,14 @@ use crate::{
     model::{ByteSize, EnhancedCode, RecipientOutcome, Reply, Timestamp},
     queue::{
         driver::claim::Claim,
-        driver::core::{Account, Core, DELIVERY},
+        driver::core::{Account, Core},
         driver::transport::Transport,
         engine::budget::{BudgetChange, End},
         engine::settle::{self, Conclusion, Context},
     },
-    spool::{Change, Doubt, Entry, Hold, JournalLine, Progress},
+    spool::{Change, Doubt, Entry, Hold, JournalLine, Memo, MemoKind, Progress},
     upstream::{Counted, Dsn, Report, Trouble},
 };
-
-/// What is kept beside the queue: kind, name, value.
-type Memory = (&'static str, String, Option<serde_json::Value>);
 
 const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution \
     on the device. If the mailbox may send more, raise limits.message_size of the account; set \
@@ -105,11 +102,8 @@ impl<T: Transport> Core<T> {
         let mut remember = Vec::new();
         if delivered(report) {
             account.runtime().last_delivery = Some(now);
-            remember.push((
-                DELIVERY,
-                account.settings.name.to_string(),
-                serde_json::to_value(now).ok(),
-            ));
+            let name = account.settings.name.as_str();
+            remember.extend(Memo::keep(MemoKind::LastDelivery, name, &now));
         }
         self.store_outcome(claim, conclusion, moves, remember);
     }
@@ -205,7 +199,7 @@ impl<T: Transport> Core<T> {
         claim: &Claim,
         conclusion: Conclusion,
         moves: BudgetChange,
-        remember: Vec<Memory>,
+        remember: Vec<Memo>,
     ) {
         let Conclusion { entry, lines, .. } = conclusion;
         let settles = |line: &JournalLine| {

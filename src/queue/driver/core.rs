@@ -37,14 +37,9 @@ use crate::{
         engine::round_robin::RoundRobin,
     },
     report::{AccountChange, Reporter},
-    spool::{Change, Spool, SpoolError},
+    spool::{Change, Memo, MemoKind, Spool, SpoolError},
     upstream::{NextHop, Trouble},
 };
-
-/// Under which the accounts' conditions are remembered.
-pub(in crate::queue) const REMEMBERED: &str = "account";
-/// Under which it is remembered when each account last delivered.
-pub(in crate::queue) const DELIVERY: &str = "delivery";
 
 /// The queue without its tasks.
 pub(in crate::queue) struct Core<T: Transport> {
@@ -180,11 +175,8 @@ impl<T: Transport> Core<T> {
         }
         let Parts { plan, spool, reporter, clock, metrics } = parts;
         if was_lost(&spool)? {
-            let (kind, name) = Spool::LOST_INDEX;
-            spool.apply(Change {
-                remember: vec![(kind, name.to_owned(), None)],
-                ..Change::default()
-            })?;
+            let remember = vec![Memo::index_loss_is_known()];
+            spool.apply(Change { remember, ..Change::default() })?;
         }
         let (changed, stopping, flights) =
             (Notify::new(), AtomicBool::new(false), Mutex::default());
@@ -253,9 +245,8 @@ impl<T: Transport> Core<T> {
         account: &Account<T>,
         health: &Health,
     ) -> Result<(), SpoolError> {
-        let value = serde_json::to_value(Remembered::from(health))
-            .map_err(|problem| SpoolError::Index(problem.to_string()))?;
-        let remember = vec![(REMEMBERED, account.settings.name.as_str().to_owned(), Some(value))];
+        let (name, health) = (account.settings.name.as_str(), Remembered::from(health));
+        let remember = vec![Memo::keep(MemoKind::AccountHealth, name, &health)?];
         self.spool.apply(Change { remember, ..Change::default() })
     }
 
@@ -350,7 +341,10 @@ impl AccountRuntime {
             }
         }
         // A health that cannot be read is of an older form, and no reason not to start.
-        let health = spool.recall::<Remembered>(REMEMBERED, settings.name.as_str()).ok().flatten();
+        let health = spool
+            .recall::<Remembered>(MemoKind::AccountHealth, settings.name.as_str())
+            .ok()
+            .flatten();
         let health =
             health.map_or_else(Health::ready, |health| Health::from(health).restored(clock.now()));
         let tuning = adjust::recalled(spool, settings)?;
@@ -370,7 +364,7 @@ impl AccountRuntime {
             workers: 0,
             starting: false,
             last_delivery: spool
-                .recall::<Timestamp>(DELIVERY, settings.name.as_str())
+                .recall::<Timestamp>(MemoKind::LastDelivery, settings.name.as_str())
                 .ok()
                 .flatten(),
             pace: FIRST_PACE,
@@ -481,8 +475,7 @@ const MINUTE_AND_A_BIT: Duration = Duration::from_secs(120);
 
 /// Whether charges that an earlier process stored are gone with the index.
 fn was_lost(spool: &Spool) -> Result<bool, SpoolError> {
-    let (kind, name) = Spool::LOST_INDEX;
-    Ok(spool.recall::<Timestamp>(kind, name)?.is_some())
+    Ok(spool.index_lost_at()?.is_some())
 }
 
 /// A transaction with Exchange Online takes about so long; the forecast learns better.

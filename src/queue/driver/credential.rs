@@ -15,11 +15,8 @@ use crate::{
         driver::core::{Account, Core},
         driver::transport::Transport,
     },
-    spool::Change,
+    spool::{Change, Memo, MemoKind},
 };
-
-/// Under which it is remembered what was told.
-const REMEMBERED: &str = "credential";
 
 /// How near an end is. A person is told once of each.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -86,7 +83,11 @@ impl<T: Transport> Core<T> {
     async fn tell_of_end(&self, account: &Account<T>, expiry: &Expiry, look: Look) {
         let (name, now) = (&account.settings.name, self.clock.now());
         // What cannot be read is of an older form.
-        let told = self.spool.recall::<Nearness>(REMEMBERED, name.as_str()).ok().flatten();
+        let told = self
+            .spool
+            .recall::<Nearness>(MemoKind::CredentialWarning, name.as_str())
+            .ok()
+            .flatten();
         let near = Nearness::of(expiry, now);
         let (tell, remembered) = next(told, near);
         if near.is_some() && (tell == Tell::Administrator || look == Look::First) {
@@ -102,7 +103,7 @@ impl<T: Transport> Core<T> {
         }
         if remembered != told {
             let value = remembered.and_then(|near| serde_json::to_value(near).ok());
-            let remember = vec![(REMEMBERED, name.as_str().to_owned(), value)];
+            let remember = vec![Memo::of(MemoKind::CredentialWarning, name.as_str(), value)];
             if let Err(problem) = self.spool.apply(Change { remember, ..Change::default() }) {
                 error!(account = %name, %problem, "account state not stored");
             }

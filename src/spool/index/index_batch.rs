@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     model::{AccountName, DeviceName, MessageId, Timestamp},
     spool::{
-        Change, Entry, Progress, SpoolError,
+        Change, Entry, Memo, Progress, SpoolError,
         index::keys,
         index::sled_store::{Batch, Store},
     },
@@ -71,8 +71,8 @@ impl IndexBatch {
             self.effect.journal_lines += 1;
             self.batch.insert(keys::journal(&line), record(&line)?);
         }
-        for (kind, name, value) in change.remember {
-            let key = keys::remembered(kind, &name);
+        for Memo { kind, name, value } in change.remember {
+            let key = keys::remembered(kind.as_str(), &name);
             match value {
                 Some(value) => self.batch.insert(key, record(&value)?),
                 None => self.batch.remove(key),

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     ops::Range,
     sync::{
-        Mutex, MutexGuard, PoisonError, RwLock,
+        Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -22,6 +22,7 @@ use crate::{
         index::index_batch::{Effect, IndexBatch, read_entry, unrecord},
         index::keys,
         index::sled_store::{Pair, Store},
+        threads::lock,
     },
 };
 
@@ -425,10 +426,4 @@ fn keys_of(
     most: usize,
 ) -> Result<Vec<Vec<u8>>, SpoolError> {
     pairs.take(most).map(|pair| pair.map(|pair| pair.key)).collect()
-}
-
-/// A thread that panicked under a lock leaves counts that are at worst out of step; stopping all
-/// mail would be worse.
-pub(in crate::spool) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

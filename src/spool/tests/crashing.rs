@@ -19,7 +19,7 @@ use crate::model::RecipientOutcome;
 use crate::spool::{
     Attempting, Change, Charge, JournalLine, Phase, RecoveryReport,
     disk::{Deed, Witness},
-    index::local::lock,
+    threads::lock,
 };
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -336,7 +336,7 @@ async fn at_every_step(strike: Strike) {
             strike,
             state: Mutex::default(),
         });
-        let spool = open_on(Disk::watched(saboteur.clone()), data.path()).unwrap();
+        let spool = open_on(&Disk::watched(saboteur.clone()), data.path()).unwrap();
         spool.recovered().await;
         saboteur.arm(step);
         let promises = Workload { spool: &spool, promises: Promises::default() }.run().await;
@@ -392,7 +392,7 @@ async fn a_full_disk_is_told_apart_from_a_broken_one_and_leaves_nothing_behind()
             strike: Strike::Refuse(io::ErrorKind::StorageFull),
             state: Mutex::default(),
         });
-        let spool = open_on(Disk::watched(saboteur.clone()), data.path()).unwrap();
+        let spool = open_on(&Disk::watched(saboteur.clone()), data.path()).unwrap();
         spool.recovered().await;
         saboteur.arm(step);
         let outcome = hand_in(&spool, "printers", b"1").await;
@@ -418,7 +418,7 @@ async fn a_message_with_a_gap_can_no_longer_be_committed() {
         strike: refuse,
         state,
     });
-    let spool = open_on(Disk::watched(saboteur.clone()), data.path()).unwrap();
+    let spool = open_on(&Disk::watched(saboteur.clone()), data.path()).unwrap();
     spool.recovered().await;
     let mut incoming =
         spool.receive(envelope(spool.new_id(), "printers"), account()).await.unwrap();

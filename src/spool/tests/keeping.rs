@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     model::{RecipientOutcome, Reply},
-    spool::{Change, Charge, Hold, JournalLine, Phase},
+    spool::{Change, Charge, Hold, JournalLine, Memo, MemoKind, Phase},
 };
 
 fn put(entry: Entry) -> Change {
@@ -141,14 +141,14 @@ async fn a_change_is_applied_whole_or_not_at_all() {
     let change = Change {
         put: vec![after],
         remove: vec![unknown],
-        remember: vec![("state", "x".to_owned(), Some(json!(1)))],
+        remember: vec![Memo::of(MemoKind::BatchTuning, "x", Some(json!(1)))],
         ..Change::default()
     };
     assert!(
         matches!(spool.apply(change), Err(SpoolError::NotFound(missing)) if missing == unknown)
     );
     assert_eq!(spool.entry(id).unwrap(), Some(before));
-    assert_eq!(spool.recall::<u32>("state", "x").unwrap(), None);
+    assert_eq!(spool.recall::<u32>(MemoKind::BatchTuning, "x").unwrap(), None);
     assert_eq!(spool.first_due(&account(), &"printers".into(), 9).unwrap(), [(NOW, id)]);
 }
 
@@ -271,7 +271,7 @@ async fn a_remembered_value_survives_a_restart_and_can_be_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let remember = |value| Change {
-        remember: vec![("account", "scanner".to_owned(), value)],
+        remember: vec![Memo::of(MemoKind::AccountHealth, "scanner", value)],
         ..Change::default()
     };
     spool.apply(remember(Some(json!({"until": 5})))).unwrap();
@@ -280,10 +280,16 @@ async fn a_remembered_value_survives_a_restart_and_can_be_forgotten() {
     assert!(matches!(spool.sync().await, Err(SpoolError::Index(_))));
 
     let spool = open(folder.path());
-    assert_eq!(spool.recall("account", "scanner").unwrap(), Some(json!({"until": 5})));
-    assert!(matches!(spool.recall::<u32>("account", "scanner"), Err(SpoolError::Index(_))));
+    assert_eq!(
+        spool.recall(MemoKind::AccountHealth, "scanner").unwrap(),
+        Some(json!({"until": 5}))
+    );
+    assert!(matches!(
+        spool.recall::<u32>(MemoKind::AccountHealth, "scanner"),
+        Err(SpoolError::Index(_))
+    ));
     spool.apply(remember(None)).unwrap();
-    assert_eq!(spool.recall::<u32>("account", "scanner").unwrap(), None);
+    assert_eq!(spool.recall::<u32>(MemoKind::AccountHealth, "scanner").unwrap(), None);
 }
 
 #[tokio::test]
@@ -309,7 +315,7 @@ async fn a_second_process_is_told_that_the_folder_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     assert!(
-        matches!(open_on(Disk::default(), folder.path()), Err(SpoolError::Locked(path)) if path == folder.path())
+        matches!(open_on(&Disk::default(), folder.path()), Err(SpoolError::Locked(path)) if path == folder.path())
     );
     spool.close().await.unwrap();
     open(folder.path());

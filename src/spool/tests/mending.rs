@@ -9,7 +9,7 @@ use std::{
 
 use super::*;
 use crate::spool::{
-    Change,
+    Change, Memo, MemoKind,
     disk::{Deed, Witness},
 };
 
@@ -40,7 +40,7 @@ async fn mended(spool: &Spool) {
 async fn an_index_that_has_failed_opens_again_and_takes_mail_without_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let full = Arc::new(Full(AtomicBool::new(false)));
-    let spool = open_on(Disk::watched(full.clone()), data.path()).unwrap();
+    let spool = open_on(&Disk::watched(full.clone()), data.path()).unwrap();
     spool.recovered().await;
     let kept = hand_in(&spool, "printers", b"1").await.unwrap().id();
     full.0.store(true, Ordering::Relaxed);
@@ -98,7 +98,7 @@ async fn a_disk_that_was_really_full_serves_again_when_there_is_room() {
     let large = serde_json::json!("x".repeat(100_000));
     let write = |n: usize| {
         spool.apply(Change {
-            remember: vec![("test", format!("{n}"), Some(large.clone()))],
+            remember: vec![Memo::of(MemoKind::DeviceSighting, &n.to_string(), Some(large.clone()))],
             ..Change::default()
         })
     };

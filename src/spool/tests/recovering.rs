@@ -153,7 +153,7 @@ async fn an_index_that_may_not_be_read_is_not_taken_for_broken() {
     let scene = Scene::with_one_message().await;
     fs::remove_file(scene.path("index/db")).unwrap();
     fs::create_dir(scene.path("index/db")).unwrap();
-    assert!(matches!(open_on(Disk::default(), scene.folder.path()), Err(SpoolError::Io { .. })));
+    assert!(matches!(open_on(&Disk::default(), scene.folder.path()), Err(SpoolError::Io { .. })));
     assert!(scene.path("index/conf").exists());
 }
 
@@ -292,7 +292,7 @@ impl Witness for NothingIsDeleted {
 #[tokio::test]
 async fn the_file_of_a_settled_message_is_deleted_and_not_sent_again() {
     let scene = Scene::with_one_message().await;
-    let spool = open_on(Disk::watched(Arc::new(NothingIsDeleted)), scene.folder.path()).unwrap();
+    let spool = open_on(&Disk::watched(Arc::new(NothingIsDeleted)), scene.folder.path()).unwrap();
     spool.recovered().await;
     spool.apply(Change { remove: vec![scene.id], ..Change::default() }).unwrap();
     spool.close().await.unwrap();

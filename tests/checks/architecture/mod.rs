@@ -70,7 +70,7 @@ fn no_files_use_each_other_in_a_circle() {
 #[test]
 fn a_library_with_an_owner_is_named_by_its_owner_alone() {
     let owned = [
-        ("sled", "src/spool/store"),
+        ("sled", "src/spool/index/sled_store"),
         ("mail_send", "src/upstream/session"),
         ("openssl", "src/listener/"),
         ("reqwest", "src/oauth/"),

@@ -12,8 +12,8 @@ use crate::{
     model::Envelope,
     spool::{
         SpoolError,
-        accept::blocking,
         messages::files::envelope_format::{self as file, Extent, FormatError},
+        threads::blocking,
     },
 };
 
@@ -33,20 +33,18 @@ pub struct MessageReader {
 }
 
 impl MessageReader {
-    pub(in crate::spool) async fn open(path: PathBuf) -> Result<Self, SpoolError> {
-        blocking(move || {
-            let (file, extent) = open(&path)?;
-            let length = extent.size.min(CHUNK_OCTETS);
-            let first = read_chunk(&file, &path, Vec::new(), extent.text_at, length)?;
-            Ok(Self {
-                file: Arc::new(file),
-                path: Arc::new(path),
-                extent,
-                first: Some(first),
-                read: length,
-            })
+    /// Opens a file, where that holds up nobody else.
+    pub(super) fn open(path: PathBuf) -> Result<Self, SpoolError> {
+        let (file, extent) = open(&path)?;
+        let length = extent.size.min(CHUNK_OCTETS);
+        let first = read_chunk(&file, &path, Vec::new(), extent.text_at, length)?;
+        Ok(Self {
+            file: Arc::new(file),
+            path: Arc::new(path),
+            extent,
+            first: Some(first),
+            read: length,
         })
-        .await
     }
 
     /// Octets of the whole text.
