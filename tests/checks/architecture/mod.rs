@@ -25,16 +25,19 @@ const LONG_FILES: [&str; 5] = [
     "src/upstream/session.rs",
 ];
 
-/// How many files of each layer may use each other in circles until these are removed. The numbers
-/// only shrink.
-const IN_CIRCLES: [(&str, usize); 6] = [
-    ("journal", 3),
-    ("queue", 10),
-    ("sandbox", 6),
-    ("smtp", 10),
-    ("spool", 9),
-    ("upstream", 4),
+/// Where files may use each other, because they are the states of one machine: each state names
+/// those that it passes to.
+const STATE_MACHINES: [&str; 2] = [
+    // Greeting, login, transaction and text of the server's half of SMTP.
+    "crates/core/src/smtp/session/",
+    // The same of the stand-in.
+    "crates/sandbox/src/dialect/",
 ];
+
+/// How many files of each layer may use each other in other circles until these are removed. The
+/// numbers only shrink.
+const IN_CIRCLES: [(&str, usize); 6] =
+    [("journal", 3), ("queue", 10), ("sandbox", 2), ("smtp", 5), ("spool", 9), ("upstream", 4)];
 
 fn hold(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
@@ -49,6 +52,13 @@ fn no_files_use_each_other_in_a_circle() {
     let circles = graph::circles(&uses);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for circle in &circles {
+        let machine = STATE_MACHINES
+            .iter()
+            .find(|folder| circle.iter().all(|file| file.starts_with(**folder)));
+        if let Some(machine) = machine {
+            eprintln!("states of one machine: {} files in {machine}", circle.len());
+            continue;
+        }
         eprintln!("circle of {} files:", circle.len());
         for file in circle {
             *counts.entry(layer[file]).or_default() += 1;
@@ -56,7 +66,7 @@ fn no_files_use_each_other_in_a_circle() {
             eprintln!("  {file} uses {inside:?}");
         }
     }
-    eprintln!("{} circles, files in them: {counts:?}", circles.len());
+    eprintln!("files in circles: {counts:?}");
     let known: BTreeMap<&str, usize> = IN_CIRCLES.into_iter().collect();
     hold(
         &counts
