@@ -20,9 +20,9 @@ CONTRACTS='a file that is no message was moved to quarantine'
 places() {
   git ls-files -co --exclude-standard -- '*.rs' '*.md' ':!crates/journal' | while read -r file; do [ ! -f "$file" ] || echo "$file"; done | {
     mapfile -t files
-    grep -nPH '(?<!there )(?<!There )\bis no (?!longer\b|more than\b)' "${files[@]}" || true
+    grep -nPH '(?<!there )(?<!There )\bis no (?!longer\b|larger\b|more than\b|such\b)' "${files[@]}" || true
     grep -nPHi '\b(so many|the own)\b' "${files[@]}" || true
-    grep -nPH '(^\s*(//[/!]? )?|[.;:|] )[Ww]ho (?!(is|was|are|were|may|can|has|had|does|did)\b.*\?)[a-z]+(s|ed)\b(?!.*\?)' "${files[@]}" || true
+    grep -nPH '(^\s*(//[/!]? )?|[.;:] )[Ww]ho (?!(is|was|are|were|may|can|has|had|does|did)\b.*\?)[a-z]+(s|ed)\b(?!.*\?)' "${files[@]}" || true
     # One word alone: the line before is not a comment.
     awk 'FNR == 1 { before = "" } /^ *\/\/\/ [[:alnum:]_]+\.$/ && before !~ /^ *\/\// { print FILENAME ":" FNR ":" $0 }
       { before = $0 }' "${files[@]}"
