@@ -28,9 +28,9 @@ pub(super) fn settings(data_dir: &Path) -> SpoolSettings {
     }
 }
 
-pub(super) fn open_on(&disk: Disk, data_dir: &Path) -> Result<Spool, SpoolError> {
+pub(super) fn open_on(disk: &Disk, data_dir: &Path) -> Result<Spool, SpoolError> {
     let route: crate::spool::RouteMessage = Arc::new(|_envelope: &_| account().into());
-    Spool::open_on(&disk, settings(data_dir), route, Clock::fixed(NOW), Metrics::new())
+    Spool::open_on(disk, settings(data_dir), route, Clock::fixed(NOW), Metrics::new())
 }
 
 pub(super) fn open(data_dir: &Path) -> Spool {
