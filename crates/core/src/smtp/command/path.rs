@@ -18,20 +18,38 @@ pub(super) struct Written<'a> {
 pub(super) struct NoAddress;
 
 /// Takes `keyword` and its colon off, and parts path from parameters. None without the keyword.
+///
+/// The colon may be missing when a blank or the path itself follows at once: RFC 5321 4.1.1.11 wants
+/// it, and some devices forget it.
 pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
     let rest = rest.trim_start_matches(' ');
     let (word, after) = rest.split_at_checked(keyword.len())?;
     if !word.eq_ignore_ascii_case(keyword) {
         return None;
     }
-    let (gap, after) = after.split_once(':')?;
+    let (colon, after) = match after.trim_start_matches(' ').strip_prefix(':') {
+        Some(path) if after.starts_with(':') => (Colon::InPlace, path),
+        Some(path) => (Colon::Apart, path),
+        None if after.starts_with([' ', '<']) => (Colon::Missing, after),
+        None => return None,
+    };
     let text = after.trim_matches(' ');
     let (path, rest) = text.split_at_checked(end_of_path(text))?;
     let parameters = rest.trim_start_matches('>');
-    let untouched = gap.is_empty() && after.starts_with('<') && parameters.len() == rest.len();
+    let untouched =
+        colon == Colon::InPlace && after.starts_with('<') && parameters.len() == rest.len();
     let inner =
         path.strip_prefix('<').and_then(|inner| inner.strip_suffix('>')).filter(|_| untouched);
-    gap.trim_matches(' ').is_empty().then_some(Written { path, parameters, inner })
+    Some(Written { path, parameters, inner })
+}
+
+/// Where the colon behind the keyword stands.
+#[derive(PartialEq, Eq)]
+enum Colon {
+    InPlace,
+    /// Behind a blank.
+    Apart,
+    Missing,
 }
 
 /// With brackets: up to the one that closes the first. Without: up to the first blank.
@@ -97,11 +115,25 @@ impl Written<'_> {
             return Err(NoAddress);
         }
         let path = without_comments(self.path);
-        let words: Vec<&str> = words(&path).map(plain).filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<&str> = Vec::new();
+        let mut found: Vec<Address> = Vec::new();
+        for stretch in stretches(&path) {
+            let within: Vec<&str> =
+                parts(stretch, " ").map(plain).filter(|word| !word.is_empty()).collect();
+            let addresses: Vec<Address> =
+                within.iter().filter_map(|word| plausible(word)).collect();
+            // Words beside an address are no name: only brackets part a name from its address. They
+            // may be the beginning of a local part with blanks, and its end alone is somebody else.
+            if !addresses.is_empty() && within.len() > 1 {
+                return Err(NoAddress);
+            }
+            words.extend(within);
+            found.extend(addresses);
+        }
         if words.is_empty() {
             return if self.path.contains('<') { Ok(None) } else { Err(NoAddress) };
         }
-        let mut found = words.iter().filter_map(|word| plausible(word));
+        let mut found = found.into_iter();
         let address = found.next().or_else(|| lone_postmaster(&words)).ok_or(NoAddress)?;
         if found.any(|other| !other.same_mailbox(&address)) {
             return Err(NoAddress);
@@ -113,9 +145,9 @@ impl Written<'_> {
     pub(super) fn quirk(&self, address: Option<&Address>) -> Option<Quirk> {
         let exact = match address {
             None => self.inner == Some(""),
-            Some(address) => {
-                self.inner.is_some_and(|inner| without_route(inner).parse().as_ref() == Ok(address))
-            }
+            Some(address) => self.inner.is_some_and(|inner| {
+                !inner.ends_with('.') && without_route(inner).parse().as_ref() == Ok(address)
+            }),
         };
         (!exact).then_some(Quirk::OddPath)
     }
@@ -153,14 +185,19 @@ fn without_comments(path: &str) -> String {
     kept
 }
 
-/// Parts at blanks and brackets, but not inside quotes.
-fn words(path: &str) -> impl Iterator<Item = &str> {
+/// What stands between the brackets of a path, and around them.
+fn stretches(path: &str) -> impl Iterator<Item = &str> {
+    parts(path, "<>")
+}
+
+/// Parts a text at each of `separators` that is not inside quotes.
+fn parts<'a>(text: &'a str, separators: &str) -> impl Iterator<Item = &'a str> {
     let mut cuts: Vec<usize> =
-        outside_quotes(path).filter(|(_, c)| " <>".contains(*c)).map(|(at, _)| at).collect();
-    cuts.push(path.len());
+        outside_quotes(text).filter(|(_, c)| separators.contains(*c)).map(|(at, _)| at).collect();
+    cuts.push(text.len());
     let mut start = 0;
     cuts.into_iter().filter_map(move |cut| {
-        let word = path.get(start..cut);
+        let word = text.get(start..cut);
         start = cut + 1;
         word
     })

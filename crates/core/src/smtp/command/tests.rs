@@ -98,6 +98,12 @@ fn an_odd_path_with_one_address_is_understood() {
         check(&format!("RCPT TO:{path}"), expected);
     }
     check("MAIL FROM : <scan@contoso.com>", "<scan@contoso.com> +OddPath");
+    check("MAIL FROM <scan@contoso.com> SIZE=12", "<scan@contoso.com> size 12 +OddPath");
+    check("MAIL FROM<scan@contoso.com>", "<scan@contoso.com> +OddPath");
+    check("MAIL FROM <@relay.example:scan@contoso.com>", "<scan@contoso.com> +OddPath");
+    check("RCPT TO scan@contoso.com", "<scan@contoso.com> +OddPath");
+    check("MAIL FROMAGE <scan@contoso.com>", BAD_SENDER);
+    check("RCPT TO:<scan@contoso.com.>", "<scan@contoso.com> +OddPath");
     check("MAIL FROM:scan@contoso.com SIZE=12", "<scan@contoso.com> size 12 +OddPath");
     check("MAIL FROM: <>", "<> +OddPath");
     check("RCPT TO: postmaster", "<postmaster> +OddPath");
@@ -119,6 +125,11 @@ fn a_path_without_exactly_one_address_is_refused() {
         "<@contoso.com>",
         "<scan@>",
         "<scan @contoso.com>",
+        "<Meeting Room@contoso.com>",
+        "<Meeting (2nd floor) Room@contoso.com>",
+        "<Meeting(2nd floor)Room@contoso.com>",
+        "Office <Meeting Room@contoso.com>",
+        "<a@b.example a@b.example>",
         "<\"a\\\"@contoso.com>",
         "<\"a\"b@contoso.com>",
         "<a@b@contoso.com>",
