@@ -22,12 +22,17 @@ pub struct Mailbox {
 pub fn is_well_formed(value: &str) -> bool {
     work::looks_at(value);
     let Some((name, rest)) = value.rsplit_once('<') else {
-        return is_legal_address(value);
+        return is_legal_address(value) && !ends_in_a_dot(value);
     };
     let Some(address) = rest.strip_suffix('>') else {
         return false;
     };
-    is_legal_address(address) && is_phrase(name.trim())
+    is_legal_address(address) && !ends_in_a_dot(address) && is_phrase(name.trim())
+}
+
+/// A domain with a dot at its end is understood, and written without it.
+fn ends_in_a_dot(address: &str) -> bool {
+    address.ends_with('.')
 }
 
 /// RFC 5322 3.4.1, as far as a list can be taken apart by it: nothing in it that means something
@@ -290,6 +295,8 @@ mod tests {
             "=?utf-8?B?QsO8cm8=?= <scan@contoso.com>",
             Some("=?utf-8?B?QsO8cm8=?= <scan@contoso.com>"),
         );
+        check("r@contoso.com.", Some("r@contoso.com"));
+        check("Copier <r@contoso.com.>", Some("Copier <r@contoso.com>"));
         check("scanner", None);
         check("", None);
         check("<>", None);
@@ -360,6 +367,8 @@ mod tests {
             "<a@b",
             "Büro <a@b>",
             "a@b (x)",
+            "Scan <a@b.c.>",
+            "a@b.c.",
         ] {
             assert!(!is_well_formed(wrong), "{wrong}");
         }

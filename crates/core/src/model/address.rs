@@ -92,6 +92,8 @@ impl FromStr for Address {
                 Err(AddressError::NoDomain)
             };
         };
+        // RFC 5321 2.3.5 has no dot at the end of a domain; servers refuse it, devices write it.
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
         if local.is_empty() {
             return Err(AddressError::NoLocalPart);
         }
@@ -182,6 +184,8 @@ mod tests {
         check("\"two words\"@contoso.com", Ok(("\"two words\"", "contoso.com")));
         check("root@[192.168.1.9]", Ok(("root", "[192.168.1.9]")));
         check("Postmaster", Ok(("postmaster", "")));
+        check("r@contoso.com.", Ok(("r", "contoso.com")));
+        check("r@.", Err(AddressError::NoDomain));
     }
 
     #[test]
