@@ -189,6 +189,36 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_are_not_for_those_who_get_the_message_are_removed() {
+        for field in [
+            "BCC: boss@contoso.com",
+            "Resent-Bcc: x@y.z",
+            "Return-Path: <a@b.c>",
+            "Delivered-To: it@contoso.com",
+            "Content-Length: 4711",
+            "Bcc:\r\n boss@contoso.com,\r\n\tx@y.z",
+        ] {
+            check(
+                &format!("From: a@b.c\r\n{field}\r\n{WHOLE}\r\nbody\r\n"),
+                None,
+                &format!("From: a@b.c\r\n{WHOLE}\r\nbody\r\n"),
+                &[Repair::PrivateField],
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_with_blind_copies_alone_names_nobody() {
+        let head = "Date: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: <1@mfp>\r\n";
+        check(
+            &format!("From: a@b.c\r\nBcc: boss@contoso.com, John x@y.z\r\n{head}\r\n"),
+            None,
+            &format!("From: a@b.c\r\n{head}To: undisclosed-recipients:;\r\n\r\n"),
+            &[Repair::PrivateField],
+        );
+    }
+
+    #[test]
     fn a_second_field_where_one_may_stand_goes() {
         check(
             &format!("From: a@b.c\r\nSubject: 1\r\n{WHOLE}FROM: x@y.z\r\nsubject: 2\r\n\r\n"),

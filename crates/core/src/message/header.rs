@@ -108,6 +108,11 @@ impl<'a> HeaderBlock<'a> {
         });
     }
 
+    /// Drops all fields of that name.
+    pub fn remove(&mut self, name: &str) {
+        self.fields.retain(|field| !field.is(name));
+    }
+
     /// Puts what `line` makes of each field in its place.
     pub fn rewrite(&mut self, line: impl Fn(&Field<'_>) -> Option<String>) {
         for field in &mut self.fields {

@@ -23,6 +23,8 @@ pub enum Repair {
     DoubleField,
     /// No `From:`, or none that has an address.
     MissingFrom,
+    /// A field that is not for those who get the message: it was removed.
+    PrivateField,
     /// `From:` was no mailbox.
     MalformedFrom,
     /// `From:` had several mailboxes: the first was kept, all of them went into `Reply-To:`.
@@ -37,7 +39,7 @@ pub enum Repair {
     MalformedMessageId,
     /// None of `To:`, `Cc:`, `Bcc:` had anything in it.
     MissingTo,
-    /// `To:`, `Cc:` or `Bcc:` was no list of mailboxes.
+    /// `To:` or `Cc:` was no list of mailboxes.
     MalformedTo,
     /// MIME without `MIME-Version:`.
     MissingMimeVersion,
@@ -53,10 +55,18 @@ const UNIQUE: [&str; 5] = ["From", "Date", "Message-ID", "Subject", "MIME-Versio
 /// RFC 5322 3.6.3: where a message says whom it is for.
 const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 
+/// RFC 5322 A.1.3: an empty group, for a message whose recipients are not named.
+const UNDISCLOSED: &str = "To: undisclosed-recipients:;\r\n";
+/// Fields that do not leave. `Bcc:` names recipients whom the others must not see (RFC 5322 3.6.3);
+/// the envelope has them. The rest belongs to the mailbox that a message was delivered to (RFC 5321
+/// 4.4, RFC 4155): a receiver takes them for what he would have written himself.
+const PRIVATE: [&str; 5] = ["Bcc", "Resent-Bcc", "Return-Path", "Delivered-To", "Content-Length"];
+
 /// What is wrong with `header`, in the order in which it has to be put right.
 #[must_use]
 pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let value = |name: &str| header.find(name).map(Field::value);
+    let private = PRIVATE.iter().any(|name| header.find(name).is_some());
     let double = UNIQUE.iter().any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
     let date = match value("Date") {
         None => Some(Repair::MissingDate),
@@ -81,6 +91,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
     let eight_bit = !signed && header.fields().any(|field| encoding::encoded(field).is_some());
     [
+        private.then_some(Repair::PrivateField),
         double,
         from_fault(value("From").as_deref()),
         date,
@@ -101,7 +112,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
 
 /// A field of recipients as it was meant; none when it is right, or when it is another field.
 fn legal_list(field: &Field<'_>) -> Option<String> {
-    let name = DESTINATIONS.iter().find(|name| field.is(name))?;
+    let name = ["To", "Cc"].iter().find(|name| field.is(name))?;
     mailbox::mended_list(&field.value()).map(|list| format!("{name}: {list}\r\n"))
 }
 
@@ -119,6 +130,7 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
     match fault {
         // The empty line comes with the block.
         Repair::MissingHeader => {}
+        Repair::PrivateField => remove_private(header),
         Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
         Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => {
             return mend_from(header, fault, edits);
@@ -129,7 +141,7 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
             header.replace("Date", format!("Date: {}\r\n", edits.received.to_rfc5322()));
         }
         Repair::MissingMessageId | Repair::MalformedMessageId => mend_message_id(header, edits),
-        Repair::MissingTo => header.replace("To", "To: undisclosed-recipients:;\r\n".to_owned()),
+        Repair::MissingTo => header.replace("To", UNDISCLOSED.to_owned()),
         // Each of them: a device may write one field for each recipient.
         Repair::MalformedTo => header.rewrite(legal_list),
         Repair::MissingMimeVersion => {
@@ -139,6 +151,16 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
         Repair::LongWord => header.rewrite(encoding::without_long_words),
     }
     true
+}
+
+fn remove_private(header: &mut HeaderBlock<'_>) {
+    let addressed_apart = header.find("Bcc").is_some();
+    PRIVATE.iter().for_each(|name| header.remove(name));
+    let says_to_whom =
+        ["To", "Cc"].iter().any(|name| header.find(name).is_some_and(|to| !to.value().is_empty()));
+    if addressed_apart && !says_to_whom {
+        header.replace("To", UNDISCLOSED.to_owned());
+    }
 }
 
 fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
@@ -207,6 +229,7 @@ impl Repair {
             Self::DoubleField | Self::MalformedDate | Self::MalformedMessageId => {
                 Quirk::MalformedFields
             }
+            Self::PrivateField => Quirk::PrivateFields,
             Self::MalformedTo => Quirk::MalformedTo,
             Self::MalformedFrom => Quirk::MalformedFrom,
             Self::SeveralFrom => Quirk::SeveralFrom,

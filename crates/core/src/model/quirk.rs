@@ -47,6 +47,8 @@ pub enum Quirk {
     MalformedTo,
     /// A `From:` that is no mailbox (RFC 5322 3.6.2).
     MalformedFrom,
+    /// A field that must not leave: `Bcc:`, `Return-Path:` and their like.
+    PrivateFields,
     /// Several mailboxes in `From:`.
     SeveralFrom,
     /// 8-bit text in the header, which is neither encoded (RFC 2047) nor announced (RFC 6532).
@@ -59,7 +61,7 @@ pub enum Quirk {
 
 impl Quirk {
     /// Every quirk there is.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::OddHelo,
         Self::OddPath,
         Self::OddParameter,
@@ -80,6 +82,7 @@ impl Quirk {
         Self::MalformedFields,
         Self::MalformedTo,
         Self::MalformedFrom,
+        Self::PrivateFields,
         Self::SeveralFrom,
         Self::EightBitHeader,
         Self::BrokenHeader,
@@ -110,6 +113,7 @@ impl Quirk {
             Self::MalformedFields => "malformed_fields",
             Self::MalformedTo => "malformed_to",
             Self::MalformedFrom => "malformed_from",
+            Self::PrivateFields => "private_fields",
             Self::SeveralFrom => "several_from",
             Self::EightBitHeader => "eight_bit_header",
             Self::BrokenHeader => "broken_header",
