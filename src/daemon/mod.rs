@@ -8,8 +8,8 @@
 //!   with others for the demonstration and the tests
 //!
 //! # Order
-//! Start: spool, queue, listeners, admin, then READY. Each needs those before it. What lies outside
-//! (an upstream server, a token) is no reason not to start: mail is taken all the same.
+//! Start: spool, queue, listeners, admin, then READY. Each needs those before it. A missing
+//! upstream server or token does not prevent the start: mail is accepted all the same.
 //!
 //! Stop: listeners accept nothing more and sessions end at their next command; no attempt begins,
 //! those under way finish; both within `stop_timeout`. Then the spool is synced, and the admin side
@@ -263,7 +263,8 @@ impl Daemon {
     /// When a part ended by itself, or the last sync failed.
     pub async fn run(mut self, mut signals: Signals) -> Result<(), DaemonError> {
         supervise::ready(&self.admin.status());
-        info!(version = env!("CARGO_PKG_VERSION"), data_dir = %self.config.data_dir.display(), "started");
+        let data_dir = self.config.data_dir.display();
+        info!(version = env!("CARGO_PKG_VERSION"), %data_dir, "started");
         let outcome = self.watch(&mut signals).await;
         self.stop(signals).await?;
         outcome

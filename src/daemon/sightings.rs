@@ -24,7 +24,7 @@ const KEPT_AT_ONCE: usize = 32;
 pub(super) fn restore(devices: &Devices, spool: &Spool) {
     match spool.recall_all::<serde_json::Value>(MemoKind::DeviceSighting) {
         Ok(records) => {
-            // One that is no JSON is none of ours either way.
+            // A record that is not JSON was not written by us; it counts as empty.
             let records = records
                 .into_iter()
                 .map(|(name, value)| (name, value.unwrap_or_default()))

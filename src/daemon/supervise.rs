@@ -16,7 +16,7 @@ use crate::admin::Status;
 pub enum Signal {
     /// SIGTERM or SIGINT.
     Stop,
-    /// SIGHUP.
+    /// SIGHUP: the certificate is read again.
     Reload,
 }
 

@@ -1,8 +1,8 @@
 //! All metrics with their names and labels, and one handle to them.
 //!
-//! Names start with `postroom_` and end in a unit, as Prometheus recommends. Counters get the suffix
-//! `_total` when they are rendered. Label values come from enums, so the types bound their number. An
-//! address is never a label. Each file contains the metrics of one part of the program.
+//! Names start with `postroom_` and end in a unit, as Prometheus recommends. Counters get the
+//! suffix `_total` when they are rendered. Label values come from enums, so the types bound their
+//! number. An address is never a label. Each file contains the metrics of one part of the program.
 //! `docs/metrics.md` lists all metrics; a test checks the list.
 
 mod receiving;

@@ -128,8 +128,8 @@ const OUTCOMES: [RecipientOutcome; 5] = [
     RecipientOutcome::Deleted,
 ];
 
-/// The buckets of the delivery latency, in seconds. A scan should arrive before its owner is back at
-/// the desk. A throttled one takes minutes, and one that is retried takes hours.
+/// The buckets of the delivery latency, in seconds. A scan should arrive before its owner is back
+/// at the desk. A throttled one takes minutes, and one that is retried takes hours.
 const LATENCY_BUCKETS: [f64; 14] =
     [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432_000.0];
 
@@ -225,8 +225,8 @@ impl Sending {
         registry.register("account_minute_messages", help, self.account_minute_messages.clone());
         let help = "Recipients in the last 24 hours, as the server may count them";
         registry.register("account_day_recipients", help, self.account_day_recipients.clone());
-        let help = "Time until the account's credential expires; negative after its expiry, absent if \
-            the expiry is unknown";
+        let help = "Time until the account's credential expires; negative after its expiry, absent \
+            if the expiry is unknown";
         registry.register_with_unit(
             "account_credential_expiry",
             help,

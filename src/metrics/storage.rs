@@ -17,7 +17,8 @@ pub struct Storage {
     pub free_bytes: Gauge,
     /// The time from the end of data until the message is durable.
     pub commit_seconds: Histogram,
-    /// Group commits: rounds in which directories are synced and entries created for several messages.
+    /// Group commits: rounds in which directories are synced and entries created for several
+    /// messages.
     pub admission_rounds: Counter,
     /// Syncs of the index, which several callers share.
     pub index_syncs: Counter,

@@ -1,8 +1,8 @@
 //! Converts OpenMetrics, which prometheus-client writes, into Prometheus' text format 0.0.4.
 //!
-//! Every scraper reads this format, and `promtool check metrics` reads no other. In this format, the
-//! name after `# HELP` and `# TYPE` is that of the samples, including `_total`. There are no lines
-//! for units and for the end.
+//! Every scraper reads this format, and `promtool check metrics` reads no other. In this format,
+//! the name after `# HELP` and `# TYPE` is that of the samples, including `_total`. There are no
+//! lines for units and for the end.
 
 /// Rewrites the lines about counters and removes the lines that the older format does not have.
 pub(super) fn from_open_metrics(text: &str) -> String {
@@ -36,10 +36,10 @@ mod tests {
             postroom_messages_accepted counter\npostroom_messages_accepted_total 3\n# HELP \
             postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds histogram\n# UNIT \
             postroom_wait_seconds seconds\npostroom_wait_seconds_sum 0.5\n# EOF\n";
-        let converted = "# HELP postroom_messages_accepted_total Messages accepted with 250.\n# TYPE \
-            postroom_messages_accepted_total counter\npostroom_messages_accepted_total 3\n# HELP \
-            postroom_wait_seconds Waits.\n# TYPE postroom_wait_seconds \
-            histogram\npostroom_wait_seconds_sum 0.5\n";
+        let converted = "# HELP postroom_messages_accepted_total Messages accepted with \
+            250.\n# TYPE postroom_messages_accepted_total counter\n\
+            postroom_messages_accepted_total 3\n# HELP postroom_wait_seconds Waits.\n# TYPE \
+            postroom_wait_seconds histogram\npostroom_wait_seconds_sum 0.5\n";
         assert_eq!(from_open_metrics(open), converted);
     }
 }

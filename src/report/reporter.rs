@@ -1,5 +1,5 @@
-//! [`Reporter`] informs people. It writes log lines immediately, and it puts notices into the spool,
-//! from where they are sent like any mail.
+//! [`Reporter`] informs people. It writes log lines immediately, and it puts notices into the
+//! spool, from where they are sent like any mail.
 
 use std::sync::Arc;
 
@@ -53,29 +53,44 @@ impl Reporter {
         let seconds = line.at.since(line.received).as_secs();
         match line.outcome {
             RecipientOutcome::Delivered => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delivered");
+                info!(
+                    %id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds,
+                    "delivered"
+                );
             }
             RecipientOutcome::Failed => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "failed");
+                info!(
+                    %id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds,
+                    "failed"
+                );
             }
             RecipientOutcome::Delayed => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "delayed");
+                info!(
+                    %id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds,
+                    "delayed"
+                );
             }
             RecipientOutcome::Doubtful => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "doubtful");
+                info!(
+                    %id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds,
+                    "doubtful"
+                );
             }
             RecipientOutcome::Deleted => {
-                info!(%id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds, "deleted");
+                info!(
+                    %id, %device, %account, %recipient, attempts, doubts, stage, reply, seconds,
+                    "deleted"
+                );
             }
             // The spool logs these where it finds them out.
             RecipientOutcome::Quarantined | RecipientOutcome::Lost => {}
         }
     }
 
-    /// Sends a failure notice (RFC 3464) about recipients that failed for good to the administrator,
-    /// unless the message is a notice itself. The caller calls it after it has stored the failure and
-    /// before it removes the message's entry and file, because losing the notice in a crash is worse
-    /// than sending it twice.
+    /// Sends a failure notice (RFC 3464) about recipients that failed for good to the
+    /// administrator, unless the message is a notice itself. The caller calls it after it has
+    /// stored the failure and before it removes the message's entry and file, because losing the
+    /// notice in a crash is worse than sending it twice.
     ///
     /// # Errors
     /// If the notice cannot be written to disk.
@@ -191,7 +206,8 @@ impl Reporter {
                 warn!(%account, domain, "domain recovered");
                 let subject = format!("Account \"{account}\" sends to {domain} again");
                 let text = format!(
-                    "{subject}. Postroom now sends the mail that waited for it. You need not do anything.\n"
+                    "{subject}. Postroom now sends the mail that waited for it. You need not do \
+                    anything.\n"
                 );
                 (subject, text)
             }
@@ -199,8 +215,8 @@ impl Reporter {
         self.alert(&subject, text).await;
     }
 
-    /// Sends an alert about a secret, certificate or sign-in that expires soon. The caller chooses the
-    /// time and logs the event.
+    /// Sends an alert about a secret, certificate or sign-in that expires soon. The caller chooses
+    /// the time and logs the event.
     pub async fn credential_ends(&self, account: &AccountName, what_ends: &str, advice: &str) {
         let advice = account.in_advice(advice);
         let text = format!(
@@ -211,8 +227,8 @@ impl Reporter {
         self.alert(&format!("Account \"{account}\": {what_ends}"), text).await;
     }
 
-    /// Sends an alert that the recorded usage of an account was lost, because its mail waits although
-    /// the account works. The caller logs the event.
+    /// Sends an alert that the recorded usage of an account was lost, because its mail waits
+    /// although the account works. The caller logs the event.
     pub async fn budget_lost(&self, account: &AccountName, until: Timestamp) {
         let text = format!(
             "The index in the data directory was lost, and with it the record of what account \
@@ -230,8 +246,8 @@ impl Reporter {
         .await;
     }
 
-    /// Logs a problem with one message that a person must look at, such as a message in quarantine or
-    /// a lost file, and sends an alert about it.
+    /// Logs a problem with one message that a person must look at, such as a message in quarantine
+    /// or a lost file, and sends an alert about it.
     pub async fn attention(&self, id: MessageId, what_happened: &str, advice: &str) {
         error!(%id, reason = what_happened, advice, "message needs attention");
         let text = format!(
@@ -371,8 +387,8 @@ impl Reporter {
         }
     }
 
-    /// Reads the header of a message, up to the size that a notice contains. If it cannot be read, the
-    /// result is empty, because a notice without the header is better than no notice.
+    /// Reads the header of a message, up to the size that a notice contains. If it cannot be read,
+    /// the result is empty, because a notice without the header is better than no notice.
     async fn header(&self, id: MessageId) -> Vec<u8> {
         let mut header = Vec::new();
         let Ok(mut body) = self.0.spool.body(id).await else {
@@ -413,5 +429,5 @@ const DOMAIN_WAITS: &str = "Mail for other domains is sent as usual. Mail for th
     and is sent as soon as its servers accept it. Mail that has waited for retry.give_up_after \
     fails, and you get a notice.";
 
-const WAITS: &str = "No mail is lost or returned because of this. It waits and is sent as soon as the account \
-    works again.";
+const WAITS: &str = "No mail is lost or returned because of this. It waits and is sent as soon \
+    as the account works again.";

@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export LC_ALL=C.UTF-8
 
-LEFT=355
+LEFT=315
 # Words of the log that administrators search for.
 CONTRACTS='a file that is no message was moved to quarantine'
 
