@@ -35,6 +35,7 @@ mod quarantine;
 mod recover;
 mod report;
 mod requests;
+mod settings;
 #[expect(clippy::module_inception, reason = "the spool is what this module is about")]
 mod spool;
 #[cfg(test)]
@@ -51,4 +52,5 @@ pub use error::SpoolError;
 pub use memo::{Memo, MemoKind};
 pub use messages::files::reader::MessageReader;
 pub use report::RecoveryReport;
-pub use spool::{RouteMessage, Spool, SpoolSettings};
+pub use settings::{RouteMessage, SpoolSettings};
+pub use spool::Spool;

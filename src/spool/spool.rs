@@ -1,10 +1,8 @@
 //! The spool as the rest of the program sees it.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, Mutex},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use serde::de::DeserializeOwned;
@@ -16,7 +14,7 @@ use crate::{
     model::{AccountName, ByteSize, DeviceName, Envelope, MessageId, Timestamp},
     spool::{
         Change, Charge, Entry, Incoming, JournalLine, MemoKind, MessageReader, RecoveryReport,
-        Routes, SpoolError,
+        RouteMessage, Routes, SpoolError, SpoolSettings,
         core::Core,
         disk::Disk,
         memo::LOST,
@@ -25,20 +23,6 @@ use crate::{
         threads::{blocking, lock},
     },
 };
-
-/// What the config says about the disk.
-#[derive(Clone, Debug)]
-pub struct SpoolSettings {
-    /// `data_dir`.
-    pub data_dir: PathBuf,
-    /// Accept nothing when less than this is free.
-    pub min_free: ByteSize,
-    /// How long journal lines are kept.
-    pub journal_keep: Duration,
-}
-
-/// Names the accounts that a message goes by. Given by the daemon.
-pub type RouteMessage = Arc<dyn Fn(&Envelope) -> Routes + Send + Sync>;
 
 /// The spool. Cheap to clone. When the last one is dropped, what was applied is made durable, as by
 /// [`Spool::close`].
