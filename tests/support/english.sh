@@ -7,13 +7,28 @@
 #   /// Which.               say what the item is or does
 #   lines of *.rs over 100 columns
 #
-# Without an argument it fails when there are more such places than LEFT, a number that only shrinks.
+# Without an argument it fails when an area has more such places than LEFT says; the numbers only shrink.
 # `tests/support/english.sh show [PATH]` prints each place.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export LC_ALL=C.UTF-8
 
-LEFT=315
+# What is left of each area; everything else is clean.
+LEFT="
+crates/core 90
+crates/sandbox 37
+docs 4
+src/admin 10
+src/cli 7
+src/config 16
+src/device 23
+src/listener 21
+src/oauth 11
+src/queue 70
+src/spool 14
+src/upstream 20
+tests 1
+"
 # Words of the log that administrators search for.
 CONTRACTS='a file that is no message was moved to quarantine'
 
@@ -27,15 +42,24 @@ places() {
     awk 'FNR == 1 { before = "" } /^ *\/\/\/ [[:alnum:]_]+\.$/ && before !~ /^ *\/\// { print FILENAME ":" FNR ":" $0 }
       { before = $0 }' "${files[@]}"
     printf '%s\n' "${files[@]}" | grep '\.rs$' | xargs grep -nPH '^.{101,}' || true
-  } | grep -v "$CONTRACTS" | sort -u
+  } | { grep -v "$CONTRACTS" || true; } | sort -u
 }
 
 if [ "${1:-}" = show ]; then
   places | grep "^${2:-}"
   exit 0
 fi
-found=$(places | wc -l)
-if [ "$found" -gt "$LEFT" ]; then
-  echo "$found places with habits of language, $LEFT known; tests/support/english.sh show [PATH] prints them"
-  exit 1
-fi
+# The first folder below src or crates, or the first folder.
+area() { sed -E 's#^(src/[a-z_]+|crates/[a-z]+|[A-Za-z]+)[/.:].*#\1#'; }
+
+places | area | sort | uniq -c | {
+  failed=0
+  while read -r count name; do
+    left=$(awk -v name="$name" '$1 == name { print $2 }' <<<"$LEFT")
+    if [ "$count" -gt "${left:-0}" ]; then
+      echo "$name: $count habits of language, ${left:-0} known; tests/support/english.sh show $name prints them"
+      failed=1
+    fi
+  done
+  exit $failed
+}
