@@ -2,98 +2,17 @@
 
 use std::{
     mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
-    thread,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use crate::{
     JournalError,
     disk::{Disk, SegmentFile},
-    format::{PAGE, RecordHeader, Sequence, extent},
-    journal::{Appended, Draft, Place, Shared},
+    format::{PAGE, RecordHeader, extent},
     ring::Segment,
+    shared::{Appended, BATCH, Draft, Place, Shared, Start, Waiting},
 };
-
-/// Octets of one batch; what is more waits for the next.
-const BATCH: usize = 2 * 1024 * 1024;
-/// Octets that may wait.
-const MOST_WAITING: usize = 32 * 1024 * 1024;
-
-/// Who is told when a record is durable.
-type Done = Box<dyn FnOnce(Result<Appended, JournalError>) + Send>;
-
-/// A record that waits to be written.
-pub(crate) struct Waiting {
-    pub(crate) draft: Draft,
-    pub(crate) done: Done,
-}
-
-/// What waits.
-#[derive(Default)]
-pub(crate) struct Queue {
-    state: Mutex<Line>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Line {
-    waiting: Vec<Waiting>,
-    octets: usize,
-    closed: bool,
-}
-
-impl Queue {
-    fn state(&self) -> MutexGuard<'_, Line> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn join(&self, waiting: Waiting) -> Result<(), JournalError> {
-        let mut line = self.state();
-        if line.closed {
-            return Err(JournalError::Closed);
-        }
-        if line.octets > MOST_WAITING {
-            return Err(JournalError::Busy);
-        }
-        line.octets = line.octets.saturating_add(extent(waiting.draft.payload.len()));
-        line.waiting.push(waiting);
-        if line.waiting.len() == 1 {
-            self.changed.notify_one();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn close(&self) {
-        self.state().closed = true;
-        self.changed.notify_one();
-    }
-
-    /// All that waits; none once the queue is closed and empty. Waits for
-    /// company as long as `linger` says.
-    fn take(&self, linger: Duration) -> Option<Vec<Waiting>> {
-        let mut line = self.state();
-        while line.waiting.is_empty() && !line.closed {
-            line = self.changed.wait(line).unwrap_or_else(PoisonError::into_inner);
-        }
-        if !linger.is_zero() && !line.closed && line.octets < BATCH {
-            drop(line);
-            thread::sleep(linger);
-            line = self.state();
-        }
-        line.octets = 0;
-        let all = mem::take(&mut line.waiting);
-        (!all.is_empty()).then_some(all)
-    }
-}
-
-/// Where the committer goes on.
-pub(crate) struct Start<F> {
-    /// The segment that is not full yet, and where its next batch begins.
-    pub(crate) active: Option<(Segment<F>, usize)>,
-    /// The number of the next record.
-    pub(crate) next: Sequence,
-}
 
 /// Writes until the queue is closed.
 pub(crate) fn run<D: Disk>(shared: &Arc<Shared<D>>, start: Start<D::File>) {

@@ -6,102 +6,18 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    JournalError,
-    committer::{self, Queue, Waiting},
+    JournalError, committer,
     disk::{Disk, SegmentFile},
-    format::{Kind, MOST_PAYLOAD, PAGE, RECORD_HEADER, RecordHeader, Sequence},
+    format::{MOST_PAYLOAD, PAGE, RECORD_HEADER, RecordHeader, Sequence},
     recovery::{self, Recovered, Recovery},
-    ring::Ring,
+    shared::{Appended, Counters, Draft, Options, Place, Queue, Shared, Usage, Waiting},
 };
 
 /// The smallest segment: half of it for the head, and a batch.
 const LEAST_SEGMENT: usize = 8 * MOST_PAYLOAD;
-
-/// How a journal is kept.
-#[derive(Clone)]
-pub struct Options {
-    /// Octets of a segment: at least eight mebibytes, in pages.
-    pub segment: usize,
-    /// How long the committer waits for company before it writes, when the last batch had some.
-    /// Zero: not at all.
-    pub linger: Duration,
-    /// Called when a segment is begun: records that it opens with, such as the charges of the last
-    /// 48 hours, so that they outlive older segments. Together at most half a segment; what is
-    /// more is left out.
-    pub head: Arc<dyn Fn() -> Vec<Draft> + Send + Sync>,
-}
-
-impl Default for Options {
-    /// 16 MiB, no linger, no head.
-    fn default() -> Self {
-        Self { segment: 16 * 1024 * 1024, linger: Duration::ZERO, head: Arc::new(Vec::new) }
-    }
-}
-
-/// A record to be appended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Draft {
-    /// What it holds.
-    pub kind: Kind,
-    /// Its octets.
-    pub payload: Vec<u8>,
-}
-
-/// Where a record is, until its segment is released.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Place {
-    /// Which segment.
-    pub segment: u64,
-    /// Where in it the record begins.
-    pub offset: u32,
-}
-
-/// A record that is durable.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Appended {
-    /// Its number.
-    pub sequence: Sequence,
-    /// Where it is.
-    pub place: Place,
-}
-
-/// What has been done since the journal was opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counters {
-    /// Syncs of the disk, each for one batch.
-    pub batches: u64,
-    /// Records acknowledged, those of heads included.
-    pub records: u64,
-    /// Batches that the disk refused.
-    pub refused: u64,
-}
-
-/// The space that a journal takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Usage {
-    /// Segments with records.
-    pub used: usize,
-    /// Segments ready for reuse.
-    pub free: usize,
-    /// Octets of all.
-    pub octets: u64,
-}
-
-/// What the threads of a journal share.
-pub(crate) struct Shared<D: Disk> {
-    pub(crate) ring: Ring<D>,
-    pub(crate) queue: Queue,
-    pub(crate) options: Options,
-    pub(crate) batches: AtomicU64,
-    pub(crate) records: AtomicU64,
-    pub(crate) refused: AtomicU64,
-}
 
 /// An append-only log. Closed when dropped: what waits is committed first.
 pub struct Journal<D: Disk> {

@@ -8,6 +8,7 @@
 //! - [`format`]: headers of segments and records, as octets; pure
 //! - [`scan`]: finds the records in a segment, intact or not; pure
 //! - [`disk`]: what the journal asks of a disk; [`Folder`] is a real one
+//! - `shared`: what the parts below have in common, such as the queue of records that wait
 //! - `ring`: the segments: which one is active, which are free
 //! - `committer`: the thread that writes
 //! - `journal`: the interface; `recovery`: reads everything back when the journal is opened
@@ -33,12 +34,14 @@ mod journal;
 mod recovery;
 mod ring;
 pub mod scan;
+mod shared;
 
 pub use disk::{Disk, Folder, SegmentFile};
 pub use format::{Kind, Sequence};
-pub use journal::{Appended, Counters, Draft, Journal, Options, Place, Usage};
+pub use journal::Journal;
 pub use recovery::{Recovered, Recovery};
 pub use scan::{Acknowledged, Damage};
+pub use shared::{Appended, Counters, Draft, Options, Place, Usage};
 
 /// Why a record was not appended, or not read.
 #[derive(thiserror::Error, Debug)]

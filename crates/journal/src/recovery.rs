@@ -6,12 +6,11 @@
 use std::{collections::VecDeque, io, ops::Range, sync::Arc};
 
 use crate::{
-    committer::Start,
     disk::{Disk, SegmentFile},
     format::{Kind, PAGE, SegmentHeader, Sequence},
-    journal::Place,
     ring::{Free, Ring, Segment, ordinal_of, read_whole},
     scan::{Damage, Found, scan},
+    shared::{Place, Start},
 };
 
 /// Something that the journal held when it was opened.
