@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::problem::ConfigError;
+use super::problem::{ConfigError, Place, Problem, Severity};
 use crate::model::Secret;
 
 /// Octets of a config that are read: an office's has some thousand, this leaves room for a thousand
@@ -61,14 +61,7 @@ impl Files for Disk {
     }
 
     fn octets(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
-        let mut octets = Vec::new();
-        File::open(path)?.take(most + 1).read_to_end(&mut octets)?;
-        let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
-        if length > most {
-            Err(io::Error::other(format!("it has more than {most} octets")))
-        } else {
-            Ok(octets)
-        }
+        octets(File::open(path)?, most)
     }
 
     fn check_folder(&self, path: &Path) -> io::Result<()> {
@@ -83,18 +76,50 @@ impl Files for Disk {
 
 /// The config's text.
 pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
-    let read = File::open(path).and_then(|file| bounded(file, LARGEST_CONFIG));
-    read.map_err(|problem| ConfigError::Unreadable { path: path.to_owned(), problem })
+    let read = File::open(path).and_then(|file| octets(file, LARGEST_CONFIG));
+    let octets =
+        read.map_err(|problem| ConfigError::Unreadable { path: path.to_owned(), problem })?;
+    String::from_utf8(octets).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        ConfigError::Invalid(vec![not_utf8(path, &error.into_bytes(), valid)])
+    })
+}
+
+/// Says in which encoding a config was probably saved. `valid` octets before the first wrong one
+/// are UTF-8.
+fn not_utf8(path: &Path, octets: &[u8], valid: usize) -> Problem {
+    let before = octets.get(..valid).unwrap_or_default();
+    let line = 1 + before.iter().filter(|octet| **octet == b'\n').count();
+    let text = if octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]) {
+        "the file is in UTF-16; save it as UTF-8".to_owned()
+    } else {
+        let octet = octets.get(valid).copied().unwrap_or_default();
+        format!(
+            "the octet 0x{octet:02x} is not UTF-8; the file is probably in an older encoding, for \
+            example Latin-1 (ISO 8859-1), Latin-2 (ISO 8859-2) or Windows-1250: save it as UTF-8"
+        )
+    };
+    Problem {
+        severity: Severity::Error,
+        place: Place::Line { file: path.to_owned(), line },
+        key: String::new(),
+        text,
+    }
 }
 
 fn bounded(file: File, most: u64) -> io::Result<String> {
-    let mut text = String::new();
-    file.take(most + 1).read_to_string(&mut text)?;
-    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    String::from_utf8(octets(file, most)?)
+        .map_err(|_error| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+fn octets(file: File, most: u64) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    file.take(most + 1).read_to_end(&mut octets)?;
+    let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
     if length > most {
         Err(io::Error::other(format!("it has more than {most} octets")))
     } else {
-        Ok(text)
+        Ok(octets)
     }
 }
 

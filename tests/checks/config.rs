@@ -1538,3 +1538,22 @@ fn a_scope_fits_whoever_asks_for_the_token() {
         []
     );
 }
+
+#[test]
+fn a_file_in_another_encoding_is_named_as_such() {
+    let check = |octets: &[u8], line: usize, says: &str| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), octets).unwrap();
+        let Err(ConfigError::Invalid(problems)) = Config::load(file.path()) else {
+            panic!("{says:?} was not said")
+        };
+        let [problem] = problems.as_slice() else { panic!("not one problem: {problems:#?}") };
+        assert_eq!(problem.place, Place::Line { file: file.path().into(), line }, "{problem}");
+        assert!(problem.text.contains(says), "{says:?} is not in: {problem}");
+    };
+    check(b"hostname = \"a.b\"\n# Biuro g\xb3\xf3wne\n", 2, "0xb3 is not UTF-8");
+    check(b"# Biuro g\xb3\xf3wne\n", 1, "Latin-2 (ISO 8859-2)");
+    let utf16: Vec<u8> =
+        "\u{feff}hostname = \"a.b\"\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(&utf16, 1, "is in UTF-16; save it as UTF-8");
+}
