@@ -1557,3 +1557,9 @@ fn a_file_in_another_encoding_is_named_as_such() {
         "\u{feff}hostname = \"a.b\"\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     check(&utf16, 1, "is in UTF-16; save it as UTF-8");
 }
+
+#[test]
+fn a_server_without_a_login_has_no_auth() {
+    let lan = format!("{SMARTHOST}auth = {{ method = \"none\" }}\n[report]");
+    refused(&with("[report]", &lan), "account[1].auth.method", "leave `auth` out");
+}

@@ -33,6 +33,14 @@ pub(super) fn read(
     let Some(keys) = table.table(&ACCOUNT_AUTH) else {
         return Ok(None);
     };
+    if keys.written(&METHOD).as_deref() == Some("none") {
+        keys.error(
+            &METHOD,
+            "\"none\" is not a method; for a server that takes no login, leave `auth` out (route = \
+            \"smarthost\" needs none)",
+        );
+        return Err(Noted);
+    }
     if known.address.is_none() && !table.has(&ACCOUNT_ADDRESS) && !keys.has(&AUTH_USER) {
         keys.missing(&AUTH_USER, "write it, or the account's `address`");
     }
