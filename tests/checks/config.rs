@@ -1563,3 +1563,15 @@ fn a_server_without_a_login_has_no_auth() {
     let lan = format!("{SMARTHOST}auth = {{ method = \"none\" }}\n[report]");
     refused(&with("[report]", &lan), "account[1].auth.method", "leave `auth` out");
 }
+
+#[test]
+fn an_address_is_checked_as_a_recipient_is() {
+    for address in ["it@firma.pl,szef@firma.pl", "a@b@c.pl", "it@firma.pl;", "it@firma,pl"] {
+        let text = with("it@contoso.com", address);
+        refused(&text, "report.administrator", "is not one address; write for example");
+    }
+    for address in ["postmaster", "it+alerts@firma.pl", "it@[192.0.2.1]"] {
+        let text = with("it@contoso.com", address);
+        assert_eq!(good(&text).warnings, [], "{address}");
+    }
+}

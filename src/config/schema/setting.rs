@@ -10,6 +10,7 @@ use crate::{
     config::source::is_variable,
     device::CertificatePattern,
     model::{AccountName, Address, ByteSize, Pattern},
+    smtp::command::plausible_address,
 };
 
 /// What a declaration says of the values that are right.
@@ -200,8 +201,15 @@ impl Scalar for SocketAddr {
 }
 
 impl Scalar for Address {
+    /// As strict as `RCPT TO`: what is no address there would fail only when mail is due.
     fn parse(text: &str, hints: &Hints<'_>) -> Result<Self, String> {
-        from_str(text, hints)
+        let address: Self = from_str(text, hints)?;
+        // "postmaster" alone is an address, too (RFC 5321 4.5.1).
+        if text.contains('@') && plausible_address(text).is_none() {
+            let example = hints.example;
+            return Err(format!("\"{text}\" is not one address; write for example {example}"));
+        }
+        Ok(address)
     }
 
     fn text(&self) -> String {

@@ -20,6 +20,8 @@ use crate::{
     smtp::{Mechanism, Quirk, reply},
 };
 
+pub use path::plausible_address;
+
 /// RFC 5321 4.5.3.1.2: a domain has 255 octets at most.
 const HELO_LIMIT: usize = 255;
 

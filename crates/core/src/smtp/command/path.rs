@@ -121,7 +121,7 @@ impl Written<'_> {
             let within: Vec<&str> =
                 parts(stretch, " ").map(plain).filter(|word| !word.is_empty()).collect();
             let addresses: Vec<Address> =
-                within.iter().filter_map(|word| plausible(word)).collect();
+                within.iter().filter_map(|word| plausible_address(word)).collect();
             // Words beside an address are no name: only brackets part a name from its address. They
             // may be the beginning of a local part with blanks, and its end alone is somebody else.
             if !addresses.is_empty() && within.len() > 1 {
@@ -219,7 +219,8 @@ fn without_route(word: &str) -> &str {
     if word.starts_with('@') { word.split_once(':').map_or(word, |(_, rest)| rest) } else { word }
 }
 
-fn plausible(word: &str) -> Option<Address> {
+/// The address that a word is; `None` when its punctuation shows that it is several, or none.
+pub fn plausible_address(word: &str) -> Option<Address> {
     let (local, domain) = word.rsplit_once('@')?;
     // Devices are let through with underscores, address literals and U-labels; punctuation parts
     // addresses.
