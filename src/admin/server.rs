@@ -39,22 +39,22 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug, Error)]
 pub enum AdminError {
     /// The TCP side.
-    #[error("{key} {address}: {source}")]
+    #[error("{key} {address}: {reason}")]
     Bind {
         /// Which key of the config.
         key: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The commands' socket.
-    #[error("the commands' socket {path}: {source}")]
+    #[error("the commands' socket {path}: {reason}")]
     Socket {
         /// Where.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -79,7 +79,7 @@ impl AdminServer {
             None => None,
         };
         let path = socket_path(&admin.0.data_dir);
-        let commands = bind_socket(&path).map_err(|source| AdminError::Socket { path, source })?;
+        let commands = bind_socket(&path).map_err(|reason| AdminError::Socket { path, reason })?;
         admin.serving(
             address_of(&http, settings.address),
             metrics.as_ref().zip(settings.metrics).map(|(m, a)| address_of(m, a)),
@@ -107,7 +107,7 @@ impl AdminServer {
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, AdminError> {
-    TcpListener::bind(address).await.map_err(|source| AdminError::Bind { key, address, source })
+    TcpListener::bind(address).await.map_err(|reason| AdminError::Bind { key, address, reason })
 }
 
 fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
@@ -166,5 +166,19 @@ async fn connection(
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "http connection broken off"),
         Err(_too_long) => debug!("http connection took too long"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_use_is_said_once() {
+        let reason = io::Error::from(io::ErrorKind::AddrInUse);
+        let address = "127.0.0.1:8025".parse().unwrap();
+        let error = AdminError::Bind { key: "admin.address", address, reason };
+        let shown = format!("{:#}", anyhow::Error::new(error));
+        assert_eq!(shown, "admin.address 127.0.0.1:8025: address in use");
     }
 }
