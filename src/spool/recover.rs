@@ -58,9 +58,24 @@ pub(super) fn run(core: &Arc<Core>, report: RecoveryReport, settled: &[MessageId
     if report == RecoveryReport::default() {
         info!(messages = core.index.count(), "spool and index agree");
     } else {
-        warn!(?report, messages = core.index.count(), "spool and index were put right");
+        log(&report, core.index.count());
     }
     core.recovered.send_replace(Some(report));
+}
+
+/// Logs what was put right, for the administrator.
+fn log(report: &RecoveryReport, messages: u64) {
+    warn!(
+        messages,
+        readmitted = report.readmitted,
+        without_file = report.without_file.len(),
+        quarantined = report.quarantined.len(),
+        rebuilt = report.rebuilt,
+        unfinished = report.unfinished,
+        doubtful = report.doubtful,
+        index_moved_to = report.index_moved_to.as_ref().map(|path| path.display().to_string()),
+        "spool and index were put right"
+    );
 }
 
 struct Recovery<'a> {
