@@ -58,7 +58,7 @@ pub enum DaemonError {
     /// The data folder.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// An account.
+    /// The queue, for example an account in it.
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// A listener or its certificate.
@@ -74,18 +74,18 @@ pub enum DaemonError {
     )]
     StraySocket(String),
     /// A part ended by itself.
-    #[error("{0} has ended by itself; the log before this line says why")]
+    #[error("{0} has ended unexpectedly; the log before this line says why")]
     Ended(&'static str),
 }
 
-/// How long a start waits for the process before it to let go of the data folder: the kernel takes
-/// a moment to clear away one that was killed.
+/// How long a start waits for the previous process to release the data folder: the kernel takes a
+/// moment to clear away a process that was killed.
 const FORMER_PROCESS: Duration = Duration::from_secs(5);
-/// Between two looks.
+/// The pause between two attempts to open the data folder.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Waits a little for the data folder, then gives up: a second daemon must not wait for ever behind
-/// the first.
+/// Opens the spool. Waits for a short time while another process holds the data folder, then gives
+/// up: a second daemon must not wait for the first one for ever.
 async fn open_spool(
     config: &Config,
     clock: &Clock,
@@ -125,7 +125,7 @@ impl Daemon {
     /// Starts all parts.
     ///
     /// # Errors
-    /// When the data folder, a certificate or an address cannot be had. Nothing is left running
+    /// When the data folder, a certificate or an address is not available. Nothing is left running
     /// then.
     pub async fn start(
         config: Config,
@@ -195,7 +195,8 @@ impl Daemon {
         });
     }
 
-    /// Binds all, then serves: a daemon that cannot take one address takes no mail on another.
+    /// Binds every listener before any of them serves: a daemon that cannot bind one address accepts
+    /// no mail on another.
     fn bind_listeners(
         &mut self,
         parts: ListenerParts,
@@ -235,7 +236,7 @@ impl Daemon {
             tokio::select! {
                 report = spool.recovered() => {
                     admin.recovered(report);
-                    // Done; it stays until the stop, as its end would mean trouble.
+                    // The task stays until the stop, because a task that ends stops the daemon.
                     supervise::stopped(&mut stop).await;
                 }
                 () = supervise::stopped(&mut stop) => {}
@@ -251,13 +252,13 @@ impl Daemon {
         Ok(())
     }
 
-    /// What it looks like from outside.
+    /// What the daemon shows of itself: status and queue.
     #[must_use]
     pub const fn admin(&self) -> &Admin {
         &self.admin
     }
 
-    /// Runs until a signal says stop, then stops in good order.
+    /// Runs until a signal requests a stop, then stops the parts in order.
     ///
     /// # Errors
     /// When a part ended by itself, or the last sync failed.
@@ -289,8 +290,7 @@ impl Daemon {
         }
     }
 
-    /// SIGHUP: the certificate, and nothing else: accounts and devices with mail under way are not
-    /// changed beneath it.
+    /// Handles SIGHUP: reads the certificates anew, and nothing else of the config.
     fn reload(&self) {
         match self.tls.reload() {
             Ok(()) => info!("certificate reloaded; other changes of the config need a restart"),
@@ -339,7 +339,8 @@ fn receiving(config: &Config, tls: &Tls) -> ReceivingSettings {
     }
 }
 
-/// Off the async threads: the keys of a first start take seconds on a small machine.
+/// Loads the certificates outside the async threads: making the keys of a first start takes seconds
+/// on a small machine.
 async fn load_tls(config: &Config) -> Result<Tls, DaemonError> {
     let settings = config.tls.clone();
     match tokio::task::spawn_blocking(move || Tls::load(&settings)).await {
@@ -351,8 +352,8 @@ async fn load_tls(config: &Config) -> Result<Tls, DaemonError> {
     }
 }
 
-/// `JoinSet::join_all` takes the set and panics with its tasks; this leaves the set, to be shut
-/// down when time is up.
+/// Joins all tasks but keeps the set, which can then be shut down when time is up.
+/// `JoinSet::join_all` consumes the set, and panics when a task has panicked.
 trait JoinAllInPlace {
     async fn join_all_in_place(&mut self);
 }
@@ -372,7 +373,7 @@ fn name_of(ended: Result<&'static str, tokio::task::JoinError>) -> &'static str 
     })
 }
 
-/// The accounts of each message; of our own mail, that of `[report]`.
+/// Decides the accounts of each message. Our own mail goes by the account of `[report]`.
 fn routes(config: &Config) -> RouteMessage {
     let named = |device: &crate::device::DeviceSettings| {
         Some((device.name.clone(), device.account.clone()?))

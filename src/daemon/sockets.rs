@@ -1,5 +1,5 @@
-//! Sockets that systemd has bound already (sd_listen_fds(3)): the daemon then needs no right to
-//! bind port 25.
+//! Sockets that systemd has bound already (sd_listen_fds(3)). With them, the daemon needs no
+//! privilege to bind port 25.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -11,7 +11,7 @@ use tracing::warn;
 pub struct Sockets(Vec<(SocketAddr, TcpListener)>);
 
 impl Sockets {
-    /// Those that systemd has handed over. Call it once, before anything opens files.
+    /// Takes the sockets that systemd has passed on. Call it once, before anything opens files.
     #[must_use]
     pub fn inherited() -> Self {
         let mut passed = ListenFd::from_env();
@@ -29,19 +29,19 @@ impl Sockets {
         Self(sockets)
     }
 
-    /// None at all.
+    /// No sockets.
     #[must_use]
     pub const fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// The one bound to this address.
+    /// Takes the socket that is bound to this address.
     pub(super) fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let index = self.0.iter().position(|(bound, _)| *bound == address)?;
         Some(self.0.swap_remove(index).1)
     }
 
-    /// The addresses that nobody has taken.
+    /// The addresses of the sockets that no listener has taken.
     pub(super) fn left_over(&self) -> Option<String> {
         let addresses: Vec<String> =
             self.0.iter().map(|(address, _)| address.to_string()).collect();

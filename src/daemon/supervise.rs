@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::admin::Status;
 
-/// What a person or the service manager wants.
+/// What a person or the service manager requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
     /// SIGTERM or SIGINT.
@@ -33,7 +33,7 @@ enum Source {
 }
 
 impl Signals {
-    /// Those of this process.
+    /// The signals of this process.
     ///
     /// # Errors
     /// When the operating system has no room for the handlers.
@@ -46,13 +46,13 @@ impl Signals {
         Ok(Self(Source::Process { term, int, hup }))
     }
 
-    /// Stop when the switch turns true: for a daemon inside another process.
+    /// A stop when the switch turns true: for a daemon inside another process.
     #[must_use]
     pub const fn of_switch(switch: watch::Receiver<bool>) -> Self {
         Self(Source::Switch(switch))
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> Signal {
         match &mut self.0 {
             Source::Process { term, int, hup } => tokio::select! {
@@ -67,7 +67,7 @@ impl Signals {
         }
     }
 
-    /// Waits for a stop after the first; a switch has only one.
+    /// Waits for a second stop; a switch has only one.
     pub(super) async fn stop_again(&mut self) {
         match &self.0 {
             Source::Process { .. } => while self.next().await != Signal::Stop {},
@@ -76,12 +76,12 @@ impl Signals {
     }
 }
 
-/// Waits until the switch turns true; one whose holder is gone has done so.
+/// Waits until the switch turns true or its holder is gone.
 pub(super) async fn stopped(switch: &mut watch::Receiver<bool>) {
     while !*switch.borrow_and_update() && switch.changed().await.is_ok() {}
 }
 
-/// READY: the listeners are bound.
+/// Tells the service manager that the listeners are bound.
 pub(super) fn ready(status: &Status) {
     let count = |number: u64, what: &str| {
         if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
@@ -100,8 +100,8 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("letting sessions and attempts end")]);
 }
 
-/// Says twice in each interval that the tasks are being run, until the stop. Without a watchdog it
-/// only waits.
+/// Pings the watchdog twice in each of its intervals, until the stop. Without a watchdog, only waits
+/// for the stop.
 pub(super) async fn watchdog(mut stop: watch::Receiver<bool>) -> &'static str {
     let interval = sd_notify::watchdog_enabled().map(|interval| interval / 2);
     let mut ticks =
@@ -114,7 +114,7 @@ pub(super) async fn watchdog(mut stop: watch::Receiver<bool>) -> &'static str {
     }
 }
 
-/// Does nothing when there is no service manager.
+/// Notifies the service manager; does nothing when there is none.
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         warn!(%error, "service manager not told");
