@@ -11,7 +11,7 @@ use crate::{
     model::AccountName,
     queue::{
         AccountSettings, Queue, QueueError, SettingStatus, api::tuning::Tuning,
-        driver::core::Account, driver::transport::Transport,
+        driver::core::Account, driver::transport::Transport, engine::budget::BudgetChange,
     },
     spool::{Change, Memo, MemoKind, Spool, SpoolError},
 };
@@ -67,7 +67,7 @@ impl<T: Transport> Queue<T> {
     /// When there is no such account.
     pub fn settings(&self, account: &AccountName) -> Result<Vec<SettingStatus>, QueueError> {
         let account = self.known(account)?;
-        Ok(account.runtime().tuning.status(&account.settings.batch))
+        Ok(account.shared().tuning.status(&account.settings.batch))
     }
 
     /// Changes settings, given as in the config: all of them or none.
@@ -114,16 +114,9 @@ impl<T: Transport> Queue<T> {
     /// When there is no such account, or the disk refuses.
     pub async fn forget_budget(&self, account: &AccountName, by: &str) -> Result<(), QueueError> {
         let (core, account) = (self.core(), self.known(account)?);
-        {
-            let mut runtime = core.runtime(account);
-            let now = runtime.steady.now();
-            let moves = runtime.ledger.forget(now);
-            core.spool.apply(Change {
-                charge: moves.charge,
-                refund: moves.refund,
-                ..Change::default()
-            })?;
-        }
+        let BudgetChange { charge, refund } =
+            core.locked(account, |runtime, now| runtime.budget.forget(now.steady));
+        core.spool.apply(Change { charge, refund, ..Change::default() })?;
         core.on_disk(core.spool.sync()).await?;
         core.changed.notify_one();
         warn!(account = account.settings.name.as_str(), by, "account budget forgotten");
@@ -134,17 +127,22 @@ impl<T: Transport> Queue<T> {
         &self,
         account: &Account<T>,
         by: &str,
-        change: impl FnOnce(&mut Tuning) -> Result<(), String>,
+        change: impl Fn(&mut Tuning) -> Result<(), String>,
     ) -> Result<Vec<SettingStatus>, QueueError> {
         let (core, file) = (self.core(), &account.settings.batch);
-        let (before, after) = {
-            let mut runtime = account.runtime();
-            let mut tuning = runtime.tuning.clone();
+        let (before, after) = loop {
+            let before = account.shared().tuning.clone();
+            let mut tuning = before.clone();
             change(&mut tuning).map_err(QueueError::Setting)?;
             remember(&core.spool, &account.settings.name, &tuning)?;
-            let before = runtime.tuning.status(file);
-            runtime.retune(tuning, file);
-            (before, runtime.tuning.status(file))
+            let mut shared = account.shared();
+            // Otherwise somebody else has changed settings meanwhile: both changes are to hold.
+            if shared.tuning == before {
+                shared.runtime.retune(&tuning.over(file));
+                let after = tuning.status(file);
+                shared.tuning = tuning;
+                break (before.status(file), after);
+            }
         };
         core.on_disk(core.spool.sync()).await?;
         core.changed.notify_one();

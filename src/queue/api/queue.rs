@@ -14,7 +14,6 @@ use crate::{
         driver::core::{Account, Core, Parts},
         driver::scheduler,
         driver::transport::Transport,
-        engine::budget::BudgetChange,
         engine::settle::{self, Context},
     },
     report::{Failure, Reporter},
@@ -65,13 +64,13 @@ impl<T: Transport> Queue<T> {
     /// When the spool cannot be read.
     pub fn over(
         accounts: Vec<(AccountSettings, T)>,
-        plan: RetrySettings,
+        retry: RetrySettings,
         spool: Spool,
         reporter: Reporter,
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, QueueError> {
-        let parts = Parts { plan, spool, reporter, clock, metrics };
+        let parts = Parts { retry, spool, reporter, clock, metrics };
         Ok(Self(Arc::new(Core::new(accounts, parts)?)))
     }
 
@@ -144,13 +143,10 @@ impl<T: Transport> Queue<T> {
     /// When there is no such message, it is being attempted, or the disk refuses.
     pub async fn delete(&self, id: MessageId) -> Result<(), QueueError> {
         {
-            let flights = self.0.flights();
-            if flights.contains_key(&id) {
-                return Err(QueueError::Busy(id));
-            }
+            let _lease = self.0.leases.take(id).await?;
             let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
             let context = Context {
-                plan: &self.0.plan,
+                plan: &self.0.retry,
                 account: &entry.account,
                 split: crate::queue::Split::Never,
                 now: self.0.clock.now(),
@@ -184,12 +180,11 @@ impl<T: Transport> Queue<T> {
         if enabled == Enabled::On {
             account.transport.mended().await;
         }
-        let health = {
-            let mut runtime = account.runtime();
+        let health = self.0.locked(account, |runtime, _| {
             runtime.health.set_enabled(enabled);
-            runtime.domains.trust();
+            runtime.destinations.trust();
             runtime.health.clone()
-        };
+        });
         self.0.remember(account, &health)?;
         self.0.on_disk(self.0.spool.sync()).await?;
         self.0.changed.notify_one();
@@ -214,10 +209,7 @@ impl<T: Transport> Queue<T> {
         change: impl FnOnce(&mut Entry),
     ) -> Result<(), QueueError> {
         {
-            let flights = self.0.flights();
-            if flights.contains_key(&id) {
-                return Err(QueueError::Busy(id));
-            }
+            let _lease = self.0.leases.take(id).await?;
             let mut entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
             change(&mut entry);
             let (put, remove) = put_or_remove(entry);
@@ -231,38 +223,37 @@ impl<T: Transport> Queue<T> {
     fn status(&self, account: &Account<T>, waiting: &[(AccountName, u64)]) -> AccountStatus {
         let name = &account.settings.name;
         let limits = &account.settings.limits;
-        let mut runtime = self.0.runtime(account);
-        let now = runtime.steady.now();
-        // What is past is forgotten before it is shown.
-        let mut moves = BudgetChange::default();
-        runtime.ledger.room(now, &mut moves);
-        self.0.store(moves);
-        let (minute, day) = runtime.ledger.used();
-        AccountStatus {
-            name: name.clone(),
-            state: runtime.health.account_state().named(name),
-            waiting: waiting
-                .iter()
-                .find(|(account, _)| account == name)
-                .map_or(0, |(_, messages)| *messages),
-            connections: account.connections(),
-            connections_allowed: runtime.width.at(self.0.clock.now()),
-            connections_limit: limits.connections,
-            messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
-            messages_per_minute: limits.messages_per_minute,
-            recipients_last_day: limits
-                .recipients_per_day
-                .map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
-            recipients_per_day: limits.recipients_per_day,
-            day_free_at: runtime.ledger.day_full_until(now),
-            budget_free_at: runtime.ledger.free_at(now, 1).filter(|at| *at > now),
-            last_delivery: runtime.last_delivery,
-            credential: runtime.expiry,
-            domains: runtime
-                .domains
-                .held_up()
-                .map(|(domain, state)| DomainStatus { domain: domain.clone(), state })
-                .collect(),
-        }
+        let waiting = waiting.iter().find(|(account, _)| account == name);
+        let (last_delivery, credential) = {
+            let shared = account.shared();
+            (shared.last_delivery, shared.expiry)
+        };
+        self.0.locked(account, |runtime, now| {
+            // What is past is forgotten before it is shown.
+            runtime.advance(now);
+            let (budget, (minute, day)) = (&runtime.budget, runtime.budget.used());
+            let domains = runtime.destinations.held_up();
+            AccountStatus {
+                name: name.clone(),
+                state: runtime.health.account_state().named(name),
+                waiting: waiting.map_or(0, |(_, messages)| *messages),
+                connections: account.connections(),
+                connections_allowed: runtime.concurrency.at(now.wall),
+                connections_limit: limits.connections,
+                messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
+                messages_per_minute: limits.messages_per_minute,
+                recipients_last_day: limits
+                    .recipients_per_day
+                    .map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
+                recipients_per_day: limits.recipients_per_day,
+                day_free_at: budget.day_full_until(now.steady),
+                budget_free_at: budget.free_at(now.steady, 1).filter(|at| *at > now.steady),
+                last_delivery,
+                credential,
+                domains: domains
+                    .map(|(domain, state)| DomainStatus { domain: domain.clone(), state })
+                    .collect(),
+            }
+        })
     }
 }

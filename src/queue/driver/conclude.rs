@@ -5,107 +5,105 @@
 //! outcome that cannot be stored is logged; the recipients come up again at the time that was
 //! stored before the attempt.
 
-use std::time::Duration;
-
 use tracing::error;
 
 use crate::{
-    classify::{Concern, Fault, Outcome, Stage, Verdict},
+    classify::Verdict,
+    entry::{Doubt, Entry, Hold, JournalLine, Progress},
     metrics::OutcomeLabel,
-    model::{ByteSize, EnhancedCode, RecipientOutcome, Reply, Timestamp},
+    model::{MessageId, RecipientOutcome, Timestamp},
     queue::{
-        driver::claim::Claim,
-        driver::core::{Account, Core},
-        driver::transport::Transport,
-        engine::budget::{BudgetChange, End},
-        engine::settle::{self, Conclusion, Context},
+        driver::{
+            core::{Account, Core},
+            transport::Transport,
+        },
+        engine::{
+            account_runtime::Ending,
+            budget::{BudgetChange, End},
+            claim::{Claim, Work},
+            report::{self, Transaction},
+            settle::{self, Conclusion, Context},
+        },
     },
-    spool::{Change, Doubt, Entry, Hold, JournalLine, Memo, MemoKind, Progress},
-    upstream::{Counted, Dsn, Report, Trouble},
+    spool::{Change, Memo, MemoKind},
+    upstream::{Counted, Dsn, NextHop, Report},
 };
 
-const TOO_LARGE: &str = "It was not tried, since the server would refuse it. Lower the resolution \
-    on the device. If the mailbox may send more, raise limits.message_size of the account; set \
-    max_message of the device to the same, so that it is told at once.";
-
-/// A message whose attempts panicked so often is put aside.
+/// A message is put aside after this many panics of its attempts.
 const MOST_PANICS: u8 = 2;
 
 impl<T: Transport> Core<T> {
-    /// Applies the report of an attempt. Durable with the next sync. `first` says that the
-    /// connection had carried nothing before.
+    /// Applies the report of an attempt. It is durable with the next sync.
     pub(in crate::queue) async fn conclude(
         &self,
         account: &Account<T>,
         claim: &Claim,
+        next_hop: &NextHop,
         report: &Report,
-        first: bool,
+        transaction: Transaction,
     ) {
-        let moves = self.balance(account, claim, report);
-        self.conclude_with(account, claim, report, moves).await;
-        let now = self.clock.now();
-        let trouble = trouble(report, first);
-        let news = {
-            let mut runtime = self.runtime(account);
+        let ending = report::ending(report);
+        let budget = self.locked(account, |runtime, now| {
+            if ending != Ending::NotCounted {
+                runtime.learn_pace(now.wall.since(claim.attempt.since));
+            }
+            runtime.end(claim.charge(), ending, now)
+        });
+        self.conclude_with(account, claim, report, budget).await;
+        let trouble = report::trouble(report, transaction);
+        let (news, proved) = self.locked(account, |runtime, now| {
             let was_probing = runtime.health.is_probing();
             let news = match &trouble {
-                Some(trouble) => runtime.trouble(claim.lane(), trouble, now),
-                None if delivered(report) => runtime.works(claim.lane()),
+                Some(trouble) => runtime.trouble(next_hop, trouble, now),
+                None if report::delivered(report) => runtime.works(next_hop),
                 None => None,
             };
-            if was_probing && !runtime.health.is_probing() {
-                // More than one may send again.
-                self.changed.notify_one();
-            }
-            news
-        };
+            (news, was_probing && !runtime.health.is_probing())
+        });
+        if proved {
+            // More than one may send again.
+            self.changed.notify_one();
+        }
         self.tell(account, news).await;
     }
 
-    /// A message larger than the account lets through fails before any attempt: the server would
-    /// refuse it for good.
-    pub(in crate::queue) async fn refuse(
+    /// The recipients of a claim meet with this verdict before anything was said of the message to
+    /// a server.
+    pub(in crate::queue) async fn conclude_unsent(
         &self,
         account: &Account<T>,
         claim: &Claim,
-        limit: ByteSize,
+        verdict: &Verdict,
     ) {
-        let name = &account.settings.name;
-        let words = format!(
-            "the message has {}; limits.message_size of account \"{name}\" is {limit}",
-            claim.entry.size
-        );
-        let reply = Reply::with(0, EnhancedCode(5, 3, 4), &words);
-        let (stage, concern, outcome) = (Stage::MailFrom, Concern::Message, Outcome::Fail);
-        let verdict = Verdict::plain(stage, concern, outcome, Some(reply), TOO_LARGE);
-        let recipients = claim.attempt.recipients.iter().map(|_| verdict.clone()).collect();
+        let budget = self.cancel(account, claim);
+        let recipients = claim.attempt.recipients.iter().map(|_before| verdict.clone()).collect();
         let report =
             Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::PassedOn };
-        self.conclude_with(account, claim, &report, BudgetChange::default()).await;
+        self.conclude_with(account, claim, &report, budget).await;
     }
 
-    /// The message's part of it: told and stored, with what becomes of the charge.
-    pub(in crate::queue) async fn conclude_with(
+    /// Tells and stores what a report means for the message, with what becomes of the charge.
+    async fn conclude_with(
         &self,
         account: &Account<T>,
         claim: &Claim,
         report: &Report,
-        moves: BudgetChange,
+        budget: BudgetChange,
     ) {
         let now = self.clock.now();
-        let split = account.runtime().split;
-        let context = Context { plan: &self.plan, account: &account.settings.name, split, now };
+        let split = account.shared().runtime.split;
+        let context = Context { plan: &self.retry, account: &account.settings.name, split, now };
         let mut conclusion =
             settle::conclude(claim.entry.clone(), &claim.attempt, report, &context);
         self.announce(&conclusion);
         self.notify(&mut conclusion, now).await;
         let mut remember = Vec::new();
-        if delivered(report) {
-            account.runtime().last_delivery = Some(now);
+        if report::delivered(report) {
+            account.shared().last_delivery = Some(now);
             let name = account.settings.name.as_str();
             remember.extend(Memo::keep(MemoKind::LastDelivery, name, &now));
         }
-        self.store_outcome(claim, conclusion, moves, remember);
+        self.store_outcome(claim, conclusion, budget, remember);
     }
 
     /// Log lines and counters.
@@ -133,7 +131,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Notices to people. A failure must be told before the message goes.
+    /// Notices to people. A failure has to be told before the message leaves the queue.
     async fn notify(&self, conclusion: &mut Conclusion, now: Timestamp) {
         let entry = &mut conclusion.entry;
         if !conclusion.failed.is_empty()
@@ -156,49 +154,21 @@ impl<T: Transport> Core<T> {
             .recipients
             .iter()
             .any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
-        if waits && entry.delay_notice.is_none() && self.plan.is_late(entry.received, now) {
-            match self
-                .on_disk(self.reporter.delayed(entry, entry.received.plus(self.plan.give_up_after)))
-                .await
-            {
+        if waits && entry.delay_notice.is_none() && self.retry.is_late(entry.received, now) {
+            let give_up_at = entry.received.plus(self.retry.give_up_after);
+            match self.on_disk(self.reporter.delayed(entry, give_up_at)).await {
                 Ok(()) => entry.delay_notice = Some(now),
                 Err(problem) => error!(id = %entry.id, %problem, "delay notice not written"),
             }
         }
     }
 
-    /// The attempt is over for budget and batch.
-    fn balance(&self, account: &Account<T>, claim: &Claim, report: &Report) -> BudgetChange {
-        let mut runtime = self.runtime(account);
-        let now = runtime.steady.now();
-        match report.counted {
-            Counted::Perhaps => {
-                runtime.batch.end(now);
-                runtime.learn_pace(self.clock.now().since(claim.attempt.since));
-            }
-            Counted::No => runtime.batch.undo(),
-        }
-        let Some(charge) = &claim.charge else {
-            return BudgetChange::default();
-        };
-        let in_doubt = report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Doubt);
-        match report.counted {
-            Counted::No => runtime.ledger.cancel(charge),
-            Counted::Perhaps => runtime.ledger.end(
-                charge,
-                if in_doubt { End::Unknown } else { End::Known },
-                refused_alone(report),
-                now,
-            ),
-        }
-    }
-
-    /// Applies the outcome, and lets go of the message.
+    /// Applies the outcome, and ends the lease of the message.
     fn store_outcome(
         &self,
         claim: &Claim,
         conclusion: Conclusion,
-        moves: BudgetChange,
+        budget: BudgetChange,
         remember: Vec<Memo>,
     ) {
         let Conclusion { entry, lines, .. } = conclusion;
@@ -207,34 +177,33 @@ impl<T: Transport> Core<T> {
         };
         let journal = lines.into_iter().map(|line| line.line).filter(settles).collect();
         let (put, remove) = put_or_remove(entry);
-        let change =
-            Change { put, remove, charge: moves.charge, refund: moves.refund, journal, remember };
-        let id = claim.entry.id;
-        let mut flights = self.flights();
-        if let Err(problem) = self.spool.apply(change) {
+        let BudgetChange { charge, refund } = budget;
+        let (id, waits) = (claim.entry.id, !put.is_empty());
+        if let Err(problem) =
+            self.spool.apply(Change { put, remove, charge, refund, journal, remember })
+        {
             error!(%id, %problem, "outcome not stored; the message is tried again when the plan \
                 says");
         }
-        flights.remove(&id);
+        self.leases.release(id);
+        if waits {
+            // Who looked for mail meanwhile has seen it leased.
+            self.changed.notify_one();
+        }
     }
 
     /// An attempt was never made, because of us: its recipients are due then, its charge goes.
     pub(in crate::queue) fn give_back(&self, account: &Account<T>, claim: &Claim, due: Timestamp) {
         let mut entry = claim.entry.clone();
         claim.attempt.undo(&mut entry, due);
-        let moves = self.cancel(account, claim);
-        let mut flights = self.flights();
-        let change = Change {
-            put: vec![entry],
-            charge: moves.charge,
-            refund: moves.refund,
-            ..Change::default()
-        };
+        let BudgetChange { charge, refund } = self.cancel(account, claim);
+        let change = Change { put: vec![entry], charge, refund, ..Change::default() };
         if let Err(problem) = self.spool.apply(change) {
             error!(id = %claim.entry.id, %problem, "claim not given back; the message is tried \
                 when the plan says");
         }
-        flights.remove(&claim.entry.id);
+        self.leases.release(claim.entry.id);
+        self.changed.notify_one();
     }
 
     /// A message that cannot be sent as it lies on the disk goes to quarantine.
@@ -245,23 +214,25 @@ impl<T: Transport> Core<T> {
         reason: &str,
     ) {
         let id = claim.entry.id;
-        let moves = self.cancel(account, claim);
-        self.store(moves);
+        let budget = self.cancel(account, claim);
+        self.store(budget);
         if let Err(problem) = self.on_disk(self.spool.quarantine(id, reason)).await {
             error!(%id, %problem, "message not moved to quarantine");
         }
-        self.flights().remove(&id);
+        self.leases.release(id);
         let advice = "It was moved to the folder quarantine, and will not be sent.";
         self.on_disk(self.reporter.attention(id, reason, advice)).await;
     }
 
-    pub(in crate::queue) fn cancel(&self, account: &Account<T>, claim: &Claim) -> BudgetChange {
-        let mut runtime = self.runtime(account);
-        runtime.batch.undo();
-        claim
-            .charge
-            .as_ref()
-            .map_or_else(BudgetChange::default, |charge| runtime.ledger.cancel(charge))
+    /// What was reserved for a claim is given back. Nothing was reserved for one that is settled
+    /// without an attempt.
+    fn cancel(&self, account: &Account<T>, claim: &Claim) -> BudgetChange {
+        match &claim.work {
+            Work::Settle(_) => BudgetChange::default(),
+            Work::Send { charge, .. } => {
+                self.locked(account, |runtime, _| runtime.undo(charge.as_ref()))
+            }
+        }
     }
 
     /// An attempt panicked: nobody knows how far it got. The second time the message is to blame.
@@ -271,12 +242,8 @@ impl<T: Transport> Core<T> {
         let panics = claim.entry.panics.saturating_add(1);
         error!(%id, account = %account.settings.name, panics, "attempt panicked");
         if panics >= MOST_PANICS {
-            self.put_aside(
-                account,
-                claim,
-                "sending it made the program panic twice; please report that",
-            )
-            .await;
+            let reason = "sending it made the program panic twice; please report that";
+            self.put_aside(account, claim, reason).await;
             return;
         }
         let mut entry = claim.entry.clone();
@@ -290,64 +257,25 @@ impl<T: Transport> Core<T> {
                 recipient.progress = Progress::Waiting { due: attempting.due };
             }
         }
-        let moves = {
-            let mut runtime = self.runtime(account);
-            let now = runtime.steady.now();
-            runtime.batch.end(now);
-            claim.charge.as_ref().map_or_else(BudgetChange::default, |charge| {
-                runtime.ledger.end(charge, End::Unknown, 0, now)
-            })
+        let budget = match &claim.work {
+            Work::Settle(_) => BudgetChange::default(),
+            Work::Send { charge, .. } => self.locked(account, |runtime, now| {
+                let ending = Ending::Counted { end: End::Unknown, refused: 0 };
+                runtime.end(charge.as_ref(), ending, now)
+            }),
         };
         self.metrics.sending().doubts.inc();
-        self.store_outcome(
-            claim,
-            Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() },
-            moves,
-            Vec::new(),
-        );
+        let conclusion =
+            Conclusion { entry, lines: Vec::new(), failed: Vec::new(), relayed: Vec::new() };
+        self.store_outcome(claim, conclusion, budget, Vec::new());
     }
 }
 
 /// A settled message goes, unless a person has to look at it first.
-pub(in crate::queue) fn put_or_remove(entry: Entry) -> (Vec<Entry>, Vec<crate::model::MessageId>) {
+pub(in crate::queue) fn put_or_remove(entry: Entry) -> (Vec<Entry>, Vec<MessageId>) {
     if entry.is_settled() && entry.hold.is_none() {
         (Vec::new(), vec![entry.id])
     } else {
         (vec![entry], Vec::new())
     }
-}
-
-/// How many the server has refused at `RCPT TO`: they are in no message that it has, and so in no
-/// count of recipients.
-fn refused_alone(report: &Report) -> usize {
-    let refused = |verdict: &&Verdict| {
-        verdict.stage == Stage::RcptTo
-            && verdict.concern == Concern::Recipient
-            && verdict.reply.is_some()
-    };
-    report.recipients.iter().filter(refused).count()
-}
-
-fn delivered(report: &Report) -> bool {
-    report.counted == Counted::Perhaps
-        && report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Deliver)
-}
-
-/// What the account has to be told: what the report says, or what it implies.
-fn trouble(report: &Report, first: bool) -> Option<Trouble> {
-    if report.account.is_some() {
-        return report.account.clone();
-    }
-    // A connection that dies on its first message would be followed by another at once, and so on
-    // without end.
-    if report.counted == Counted::No && first {
-        let advice =
-            "The server ends connections before it takes a message. It is tried again by and by.";
-        let outcome = Outcome::Pause(Duration::from_secs(60));
-        let verdict = Verdict::plain(Stage::MailFrom, Concern::Account, outcome, None, advice);
-        return Some(Trouble { stage: Stage::MailFrom, fault: Fault::Closed, verdict });
-    }
-    let verdict = report.recipients.iter().find(|verdict| verdict.outcome.holds_account())?;
-    let fault = verdict.reply.clone().map_or(Fault::Closed, Fault::Reply);
-    Some(Trouble { stage: verdict.stage, fault, verdict: verdict.clone() })
 }

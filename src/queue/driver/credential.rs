@@ -72,7 +72,7 @@ impl<T: Transport> Core<T> {
         for account in &self.accounts {
             // The login will tell what is wrong with a file, better than a guess here.
             if let Ok(expiry) = account.transport.expiry().await {
-                account.runtime().expiry = expiry;
+                account.shared().expiry = expiry;
                 if let Some(expiry) = expiry {
                     self.tell_of_end(account, &expiry, look).await;
                 }

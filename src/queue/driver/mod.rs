@@ -1,18 +1,23 @@
 //! The tasks around the engine: they perform what it decides and tell it what came of that.
 //!
-//! - `core`: what the tasks share; `monotonic_clock`: a clock that never steps
-//! - `scheduler` (when somebody has to work) and `worker` (sends), over a `transport`
-//! - `claim` (the promise to send, stored first), with `select` and `route`; `conclude` (stores and
-//!   tells what became of an attempt)
+//! In reading order:
+//! - `core`: what the tasks share; `opening`: from what earlier processes have stored;
+//!   `monotonic_clock`: a clock that never steps
+//! - `scheduler` (decides when a worker is needed) and `worker` (sends), over `connections` that a
+//!   `transport` makes
+//! - `claim`: asks the engine for the next message, through `spool_store` and `leases`
+//! - `conclude`: stores and tells what became of an attempt
 //! - `credential`: when what an account logs in with ends
 
 pub(in crate::queue) mod claim;
 pub(in crate::queue) mod conclude;
+pub(in crate::queue) mod connections;
 pub(in crate::queue) mod core;
 pub(in crate::queue) mod credential;
+pub(in crate::queue) mod leases;
 pub(in crate::queue) mod monotonic_clock;
-pub(in crate::queue) mod route;
+pub(in crate::queue) mod opening;
 pub(in crate::queue) mod scheduler;
-pub(in crate::queue) mod select;
+pub(in crate::queue) mod spool_store;
 pub(in crate::queue) mod transport;
 pub(in crate::queue) mod worker;

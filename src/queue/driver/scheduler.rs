@@ -18,12 +18,14 @@ use crate::{
     metrics::{AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, StateValue},
     oauth::CredentialKind,
     queue::{
-        driver::claim::Outlook,
-        driver::core::{Account, Core, Idle},
-        driver::credential::Look,
-        driver::transport::Transport,
-        driver::worker::{self, Starting},
-        engine::health::Health,
+        driver::{
+            connections::{Idle, close},
+            core::{Account, Core},
+            credential::Look,
+            transport::Transport,
+            worker::{self, Starting},
+        },
+        engine::{claim::Outlook, health::Health},
     },
 };
 
@@ -85,7 +87,7 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
     for account in &core.accounts {
         let idle = std::mem::take(&mut *account.idle());
         for Idle { live, .. } in idle {
-            tasks.workers.spawn(worker::close(live));
+            tasks.workers.spawn(close(live));
         }
     }
     while let Some(ended) = tasks.workers.join_next_with_id().await {
@@ -117,12 +119,12 @@ impl<T: Transport> Tasks<T> {
                 wake_at = wake_at.min(at);
             }
             let full = {
-                let (runtime, now) = (account.runtime(), core.clock.now());
-                if let Some(at) = runtime.width.widens_at(now) {
-                    wake_at = wake_at.min(Instant::now() + at.since(now));
+                let shared = account.shared();
+                let now = shared.now(&core.clock);
+                if let Some(at) = shared.runtime.concurrency.widens_at(now.wall) {
+                    wake_at = wake_at.min(Instant::now() + at.since(now.wall));
                 }
-                let allowed = if runtime.health.is_probing() { 1 } else { runtime.width.at(now) };
-                runtime.starting || runtime.workers >= allowed
+                shared.starting || shared.workers >= shared.runtime.at_once(now)
             };
             if full {
                 continue; // Its end, or its first claim, wakes us.
@@ -140,9 +142,9 @@ impl<T: Transport> Tasks<T> {
 
     fn start(&mut self, core: &Arc<Core<T>>, account: &Arc<Account<T>>) {
         {
-            let mut runtime = account.runtime();
-            runtime.starting = true;
-            runtime.workers = runtime.workers.saturating_add(1);
+            let mut shared = account.shared();
+            shared.starting = true;
+            shared.workers = shared.workers.saturating_add(1);
         }
         let starting = Starting(Arc::clone(account));
         let handle =
@@ -158,13 +160,13 @@ impl<T: Transport> Tasks<T> {
         account: &Account<T>,
         now: Instant,
     ) -> Option<Instant> {
-        let ready = core.runtime(account).health.may_send();
+        let ready = core.locked(account, |runtime, _| runtime.health.may_send());
         let is_old = |idle: &Idle<T::Link>| idle.since + IDLE_TIME <= now;
         let wanted = ready && account.idle().iter().any(is_old) && is_soon(core.outlook(account));
         let mut idle = account.idle();
         let old = |idle: &mut Idle<T::Link>| !ready || (is_old(idle) && !wanted);
         for Idle { live, .. } in idle.extract_if(.., old) {
-            self.workers.spawn(worker::close(live));
+            self.workers.spawn(close(live));
         }
         // Those kept beyond their time are looked at again when what they wait for is due.
         idle.iter().map(|idle| idle.since + IDLE_TIME).filter(|at| *at > now).min()
@@ -179,17 +181,10 @@ impl<T: Transport> Tasks<T> {
             return;
         };
         {
-            let mut runtime = account.runtime();
-            runtime.workers = runtime.workers.saturating_sub(1);
+            let mut shared = account.shared();
+            shared.workers = shared.workers.saturating_sub(1);
         }
-        let lost = if panicked {
-            core.flights()
-                .values()
-                .find(|flight| flight.task == Some(id))
-                .map(|flight| Arc::clone(&flight.claim))
-        } else {
-            None
-        };
+        let lost = if panicked { core.leases.attempt_of(id) } else { None };
         if let Some(claim) = lost {
             core.panicked(&account, &claim).await;
         }
@@ -210,21 +205,18 @@ fn publish<T: Transport>(core: &Core<T>) {
     for account in &core.accounts {
         let name = account.settings.name.as_str();
         let label = AccountLabel { account: name.to_owned() };
-        let (state, (minute, day), held_up, last, expiry) = {
-            let runtime = core.runtime(account);
+        let (state, (minute, day), held_up) = core.locked(account, |runtime, _| {
             let state = match &runtime.health {
                 Health::Ready { .. } | Health::Probing { .. } => StateValue::ready,
                 Health::Paused { .. } => StateValue::paused,
                 Health::Stopped { .. } => StateValue::stopped,
                 Health::Disabled => StateValue::disabled,
             };
-            (
-                state,
-                runtime.ledger.used(),
-                runtime.domains.held_up().count(),
-                runtime.last_delivery,
-                runtime.expiry,
-            )
+            (state, runtime.budget.used(), runtime.destinations.held_up().count())
+        });
+        let (last, expiry) = {
+            let shared = account.shared();
+            (shared.last_delivery, shared.expiry)
         };
         for value in StateValue::ALL {
             let label = AccountStateLabel { account: name.to_owned(), state: value };

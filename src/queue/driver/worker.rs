@@ -7,36 +7,38 @@
 
 use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
 use tracing::error;
 
 use crate::{
+    entry::Entry,
     model::Address,
     queue::{
-        driver::claim::{Claim, Outlook},
-        driver::core::{Account, Core, Idle, Live},
-        driver::route::RouteDecision,
-        driver::transport::{Link, Transport},
-        engine::sender,
+        driver::{
+            connections::close,
+            core::{Account, Core},
+            transport::{Link, Transport},
+        },
+        engine::{
+            claim::{Claim, Outlook, Work},
+            report::Transaction,
+            sender,
+        },
         outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
     },
-    spool::{Entry, MessageReader, SpoolError},
-    upstream::{NextHop, Trouble},
+    spool::{MessageReader, SpoolError},
 };
 
 /// How long the disk is left in peace after it refused.
 const DISK_PAUSE: Duration = Duration::from_secs(30);
 /// A message that could not be read for a passing reason is tried again then.
 const READ_AGAIN: Duration = Duration::from_secs(5 * 60);
-/// How long a farewell may take.
-const QUIT_TIME: Duration = Duration::from_secs(5);
 
 /// Holds back further workers until this one has got to its first claim.
 pub(in crate::queue) struct Starting<T: Transport>(pub(in crate::queue) Arc<Account<T>>);
 
 impl<T: Transport> Drop for Starting<T> {
     fn drop(&mut self) {
-        self.0.runtime().starting = false;
+        self.0.shared().starting = false;
     }
 }
 
@@ -51,26 +53,31 @@ pub(in crate::queue) async fn work<T: Transport>(
     let ahead = account.settings.destination.lane_ahead();
     let mut held = None;
     match &ahead {
-        Some(lane) => match core.connection(&account, lane).await {
+        Some(next_hop) => match core.connection(&account, next_hop).await {
             Some(live) => held = Some(live),
             None => return,
         },
         None => core.probe_by_mail(&account),
     }
-    while let Some(claim) = core.claim_or_rest(&account) {
+    while let Some(claim) = core.claim_or_rest(&account).await {
         // What keeps us from one domain's servers need not keep us from another's.
         if (held.is_some() || ahead.is_none()) && starting.take().is_some() {
             core.changed.notify_one();
         }
-        let Some(lane) = core.lane_of(&account, &claim).await else {
-            continue;
+        let next_hop = match &claim.work {
+            Work::Send { next_hop, .. } => next_hop,
+            Work::Settle(verdict) => {
+                core.conclude_unsent(&account, &claim, verdict).await;
+                continue;
+            }
         };
         let text = match core.ready_text(&account, &claim).await {
             ControlFlow::Continue(Some(text)) => text,
             ControlFlow::Continue(None) => continue,
             ControlFlow::Break(()) => break,
         };
-        let Some(mut live) = core.connection_for(&account, &claim, lane, held.take()).await else {
+        let Some(mut live) = core.connection_for(&account, &claim, next_hop, held.take()).await
+        else {
             continue;
         };
         if starting.take().is_some() {
@@ -79,9 +86,9 @@ pub(in crate::queue) async fn work<T: Transport>(
         core.metrics.sending().attempts.inc();
         let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
         let report = live.link.send(handover).await;
-        let first = live.carried == 0;
+        let transaction = if live.carried == 0 { Transaction::First } else { Transaction::Later };
         live.carried = live.carried.saturating_add(1);
-        core.conclude(&account, &claim, &report, first).await;
+        core.conclude(&account, &claim, next_hop, &report, transaction).await;
         if live.link.is_reusable() && live.link.is_fresh() {
             held = Some(live);
             continue;
@@ -91,8 +98,8 @@ pub(in crate::queue) async fn work<T: Transport>(
         if core.outlook(&account) != Outlook::Now || core.is_stopping() {
             return;
         }
-        if let Some(lane) = &ahead {
-            match core.connection(&account, lane).await {
+        if let Some(next_hop) = &ahead {
+            match core.connection(&account, next_hop).await {
                 Some(next) => held = Some(next),
                 None => return,
             }
@@ -104,94 +111,9 @@ pub(in crate::queue) async fn work<T: Transport>(
     }
 }
 
-/// Says goodbye, if the server still listens.
-pub(in crate::queue) async fn close<L: Link>(live: Live<L>) {
-    let Live { link, .. } = live;
-    // Whether the server answers QUIT is of no consequence.
-    if link.is_reusable() && timeout(QUIT_TIME, link.quit()).await.is_err() {}
-}
-
 impl<T: Transport> Core<T> {
-    /// A connection to the account's server: one that lies idle, or a new one. None when the
-    /// account is in trouble, which is then known.
-    async fn connection(&self, account: &Account<T>, lane: &NextHop) -> Option<Live<T::Link>> {
-        match self.connect(account, lane).await {
-            Ok(live) => Some(live),
-            Err(trouble) => {
-                let news = self.runtime(account).trouble(lane, &trouble, self.clock.now());
-                self.tell(account, news).await;
-                None
-            }
-        }
-    }
-
-    /// Where a claim leads. None when that is nowhere: its recipients have then failed with the
-    /// reason.
-    async fn lane_of<'c>(&self, account: &Account<T>, claim: &'c Claim) -> Option<&'c NextHop> {
-        match &claim.way {
-            RouteDecision::NextHop(lane) => return Some(lane),
-            RouteDecision::Barred(bar) => self.bar(account, claim, bar).await,
-            RouteDecision::TooLarge(limit) => self.refuse(account, claim, *limit).await,
-        }
-        None
-    }
-
-    /// One that lies idle in this lane, or a new one.
-    pub(in crate::queue) async fn connect(
-        &self,
-        account: &Account<T>,
-        lane: &NextHop,
-    ) -> Result<Live<T::Link>, Trouble> {
-        if self.runtime(account).health.may_send() {
-            loop {
-                let taken = {
-                    let mut idle = account.idle();
-                    let place = idle.iter().rposition(|idle| idle.live.lane == *lane);
-                    place.map(|place| idle.swap_remove(place))
-                };
-                match taken {
-                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => {
-                        return Ok(live);
-                    }
-                    Some(Idle { live, .. }) => close(live).await,
-                    None => break,
-                }
-            }
-        }
-        let slot = account.reserve();
-        self.make_room(account).await;
-        let link = account.transport.connect(lane).await?;
-        let live = Live::new(link, lane.clone(), slot);
-        let news = self.runtime(account).connected(lane, self.clock.now());
-        self.tell(account, news).await;
-        Ok(live)
-    }
-
-    /// Idle connections of other lanes count, too: they go while there are too many with the one
-    /// that was just reserved.
-    async fn make_room(&self, account: &Account<T>) {
-        while account.connections() > account.settings.limits.connections.max(1) {
-            let oldest = {
-                let mut idle = account.idle();
-                (!idle.is_empty()).then(|| idle.remove(0))
-            };
-            let Some(Idle { live, .. }) = oldest else { break };
-            close(live).await;
-        }
-    }
-
-    /// Keeps a connection for the next message, if there may be one soon.
-    pub(in crate::queue) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
-        let ready = self.runtime(account).health.may_send();
-        if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {
-            account.idle().push(Idle { live, since: Instant::now() });
-        } else {
-            close(live).await;
-        }
-    }
-
-    fn claim_or_rest(&self, account: &Account<T>) -> Option<Arc<Claim>> {
-        match self.claim(account) {
+    async fn claim_or_rest(&self, account: &Account<T>) -> Option<Arc<Claim>> {
+        match self.claim(account).await {
             Ok(claim) => claim,
             Err(problem) => {
                 self.rest(account, &problem);
@@ -284,7 +206,8 @@ impl<T: Transport> Core<T> {
         error!(account = %account.settings.name, %problem, "attempt not stored; nothing is sent \
             without that");
         let advice = "Look at the disk of the data folder: is it full, or failing?";
-        let until = self.clock.now().plus(DISK_PAUSE);
-        self.runtime(account).health.hinder(until, problem.to_string(), advice);
+        self.locked(account, |runtime, now| {
+            runtime.health.hinder(now.wall.plus(DISK_PAUSE), problem.to_string(), advice);
+        });
     }
 }

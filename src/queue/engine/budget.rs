@@ -20,9 +20,9 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
+    entry::{Charge, Phase},
     model::{AccountName, Timestamp},
     queue::LimitSettings,
-    spool::{Charge, Phase},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -65,12 +65,25 @@ pub(in crate::queue) enum Room {
 }
 
 /// Changes to the stored charges.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(in crate::queue) struct BudgetChange {
     /// These go.
     pub(in crate::queue) refund: Vec<Charge>,
     /// These come.
     pub(in crate::queue) charge: Vec<Charge>,
+}
+
+impl BudgetChange {
+    /// Adds what changes after this.
+    pub(in crate::queue) fn join(&mut self, later: Self) {
+        self.refund.extend(later.refund);
+        self.charge.extend(later.charge);
+    }
+
+    /// Whether nothing changes.
+    pub(in crate::queue) const fn is_empty(&self) -> bool {
+        self.refund.is_empty() && self.charge.is_empty()
+    }
 }
 
 /// The budget of one account.

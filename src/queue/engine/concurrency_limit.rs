@@ -11,7 +11,7 @@ const REGAIN: Duration = Duration::from_secs(10 * 60);
 const TOGETHER: Duration = Duration::from_secs(60);
 
 /// Connections at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::queue) struct ConcurrencyLimit {
     most: usize,
     narrowed: Option<(usize, Timestamp)>,

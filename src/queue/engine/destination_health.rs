@@ -24,9 +24,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
 
 /// DestinationHealth in trouble, by name.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::queue) struct DestinationHealth(BTreeMap<String, Domain>);
 
+#[derive(Clone, Debug)]
 struct Domain {
     health: Health,
     /// What the trouble means for mail whose time is up.

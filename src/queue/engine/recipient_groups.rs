@@ -1,9 +1,9 @@
 //! Which recipients share a transaction, and how a refused group is halved. Pure.
 
 use crate::{
+    entry::{Entry, RecipientState},
     model::Timestamp,
     queue::Split,
-    spool::{Entry, RecipientState},
 };
 
 /// Whether a recipient is due.
@@ -64,7 +64,7 @@ mod tests {
         let mut entry = entry(groups.len());
         for (recipient, (group, due)) in entry.recipients.iter_mut().zip(groups.iter().zip(due)) {
             recipient.group = *group;
-            recipient.progress = crate::spool::Progress::Waiting { due: at(*due) };
+            recipient.progress = crate::entry::Progress::Waiting { due: at(*due) };
         }
         assert_eq!(
             choose(&entry, split, most, at(100), |_| true),

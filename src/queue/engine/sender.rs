@@ -2,10 +2,10 @@
 //! (SendAsDenied).
 
 use crate::{
+    entry::Entry,
     message::Identity,
     model::{Address, FromIdentity, ReversePath},
     queue::{AccountSettings, Reach, SenderRewrite},
-    spool::Entry,
 };
 
 /// The envelope's sender as the account may use it. A notice keeps its null sender: nobody is to be

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::{
     classify::{Concern, Outcome, Splitting, Stage},
+    entry::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
     model::{AccountName, RecipientOutcome, Reply, Timestamp},
     queue::{RetrySettings, Split, engine::recipient_groups, engine::retry_schedule::Next},
     report::Failure,
-    spool::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
     upstream::{Counted, Dsn, Report},
 };
 
@@ -63,16 +63,28 @@ impl Attempt {
         Self { since: now, recipients }
     }
 
-    /// All who wait for an account, as they are: there will be no attempt.
-    pub(in crate::queue) fn without(entry: &Entry, account: &AccountName, now: Timestamp) -> Self {
-        let waits = |recipient: &RecipientState| {
-            entry.account_of(recipient) == account && recipient.due().is_some()
+    /// Recipients as they are: there will be no attempt.
+    pub(in crate::queue) fn without(entry: &Entry, indexes: &[usize], now: Timestamp) -> Self {
+        let before = |index: &usize| {
+            let last_attempt = entry.recipients.get(*index)?.last_attempt;
+            Some(Before { index: *index, last_attempt })
         };
-        let waiting = entry.recipients.iter().enumerate().filter(|(_, recipient)| waits(recipient));
-        let recipients = waiting
-            .map(|(index, recipient)| Before { index, last_attempt: recipient.last_attempt })
-            .collect();
-        Self { since: now, recipients }
+        Self { since: now, recipients: indexes.iter().filter_map(before).collect() }
+    }
+
+    /// All recipients that wait for an account, as they are: there will be no attempt.
+    pub(in crate::queue) fn without_waiting(
+        entry: &Entry,
+        account: &AccountName,
+        now: Timestamp,
+    ) -> Self {
+        let waits = |index: &usize| {
+            entry.recipients.get(*index).is_some_and(|recipient| {
+                entry.account_of(recipient) == account && recipient.due().is_some()
+            })
+        };
+        let indexes: Vec<usize> = (0..entry.recipients.len()).filter(waits).collect();
+        Self::without(entry, &indexes, now)
     }
 
     /// The attempt was never made, because of us: everything is as before, and due then.

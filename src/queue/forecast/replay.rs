@@ -1,8 +1,7 @@
-//! When the mail of an account will go, and what it waits for: the scheduler's own rules, played
-//! ahead. Pure.
+//! When the mail of an account will go, and what it waits for: the engine itself, played ahead on a
+//! copy of the account's runtime.
 //!
-//! Played are copies of the ledger, the batch and the turns, so that the forecast can only be wrong
-//! about what nobody knows: how long transactions take, how many recipients messages have that were
+//! So the forecast can only be wrong about what nobody knows: how long transactions take, how many recipients messages have that were
 //! not looked at, and what arrives or fails meanwhile.
 
 use std::{
@@ -13,13 +12,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    entry::Charge,
     model::{MessageId, Timestamp},
-    queue::{
-        engine::batch::Batch,
-        engine::budget::{Budget, BudgetChange, End, Room},
-        engine::round_robin::{FlowKey, RoundRobin},
+    queue::engine::{
+        account_runtime::{AccountRuntime, Ending, Limit, Now, Permit},
+        budget::End,
+        round_robin::FlowKey,
     },
-    spool::Charge,
+    upstream::NextHop,
 };
 
 /// Further ahead nobody wants to know.
@@ -92,36 +92,29 @@ pub enum Why {
     FarBehind,
 }
 
-/// What keeps mail back, as far as it is the same for all mail of an account.
+/// What delays mail, as far as it is the same for all mail of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::queue) enum Cause {
-    Pause,
+    /// A limit of the account.
+    Limit(Limit),
+    /// The retry schedule.
     Plan,
+    /// The mail before it.
     Turn,
-    Minute,
-    Day,
-    Batch,
 }
 
 /// What is known of an account and its mail.
 pub(in crate::queue) struct Scene {
-    pub(in crate::queue) now: Timestamp,
-    /// The account may send from then on.
-    pub(in crate::queue) open_at: Timestamp,
-    pub(in crate::queue) ledger: Budget,
-    pub(in crate::queue) batch: Batch,
-    pub(in crate::queue) turns: RoundRobin,
-    pub(in crate::queue) connections: usize,
-    /// How long a transaction takes.
-    pub(in crate::queue) pace: Duration,
-    /// Recipients of a message that was not looked at.
+    pub(in crate::queue) now: Now,
+    pub(in crate::queue) runtime: AccountRuntime,
+    /// The number of recipients of a message that was not looked at.
     pub(in crate::queue) recipients: usize,
-    pub(in crate::queue) lines: Vec<Waiting>,
+    pub(in crate::queue) flows: Vec<Waiting>,
 }
 
 /// The mail of a line, the one due longest first.
 pub(in crate::queue) struct Waiting {
-    pub(in crate::queue) line: FlowKey,
+    pub(in crate::queue) flow: FlowKey,
     pub(in crate::queue) messages: VecDeque<(Timestamp, MessageId)>,
     pub(in crate::queue) rest: Rest,
 }
@@ -146,11 +139,12 @@ pub(in crate::queue) struct Start {
 pub(in crate::queue) fn play(scene: Scene, most: usize) -> HashMap<MessageId, Start> {
     let mut play = Play::open(scene);
     let mut starts = HashMap::new();
-    while starts.len() < most && play.clock <= play.scene.now.plus(HORIZON) {
+    while starts.len() < most && play.clock.wall <= play.scene.now.wall.plus(HORIZON) {
         match play.step() {
             Step::Began(id, due) => {
-                let start = Start { at: play.clock, before: starts.len(), cause: play.cause(due) };
-                // Recipients of one message may wait in several lines, or be due at different
+                let (at, before) = (play.clock.wall, starts.len());
+                let start = Start { at, before, cause: play.cause(due) };
+                // Recipients of one message may wait in several flows, or be due at different
                 // times: it goes when the first does.
                 starts.entry(id).or_insert(start);
             }
@@ -163,11 +157,11 @@ pub(in crate::queue) fn play(scene: Scene, most: usize) -> HashMap<MessageId, St
 
 struct Play {
     scene: Scene,
-    /// The lines, sorted as in `scene`.
+    /// The flows, sorted as in `scene`.
     names: Vec<FlowKey>,
-    clock: Timestamp,
-    /// Transactions with their ends; as many as connections.
-    under_way: Vec<(Timestamp, Option<Charge>)>,
+    clock: Now,
+    /// Transactions and how long they last from the beginning of the play; as many as connections.
+    under_way: Vec<(Duration, Option<Charge>)>,
     waited: HashMap<Cause, Duration>,
 }
 
@@ -179,11 +173,10 @@ enum Step {
 
 impl Play {
     fn open(mut scene: Scene) -> Self {
-        scene.lines.sort_by(|one, other| one.line.cmp(&other.line));
-        let names = scene.lines.iter().map(|waiting| waiting.line.clone()).collect();
-        let end = scene.now.plus(scene.pace);
-        let under_way =
-            scene.ledger.under_way().into_iter().map(|charge| (end, Some(charge))).collect();
+        scene.flows.sort_by(|one, other| one.flow.cmp(&other.flow));
+        let names = scene.flows.iter().map(|waiting| waiting.flow.clone()).collect();
+        let (end, under_way) = (scene.runtime.pace, scene.runtime.budget.under_way());
+        let under_way = under_way.into_iter().map(|charge| (end, Some(charge))).collect();
         let (clock, waited) = (scene.now, HashMap::new());
         Self { scene, names, clock, under_way, waited }
     }
@@ -191,103 +184,97 @@ impl Play {
     /// One message begins, or time goes on to where something changes.
     fn step(&mut self) -> Step {
         self.finish();
-        if self.scene.open_at > self.clock {
-            return self.wait(self.scene.open_at, Cause::Pause);
+        self.scene.runtime.lapse(self.clock);
+        let permit = self.scene.runtime.permit(self.clock);
+        if let Permit::Wait(wait, Limit::Health) = permit {
+            return wait.map_or(Step::Over, |wait| self.wait(wait, Cause::Limit(Limit::Health)));
         }
         let Some(due) = self.next_due() else {
             return Step::Over;
         };
-        if due > self.clock {
-            return self.wait(due, Cause::Plan);
+        if due > self.clock.wall {
+            return self.wait(due.since(self.clock.wall), Cause::Plan);
         }
-        if self.under_way.len() >= self.scene.connections {
+        if self.under_way.len() >= self.scene.runtime.at_once(self.clock) {
             return self.wait_for_end(Cause::Turn);
         }
-        match self.scene.batch.free_at(self.clock) {
-            None => return self.wait_for_end(Cause::Batch),
-            Some(at) if at > self.clock => return self.wait(at, Cause::Batch),
-            Some(_now) => {}
-        }
-        match self.scene.ledger.room(self.clock, &mut BudgetChange::default()) {
-            Room::Recipients(most) => self.begin(most),
-            Room::FreeAt(at) => {
-                let cause = if self.scene.ledger.day_full_until(self.clock).is_some() {
-                    Cause::Day
-                } else {
-                    Cause::Minute
-                };
-                match at {
-                    Some(at) => self.wait(at, cause),
-                    None => self.wait_for_end(cause),
-                }
-            }
+        match permit {
+            Permit::Recipients(most) => self.begin(most),
+            Permit::Wait(Some(wait), limit) => self.wait(wait, Cause::Limit(limit)),
+            Permit::Wait(None, limit) => self.wait_for_end(Cause::Limit(limit)),
         }
     }
 
-    /// Transactions whose time is over have ended.
+    fn elapsed(&self) -> Duration {
+        self.clock.steady.since(self.scene.now.steady)
+    }
+
+    /// Transactions whose time is over have ended, well.
     fn finish(&mut self) {
-        let clock = self.clock;
-        for (end, charge) in self.under_way.extract_if(.., |(end, _)| *end <= clock) {
-            if let Some(charge) = charge {
-                self.scene.ledger.end(&charge, End::Known, 0, end);
-            }
-            self.scene.batch.end(end);
+        let (elapsed, begun) = (self.elapsed(), self.scene.now);
+        let runtime = &mut self.scene.runtime;
+        for (lasts, charge) in self.under_way.extract_if(.., |(lasts, _)| *lasts <= elapsed) {
+            let ending = Ending::Counted { end: End::Known, refused: 0 };
+            runtime.end(charge.as_ref(), ending, begun.plus(lasts));
+            runtime.works(&NextHop::Server);
         }
     }
 
     /// None when nothing is left, or only what was not looked at would be next.
     fn next_due(&self) -> Option<Timestamp> {
-        if self.scene.lines.iter().any(|line| line.messages.is_empty() && line.rest == Rest::More) {
+        let flows = &self.scene.flows;
+        if flows.iter().any(|flow| flow.messages.is_empty() && flow.rest == Rest::More) {
             return None;
         }
-        self.scene.lines.iter().filter_map(|line| line.messages.front()).map(|(due, _)| *due).min()
+        flows.iter().filter_map(|flow| flow.messages.front()).map(|(due, _)| *due).min()
     }
 
     fn begin(&mut self, most: usize) -> Step {
-        let clock = self.clock;
-        for line in self.scene.turns.order(&self.names) {
-            let place = self.names.binary_search(line).ok();
-            let Some(waiting) = place.and_then(|place| self.scene.lines.get_mut(place)) else {
+        let (clock, elapsed) = (self.clock, self.elapsed());
+        let Scene { runtime, flows, recipients, .. } = &mut self.scene;
+        for flow in runtime.turns.order(&self.names) {
+            let place = self.names.binary_search(flow).ok();
+            let Some(waiting) = place.and_then(|place| flows.get_mut(place)) else {
                 continue;
             };
-            let Some((due, id)) = waiting.messages.pop_front_if(|(due, _)| *due <= clock) else {
+            let is_due = |(due, _): &mut (Timestamp, _)| *due <= clock.wall;
+            let Some((due, id)) = waiting.messages.pop_front_if(is_due) else {
                 continue;
             };
-            let charge =
-                self.scene.ledger.begin(self.scene.recipients.clamp(1, most.max(1)), clock);
-            self.scene.batch.begin(clock);
-            self.under_way.push((clock.plus(self.scene.pace), charge));
-            self.scene.turns.took(line.clone());
+            let charge = runtime.begin((*recipients).clamp(1, most.max(1)), clock);
+            self.under_way.push((elapsed.saturating_add(runtime.pace), charge));
+            runtime.turns.took(flow.clone());
             return Step::Began(id, due);
         }
         Step::Over
     }
 
     fn wait_for_end(&mut self, cause: Cause) -> Step {
-        match self.under_way.iter().map(|(end, _)| *end).min() {
-            Some(end) => self.wait(end, cause),
+        let elapsed = self.elapsed();
+        match self.under_way.iter().map(|(lasts, _)| *lasts).min() {
+            Some(lasts) => self.wait(lasts.saturating_sub(elapsed), cause),
             None => Step::Over,
         }
     }
 
-    fn wait(&mut self, until: Timestamp, cause: Cause) -> Step {
-        // Never standing still, whatever the rules say: a play has an end.
-        let until = until.max(self.clock.plus(Duration::from_millis(1)));
-        *self.waited.entry(cause).or_default() += until.since(self.clock);
-        self.clock = until;
+    fn wait(&mut self, span: Duration, cause: Cause) -> Step {
+        // A play always goes on, whatever the rules say, so that it has an end.
+        let span = span.max(Duration::from_millis(1));
+        *self.waited.entry(cause).or_default() += span;
+        self.clock = self.clock.plus(span);
         Step::Waited
     }
 
     /// What a message that begins now has waited for: its own time, if that was the longest wait.
     fn cause(&self, due: Timestamp) -> Option<Cause> {
-        let (now, all) = (self.scene.now, self.clock.since(self.scene.now));
+        let (now, all) = (self.scene.now.wall, self.elapsed());
         if all < MOMENT {
             return None;
         }
         if due.since(now) * 2 >= all {
             return Some(Cause::Plan);
         }
-        // Somebody has to go first in any case; what holds all of them back says more.
+        // Some message has to go first in any case; what delays all of them says more.
         let weight =
             |cause: Cause, time: Duration| if cause == Cause::Turn { time / 2 } else { time };
         let others = self.waited.iter().filter(|(cause, _)| **cause != Cause::Plan);
@@ -301,9 +288,10 @@ impl Play {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::AccountName,
-        queue::{BatchSettings, LimitSettings, Split, fixture::at},
+    use crate::queue::{
+        AccountSettings, BatchSettings, LimitSettings, SenderRewrite, Split,
+        engine::{budget::Budget, health::Health},
+        fixture::{account, at},
     };
 
     fn scene(per_minute: Option<u32>, per_day: Option<u32>, batch: (u32, u64)) -> Scene {
@@ -319,17 +307,18 @@ mod tests {
             interval: Duration::from_secs(batch.1),
             split: Split::Never,
         };
-        Scene {
-            now: at(0),
-            open_at: at(0),
-            ledger: Budget::new(AccountName::from("scanner"), &limits),
-            batch: Batch::new(&batch),
-            turns: RoundRobin::default(),
-            connections: 1,
-            pace: Duration::from_secs(1),
-            recipients: 1,
-            lines: Vec::new(),
-        }
+        let settings = account("scanner", SenderRewrite::Never);
+        let settings = AccountSettings { limits, ..settings };
+        let budget = Budget::new(settings.name.clone(), &settings.limits);
+        let mut runtime = AccountRuntime::new(&settings, &batch, Health::ready(), budget);
+        runtime.pace = Duration::from_secs(1);
+        Scene { now: Now::both(at(0)), runtime, recipients: 1, flows: Vec::new() }
+    }
+
+    /// As it is, paused until then.
+    fn paused(mut scene: Scene, until: Timestamp) -> Scene {
+        scene.runtime.health.hinder(until, String::new(), "");
+        scene
     }
 
     fn id(n: u64) -> MessageId {
@@ -339,7 +328,7 @@ mod tests {
     /// Messages that are due at these times, numbered from `first`.
     fn line(device: &str, first: u64, due: &[u64]) -> Waiting {
         let messages = due.iter().zip(first..).map(|(due, n)| (at(*due), id(n))).collect();
-        Waiting { line: (device.into(), "scanner".into()), messages, rest: Rest::Nothing }
+        Waiting { flow: (device.into(), "scanner".into()), messages, rest: Rest::Nothing }
     }
 
     #[track_caller]
@@ -362,40 +351,40 @@ mod tests {
     fn the_minute_the_day_the_batch_and_the_turn_each_say_when() {
         let dump =
             |count: u64| vec![line("printers", 0, &vec![0; usize::try_from(count).unwrap()])];
-        let starts = play(Scene { lines: dump(70), ..scene(Some(30), None, (30, 0)) }, 100);
+        let starts = play(Scene { flows: dump(70), ..scene(Some(30), None, (30, 0)) }, 100);
         check(&starts, 0, 0, 0, None);
         check(&starts, 29, 29, 29, Some(Cause::Turn));
-        check(&starts, 69, 131, 69, Some(Cause::Minute));
-        let starts = play(Scene { lines: dump(12), ..scene(None, Some(10), (30, 0)) }, 100);
+        check(&starts, 69, 131, 69, Some(Cause::Limit(Limit::Minute)));
+        let starts = play(Scene { flows: dump(12), ..scene(None, Some(10), (30, 0)) }, 100);
         check(&starts, 9, 9, 9, Some(Cause::Turn));
-        check(&starts, 10, 86_401, 10, Some(Cause::Day));
-        let starts = play(Scene { lines: dump(12), ..scene(None, None, (5, 600)) }, 100);
-        check(&starts, 11, 5 + 600 + 5 + 600 + 1, 11, Some(Cause::Batch));
+        check(&starts, 10, 86_401, 10, Some(Cause::Limit(Limit::Day)));
+        let starts = play(Scene { flows: dump(12), ..scene(None, None, (5, 600)) }, 100);
+        check(&starts, 11, 5 + 600 + 5 + 600 + 1, 11, Some(Cause::Limit(Limit::Batch)));
     }
 
     #[test]
     fn a_message_waits_for_its_own_time_and_for_the_accounts() {
         let lines = || vec![line("printers", 0, &[0, 1500])];
-        let starts = play(Scene { lines: lines(), ..scene(Some(30), None, (30, 0)) }, 100);
+        let starts = play(Scene { flows: lines(), ..scene(Some(30), None, (30, 0)) }, 100);
         check(&starts, 1, 1500, 1, Some(Cause::Plan));
         let starts =
-            play(Scene { lines: lines(), open_at: at(300), ..scene(Some(30), None, (30, 0)) }, 100);
-        check(&starts, 0, 300, 0, Some(Cause::Pause));
+            play(paused(Scene { flows: lines(), ..scene(Some(30), None, (30, 0)) }, at(300)), 100);
+        check(&starts, 0, 300, 0, Some(Cause::Limit(Limit::Health)));
     }
 
     #[test]
     fn devices_take_turns_in_the_play_as_in_life() {
         let lines = vec![line("dump", 0, &[0; 50]), line("scan", 100, &[0])];
-        check(&play(Scene { lines, ..scene(None, None, (30, 0)) }, 100), 100, 1, 1, None);
+        check(&play(Scene { flows: lines, ..scene(None, None, (30, 0)) }, 100), 100, 1, 1, None);
     }
 
     #[test]
     fn a_message_in_several_lines_goes_when_the_first_of_them_does() {
         let lines = vec![
             line("printers", 0, &[0]),
-            Waiting { line: ("printers".into(), "other".into()), ..line("", 0, &[1500]) },
+            Waiting { flow: ("printers".into(), "other".into()), ..line("", 0, &[1500]) },
         ];
-        check(&play(Scene { lines, ..scene(None, None, (30, 0)) }, 100), 0, 0, 0, None);
+        check(&play(Scene { flows: lines, ..scene(None, None, (30, 0)) }, 100), 0, 0, 0, None);
     }
 
     #[test]
@@ -403,7 +392,7 @@ mod tests {
         let mut cut = line("dump", 0, &[0; 5]);
         cut.rest = Rest::More;
         let lines = vec![cut, line("scan", 100, &[0; 50])];
-        let starts = play(Scene { lines, ..scene(None, None, (30, 0)) }, 100);
+        let starts = play(Scene { flows: lines, ..scene(None, None, (30, 0)) }, 100);
         assert!(starts.len() <= 10 && starts.contains_key(&id(4)), "{}", starts.len());
     }
 }

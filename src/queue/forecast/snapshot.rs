@@ -4,17 +4,24 @@
 use std::collections::HashMap;
 
 use crate::{
+    entry::Entry,
     model::{AccountName, MessageId, Timestamp},
     queue::{
         AccountState, Queue,
-        driver::core::{Account, Core},
-        driver::route::{self, RouteDecision, TakeoverScope},
-        driver::transport::Transport,
-        engine::sender,
-        engine::{health::Health, round_robin::FlowKey},
+        driver::{
+            core::{Account, Core},
+            transport::Transport,
+        },
+        engine::{
+            account_runtime::Limit,
+            pool::TakeoverScope,
+            round_robin::FlowKey,
+            route::{self, RouteDecision},
+            sender,
+        },
         forecast::replay::{Cause, Forecast, Rest, Scene, Start, Waiting, Why, play},
     },
-    spool::{Entry, SpoolError},
+    spool::SpoolError,
     upstream::NextHop,
 };
 
@@ -26,8 +33,15 @@ const FIRST_LOOK: usize = 64;
 /// Messages whose recipients are counted, to guess how many the others have.
 const SAMPLE: usize = 16;
 
-/// The plays of the accounts that were asked about.
-type Plays = HashMap<usize, HashMap<MessageId, Start>>;
+/// What was found out about an account, for all messages that are asked about.
+#[derive(Default)]
+struct Known {
+    flows: Option<Vec<FlowKey>>,
+    starts: Option<HashMap<MessageId, Start>>,
+}
+
+/// By the accounts' places in the config.
+type AllKnown = HashMap<usize, Known>;
 
 impl<T: Transport> Queue<T> {
     /// When each of these messages will go, and what it waits for. Reads the queue once for each
@@ -36,51 +50,48 @@ impl<T: Transport> Queue<T> {
     /// # Errors
     /// When the index cannot be read.
     pub fn forecasts(&self, entries: &[Entry]) -> Result<Vec<Forecast>, SpoolError> {
-        let (core, mut plays) = (self.core(), Plays::new());
-        entries.iter().map(|entry| core.forecast(entry, &mut plays)).collect()
+        let (core, mut known) = (self.core(), AllKnown::new());
+        entries.iter().map(|entry| core.forecast(entry, &mut known)).collect()
     }
 }
 
 impl<T: Transport> Core<T> {
-    fn forecast(&self, entry: &Entry, plays: &mut Plays) -> Result<Forecast, SpoolError> {
+    fn forecast(&self, entry: &Entry, known: &mut AllKnown) -> Result<Forecast, SpoolError> {
         let simple = |at, why| Ok(Forecast { at, before: 0, why });
         if entry.hold.is_some() {
             return simple(None, Why::Held);
         }
-        if self.flights().contains_key(&entry.id) {
+        if self.leases.is_held(entry.id) {
             return simple(Some(self.clock.now()), Why::UnderWay);
         }
         // Recipients may wait for different accounts; the message goes when the first of them does.
         let each = entry
             .due_by_account()
             .into_iter()
-            .map(|(account, due)| self.by_pool(account, entry, due, plays));
+            .map(|(account, due)| self.by_pool(account, entry, due, known));
         let each = each.collect::<Result<Vec<_>, _>>()?;
         let first = each.into_iter().min_by_key(|forecast| forecast.at.unwrap_or(Timestamp::MAX));
         first.map_or_else(|| simple(None, Why::Nothing), Ok)
     }
 
-    /// By an account, or whoever takes over from it.
+    /// By an account, or whoever takes its mail over.
     fn by_pool(
         &self,
         name: &AccountName,
         entry: &Entry,
         due: Timestamp,
-        plays: &mut Plays,
+        known: &mut AllKnown,
     ) -> Result<Forecast, SpoolError> {
         let own =
             self.accounts.iter().position(|account| account.settings.name == *name).unwrap_or(0);
-        let mut best = self.by_account(own, entry, due, plays)?;
-        let out = self
-            .accounts
-            .get(own)
-            .is_some_and(|account| self.runtime(account).is_out(self.clock.now()));
-        for (place, other) in self.accounts.iter().enumerate() {
-            let takes_over = out
-                && other.spills_from.contains(name)
-                && sender::may_carry(&entry.sender, &other.settings);
-            if takes_over {
-                let by_other = self.by_account(place, entry, due, plays)?;
+        let mut best = self.by_account(own, entry, due, known)?;
+        for (place, other) in self.accounts.iter().enumerate().filter(|(place, _)| *place != own) {
+            let flows =
+                known.entry(place).or_default().flows.get_or_insert_with(|| self.flows(other));
+            if flows.iter().any(|flow| flow.1 == *name)
+                && sender::may_carry(&entry.sender, &other.settings)
+            {
+                let by_other = self.by_account(place, entry, due, known)?;
                 let sooner = by_other.at.is_some_and(|at| best.at.is_none_or(|best| at < best));
                 best = if sooner { by_other } else { best };
             }
@@ -93,67 +104,60 @@ impl<T: Transport> Core<T> {
         place: usize,
         entry: &Entry,
         due: Timestamp,
-        plays: &mut Plays,
+        known: &mut AllKnown,
     ) -> Result<Forecast, SpoolError> {
+        let unknown = |why| Forecast { at: None, before: 0, why };
         let Some(account) = self.accounts.get(place) else {
-            return Ok(Forecast { at: None, before: 0, why: Why::Nothing });
+            return Ok(unknown(Why::Nothing));
         };
-        let state = self.runtime(account).health.account_state();
+        let state = self.locked(account, |runtime, _| runtime.health.account_state());
         match &state {
             AccountState::Stopped { reason, .. } => {
-                return Ok(Forecast {
-                    at: None,
-                    before: 0,
-                    why: Why::Stopped { because: reason.clone() },
-                });
+                return Ok(unknown(Why::Stopped { because: reason.clone() }));
             }
-            AccountState::Disabled => {
-                return Ok(Forecast { at: None, before: 0, why: Why::Disabled });
-            }
+            AccountState::Disabled => return Ok(unknown(Why::Disabled)),
             AccountState::Ready | AccountState::Paused { .. } => {}
         }
         if let Some(forecast) = self.of_domain(account, entry, due) {
             return Ok(forecast);
         }
-        let starts = match plays.entry(place) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(play(self.scene(account)?, PLACES))
-            }
-        };
+        let known = known.entry(place).or_default();
+        if known.starts.is_none() {
+            let flows = known.flows.get_or_insert_with(|| self.flows(account)).clone();
+            known.starts = Some(play(self.scene(account, flows)?, PLACES));
+        }
+        let starts = known.starts.get_or_insert_default();
         let Some(start) = starts.get(&entry.id) else {
             // Due after everything that was looked at, or behind it.
             let at = starts.values().map(|start| start.at).max().map_or(due, |last| last.max(due));
             return Ok(Forecast { at: Some(at), before: starts.len(), why: Why::FarBehind });
         };
-        Ok(Forecast {
-            at: Some(start.at),
-            before: start.before,
-            why: self.why(account, &state, start.cause),
-        })
+        let why = self.why(account, &state, start.cause);
+        Ok(Forecast { at: Some(start.at), before: start.before, why })
     }
 
     /// What waits for a domain in trouble waits for that, whatever else may go.
     fn of_domain(&self, account: &Account<T>, entry: &Entry, due: Timestamp) -> Option<Forecast> {
         let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
-        let RouteDecision::NextHop(lane) = route::next(entry, waiting, &account.settings)? else {
+        let RouteDecision::NextHop(hop) = route::next(entry, waiting, &account.settings)? else {
             return None;
         };
-        let NextHop::Domain(domain) = &lane else {
+        let NextHop::Domain(domain) = &hop else {
             return None;
         };
-        let now = self.clock.now();
-        let runtime = self.runtime(account);
-        let (next, reason) = match runtime.domains.state(&lane)? {
+        let (state, is_out, now) = self.locked(account, |runtime, now| {
+            let domains = &runtime.destinations;
+            (domains.state(&hop), domains.is_out(&hop, now.wall), now.wall)
+        });
+        let (next, reason) = match state? {
             AccountState::Paused { until, reason, .. } => (until, reason),
             AccountState::Stopped { probe_at, reason, .. } => (probe_at, reason),
             AccountState::Ready | AccountState::Disabled => return None,
         };
         // Another account takes it over when it is due.
         let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
-        if runtime.domains.is_out(&lane, now)
-            && self.better_way(entry, &indexes, account, TakeoverScope::Servers).is_some()
-        {
+        let (settings, scope) = (&account.settings, TakeoverScope::Servers);
+        if is_out && self.pool.takeover(entry, &indexes, settings, scope).is_some() {
             return None;
         }
         let why = Why::Domain { domain: domain.clone(), because: reason };
@@ -162,47 +166,36 @@ impl<T: Transport> Core<T> {
 
     fn why(&self, account: &Account<T>, state: &AccountState, cause: Option<Cause>) -> Why {
         let limits = &account.settings.limits;
-        match (cause, state) {
-            (Some(Cause::Pause), AccountState::Paused { until, reason, .. }) => {
-                Why::Paused { until: *until, because: reason.clone() }
-            }
-            (None, _) | (Some(Cause::Pause), _) => Why::Nothing,
-            (Some(Cause::Plan), _) => Why::Plan,
-            (Some(Cause::Turn), _) => Why::Turn,
-            (Some(Cause::Minute), _) => {
+        match cause {
+            None => Why::Nothing,
+            Some(Cause::Plan) => Why::Plan,
+            Some(Cause::Turn) => Why::Turn,
+            Some(Cause::Limit(Limit::Health)) => match state {
+                AccountState::Paused { until, reason, .. } => {
+                    Why::Paused { until: *until, because: reason.clone() }
+                }
+                AccountState::Ready | AccountState::Stopped { .. } | AccountState::Disabled => {
+                    Why::Nothing
+                }
+            },
+            Some(Cause::Limit(Limit::Minute)) => {
                 Why::Minute { limit: limits.messages_per_minute.unwrap_or(u32::MAX) }
             }
-            (Some(Cause::Day), _) => {
-                let runtime = self.runtime(account);
-                Why::Day { free_at: runtime.ledger.day_full_until(runtime.steady.now()) }
+            Some(Cause::Limit(Limit::Day)) => Why::Day {
+                free_at: self
+                    .locked(account, |runtime, now| runtime.budget.day_full_until(now.steady)),
+            },
+            Some(Cause::Limit(Limit::Batch)) => {
+                Why::Batch { messages: self.locked(account, |runtime, _| runtime.batch.size()) }
             }
-            (Some(Cause::Batch), _) => Why::Batch { messages: self.runtime(account).batch.size() },
         }
     }
 
-    fn scene(&self, account: &Account<T>) -> Result<Scene, SpoolError> {
-        let lines = self.look(self.lines(account))?;
-        let recipients = self.guess_recipients(&lines)?;
-        let runtime = self.runtime(account);
-        let now = runtime.steady.now();
-        let open_at = match runtime.health {
-            Health::Paused { until, .. } => until,
-            Health::Ready { .. }
-            | Health::Probing { .. }
-            | Health::Stopped { .. }
-            | Health::Disabled => now,
-        };
-        Ok(Scene {
-            now,
-            open_at,
-            ledger: runtime.ledger.clone(),
-            batch: runtime.batch.clone(),
-            turns: runtime.turns.clone(),
-            connections: runtime.width.at(now),
-            pace: runtime.pace,
-            recipients,
-            lines,
-        })
+    fn scene(&self, account: &Account<T>, flows: Vec<FlowKey>) -> Result<Scene, SpoolError> {
+        let flows = self.look(flows)?;
+        let recipients = self.guess_recipients(&flows)?;
+        let (runtime, now) = self.locked(account, |runtime, now| (runtime.clone(), now));
+        Ok(Scene { now, runtime, recipients, flows })
     }
 
     /// The mail of the lines: a little of each, then more of those that have more.
@@ -215,7 +208,7 @@ impl<T: Transport> Core<T> {
         let long = seen.iter().filter(|waiting| waiting.rest == Rest::More).count().max(1);
         let share = PLACES.saturating_sub(looked) / long;
         for waiting in seen.iter_mut().filter(|waiting| waiting.rest == Rest::More) {
-            *waiting = self.look_at(waiting.line.clone(), FIRST_LOOK.saturating_add(share))?;
+            *waiting = self.look_at(waiting.flow.clone(), FIRST_LOOK.saturating_add(share))?;
         }
         Ok(seen)
     }
@@ -223,9 +216,8 @@ impl<T: Transport> Core<T> {
     fn look_at(&self, line: FlowKey, most: usize) -> Result<Waiting, SpoolError> {
         let messages = self.spool.first_due(&line.1, &line.0, most)?;
         let rest = if messages.len() < most { Rest::Nothing } else { Rest::More };
-        let flights = self.flights();
-        let free = messages.into_iter().filter(|(_, id)| !flights.contains_key(id)).collect();
-        Ok(Waiting { line, messages: free, rest })
+        let free = messages.into_iter().filter(|(_, id)| !self.leases.is_held(*id)).collect();
+        Ok(Waiting { flow: line, messages: free, rest })
     }
 
     fn guess_recipients(&self, lines: &[Waiting]) -> Result<usize, SpoolError> {

@@ -1,0 +1,228 @@
+//! The connections of an account: those that lie idle, and new ones.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    classify::{Outcome, Verdict},
+    model::Timestamp,
+    queue::{
+        driver::{
+            core::{Account, Core},
+            transport::{Link, Transport},
+        },
+        engine::{claim::Claim, health::Health},
+    },
+    upstream::{NextHop, Trouble},
+};
+
+/// The longest wait for the server's answer to `QUIT`.
+const QUIT_TIME: Duration = Duration::from_secs(5);
+
+/// A connection that nobody uses.
+pub(in crate::queue) struct Idle<L> {
+    pub(in crate::queue) live: Live<L>,
+    pub(in crate::queue) since: Instant,
+}
+
+/// A connection, counted as open until it is dropped.
+pub(in crate::queue) struct Live<L> {
+    pub(in crate::queue) link: L,
+    /// Where it leads.
+    pub(in crate::queue) next_hop: NextHop,
+    /// The number of transactions that it has carried.
+    pub(in crate::queue) carried: u32,
+    _slot: Slot,
+}
+
+/// One of an account's connections, until it is dropped.
+pub(in crate::queue) struct Slot(Arc<AtomicUsize>);
+
+impl Slot {
+    /// Counts a new connection, from before it is made.
+    pub(in crate::queue) fn reserve(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Says goodbye, if the server still listens.
+pub(in crate::queue) async fn close<L: Link>(live: Live<L>) {
+    let Live { link, .. } = live;
+    // Whether the server answers QUIT is of no consequence.
+    if link.is_reusable() && timeout(QUIT_TIME, link.quit()).await.is_err() {}
+}
+
+impl<T: Transport> Core<T> {
+    /// A connection to the account's server. None when the account is in trouble, which is then
+    /// recorded and told.
+    pub(in crate::queue) async fn connection(
+        &self,
+        account: &Account<T>,
+        next_hop: &NextHop,
+    ) -> Option<Live<T::Link>> {
+        match self.connect(account, next_hop).await {
+            Ok(live) => Some(live),
+            Err(trouble) => {
+                let news =
+                    self.locked(account, |runtime, now| runtime.trouble(next_hop, &trouble, now));
+                self.tell(account, news).await;
+                None
+            }
+        }
+    }
+
+    /// The connection for a claim: the one at hand if it leads to the claim's next hop, else
+    /// another. None when there is none: the claim is then settled, or given back.
+    ///
+    /// What is wrong with a domain concerns its recipients. What keeps us from its servers delays
+    /// the mail for that domain, which is not an attempt, until the mail's time is up. What keeps
+    /// us from every server pauses the account.
+    pub(in crate::queue) async fn connection_for(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        next_hop: &NextHop,
+        held: Option<Live<T::Link>>,
+    ) -> Option<Live<T::Link>> {
+        match held {
+            Some(live) if live.next_hop == *next_hop => return Some(live),
+            Some(live) => self.park(account, live).await,
+            None => {}
+        }
+        let (rests, verdict) = self.locked(account, |runtime, now| {
+            let domains = &mut runtime.destinations;
+            let rests = domains.rests_until(next_hop, now.wall).is_some();
+            if !rests {
+                domains.probe(next_hop, now.wall);
+            }
+            (rests, domains.verdict(next_hop))
+        });
+        // The mail's time is up, or the trouble began just after the claim.
+        if rests {
+            self.let_go(account, claim, verdict).await;
+            return None;
+        }
+        let trouble = match self.connect(account, next_hop).await {
+            Ok(live) => return Some(live),
+            Err(trouble) => trouble,
+        };
+        match trouble.verdict.outcome {
+            Outcome::Pause(_) | Outcome::Stop => {
+                self.delay(account, claim, next_hop, &trouble).await;
+            }
+            Outcome::Deliver
+            | Outcome::Retry
+            | Outcome::RetryAfter(_)
+            | Outcome::NextTransaction
+            | Outcome::Fail
+            | Outcome::Doubt => self.conclude_unsent(account, claim, &trouble.verdict).await,
+        }
+        None
+    }
+
+    /// The domain of a claim, or its account, is in trouble.
+    async fn delay(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        next_hop: &NextHop,
+        trouble: &Trouble,
+    ) {
+        let (news, verdict) = self.locked(account, |runtime, now| {
+            let news = runtime.trouble(next_hop, trouble, now);
+            (news, runtime.destinations.verdict(next_hop))
+        });
+        self.let_go(account, claim, verdict).await;
+        self.tell(account, news).await;
+    }
+
+    /// Gives a claim back; the next step postpones it or finds another way. When its time is up,
+    /// it meets with the verdict.
+    async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
+        let now: Timestamp = self.clock.now();
+        match verdict.filter(|_| self.retry.is_up(claim.entry.received, now)) {
+            Some(verdict) => self.conclude_unsent(account, claim, &verdict).await,
+            None => self.give_back(account, claim, now),
+        }
+    }
+
+    /// An account without a server of its own has nothing to log in to: when a stop has lasted,
+    /// mail is the probe.
+    pub(in crate::queue) fn probe_by_mail(&self, account: &Account<T>) {
+        self.locked(account, |runtime, now| {
+            let health = &mut runtime.health;
+            if matches!(health, Health::Stopped { .. }) && health.may_connect(now.wall) {
+                // Nobody is told that the stop is over before mail has proved it.
+                let _untold = health.connected(now.wall);
+            }
+        });
+    }
+
+    /// A connection to this next hop that lies idle, or a new one.
+    async fn connect(
+        &self,
+        account: &Account<T>,
+        next_hop: &NextHop,
+    ) -> Result<Live<T::Link>, Trouble> {
+        if self.locked(account, |runtime, _| runtime.health.may_send()) {
+            loop {
+                let taken = {
+                    let mut idle = account.idle();
+                    let place = idle.iter().rposition(|idle| idle.live.next_hop == *next_hop);
+                    place.map(|place| idle.swap_remove(place))
+                };
+                match taken {
+                    Some(Idle { live, .. }) if live.link.is_reusable() && live.link.is_fresh() => {
+                        return Ok(live);
+                    }
+                    Some(Idle { live, .. }) => close(live).await,
+                    None => break,
+                }
+            }
+        }
+        let slot = account.reserve();
+        self.make_room(account).await;
+        let link = account.transport.connect(next_hop).await?;
+        let live = Live { link, next_hop: next_hop.clone(), carried: 0, _slot: slot };
+        let news = self.locked(account, |runtime, now| runtime.connected(next_hop, now));
+        self.tell(account, news).await;
+        Ok(live)
+    }
+
+    /// Idle connections to other next hops count, too: they are closed while there are too many
+    /// with the one that was just reserved.
+    async fn make_room(&self, account: &Account<T>) {
+        while account.connections() > account.settings.limits.connections.max(1) {
+            let oldest = {
+                let mut idle = account.idle();
+                (!idle.is_empty()).then(|| idle.remove(0))
+            };
+            let Some(Idle { live, .. }) = oldest else { break };
+            close(live).await;
+        }
+    }
+
+    /// Keeps a connection for the next message, if there may be one soon.
+    pub(in crate::queue) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
+        let ready = self.locked(account, |runtime, _| runtime.health.may_send());
+        if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {
+            account.idle().push(Idle { live, since: Instant::now() });
+        } else {
+            close(live).await;
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Everything that decides what an account may send now.
+
+use std::time::Duration;
+
+use crate::{
+    classify::{Concurrency, Scope},
+    entry::Charge,
+    model::Timestamp,
+    queue::{
+        AccountSettings, BatchSettings, Split,
+        engine::{
+            batch::Batch,
+            budget::{Budget, BudgetChange, End, Room},
+            concurrency_limit::ConcurrencyLimit,
+            destination_health::DestinationHealth,
+            health::{Health, News},
+            round_robin::RoundRobin,
+        },
+    },
+    upstream::{NextHop, Trouble},
+};
+
+/// A wait for the budget that is longer than this lets others take over the account's mail. The
+/// budget of a minute never holds mail up that long.
+const OUT_AFTER: Duration = Duration::from_secs(120);
+
+/// A transaction with Exchange Online takes about this long. Each one corrects it.
+const FIRST_PACE: Duration = Duration::from_secs(2);
+
+/// RFC 5321 4.5.3.2.6: nobody waits for an answer longer than this.
+const SLOWEST_PACE: Duration = Duration::from_secs(10 * 60);
+
+/// The time: by the wall clock, and by the clock of the budget, which never steps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) struct Now {
+    pub(in crate::queue) wall: Timestamp,
+    pub(in crate::queue) steady: Timestamp,
+}
+
+impl Now {
+    /// Both clocks agree.
+    pub(in crate::queue) const fn both(at: Timestamp) -> Self {
+        Self { wall: at, steady: at }
+    }
+
+    /// Later by a duration.
+    pub(in crate::queue) fn plus(self, span: Duration) -> Self {
+        Self { wall: self.wall.plus(span), steady: self.steady.plus(span) }
+    }
+}
+
+/// What an account may begin now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) enum Permit {
+    /// A message to at most this many recipients.
+    Recipients(usize),
+    /// Nothing for this long; none when that depends on attempts under way or on a person.
+    Wait(Option<Duration>, Limit),
+}
+
+/// What keeps an account from sending.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(in crate::queue) enum Limit {
+    /// It is paused, stopped or disabled.
+    Health,
+    /// The rest after a batch.
+    Batch,
+    /// The messages of the minute.
+    Minute,
+    /// The recipients of the day.
+    Day,
+}
+
+/// How a transaction ended, for batch and budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) enum Ending {
+    /// The server cannot have counted it.
+    NotCounted,
+    /// The server may have counted it, without the recipients that it refused one by one.
+    Counted { end: End, refused: usize },
+}
+
+/// The subject of a piece of news.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::queue) enum Subject {
+    /// The whole account.
+    Account,
+    /// One domain of an account that finds servers by DNS.
+    Domain(String),
+}
+
+/// The runtime state of one account.
+#[derive(Clone, Debug)]
+pub(in crate::queue) struct AccountRuntime {
+    pub(in crate::queue) health: Health,
+    /// The domains that are in trouble, where servers are found by DNS.
+    pub(in crate::queue) destinations: DestinationHealth,
+    pub(in crate::queue) budget: Budget,
+    pub(in crate::queue) batch: Batch,
+    /// How recipients share transactions.
+    pub(in crate::queue) split: Split,
+    pub(in crate::queue) turns: RoundRobin,
+    pub(in crate::queue) concurrency: ConcurrencyLimit,
+    /// The recent duration of a transaction.
+    pub(in crate::queue) pace: Duration,
+    /// Changes to the stored charges that no attempt depends on: they go with the next change.
+    unsaved: BudgetChange,
+}
+
+impl AccountRuntime {
+    pub(in crate::queue) fn new(
+        settings: &AccountSettings,
+        batch: &BatchSettings,
+        health: Health,
+        budget: Budget,
+    ) -> Self {
+        Self {
+            health,
+            destinations: DestinationHealth::default(),
+            budget,
+            batch: Batch::new(batch),
+            split: batch.split,
+            turns: RoundRobin::default(),
+            concurrency: ConcurrencyLimit::new(settings.limits.connections),
+            pace: FIRST_PACE,
+            unsaved: BudgetChange::default(),
+        }
+    }
+
+    /// Ends pauses whose time is up.
+    pub(in crate::queue) fn lapse(&mut self, now: Now) {
+        self.health.lapse(now.wall);
+        self.destinations.lapse(now.wall);
+    }
+
+    /// The wall clock was set: what was `from` is now `to`.
+    pub(in crate::queue) fn clock_was_set(&mut self, from: Timestamp, to: Timestamp) {
+        let change = self.budget.rebase(from, to);
+        self.unsaved.join(change);
+    }
+
+    /// The changes to stored charges that have to be stored by and by.
+    pub(in crate::queue) fn take_unsaved(&mut self) -> BudgetChange {
+        std::mem::take(&mut self.unsaved)
+    }
+
+    /// Forgets what has left the windows of the budget.
+    pub(in crate::queue) fn advance(&mut self, now: Now) {
+        let _room = self.budget.room(now.steady, &mut self.unsaved);
+    }
+
+    /// What may begin now.
+    pub(in crate::queue) fn permit(&mut self, now: Now) -> Permit {
+        if !self.health.may_send() {
+            let wait = self.health.next_at().map(|at| at.since(now.wall));
+            return Permit::Wait(wait, Limit::Health);
+        }
+        match self.batch.free_at(now.steady) {
+            None => return Permit::Wait(None, Limit::Batch),
+            Some(at) if at > now.steady => {
+                return Permit::Wait(Some(at.since(now.steady)), Limit::Batch);
+            }
+            Some(_now) => {}
+        }
+        match self.budget.room(now.steady, &mut self.unsaved) {
+            Room::Recipients(most) => Permit::Recipients(most),
+            Room::FreeAt(at) => {
+                let day = self.budget.day_full_until(now.steady).is_some();
+                let wait = at.map(|at| at.since(now.steady).max(Duration::from_millis(1)));
+                Permit::Wait(wait, if day { Limit::Day } else { Limit::Minute })
+            }
+        }
+    }
+
+    /// The number of messages that may be under way at once.
+    pub(in crate::queue) fn at_once(&self, now: Now) -> usize {
+        if self.health.is_probing() { 1 } else { self.concurrency.at(now.wall) }
+    }
+
+    /// A transaction is to begin: the charge that has to be stored first. None without limits.
+    pub(in crate::queue) fn begin(&mut self, recipients: usize, now: Now) -> Option<Charge> {
+        self.batch.begin(now.steady);
+        self.budget.begin(recipients, now.steady)
+    }
+
+    /// A transaction was never begun: the change to the stored charges.
+    pub(in crate::queue) fn undo(&mut self, charge: Option<&Charge>) -> BudgetChange {
+        self.batch.undo();
+        charge.map_or_else(BudgetChange::default, |charge| self.budget.cancel(charge))
+    }
+
+    /// A transaction has ended: the change to the stored charges.
+    pub(in crate::queue) fn end(
+        &mut self,
+        charge: Option<&Charge>,
+        ending: Ending,
+        now: Now,
+    ) -> BudgetChange {
+        match ending {
+            Ending::NotCounted => self.undo(charge),
+            Ending::Counted { end, refused } => {
+                self.batch.end(now.steady);
+                charge.map_or_else(BudgetChange::default, |charge| {
+                    self.budget.end(charge, end, refused, now.steady)
+                })
+            }
+        }
+    }
+
+    /// Something went wrong that concerns the whole account, or the whole domain of the next hop.
+    pub(in crate::queue) fn trouble(
+        &mut self,
+        next_hop: &NextHop,
+        trouble: &Trouble,
+        now: Now,
+    ) -> Option<(Subject, News)> {
+        if trouble.verdict.concurrency == Concurrency::Lower {
+            self.concurrency.narrow(now.wall);
+        }
+        match next_hop {
+            NextHop::Domain(domain) if trouble.verdict.scope == Scope::NextHop => self
+                .destinations
+                .trouble(domain, trouble, now.wall)
+                .map(|news| (Subject::Domain(domain.clone()), news)),
+            NextHop::Domain(_) | NextHop::Server => {
+                self.health.trouble(trouble, now.wall).map(|news| (Subject::Account, news))
+            }
+        }
+    }
+
+    /// A connection was made.
+    pub(in crate::queue) fn connected(
+        &mut self,
+        next_hop: &NextHop,
+        now: Now,
+    ) -> Option<(Subject, News)> {
+        let of_account = self.health.connected(now.wall);
+        either(of_account, next_hop, self.destinations.connected(next_hop, now.wall))
+    }
+
+    /// The server took mail.
+    pub(in crate::queue) fn works(&mut self, next_hop: &NextHop) -> Option<(Subject, News)> {
+        let of_account = self.health.works();
+        either(of_account, next_hop, self.destinations.works(next_hop))
+    }
+
+    /// A transaction took this long.
+    pub(in crate::queue) fn learn_pace(&mut self, took: Duration) {
+        self.pace = (self.pace * 3 + took.min(SLOWEST_PACE)) / 4;
+    }
+
+    /// Other batch settings are in force.
+    pub(in crate::queue) fn retune(&mut self, batch: &BatchSettings) {
+        self.batch.retune(batch);
+        self.split = batch.split;
+    }
+
+    /// Whether others may take over its mail: it will not send for a while.
+    pub(in crate::queue) fn is_out(&self, now: Now) -> bool {
+        let free_at = self.budget.free_at(now.steady, 1);
+        self.health.is_out(now.wall) || free_at.is_some_and(|at| at.since(now.steady) > OUT_AFTER)
+    }
+}
+
+/// News of account and domain at once is rare, and the account's matters more.
+fn either(
+    of_account: Option<News>,
+    next_hop: &NextHop,
+    of_domain: Option<News>,
+) -> Option<(Subject, News)> {
+    let of_domain = || match next_hop {
+        NextHop::Domain(domain) => of_domain.map(|news| (Subject::Domain(domain.clone()), news)),
+        NextHop::Server => None,
+    };
+    of_account.map(|news| (Subject::Account, news)).or_else(of_domain)
+}

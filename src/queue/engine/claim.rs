@@ -1,0 +1,162 @@
+//! The decision to send a message, or to settle it without an attempt.
+
+use std::time::Duration;
+
+use crate::{
+    classify::Verdict,
+    entry::{Charge, Entry},
+    model::Timestamp,
+    queue::engine::{
+        account_runtime::{AccountRuntime, Now, Permit},
+        budget::BudgetChange,
+        round_robin::FlowKey,
+        route::{RouteDecision, Unroutable},
+        select::{Bounds, Candidates, Rules, Selection},
+        settle::Attempt,
+        view::View,
+    },
+    upstream::NextHop,
+};
+
+/// A message that was taken for one account.
+pub(in crate::queue) struct Claim {
+    /// The message as it is stored, with the recipients being attempted.
+    pub(in crate::queue) entry: Entry,
+    pub(in crate::queue) attempt: Attempt,
+    pub(in crate::queue) work: Work,
+}
+
+/// What is to be done with a claimed message.
+pub(in crate::queue) enum Work {
+    /// Send it to this next hop. The charge stands for it in the budget.
+    Send { next_hop: NextHop, charge: Option<Charge> },
+    /// Settle it with this verdict: the account cannot carry it. Nothing is charged, and it is not
+    /// an attempt.
+    Settle(Verdict),
+}
+
+impl Claim {
+    /// The charge that stands for it.
+    pub(in crate::queue) const fn charge(&self) -> Option<&Charge> {
+        match &self.work {
+            Work::Send { charge, .. } => charge.as_ref(),
+            Work::Settle(_) => None,
+        }
+    }
+
+    /// The places of its recipients in the entry.
+    pub(in crate::queue) fn indexes(&self) -> Vec<usize> {
+        self.attempt.recipients.iter().map(|before| before.index).collect()
+    }
+}
+
+/// What a step stores.
+#[derive(Default)]
+pub(in crate::queue) struct Decision {
+    /// The message to work on.
+    pub(in crate::queue) claim: Option<Claim>,
+    /// Messages that were postponed or given to another account.
+    pub(in crate::queue) passed: Vec<Entry>,
+    /// What changes in the stored charges, the charge of the claim included.
+    pub(in crate::queue) budget: BudgetChange,
+}
+
+/// When an account has something to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) enum Outlook {
+    /// Now.
+    Now,
+    /// After this time.
+    In(Duration),
+    /// When something changes.
+    Idle,
+}
+
+/// Takes the next message for an account, if there is one and its health, budget and batch permit.
+pub(in crate::queue) fn claim<V: View>(
+    rules: Rules<'_>,
+    flows: &[FlowKey],
+    runtime: &mut AccountRuntime,
+    view: &V,
+    now: Now,
+) -> Result<Decision, V::Error> {
+    let mut decision = Decision::default();
+    if let Permit::Recipients(most) = runtime.permit(now) {
+        let most = most.min(rules.account.limits.recipients_per_message.max(1));
+        let bounds = Bounds { most, split: runtime.split };
+        let destinations = &runtime.destinations;
+        let candidates = Candidates { rules, view, destinations, now: now.wall };
+        let mut taken = None;
+        for flow in runtime.turns.order(flows) {
+            if let Some(selection) = candidates.take(flow, bounds, &mut decision.passed)? {
+                taken = Some((flow, selection));
+                break;
+            }
+        }
+        if let Some((flow, selection)) = taken {
+            runtime.turns.took(flow.clone());
+            decision.claim = Some(begin(rules, flow, selection, runtime, now));
+        }
+    }
+    decision.budget = runtime.take_unsaved();
+    decision.budget.charge.extend(decision.claim.as_ref().and_then(Claim::charge).cloned());
+    Ok(decision)
+}
+
+fn begin(
+    rules: Rules<'_>,
+    flow: &FlowKey,
+    selection: Selection,
+    runtime: &mut AccountRuntime,
+    now: Now,
+) -> Claim {
+    let Selection { mut entry, indexes, route } = selection;
+    let Rules { account, retry, .. } = rules;
+    match route {
+        RouteDecision::NextHop(next_hop) => {
+            let attempt = Attempt::begin(&mut entry, &indexes, &account.name, retry, now.wall);
+            let charge = runtime.begin(indexes.len(), now);
+            Claim { entry, attempt, work: Work::Send { next_hop, charge } }
+        }
+        RouteDecision::Unroutable(obstacle) => {
+            let attempt = match obstacle {
+                // All its recipients meet with this, whether they are due or not.
+                Unroutable::TooLarge(_) => Attempt::without_waiting(&entry, &flow.1, now.wall),
+                Unroutable::Outside | Unroutable::ForeignSender | Unroutable::NullSender => {
+                    Attempt::without(&entry, &indexes, now.wall)
+                }
+            };
+            let verdict = obstacle.verdict(&entry, account);
+            Claim { entry, attempt, work: Work::Settle(verdict) }
+        }
+    }
+}
+
+/// When an account has something to do next.
+pub(in crate::queue) fn outlook<V: View>(
+    rules: Rules<'_>,
+    flows: &[FlowKey],
+    runtime: &mut AccountRuntime,
+    view: &V,
+    now: Now,
+) -> Outlook {
+    if !runtime.health.may_connect(now.wall) {
+        let next = runtime.health.next_at();
+        return next.map_or(Outlook::Idle, |at| Outlook::In(at.since(now.wall)));
+    }
+    if !runtime.health.may_send() {
+        return Outlook::Now; // A stopped account's probe is due.
+    }
+    let destinations = &runtime.destinations;
+    let candidates = Candidates { rules, view, destinations, now: now.wall };
+    let due: Option<Timestamp> =
+        flows.iter().filter_map(|flow| candidates.due(flow).ok().flatten()).min();
+    match due {
+        None => Outlook::Idle,
+        Some(due) if due > now.wall => Outlook::In(due.since(now.wall)),
+        Some(_due) => match runtime.permit(now) {
+            Permit::Recipients(_) => Outlook::Now,
+            Permit::Wait(wait, _) => wait.map_or(Outlook::Idle, Outlook::In),
+        },
+    }
+}

@@ -1,0 +1,65 @@
+//! What the report of an attempt means for the account and its budget.
+
+use std::time::Duration;
+
+use crate::{
+    classify::{Concern, Fault, Outcome, Stage, Verdict},
+    queue::engine::{account_runtime::Ending, budget::End},
+    upstream::{Counted, Report, Trouble},
+};
+
+/// Whether the connection had carried a transaction before this one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) enum Transaction {
+    /// It had not.
+    First,
+    /// It had.
+    Later,
+}
+
+/// What the attempt means for batch and budget.
+pub(in crate::queue) fn ending(report: &Report) -> Ending {
+    match report.counted {
+        Counted::No => Ending::NotCounted,
+        Counted::Perhaps => {
+            let doubt = report.recipients.iter().any(|one| one.outcome == Outcome::Doubt);
+            let end = if doubt { End::Unknown } else { End::Known };
+            Ending::Counted { end, refused: refused_alone(report) }
+        }
+    }
+}
+
+/// Whether a recipient was delivered.
+pub(in crate::queue) fn delivered(report: &Report) -> bool {
+    report.counted == Counted::Perhaps
+        && report.recipients.iter().any(|verdict| verdict.outcome == Outcome::Deliver)
+}
+
+/// The trouble of the account that the report states or implies.
+pub(in crate::queue) fn trouble(report: &Report, transaction: Transaction) -> Option<Trouble> {
+    if report.account.is_some() {
+        return report.account.clone();
+    }
+    // Another connection would follow at once on one that dies on its first message, without end.
+    if report.counted == Counted::No && transaction == Transaction::First {
+        let outcome = Outcome::Pause(Duration::from_secs(60));
+        let advice = "The server ends connections before it takes a message. Sending is tried \
+            again at growing intervals.";
+        let verdict = Verdict::plain(Stage::MailFrom, Concern::Account, outcome, None, advice);
+        return Some(Trouble { stage: Stage::MailFrom, fault: Fault::Closed, verdict });
+    }
+    let verdict = report.recipients.iter().find(|verdict| verdict.outcome.holds_account())?;
+    let fault = verdict.reply.clone().map_or(Fault::Closed, Fault::Reply);
+    Some(Trouble { stage: verdict.stage, fault, verdict: verdict.clone() })
+}
+
+/// The number of recipients that the server refused at `RCPT TO`: they are in no message that it
+/// has, and so in no count of recipients.
+fn refused_alone(report: &Report) -> usize {
+    let refused = |verdict: &&Verdict| {
+        verdict.stage == Stage::RcptTo
+            && verdict.concern == Concern::Recipient
+            && verdict.reply.is_some()
+    };
+    report.recipients.iter().filter(refused).count()
+}
