@@ -124,7 +124,7 @@ mod tests {
     fn a_pause_and_a_stop_of_an_earlier_version_go_on() {
         let record = Record { streak: 1, told: Told::Nothing };
         check(
-            r#"{"state":{"state":"paused","until":"2025-11-23T12:14:20.000Z","reason":"451 4.7.0 Later","advice":"Wait."},"streak":1,"cause":"mail","told":"nothing","proof":"given"}"#,
+            r#"{"state":{"state":"paused","until":1763901060000,"reason":"451 4.7.0 Later","advice":"Wait."},"streak":1,"cause":"mail","told":"nothing","proof":"given"}"#,
             &Health::Paused {
                 until: at(1060),
                 words: words(),
@@ -134,7 +134,7 @@ mod tests {
             },
         );
         check(
-            r#"{"state":{"state":"stopped","since":"2025-11-23T11:56:40.000Z","probe_at":"2025-11-23T12:01:40.000Z","reason":"451 4.7.0 Later","advice":"Wait."},"streak":1,"cause":"login","told":"nothing","proof":"given"}"#,
+            r#"{"state":{"state":"stopped","since":1763900000000,"probe_at":1763900300000,"reason":"451 4.7.0 Later","advice":"Wait."},"streak":1,"cause":"login","told":"nothing","proof":"given"}"#,
             &Health::Stopped {
                 since: at(0),
                 probe_at: at(300),
