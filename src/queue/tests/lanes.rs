@@ -5,8 +5,10 @@ use crate::{
     classify::{DnsFault, TcpFault, TlsFault},
     model::{RecipientOutcome, Reply},
     queue::{
-        AccountSettings, AccountState, Enabled, Reach, SenderRewrite, fixture::account,
-        forecast::replay::Why, tests::fake_transport::Reaction,
+        AccountSettings, AccountState, Enabled, Reach, SenderRewrite,
+        fixture::{account, at},
+        forecast::replay::Why,
+        tests::fake_transport::Reaction,
     },
     upstream::{DnsSettings, Exchangers, Fault, NextHop, Outcome, Stage, Trouble, classify},
 };
@@ -93,6 +95,15 @@ async fn those_that_nobody_reaches_fail_alone_and_cost_nothing() {
         .find_map(|line| line.reply.filter(Reply::is_permanent))
         .unwrap();
     assert!(reply.to_string().starts_with("550 5.7.64 This way out"), "{reply}");
+    let mut attempts: Vec<_> =
+        house.journal().into_iter().map(|line| (line.outcome, line.attempts)).collect();
+    attempts.sort_by_key(|(_, attempts)| *attempts);
+    assert_eq!(attempts, [(RecipientOutcome::Failed, 0), (RecipientOutcome::Delivered, 1)]);
+    // The notice is one message to one recipient, too.
+    let status = house.queue.accounts().remove(0);
+    assert_eq!((status.messages_last_minute, status.recipients_last_day), (2, Some(2)));
+    let charges = house.spool.charges(&house.settings[0].name, at(0)).unwrap();
+    assert_eq!(charges.iter().map(|charge| charge.recipients).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(house.seen().len(), 1);
     assert_eq!(house.notices().len(), 1);
 }
