@@ -195,8 +195,8 @@ impl Daemon {
         });
     }
 
-    /// Binds every listener before any of them serves: a daemon that cannot bind one address accepts
-    /// no mail on another.
+    /// Binds every listener before any of them serves: a daemon that cannot bind one address
+    /// accepts no mail on another.
     fn bind_listeners(
         &mut self,
         parts: ListenerParts,

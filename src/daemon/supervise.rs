@@ -100,8 +100,8 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("letting sessions and attempts end")]);
 }
 
-/// Pings the watchdog twice in each of its intervals, until the stop. Without a watchdog, only waits
-/// for the stop.
+/// Pings the watchdog twice in each of its intervals, until the stop. Without a watchdog, only
+/// waits for the stop.
 pub(super) async fn watchdog(mut stop: watch::Receiver<bool>) -> &'static str {
     let interval = sd_notify::watchdog_enabled().map(|interval| interval / 2);
     let mut ticks =

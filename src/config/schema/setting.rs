@@ -201,7 +201,7 @@ impl Scalar for SocketAddr {
 }
 
 impl Scalar for Address {
-    /// As strict as `RCPT TO`: what is no address there would fail only when mail is due.
+    /// As strict as `RCPT TO`: otherwise a wrong address would fail only when mail is due.
     fn parse(text: &str, hints: &Hints<'_>) -> Result<Self, String> {
         let address: Self = from_str(text, hints)?;
         // "postmaster" alone is an address, too (RFC 5321 4.5.1).
