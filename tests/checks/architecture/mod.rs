@@ -17,11 +17,7 @@ use self::source::sources;
 const LONGEST_FILE: usize = 450;
 
 /// Files that are longer and about to be split. This list only shrinks.
-const LONG_FILES: [&str; 3] = [
-    "crates/sandbox/src/fault/replies.rs",
-    "src/queue/driver/core.rs",
-    "src/upstream/session.rs",
-];
+const LONG_FILES: [&str; 2] = ["crates/sandbox/src/fault/replies.rs", "src/upstream/session.rs"];
 
 /// Where files may use each other, because they are the states of one machine: each state names
 /// those that it passes to.
@@ -34,8 +30,7 @@ const STATE_MACHINES: [&str; 2] = [
 
 /// How many files of each layer may use each other in other circles until these are removed. The
 /// numbers only shrink.
-const IN_CIRCLES: [(&str, usize); 4] =
-    [("queue", 10), ("sandbox", 2), ("smtp", 5), ("upstream", 4)];
+const IN_CIRCLES: [(&str, usize); 4] = [("queue", 9), ("sandbox", 2), ("smtp", 5), ("upstream", 4)];
 
 fn hold(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
