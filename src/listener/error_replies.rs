@@ -24,6 +24,13 @@ pub(super) const TOO_MANY_OF_DEVICE: Reply = Reply::fixed(
     EnhancedCode(4, 7, 0),
     "Too many connections from this device (connections of its [[device]]); try again later",
 );
+/// For a connection that gives up its place to another address of its device.
+pub(super) const WANTED_BY_OTHERS: Reply = Reply::fixed(
+    421,
+    EnhancedCode(4, 3, 2),
+    "Other addresses of this device need the connection (connections of its [[device]]); try again \
+    later",
+);
 /// RFC 5321 4.5.3.1.10 and 4.2.1: our own trouble is never permanent, since devices give up on any
 /// 5xx.
 pub(super) fn for_device(error: &SpoolError) -> Reply {

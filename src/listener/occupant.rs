@@ -17,6 +17,11 @@ impl Occupant {
         Self { client, slot }
     }
 
+    /// The place that the client holds.
+    pub(super) const fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
     pub(super) const fn client(&self) -> &Client {
         &self.client
     }

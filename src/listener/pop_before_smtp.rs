@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeSet, io, time::Duration};
 
-use tokio::{io::AsyncWriteExt, sync::watch, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::watch,
+    time::{Instant, timeout},
+};
 use tracing::{debug, error};
 
 use crate::{
@@ -16,7 +20,7 @@ use crate::{
         encrypted::Agreed,
         handshake::{begin, encrypt},
         input::Input,
-        slots::Slot,
+        slots::{Activity, Slot},
         wire::{Transport, Wire},
     },
     pop_before_smtp::{Apop, Logins, PopAction, PopAnswer, PopLogin, PopOffer, PopSession, Stls},
@@ -34,7 +38,12 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     io: IO,
     mut stop: watch::Receiver<bool>,
 ) {
-    let Some(begun) = begin(context, client, mode, io).await else {
+    slot.note(Activity::Idle(Instant::now()));
+    let begun = tokio::select! {
+        begun = begin(context, client, mode, io) => begun,
+        () = slot.wanted() => None,
+    };
+    let Some(begun) = begun else {
         return;
     };
     let tls = begun.tls.map(|secured| secured.agreed);
@@ -62,6 +71,7 @@ pub(super) async fn serve_pop<IO: Transport + 'static>(
     };
     let ended = tokio::select! {
         ended = connection.serve() => ended,
+        () = slot.wanted() => Ok(()),
         // A client repeats a login that is cut off.
         _ = stop.wait_for(|stopping| *stopping) => Ok(()),
     };

@@ -47,6 +47,11 @@ impl Timeouts {
         Self { connected: now, text: None }
     }
 
+    /// When the text that is being received last made progress. None outside a text.
+    pub(super) fn last_progress(&self) -> Option<Instant> {
+        self.text.as_ref().map(|text| text.mark.0)
+    }
+
     /// Until when the next octets are waited for. `text` is what there is of an unfinished one.
     pub(super) fn deadline(
         &mut self,

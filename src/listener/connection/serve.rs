@@ -7,7 +7,7 @@
 //! A connection ends without reporting to anybody. What a client does is logged at `debug`; what
 //! the disk does is logged by `receive_message`.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::{
     io::AsyncWriteExt,
@@ -22,11 +22,12 @@ use crate::{
         ListenerTls,
         context::ConnectionContext,
         encrypted::Agreed,
+        error_replies::WANTED_BY_OTHERS,
         handshake::begin,
         input::Input,
         occupant::Occupant,
         receive_message::IncomingMessage,
-        slots::Slot,
+        slots::{Activity, Slot},
         timeouts::{STRANGER_SILENCE, Standing, Timeouts},
         wire::{Transport, Wire},
     },
@@ -34,6 +35,9 @@ use crate::{
     smtp::{Action, Answer, Session, StartTls},
     spool::Committed,
 };
+
+/// How long a client whose place is wanted may take to read that.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One connection from its first byte to its last.
 pub(in crate::listener) struct Connection<IO> {
@@ -45,6 +49,8 @@ pub(in crate::listener) struct Connection<IO> {
     /// The session knows that the daemon is stopping. A message in progress is still read to its end.
     stopping: bool,
     begun: Timestamp,
+    /// How long the client may take to read our replies.
+    reply_timeout: Duration,
     pub(super) wire: Wire<IO>,
     pub(super) input: Input,
     pub(super) tls: Option<Agreed>,
@@ -58,6 +64,7 @@ enum Event {
     HungUp,
     Silence,
     Stopping,
+    Wanted,
 }
 
 impl<IO: Transport + 'static> Connection<IO> {
@@ -71,7 +78,12 @@ impl<IO: Transport + 'static> Connection<IO> {
         io: IO,
         stop: watch::Receiver<bool>,
     ) -> Option<Self> {
-        let mut begun = begin(&context, &client, mode, io).await?;
+        slot.note(Activity::Idle(Instant::now()));
+        let mut begun = tokio::select! {
+            begun = begin(&context, &client, mode, io) => begun?,
+            () = slot.wanted() => return None,
+        };
+        slot.note(Activity::Busy);
         let (tls, certificate) =
             begun.tls.map_or((None, None), |secured| (Some(secured.agreed), secured.certificate));
         let starttls = match mode {
@@ -99,6 +111,7 @@ impl<IO: Transport + 'static> Connection<IO> {
         let now = context.now();
         Some(Self {
             begun: now,
+            reply_timeout: context.limits().command_timeout,
             context,
             occupant,
             starttls,
@@ -173,6 +186,11 @@ impl<IO: Transport + 'static> Connection<IO> {
             Event::Octets => self.advance(),
             Event::HungUp => self.session.hang_up(),
             Event::Silence => self.session.time_out(),
+            Event::Wanted => {
+                debug!(peer = %self.client().peer(), "place given to another client");
+                self.reply_timeout = GOODBYE_TIMEOUT;
+                self.session.end_with(&WANTED_BY_OTHERS)
+            }
             Event::Stopping => {
                 self.stopping = true;
                 self.session.shut_down();
@@ -190,8 +208,14 @@ impl<IO: Transport + 'static> Connection<IO> {
             self.context.limits(),
             Instant::now(),
         );
-        tokio::select! {
+        let slot = self.occupant.slot();
+        slot.note(match self.timeouts.last_progress() {
+            Some(progress) => Activity::Receiving(progress),
+            None => Activity::Idle(Instant::now()),
+        });
+        let event = tokio::select! {
             biased;
+            () = slot.wanted() => Ok(Event::Wanted),
             read = timeout_at(deadline, self.input.read(&mut self.wire)) => match read {
                 Ok(Ok(0)) => Ok(Event::HungUp),
                 Ok(Ok(_)) => Ok(Event::Octets),
@@ -199,7 +223,9 @@ impl<IO: Transport + 'static> Connection<IO> {
                 Err(_elapsed) => Ok(Event::Silence),
             },
             _ = self.stop.wait_for(|stopping| *stopping), if !self.stopping => Ok(Event::Stopping),
-        }
+        };
+        slot.note(Activity::Busy);
+        event
     }
 
     pub(super) async fn send_replies(&mut self) -> io::Result<()> {
@@ -211,7 +237,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             self.wire.write_all(replies).await?;
             self.wire.flush().await
         };
-        let written = timeout(self.context.limits().command_timeout, written).await;
+        let written = timeout(self.reply_timeout, written).await;
         replies.clear();
         written.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -1,13 +1,13 @@
 //! Who finds a place and who does not.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use crate::{
     device::DeviceSettings,
     listener::{
-        ReceivingLimits,
+        ListenerTls, ReceivingLimits,
         slots::Slot,
-        tests::{LIMITS, Office, printers},
+        tests::{LIMITS, Office, PRINTER, printers},
     },
     model::Reply,
 };
@@ -106,4 +106,59 @@ async fn a_stranger_that_logs_in_frees_its_place_for_the_next() {
     assert_eq!(next.pass_to(&printer).unwrap_err().to_string(), ITS);
     drop(slot);
     next.pass_to(&printer).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_gives_up_what_exceeds_its_share_when_another_wants_in() {
+    let limits = ReceivingLimits { connections: 64, connections_per_client: 64, ..LIMITS };
+    let mut office = Office::with(DeviceSettings { connections: 8, ..printers() }, limits);
+    let mut hog = Vec::new();
+    for _ in 0..8 {
+        let mut caller = office.call(PRINTER, ListenerTls::None);
+        caller.hear().await;
+        hog.push(caller);
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    // In the middle of a text that makes no progress.
+    let mut stuck = hog.remove(0);
+    for line in ["EHLO mfp1", "MAIL FROM:<scan@contoso.com>", "RCPT TO:<anna@contoso.com>", "DATA"]
+    {
+        stuck.ask(line).await;
+    }
+    let mut others = Vec::new();
+    for n in 0..6 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let mut other = office.call(&format!("192.168.10.{}", 20 + n), ListenerTls::None);
+        assert!(other.hear().await.starts_with("220 "), "{n}");
+        others.push(other);
+    }
+    // The idle ones went first, the one that had waited longest before the others.
+    for caller in hog.drain(..6) {
+        let rest = caller.hear_out().await;
+        assert!(rest.starts_with("421 4.3.2 Other addresses of this device need"), "{rest}");
+    }
+    assert!(hog.remove(0).ask("NOOP").await.starts_with("250 "));
+    // The address keeps its share, and gets no more.
+    assert_eq!(refusal(take(&office, PRINTER)), ITS);
+    assert_eq!(refusal(take(&office, "192.168.10.99")), ITS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_without_progress_does_not_keep_others_out() {
+    let limits = ReceivingLimits { connections: 64, connections_per_client: 64, ..LIMITS };
+    let mut office = Office::with(DeviceSettings { connections: 4, ..printers() }, limits);
+    let mut hog = Vec::new();
+    for _ in 0..4 {
+        let mut caller = office.call(PRINTER, ListenerTls::None);
+        caller.hear().await;
+        for line in
+            ["EHLO mfp1", "MAIL FROM:<scan@contoso.com>", "RCPT TO:<anna@contoso.com>", "DATA"]
+        {
+            caller.ask(line).await;
+        }
+        hog.push(caller);
+    }
+    assert_eq!(refusal(take(&office, "192.168.10.20")), ITS);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(refusal(take(&office, "192.168.10.20")), "taken");
 }

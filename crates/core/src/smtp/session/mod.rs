@@ -20,7 +20,7 @@ pub use greeting::EXTENSIONS;
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc};
 
 use crate::{
-    model::{ByteSize, Dialogue, MessageId, Recorder, Timestamp, TlsVersion},
+    model::{ByteSize, Dialogue, MessageId, Recorder, Reply, Timestamp, TlsVersion},
     smtp::{
         Action, Answer, Quirk, SessionSettings,
         line::{Ending, Expected, LineBuffer, ReceivedLine, TooLong},
@@ -174,8 +174,14 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
 
     /// The client was silent for too long: 421 4.4.2, then close.
     pub fn time_out(&mut self) -> Action {
+        self.end_with(&reply::TIMED_OUT)
+    }
+
+    /// The driver needs the connection for something else: sends this reply, then closes. A message
+    /// in progress is lost.
+    pub fn end_with(&mut self, reply: &Reply) -> Action {
         self.record_unended_text();
-        let moved = self.talk.close_with(&reply::TIMED_OUT);
+        let moved = self.talk.close_with(reply);
         self.state = moved.state;
         Action::Close
     }
