@@ -108,11 +108,13 @@ pub(super) fn begin(
             None => Ok(Next::Challenge(USERNAME_PROMPT.to_owned(), Exchange::Username)),
         },
         // RFC 4954 4: where the server speaks first, an initial response is an error.
-        Mechanism::CramMd5 | Mechanism::DigestMd5 if initial.is_some() => Err(reply::BAD_RESPONSE),
+        Mechanism::CramMd5 if initial.is_some() => Err(reply::BAD_RESPONSE),
         Mechanism::CramMd5 => {
             let challenge = format!("<{}@{hostname}>", nonces.fresh());
             Ok(Next::Challenge(BASE64.encode(&challenge), Exchange::CramMd5 { challenge }))
         }
+        // RFC 2831 2.2.2: an initial response continues an earlier session. A server that does not
+        // remember that session sends a fresh challenge.
         Mechanism::DigestMd5 => {
             let nonce = nonces.fresh();
             Ok(Next::Challenge(
