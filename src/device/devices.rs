@@ -115,7 +115,20 @@ impl Devices {
         let restored = records
             .into_iter()
             .map(|(name, value)| self.0.memory.observer.sightings.restore(name, value, is_current));
-        restored.filter(|restored| *restored == Restored::Unreadable).count()
+        let unreadable = restored.filter(|restored| *restored == Restored::Unreadable).count();
+        self.remember_homes(&directory);
+        unreadable
+    }
+
+    /// A restart must not forget where each user logs in from: a stranger who fails as that user
+    /// would lock the user's own device out.
+    fn remember_homes(&self, directory: &Directory) {
+        let memory = &self.0.memory;
+        for (_, name, peer) in memory.observer.sightings.good_logins() {
+            if let Some(user) = directory.user(&name) {
+                memory.logins.remember_home(&user.settings.name, peer);
+            }
+        }
     }
 }
 

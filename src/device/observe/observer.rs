@@ -149,6 +149,7 @@ impl Observer {
         self.metrics.receiving().logins_accepted.inc();
         let now = self.clock.now();
         self.sightings.note(Some(&device.settings.name), peer, now, |seen| {
+            seen.good_logins.insert(user.to_owned(), now);
             seen.login = Some(LoginSighting {
                 at: now,
                 user: Some(user.to_owned()),

@@ -58,6 +58,9 @@ pub struct Sighting {
     /// Its last login.
     #[serde(default)]
     pub login: Option<LoginSighting>,
+    /// When each user last logged in from there, by the name in the configuration, which bounds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub good_logins: BTreeMap<String, Timestamp>,
     /// The last message accepted from it.
     #[serde(default)]
     pub last_message: Option<MessageSighting>,
@@ -194,6 +197,7 @@ impl Sighting {
             failed_handshake: None,
             mechanism: None,
             login: None,
+            good_logins: BTreeMap::new(),
             last_message: None,
             last_refusal: None,
             quirks: BTreeMap::new(),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    device::{Counts, DeviceSighting, Sighting},
+    device::{Counts, DeviceSighting, LoginOutcome, Sighting},
     model::{DeviceName, Timestamp},
 };
 
@@ -102,6 +102,21 @@ impl Sightings {
     /// A stranger has turned out to be a device.
     pub(in crate::device) fn forget_stranger(&self, peer: IpAddr) {
         self.book().forget(&Whose { device: None, peer });
+    }
+
+    /// The logins that were right, the latest last: when, as which user, and from where.
+    pub(in crate::device) fn good_logins(&self) -> Vec<(Timestamp, String, IpAddr)> {
+        let book = self.book();
+        let mut logins = Vec::new();
+        for Noted { note, .. } in book.clients.values() {
+            let of_users = note.good_logins.iter().map(|(user, at)| (*at, user.clone()));
+            // Records of earlier versions have the last login only.
+            let last = note.login.as_ref().filter(|login| login.outcome == LoginOutcome::Right);
+            let last = last.and_then(|login| Some((login.at, login.user.clone()?)));
+            logins.extend(of_users.chain(last).map(|(at, user)| (at, user, note.peer)));
+        }
+        logins.sort();
+        logins
     }
 
     /// Every device that was seen, by name, each with its clients.

@@ -92,3 +92,22 @@ fn an_unknown_user_costs_what_a_wrong_password_costs() {
         assert_eq!(hashes.get(), 1, "{user}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_does_not_lock_a_device_out_after_a_restart() {
+    let before = two_users();
+    let home = |devices: &Devices| devices.identify(PEER.parse().unwrap());
+    check(home(&before).log_in(&plain("mfp1", "geheim")), "ok");
+    // A later failure of another program at the same address does not matter.
+    fail(&home(&before), "erp", 1);
+    let kept = before.unkept_sightings();
+    let records = kept.into_iter().filter_map(|record| Some((record.name, record.value?)));
+
+    let after = two_users();
+    assert_eq!(after.restore_sightings(records.collect()), 0);
+    for n in 0..5 {
+        fail(&after.identify(format!("10.0.0.{n}").parse().unwrap()), "mfp1", 9);
+    }
+    check(after.identify("10.0.0.99".parse().unwrap()).log_in(&plain("mfp1", "geheim")), TOO_MANY);
+    check(home(&after).log_in(&plain("mfp1", "geheim")), "ok");
+}
