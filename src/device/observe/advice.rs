@@ -171,6 +171,9 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
     } else if says("left after \"334") {
         "It gave up while logging in: try another mechanism, in the device or by mechanisms of its \
         [[device]]."
+    } else if says("which does not end a message") {
+        "The device ends its lines with LF instead of CR LF. Look for newer firmware; or write \
+        end_of_data = \"lone_lf_then_close\" in its [[device]], and restart."
     } else if says("left after \"354") {
         "It stopped in the middle of a message: look at its timeout, its cable, and whether it can \
         send a smaller scan."

@@ -266,6 +266,10 @@ impl<IO: Transport + 'static> Connection<IO> {
         }
         match &ended {
             Ok(()) => {}
+            // RFC 8446 6.1 asks for close_notify; many clients just close.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.session.recorder().remark("cut off: closed without TLS close_notify");
+            }
             // Usually an alert: the device does not trust our certificate.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 self.session.recorder().trouble(&format!("cut off: {error}"));

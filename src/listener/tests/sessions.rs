@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    device::DeviceSettings,
+    device::{DeviceSettings, advice},
     listener::{
         ListenerTls,
         tests::{MESSAGE, Office, PRINTER, STRANGER, printers},
@@ -381,4 +381,25 @@ async fn a_stranger_that_logs_in_is_none_any_more() {
         (STRANGER, 1)
     );
     assert_eq!(seen[0].clients[0].login.as_ref().unwrap().user.as_deref(), Some("mfp1"));
+}
+
+#[tokio::test]
+async fn a_text_that_ends_with_lf_dot_lf_is_advised_on_by_the_setting_that_takes_it() {
+    for end in ["\n.\n", "\n.\r\n"] {
+        let mut office = Office::open();
+        let mut caller = office.call(PRINTER, ListenerTls::None);
+        caller.hear().await;
+        for line in
+            ["EHLO mfp1", "MAIL FROM:<scan@contoso.com>", "RCPT TO:<anna@contoso.com>", "DATA"]
+        {
+            caller.ask(line).await;
+        }
+        caller.say(&format!("Subject: scan\n\none page{end}")).await;
+        drop(caller);
+        office.connections.join_next().await.unwrap().unwrap();
+        let seen = office.devices.sightings().remove(0).clients.remove(0);
+        let trouble = seen.last_trouble.and_then(|dialogue| dialogue.trouble).unwrap();
+        let what = advice::on_trouble(&trouble, None).unwrap();
+        assert!(what.contains("end_of_data = \"lone_lf_then_close\""), "{trouble}: {what}");
+    }
 }

@@ -32,6 +32,16 @@ pub struct Decoder {
     octets: u64,
     line: usize,
     quirks: BTreeSet<Quirk>,
+    tail: Tail,
+}
+
+/// What the text received so far ends with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// A line that consists of one dot, after a lone LF. Some devices mean the end of data by it.
+    Lookalike,
+    /// Anything else.
+    Text,
 }
 
 /// Where in the text we are.
@@ -73,7 +83,7 @@ pub enum Progress {
 pub enum Ended {
     /// `<CRLF>.<CRLF>`
     Properly,
-    /// `<LF>.<LF>`
+    /// `<LF>.<LF>` or `<LF>.<CRLF>`
     ByLoneLf,
 }
 
@@ -87,6 +97,7 @@ impl Decoder {
             octets: 0,
             line: 0,
             quirks: BTreeSet::new(),
+            tail: Tail::Text,
         }
     }
 
@@ -100,6 +111,13 @@ impl Decoder {
     #[must_use]
     pub const fn quirks(&self) -> &BTreeSet<Quirk> {
         &self.quirks
+    }
+
+    /// Whether the text so far ends with something that resembles the end of data, and that
+    /// [`EndOfData::LoneLfThenClose`] would have taken for it.
+    #[must_use]
+    pub fn resembles_an_end(&self) -> bool {
+        self.tail == Tail::Lookalike
     }
 
     /// Decodes into `output`, which never grows beyond [`CHUNK`]: how many octets of `input` were
@@ -148,12 +166,16 @@ impl Decoder {
             self.line = 0;
             self.at = At::LineStart(Before::Crlf);
         }
+        if clean > 0 {
+            self.tail = Tail::Text;
+        }
         self.octets = self.octets.saturating_add(clean.try_into().unwrap_or(u64::MAX));
         clean
     }
 
     /// One octet that is not plain text in its place.
     fn step(&mut self, byte: u8, output: &mut Vec<u8>) -> Option<Ended> {
+        self.tail = Tail::Text;
         match self.at {
             At::LineStart(before) if byte == b'.' => self.at = At::Dot(before),
             At::LineStart(_) | At::InLine => self.plain(byte, output),
@@ -166,10 +188,20 @@ impl Decoder {
             At::DotCr(Before::Crlf | Before::Nothing) if byte == b'\n' => {
                 return Some(Ended::Properly);
             }
-            At::DotCr(_) => {
+            At::DotCr(Before::BareLf)
+                if byte == b'\n' && self.end_of_data == EndOfData::LoneLfThenClose =>
+            {
+                self.quirks.insert(Quirk::LoneLfEndOfData);
+                return Some(Ended::ByLoneLf);
+            }
+            At::DotCr(before) => {
                 self.emit(b".", output);
                 self.at = At::Cr;
-                return self.step(byte, output);
+                let ended = self.step(byte, output);
+                if byte == b'\n' && matches!(before, Before::BareLf) {
+                    self.tail = Tail::Lookalike;
+                }
+                return ended;
             }
         }
         None
@@ -202,6 +234,9 @@ impl Decoder {
             (b'\n', ..) => {
                 self.emit(b".", output);
                 self.end_line(Before::BareLf, output);
+                if matches!(before, Before::BareLf | Before::Nothing) {
+                    self.tail = Tail::Lookalike;
+                }
             }
             _ => {
                 // RFC 5321 4.5.2: a leading dot with anything after it was put there by the client.
@@ -346,8 +381,31 @@ mod tests {
         lone(b"a\nb\n.\nQUIT\n", b"a\r\nb\r\n", Ended::ByLoneLf, b"QUIT\n");
         lone(b".\n", b"", Ended::ByLoneLf, b"");
         lone(b"a\r\n.\r\nQUIT\r\n", b"a\r\n", Ended::Properly, b"QUIT\r\n");
-        lone(b"a\r\n.\nb\n.\r\nc\r\n.\r\n", b"a\r\n.\r\nb\r\n.\r\nc\r\n", Ended::Properly, b"");
+        lone(b"a\nb\n.\r\nQUIT\r\n", b"a\r\nb\r\n", Ended::ByLoneLf, b"QUIT\r\n");
+        lone(b"a\r\n.\nb\n.\r\nc\r\n.\r\n", b"a\r\n.\r\nb\r\n", Ended::ByLoneLf, b"c\r\n.\r\n");
         check(EndOfData::Strict, b"a\n.\nQUIT\n", b"a\r\n.\r\nQUIT\r\n", None, b"");
+    }
+
+    #[test]
+    fn a_text_that_resembles_an_end_is_told_from_others() {
+        for (input, expected) in [
+            (b"a\n.\n".as_slice(), true),
+            (b"a\n.\r\n", true),
+            (b".\n", true),
+            (b"a\n.\nb", false),
+            (b"a\n.\n\n", false),
+            (b"a\r\n.\n", false),
+            (b"a\n..\n", false),
+            (b"a\r\n", false),
+        ] {
+            for size in [1, input.len()] {
+                let mut decoder = Decoder::new(EndOfData::Strict);
+                for piece in input.chunks(size) {
+                    decoder.decode(piece, &mut Vec::new());
+                }
+                assert_eq!(decoder.resembles_an_end(), expected, "{}", input.escape_ascii());
+            }
+        }
     }
 
     #[test]

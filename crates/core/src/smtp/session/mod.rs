@@ -32,6 +32,10 @@ use crate::{
     },
 };
 
+/// What is wrong with a text that the client believes to have ended.
+const LOOKALIKE_END: &str = "the text ends with a dot after a lone LF, which does not end a message \
+    (end_of_data)";
+
 /// Replies are sent before more commands are taken once there are this many octets of them: a
 /// client that sends short commands and never reads cannot make us hold more.
 const REPLIES_LIMIT: usize = 16 * 1024;
@@ -181,8 +185,12 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     /// in progress is lost.
     pub fn end_with(&mut self, reply: &Reply) -> Action {
         self.record_unended_text();
+        let resembles_an_end = self.state.text_resembles_an_end();
         let moved = self.talk.close_with(reply);
         self.state = moved.state;
+        if resembles_an_end {
+            self.talk.recorder.trouble(LOOKALIKE_END);
+        }
         Action::Close
     }
 
@@ -191,6 +199,9 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
     pub fn hang_up(&mut self) -> Action {
         if !matches!(self.state, State::Closed) {
             self.record_unended_text();
+            if self.state.text_resembles_an_end() {
+                self.talk.recorder.trouble(LOOKALIKE_END);
+            }
             self.talk.quirks.insert(Quirk::NoQuit);
             self.state = State::Closed;
         }

@@ -160,6 +160,17 @@ impl State {
         }
     }
 
+    /// Whether the text ends with something that resembles the end of data and is none.
+    pub(super) fn text_resembles_an_end(&self) -> bool {
+        match self {
+            Self::Text(BodyPhase::Receiving(receiving)) => receiving.resembles_an_end(),
+            Self::Text(BodyPhase::Swallowing(_) | BodyPhase::Ended(_))
+            | Self::Waiting(_)
+            | Self::Asked(_)
+            | Self::Closed => false,
+        }
+    }
+
     /// See [`super::Session::unfinished_text`].
     pub(super) const fn unfinished_text(&self) -> Option<u64> {
         match self {

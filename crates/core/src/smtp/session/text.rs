@@ -75,6 +75,10 @@ impl SpoolAsked {
 }
 
 impl Receiving {
+    pub(super) fn resembles_an_end(&self) -> bool {
+        self.decoder.resembles_an_end()
+    }
+
     pub(super) const fn octets(&self) -> u64 {
         self.decoder.octets()
     }
