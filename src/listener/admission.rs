@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 
 use tokio::{net::TcpStream, sync::watch};
-use tracing::{debug, warn};
 
 use crate::{
     device::Client,
@@ -32,13 +31,7 @@ pub(super) fn admit(
         }
         Err(reply) => {
             context.metrics().connections_refused.inc();
-            match client.device() {
-                Some(device) => {
-                    warn!(device = %device.name, peer = %client.peer(), %reply, "connection refused");
-                    client.note_turned_away(&reply);
-                }
-                None => debug!(peer = %client.peer(), %reply, "connection refused"),
-            }
+            client.note_turned_away(&reply);
             turn_away(&stream, &reply, settings);
             None
         }

@@ -11,7 +11,10 @@ use crate::{
         MessageSighting, QuirkSighting, RefusalKind, RefusalSighting, Sighting, TlsSighting, Worth,
         certificate_pattern::CertificatePattern,
         identity::standing::Identity,
-        observe::sightings::Sightings,
+        observe::{
+            log_limit::{Allowance, LogLimit},
+            sightings::Sightings,
+        },
         policy::{
             device::Device,
             refusal::{LoginRefusal, Refusal},
@@ -39,13 +42,14 @@ pub struct Parting<'a> {
 /// Records what clients do.
 pub(in crate::device) struct Observer {
     pub(in crate::device) sightings: Sightings,
+    log_limit: LogLimit,
     clock: Clock,
     metrics: Metrics,
 }
 
 impl Observer {
     pub(in crate::device) fn new(clock: Clock, metrics: Metrics) -> Self {
-        Self { sightings: Sightings::default(), clock, metrics }
+        Self { sightings: Sightings::default(), log_limit: LogLimit::new(), clock, metrics }
     }
 
     /// The client has connected.
@@ -95,11 +99,13 @@ impl Observer {
         reason: &str,
         needs: Option<TlsVersion>,
     ) {
-        match who.device_name() {
-            Some(device) => {
-                warn!(%device, peer = %who.peer, %reason, "handshake refused");
+        let peer = who.peer;
+        match (who.device_name(), self.allowance(who)) {
+            (Some(device), Allowance::Line { left_out }) => {
+                warn!(%device, %peer, %reason, left_out, "handshake refused");
             }
-            None => debug!(peer = %who.peer, %reason, "handshake refused"),
+            (Some(_), Allowance::Nothing) => {}
+            (None, _) => debug!(%peer, %reason, "handshake refused"),
         }
         self.handshake_failed(who, reason, needs);
     }
@@ -124,11 +130,13 @@ impl Observer {
             }
             Worth::Fingerprint(reason) | Worth::Nothing(reason) => reason,
         };
-        match who.device_name() {
-            Some(device) => {
-                info!(%device, peer = %who.peer, names, %fingerprint, reason, "certificate not known");
+        let peer = who.peer;
+        match (who.device_name(), self.allowance(who)) {
+            (Some(device), Allowance::Line { left_out }) => {
+                info!(%device, %peer, names, %fingerprint, reason, left_out, "certificate not known");
             }
-            None => debug!(peer = %who.peer, names, %fingerprint, reason, "certificate not known"),
+            (Some(_), Allowance::Nothing) => {}
+            (None, _) => debug!(%peer, names, %fingerprint, reason, "certificate not known"),
         }
         let entry = match shown.worth {
             Worth::Names | Worth::Fingerprint(_) => Some(fingerprint.to_string()),
@@ -182,13 +190,25 @@ impl Observer {
             self.metrics.receiving().refusals.get_or_create(&metric.into()).inc();
         }
         let peer = who.peer;
-        match (kind, who.device_name()) {
-            (RefusalKind::LoginWrong | RefusalKind::LoginTooMany, Some(device)) => {
-                // The name is not logged, since people sometimes type their password there.
-                info!(%device, %peer, "login refused");
-            }
-            (_, Some(device)) => info!(%device, %peer, %reply, "refused"),
-            (_, None) => debug!(%peer, %reply, "refused"),
+        match (who.device_name(), self.allowance(who)) {
+            (Some(device), Allowance::Line { left_out }) => match kind {
+                RefusalKind::LoginWrong | RefusalKind::LoginTooMany => {
+                    // The name is not logged, since people sometimes type their password there.
+                    info!(%device, %peer, left_out, "login refused");
+                }
+                RefusalKind::Stranger
+                | RefusalKind::LoginRequired
+                | RefusalKind::Sender
+                | RefusalKind::Recipient
+                | RefusalKind::Encryption
+                | RefusalKind::Size
+                | RefusalKind::Rate
+                | RefusalKind::Connections => {
+                    info!(%device, %peer, %reply, left_out, "refused");
+                }
+            },
+            (Some(_), Allowance::Nothing) => {}
+            (None, _) => debug!(%peer, %reply, "refused"),
         }
         self.note_refusal(who, kind, about, &reply);
         reply
@@ -196,7 +216,21 @@ impl Observer {
 
     /// The client was turned away before it could say anything: there are too many connections.
     pub(in crate::device) fn turned_away(&self, who: &Identity, reply: &Reply) {
+        let peer = who.peer;
+        let Some(device) = who.device_name() else {
+            debug!(%peer, %reply, "connection refused");
+            return;
+        };
+        if let Allowance::Line { left_out } = self.allowance(who) {
+            warn!(%device, %peer, %reply, left_out, "connection refused");
+        }
         self.note_refusal(who, RefusalKind::Connections, None, reply);
+    }
+
+    /// Whether something that a known client has caused may be logged. Strangers are logged at
+    /// `debug` only.
+    fn allowance(&self, who: &Identity) -> Allowance {
+        if who.device.is_some() { self.log_limit.allow(who.peer) } else { Allowance::Nothing }
     }
 
     /// A message from the client was accepted.
