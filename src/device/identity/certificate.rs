@@ -3,7 +3,10 @@
 //! A certificate counts as a login does: it takes precedence over the network, and it satisfies
 //! `auth = "required"`. A certificate that fits no device changes nothing.
 
-use crate::device::certificate_pattern::{CertificatePattern, Fingerprint};
+use crate::{
+    device::certificate_pattern::{CertificatePattern, Fingerprint},
+    model::is_invisible,
+};
 
 /// A certificate that a client has shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,9 +42,13 @@ impl ClientCertificate {
         self.names
             .iter()
             .take(NAMES_SHOWN)
-            .map(|name| name.chars().take(NAME_SHOWN).collect())
+            .map(|name| name.chars().take(NAME_SHOWN).map(visible).collect())
             .collect()
     }
+}
+
+fn visible(c: char) -> char {
+    if c.is_control() || is_invisible(c) { '?' } else { c }
 }
 
 impl CertificatePattern {

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Timestamp;
+use crate::model::{Timestamp, is_invisible};
 
 /// Lines kept from the beginning: greeting, TLS, login and the first messages.
 const FIRST_LINES: usize = 40;
@@ -242,11 +242,6 @@ fn printable(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// Characters that reorder or hide those around them.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 #[cfg(test)]

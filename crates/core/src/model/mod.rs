@@ -16,6 +16,7 @@ mod dialogue;
 mod envelope;
 mod from_identity;
 mod id;
+mod invisible;
 mod outcome;
 mod pattern;
 mod quantity;
@@ -30,6 +31,7 @@ pub use envelope::{
 };
 pub use from_identity::FromIdentity;
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
+pub use invisible::{is_direction_mark, is_invisible};
 pub use outcome::RecipientOutcome;
 pub use pattern::Pattern;
 pub use quantity::{ByteSize, InvalidSize, Timestamp};

@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::is_invisible;
+
 /// RFC 3463: class, subject and detail of a status.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -113,7 +115,7 @@ impl Reply {
 
 fn clean(text: &str) -> String {
     let end = text.floor_char_boundary(Reply::TEXT_LIMIT);
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let printable = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
     text.get(..end).unwrap_or_default().chars().map(printable).collect()
 }
 
@@ -152,5 +154,6 @@ mod tests {
         let reply = Reply::new(554, &format!("5.2.252 {}", "é".repeat(2000)));
         assert!(reply.text.len() <= Reply::TEXT_LIMIT);
         assert_eq!(Reply::new(500, "a\x1b[31mb").text, "a [31mb");
+        assert_eq!(Reply::new(500, "a\u{202E}b").text, "a b");
     }
 }

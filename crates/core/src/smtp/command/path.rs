@@ -2,7 +2,10 @@
 //!
 //! The rule: exactly one plausible address, or none at all.
 
-use crate::{model::Address, smtp::Quirk};
+use crate::{
+    model::{Address, is_direction_mark},
+    smtp::Quirk,
+};
 
 /// What stands after `FROM:` or `TO:`.
 pub(super) struct Written<'a> {
@@ -111,7 +114,9 @@ impl Written<'_> {
     pub(super) fn address(&self) -> Result<Option<Address>, NoAddress> {
         // The replacement character stands for what was no UTF-8: we do not know who is meant. A
         // second address after the path is somebody who would otherwise silently get nothing.
-        if self.path.contains('\u{fffd}') || self.parameters.split(' ').any(names_someone) {
+        // A direction mark makes the address look like another one.
+        let unclear = |c| c == '\u{fffd}' || is_direction_mark(c);
+        if self.path.contains(unclear) || self.parameters.split(' ').any(names_someone) {
             return Err(NoAddress);
         }
         let path = without_comments(self.path);

@@ -134,6 +134,7 @@ fn a_path_without_exactly_one_address_is_refused() {
         "<\"a\"b@contoso.com>",
         "<a@b@contoso.com>",
         "<scan\u{7}@contoso.com>",
+        "<scan\u{202e}@contoso.com>",
         "(scan@contoso.com)",
     ] {
         check(&format!("MAIL FROM:{path}"), BAD_SENDER);
