@@ -1,7 +1,7 @@
 //! The certificate of the first start: self-signed, RSA, made once and kept in `data_dir/tls`.
 //!
 //! # Failure
-//! Each function returns [`ListenerError`]; none logs. A file that is there and cannot be read is
+//! Each function returns [`ListenerError`]; none logs. An existing file that cannot be read is
 //! never replaced.
 
 use std::{
@@ -20,10 +20,10 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 
 use crate::listener::ListenerError;
 
-/// The oldest devices compute with nothing larger; smaller ones are refused by today's.
+/// The oldest devices cannot compute with larger keys, and current ones refuse smaller keys.
 const RSA_BITS: usize = 2048;
 
-/// The files of the certificate made at first start: those that are there, else made now.
+/// The files of the certificate made at the first start. They are made now if they do not exist.
 pub(super) fn kept_or_made(
     data_dir: &Path,
     hostname: &str,
@@ -31,7 +31,7 @@ pub(super) fn kept_or_made(
     kept_or(data_dir, "server", || make(hostname))
 }
 
-/// `tls/<name>.pem` and `tls/<name>.key`: those that are there, else what `make` makes.
+/// `tls/<name>.pem` and `tls/<name>.key`. If they do not exist, `make` makes them.
 pub(super) fn kept_or(
     data_dir: &Path,
     name: &str,
@@ -47,7 +47,8 @@ pub(super) fn kept_or(
         make().map_err(|reason| ListenerError::tls("make certificate", &certificate, &reason))?;
     let folder_made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     folder_made.map_err(|error| ListenerError::tls("make folder", &folder, &error))?;
-    // The key first: a crash in between leaves a key without certificate, and both are made anew.
+    // The key is written first: after a crash in between there is a key without a certificate, and
+    // both are made anew.
     write(&key, made.key.as_bytes())?;
     write(&certificate, made.certificate.as_bytes())?;
     Ok((certificate, key))
@@ -59,7 +60,7 @@ pub(super) struct Made {
     pub(super) key: zeroize::Zeroizing<String>,
 }
 
-/// Under another name first, so that a crash leaves no half file under the right one.
+/// Writes under another name first, so that a crash leaves no partial file under the right one.
 fn write(path: &Path, text: &[u8]) -> Result<(), ListenerError> {
     let failed = |error: std::io::Error| ListenerError::tls("write", path, &error);
     let unfinished = path.with_extension("new");

@@ -1,11 +1,11 @@
 //! Certificates that clients show: asked for, never required, and judged only after the handshake.
 //!
-//! A client that shows a certificate which means nothing to us is served as if it had shown none;
-//! so the handshake takes any whose key the client can prove to have, and who vouches for it is
-//! looked at afterwards.
+//! A client with an unknown certificate is served as if it had shown none. The handshake therefore
+//! accepts any certificate whose key the client proves to have. Its issuer is checked afterwards.
 //!
 //! # Failure
-//! None: a certificate is worth what it proves, and says why that is not more.
+//! None. A certificate counts for what it proves, and carries the reason why it does not prove
+//! more.
 
 use std::{
     path::Path,
@@ -35,10 +35,10 @@ use crate::{
     model::Timestamp,
 };
 
-/// Names read of one certificate; none has more for a good reason.
+/// The maximum number of names read from one certificate. No legitimate certificate has more.
 const NAMES_LIMIT: usize = 100;
 
-/// Who vouches for the certificates of devices.
+/// Judges the certificates of devices.
 pub(super) struct Judge {
     settings: ClientCertificates,
     provider: Arc<CryptoProvider>,
@@ -71,7 +71,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What a chain, the client's own certificate first, says about the client.
+    /// What a chain of certificates, the client's own first, proves about the client.
     pub(super) fn read(
         &self,
         chain: &[CertificateDer<'_>],
@@ -113,7 +113,7 @@ impl Judge {
     }
 }
 
-/// Why it cannot be seen whether a client has the key of its certificate; none when it can.
+/// Why we cannot verify that a client has the key of its certificate. None when we can.
 fn unprovable(certificate: &CertificateDer<'_>) -> Option<String> {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return Some("it cannot be read".to_owned());
@@ -158,10 +158,10 @@ const LEAST_RSA_BITS: usize = 2048;
 const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
 const ED25519: &str = "1.3.101.112";
 
-/// Whether certificates can vouch for others.
+/// Whether certificates can issue others.
 ///
 /// # Errors
-/// What is wrong with one of them.
+/// The reason why one of them cannot.
 pub fn check_authority(certificates: Vec<CertificateDer<'static>>) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
     for (place, certificate) in certificates.into_iter().enumerate() {
@@ -175,7 +175,7 @@ pub fn check_authority(certificates: Vec<CertificateDer<'static>>) -> Result<(),
 const OLD_FORM: &str =
     "it is of X.509 version 1, which cannot be checked; give the device a certificate of version 3";
 
-/// Why `client_ca` does not vouch for a certificate.
+/// Why `client_ca` has not issued a certificate.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the other errors of rustls are shown in its own words"
@@ -195,7 +195,7 @@ fn why_not(error: &rustls::Error) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is made for servers alone; the device needs one for client authentication"
         }
-        // By its words, since it has no name of its own in rustls.
+        // Recognised by its text, since rustls has no variant for it.
         other if other.to_string().contains("CaUsedAsEndEntity") => {
             "it is self-signed, or an authority's own; only its fingerprint can stand in \
             certificates"
@@ -246,7 +246,7 @@ fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
     names
 }
 
-/// Takes whatever certificate a client shows, if it has its key.
+/// Accepts any certificate whose key the client has.
 #[derive(Debug)]
 pub(super) struct AnyClient(pub(super) Arc<CryptoProvider>);
 
@@ -277,8 +277,7 @@ impl ClientCertVerifier for AnyClient {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         if unprovable(certificate).is_some() {
-            // From old firmware, as a rule: it cannot identify anybody, and `Judge::read` sees to
-            // that.
+            // Usually from old firmware. It identifies nobody: `Judge::read` sees to that.
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls12_signature(

@@ -11,20 +11,20 @@ use thiserror::Error;
 /// Why devices cannot be served.
 #[derive(Debug, Error)]
 pub enum ListenerError {
-    /// The socket.
+    /// The address cannot be bound.
     #[error("listener {address}: {reason}")]
     Bind {
-        /// Which.
+        /// The address of the listener.
         address: SocketAddr,
         /// Why not. In the text already, so not named as a source, which would print it twice.
         reason: io::Error,
     },
-    /// The certificate or its key.
+    /// The certificate or its key cannot be used.
     #[error("{what} {path}: {reason}")]
     Tls {
-        /// What was tried.
+        /// What was attempted.
         what: &'static str,
-        /// On which file.
+        /// The file concerned.
         path: PathBuf,
         /// Why not.
         reason: String,

@@ -2,7 +2,8 @@
 //! is encrypted.
 //!
 //! # Failure
-//! Both are logged here, and nobody else needs to know why: a client without a stream is gone.
+//! A failed handshake is logged here. The caller needs no reason: without a stream, the client is
+//! gone.
 
 use std::{collections::BTreeSet, io};
 
@@ -27,19 +28,20 @@ use crate::{
 pub(super) struct Begun<IO> {
     pub(super) wire: Wire<IO>,
     pub(super) tls: Option<Secured>,
-    /// What the client said before the banner.
+    /// What the client sent before the banner.
     pub(super) early: Vec<u8>,
     pub(super) quirks: BTreeSet<Quirk>,
 }
 
-/// What a handshake has brought.
+/// What a handshake results in.
 pub(super) struct Secured {
     pub(super) agreed: Agreed,
-    /// What the client has shown, if it was asked.
+    /// The certificate that the client has shown, if it was asked for one.
     pub(super) certificate: Option<ClientCertificate>,
 }
 
-/// Finds out whether TLS comes first, and if so, does the handshake. None when that failed.
+/// Detects whether the client begins with TLS, and if so, performs the handshake. None when the
+/// handshake fails.
 pub(super) async fn begin<IO: Transport + 'static>(
     context: &ConnectionContext,
     client: &Client,
@@ -91,7 +93,7 @@ pub(super) async fn begin<IO: Transport + 'static>(
     }
 }
 
-/// A handshake is all that there was of a connection.
+/// Records a connection that has ended with its handshake.
 fn part(context: &ConnectionContext, client: &Client, trouble: &str) {
     let mut recorder = Recorder::default();
     recorder.trouble(trouble);
@@ -105,8 +107,8 @@ fn part(context: &ConnectionContext, client: &Client, trouble: &str) {
     });
 }
 
-/// Replaces a plain stream by an encrypted one. When the client did not manage, or took too long:
-/// what the administrator reads of it.
+/// Replaces a plain stream with an encrypted one. If the client fails or takes too long, returns
+/// the text for the administrator.
 pub(super) async fn encrypt<IO: Transport + 'static>(
     context: &ConnectionContext,
     client: &Client,

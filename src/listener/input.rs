@@ -1,21 +1,22 @@
-//! What has been read from a client and not yet been used up: small while it is silent, larger
-//! while it sends text.
+//! The octets that were read from a client and not yet consumed. The buffer is small while the
+//! client is silent, and larger while it sends a text.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Kept for each connection, idle or not: a batch of commands, or a small message in two reads.
+/// The room that each connection keeps: enough for a batch of commands, or for a small message in
+/// two reads.
 const SMALL: usize = 4 * 1024;
-/// For text that comes faster than small reads take it; given back with the message.
+/// The room for a text that arrives faster than small reads take it. It is freed with the message.
 const LARGE: usize = 64 * 1024;
 
-/// The bytes read ahead.
+/// The octets read ahead.
 #[derive(Default)]
 pub(super) struct Input {
     octets: Vec<u8>,
     used: usize,
-    /// The last read filled what there was: more is waiting.
+    /// Whether the last read filled the room, so that more is waiting.
     filled: bool,
 }
 
@@ -36,27 +37,28 @@ impl Input {
         }
     }
 
-    /// RFC 3207 4.2: whatever came before the handshake is forgotten.
+    /// Forgets everything that came before the handshake (RFC 3207 4.2).
     pub(super) fn forget(&mut self) {
         self.octets.clear();
         self.used = 0;
     }
 
-    /// Gives back what a large message needed.
+    /// Frees the room that a large message needed.
     pub(super) fn shrink(&mut self) {
         self.filled = false;
         self.octets.shrink_to(SMALL);
     }
 
-    /// Reads once; the number of octets read, 0 at the end. Cancelling it loses nothing.
+    /// Reads once, and returns the number of octets read, 0 at the end. Cancelling the read loses
+    /// nothing.
     pub(super) async fn read(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
         if self.used > 0 {
             self.octets.drain(..self.used);
             self.used = 0;
         }
         let room = if self.filled { LARGE } else { SMALL };
-        // The machine leaves at most part of a line, so the buffer never holds more than one read
-        // and that part.
+        // The session machine leaves at most part of a line, so the buffer never holds more than
+        // that part and one read.
         self.octets.reserve(room);
         let read =
             from.take(u64::try_from(room).unwrap_or(u64::MAX)).read_buf(&mut self.octets).await?;

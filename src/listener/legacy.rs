@@ -2,8 +2,8 @@
 //! 1.2 for those that know none of today's ciphers. The only file that names openssl;
 //! `legacy_absent` stands in for it without the feature `legacy-tls`.
 //!
-//! What is protected by this protects nothing (RFC 8996): every policy decision takes it for
-//! plaintext. It exists so that a device which insists on TLS can hand in its mail.
+//! These versions protect nothing (RFC 8996): every policy decision treats them as plaintext. They
+//! exist so that a device that insists on TLS can send its mail.
 
 use std::{io, path::Path, pin::Pin};
 
@@ -35,10 +35,10 @@ use crate::{
     model::TlsVersion,
 };
 
-/// Whether this build serves what rustls does not.
+/// Whether this build serves the versions that rustls does not.
 pub(super) const PRESENT: bool = true;
 
-/// Everything that OpenSSL still has, save ciphers without a certificate, which a client that
+/// Every cipher that OpenSSL still has, except those without a certificate, which a client that
 /// offers "all" would get.
 const ANY_CIPHER: &str = "ALL:!aNULL:@SECLEVEL=0";
 /// For devices that may not use less than TLS 1.2: no RC4, no 3DES, but RSA key exchange and CBC.
@@ -82,7 +82,7 @@ impl Legacy {
         Ok(Self { any, tls12, clients: settings.clients.clone(), _providers: providers })
     }
 
-    /// Does the handshake, with nothing below `oldest`.
+    /// Performs the handshake. Versions older than `oldest` are refused.
     pub(super) async fn accept<IO: Transport + 'static>(
         &self,
         io: Replay<IO>,
@@ -92,10 +92,10 @@ impl Legacy {
         let context = if oldest.is_secure() { &self.tls12 } else { &self.any };
         let mut ssl = Ssl::new(context).map_err(io::Error::other)?;
         ssl.set_min_proto_version(Some(to_openssl(oldest))).map_err(io::Error::other)?;
-        // Below TLS 1.2 nothing proves anything, and firmware of that age stumbles over the
-        // question.
+        // Below TLS 1.2 a certificate proves nothing, and firmware of that age fails over the
+        // request.
         if offered.is_secure() && self.clients != ClientCertificates::Ignored {
-            // Any will do here, as in `client_certificate`, which judges it.
+            // Any certificate is accepted here. `client_certificate` judges it.
             ssl.set_verify_callback(SslVerifyMode::PEER, |_verified, _chain| true);
         }
         let mut stream = SslStream::new(ssl, io).map_err(io::Error::other)?;
@@ -123,10 +123,10 @@ fn context(
     oldest: SslVersion,
 ) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
-    // The level first: it decides what the other settings may be.
+    // The level comes first: it decides what the other settings may be.
     builder.set_security_level(0);
     builder.set_min_proto_version(Some(oldest))?;
-    // What offers TLS 1.3 never comes here.
+    // A client that offers TLS 1.3 never comes here.
     builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
     builder.set_cipher_list(ciphers)?;
     // ALL has the workarounds for old clients, among them no empty fragments, over which some
@@ -159,7 +159,7 @@ pub fn check_legacy_pair(certificate: &str, key: &str) -> Result<KeyKind, BadPai
     };
     let chain = X509::stack_from_pem(certificate.as_bytes()).map_err(|_error| none())?;
     let own = chain.first().ok_or_else(none)?;
-    // Nobody is asked for a password.
+    // The callback keeps OpenSSL from asking for a password.
     let key = PKey::private_key_from_pem_callback(key.as_bytes(), |_password| Ok(0));
     let key = key.map_err(|_shows_nothing| {
         BadPair::Key(
@@ -213,14 +213,14 @@ fn self_signed(hostname: &str, key: &PKey<Private>) -> Result<X509, ErrorStack> 
     Ok(builder.build())
 }
 
-/// The client's certificate, then those that came with it.
+/// The client's certificate, followed by those that came with it.
 fn chain(ssl: &SslRef) -> Result<Vec<CertificateDer<'static>>, ErrorStack> {
     let own = ssl.peer_certificate().map(|own| own.to_der()).transpose()?;
     let others = ssl.peer_cert_chain().into_iter().flatten().map(X509Ref::to_der);
     own.map(Ok).into_iter().chain(others).map(|der| der.map(CertificateDer::from)).collect()
 }
 
-/// OpenSSL has sent the alert; the administrator is to know that a setting would have helped.
+/// OpenSSL has sent the alert. The administrator learns which setting would have helped.
 fn told(error: ssl::Error, oldest: TlsVersion) -> HandshakeError {
     let no_cipher = |stack: &ErrorStack| {
         stack.errors().iter().any(|error| error.reason_code() == NO_SHARED_CIPHER)

@@ -11,12 +11,12 @@ use crate::{
     model::TlsVersion,
 };
 
-/// Whether this build serves what rustls does not.
+/// Whether this build serves the versions that rustls does not.
 pub(super) const PRESENT: bool = false;
 
 const ABSENT: &str = "this build has no legacy TLS (Cargo feature legacy-tls)";
 
-/// Never, in this build.
+/// Refuses every pair, since this build cannot use one.
 ///
 /// # Errors
 /// Always.
@@ -24,11 +24,12 @@ pub fn check_legacy_pair(_certificate: &str, _key: &str) -> Result<KeyKind, BadP
     Err(BadPair::Certificate(format!("is of no use: {ABSENT}")))
 }
 
-/// Nothing.
+/// The part that is absent: it has no state.
 pub(super) struct Legacy;
 
 impl Legacy {
-    /// A certificate that could not be used is an error, not a setting without effect.
+    /// Refuses a configured certificate: one that cannot be used is an error, not a setting without
+    /// effect.
     pub(super) fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         match &settings.legacy_files {
             Some((certificate, _key)) => {
@@ -38,7 +39,7 @@ impl Legacy {
         }
     }
 
-    /// Never asked, since [`PRESENT`] says so.
+    /// Is never called, since [`PRESENT`] is false.
     #[expect(clippy::unused_async, reason = "takes the place of the real one")]
     pub(super) async fn accept<IO: Transport + 'static>(
         &self,

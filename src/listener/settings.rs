@@ -1,11 +1,11 @@
-//! What the config says of listeners, checked.
+//! The checked settings of listeners.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// One `[[listener]]`, checked.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerSettings {
-    /// `address`; port 0 takes a free one.
+    /// `address`. Port 0 takes a free port.
     pub address: SocketAddr,
     /// `tls`.
     pub tls: ListenerTls,
@@ -17,9 +17,9 @@ pub struct ListenerSettings {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
-    /// Takes mail.
+    /// SMTP: accepts mail.
     Smtp,
-    /// Takes logins of devices that know POP before SMTP and no AUTH.
+    /// POP3: accepts logins of devices that support POP before SMTP but not AUTH.
     Pop3,
 }
 
@@ -27,18 +27,18 @@ pub enum Protocol {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListenerTls {
-    /// Plaintext only.
+    /// Plaintext, without STARTTLS.
     None,
-    /// Plaintext, STARTTLS offered.
+    /// Plaintext, with STARTTLS.
     Starttls,
     /// TLS from the first byte.
     Implicit,
-    /// Whatever the device begins with.
+    /// TLS or plaintext, as the device begins.
     Auto,
 }
 
 impl Protocol {
-    /// As the config has it.
+    /// The value in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Protocol {
 }
 
 impl ListenerTls {
-    /// As the config has it.
+    /// The value in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,11 +64,11 @@ impl ListenerTls {
 /// `[tls]`, checked.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
-    /// `certificate` and `key`, PEM; none makes a self-signed RSA one in `data_dir/tls` at first
-    /// start.
+    /// `certificate` and `key`, PEM. If none, a self-signed RSA certificate is made in
+    /// `data_dir/tls` at the first start.
     pub files: Option<(PathBuf, PathBuf)>,
-    /// `legacy_certificate` and `legacy_key`, PEM, for TLS below 1.2; none makes one that is signed
-    /// with SHA-1.
+    /// `legacy_certificate` and `legacy_key`, PEM, for TLS below 1.2. If none, a certificate signed
+    /// with SHA-1 is made.
     pub legacy_files: Option<(PathBuf, PathBuf)>,
     /// `client_ca`, and whether any device has `certificates`.
     pub clients: ClientCertificates,
@@ -81,43 +81,43 @@ pub struct TlsSettings {
 /// Whether clients are asked for a certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientCertificates {
-    /// No: no device is known by one, and some stumble over the question.
+    /// They are not: no device is known by a certificate, and some devices fail over the request.
     Ignored,
-    /// Yes, and none is required.
+    /// They are asked, and need not show one.
     Asked {
-        /// `client_ca`, PEM: who vouches for their names.
+        /// `client_ca`, PEM: the authorities that issue the certificates of devices.
         ca: Option<PathBuf>,
     },
 }
 
-/// Which kind of key a certificate is for.
+/// The kind of key that a certificate is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyKind {
-    /// What all devices know.
+    /// RSA, which all devices support.
     Rsa,
-    /// What only newer ones know.
+    /// Any other kind, which only newer devices support.
     Other,
 }
 
 /// What is wrong with a certificate and its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BadPair {
-    /// With the certificate.
+    /// The certificate is wrong.
     Certificate(String),
-    /// With the key.
+    /// The key is wrong.
     Key(String),
 }
 
-/// Bounds on what clients can make us hold, each with its reason in `docs/limits.md`.
+/// Bounds on what clients can make us hold. `docs/limits.md` has the reason of each.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceivingLimits {
-    /// Connections at once, all listeners together.
+    /// The maximum number of connections at once, of all listeners together.
     pub connections: usize,
-    /// Connections at once from one address.
+    /// The maximum number of connections at once from one address.
     pub connections_per_client: usize,
-    /// Silence between commands (RFC 5321 4.5.3.2.7: at least five minutes).
+    /// The longest silence between commands (RFC 5321 4.5.3.2.7: at least five minutes).
     pub command_timeout: Duration,
-    /// Silence inside the text: scanners think between pages.
+    /// The longest silence inside a text: scanners pause between pages.
     pub data_timeout: Duration,
     /// How long an address may send after a login by POP.
     pub pop_window: Duration,

@@ -1,7 +1,8 @@
-//! How long a client is waited for: for the next octets, for a text to get on, and for a stranger
-//! to say who it is.
+//! How long we wait for a client: for its next octets, for a text to make progress, and for a
+//! stranger to log in.
 //!
-//! A client that drips one octet at a time is never silent, so silence alone bounds nothing.
+//! A client that sends one octet at a time is never silent, so a limit on silence alone bounds
+//! nothing.
 
 use std::time::Duration;
 
@@ -9,27 +10,28 @@ use tokio::time::Instant;
 
 use crate::{listener::ReceivingLimits, model::ByteSize};
 
-/// A stranger has nothing to say but a login, and shares few places with others. Deliberately
-/// shorter than RFC 5321 4.5.3.2.7: devices that are in `networks` get what it asks for.
+/// The longest silence of a stranger, which can only log in and shares few places with others.
+/// Deliberately shorter than RFC 5321 4.5.3.2.7 asks for: devices in `networks` get that.
 pub(super) const STRANGER_SILENCE: Duration = Duration::from_secs(60);
-/// From a stranger's first octet to its login, three tries of it included.
+/// The longest time from a stranger's connection to its login, including three attempts.
 const STRANGER_TIME: Duration = Duration::from_secs(300);
-/// What a text has to grow by within `data_timeout`. A page has more, however slow the device; an
-/// end of data may always come.
+/// The octets by which a text must grow within `data_timeout`. A page has more, however slow the
+/// device is.
 const TEXT_FLOOR: u64 = 16 * 1024;
-/// A whole text: 50 MB in this time are 3.5 kB/s, slower than any line that is left.
+/// The longest time for a whole text. 50 MB in this time are 3.5 kB/s, slower than any line still
+/// in use.
 const TEXT_TIME: Duration = Duration::from_secs(4 * 3600);
 
-/// Whose timeouts is asked for.
+/// Who the client is, as far as its timeouts depend on that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Standing {
     /// One of the configured devices.
     Device,
-    /// Not known, or not yet.
+    /// A client that is not known, or not yet.
     Stranger,
 }
 
-/// One connection's time.
+/// The timeouts of one connection.
 pub(super) struct Timeouts {
     connected: Instant,
     text: Option<Text>,
@@ -38,7 +40,7 @@ pub(super) struct Timeouts {
 /// A text that is being received.
 struct Text {
     begun: Instant,
-    /// When it was last seen to get on, and how much of it there was.
+    /// When the text last made progress, and how many octets there were then.
     mark: (Instant, u64),
 }
 
@@ -52,7 +54,7 @@ impl Timeouts {
         self.text.as_ref().map(|text| text.mark.0)
     }
 
-    /// Until when the next octets are waited for. `text` is what there is of an unfinished one.
+    /// The time until which we wait for the next octets. `text` is the size of an unfinished text.
     pub(super) fn deadline(
         &mut self,
         standing: Standing,
@@ -82,8 +84,8 @@ mod tests {
     use super::*;
     use crate::listener::tests::LIMITS;
 
-    /// Plays waits of `pause` after each of which the text has grown by `growth`, until time is up;
-    /// how long that took.
+    /// Simulates a text that grows by `growth` after each `pause`. Returns the time until it is cut
+    /// off.
     fn text_that_drips(pause: Duration, growth: u64) -> Duration {
         let start = Instant::now();
         let (mut timeouts, mut now, mut octets) = (Timeouts::new(start), start, 0);

@@ -1,4 +1,5 @@
-//! TLS: 1.2 and 1.3 by rustls, older ones by `legacy`, whichever the ClientHello asks for.
+//! Our side of TLS: versions 1.2 and 1.3 by rustls, older ones by `legacy`. The ClientHello
+//! decides.
 
 use std::{
     fmt, io,
@@ -31,7 +32,8 @@ use crate::{
     model::TlsVersion,
 };
 
-/// The oldest devices take seconds for the arithmetic; a minute is past what any needs.
+/// The longest time for a handshake. The oldest devices take seconds for the arithmetic, and none
+/// needs a minute.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The certificate and the protocol versions of all listeners. Cheap to clone; all clones change
@@ -45,7 +47,7 @@ pub struct Tls {
     judge: Arc<Judge>,
 }
 
-/// The certificate that is shown to whoever asks now.
+/// The certificate that is shown now.
 struct Shown(RwLock<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Shown {
@@ -61,11 +63,11 @@ impl fmt::Debug for Shown {
 }
 
 impl Tls {
-    /// Reads the certificate of the config, else the one made at first start, which is made now
-    /// when there is none (some seconds of computing).
+    /// Reads the certificate of the configuration, or else the one made at the first start. If
+    /// there is none, it is made now, which takes some seconds.
     ///
     /// # Errors
-    /// When a file cannot be read or written, or certificate and key do not fit each other.
+    /// A file cannot be read or written, or certificate and key do not match.
     pub fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let shown = Arc::new(Shown(RwLock::new(Arc::new(certified(settings, &provider)?))));
@@ -89,8 +91,8 @@ impl Tls {
         })
     }
 
-    /// Reads the files again, for connections from now on. On an error the old certificate stays,
-    /// and that of the old protocols stays until a restart.
+    /// Reads the files again, for new connections. On an error, the old certificate stays. That of
+    /// the old protocols stays until a restart.
     ///
     /// # Errors
     /// As [`Tls::load`].
@@ -101,13 +103,13 @@ impl Tls {
         Ok(())
     }
 
-    /// Who vouches for what clients show.
+    /// What judges the certificates of clients.
     pub(super) fn judge(&self) -> &Judge {
         &self.judge
     }
 
-    /// Does the handshake over a transport of which `seen` has been read already. Nothing older
-    /// than `oldest` is served.
+    /// Performs the handshake over a transport of which `seen` has been read already. Versions
+    /// older than `oldest` are refused.
     pub(super) async fn accept<IO: Transport + 'static>(
         &self,
         mut io: IO,
@@ -117,7 +119,7 @@ impl Tls {
         let choice = match sniff(&mut io, &mut seen).await? {
             Opening::Hello(offer) => choose(offer, oldest),
             Opening::Incomplete => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-            // It has the right alert for each way to be wrong.
+            // rustls sends the right alert for each kind of malformed hello.
             Opening::NoTls | Opening::Garbled => Choice::Rustls,
         };
         match choice {
@@ -126,7 +128,7 @@ impl Tls {
                 self.legacy.accept(Replay::new(seen, io), oldest, offered).await
             }
             Choice::Refuse(refusal) => {
-                // The refusal stands whether or not the client hears of it.
+                // The refusal stands whether or not the alert reaches the client.
                 let _unheard = io.write_all(&alert(refusal)).await;
                 let _unheard = io.shutdown().await;
                 Err(HandshakeError::Refused(refusal))
@@ -142,7 +144,7 @@ impl Tls {
         let session = stream.get_ref().1;
         let version = match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
-            // The config admits these two alone.
+            // The configuration of rustls admits only these two.
             _ => TlsVersion::Tls12,
         };
         let cipher = session
@@ -154,11 +156,11 @@ impl Tls {
     }
 }
 
-/// Who does the handshake.
+/// The library that performs the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Choice {
     Rustls,
-    /// With the best version that it offers.
+    /// OpenSSL. The client offers this version at best.
     Legacy(TlsVersion),
     Refuse(TlsRefusal),
 }
@@ -173,8 +175,8 @@ fn choose(offer: Offer, oldest: TlsVersion) -> Choice {
             Choice::Refuse(TlsRefusal::TooOld(Some(highest)))
         }
         Ciphers::Modern | Ciphers::Old if legacy::PRESENT => Choice::Legacy(highest),
-        // Without the old library, rustls finds the alert for a hello of TLS 1.2 that has no cipher
-        // of today.
+        // Without OpenSSL, rustls sends the alert for a hello of TLS 1.2 that has no current
+        // cipher.
         Ciphers::Modern | Ciphers::Old if highest.is_secure() => Choice::Rustls,
         Ciphers::Modern | Ciphers::Old => Choice::Refuse(TlsRefusal::NotBuilt(highest)),
     }

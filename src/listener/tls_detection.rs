@@ -1,8 +1,8 @@
-//! What a client begins with, TLS or the wait for our banner, where the port leaves it open.
+//! Detects whether a client begins with TLS or waits for our banner, where the port allows both.
 //!
-//! An SMTP server speaks first, a TLS server second: on such a port somebody has to wait. The wait
-//! is short, and what a client did is remembered by its address, so that one that is known waits
-//! for nothing.
+//! An SMTP server speaks first, a TLS server second, so the server has to wait on such a port. The
+//! wait is short. What a client did is remembered by its address, so that a known client does not
+//! have to wait again.
 
 use std::{
     collections::HashMap,
@@ -19,15 +19,17 @@ use crate::{
     listener::wire::Transport,
 };
 
-/// Long enough for a ClientHello to follow the connection over a slow radio link, short enough for
-/// nobody to notice.
+/// The wait for an unknown client: long enough for a ClientHello over a slow radio link, and too
+/// short to be noticed.
 const WAIT_FOR_THE_UNKNOWN: Duration = Duration::from_millis(300);
-/// On a STARTTLS port, where TLS is the exception: a hello that was sent at once is here after one
-/// round trip.
+/// The wait on a STARTTLS port, where TLS is the exception. A hello that was sent at once arrives
+/// after one round trip.
 const GLANCE: Duration = Duration::from_millis(30);
-/// For a client that has always begun with TLS: it will, unless it was set up anew just now.
+/// The wait for a client that has always begun with TLS. It will again, unless its settings were
+/// just changed.
 const WAIT_FOR_TLS: Duration = Duration::from_secs(3);
-/// Addresses remembered. Beyond it, all are forgotten, and each waits once more.
+/// The maximum number of addresses remembered. Beyond it, all are forgotten, and each waits once
+/// more.
 const ADDRESSES_LIMIT: usize = 4096;
 
 /// What a client has begun with so far.
@@ -35,17 +37,17 @@ const ADDRESSES_LIMIT: usize = 4096;
 enum Habit {
     Plain,
     Tls,
-    /// Several programs on one machine, or one that was set up anew.
+    /// TLS and plaintext: several programs on one machine, or one whose settings were changed.
     Both,
 }
 
-/// How a port without a fixed beginning is opened.
+/// How long a port that allows both waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Policy {
-    /// `tls = "auto"`: TLS is as good as plaintext.
+    /// `tls = "auto"`: TLS is as likely as plaintext.
     Wait,
-    /// `tls = "starttls"`: TLS from the first byte is a mistake of the device; we look, and wait
-    /// longer where we know of it.
+    /// `tls = "starttls"`: TLS from the first byte is a mistake of the device. The wait is short,
+    /// and longer for a client that is known to make the mistake.
     Glance,
 }
 
@@ -54,17 +56,17 @@ pub(super) enum Policy {
 pub(super) enum Beginning {
     /// A ClientHello, or its first part.
     Tls(Vec<u8>),
-    /// It waits for the banner, or talks before it.
+    /// The client waits for the banner, or speaks before it.
     Plain(Vec<u8>),
 }
 
-/// What the clients of all listeners do, on ports of either policy: one address may be a computer
-/// with many programs, each set to the port that it needs.
+/// What the clients of all listeners begin with, for each policy: an address may be a computer with
+/// several programs, each configured for its port.
 #[derive(Default)]
 pub(super) struct OpeningHabits(Mutex<HashMap<(IpAddr, Policy), Habit>>);
 
 impl OpeningHabits {
-    /// Waits as long as this client's past asks for, and remembers what it did.
+    /// Waits as long as this client's past suggests, and remembers what it did.
     pub(super) async fn observe<IO: Transport>(
         &self,
         peer: IpAddr,
@@ -82,7 +84,7 @@ impl OpeningHabits {
         };
         let begins_with_tls = match opening {
             Opening::Hello(_) | Opening::Garbled => true,
-            // The first bytes of a hello are a hello; the handshake has time for the rest.
+            // The first octets of a hello count as a hello. The handshake waits for the rest.
             Opening::Incomplete => !seen.is_empty(),
             Opening::NoTls => false,
         };
@@ -95,7 +97,8 @@ impl OpeningHabits {
         }
     }
 
-    /// After the banner, a client turned out to speak TLS: next time it is waited for.
+    /// Records that a client began with TLS after the banner. Its next connection will be waited
+    /// for.
     pub(super) fn note_late_tls(&self, peer: IpAddr) {
         for policy in [Policy::Wait, Policy::Glance] {
             self.note(peer, policy, Habit::Tls);
@@ -149,7 +152,7 @@ mod tests {
     use super::*;
 
     const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    /// Enough to know that it is TLS and nothing that we can read, so that nobody waits for more.
+    /// Enough to see that it is TLS, and malformed, so that nothing waits for more.
     const BROKEN_HELLO: &[u8] = &[22, 3, 1, 0, 80, 2];
 
     async fn check(

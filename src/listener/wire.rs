@@ -13,7 +13,7 @@ pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
-/// A transport of which the first bytes have been looked at already: they are read again.
+/// A transport whose first octets have been inspected already. They are read again.
 pub(super) struct Replay<IO> {
     seen: Vec<u8>,
     replayed: usize,
@@ -64,18 +64,18 @@ impl<IO: Transport> AsyncWrite for Replay<IO> {
     }
 }
 
-/// The stream as it stands.
+/// The stream of a connection.
 pub(super) enum Wire<IO> {
-    /// As it comes.
+    /// The stream in clear.
     Plain(IO),
-    /// Below TLS, whichever library does it.
+    /// The stream inside TLS, whichever library does it.
     Tls(Box<dyn Transport>),
-    /// Taken away by a handshake that is under way or has failed.
+    /// No stream: a handshake has taken it, and is under way or has failed.
     Closed,
 }
 
 impl<IO> Wire<IO> {
-    /// Takes the transport out for a handshake; none when there is TLS already.
+    /// Takes the transport out for a handshake. None when there is TLS already.
     pub(super) fn take_plain(&mut self) -> Option<IO> {
         match std::mem::replace(self, Self::Closed) {
             Self::Plain(io) => Some(io),

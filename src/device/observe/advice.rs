@@ -1,6 +1,6 @@
-//! What to change when a device is refused: the lines of the config, ready to be pasted.
+//! What to change when a device is refused: lines for the configuration, ready to paste.
 //!
-//! Pure: from what was seen and what is set to words for a person.
+//! A pure function of what was seen and of the settings.
 
 use std::net::IpAddr;
 
@@ -9,11 +9,11 @@ use crate::{
     model::{Address, DeviceName, Pattern, TlsVersion},
 };
 
-/// Characters of a name that is proposed: the fields of old devices are short, and the name becomes
-/// a user's, too.
+/// The maximum length of a proposed name: the fields of old devices are short, and a user gets the
+/// same name.
 const LONGEST_NAME: usize = 20;
 
-/// The lines that make a stranger a device of that name, with what it was seen to need.
+/// The lines that make a stranger a device of this name, with everything that it was seen to need.
 #[must_use]
 pub fn admitting(stranger: &Sighting, name: &str) -> String {
     let mut lines = vec![
@@ -21,7 +21,7 @@ pub fn admitting(stranger: &Sighting, name: &str) -> String {
         format!("name = {}", quoted(name)),
         format!("networks = [\"{}\"]", stranger.peer),
     ];
-    // What it was refused, or was seen to use where another device's rules let it.
+    // The version that was refused, or that another device's rules permitted.
     let refused = stranger.failed_handshake.as_ref().and_then(|failed| failed.needs);
     let used = stranger.tls.as_ref().map(|tls| tls.version);
     if let Some(version) =
@@ -68,7 +68,7 @@ pub fn admitting(stranger: &Sighting, name: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What would let it do what it was refused last.
+/// The change that would have prevented a refusal.
 #[must_use]
 pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) -> Option<String> {
     let device = device?;
@@ -89,8 +89,8 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
                 .to_owned()
         }
         RefusalKind::LoginTooMany => {
-            "Set the right user name and password in the device, then wait some minutes: failures \
-            are forgotten by and by."
+            "Set the right user name and password in the device, then wait some minutes: failed \
+            logins are forgotten over time."
                 .to_owned()
         }
         RefusalKind::Sender => {
@@ -110,7 +110,7 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
         }
         RefusalKind::Size => too_large(device),
         RefusalKind::Rate => format!(
-            "It comes back by itself, as a rule. If not: {}.",
+            "Most devices try again by themselves. If this one does not: {}.",
             lower(&write("a higher messages_per_minute, or none at all".to_owned()))
         ),
         RefusalKind::Connections => {
@@ -122,7 +122,7 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
     })
 }
 
-/// What would let its handshake succeed.
+/// The change that would have let a handshake succeed.
 #[must_use]
 pub fn on_handshake(
     needs: Option<TlsVersion>,
@@ -133,7 +133,7 @@ pub fn on_handshake(
         let (name, version) = (&device.name, version.as_str());
         return Some(format!(
             "In [[device]] \"{name}\" write oldest_tls = \"{version}\", and restart. It protects \
-            nothing on the way; a newer firmware may know better."
+            nothing on the way; newer firmware may support a newer version."
         ));
     }
     let lower = reason.to_lowercase();
@@ -146,7 +146,7 @@ pub fn on_handshake(
     })
 }
 
-/// What may help with a trouble that the session met, by what was said.
+/// The change that may help with the trouble of a session.
 #[must_use]
 pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<String> {
     let says = |words: &str| trouble.contains(words);
@@ -192,7 +192,7 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
     Some(fixed.to_owned())
 }
 
-/// What keeps its TLS from being good enough.
+/// The setting that its TLS does not satisfy.
 fn encryption(device: &DeviceSettings) -> &'static str {
     match device.encryption {
         DeviceEncryption::Required => "encryption = \"optional\"",
@@ -208,7 +208,7 @@ fn too_large(device: &DeviceSettings) -> String {
     )
 }
 
-/// A list in TOML: what is there, and one more.
+/// A list in TOML: the present entries and one more.
 fn with(list: &[Pattern], address: &Address) -> String {
     let mut all: Vec<String> = list.iter().map(|pattern| quoted(pattern.as_str())).collect();
     all.push(quoted(&address.as_str().to_lowercase()));
@@ -223,7 +223,8 @@ fn lower(sentence: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A name for a stranger: what it calls itself, else its address. `taken` are the names in use.
+/// A name for a stranger: the name that it gives itself, or else its address. `taken` are the names
+/// in use.
 #[must_use]
 pub fn proposed_name(stranger: &Sighting, taken: &[DeviceName]) -> String {
     let host = stranger.helo.as_deref().unwrap_or_default().split('.').next().unwrap_or_default();
@@ -242,7 +243,7 @@ pub fn proposed_name(stranger: &Sighting, taken: &[DeviceName]) -> String {
         IpAddr::V4(address) => address.to_string().replace('.', "-"),
         IpAddr::V6(address) => address.to_string().replace(':', "-"),
     };
-    // The longest of IPv4 has 15 characters. Of IPv6 the end is what tells devices apart.
+    // An IPv4 address has at most 15 characters. The end of an IPv6 address tells devices apart.
     let end = address
         .get(address.len().saturating_sub(LONGEST_NAME - PREFIX.len())..)
         .unwrap_or(&address)

@@ -1,5 +1,5 @@
-//! What was seen of one client, and of a device that is several: words without effects, as they are
-//! kept and shown.
+//! What was seen of one client, and of a device with several clients. Plain data, as it is stored
+//! and shown.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -11,18 +11,18 @@ use crate::{
     smtp::Quirk,
 };
 
-/// What was seen of one device, all its clients together.
+/// What was seen of one device, with all its clients.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct DeviceSighting {
     /// Which.
     pub device: DeviceName,
-    /// When for the first time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// When last.
+    /// When it was last seen.
     pub last_seen: Timestamp,
-    /// Since then, of all clients, also of those that are no longer remembered.
+    /// What was counted since then, including clients that are no longer remembered.
     pub counts: Counts,
-    /// Each address that it came from, the latest first.
+    /// The addresses that it has connected from, the latest first.
     pub clients: Vec<Sighting>,
 }
 
@@ -31,28 +31,28 @@ pub struct DeviceSighting {
 pub struct Sighting {
     /// Which.
     pub peer: IpAddr,
-    /// When for the first time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// When last.
+    /// When it was last seen.
     pub last_seen: Timestamp,
-    /// Since then.
+    /// What was counted since then.
     pub counts: Counts,
-    /// What it calls itself, made printable.
+    /// The name that it gives in EHLO or HELO, made printable.
     #[serde(default)]
     pub helo: Option<String>,
-    /// Of its last connection; none is plaintext.
+    /// The TLS of its last connection. None means plaintext.
     #[serde(default)]
     pub tls: Option<TlsSighting>,
-    /// The entry of `certificates` that it was known by.
+    /// The entry of `certificates` that its certificate matches.
     #[serde(default)]
     pub certificate: Option<String>,
-    /// The last certificate it has shown that is no device's.
+    /// The last certificate that it has shown and that belongs to no device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_certificate: Option<CertificateSighting>,
-    /// The last handshake that failed.
+    /// The last TLS handshake that failed.
     #[serde(default)]
     pub failed_handshake: Option<HandshakeSighting>,
-    /// The mechanism it asked for last, offered or not.
+    /// The mechanism that it asked for last, whether it was offered or not.
     #[serde(default)]
     pub mechanism: Option<String>,
     /// Its last login.
@@ -64,10 +64,10 @@ pub struct Sighting {
     /// The last message accepted from it.
     #[serde(default)]
     pub last_message: Option<MessageSighting>,
-    /// The last thing that it was refused.
+    /// The last refusal.
     #[serde(default)]
     pub last_refusal: Option<RefusalSighting>,
-    /// What it does against the standards.
+    /// Where it departs from the standards.
     #[serde(default)]
     pub quirks: BTreeMap<Quirk, QuirkSighting>,
     /// Its last connection without trouble.
@@ -78,23 +78,23 @@ pub struct Sighting {
     pub last_trouble: Option<Dialogue>,
 }
 
-/// How often.
+/// How often each thing has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Counts {
-    /// Connections.
+    /// The number of connections.
     pub connections: u64,
-    /// Messages accepted.
+    /// The number of accepted messages.
     pub messages: u64,
-    /// Octets of them, as stored.
+    /// The octets of these messages, as stored.
     pub octets: u64,
-    /// Refusals.
+    /// The number of refusals.
     pub refusals: u64,
 }
 
-/// What a handshake has agreed on.
+/// The version and cipher that a handshake has agreed on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TlsSighting {
-    /// The version.
+    /// The TLS version.
     pub version: TlsVersion,
     /// The cipher suite.
     pub cipher: String,
@@ -103,83 +103,84 @@ pub struct TlsSighting {
 /// A handshake that failed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct HandshakeSighting {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The `oldest_tls` that would let it in, when that is why.
+    /// The `oldest_tls` that would admit the client, if that setting is the reason.
     pub needs: Option<TlsVersion>,
 }
 
-/// A certificate that is no device's.
+/// A certificate that belongs to no device.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CertificateSighting {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// The first of its names, which anybody may have written into it.
+    /// The first of its names, which its maker may have chosen freely.
     pub names: Vec<String>,
-    /// Its fingerprint as `certificates` takes it; none when it would not be known by that either.
+    /// Its fingerprint, in the form of an entry of `certificates`. None when such an entry would
+    /// not help.
     #[serde(default)]
     pub entry: Option<String>,
-    /// Why nobody is known by it.
+    /// Why no device is known by it.
     pub reason: String,
 }
 
 /// A login.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LoginSighting {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// As whom, by the name in the config; none for a name that is not there, since people do type
-    /// their password there.
+    /// The user, by its name in the configuration. None for an unknown name, since people sometimes
+    /// type their password there.
     pub user: Option<String>,
     /// Whether it was right.
     pub outcome: LoginOutcome,
 }
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginOutcome {
     /// It was right.
     Right,
-    /// No such user, or not its password.
+    /// There is no such user, or the password is wrong.
     Wrong,
-    /// Not looked at, after too many that were wrong.
+    /// It was not verified, because too many logins had failed.
     TooMany,
 }
 
 /// A message that was accepted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct MessageSighting {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// Which.
     pub id: MessageId,
-    /// How large, as stored.
+    /// Its size in octets, as stored.
     pub octets: u64,
 }
 
-/// Something that was refused.
+/// A refusal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RefusalSighting {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Which rule refused it.
+    /// The rule that refused.
     pub kind: RefusalKind,
-    /// The address it is about, where it is about one.
+    /// The address that was refused, if it was an address.
     #[serde(default)]
     pub about: Option<Address>,
-    /// In our words.
+    /// The reply that the client got.
     pub reply: Reply,
 }
 
-/// Something that a client does against the standards.
+/// A way in which a client departs from the standards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct QuirkSighting {
-    /// In how many connections.
+    /// The number of connections that it was seen in.
     pub connections: u64,
-    /// When last.
+    /// When it was last seen.
     pub last_seen: Timestamp,
 }
 
@@ -206,14 +207,14 @@ impl Sighting {
         }
     }
 
-    /// Without what was said, for lists.
+    /// The same without dialogues, for lists.
     #[must_use]
     pub fn summary(self) -> Self {
         let without_lines = |dialogue: Dialogue| Dialogue { lines: Vec::new(), ..dialogue };
         Self { last_dialogue: None, last_trouble: self.last_trouble.map(without_lines), ..self }
     }
 
-    /// When something last went wrong, and what.
+    /// What last went wrong, and when.
     #[must_use]
     pub fn trouble(&self) -> Option<(Timestamp, String)> {
         let dialogue = self
@@ -229,7 +230,7 @@ impl Sighting {
 }
 
 impl Counts {
-    /// What has been added since `before`.
+    /// What was added since `before`.
     pub(in crate::device) const fn since(self, before: Self) -> Self {
         Self {
             connections: self.connections.saturating_sub(before.connections),

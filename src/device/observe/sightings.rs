@@ -1,9 +1,9 @@
-//! All sightings: of each client of each device, and of strangers, for the administrator. In
-//! memory, within bounds.
+//! All sightings: of each client of each device, and of strangers. They are kept in memory, within
+//! bounds.
 //!
-//! What has changed since it was last kept is handed out by [`Sightings::unkept`], as JSON under
-//! names; the daemon puts it on the disk and brings it back with [`Sightings::restore`]. A crash
-//! costs what was not yet kept, and no message.
+//! [`Sightings::unkept`] returns what has changed since it was last stored, as JSON under names.
+//! The daemon writes it to disk and brings it back with [`Sightings::restore`]. A crash loses what
+//! was not yet stored, and no message.
 
 use std::{
     collections::HashMap,
@@ -19,12 +19,13 @@ use crate::{
     model::{DeviceName, Timestamp},
 };
 
-/// Clients remembered of one device: a network of printers. The one seen longest ago makes room.
+/// The maximum number of clients remembered of one device, which may be a network of printers. The
+/// client that was seen longest ago is forgotten first.
 const CLIENTS_OF_A_DEVICE: usize = 64;
-/// Clients remembered of all devices together; with what was said, each takes up to 32 KB, and 4 KB
-/// as a rule.
+/// The maximum number of clients remembered of all devices together. With its dialogues, each takes
+/// up to 32 KB, and usually 4 KB.
 const CLIENTS_LIMIT: usize = 512;
-/// Strangers remembered. As many as a person would read.
+/// The maximum number of strangers remembered: as many as a person would read.
 const STRANGERS_LIMIT: usize = 64;
 
 /// All sightings.
@@ -36,30 +37,30 @@ struct Book {
     /// Bounded by the config.
     devices: HashMap<DeviceName, Noted<DeviceSighting>>,
     clients: HashMap<Whose, Noted<Sighting>>,
-    /// Names of records that are to be deleted. Bounded by what was kept.
+    /// The names of records to delete. Bounded by the number of stored records.
     forgotten: Vec<String>,
 }
 
-/// One client: an address, and the device that it is; none for a stranger.
+/// One client: an address, and the device that it is. A stranger has none.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Whose {
     device: Option<DeviceName>,
     peer: IpAddr,
 }
 
-/// A note, and whether the disk has it.
+/// A note, and whether it is stored on disk.
 struct Noted<T> {
     note: T,
     unkept: bool,
     kept_once: bool,
 }
 
-/// A record that is to be kept, or, without a value, deleted.
+/// A record to store or, without a value, to delete.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SightingRecord {
-    /// Under which it is kept.
+    /// The name of the record.
     pub name: String,
-    /// What to keep.
+    /// The content to store.
     pub value: Option<Value>,
 }
 
@@ -71,8 +72,8 @@ enum Record {
 }
 
 impl Sightings {
-    /// Changes what is known of a client, which is thereby seen. What it counts, its device counts
-    /// too.
+    /// Changes what is known of a client, and records that it was seen. What is counted for the
+    /// client is also counted for its device.
     pub(in crate::device) fn note(
         &self,
         device: Option<&DeviceName>,
@@ -99,7 +100,7 @@ impl Sightings {
         }
     }
 
-    /// A stranger has turned out to be a device.
+    /// Forgets a stranger that has turned out to be a device.
     pub(in crate::device) fn forget_stranger(&self, peer: IpAddr) {
         self.book().forget(&Whose { device: None, peer });
     }
@@ -119,7 +120,7 @@ impl Sightings {
         logins
     }
 
-    /// Every device that was seen, by name, each with its clients.
+    /// Every device that was seen, sorted by name, with its clients.
     pub(in crate::device) fn devices(&self) -> Vec<DeviceSighting> {
         let book = self.book();
         let mut all: Vec<DeviceSighting> =
@@ -128,12 +129,12 @@ impl Sightings {
         all
     }
 
-    /// The strangers remembered, last seen first.
+    /// The strangers, the one seen last first.
     pub(in crate::device) fn strangers(&self) -> Vec<Sighting> {
         self.book().clients_of(None)
     }
 
-    /// What is to be kept or deleted since the last time.
+    /// The records to store or delete since the last call.
     pub(in crate::device) fn unkept(&self) -> Vec<SightingRecord> {
         let mut book = self.book();
         let mut records: Vec<SightingRecord> =
@@ -156,15 +157,14 @@ impl Sightings {
         records
     }
 
-    /// The disk has refused: all is to be kept anew.
+    /// Marks everything as not stored, after a write has failed.
     pub(in crate::device) fn keep_again(&self) {
         let mut book = self.book();
         book.devices.values_mut().for_each(|totals| totals.unkept = true);
         book.clients.values_mut().for_each(|client| client.unkept = true);
     }
 
-    /// Takes back a record that was kept, unless it says nothing any more: then it is to be
-    /// deleted.
+    /// Restores a stored record. An outdated record is deleted instead.
     pub(in crate::device) fn restore(
         &self,
         name: String,
@@ -195,14 +195,14 @@ impl Sightings {
     }
 }
 
-/// What a record was good for.
+/// Whether a stored record could be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::device) enum Restored {
     Readable,
     Unreadable,
 }
 
-/// A device's totals belong to no address; any will do to ask whether the device is still there.
+/// Whether a device still exists. Its totals belong to no address, so any address serves to ask.
 fn is_device(
     totals: &DeviceSighting,
     is_current: impl Fn(Option<&DeviceName>, IpAddr) -> bool,
@@ -220,7 +220,7 @@ impl Book {
             .or_insert_with(|| Noted::new(Sighting::new(whose.peer, now)))
     }
 
-    /// Forgets whoever was seen longest ago where a newcomer would be one too many.
+    /// Forgets the client that was seen longest ago where a newcomer would exceed a bound.
     fn make_room(&mut self, newcomer: &Whose) {
         let peers = self.clients.keys().filter(|whose| whose.device == newcomer.device).count();
         let known = self.clients.keys().filter(|whose| whose.device.is_some()).count();
@@ -231,8 +231,8 @@ impl Book {
             (whose.device == newcomer.device && peers >= limit) || too_many_of_all
         };
         let rivals = self.clients.iter().filter(|(whose, _)| is_rival(whose));
-        // A stranger that was refused is what an administrator looks for; those that only knocked
-        // make room first.
+        // An administrator looks for strangers that were refused. Those that only connected are
+        // forgotten first.
         let asked = |whose: &Whose, seen: &Sighting| {
             whose.device.is_none()
                 && (seen.last_refusal.is_some() || seen.failed_handshake.is_some())
@@ -295,7 +295,7 @@ impl<T> Noted<T> {
 
 impl SightingRecord {
     fn of(name: String, record: &Record) -> Self {
-        // Plain data with names for keys: there is no way to fail.
+        // Plain data with strings for keys cannot fail to serialize.
         Self { name, value: serde_json::to_value(record).ok() }
     }
 }

@@ -30,7 +30,7 @@ impl<IO: Transport + 'static> Connection<IO> {
             StartTls::Offered => {
                 self.context.habits().note_late_tls(self.client().peer());
                 self.client().note_quirks(&BTreeSet::from([Quirk::EarlyTls]));
-                "TLS where a command should be; the next connection is waited for"
+                "TLS where a command should be; the next connection will wait for TLS"
             }
             StartTls::Absent => {
                 "TLS where a command should be; there is no TLS on this port (tls = \"none\" of \

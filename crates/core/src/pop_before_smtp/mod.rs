@@ -1,10 +1,10 @@
-//! Just enough POP3 for POP before SMTP (RFC 1939): a device logs in here, finds an empty mailbox,
-//! and may then send.
+//! The part of POP3 that POP before SMTP needs (RFC 1939): a device logs in, finds an empty
+//! mailbox, and may then send.
 //!
-//! Old printers that know no AUTH can do this. The machine has no sockets, clock or async: the
-//! driver (`listener`) feeds bytes to [`PopSession::advance`], verifies a [`PopLogin`], and sends
-//! [`PopSession::replies`]. There is never a message in the mailbox, so nothing can be read or
-//! deleted through this door.
+//! Old printers that do not support AUTH can do this. The machine has no sockets, clock or async:
+//! the driver (`listener`) feeds bytes to [`PopSession::advance`], verifies a [`PopLogin`], and
+//! sends [`PopSession::replies`]. The mailbox is always empty, so nothing can be read or deleted
+//! here.
 
 mod session;
 
@@ -18,20 +18,21 @@ use crate::model::Secret;
 /// What a session offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PopOffer {
-    /// A login without the password in clear.
+    /// Whether the client may log in without sending its password in clear.
     pub apop: Apop,
-    /// TLS from a command on.
+    /// Whether the client may start TLS.
     pub stls: Stls,
-    /// A login as things stand.
+    /// Whether the client may log in before TLS.
     pub logins: Logins,
 }
 
-/// Whether the password may come as the connection is.
+/// Whether the client may log in on the connection as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Logins {
-    /// Yes.
+    /// A login is accepted now.
     Now,
-    /// Only once it is encrypted: no name is taken before, so that no password follows it.
+    /// A login is accepted only under TLS. The user name is refused before, so that no password
+    /// follows it.
     AfterTls,
 }
 
@@ -40,16 +41,16 @@ pub enum Logins {
 pub enum Apop {
     /// The greeting has a timestamp.
     Offered,
-    /// It has none.
+    /// The greeting has no timestamp.
     Absent,
 }
 
 /// `STLS` (RFC 2595 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stls {
-    /// Among the capabilities.
+    /// `STLS` is among the capabilities.
     Offered,
-    /// Not possible, or on already.
+    /// TLS is not possible, or is on already.
     Absent,
 }
 
@@ -57,14 +58,14 @@ pub enum Stls {
 pub enum PopLogin {
     /// `USER` and `PASS` (RFC 1939 7): the password itself.
     Password {
-        /// As sent: may be `user`, `user@host` or `DOMAIN\user`.
+        /// The name as sent, which may be `user`, `user@host` or `DOMAIN\user`.
         user: String,
-        /// As sent, blanks included.
+        /// The password as sent, blanks included.
         password: Secret,
     },
     /// `APOP` (RFC 1939 7). Needs the clear password: [`PopLogin::apop_matches`].
     Apop {
-        /// As sent.
+        /// The name as sent.
         user: String,
         /// The timestamp of our greeting, with its angle brackets.
         timestamp: String,
@@ -82,7 +83,7 @@ impl PopLogin {
         }
     }
 
-    /// True when `digest` was made from this password. Constant time in the comparison.
+    /// Whether `digest` was made from this password. The comparison takes constant time.
     #[must_use]
     pub fn apop_matches(timestamp: &str, digest: &str, password: &Secret) -> bool {
         let mut hash = Md5::new();

@@ -12,15 +12,16 @@ use crate::{
     pop_before_smtp::{Apop, Logins, PopLogin, PopOffer, Stls},
 };
 
-/// Longest command line taken, with its line end (RFC 2449 4 allows 255; a password may make it
-/// longer).
+/// The longest command line that is accepted, with its line ending (RFC 2449 4 allows 255; a
+/// password may make it longer).
 const LINE_LIMIT: usize = 512;
-/// Wrong logins after which the session ends; the listener limits further sessions by address and
-/// user.
+/// The number of wrong logins after which the session ends. The listener limits further sessions by
+/// address and user.
 const LOGIN_LIMIT: u32 = 3;
-/// Commands that are none, after which the session ends: a client that talks something else.
+/// The number of unknown commands after which the session ends, since the client speaks another
+/// protocol.
 const ERROR_LIMIT: u32 = 10;
-/// Replies are sent before more commands are taken once there are this many octets of them.
+/// The octets of replies after which they are sent before the next command is read.
 const REPLIES_LIMIT: usize = 16 * 1024;
 
 /// What the driver must do next.
@@ -28,34 +29,34 @@ const REPLIES_LIMIT: usize = 16 * 1024;
 pub enum PopAction {
     /// Send the replies, then read more.
     Read,
-    /// Send the replies, throw away whatever else has been read (RFC 2595 4), do the handshake,
-    /// call [`PopSession::tls_started`].
+    /// Send the replies, discard everything else that was read (RFC 2595 4), perform the handshake,
+    /// and call [`PopSession::tls_started`].
     StartTls,
-    /// Is this login right? Answer with [`PopSession::answer`].
+    /// Verify this login. Answer with [`PopSession::answer`].
     Verify(PopLogin),
     /// Send the replies, close the connection.
     Close,
 }
 
-/// The driver's word about a login.
+/// The driver's answer about a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PopAnswer {
-    /// It is right; its window for sending is open.
+    /// The login is right, and its window for sending is open.
     Right,
-    /// It is not.
+    /// The login is wrong.
     Wrong,
-    /// Too many have failed lately; this one was not looked at.
+    /// The login was not verified, because too many have failed recently.
     TooMany,
-    /// The device must encrypt, and has not; this one was not looked at.
+    /// The login was not verified, because the device must encrypt first.
     EncryptFirst,
 }
 
 /// What [`PopSession::advance`] did with the bytes.
 #[derive(Debug)]
 pub struct PopStep {
-    /// How many octets of the input were used up. The driver offers the rest again.
+    /// The number of octets consumed. The driver offers the rest again.
     pub consumed: usize,
-    /// What to do.
+    /// What the driver must do next.
     pub action: PopAction,
 }
 
@@ -89,8 +90,8 @@ impl PopSession {
     pub fn new(hostname: &str, offer: PopOffer, entropy: u64) -> Self {
         let timestamp = format!("<{entropy:016x}@{hostname}>");
         let greeting = match offer.apop {
-            // RFC 1939 7: a timestamp in the greeting says that APOP is there, and some devices
-            // then use nothing else.
+            // RFC 1939 7: a timestamp in the greeting offers APOP, and some devices then use
+            // nothing else.
             Apop::Offered => format!("+OK POP before SMTP ready {timestamp}"),
             Apop::Absent => "+OK POP before SMTP ready".to_owned(),
         };
@@ -109,8 +110,8 @@ impl PopSession {
         session
     }
 
-    /// Takes bytes from the client. Never blocks; holds at most one line, and no more replies than
-    /// their bound and one.
+    /// Takes bytes from the client. Never blocks. Holds at most one line, and at most one reply
+    /// more than their bound.
     pub fn advance(&mut self, input: &[u8]) -> PopStep {
         let mut consumed = 0;
         for octet in input {
@@ -125,7 +126,7 @@ impl PopSession {
             let action = self.end_line();
             match action {
                 PopAction::Read => {}
-                // RFC 2595 4: nothing sent in clear is taken for something sent under TLS.
+                // RFC 2595 4: nothing that was sent in clear counts as sent under TLS.
                 PopAction::StartTls => return PopStep { consumed: input.len(), action },
                 PopAction::Verify(_) | PopAction::Close => return PopStep { consumed, action },
             }
@@ -135,7 +136,7 @@ impl PopSession {
         PopStep { consumed, action }
     }
 
-    /// Gives the driver's word about the last [`PopAction::Verify`].
+    /// Takes the driver's answer to the last [`PopAction::Verify`].
     pub fn answer(&mut self, answer: PopAnswer) {
         if !matches!(self.state, State::Verifying) {
             return;
@@ -147,28 +148,28 @@ impl PopSession {
             }
             PopAnswer::Wrong => self.refuse_login("-ERR [AUTH] wrong user name or password"),
             PopAnswer::EncryptFirst => self.refuse_login(ENCRYPT_FIRST),
-            // RFC 3206 3: the client need not ask its user for another password.
+            // RFC 3206 3: the client does not have to ask its user for another password.
             PopAnswer::TooMany => {
                 self.refuse_login("-ERR [SYS/TEMP] too many failed logins; wait a few minutes");
             }
         }
     }
 
-    /// The handshake is done. RFC 2595 4: what was known from before it is forgotten, and there is
-    /// no second greeting.
+    /// Records that the handshake is done. RFC 2595 4: what was known before is forgotten, and
+    /// there is no second greeting.
     pub fn tls_started(&mut self) {
         self.offer.stls = Stls::Absent;
-        // Whether it protects anything, the driver knows when it verifies.
+        // The driver checks whether the TLS protects anything when it verifies a login.
         self.offer.logins = Logins::Now;
         self.state = State::Authorization;
     }
 
-    /// Replies not yet sent; the driver writes and clears them.
+    /// The replies that were not sent yet. The driver writes and clears them.
     pub fn replies(&mut self) -> &mut Vec<u8> {
         &mut self.replies
     }
 
-    /// What was said so far.
+    /// The recorder of the dialogue.
     pub fn recorder(&mut self) -> &mut Recorder {
         &mut self.recorder
     }
@@ -205,7 +206,7 @@ impl PopSession {
             State::Authorization => self.authorize(&verb, argument),
             State::Named { user } => self.take_password(user, &verb, argument),
             State::Transaction => self.transact(&verb, argument),
-            // While a login is being verified the driver does not call; bytes wait in its buffer.
+            // The driver does not call while a login is verified. Bytes wait in its buffer.
             State::Verifying => self.remain(State::Verifying, "-ERR wait"),
             State::Closed => PopAction::Close,
         }
@@ -216,13 +217,13 @@ impl PopSession {
             "USER" if self.offer.logins == Logins::AfterTls => {
                 self.remain(State::Authorization, ENCRYPT_FIRST)
             }
-            // Sent without waiting for that answer.
+            // The client has sent this without waiting for the answer.
             "PASS" if self.offer.logins == Logins::AfterTls => {
                 self.refuse_login(ENCRYPT_FIRST);
                 PopAction::Read
             }
             "USER" if !argument.trim().is_empty() => {
-                // RFC 1939 7: whether the name exists is not told.
+                // RFC 1939 7: the reply does not reveal whether the name exists.
                 self.remain(State::Named { user: argument.trim().to_owned() }, "+OK send PASS")
             }
             "STLS" if self.offer.stls == Stls::Offered => {
@@ -279,7 +280,7 @@ impl PopSession {
                     Stls::Offered => "STLS\r\n",
                     Stls::Absent => "",
                 };
-                // RFC 2595 4: what may not be used yet is not among them.
+                // RFC 2595 4: capabilities that may not be used yet are left out.
                 let user = match self.offer.logins {
                     Logins::Now => "USER\r\n",
                     Logins::AfterTls => "",
@@ -333,8 +334,8 @@ mod tests {
     const ALL: PopOffer =
         PopOffer { apop: Apop::Offered, stls: Stls::Offered, logins: Logins::Now };
 
-    /// Plays `input` in chunks of `step` octets; each login is answered with the next of `answers`.
-    /// Gives what was replied.
+    /// Plays `input` in chunks of `step` octets, and answers each login with the next of `answers`.
+    /// Returns the replies.
     fn play(input: &str, step: usize, answers: &[PopAnswer]) -> (String, Vec<String>, bool) {
         let mut session = PopSession::new("postroom.example", ALL, 0x2a);
         let mut answers = answers.iter();
