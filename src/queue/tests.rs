@@ -3,12 +3,14 @@
 mod budgets;
 mod credentials;
 mod days;
+mod engine_days;
 mod fake_transport;
 mod faults;
 mod forecasts;
 mod house;
 mod judged;
 mod lanes;
+mod memory_store;
 mod notices;
 mod office;
 mod people;

@@ -39,6 +39,7 @@ pub(in crate::queue) struct Now {
 
 impl Now {
     /// Both clocks agree.
+    #[cfg(test)]
     pub(in crate::queue) const fn both(at: Timestamp) -> Self {
         Self { wall: at, steady: at }
     }

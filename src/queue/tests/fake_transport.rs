@@ -314,21 +314,26 @@ pub(super) fn trouble(stage: Stage, outcome: Outcome, reply: &str) -> Trouble {
     }
 }
 
-fn report(recipients: Vec<Verdict>) -> Report {
+pub(super) fn report(recipients: Vec<Verdict>) -> Report {
     Report { recipients, account: None, counted: Counted::Perhaps, dsn: Dsn::EndsHere }
 }
 
-fn taken() -> Verdict {
+pub(super) fn taken() -> Verdict {
     verdict(Stage::EndOfData, Concern::Message, Outcome::Deliver, Some(read("250 2.0.0 OK")))
 }
 
-fn refusal(stage: Stage, concern: Concern, reply: &str) -> Verdict {
+pub(super) fn refusal(stage: Stage, concern: Concern, reply: &str) -> Verdict {
     let reply = read(reply);
     let outcome = if reply.is_permanent() { Outcome::Fail } else { Outcome::Retry };
     verdict(stage, concern, outcome, Some(reply))
 }
 
-fn verdict(stage: Stage, concern: Concern, outcome: Outcome, reply: Option<Reply>) -> Verdict {
+pub(super) fn verdict(
+    stage: Stage,
+    concern: Concern,
+    outcome: Outcome,
+    reply: Option<Reply>,
+) -> Verdict {
     let advice = "Do what the script says.";
     match reply {
         Some(reply) => {

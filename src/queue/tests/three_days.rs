@@ -29,7 +29,7 @@ const MOMENT: Duration = Duration::from_millis(200);
 const SPILLS_AFTER: Duration = Duration::from_secs(120);
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn throw(&mut self) -> u64 {
@@ -40,12 +40,12 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.throw() % (most - least + 1)
     }
 
     /// Once in so many throws.
-    fn once_in(&mut self, throws: u64) -> bool {
+    pub(super) fn once_in(&mut self, throws: u64) -> bool {
         self.throw().is_multiple_of(throws)
     }
 }

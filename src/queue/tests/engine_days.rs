@@ -1,0 +1,571 @@
+//! Three days of an office with three accounts, driven through the engine alone: no task, no disk.
+//! Every promise is checked after every event.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use super::{
+    fake_transport::{refusal, report, taken, trouble, verdict},
+    house,
+    memory_store::{Desk, MemoryStore},
+    three_days::Dice,
+};
+use crate::{
+    classify::{Concern, Outcome, Stage},
+    entry::{Entry, Progress},
+    model::{AccountName, ByteSize, MessageId, RecipientOutcome, Timestamp},
+    queue::{
+        AccountSettings, Enabled, RetrySettings, SenderRewrite, Split,
+        engine::{
+            account_runtime::{AccountRuntime, Ending, Now},
+            budget::Budget,
+            claim::{self, Claim, Outlook, Work},
+            health::{Health, remembered::Remembered},
+            pool::Pool,
+            report as reports,
+            round_robin::FlowKey,
+            select::Rules,
+            settle::{self, Context as SettleContext},
+            store::Store,
+        },
+        fixture::{account, at, envelope},
+    },
+    upstream::{Counted, NextHop, Report},
+};
+
+const ACCOUNTS: [&str; 3] = ["first", "second", "third"];
+const PER_MINUTE: usize = 30;
+const PER_DAY: u64 = 3000;
+const CONNECTIONS: usize = 3;
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAYS: u32 = 3;
+/// How long after its end a transaction may still be counted, when nobody heard the answer.
+const LATE: u64 = 290_000;
+
+/// What the server makes of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    Taken,
+    Later,
+    /// It has the message, but the answer is lost.
+    Doubt,
+    /// The account has to wait.
+    Pause,
+    /// The account has to be looked at.
+    Stop,
+    /// The connection was dead.
+    Dead,
+}
+
+/// A transaction under way.
+struct Flying {
+    account: usize,
+    claim: Claim,
+    ends: Duration,
+    fate: Fate,
+}
+
+/// What the server counts of one account, independently of the engine.
+#[derive(Default)]
+struct Counter {
+    minute: VecDeque<Duration>,
+    day: VecDeque<(Duration, u64)>,
+    recipients: u64,
+}
+
+impl Counter {
+    fn count(&mut self, at: Duration, recipients: u64) {
+        self.minute.push_back(at);
+        self.day.push_back((at, recipients));
+        self.recipients += recipients;
+        while self.minute.front().is_some_and(|first| *first + MINUTE <= at) {
+            self.minute.pop_front();
+        }
+        while let Some((_, old)) = self.day.front().filter(|(first, _)| *first + DAY <= at) {
+            self.recipients -= old;
+            self.day.pop_front();
+        }
+        assert!(self.minute.len() <= PER_MINUTE, "{} in a minute", self.minute.len());
+        assert!(self.recipients <= PER_DAY, "{} in a day", self.recipients);
+    }
+}
+
+/// Whose turn it was, and who has waited since when: in numbers of turns.
+#[derive(Default)]
+struct Turns {
+    turns: u64,
+    had: HashMap<FlowKey, u64>,
+    waits: HashMap<FlowKey, u64>,
+}
+
+impl Turns {
+    /// `waiting` are the flows that had free mail when `taken` was chosen.
+    fn took(&mut self, taken: &FlowKey, waiting: &[FlowKey]) {
+        self.turns += 1;
+        self.waits.retain(|flow, _| waiting.contains(flow));
+        for flow in waiting {
+            self.waits.entry(flow.clone()).or_insert(self.turns);
+        }
+        if let Some(before) = self.had.get(taken) {
+            for other in waiting.iter().filter(|other| *other != taken) {
+                let (since, last) = (self.waits[other], self.had.get(other).copied().unwrap_or(0));
+                assert!(
+                    since > *before || last > *before,
+                    "{taken:?} had two turns while {other:?} waited"
+                );
+            }
+        }
+        self.had.insert(taken.clone(), self.turns);
+    }
+}
+
+struct Days {
+    dice: Dice,
+    pool: Pool,
+    settings: Vec<Arc<AccountSettings>>,
+    retry: RetrySettings,
+    store: MemoryStore,
+    desks: Vec<Desk>,
+    remembered: Vec<Remembered>,
+    /// True time since the beginning.
+    time: Duration,
+    wall: Timestamp,
+    steady: Timestamp,
+    flying: Vec<Flying>,
+    /// When the server counts what, by account.
+    counts: BTreeMap<(Duration, u64), (usize, u64)>,
+    counters: [Counter; 3],
+    turns: [Turns; 3],
+    /// When the last counted attempt of each recipient ended, by the wall clock.
+    ended: HashMap<(MessageId, usize), Timestamp>,
+    copies: HashMap<(MessageId, usize), u32>,
+    calm: bool,
+    number: u64,
+    accepted: usize,
+    settled: usize,
+    doubts: u64,
+    events: u64,
+}
+
+/// The engine's store in memory never waits.
+fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("nothing to wait for"),
+    }
+}
+
+fn settings(place: usize) -> AccountSettings {
+    let mut settings = account(ACCOUNTS[place], SenderRewrite::Always);
+    settings.limits.messages_per_minute = Some(u32::try_from(PER_MINUTE).unwrap());
+    settings.limits.recipients_per_day = Some(u32::try_from(PER_DAY).unwrap());
+    settings.limits.connections = CONNECTIONS;
+    settings.batch.split = [Split::OnFailure, Split::Always, Split::Never][place];
+    settings.spill_to = ACCOUNTS[place + 1..].iter().map(|name| AccountName::from(*name)).collect();
+    settings
+}
+
+impl Days {
+    fn begin(seed: u64) -> Self {
+        let settings: Vec<_> = (0..3).map(|place| Arc::new(settings(place))).collect();
+        let mut days = Self {
+            dice: Dice(seed),
+            pool: Pool::new(settings.clone()),
+            settings,
+            retry: house::plan(),
+            store: MemoryStore::default(),
+            desks: Vec::new(),
+            remembered: vec![Remembered::from(&Health::ready()); 3],
+            time: Duration::ZERO,
+            wall: at(0),
+            steady: at(0),
+            flying: Vec::new(),
+            counts: BTreeMap::new(),
+            counters: Default::default(),
+            turns: Default::default(),
+            ended: HashMap::new(),
+            copies: HashMap::new(),
+            calm: false,
+            number: 0,
+            accepted: 0,
+            settled: 0,
+            doubts: 0,
+            events: 0,
+        };
+        days.start();
+        days
+    }
+
+    /// The process starts, from what is stored.
+    fn start(&mut self) {
+        self.steady = self.wall;
+        let now = Now::both(self.wall);
+        let open = |(settings, remembered): (&Arc<AccountSettings>, &Remembered)| {
+            let mut budget = Budget::new(settings.name.clone(), &settings.limits);
+            let change = budget.restore(self.store.charges(&settings.name), now.steady);
+            self.store.store(change);
+            let health = Health::from(remembered.clone()).restored(now.wall);
+            let runtime = AccountRuntime::new(settings, &settings.batch, health, budget);
+            Desk { runtime: Mutex::new(runtime), now: Mutex::new(now) }
+        };
+        self.desks = self.settings.iter().zip(&self.remembered).map(open).collect();
+    }
+
+    const fn now(&self) -> Now {
+        Now { wall: self.wall, steady: self.steady }
+    }
+
+    /// Does something with a runtime; changes of its health are legal, and are remembered.
+    fn with<R>(&mut self, place: usize, work: impl FnOnce(&mut AccountRuntime, Now) -> R) -> R {
+        let now = self.now();
+        let mut runtime = self.desks[place].runtime.lock().unwrap();
+        let before = runtime.health.clone();
+        runtime.lapse(now);
+        let result = work(&mut runtime, now);
+        assert_legal(&before, &runtime.health);
+        self.remembered[place] = Remembered::from(&runtime.health);
+        self.store.store(runtime.take_unsaved());
+        result
+    }
+
+    /// Time goes on, and the server counts.
+    fn pass(&mut self, to: Duration) {
+        let span = to - self.time;
+        self.time = to;
+        (self.wall, self.steady) = (self.wall.plus(span), self.steady.plus(span));
+        while let Some(((at, _), (place, recipients))) = self
+            .counts
+            .first_key_value()
+            .map(|(key, value)| (*key, *value))
+            .filter(|(key, _)| key.0 <= to)
+        {
+            self.counts.pop_first();
+            self.counters[place].count(at, recipients);
+        }
+    }
+
+    fn flows(&mut self, place: usize) -> Vec<FlowKey> {
+        let now = self.now();
+        let name = &self.settings[place].name;
+        let is_out = |name: &AccountName| {
+            let other = ACCOUNTS.iter().position(|other| *other == name.as_str()).unwrap();
+            self.desks[other].runtime.lock().unwrap().is_out(now)
+        };
+        self.pool.flows(name, &self.store, is_out)
+    }
+
+    fn rules(&self, place: usize) -> Rules<'_> {
+        Rules { pool: &self.pool, account: &self.settings[place], retry: &self.retry }
+    }
+
+    /// Lets an account begin what it may. Says how long it then waits.
+    fn work(&mut self, place: usize) -> Option<Duration> {
+        loop {
+            let under_way = self.flying.iter().filter(|one| one.account == place).count();
+            if under_way >= self.with(place, |runtime, now| runtime.at_once(now)) {
+                return None;
+            }
+            let flows = self.flows(place);
+            let (settings, now) = (Arc::clone(&self.settings[place]), self.now());
+            let outlook = {
+                let mut runtime = self.desks[place].runtime.lock().unwrap();
+                claim::outlook(self.rules(place), &flows, &mut runtime, &self.store, now)
+            };
+            match outlook {
+                Outlook::In(wait) => return Some(wait),
+                Outlook::Idle => return None,
+                Outlook::Now => {}
+            }
+            if !self.with(place, |runtime, _| runtime.health.may_send()) {
+                self.probe(place);
+                continue;
+            }
+            let waiting: Vec<FlowKey> = flows
+                .iter()
+                .filter(|flow| flow.1 == settings.name && self.store.has_free(flow, self.wall))
+                .cloned()
+                .collect();
+            *self.desks[place].now.lock().unwrap() = now;
+            let rules = self.rules(place);
+            let step = self.store.step(&self.desks[place], |runtime, view, now| {
+                claim::claim(rules, &flows, runtime, view, now)
+            });
+            let Ok(claim) = ready(step);
+            let Some(claim) = claim else { return None };
+            self.begun(place, claim, &waiting);
+        }
+    }
+
+    /// A stopped account logs in.
+    fn probe(&mut self, place: usize) {
+        if self.calm || self.dice.once_in(2) {
+            self.with(place, |runtime, now| runtime.connected(&NextHop::Server, now));
+        } else {
+            let refused = trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 No");
+            self.with(place, |runtime, now| runtime.trouble(&NextHop::Server, &refused, now));
+        }
+    }
+
+    fn begun(&mut self, place: usize, claim: Claim, waiting: &[FlowKey]) {
+        assert!(matches!(claim.work, Work::Send { .. }));
+        assert!(
+            self.flying.iter().all(|other| other.claim.entry.id != claim.entry.id),
+            "attempted twice at once"
+        );
+        let under_way = self.flying.iter().filter(|one| one.account == place).count();
+        assert!(under_way < CONNECTIONS);
+        if self.with(place, |runtime, _| runtime.health.is_probing()) {
+            assert_eq!(under_way, 0, "one message at a time shows whether it goes again");
+        }
+        let first = &claim.entry.recipients[claim.indexes()[0]];
+        let flow = (claim.entry.device.clone(), claim.entry.account_of(first).clone());
+        if flow.1 == self.settings[place].name {
+            self.turns[place].took(&flow, waiting);
+        }
+        for index in claim.indexes() {
+            if let Some(ended) = self.ended.get(&(claim.entry.id, index)) {
+                let gap = self.wall.since(*ended);
+                assert!(gap >= RetrySettings::FLOOR, "tried again after {gap:?}");
+            }
+        }
+        let fate = self.fate();
+        let lasts = self.dice.between(100, 8000);
+        let ends = self.time + Duration::from_millis(lasts);
+        let recipients = u64::try_from(claim.indexes().len()).unwrap();
+        if fate != Fate::Dead {
+            let late = if fate == Fate::Doubt { LATE } else { 0 };
+            let counted = self.time + Duration::from_millis(self.dice.between(0, lasts + late));
+            self.number += 1;
+            self.counts.insert((counted, self.number), (place, recipients));
+        }
+        if matches!(fate, Fate::Taken | Fate::Doubt) {
+            for index in claim.indexes() {
+                *self.copies.entry((claim.entry.id, index)).or_default() += 1;
+            }
+        }
+        self.flying.push(Flying { account: place, claim, ends, fate });
+    }
+
+    fn fate(&mut self) -> Fate {
+        if self.calm {
+            return Fate::Taken;
+        }
+        match self.dice.between(0, 999) {
+            0..20 => Fate::Later,
+            20..25 => Fate::Doubt,
+            25..27 => Fate::Pause,
+            27 => Fate::Stop,
+            28..33 => Fate::Dead,
+            _ => Fate::Taken,
+        }
+    }
+
+    /// A transaction has ended.
+    fn end(&mut self, flying: Flying) {
+        let Flying { account: place, claim, fate, .. } = flying;
+        let all = claim.attempt.recipients.len();
+        let each = |verdict| report(vec![verdict; all]);
+        let barred = |trouble: crate::upstream::Trouble| Report {
+            account: Some(trouble.clone()),
+            ..report(vec![trouble.verdict; all])
+        };
+        let outcome = match fate {
+            Fate::Taken => each(taken()),
+            Fate::Later => each(refusal(Stage::EndOfData, Concern::Message, "451 4.3.2 Later")),
+            Fate::Doubt => each(verdict(Stage::EndOfData, Concern::Message, Outcome::Doubt, None)),
+            Fate::Pause => barred(trouble(
+                Stage::EndOfData,
+                Outcome::Pause(Duration::from_secs(60)),
+                "432 4.3.2 Concurrent connections limit exceeded",
+            )),
+            Fate::Stop => barred(trouble(Stage::EndOfData, Outcome::Stop, "550 5.2.2 Quota")),
+            Fate::Dead => Report {
+                counted: Counted::No,
+                ..each(verdict(Stage::MailFrom, Concern::Message, Outcome::Retry, None))
+            },
+        };
+        let ending = reports::ending(&outcome);
+        let budget = self.with(place, |runtime, now| runtime.end(claim.charge(), ending, now));
+        if ending != Ending::NotCounted {
+            for index in claim.indexes() {
+                self.ended.insert((claim.entry.id, index), self.wall);
+            }
+        }
+        let (retry, name) = (&self.retry, &self.settings[place].name);
+        let split = self.settings[place].batch.split;
+        let context = SettleContext { plan: retry, account: name, split, now: self.wall };
+        let conclusion = settle::conclude(claim.entry.clone(), &claim.attempt, &outcome, &context);
+        let settled = conclusion
+            .lines
+            .iter()
+            .filter(|line| line.line.outcome == RecipientOutcome::Delivered)
+            .count();
+        assert!(
+            conclusion.lines.iter().all(|line| line.line.outcome != RecipientOutcome::Failed),
+            "nothing fails"
+        );
+        self.settled += settled;
+        self.store.conclude(conclusion.entry, budget);
+        let first = reports::Transaction::Later;
+        if let Some(trouble) = reports::trouble(&outcome, first) {
+            self.with(place, |runtime, now| runtime.trouble(&NextHop::Server, &trouble, now));
+        } else if reports::delivered(&outcome) {
+            self.with(place, |runtime, _| runtime.works(&NextHop::Server));
+        }
+        if fate == Fate::Doubt {
+            self.doubts += u64::try_from(all).unwrap();
+        }
+    }
+
+    /// The process dies, and starts again. Nobody hears what becomes of what was under way.
+    fn crash(&mut self) {
+        for Flying { claim, .. } in std::mem::take(&mut self.flying) {
+            for index in claim.indexes() {
+                self.ended.insert((claim.entry.id, index), self.wall);
+                assert!(matches!(claim.entry.recipients[index].progress, Progress::Attempting(_)));
+                self.doubts += 1;
+            }
+        }
+        self.store.crash();
+        // Whose turn it is, is not stored.
+        self.turns = Default::default();
+        let down = self.dice.between(0, 60);
+        self.pass(self.time + Duration::from_secs(down));
+        self.start();
+    }
+
+    /// The wall clock is set.
+    fn set_clock(&mut self) {
+        let by = Duration::from_secs(self.dice.between(1, 5400));
+        let (from, to) = if self.dice.once_in(2) {
+            (self.wall, self.wall.plus(by))
+        } else {
+            (self.wall, self.wall.minus(by))
+        };
+        (self.wall, self.steady) = (to, to);
+        for place in 0..3 {
+            self.with(place, |runtime, _| runtime.clock_was_set(from, to));
+        }
+    }
+
+    fn arrive(&mut self) {
+        let place = usize::try_from(self.dice.between(0, 2)).unwrap();
+        let device = format!("{}-{}", ACCOUNTS[place], self.dice.between(0, 3));
+        let burst = self.dice.once_in(40);
+        let messages = if burst { self.dice.between(50, 200) } else { 1 };
+        for _ in 0..messages {
+            self.number += 1;
+            let recipients = usize::try_from(self.dice.between(1, 3)).unwrap();
+            let mut envelope = envelope(MessageId::new(self.wall, self.number), recipients);
+            envelope.device = device.as_str().into();
+            envelope.received = self.wall;
+            let size = ByteSize::from_octets(1000);
+            self.store.accept(Entry::new(&envelope, ACCOUNTS[place], size));
+            self.accepted += recipients;
+        }
+    }
+
+    /// Nothing is lost and nothing is settled twice.
+    fn assert_conserved(&self) {
+        assert_eq!(self.accepted, self.settled + self.store.open());
+    }
+
+    /// Events until then.
+    fn run_until(&mut self, end: Duration) {
+        let mut arrival = self.time;
+        let mut disturbance = self.time + Duration::from_secs(3600);
+        while self.time < end {
+            let mut next = end.min(disturbance);
+            if !self.calm {
+                next = next.min(arrival);
+            }
+            for place in 0..3 {
+                let wait = self.work(place);
+                next = next
+                    .min(wait.map_or(end, |wait| self.time + wait.max(Duration::from_millis(1))));
+                self.assert_conserved();
+            }
+            next = self.flying.iter().map(|flying| flying.ends).fold(next, Duration::min);
+            self.pass(next.max(self.time));
+            let over = self.time;
+            while let Some(place) = self.flying.iter().position(|flying| flying.ends <= over) {
+                let flying = self.flying.swap_remove(place);
+                self.end(flying);
+                self.event();
+            }
+            if !self.calm && self.time >= arrival {
+                self.arrive();
+                arrival = self.time + Duration::from_millis(self.dice.between(1000, 120_000));
+                self.event();
+            }
+            if self.time >= disturbance {
+                if !self.calm {
+                    self.disturb();
+                    self.event();
+                }
+                disturbance = self.time + Duration::from_secs(self.dice.between(600, 7200));
+            }
+        }
+    }
+
+    fn disturb(&mut self) {
+        match self.dice.between(0, 3) {
+            0 | 1 => self.crash(),
+            2 => self.set_clock(),
+            _ => {
+                let place = usize::try_from(self.dice.between(0, 2)).unwrap();
+                self.with(place, |runtime, _| runtime.health.set_enabled(Enabled::Off));
+                self.with(place, |runtime, _| runtime.health.set_enabled(Enabled::On));
+            }
+        }
+    }
+
+    fn event(&mut self) {
+        self.events += 1;
+        self.assert_conserved();
+    }
+}
+
+/// The table at the declaration of [`Health`].
+#[track_caller]
+fn assert_legal(from: &Health, to: &Health) {
+    let legal = match (from, to) {
+        (Health::Disabled, Health::Disabled | Health::Ready { .. }) => true,
+        (Health::Disabled, _) => false,
+        (Health::Ready { .. }, Health::Probing { .. }) => false,
+        (Health::Stopped { .. }, Health::Paused { .. }) => false,
+        (
+            Health::Ready { .. }
+            | Health::Probing { .. }
+            | Health::Paused { .. }
+            | Health::Stopped { .. },
+            _,
+        ) => true,
+    };
+    assert!(legal, "from {from:?} to {to:?}");
+}
+
+#[test]
+fn in_three_days_the_engine_keeps_every_promise_after_every_event() {
+    let seeds = if std::env::var_os("POSTROOM_SOAK").is_some() { 1..=20 } else { 1..=2 };
+    for seed in seeds {
+        let mut days = Days::begin(seed);
+        days.run_until(DAY * DAYS);
+        let (events, accepted) = (days.events, days.accepted);
+        days.calm = true;
+        days.run_until(DAY * (DAYS + 4));
+        assert_eq!((days.store.open(), days.settled), (0, days.accepted), "everything is settled");
+        assert_eq!(days.copies.len(), days.accepted, "the server has everything");
+        let doubles: u64 = days.copies.values().map(|copies| u64::from(copies - 1)).sum();
+        let doubts = days.doubts;
+        assert!(doubles <= doubts, "{doubles} doubles, but {doubts} doubts");
+        println!("{events} events, {accepted} recipients, {doubts} doubts, {doubles} doubles");
+    }
+}
