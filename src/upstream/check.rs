@@ -15,8 +15,10 @@ use crate::{
     model::Secret,
     oauth::Claims,
     upstream::{
-        Auth, Destination, NextHop, SecretSource, Security, Trouble, Upstream, Verification,
-        chain::Leaf, offers::Offers, wire::Wire,
+        attempt::Trouble,
+        client_certificate::Leaf,
+        destination::{Auth, Destination, NextHop, SecretSource, Security, Verification},
+        smtp::{auth::login, ehlo::Offers, session::Upstream, wire::Wire},
     },
 };
 
@@ -128,7 +130,7 @@ impl Upstream {
             self.dial_any(&destination.host, &addresses, deadline).await.map_err(unreachable)?;
         found(Finding::Good(Step::Port, format!("{} answers", destination.port)));
         // Without a secret this ends before the login.
-        let negotiated = self.negotiate(stream, None, &self.shield()).await;
+        let negotiated = self.negotiate(stream, None, &self.tls_policy()).await;
         let failed = negotiated.as_ref().err().map(|(stage, _)| Step::of(*stage));
         for step in
             greeting_steps(destination.security).iter().take_while(|step| Some(**step) != failed)
@@ -209,7 +211,7 @@ impl Upstream {
         secret: &Secret,
         found: &mut impl FnMut(Finding),
     ) -> Result<(), Trouble> {
-        self.login(wire, offers, auth, secret)
+        login(wire, offers, auth, secret, self.destination.timeouts.command)
             .await
             .map_err(|fault| self.trouble(Stage::Auth, fault))?;
         found(Finding::Good(Step::Login, format!("as {}", auth.user)));

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     model::{AccountName, Address},
     oauth::OAuthSettings,
-    upstream::DnsSettings,
+    upstream::dns::resolver::DnsSettings,
 };
 
 /// One way out, checked.

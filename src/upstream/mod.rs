@@ -10,120 +10,35 @@
 //!   wrong
 //!
 //! Inside, in reading order:
-//! - `session`: from nothing to a connection that is logged in; the only file that names mail-send
-//! - `connection`: one transaction after the other over it; `transaction` is what is known of one
-//!   so far, pure
-//! - `exchangers`: the servers of a domain, for direct send; `dns`, `sts`, `dane`: what the domain
-//!   has published about them
-//! - `chain`: the certificate that we show, with its issuers
-//! - `tls` (with `verifier`), `wire`, `offers`, `stuffing`: the handshake, replies in and octets
-//!   out, EHLO and what follows from it, dots
+//! - `destination`, `attempt`: what the config says, what goes in and what comes out
+//! - `smtp`: the client's side of SMTP; its `session` makes connections
+//! - `tls`, `verifier`, `client_certificate`: the handshake, whom to trust, what we show
+//! - `dns`: what a domain has published about its mail servers
+//! - `direct`: direct send, to the mail servers of a domain
+//! - `check`: the steps of a connection, one by one
 
-mod chain;
+mod attempt;
 mod check;
-mod connection;
-mod dane;
+mod client_certificate;
 mod destination;
+mod direct;
 mod dns;
-mod exchangers;
-mod offers;
-mod session;
-mod sts;
+mod smtp;
 mod tls;
-mod transaction;
 mod verifier;
-mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use chain::{Chain, Extent, check_pair, private_key};
+pub use attempt::{Counted, Dsn, Handover, Report, Trouble};
 pub use check::{Finding, Step};
-pub use connection::Connection;
+pub use client_certificate::{Chain, Extent, check_pair, private_key};
 pub use destination::{
     Auth, AuthMethod, ClientCertificate, Destination, Exchangers, NextHop, SecretSource, Security,
     Timeouts, Verification,
 };
-pub use dns::{DnsSettings, Dnssec};
-pub use session::Upstream;
+pub use dns::resolver::{DnsSettings, Dnssec};
+pub use smtp::{connection::Connection, session::Upstream, stream::Stream};
 pub use tls::{certificates, https_client};
-pub use wire::Stream;
 
 pub use crate::classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};
-use crate::model::{Address, MailParameters, Recipient, ReversePath};
-
-/// What is to be handed over in one transaction.
-pub struct Handover<T> {
-    /// `MAIL FROM`.
-    pub sender: ReversePath,
-    /// `RCPT TO`, in this order; the [`Report`] keeps it.
-    pub recipients: Vec<Recipient>,
-    /// Octets of the text, for `SIZE=`.
-    pub size: u64,
-    /// What the sender asked for beside the sender's address.
-    pub parameters: MailParameters,
-    /// The text, without dot-stuffing, lines ended by CRLF.
-    pub text: T,
-}
-
-/// How a transaction ended.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Report {
-    /// One for each recipient, in the order of [`Handover::recipients`]. When the trouble is the
-    /// account's, each has [`Concern::Account`] with its pause or stop: the attempt does not count
-    /// against the recipient.
-    pub recipients: Vec<Verdict>,
-    /// What the account has to be told, besides: pause or stop.
-    pub account: Option<Trouble>,
-    /// Whether the server can have counted the transaction.
-    pub counted: Counted,
-    /// Who tells the sender of success, where the sender asked for that.
-    pub dsn: Dsn,
-}
-
-/// Whether the server was told what the sender wants to hear of (RFC 3461).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dsn {
-    /// It offers DSN: its notices are its own affair from here on.
-    PassedOn,
-    /// It does not: RFC 3461 5.2.2 asks us to say that the message was relayed.
-    EndsHere,
-}
-
-/// Whether the server can have counted a transaction against its limits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Counted {
-    /// It can.
-    Perhaps,
-    /// The connection was dead, or closed with 421, before `MAIL FROM` was answered: not an
-    /// attempt. Charge and count are given back, the message is due at once, and the next
-    /// connection is a fresh one.
-    No,
-}
-
-/// A trouble of the account: connect, TLS, token, login, or a refusal that concerns all its mail;
-/// of a lane that is found by DNS, of that domain. Never a message's failure.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Trouble {
-    /// Where it happened.
-    pub stage: Stage,
-    /// What was said or went wrong.
-    pub fault: Fault,
-    /// What follows: a pause or a stop, and a sentence for the administrator.
-    pub verdict: Verdict,
-}
-
-impl<T> Handover<T> {
-    /// True when any address cannot go without SMTPUTF8.
-    #[must_use]
-    pub fn needs_smtputf8(&self) -> bool {
-        self.sender.mailbox().is_some_and(Address::needs_smtputf8)
-            || self.recipients.iter().any(|r| r.address.needs_smtputf8())
-    }
-
-    /// The envelope, and the text apart from it: only the latter is read piece by piece.
-    fn into_parts(self) -> (Handover<()>, T) {
-        let Self { sender, recipients, size, parameters, text } = self;
-        (Handover { sender, recipients, size, parameters, text: () }, text)
-    }
-}

@@ -24,20 +24,13 @@ use crate::{
     model::Timestamp,
     oauth::HttpClient,
     upstream::{
-        ClientCertificate, Destination, Verification,
-        chain::Chain,
-        dane::{ByRecord, Tlsa},
+        client_certificate::Chain,
+        destination::{ClientCertificate, Destination, Verification},
+        dns::dane::{ByRecord, Tlsa},
+        smtp::stream::{self, Secured, Stream},
         verifier::{Anyone, Verifier},
-        wire,
-        wire::Stream,
     },
 };
-
-/// An encrypted stream, and the certificate that the server has shown.
-pub(super) struct Secured {
-    pub(super) stream: Box<dyn Stream>,
-    pub(super) certificate: Option<CertificateDer<'static>>,
-}
 
 /// How to speak TLS on behalf of one account.
 pub(super) struct Tls {
@@ -233,7 +226,7 @@ pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
 )]
 fn fault(error: &io::Error) -> Fault {
     let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
-        return wire::fault(error);
+        return stream::fault(error);
     };
     let fault = match cause {
         TlsError::InvalidCertificate(reason) => certificate_fault(reason),

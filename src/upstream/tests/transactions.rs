@@ -14,7 +14,8 @@ use super::{
 use crate::upstream::{
     Concern, Counted, Fault,
     Outcome::{Deliver, Fail, NextTransaction, Pause, Retry, Stop},
-    Stage, wire,
+    Stage,
+    smtp::stream,
 };
 
 const BOTH: [&str; 2] = ["ann@contoso.com", "bob@contoso.com"];
@@ -261,8 +262,8 @@ async fn a_port_where_nobody_listens_is_named() {
 #[test]
 fn a_connection_that_ended_is_told_apart_from_one_that_failed() {
     use std::io::{Error, ErrorKind};
-    assert_eq!(wire::fault(&Error::from(ErrorKind::ConnectionReset)), Fault::Closed);
-    assert_eq!(wire::fault(&Error::from(ErrorKind::UnexpectedEof)), Fault::Closed);
-    assert_eq!(wire::fault(&Error::from(ErrorKind::TimedOut)), Fault::TimedOut);
-    assert!(matches!(wire::fault(&Error::other("network is unreachable")), Fault::Local(_)));
+    assert_eq!(stream::fault(&Error::from(ErrorKind::ConnectionReset)), Fault::Closed);
+    assert_eq!(stream::fault(&Error::from(ErrorKind::UnexpectedEof)), Fault::Closed);
+    assert_eq!(stream::fault(&Error::from(ErrorKind::TimedOut)), Fault::TimedOut);
+    assert!(matches!(stream::fault(&Error::other("network is unreachable")), Fault::Local(_)));
 }

@@ -17,7 +17,7 @@ use self::source::sources;
 const LONGEST_FILE: usize = 450;
 
 /// Files that are longer and about to be split. This list only shrinks.
-const LONG_FILES: [&str; 2] = ["crates/sandbox/src/fault/replies.rs", "src/upstream/session.rs"];
+const LONG_FILES: [&str; 1] = ["crates/sandbox/src/fault/replies.rs"];
 
 /// Where files may use each other, because they are the states of one machine: each state names
 /// those that it passes to.
@@ -30,7 +30,7 @@ const STATE_MACHINES: [&str; 2] = [
 
 /// How many files of each layer may use each other in other circles until these are removed. The
 /// numbers only shrink.
-const IN_CIRCLES: [(&str, usize); 4] = [("queue", 9), ("sandbox", 2), ("smtp", 5), ("upstream", 4)];
+const IN_CIRCLES: [(&str, usize); 3] = [("queue", 9), ("sandbox", 2), ("smtp", 5)];
 
 fn hold(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
@@ -74,7 +74,7 @@ fn no_files_use_each_other_in_a_circle() {
 fn a_library_with_an_owner_is_named_by_its_owner_alone() {
     let owned = [
         ("sled", "src/spool/index/sled_store"),
-        ("mail_send", "src/upstream/session"),
+        ("mail_send", "src/upstream/smtp/"),
         ("openssl", "src/listener/"),
         ("reqwest", "src/oauth/"),
     ];

@@ -15,14 +15,14 @@ use std::{
 use bytes::BytesMut;
 use rustls_pki_types::CertificateDer;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
 
 use crate::{
-    classify::{Fault, SmtpFault, TcpFault, TlsFault},
+    classify::{Fault, SmtpFault, TlsFault},
     model::{EnhancedCode, Reply},
-    upstream::tls::Secured,
+    upstream::smtp::stream::{Secured, Stream, fault},
 };
 
 /// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB;
@@ -36,13 +36,8 @@ const READ_SIZE: usize = 4096;
 /// nothing hangs on either.
 const COURTESY: Duration = Duration::from_secs(5);
 
-/// A connected stream of octets: TCP, TLS over it, or a pipe of a test.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 /// A stream and what was read ahead of it.
-pub(super) struct Wire {
+pub(in crate::upstream) struct Wire {
     stream: Box<dyn Stream>,
     /// The server's, when the stream is encrypted.
     certificate: Option<CertificateDer<'static>>,
@@ -50,23 +45,27 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+    pub(in crate::upstream) fn new(stream: Box<dyn Stream>) -> Self {
         Self { stream, certificate: None, input: BytesMut::with_capacity(READ_SIZE) }
     }
 
     /// After a handshake.
-    pub(super) fn secured(Secured { stream, certificate }: Secured) -> Self {
+    pub(in crate::upstream) fn secured(Secured { stream, certificate }: Secured) -> Self {
         Self { certificate, ..Self::new(stream) }
     }
 
     /// What the server has shown in the handshake.
-    pub(super) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
+    pub(in crate::upstream) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
         self.certificate.as_ref()
     }
 
     /// Writes all of it and flushes. When the server has closed meanwhile, its last words, if it
     /// left any, are the fault.
-    pub(super) async fn write(&mut self, octets: &[u8], within: Duration) -> Result<(), Fault> {
+    pub(in crate::upstream) async fn write(
+        &mut self,
+        octets: &[u8],
+        within: Duration,
+    ) -> Result<(), Fault> {
         let writing = async {
             self.stream.write_all(octets).await?;
             self.stream.flush().await
@@ -85,13 +84,13 @@ impl Wire {
 
     /// One reply. The wait is for the whole of it, so that a server which sends an octet a minute
     /// cannot hold us for ever.
-    pub(super) async fn reply(&mut self, within: Duration) -> Result<Reply, Fault> {
+    pub(in crate::upstream) async fn reply(&mut self, within: Duration) -> Result<Reply, Fault> {
         let lines = self.lines(within).await?;
         Ok(lines.reply())
     }
 
     /// One reply, line by line.
-    pub(super) async fn lines(&mut self, within: Duration) -> Result<Lines, Fault> {
+    pub(in crate::upstream) async fn lines(&mut self, within: Duration) -> Result<Lines, Fault> {
         timeout(within, self.read_lines()).await.unwrap_or(Err(Fault::TimedOut))
     }
 
@@ -142,7 +141,7 @@ impl Wire {
 
     /// What the server said or did unasked, without waiting for it: a goodbye while the connection
     /// was idle. None when nothing came.
-    pub(super) async fn unasked(&mut self) -> Option<Fault> {
+    pub(in crate::upstream) async fn unasked(&mut self) -> Option<Fault> {
         if self.input.is_empty() {
             match poll_fn(|context| Poll::Ready(self.poll_input(context))).await {
                 Poll::Pending => return None,
@@ -171,13 +170,13 @@ impl Wire {
     ///
     /// RFC 3207 4.2, CVE-2011-0411: what was sent ahead of the handshake is not protected by it. A
     /// server that does so is not trusted.
-    pub(super) fn into_stream(self) -> Result<Box<dyn Stream>, Fault> {
+    pub(in crate::upstream) fn into_stream(self) -> Result<Box<dyn Stream>, Fault> {
         if self.input.is_empty() { Ok(self.stream) } else { Err(TlsFault::AheadOfTls.into()) }
     }
 
     /// Says QUIT, waits a moment for the answer, closes. RFC 5321 4.1.1.10: the client should not
     /// close before the answer.
-    pub(super) async fn quit(mut self) {
+    pub(in crate::upstream) async fn quit(mut self) {
         let parting = async {
             if self.write(b"QUIT\r\n", COURTESY).await.is_ok() {
                 drop(self.reply(COURTESY).await);
@@ -190,7 +189,7 @@ impl Wire {
 }
 
 /// A reply as it came.
-pub(super) struct Lines {
+pub(in crate::upstream) struct Lines {
     code: u16,
     texts: Vec<String>,
 }
@@ -198,12 +197,12 @@ pub(super) struct Lines {
 impl Lines {
     /// The texts after the codes; the first line of an answer to EHLO is a greeting, the others are
     /// keywords.
-    pub(super) fn texts(&self) -> &[String] {
+    pub(in crate::upstream) fn texts(&self) -> &[String] {
         &self.texts
     }
 
     /// The lines joined. Where each repeats the enhanced code (RFC 2034 4), it is kept once.
-    pub(super) fn reply(&self) -> Reply {
+    pub(in crate::upstream) fn reply(&self) -> Reply {
         let mut texts = self.texts.iter();
         let first = texts.next().map_or("", String::as_str);
         let status = first.split(' ').next().filter(|word| word.parse::<EnhancedCode>().is_ok());
@@ -245,22 +244,4 @@ fn parse(line: &[u8]) -> Option<(u16, More, String)> {
 fn excerpt(line: &[u8]) -> String {
     const SHOWN: usize = 80;
     line.get(..line.len().min(SHOWN)).unwrap_or_default().escape_ascii().to_string()
-}
-
-/// A connection that ended is told apart from one that failed: the former is how servers say that
-/// they have had enough.
-pub(super) fn fault(error: &io::Error) -> Fault {
-    use io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
-    };
-
-    let kind = error.kind();
-    if [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof].contains(&kind)
-    {
-        Fault::Closed
-    } else if kind == TimedOut {
-        Fault::TimedOut
-    } else {
-        TcpFault::Broken { kind, text: error.to_string() }.into()
-    }
 }

@@ -29,7 +29,7 @@ use hickory_resolver::{
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::{classify::LookupFault, upstream::dane::Tlsa};
+use crate::{classify::LookupFault, upstream::dns::dane::Tlsa};
 
 /// How long a DNS server that hides signatures is taken at its word.
 const ASK_AGAIN: Duration = Duration::from_secs(60 * 60);
@@ -74,7 +74,7 @@ pub enum Dnssec {
 
 /// Whether an answer is proven.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Proven {
+pub(in crate::upstream) enum Proven {
     /// By signatures from the trust anchor on.
     Yes,
     /// The zone is not signed, or nobody looked.
@@ -83,14 +83,14 @@ pub(super) enum Proven {
 
 /// An entry of a domain's list of mail servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Exchanger {
-    pub(super) preference: u16,
+pub(in crate::upstream) struct Exchanger {
+    pub(in crate::upstream) preference: u16,
     /// In lower case, without the last dot; empty says that the domain takes no mail (RFC 7505).
-    pub(super) host: String,
+    pub(in crate::upstream) host: String,
 }
 
 /// Asks DNS.
-pub(super) struct Names {
+pub(in crate::upstream) struct Names {
     plain: TokioResolver,
     validating: Option<TokioResolver>,
     /// Whether signatures come through, and when that was found out.
@@ -100,7 +100,7 @@ pub(super) struct Names {
 impl Names {
     /// # Errors
     /// When the system's settings or the trust anchor cannot be read.
-    pub(super) fn new(settings: &DnsSettings) -> io::Result<Self> {
+    pub(in crate::upstream) fn new(settings: &DnsSettings) -> io::Result<Self> {
         let plain = resolver(settings, None)?;
         let validating = match settings.dnssec {
             Dnssec::Off => None,
@@ -110,7 +110,7 @@ impl Names {
     }
 
     /// The mail servers of a domain.
-    pub(super) async fn exchangers(
+    pub(in crate::upstream) async fn exchangers(
         &self,
         domain: &str,
     ) -> Result<(Vec<Exchanger>, Proven), LookupFault> {
@@ -123,7 +123,10 @@ impl Names {
     }
 
     /// The addresses of a host, of both families in turn, IPv6 first (RFC 8305 4).
-    pub(super) async fn addresses(&self, host: &str) -> Result<(Vec<IpAddr>, Proven), LookupFault> {
+    pub(in crate::upstream) async fn addresses(
+        &self,
+        host: &str,
+    ) -> Result<(Vec<IpAddr>, Proven), LookupFault> {
         let (six, four) =
             tokio::join!(self.lookup(host, RecordType::AAAA), self.lookup(host, RecordType::A));
         let (six, four) = match (six, four) {
@@ -150,7 +153,11 @@ impl Names {
 
     /// The TLSA records of a server, if they are proven; none are as good as no records (RFC 7672
     /// 2.2).
-    pub(super) async fn tlsa(&self, host: &str, port: u16) -> Result<Vec<Tlsa>, LookupFault> {
+    pub(in crate::upstream) async fn tlsa(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<Tlsa>, LookupFault> {
         match self.lookup(&format!("_{port}._tcp.{host}"), RecordType::TLSA).await {
             Ok((records, Proven::Yes)) => {
                 let tlsa = |data: &RData| {
@@ -172,7 +179,7 @@ impl Names {
     }
 
     /// The texts of a name, each joined from its parts.
-    pub(super) async fn texts(&self, name: &str) -> Result<Vec<String>, LookupFault> {
+    pub(in crate::upstream) async fn texts(&self, name: &str) -> Result<Vec<String>, LookupFault> {
         let (records, _proven) = self.lookup(name, RecordType::TXT).await?;
         let text = |data: &RData| {
             let RData::TXT(txt) = data else { return None };

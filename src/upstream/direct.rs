@@ -1,5 +1,5 @@
-//! The mail servers of a domain: found by DNS, tried by preference, each protected as far as its
-//! domain asks for it (RFC 5321 5.1).
+//! Direct send: a connection to one of the mail servers of a domain. They are tried by preference,
+//! and each is protected as its domain asks for it (RFC 5321 5.1).
 //!
 //! What keeps one of them from taking mail is no reason to give up: the next one is tried. When
 //! none is left, the verdict says whose trouble it is: the network's and our DNS server's is the
@@ -8,36 +8,29 @@
 //! # Failure
 //! Everything is a [`Trouble`], classified as all others are.
 
-use std::{io, net::SocketAddr};
+use std::net::SocketAddr;
 
-use rand::seq::SliceRandom;
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
-    classify::{
-        DnsFault, Fault, LocalFault, LookupFault, ServerFault, ServerReason, Stage, TcpFault,
-        TlsFault,
-    },
-    clock::Clock,
+    classify::{Fault, LocalFault, ServerFault, ServerReason, Stage, TcpFault, TlsFault},
     upstream::{
-        Connection, Destination, Exchangers, Security, Trouble, Upstream,
-        dns::{Exchanger, Names, Proven},
-        session::Shield,
-        sts::{Mode, Policies, Policy},
+        attempt::Trouble,
+        destination::Security,
+        dns::{
+            dane::Tlsa,
+            mta_sts::{Mode, Policy},
+            mx::Finder,
+            resolver::{Exchanger, Proven},
+        },
+        smtp::{
+            connection::Connection,
+            session::{TlsPolicy, Upstream},
+        },
         tls::Check,
     },
 };
-
-/// Most servers of a domain that are tried. Exchange Online has one with many addresses; others
-/// have two to five.
-const HOSTS: usize = 8;
-
-/// Finds servers and what is published about them.
-pub(super) struct Finder {
-    names: Names,
-    policies: Policies,
-}
 
 /// Why a server did not take us.
 enum Miss {
@@ -47,62 +40,6 @@ enum Miss {
     Absent(ServerReason),
     /// It is not as its domain says that it must be.
     Unsafe(ServerReason),
-}
-
-impl Finder {
-    pub(super) fn new(exchangers: &Exchangers, clock: Clock) -> io::Result<Self> {
-        Ok(Self {
-            names: Names::new(&exchangers.dns)?,
-            policies: Policies::new(clock, exchangers.policy_port),
-        })
-    }
-
-    /// The servers of a domain, in the order in which they are to be tried.
-    async fn servers(
-        &self,
-        domain: &str,
-        ourselves: &str,
-    ) -> Result<(Vec<Exchanger>, Proven), DnsFault> {
-        let (mut servers, proven) = match self.names.exchangers(domain).await {
-            Ok(found) => found,
-            // RFC 5321 5.1: a domain without the record is its own server, if it has an address.
-            Err(LookupFault::NoRecord) => match self.names.addresses(domain).await {
-                Ok((_, proven)) => {
-                    (vec![Exchanger { preference: 0, host: domain.to_owned() }], proven)
-                }
-                Err(LookupFault::NoRecord | LookupFault::NoName) => {
-                    return Err(DnsFault::NoMailServer(domain.to_owned()));
-                }
-                Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
-                Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
-            },
-            Err(LookupFault::NoName) => return Err(DnsFault::NoSuchDomain(domain.to_owned())),
-            Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
-            Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
-        };
-        // RFC 7505 3.
-        if let [Exchanger { host, .. }] = servers.as_slice()
-            && host.is_empty()
-        {
-            return Err(DnsFault::NullMx(domain.to_owned()));
-        }
-        // RFC 5321 5.1: those as far away as we are, or further, would send it back.
-        if let Some(own) = servers
-            .iter()
-            .find(|server| server.host.eq_ignore_ascii_case(ourselves))
-            .map(|server| server.preference)
-        {
-            servers.retain(|server| server.preference < own);
-            if servers.is_empty() {
-                return Err(DnsFault::Ourselves(domain.to_owned()));
-            }
-        }
-        // RFC 5321 5.1: equals in random order. The sort keeps it.
-        servers.shuffle(&mut rand::rng());
-        servers.sort_by_key(|server| server.preference);
-        servers.truncate(HOSTS);
-        Ok((servers, proven))
-    }
 }
 
 impl Upstream {
@@ -153,7 +90,7 @@ impl Upstream {
         } else {
             Vec::new()
         };
-        let (security, check) = if records.iter().any(super::dane::Tlsa::is_usable) {
+        let (security, check) = if records.iter().any(Tlsa::is_usable) {
             (Security::StartTls, Check::Recorded(records.into()))
         } else if !records.is_empty() {
             // RFC 7672 2.2: TLS at least, when no record can be used.
@@ -177,8 +114,8 @@ impl Upstream {
             .map(|address| SocketAddr::new(address, self.destination.port))
             .collect();
         let stream = self.dial_any(host, &addresses, deadline).await.map_err(absent)?;
-        let shield = Shield { host, security, check };
-        let (stage, fault) = match self.negotiate(stream, None, &shield).await {
+        let policy = TlsPolicy { host, security, check };
+        let (stage, fault) = match self.negotiate(stream, None, &policy).await {
             Ok(opened) => return Ok(self.opened(opened)),
             Err(failed) => failed,
         };
@@ -187,7 +124,7 @@ impl Upstream {
             debug!(host, ?fault, "no TLS with this server; in the clear then");
             let deadline = Instant::now() + self.destination.timeouts.connect;
             let stream = self.dial_any(host, &addresses, deadline).await.map_err(absent)?;
-            let clear = Shield { host, security: Security::None, check: Check::Anyone };
+            let clear = TlsPolicy { host, security: Security::None, check: Check::Anyone };
             return self
                 .negotiate(stream, None, &clear)
                 .await
@@ -222,14 +159,6 @@ impl Upstream {
     }
 }
 
-fn broken(domain: &str, reason: String) -> DnsFault {
-    DnsFault::Broken { domain: domain.to_owned(), reason }
-}
-
-fn silent(domain: &str, reason: String) -> DnsFault {
-    DnsFault::Silent { domain: domain.to_owned(), reason }
-}
-
 fn absent(fault: Fault) -> Miss {
     Miss::Absent(ServerReason::Connection(Box::new(fault)))
 }
@@ -243,9 +172,4 @@ fn miss(stage: Stage, fault: Fault) -> Miss {
         (Stage::Tls, fault) => Miss::Unsafe(ServerReason::Handshake(Box::new(fault))),
         (_, fault) => absent(fault),
     }
-}
-
-/// `destination` when it is found by DNS.
-pub(super) fn finder(destination: &Destination, clock: Clock) -> io::Result<Option<Finder>> {
-    destination.exchangers.as_ref().map(|exchangers| Finder::new(exchangers, clock)).transpose()
 }

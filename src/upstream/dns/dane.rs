@@ -21,17 +21,17 @@ const END_ENTITY: u8 = 3;
 
 /// One TLSA record (RFC 6698 2.1).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Tlsa {
-    pub(super) usage: u8,
-    pub(super) selector: u8,
-    pub(super) matching: u8,
-    pub(super) data: Vec<u8>,
+pub(in crate::upstream) struct Tlsa {
+    pub(in crate::upstream) usage: u8,
+    pub(in crate::upstream) selector: u8,
+    pub(in crate::upstream) matching: u8,
+    pub(in crate::upstream) data: Vec<u8>,
 }
 
 impl Tlsa {
     /// RFC 7672 3.1.3: usages 0 and 1 mean nothing between mail servers; what is not known cannot
     /// be checked.
-    pub(super) fn is_usable(&self) -> bool {
+    pub(in crate::upstream) fn is_usable(&self) -> bool {
         let whole = match self.matching {
             0 => true,
             1 => self.data.len() == 32,
@@ -60,9 +60,9 @@ impl Tlsa {
 
 /// Accepts what the records say, and nothing else.
 #[derive(Debug)]
-pub(super) struct ByRecord {
-    pub(super) records: Arc<[Tlsa]>,
-    pub(super) provider: Arc<CryptoProvider>,
+pub(in crate::upstream) struct ByRecord {
+    pub(in crate::upstream) records: Arc<[Tlsa]>,
+    pub(in crate::upstream) provider: Arc<CryptoProvider>,
 }
 
 impl Judge for ByRecord {

@@ -26,9 +26,9 @@ use crate::{
     clock::Clock,
     model::Timestamp,
     upstream::{
-        dns::Names,
+        dns::resolver::Names,
+        smtp::stream::Stream,
         tls::{Check, Tls},
-        wire::Stream,
     },
 };
 
@@ -46,15 +46,15 @@ const HELD: usize = 1000;
 
 /// What a domain says of its servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Policy {
-    pub(super) mode: Mode,
+pub(in crate::upstream) struct Policy {
+    pub(in crate::upstream) mode: Mode,
     servers: Vec<String>,
     max_age: Duration,
 }
 
 /// `mode`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mode {
+pub(in crate::upstream) enum Mode {
     /// What does not obey gets no mail.
     Enforce,
     /// What does not obey gets mail.
@@ -89,7 +89,7 @@ impl Policy {
     }
 
     /// Whether a server is one of those. RFC 8461 4.1: `*.` stands for one label.
-    pub(super) fn names(&self, host: &str) -> bool {
+    pub(in crate::upstream) fn names(&self, host: &str) -> bool {
         self.servers.iter().any(|server| match server.strip_prefix("*.") {
             Some(parent) => host.split_once('.').is_some_and(|(_label, rest)| rest == parent),
             None => host == server,
@@ -107,7 +107,7 @@ fn id(texts: &[String]) -> Option<String> {
 }
 
 /// Policies, each for as long as it says. A restart forgets them, as if never seen.
-pub(super) struct Policies {
+pub(in crate::upstream) struct Policies {
     clock: Clock,
     port: u16,
     held: Mutex<HashMap<String, Held>>,
@@ -124,12 +124,17 @@ struct Held {
 
 impl Policies {
     /// `port` is 443 but for tests.
-    pub(super) fn new(clock: Clock, port: u16) -> Self {
+    pub(in crate::upstream) fn new(clock: Clock, port: u16) -> Self {
         Self { clock, port, held: Mutex::default(), failed: Mutex::default() }
     }
 
     /// The policy in force for a domain.
-    pub(super) async fn of(&self, domain: &str, names: &Names, tls: &Tls) -> Option<Policy> {
+    pub(in crate::upstream) async fn of(
+        &self,
+        domain: &str,
+        names: &Names,
+        tls: &Tls,
+    ) -> Option<Policy> {
         let held = self.held(domain);
         let published =
             names.texts(&format!("_mta-sts.{domain}")).await.ok().and_then(|texts| id(&texts));

@@ -7,69 +7,60 @@
 //! # Failure
 //! Everything here is the account's [`Trouble`], never a message's.
 
-use std::{io, net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use hmac::{Hmac, Mac};
-use mail_send::{Credentials, SmtpClient};
-use md5::Md5;
-use smtp_proto::{AUTH_PLAIN, AUTH_XOAUTH2};
+use mail_send::SmtpClient;
 use tokio::{
     net::lookup_host,
     time::{Instant, timeout_at},
 };
 use tracing::debug;
-use zeroize::Zeroizing;
 
 use crate::{
     classify::{
-        DnsFault, Fault, LoginFault, Peer, SecretFault, Stage, TcpFault, TlsFault, TokenTrouble,
-        Unresolved, classify_of,
+        DnsFault, Fault, Peer, Stage, TcpFault, TlsFault, TokenTrouble, Unresolved, classify_of,
     },
     clock::Clock,
     metrics::Metrics,
     model::{Reply, Secret},
     oauth::{Expiry, RefreshTokenStore, Refused, Tokens},
     upstream::{
-        Auth, AuthMethod, Connection, Destination, NextHop, SecretSource, Security, Trouble,
-        Verification,
-        exchangers::{self, Finder},
-        offers::Offers,
+        attempt::Trouble,
+        destination::{Destination, NextHop, SecretSource, Security, Verification},
+        dns::mx::{self, Finder},
+        smtp::{
+            auth::{login, read_secret},
+            connection::Connection,
+            ehlo::Offers,
+            stream::{self, Stream},
+            wire::Wire,
+        },
         tls::{Check, Tls, https_client},
-        wire::{self, Stream, Wire},
     },
 };
 
 /// Most addresses of a host that are tried: the time allowed for connecting is shared among them.
 const ADDRESSES: usize = 6;
 
-/// Octets of a command line with its CRLF that every server takes (RFC 5321 4.5.3.1.4). Longer
-/// responses of SASL go on a line of their own (RFC 4954 4).
-const LINE_LIMIT: usize = 512;
-
-/// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have
-/// 12,288 octets.
-const SECRET_LIMIT: usize = 8 * 1024;
-
 /// Makes connections for one account.
 pub struct Upstream {
-    pub(super) destination: Destination,
-    pub(super) tls: Tls,
+    pub(in crate::upstream) destination: Destination,
+    pub(in crate::upstream) tls: Tls,
     finder: Option<Finder>,
     tokens: Option<Tokens>,
     metrics: Metrics,
-    pub(super) clock: Clock,
+    pub(in crate::upstream) clock: Clock,
 }
 
 /// How one connection is to be protected.
-pub(super) struct Shield<'a> {
+pub(in crate::upstream) struct TlsPolicy<'a> {
     /// The name that the certificate has to have.
-    pub(super) host: &'a str,
-    pub(super) security: Security,
-    pub(super) check: Check,
+    pub(in crate::upstream) host: &'a str,
+    pub(in crate::upstream) security: Security,
+    pub(in crate::upstream) check: Check,
 }
 
-pub(super) type Step<T> = Result<T, (Stage, Fault)>;
+pub(in crate::upstream) type Step<T> = Result<T, (Stage, Fault)>;
 
 impl Upstream {
     /// Reads the trust store.
@@ -82,7 +73,7 @@ impl Upstream {
         metrics: Metrics,
     ) -> Result<Self, io::Error> {
         let tls = Tls::new(&destination, clock.clone())?;
-        let finder = exchangers::finder(&destination, clock.clone())?;
+        let finder = mx::finder(&destination, clock.clone())?;
         let tokens = match destination.auth.as_ref().map(|auth| &auth.secret) {
             Some(SecretSource::OAuth { settings, account, secrets }) => {
                 let store = RefreshTokenStore::new(secrets.clone());
@@ -186,24 +177,24 @@ impl Upstream {
         stream: Box<dyn Stream>,
         secret: Option<Secret>,
     ) -> Result<Connection, Trouble> {
-        match self.negotiate(stream, secret, &self.shield()).await {
+        match self.negotiate(stream, secret, &self.tls_policy()).await {
             Ok(opened) => Ok(self.opened(opened)),
             Err((stage, fault)) => Err(self.trouble(stage, fault)),
         }
     }
 
     /// As the config protects connections to the account's one server.
-    pub(super) fn shield(&self) -> Shield<'_> {
+    pub(in crate::upstream) fn tls_policy(&self) -> TlsPolicy<'_> {
         let Destination { host, security, verify, .. } = &self.destination;
         let check = match verify {
             Verification::Required => Check::Trusted,
             Verification::Off => Check::Anyone,
         };
-        Shield { host, security: *security, check }
+        TlsPolicy { host, security: *security, check }
     }
 
     /// Ready for `MAIL FROM`.
-    pub(super) fn opened(&self, (wire, offers): (Wire, Offers)) -> Connection {
+    pub(in crate::upstream) fn opened(&self, (wire, offers): (Wire, Offers)) -> Connection {
         self.metrics.upstream().connections.inc();
         Connection::new(wire, offers, self.peer(), self.destination.timeouts, self.metrics.clone())
     }
@@ -216,7 +207,7 @@ impl Upstream {
     }
 
     /// The password or token, when there is a login.
-    pub(super) async fn secret(&self) -> Result<Option<Secret>, Trouble> {
+    pub(in crate::upstream) async fn secret(&self) -> Result<Option<Secret>, Trouble> {
         let Some(auth) = &self.destination.auth else {
             return Ok(None);
         };
@@ -236,7 +227,7 @@ impl Upstream {
         self.trouble(Stage::Token, trouble.into())
     }
 
-    pub(super) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
+    pub(in crate::upstream) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
         self.metrics.upstream().troubles.inc();
         let verdict = classify_of(self.peer(), stage, &fault);
         Trouble { stage, fault, verdict }
@@ -249,7 +240,10 @@ impl Upstream {
         self.dial_any(&self.destination.host, &addresses, deadline).await
     }
 
-    pub(super) async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Fault> {
+    pub(in crate::upstream) async fn resolve(
+        &self,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, Fault> {
         let Destination { host, port, .. } = &self.destination;
         let unresolved = |reason| DnsFault::Unresolved { host: host.clone(), reason }.into();
         match timeout_at(deadline, lookup_host((host.as_str(), *port))).await {
@@ -267,7 +261,7 @@ impl Upstream {
     }
 
     /// The first of these addresses that answers.
-    pub(super) async fn dial_any(
+    pub(in crate::upstream) async fn dial_any(
         &self,
         host: &str,
         addresses: &[SocketAddr],
@@ -283,7 +277,7 @@ impl Upstream {
                 Ok(SmtpClient { stream, .. }) => {
                     // The last packet of a command must not wait for the acknowledgement of the one
                     // before.
-                    stream.set_nodelay(true).map_err(|error| wire::fault(&error))?;
+                    stream.set_nodelay(true).map_err(|error| stream::fault(&error))?;
                     debug!(%address, host, "connected");
                     return Ok(Box::new(stream));
                 }
@@ -294,14 +288,14 @@ impl Upstream {
     }
 
     /// From the first octet to the end of the login.
-    pub(super) async fn negotiate(
+    pub(in crate::upstream) async fn negotiate(
         &self,
         stream: Box<dyn Stream>,
         secret: Option<Secret>,
-        shield: &Shield<'_>,
+        tls_policy: &TlsPolicy<'_>,
     ) -> Step<(Wire, Offers)> {
         let Destination { timeouts, auth, .. } = &self.destination;
-        let Shield { host, security, check } = shield;
+        let TlsPolicy { host, security, check } = tls_policy;
         let broken = |fault| (Stage::Tls, fault);
         let mut wire = match security {
             Security::None | Security::StartTls | Security::Opportunistic => Wire::new(stream),
@@ -328,7 +322,7 @@ impl Upstream {
             }
         }
         if let (Some(auth), Some(secret)) = (auth, secret) {
-            self.login(&mut wire, &offers, auth, &secret)
+            login(&mut wire, &offers, auth, &secret, timeouts.command)
                 .await
                 .map_err(|fault| (Stage::Auth, fault))?;
         }
@@ -364,135 +358,6 @@ impl Upstream {
         wire.write(b"STARTTLS\r\n", within).await?;
         positive(wire.reply(within).await).map(drop)
     }
-
-    /// RFC 4954.
-    pub(super) async fn login(
-        &self,
-        wire: &mut Wire,
-        offers: &Offers,
-        auth: &Auth,
-        secret: &Secret,
-    ) -> Result<(), Fault> {
-        let mechanism = name(auth.method);
-        if !offers.mechanisms.iter().any(|offered| offered == mechanism) {
-            let offered = offers.mechanisms.clone();
-            return Err(LoginFault::NoMechanism { mechanism, offered }.into());
-        }
-        let within = self.destination.timeouts.command;
-        let mut responses = Responses { auth, secret, given: 0 };
-        let mut line = responses.first()?;
-        loop {
-            wire.write(line.as_bytes(), within).await?;
-            let reply = wire.reply(within).await?;
-            match reply.code {
-                235 => return Ok(()),
-                334 => line = responses.next(&reply.text)?,
-                _refusal => return Err(Fault::Reply(reply)),
-            }
-        }
-    }
-}
-
-fn name(method: AuthMethod) -> &'static str {
-    match method {
-        AuthMethod::Login => "LOGIN",
-        AuthMethod::Plain => "PLAIN",
-        AuthMethod::CramMd5 => "CRAM-MD5",
-        AuthMethod::Xoauth2 => "XOAUTH2",
-    }
-}
-
-/// Our side of a login, line by line. The lines are wiped when dropped.
-struct Responses<'a> {
-    auth: &'a Auth,
-    secret: &'a Secret,
-    given: usize,
-}
-
-impl Responses<'_> {
-    /// AUTH, with the initial response where there is one and the line has room for it.
-    fn first(&mut self) -> Result<Zeroizing<String>, Fault> {
-        let command = format!("AUTH {}", name(self.auth.method));
-        match self.auth.method {
-            AuthMethod::Login | AuthMethod::CramMd5 => Ok(Zeroizing::new(format!("{command}\r\n"))),
-            AuthMethod::Plain | AuthMethod::Xoauth2 => {
-                let response = self.whole()?;
-                let line = Zeroizing::new(format!("{command} {}\r\n", *response));
-                if line.len() > LINE_LIMIT {
-                    return Ok(Zeroizing::new(format!("{command}\r\n")));
-                }
-                self.given = 1;
-                Ok(line)
-            }
-        }
-    }
-
-    /// The answer to a 334.
-    fn next(&mut self, challenge: &str) -> Result<Zeroizing<String>, Fault> {
-        let Auth { method, user, .. } = self.auth;
-        let response = match (method, self.given) {
-            // Servers word their prompts as they like; the order is always the same.
-            (AuthMethod::Login, 0) => Zeroizing::new(BASE64_STANDARD.encode(user)),
-            (AuthMethod::Login, 1) => Zeroizing::new(BASE64_STANDARD.encode(self.secret.expose())),
-            (AuthMethod::Plain | AuthMethod::Xoauth2, 0) => self.whole()?,
-            (AuthMethod::CramMd5, 0) => cram_md5(user, self.secret, challenge)?,
-            // Google tells in a challenge why it refuses a token, and waits for an empty line
-            // before it says 535.
-            (AuthMethod::Xoauth2, 1) => Zeroizing::default(),
-            (
-                AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2,
-                _more,
-            ) => {
-                return Err(LoginFault::AsksForMore { mechanism: name(*method) }.into());
-            }
-        };
-        self.given += 1;
-        Ok(Zeroizing::new(format!("{}\r\n", *response)))
-    }
-
-    /// PLAIN (RFC 4616) and XOAUTH2 say everything at once.
-    fn whole(&self) -> Result<Zeroizing<String>, Fault> {
-        let user = self.auth.user.as_str();
-        let encoded = match self.auth.method {
-            AuthMethod::Xoauth2 => {
-                Credentials::new_xoauth2(user, self.secret.expose()).encode(AUTH_XOAUTH2, "")
-            }
-            AuthMethod::Plain | AuthMethod::Login | AuthMethod::CramMd5 => {
-                Credentials::new(user, self.secret.expose()).encode(AUTH_PLAIN, "")
-            }
-        };
-        encoded.map(Zeroizing::new).map_err(|error| odd(&error))
-    }
-}
-
-/// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on,
-/// and a SHA-256 in hexadecimal has just 64.
-fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<String>, Fault> {
-    let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| odd(&error))?;
-    let mut mac =
-        Hmac::<Md5>::new_from_slice(secret.expose().as_bytes()).map_err(|error| odd(&error))?;
-    mac.update(&challenge);
-    let digest = mac.finalize().into_bytes();
-    let hexadecimal = digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
-    Ok(Zeroizing::new(BASE64_STANDARD.encode(format!("{user} {hexadecimal}"))))
-}
-
-/// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the
-/// editor, not to the secret.
-async fn read_secret(path: &Path) -> Result<Secret, Fault> {
-    let unusable = |reason| Fault::from(LoginFault::NoSecret { file: path.to_owned(), reason });
-    let unreadable =
-        |error: &dyn std::fmt::Display| unusable(SecretFault::Unreadable(error.to_string()));
-    let file = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file))
-        .await
-        .map_err(|error| unreadable(&error))?;
-    let text = Zeroizing::new(read.map_err(|error| unreadable(&error))?);
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() || secret.len() > SECRET_LIMIT {
-        return Err(unusable(SecretFault::Length { octets: secret.len(), limit: SECRET_LIMIT }));
-    }
-    Ok(Secret::new(secret.to_owned()))
 }
 
 fn positive(reply: Result<Reply, Fault>) -> Result<Reply, Fault> {
@@ -517,9 +382,4 @@ fn unreachable_address(address: SocketAddr, error: &mail_send::Error) -> Fault {
         HostUnreachable | NetworkUnreachable => TcpFault::Unreachable { address, text }.into(),
         kind => TcpFault::NotConnected { address, kind, text }.into(),
     }
-}
-
-/// The server's side of a login makes no sense.
-fn odd(error: &dyn std::fmt::Display) -> Fault {
-    LoginFault::OddChallenge(error.to_string()).into()
 }

@@ -5,32 +5,32 @@ use std::fmt::Write as _;
 
 use crate::{
     model::{BodyKind, Notify, Recipient, ReturnContent},
-    upstream::Handover,
+    upstream::attempt::Handover,
 };
 
 /// The extensions that matter to us.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Offers {
+pub(in crate::upstream) struct Offers {
     /// RFC 3207.
-    pub(super) starttls: bool,
+    pub(in crate::upstream) starttls: bool,
     /// RFC 2920.
-    pub(super) pipelining: bool,
+    pub(in crate::upstream) pipelining: bool,
     /// RFC 1870. What limit it names does not matter: the server itself refuses a `SIZE=` beyond
     /// it, in its own words.
-    pub(super) size: bool,
+    pub(in crate::upstream) size: bool,
     /// RFC 6152.
-    pub(super) eight_bit: bool,
+    pub(in crate::upstream) eight_bit: bool,
     /// RFC 6531.
-    pub(super) smtputf8: bool,
+    pub(in crate::upstream) smtputf8: bool,
     /// RFC 3461.
-    pub(super) dsn: bool,
+    pub(in crate::upstream) dsn: bool,
     /// RFC 4954: the mechanisms, in upper case.
-    pub(super) mechanisms: Vec<String>,
+    pub(in crate::upstream) mechanisms: Vec<String>,
 }
 
 impl Offers {
     /// From the lines of the answer, the greeting first.
-    pub(super) fn read(lines: &[String]) -> Self {
+    pub(in crate::upstream) fn read(lines: &[String]) -> Self {
         let mut offers = Self::default();
         for line in lines.iter().skip(1) {
             let line = line.to_ascii_uppercase();
@@ -53,7 +53,7 @@ impl Offers {
     }
 
     /// `MAIL FROM`.
-    pub(super) fn mail(&self, envelope: &Handover<()>, out: &mut String) {
+    pub(in crate::upstream) fn mail(&self, envelope: &Handover<()>, out: &mut String) {
         let _infallible = write!(out, "MAIL FROM:<{}>", envelope.sender);
         if self.size {
             let _infallible = write!(out, " SIZE={}", envelope.size);
@@ -83,7 +83,7 @@ impl Offers {
     }
 
     /// `RCPT TO`.
-    pub(super) fn rcpt(&self, recipient: &Recipient, out: &mut String) {
+    pub(in crate::upstream) fn rcpt(&self, recipient: &Recipient, out: &mut String) {
         let _infallible = write!(out, "RCPT TO:<{}>", recipient.address);
         if self.dsn {
             if let Some(notify) = recipient.notify {

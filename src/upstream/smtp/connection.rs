@@ -17,10 +17,13 @@ use crate::{
     model::Reply,
     smtp::dot_stuffing::DotStuffing,
     upstream::{
-        Handover, Report, Timeouts,
-        offers::Offers,
-        transaction::{Broken, Command, Left, Next, Transaction, Use},
-        wire::Wire,
+        attempt::{Handover, Report},
+        destination::Timeouts,
+        smtp::{
+            ehlo::Offers,
+            transaction::{Broken, Command, Left, Next, Transaction, Use},
+            wire::Wire,
+        },
     },
 };
 
@@ -67,7 +70,7 @@ enum State {
 }
 
 impl Connection {
-    pub(super) fn new(
+    pub(in crate::upstream) fn new(
         wire: Wire,
         offers: Offers,
         peer: Peer,
@@ -90,7 +93,7 @@ impl Connection {
     }
 
     /// What the server has shown in the handshake; none without encryption.
-    pub(super) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
+    pub(in crate::upstream) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
         self.wire.certificate()
     }
 

@@ -3,15 +3,18 @@
 use crate::{
     classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
     model::{Recipient, Reply, ReversePath},
-    upstream::{Counted, Dsn, Report, Trouble, offers::Offers},
+    upstream::{
+        attempt::{Counted, Dsn, Report, Trouble},
+        smtp::ehlo::Offers,
+    },
 };
 
 /// Where a transaction broke off, and why. The connection must not be used again.
-pub(super) struct Broken(pub(super) Stage, pub(super) Fault);
+pub(in crate::upstream) struct Broken(pub(in crate::upstream) Stage, pub(in crate::upstream) Fault);
 
 /// One command of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Command {
+pub(in crate::upstream) enum Command {
     /// RSET: what was left open by the transaction before.
     Reset,
     /// MAIL FROM.
@@ -23,7 +26,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    pub(super) const fn stage(self) -> Stage {
+    pub(in crate::upstream) const fn stage(self) -> Stage {
         match self {
             Self::Reset | Self::Mail => Stage::MailFrom,
             Self::Rcpt(_) => Stage::RcptTo,
@@ -34,14 +37,14 @@ impl Command {
 
 /// Whether the connection has carried a transaction before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Use {
+pub(in crate::upstream) enum Use {
     First,
     Again,
 }
 
 /// What follows the envelope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Next {
+pub(in crate::upstream) enum Next {
     /// Somebody was accepted and the server waits for the text.
     Text,
     /// Nobody was accepted, and the server waits for the text all the same.
@@ -52,7 +55,7 @@ pub(super) enum Next {
 
 /// What a transaction without end of data leaves behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Left {
+pub(in crate::upstream) enum Left {
     /// MAIL was accepted.
     Open,
     /// MAIL was refused.
@@ -62,7 +65,7 @@ pub(super) enum Left {
 }
 
 /// One transaction in progress.
-pub(super) struct Transaction {
+pub(in crate::upstream) struct Transaction {
     peer: Peer,
     connection: Use,
     mail: Answer,
@@ -88,7 +91,7 @@ enum Standing {
 
 impl Transaction {
     /// Nothing said yet. Addresses that the server cannot be told of are judged at once.
-    pub(super) fn new(
+    pub(in crate::upstream) fn new(
         sender: &ReversePath,
         recipients: &[Recipient],
         offers: &Offers,
@@ -122,7 +125,7 @@ impl Transaction {
     }
 
     /// The commands to be sent, in their order.
-    pub(super) fn commands(&self) -> Vec<Command> {
+    pub(in crate::upstream) fn commands(&self) -> Vec<Command> {
         let awaited = self
             .recipients
             .iter()
@@ -137,7 +140,7 @@ impl Transaction {
 
     /// Whether these commands are still of use: not after MAIL was refused, nor DATA alone when
     /// nobody was accepted.
-    pub(super) fn wants(&self, commands: &[Command]) -> bool {
+    pub(in crate::upstream) fn wants(&self, commands: &[Command]) -> bool {
         match self.mail {
             Answer::Negative(_) => false,
             Answer::Awaited | Answer::Positive => {
@@ -150,7 +153,11 @@ impl Transaction {
     ///
     /// # Errors
     /// When the answer ends the session (421) or makes no sense.
-    pub(super) fn hear(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
+    pub(in crate::upstream) fn hear(
+        &mut self,
+        command: Command,
+        reply: Reply,
+    ) -> Result<(), Broken> {
         let stage = command.stage();
         let good = match command {
             Command::Reset | Command::Mail | Command::Rcpt(_) => reply.is_positive(),
@@ -186,7 +193,7 @@ impl Transaction {
     }
 
     /// What to do now that the envelope has been answered as far as it was sent.
-    pub(super) fn next(&self) -> Next {
+    pub(in crate::upstream) fn next(&self) -> Next {
         let accepted =
             matches!(self.mail, Answer::Positive) && self.recipients.contains(&Standing::Accepted);
         match (&self.data, &self.mail) {
@@ -205,13 +212,13 @@ impl Transaction {
     }
 
     /// The report, when the envelope was refused, or end of data answered.
-    pub(super) fn conclude(mut self, end_of_data: Option<Reply>) -> Report {
+    pub(in crate::upstream) fn conclude(mut self, end_of_data: Option<Reply>) -> Report {
         let last = end_of_data.map(|reply| self.judge(Stage::EndOfData, Fault::Reply(reply)));
         self.report(last, Counted::Perhaps)
     }
 
     /// The report, when the connection did not last to the end.
-    pub(super) fn broken(mut self, Broken(stage, fault): Broken) -> Report {
+    pub(in crate::upstream) fn broken(mut self, Broken(stage, fault): Broken) -> Report {
         let counted = match (self.connection, &self.mail) {
             (Use::Again, Answer::Awaited) => Counted::No,
             (Use::First | Use::Again, Answer::Awaited | Answer::Positive | Answer::Negative(_)) => {

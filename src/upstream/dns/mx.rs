@@ -1,0 +1,99 @@
+//! The mail servers of a domain, as DNS names them (RFC 5321 5.1).
+
+use std::io;
+
+use rand::seq::SliceRandom;
+
+use crate::{
+    classify::{DnsFault, LookupFault},
+    clock::Clock,
+    upstream::{
+        destination::{Destination, Exchangers},
+        dns::{
+            mta_sts::Policies,
+            resolver::{Exchanger, Names, Proven},
+        },
+    },
+};
+
+/// Most servers of a domain that are tried. Exchange Online has one with many addresses; others
+/// have two to five.
+const HOSTS: usize = 8;
+
+/// Finds servers and what is published about them.
+pub(in crate::upstream) struct Finder {
+    pub(in crate::upstream) names: Names,
+    pub(in crate::upstream) policies: Policies,
+}
+
+impl Finder {
+    pub(in crate::upstream) fn new(exchangers: &Exchangers, clock: Clock) -> io::Result<Self> {
+        Ok(Self {
+            names: Names::new(&exchangers.dns)?,
+            policies: Policies::new(clock, exchangers.policy_port),
+        })
+    }
+
+    /// The servers of a domain, in the order in which they are to be tried.
+    pub(in crate::upstream) async fn servers(
+        &self,
+        domain: &str,
+        ourselves: &str,
+    ) -> Result<(Vec<Exchanger>, Proven), DnsFault> {
+        let (mut servers, proven) = match self.names.exchangers(domain).await {
+            Ok(found) => found,
+            // RFC 5321 5.1: a domain without the record is its own server, if it has an address.
+            Err(LookupFault::NoRecord) => match self.names.addresses(domain).await {
+                Ok((_, proven)) => {
+                    (vec![Exchanger { preference: 0, host: domain.to_owned() }], proven)
+                }
+                Err(LookupFault::NoRecord | LookupFault::NoName) => {
+                    return Err(DnsFault::NoMailServer(domain.to_owned()));
+                }
+                Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
+                Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
+            },
+            Err(LookupFault::NoName) => return Err(DnsFault::NoSuchDomain(domain.to_owned())),
+            Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
+            Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
+        };
+        // RFC 7505 3.
+        if let [Exchanger { host, .. }] = servers.as_slice()
+            && host.is_empty()
+        {
+            return Err(DnsFault::NullMx(domain.to_owned()));
+        }
+        // RFC 5321 5.1: those as far away as we are, or further, would send it back.
+        if let Some(own) = servers
+            .iter()
+            .find(|server| server.host.eq_ignore_ascii_case(ourselves))
+            .map(|server| server.preference)
+        {
+            servers.retain(|server| server.preference < own);
+            if servers.is_empty() {
+                return Err(DnsFault::Ourselves(domain.to_owned()));
+            }
+        }
+        // RFC 5321 5.1: equals in random order. The sort keeps it.
+        servers.shuffle(&mut rand::rng());
+        servers.sort_by_key(|server| server.preference);
+        servers.truncate(HOSTS);
+        Ok((servers, proven))
+    }
+}
+
+fn broken(domain: &str, reason: String) -> DnsFault {
+    DnsFault::Broken { domain: domain.to_owned(), reason }
+}
+
+fn silent(domain: &str, reason: String) -> DnsFault {
+    DnsFault::Silent { domain: domain.to_owned(), reason }
+}
+
+/// `destination` when it is found by DNS.
+pub(in crate::upstream) fn finder(
+    destination: &Destination,
+    clock: Clock,
+) -> io::Result<Option<Finder>> {
+    destination.exchangers.as_ref().map(|exchangers| Finder::new(exchangers, clock)).transpose()
+}

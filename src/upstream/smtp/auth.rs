@@ -1,0 +1,160 @@
+//! The login (RFC 4954), and where its secret comes from.
+
+use std::{path::Path, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, Mac};
+use mail_send::Credentials;
+use md5::Md5;
+use smtp_proto::{AUTH_PLAIN, AUTH_XOAUTH2};
+use zeroize::Zeroizing;
+
+use crate::{
+    classify::{Fault, LoginFault, SecretFault},
+    model::Secret,
+    upstream::{
+        destination::{Auth, AuthMethod},
+        smtp::{ehlo::Offers, wire::Wire},
+    },
+};
+
+/// Octets of a command line with its CRLF that every server takes (RFC 5321 4.5.3.1.4). Longer
+/// responses of SASL go on a line of their own (RFC 4954 4).
+const LINE_LIMIT: usize = 512;
+
+/// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have
+/// 12,288 octets.
+const SECRET_LIMIT: usize = 8 * 1024;
+
+/// RFC 4954.
+pub(in crate::upstream) async fn login(
+    wire: &mut Wire,
+    offers: &Offers,
+    auth: &Auth,
+    secret: &Secret,
+    within: Duration,
+) -> Result<(), Fault> {
+    let mechanism = name(auth.method);
+    if !offers.mechanisms.iter().any(|offered| offered == mechanism) {
+        let offered = offers.mechanisms.clone();
+        return Err(LoginFault::NoMechanism { mechanism, offered }.into());
+    }
+    let mut responses = Responses { auth, secret, given: 0 };
+    let mut line = responses.first()?;
+    loop {
+        wire.write(line.as_bytes(), within).await?;
+        let reply = wire.reply(within).await?;
+        match reply.code {
+            235 => return Ok(()),
+            334 => line = responses.next(&reply.text)?,
+            _refusal => return Err(Fault::Reply(reply)),
+        }
+    }
+}
+
+fn name(method: AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::Login => "LOGIN",
+        AuthMethod::Plain => "PLAIN",
+        AuthMethod::CramMd5 => "CRAM-MD5",
+        AuthMethod::Xoauth2 => "XOAUTH2",
+    }
+}
+
+/// Our side of a login, line by line. The lines are wiped when dropped.
+struct Responses<'a> {
+    auth: &'a Auth,
+    secret: &'a Secret,
+    given: usize,
+}
+
+impl Responses<'_> {
+    /// AUTH, with the initial response where there is one and the line has room for it.
+    fn first(&mut self) -> Result<Zeroizing<String>, Fault> {
+        let command = format!("AUTH {}", name(self.auth.method));
+        match self.auth.method {
+            AuthMethod::Login | AuthMethod::CramMd5 => Ok(Zeroizing::new(format!("{command}\r\n"))),
+            AuthMethod::Plain | AuthMethod::Xoauth2 => {
+                let response = self.whole()?;
+                let line = Zeroizing::new(format!("{command} {}\r\n", *response));
+                if line.len() > LINE_LIMIT {
+                    return Ok(Zeroizing::new(format!("{command}\r\n")));
+                }
+                self.given = 1;
+                Ok(line)
+            }
+        }
+    }
+
+    /// The answer to a 334.
+    fn next(&mut self, challenge: &str) -> Result<Zeroizing<String>, Fault> {
+        let Auth { method, user, .. } = self.auth;
+        let response = match (method, self.given) {
+            // Servers word their prompts as they like; the order is always the same.
+            (AuthMethod::Login, 0) => Zeroizing::new(BASE64_STANDARD.encode(user)),
+            (AuthMethod::Login, 1) => Zeroizing::new(BASE64_STANDARD.encode(self.secret.expose())),
+            (AuthMethod::Plain | AuthMethod::Xoauth2, 0) => self.whole()?,
+            (AuthMethod::CramMd5, 0) => cram_md5(user, self.secret, challenge)?,
+            // Google tells in a challenge why it refuses a token, and waits for an empty line
+            // before it says 535.
+            (AuthMethod::Xoauth2, 1) => Zeroizing::default(),
+            (
+                AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2,
+                _more,
+            ) => {
+                return Err(LoginFault::AsksForMore { mechanism: name(*method) }.into());
+            }
+        };
+        self.given += 1;
+        Ok(Zeroizing::new(format!("{}\r\n", *response)))
+    }
+
+    /// PLAIN (RFC 4616) and XOAUTH2 say everything at once.
+    fn whole(&self) -> Result<Zeroizing<String>, Fault> {
+        let user = self.auth.user.as_str();
+        let encoded = match self.auth.method {
+            AuthMethod::Xoauth2 => {
+                Credentials::new_xoauth2(user, self.secret.expose()).encode(AUTH_XOAUTH2, "")
+            }
+            AuthMethod::Plain | AuthMethod::Login | AuthMethod::CramMd5 => {
+                Credentials::new(user, self.secret.expose()).encode(AUTH_PLAIN, "")
+            }
+        };
+        encoded.map(Zeroizing::new).map_err(|error| odd(&error))
+    }
+}
+
+/// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on,
+/// and a SHA-256 in hexadecimal has just 64.
+fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<String>, Fault> {
+    let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| odd(&error))?;
+    let mut mac =
+        Hmac::<Md5>::new_from_slice(secret.expose().as_bytes()).map_err(|error| odd(&error))?;
+    mac.update(&challenge);
+    let digest = mac.finalize().into_bytes();
+    let hexadecimal = digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    Ok(Zeroizing::new(BASE64_STANDARD.encode(format!("{user} {hexadecimal}"))))
+}
+
+/// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the
+/// editor, not to the secret.
+pub(in crate::upstream) async fn read_secret(path: &Path) -> Result<Secret, Fault> {
+    let unusable = |reason| Fault::from(LoginFault::NoSecret { file: path.to_owned(), reason });
+    let unreadable =
+        |error: &dyn std::fmt::Display| unusable(SecretFault::Unreadable(error.to_string()));
+    let file = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file))
+        .await
+        .map_err(|error| unreadable(&error))?;
+    let text = Zeroizing::new(read.map_err(|error| unreadable(&error))?);
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() || secret.len() > SECRET_LIMIT {
+        return Err(unusable(SecretFault::Length { octets: secret.len(), limit: SECRET_LIMIT }));
+    }
+    Ok(Secret::new(secret.to_owned()))
+}
+
+/// The server's side of a login makes no sense.
+fn odd(error: &dyn std::fmt::Display) -> Fault {
+    LoginFault::OddChallenge(error.to_string()).into()
+}
