@@ -122,6 +122,13 @@ impl<'a> HeaderBlock<'a> {
         }
     }
 
+    /// True when a signature covers the message as it is: DKIM (RFC 6376) or ARC (RFC 8617). A
+    /// changed octet would break it.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        ["DKIM-Signature", "ARC-Message-Signature"].iter().any(|name| self.find(name).is_some())
+    }
+
     /// The first field of that name, in any letter case.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Field<'a>> {

@@ -27,6 +27,7 @@ pub mod mailbox;
 mod repair;
 mod text;
 mod trace;
+mod transfer_encoding;
 mod work;
 
 #[cfg(test)]

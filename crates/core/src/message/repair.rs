@@ -86,8 +86,8 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let unversioned = header
         .find("MIME-Version")
         .map_or(mime, |field| !field.value().trim_start().starts_with("1.0"));
-    // What DKIM has signed stays, as long as it can be delivered as it is.
-    let signed = header.find("DKIM-Signature").is_some();
+    // What is signed stays, as long as it can be delivered as it is.
+    let signed = header.is_sealed();
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
     let eight_bit = !signed && header.fields().any(|field| encoding::encoded(field).is_some());
     [

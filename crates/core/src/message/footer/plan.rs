@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::message::{header::HeaderBlock, transfer_encoding::TransferEncoding};
+
 /// What has to be done to a message, in the order of its octets. Empty when the footer belongs
 /// nowhere.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -62,4 +64,16 @@ pub(super) enum Encoding {
     Identity,
     QuotedPrintable,
     Base64,
+}
+
+impl Encoding {
+    /// The encoding of the part with this header; none when it is not known.
+    pub(super) fn of(header: &HeaderBlock<'_>) -> Option<Self> {
+        match TransferEncoding::of(header) {
+            TransferEncoding::Identity => Some(Self::Identity),
+            TransferEncoding::QuotedPrintable => Some(Self::QuotedPrintable),
+            TransferEncoding::Base64 => Some(Self::Base64),
+            TransferEncoding::Unknown => None,
+        }
+    }
 }

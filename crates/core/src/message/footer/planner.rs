@@ -7,7 +7,7 @@ use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 
 use crate::message::{
     footer::{
-        plan::{Edit, FooterPlan, With},
+        plan::{Edit, Encoding, FooterPlan, With},
         target::{Kind, Stand, Target, wrapped},
         template::Footer,
     },
@@ -23,8 +23,6 @@ const HEADER_LIMIT: usize = 64 * 1024;
 const DEPTH_LIMIT: usize = 16;
 /// Texts that get the footer: plain and HTML, as a rule.
 const TARGET_LIMIT: usize = 8;
-/// Fields that sign the body (RFC 6376, RFC 8617).
-const SIGNATURES: [&str; 2] = ["DKIM-Signature", "ARC-Message-Signature"];
 
 /// Reads a message in chunks and says where its footer belongs.
 pub struct FooterPlanner<'f> {
@@ -95,7 +93,7 @@ impl<'f> FooterPlanner<'f> {
             whole: Whole::Text,
         };
         let block = HeaderBlock::read(header);
-        if SIGNATURES.iter().any(|name| block.find(name).is_some()) {
+        if block.is_sealed() {
             planner.whole = Whole::Sealed;
         } else {
             planner.enter(0, header);
@@ -241,13 +239,16 @@ impl<'f> FooterPlanner<'f> {
             .and_then(|header| header.content_disposition())
             .is_some_and(ContentType::is_attachment);
         let wanted = is_whole || self.is_wanted();
+        // A footer can only be written where the text around it can be read.
+        let readable = Encoding::of(&HeaderBlock::read(block))
+            .filter(|_| wanted && !attached && self.targets < TARGET_LIMIT);
         let what = kind(content);
-        self.reading = match what {
-            What::Sealed => {
+        self.reading = match (what, readable) {
+            (What::Sealed, _) => {
                 self.whole = Whole::Sealed;
                 Reading::Other
             }
-            What::Multipart(boundary, role) if self.open.len() < DEPTH_LIMIT => {
+            (What::Multipart(boundary, role), _) if self.open.len() < DEPTH_LIMIT => {
                 if is_whole && role == Role::Mixed {
                     self.whole = Whole::Mixed { boundary: boundary.clone(), first: None };
                 }
@@ -255,21 +256,24 @@ impl<'f> FooterPlanner<'f> {
                 self.open.push(Multipart { boundary, role, children: 0, found: self.targets });
                 Reading::Other
             }
-            What::Text(kind) if wanted && !attached && self.targets < TARGET_LIMIT => {
+            (What::Text(kind), Some(encoding)) => {
                 let stand = self.stand();
                 Reading::Text(Box::new(Target::new(
                     start..self.offset,
                     block.to_vec(),
                     parsed.as_ref(),
                     kind,
+                    encoding,
                     stand,
                 )))
             }
-            What::Text(_) | What::Document if is_whole => {
+            (What::Text(_) | What::Document, _) if is_whole => {
                 self.whole = Whole::Document { length: self.offset, block: block.to_vec() };
                 Reading::Other
             }
-            What::Text(_) | What::Document | What::Multipart(..) | What::Message => Reading::Other,
+            (What::Text(_) | What::Document | What::Multipart(..) | What::Message, _) => {
+                Reading::Other
+            }
         };
     }
 

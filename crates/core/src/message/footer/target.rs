@@ -96,16 +96,9 @@ impl Target {
         block: Vec<u8>,
         parsed: Option<&Message<'_>>,
         kind: Kind,
+        encoding: Encoding,
         stand: Stand,
     ) -> Self {
-        let encoding = parsed
-            .and_then(|header| header.content_transfer_encoding())
-            .map(|name| name.trim().to_ascii_lowercase());
-        let encoding = match encoding.as_deref() {
-            Some("base64") => Encoding::Base64,
-            Some("quoted-printable") => Encoding::QuotedPrintable,
-            Some(_) | None => Encoding::Identity,
-        };
         let charset = parsed.and_then(|header| {
             header.content_type()?.attribute("charset").map(str::to_ascii_lowercase)
         });

@@ -302,6 +302,33 @@ mod tests {
     }
 
     #[test]
+    fn base64_with_an_odd_label_is_folded_too() {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let scan: Vec<u8> = (0..=250u8).cycle().take(6000).collect();
+        let content = format!("{}\r\n", STANDARD.encode(&scan));
+        for label in ["base64;", "\"base64\"", "base64 (scan)"] {
+            let mended = String::from_utf8(fold(&multipart(label, &content), 100)).unwrap();
+            check_legal(mended.as_bytes());
+            let label = format!("Content-Transfer-Encoding: {label}\r\n");
+            assert!(mended.contains(&label), "{label} is still there");
+            let (_, body) = mended.split_once(&label).unwrap();
+            let (body, _) = body.split_once("--xyz--").unwrap();
+            let octets: String = body
+                .split_once("\r\n\r\n")
+                .map_or(body, |(_, body)| body)
+                .split_whitespace()
+                .collect();
+            assert_eq!(STANDARD.decode(octets).unwrap(), scan);
+        }
+    }
+
+    #[test]
+    fn a_seal_of_arc_is_not_broken() {
+        let text = format!("ARC-Message-Signature: i=1\r\n\r\n{}\r\n", "x".repeat(5000));
+        assert_eq!(fold(text.as_bytes(), 4096), text.as_bytes());
+    }
+
+    #[test]
     fn a_paragraph_in_one_line_becomes_quoted_printable_and_reads_the_same() {
         let paragraph = "Größe = 5, ".repeat(300);
         let text = format!(

@@ -5,6 +5,7 @@ use mail_parser::{ContentType, MessageParser, MimeHeaders};
 use crate::message::{
     header::{self, LINE_LIMIT},
     long_lines::plan::{LongLinePlan, MendedPart, Remedy},
+    transfer_encoding::TransferEncoding,
 };
 
 /// Octets of a line that are kept for comparison with boundaries (RFC 2046 5.1.1: at most 70, and
@@ -173,8 +174,8 @@ impl LongLinePlanner {
             };
             return;
         };
-        // RFC 6376 3.7: the signature covers the body as it is.
-        if start == 0 && header::HeaderBlock::read(&block).find("DKIM-Signature").is_some() {
+        let fields = header::HeaderBlock::read(&block);
+        if start == 0 && fields.is_sealed() {
             return;
         }
         let content = head.content_type();
@@ -186,7 +187,7 @@ impl LongLinePlanner {
             Kind::Multipart(_) | Kind::Sealed => Section::Untouchable,
             Kind::Message => Section::Header { start: self.offset, block: Vec::new() },
             Kind::Leaf => {
-                let remedy = remedy(head.content_transfer_encoding());
+                let remedy = remedy(TransferEncoding::of(&fields));
                 Section::Leaf { header: start..end, remedy, long: LongLine::None }
             }
         };
@@ -229,10 +230,12 @@ fn kind(content: Option<&ContentType<'_>>) -> Kind {
     }
 }
 
-fn remedy(encoding: Option<&str>) -> Remedy {
-    match encoding.map(|name| name.trim().to_ascii_lowercase()).as_deref() {
-        Some("base64") => Remedy::FoldBase64,
-        Some("quoted-printable") => Remedy::SoftBreaks,
-        Some(_) | None => Remedy::QuotedPrintable,
+/// RFC 2045 6.4: nobody knows what the octets of an unknown encoding mean, so they are encoded as
+/// they are, and the label goes.
+const fn remedy(encoding: TransferEncoding) -> Remedy {
+    match encoding {
+        TransferEncoding::Base64 => Remedy::FoldBase64,
+        TransferEncoding::QuotedPrintable => Remedy::SoftBreaks,
+        TransferEncoding::Identity | TransferEncoding::Unknown => Remedy::QuotedPrintable,
     }
 }
