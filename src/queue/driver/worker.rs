@@ -14,7 +14,7 @@ use crate::{
     model::Address,
     queue::{
         driver::{
-            connections::close,
+            connections::{Live, close},
             core::{Account, Core},
             transport::{Link, Transport},
         },
@@ -26,6 +26,7 @@ use crate::{
         outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
     },
     spool::{MessageReader, SpoolError},
+    upstream::NextHop,
 };
 
 /// How long the disk is left in peace after it refused.
@@ -83,12 +84,7 @@ pub(in crate::queue) async fn work<T: Transport>(
         if starting.take().is_some() {
             core.changed.notify_one();
         }
-        core.metrics.sending().attempts.inc();
-        let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
-        let report = live.link.send(handover).await;
-        let transaction = if live.carried == 0 { Transaction::First } else { Transaction::Later };
-        live.carried = live.carried.saturating_add(1);
-        core.conclude(&account, &claim, next_hop, &report, transaction).await;
+        core.attempt(&account, &claim, next_hop, &mut live, text).await;
         if live.link.is_reusable() && live.link.is_fresh() {
             held = Some(live);
             continue;
@@ -112,6 +108,23 @@ pub(in crate::queue) async fn work<T: Transport>(
 }
 
 impl<T: Transport> Core<T> {
+    /// Hands a message over, and settles it by the report.
+    async fn attempt(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        next_hop: &NextHop,
+        live: &mut Live<T::Link>,
+        text: Outgoing<Footed<MessageReader>>,
+    ) {
+        self.metrics.sending().attempts.inc();
+        let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
+        let report = live.link.send(handover).await;
+        let transaction = if live.carried == 0 { Transaction::First } else { Transaction::Later };
+        live.carried = live.carried.saturating_add(1);
+        self.conclude(account, claim, next_hop, &report, transaction).await;
+    }
+
     async fn claim_or_rest(&self, account: &Account<T>) -> Option<Arc<Claim>> {
         match self.claim(account).await {
             Ok(claim) => claim,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    classify::{Concern, Outcome, Splitting, Stage},
+    classify::{Concern, Outcome, Splitting, Stage, Verdict},
     entry::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
     model::{AccountName, RecipientOutcome, Reply, Timestamp},
     queue::{RetrySettings, Split, engine::recipient_groups, engine::retry_schedule::Next},
@@ -136,7 +136,7 @@ pub(in crate::queue) fn conclude(
     report: &Report,
     context: &Context<'_>,
 ) -> Conclusion {
-    let mut conclusion_lines = Vec::new();
+    let mut outcomes = Vec::new();
     let mut failed = Vec::new();
     let refused = refused_together(attempt, report, context.split);
     if refused.len() > 1 {
@@ -149,78 +149,99 @@ pub(in crate::queue) fn conclude(
         let Some(recipient) = entry.recipients.get_mut(before.index) else {
             continue;
         };
+        let untried = verdict.outcome == Outcome::NextTransaction && !none_taken;
         if report.counted == Counted::No {
             take_back(recipient, before);
             recipient.progress = Progress::Waiting { due: context.now };
             continue;
         }
         recipient.last_reply.clone_from(&verdict.reply);
-        let apart = refused.len() > 1 && refused.contains(&before.index);
-        let word = match verdict.outcome {
-            Outcome::Deliver => {
-                settle(recipient, Progress::Delivered, RecipientOutcome::Delivered, context.now)
-            }
-            Outcome::Fail if !apart => {
-                settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now)
-            }
-            Outcome::NextTransaction if !none_taken => {
-                take_back(recipient, before);
-                recipient.progress = Progress::Waiting { due: context.now };
-                continue;
-            }
-            Outcome::Pause(_) | Outcome::Stop => spare(recipient, context.now),
-            Outcome::Doubt => {
-                let reason = verdict
-                    .reply
-                    .as_ref()
-                    .map_or_else(|| "no answer to the end of data".to_owned(), Reply::to_string);
-                recipient.doubts.push(Doubt { attempt: attempt.since, reason });
-                wait(recipient, received, RecipientOutcome::Doubtful, context)
-            }
-            Outcome::RetryAfter(pause) => {
-                let word = wait(recipient, received, RecipientOutcome::Delayed, context);
-                if let Progress::Waiting { due } = &mut recipient.progress {
-                    *due = (*due).max(context.now.plus(pause));
-                }
-                word
-            }
-            Outcome::Retry | Outcome::Fail | Outcome::NextTransaction
-                if verdict.concern == Concern::Account =>
-            {
-                spare(recipient, context.now)
-            }
-            Outcome::Retry | Outcome::Fail | Outcome::NextTransaction => {
-                wait(recipient, received, RecipientOutcome::Delayed, context)
-            }
-        };
-        if word == RecipientOutcome::Failed {
-            failed.push(Failure {
-                index: before.index,
-                stage: verdict.stage.as_str(),
-                advice: verdict.advice,
-            });
+        if untried {
+            take_back(recipient, before);
+            recipient.progress = Progress::Waiting { due: context.now };
+            continue;
         }
-        conclusion_lines.push((before.index, word, verdict.stage));
+        let apart = refused.len() > 1 && refused.contains(&before.index);
+        let on_failure = if apart { OnFailure::TryApart } else { OnFailure::Settle };
+        let outcome = follow(recipient, verdict, on_failure, (attempt.since, received), context);
+        if outcome == RecipientOutcome::Failed {
+            let (index, stage) = (before.index, verdict.stage.as_str());
+            failed.push(Failure { index, stage, advice: verdict.advice });
+        }
+        outcomes.push((before.index, outcome, verdict.stage));
     }
-    let asked = |index: usize| {
-        entry
-            .recipients
-            .get(index)
-            .and_then(|state| state.recipient.notify)
-            .is_some_and(|notify| notify.success)
+    let relayed = match report.dsn {
+        Dsn::EndsHere => relayed(&entry, &outcomes),
+        Dsn::PassedOn => Vec::new(),
     };
-    let relayed = conclusion_lines
-        .iter()
-        .filter(|(index, word, _)| *word == RecipientOutcome::Delivered && asked(*index))
-        .map(|(index, ..)| *index);
-    let relayed = if report.dsn == Dsn::EndsHere { relayed.collect() } else { Vec::new() };
-    let lines = conclusion_lines
-        .into_iter()
-        .filter_map(|(index, word, stage)| {
-            Some(Line { stage, line: journal_line(&entry, index, word, context)? })
-        })
-        .collect();
+    let line = |(index, outcome, stage)| {
+        Some(Line { stage, line: journal_line(&entry, index, outcome, context)? })
+    };
+    let lines = outcomes.into_iter().filter_map(line).collect();
     Conclusion { entry, lines, failed, relayed }
+}
+
+/// What a refusal for good means for a recipient.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnFailure {
+    /// It fails.
+    Settle,
+    /// Another recipient of the transaction may be to blame: it is tried in a smaller group.
+    TryApart,
+}
+
+/// Moves a recipient on, as a verdict asks. The times are those at which the attempt began and
+/// the message was received.
+fn follow(
+    recipient: &mut RecipientState,
+    verdict: &Verdict,
+    on_failure: OnFailure,
+    (attempt, received): (Timestamp, Timestamp),
+    context: &Context<'_>,
+) -> RecipientOutcome {
+    match verdict.outcome {
+        Outcome::Deliver => {
+            settle(recipient, Progress::Delivered, RecipientOutcome::Delivered, context.now)
+        }
+        Outcome::Fail if on_failure == OnFailure::Settle => {
+            settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now)
+        }
+        Outcome::Pause(_) | Outcome::Stop => spare(recipient, context.now),
+        Outcome::Doubt => {
+            let unanswered = || "no answer to the end of data".to_owned();
+            let reason = verdict.reply.as_ref().map_or_else(unanswered, Reply::to_string);
+            recipient.doubts.push(Doubt { attempt, reason });
+            wait(recipient, received, RecipientOutcome::Doubtful, context)
+        }
+        Outcome::RetryAfter(pause) => {
+            let outcome = wait(recipient, received, RecipientOutcome::Delayed, context);
+            if let Progress::Waiting { due } = &mut recipient.progress {
+                *due = (*due).max(context.now.plus(pause));
+            }
+            outcome
+        }
+        Outcome::Retry | Outcome::Fail | Outcome::NextTransaction
+            if verdict.concern == Concern::Account =>
+        {
+            spare(recipient, context.now)
+        }
+        Outcome::Retry | Outcome::Fail | Outcome::NextTransaction => {
+            wait(recipient, received, RecipientOutcome::Delayed, context)
+        }
+    }
+}
+
+/// The recipients that were delivered and whose sender asked to be told of success.
+fn relayed(entry: &Entry, outcomes: &[(usize, RecipientOutcome, Stage)]) -> Vec<usize> {
+    let asked = |index: usize| {
+        let notify = entry.recipients.get(index).and_then(|state| state.recipient.notify);
+        notify.is_some_and(|notify| notify.success)
+    };
+    outcomes
+        .iter()
+        .filter(|(index, outcome, _)| *outcome == RecipientOutcome::Delivered && asked(*index))
+        .map(|(index, ..)| *index)
+        .collect()
 }
 
 /// A line about a recipient as it stands now.

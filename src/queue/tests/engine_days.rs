@@ -158,7 +158,7 @@ struct Days {
 fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("nothing to wait for"),
+        Poll::Pending => panic!("the store waited"),
     }
 }
 
@@ -298,7 +298,7 @@ impl Days {
                 claim::claim(rules, &flows, runtime, view, now)
             });
             let Ok(claim) = ready(step);
-            let Some(claim) = claim else { return None };
+            let claim = claim?;
             self.begun(place, claim, &waiting);
         }
     }

@@ -247,32 +247,8 @@ impl Line {
                     if stage == Stage::RcptTo { Concern::Recipient } else { Concern::Message };
                 (report(all(refusal(stage, concern, reply))), nobody)
             }
-            Reaction::RefuseSome(prefix, reply) => {
-                let one = |address: &String| {
-                    if address.starts_with(prefix) {
-                        refusal(Stage::RcptTo, Concern::Recipient, reply)
-                    } else {
-                        taken()
-                    }
-                };
-                let got = recipients
-                    .iter()
-                    .filter(|address| !address.starts_with(prefix))
-                    .cloned()
-                    .collect();
-                (report(recipients.iter().map(one).collect()), got)
-            }
-            Reaction::TakeFirst(most) => {
-                let too_many = verdict(
-                    Stage::RcptTo,
-                    Concern::Recipient,
-                    Outcome::NextTransaction,
-                    Some(read("452 4.5.3 Too many recipients")),
-                );
-                let each = (0..recipients.len())
-                    .map(|place| if place < most { taken() } else { too_many.clone() });
-                (report(each.collect()), recipients.iter().take(most).cloned().collect())
-            }
+            Reaction::RefuseSome(prefix, reply) => refuse_some(recipients, prefix, reply),
+            Reaction::TakeFirst(most) => take_first(recipients, most),
             Reaction::RefuseAllFor(prefix, reply)
                 if recipients.iter().any(|address| address.starts_with(prefix)) =>
             {
@@ -302,6 +278,32 @@ impl Line {
             Reaction::Panic => panic!("as the script says"),
         }
     }
+}
+
+/// Refuses the recipients that begin so, and takes the others.
+fn refuse_some(recipients: &[String], prefix: &str, reply: &str) -> (Report, Vec<String>) {
+    let one = |address: &String| {
+        if address.starts_with(prefix) {
+            refusal(Stage::RcptTo, Concern::Recipient, reply)
+        } else {
+            taken()
+        }
+    };
+    let got = recipients.iter().filter(|address| !address.starts_with(prefix)).cloned();
+    (report(recipients.iter().map(one).collect()), got.collect())
+}
+
+/// Takes the first recipients, and says that there are too many.
+fn take_first(recipients: &[String], most: usize) -> (Report, Vec<String>) {
+    let too_many = verdict(
+        Stage::RcptTo,
+        Concern::Recipient,
+        Outcome::NextTransaction,
+        Some(read("452 4.5.3 Too many recipients")),
+    );
+    let each =
+        (0..recipients.len()).map(|place| if place < most { taken() } else { too_many.clone() });
+    (report(each.collect()), recipients.iter().take(most).cloned().collect())
 }
 
 /// Trouble of the account.
