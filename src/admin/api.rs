@@ -1,6 +1,6 @@
-//! The Unix side, `/api/v1/…`: the same verbs as the commands.
+//! The API on the Unix socket, `/api/v1/…`, with the same actions as the commands.
 //!
-//! The socket's permissions are the login: who may open it may do everything.
+//! The socket's permissions replace a login: whoever may open the socket may do everything.
 
 use std::{
     net::IpAddr,
@@ -34,14 +34,14 @@ use crate::{
     spool::{Entry, JournalLine, MessageReader, SpoolError},
 };
 
-/// Messages or lines in one answer: about a megabyte.
+/// The largest number of messages or journal lines in one answer, about a megabyte.
 const MOST_ROWS: usize = 1000;
-/// Octets of a request: a test message.
+/// The largest request in octets. It has room for a test message.
 const LARGEST_REQUEST: usize = 256 * 1024;
-/// Chunks of an exported message that wait for a slow reader.
+/// The number of chunks of an exported message that wait for a slow reader.
 const EXPORT_AHEAD: usize = 4;
 
-/// Every verb.
+/// All routes of the API.
 pub(super) fn router(admin: Admin) -> Router {
     Router::new()
         .route("/api/v1/status", get(status))
@@ -189,7 +189,7 @@ async fn devices(State(admin): State<Admin>) -> Json<Sightings> {
     Json(Sightings::of(&admin.0.devices).summary())
 }
 
-/// With all that was said; null when it was never seen.
+/// One device with its dialogues, or null if it was never seen.
 async fn device(
     State(admin): State<Admin>,
     Path(name): Path<String>,
@@ -197,12 +197,12 @@ async fn device(
     Json(admin.0.devices.sightings().into_iter().find(|sighting| sighting.device.as_str() == name))
 }
 
-/// One address, with all that was said.
+/// One address with its dialogues.
 async fn clients(State(admin): State<Admin>, Path(address): Path<IpAddr>) -> Json<Sightings> {
     Json(Sightings::of(&admin.0.devices).only(address))
 }
 
-/// Puts a message of our own into the spool, as if a device had handed it in.
+/// Puts a message of our own into the spool, as if a device had submitted it.
 async fn send(State(admin): State<Admin>, Json(request): Json<SendRequest>) -> Answer<SendAnswer> {
     let spool = &admin.0.spool;
     let envelope = Envelope {
@@ -225,7 +225,7 @@ async fn send(State(admin): State<Admin>, Json(request): Json<SendRequest>) -> A
     Ok(Json(SendAnswer { id: committed.id() }))
 }
 
-/// The message as it was accepted, in chunks: it may be larger than what we want in memory.
+/// The message as it was accepted, in chunks, because it may be too large to hold in memory.
 async fn export(
     State(admin): State<Admin>,
     Path(id): Path<MessageId>,
@@ -236,7 +236,7 @@ async fn export(
     Ok(([(header::CONTENT_TYPE, "message/rfc822")], Body::new(Export(body))).into_response())
 }
 
-/// Ends with the message, or when nobody reads on.
+/// Reads a message into a channel. Ends at the end of the message, or when the reader is gone.
 async fn read_out(mut reader: MessageReader, chunks: mpsc::Sender<Result<Bytes, SpoolError>>) {
     loop {
         let mut buffer = Vec::new();
@@ -251,7 +251,7 @@ async fn read_out(mut reader: MessageReader, chunks: mpsc::Sender<Result<Bytes, 
     }
 }
 
-/// A body that comes through a channel.
+/// A response body whose chunks come from a channel.
 struct Export(mpsc::Receiver<Result<Bytes, SpoolError>>);
 
 impl hyper::body::Body for Export {

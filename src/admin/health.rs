@@ -1,4 +1,5 @@
-//! The TCP side: health and metrics. Nothing can be changed here, so nobody has to log in.
+//! Health and metrics over TCP. These pages need no login, because nothing can be changed through
+//! them.
 
 use axum::{
     Router,
@@ -10,11 +11,11 @@ use axum::{
 
 use super::Admin;
 
-/// The format of [`Metrics::render`](crate::metrics::Metrics::render); Prometheus refuses a scrape
-/// whose type it does not know.
+/// The content type of [`Metrics::render`](crate::metrics::Metrics::render). Prometheus refuses a
+/// scrape with an unknown type.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Health, readiness, metrics, and a page that says where the rest is.
+/// Routes for health, readiness and metrics, and a front page that lists them.
 pub(super) fn router(admin: Admin) -> Router {
     Router::new()
         .route("/", get(front))
@@ -25,21 +26,22 @@ pub(super) fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
-/// Metrics alone, for the second address.
+/// The route for metrics only, for the second address.
 pub(super) fn metrics_router(admin: Admin) -> Router {
     Router::new().route("/metrics", get(metrics)).fallback(elsewhere).with_state(admin)
 }
 
 async fn front() -> &'static str {
-    "Postroom\n\n/healthz  the process is alive\n/readyz   mail is taken\n/metrics  for \
-    Prometheus\n\nNothing can be changed here. On the machine itself: postroom status, postroom \
-    queue list, postroom --help\n"
+    "Postroom\n\n/healthz  200 while the process is alive\n/readyz   200 while Postroom accepts \
+    mail\n/metrics  metrics for Prometheus\n\nNothing can be changed here. Commands for the \
+    machine \
+    itself: postroom status, postroom queue list, postroom --help\n"
 }
 
 async fn elsewhere() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "There is no such page. The commands use the Unix socket in data_dir: postroom --help\n",
+        "There is no such page. The commands use a Unix socket in data_dir; see: postroom --help\n",
     )
 }
 

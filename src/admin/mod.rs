@@ -1,12 +1,12 @@
-//! HTTP for tools: health and metrics over TCP, the commands over a Unix socket.
+//! The HTTP interface: health and metrics over TCP, and the API of the commands over a Unix socket.
 //!
-//! - `status`: [`Status`], what the daemon is doing, as the command, the API and `/readyz` show it
-//! - `sightings`: [`Sightings`], who was seen
-//! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It changes nothing, so it asks for
-//!   no login
-//! - `api`: the Unix side, `/api/v1/…`: the same verbs as the commands. Who may open the socket may
-//!   do everything
-//! - `server`: sockets and connections, within bounds
+//! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
+//! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
+//! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
+//!   can be changed through it
+//! - `api`: the Unix side, `/api/v1/…`, with the same actions as the commands. Whoever may open the
+//!   socket may do everything
+//! - `server`: sockets and connections, with bounds
 
 mod api;
 mod health;
@@ -37,48 +37,48 @@ use crate::{
     spool::{Entry, RecoveryReport, Spool},
 };
 
-/// `[admin]` and `[metrics]`, checked.
+/// The validated sections `[admin]` and `[metrics]` of the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AdminSettings {
-    /// `admin.address`; port 0 takes a free one.
+    /// `admin.address`. Port 0 selects a free port.
     pub address: SocketAddr,
-    /// `metrics.address`, a second place for `/metrics`.
+    /// `metrics.address`, a second address for `/metrics`.
     pub metrics: Option<SocketAddr>,
 }
 
-/// The commands' socket of a data folder.
+/// The path of the commands' socket in a data directory.
 #[must_use]
 pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin.sock")
 }
 
-/// What a daemon is made of, for those who look at it from outside. Cheap to clone.
+/// The parts of a running daemon, for the interfaces that inspect it. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin(Arc<Parts>);
 
 /// The parts of [`Admin`].
 pub struct Parts {
-    /// `hostname`.
+    /// `hostname` of the configuration.
     pub hostname: String,
-    /// `data_dir`.
+    /// `data_dir` of the configuration.
     pub data_dir: PathBuf,
-    /// Accepted mail.
+    /// The spool with accepted mail.
     pub spool: Spool,
-    /// The sending half.
+    /// The queue, which sends the mail.
     pub queue: Queue,
-    /// Who hands in mail.
+    /// The devices and what was seen of them.
     pub devices: Devices,
-    /// Time.
+    /// The clock.
     pub clock: Clock,
-    /// Counters.
+    /// The metrics.
     pub metrics: Metrics,
-    /// When the daemon started.
+    /// The time at which the daemon started.
     pub started: Timestamp,
-    /// What comes to be known after the start.
+    /// The facts that become known after the start.
     pub progress: Progress,
 }
 
-/// What comes to be known after the start.
+/// Facts that become known after the start, such as bound addresses.
 #[derive(Default)]
 pub struct Progress(Mutex<Known>);
 
@@ -102,19 +102,19 @@ impl Progress {
 }
 
 impl Admin {
-    /// Joins the parts.
+    /// Combines the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// A listener takes connections now, on this address.
+    /// Records that a listener now accepts connections on this address.
     pub fn listening(&self, address: SocketAddr, settings: &ListenerSettings) {
         let listener = ListenerStatus { address, tls: settings.tls, protocol: settings.protocol };
         self.0.progress.change(|known| known.listeners.push(listener));
     }
 
-    /// The HTTP sides are bound.
+    /// Records the addresses on which health and metrics are served.
     pub fn serving(&self, admin: SocketAddr, metrics: Option<SocketAddr>) {
         self.0.progress.change(|known| {
             known.admin = Some(admin);
@@ -122,74 +122,74 @@ impl Admin {
         });
     }
 
-    /// Every file has been compared with the index.
+    /// Records that recovery has compared every file with the index.
     pub fn recovered(&self, report: RecoveryReport) {
         self.0.progress.change(|known| known.recovery = Some(report));
     }
 
-    /// The stop has begun: not ready any more.
+    /// Records that the stop has begun. The daemon is no longer ready.
     pub fn stopping(&self) {
         self.0.progress.change(|known| known.stopping = true);
     }
 }
 
-/// A message of the queue, and when it will go: `GET /api/v1/queue` and `/api/v1/queue/ID`.
+/// A queued message and its forecast: `GET /api/v1/queue` and `/api/v1/queue/ID`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Queued {
-    /// What has become of it.
+    /// The message's entry in the index.
     #[serde(flatten)]
     pub entry: Entry,
-    /// What will probably become of it next.
+    /// When the message will probably be sent, and what it waits for.
     pub forecast: Forecast,
 }
 
-/// A test message to be put into the spool: `POST /api/v1/send`.
+/// A request to put a test message into the spool: `POST /api/v1/send`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SendRequest {
     /// `MAIL FROM`.
     pub sender: Address,
     /// `RCPT TO`, at least one.
     pub recipients: Vec<Address>,
-    /// Which way out.
+    /// The account that sends the message.
     pub account: AccountName,
-    /// The whole message, lines ended by CRLF.
+    /// The whole message, with CRLF line ends.
     pub text: String,
 }
 
-/// Its answer.
+/// The answer to [`SendRequest`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SendAnswer {
     /// The message's id.
     pub id: MessageId,
 }
 
-/// Why a person is kept from what was asked for: `POST /api/v1/queue/ID/hold`.
+/// A request to hold a message: `POST /api/v1/queue/ID/hold`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct HoldRequest {
-    /// For whoever looks next.
+    /// The reason, which the commands show.
     pub reason: String,
 }
 
-/// Settings of an account to be changed while it runs: `POST /api/v1/accounts/NAME/settings`.
+/// A request to change settings of an account: `POST /api/v1/accounts/NAME/settings`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SetRequest {
-    /// Keys and values as the config has them: `batch.interval` and `60s`.
+    /// Keys and values as in the configuration, such as `batch.interval` and `60s`.
     pub set: BTreeMap<String, String>,
-    /// Who asks, for whoever looks next.
+    /// The person who makes the change, which the commands show.
     pub by: String,
 }
 
-/// The file's settings are to come back, or the budget is to be forgotten: `POST
+/// A request to reset changed settings or the recorded usage: `POST
 /// /api/v1/accounts/NAME/restore-defaults` and `…/forget-budget`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RestoreRequest {
-    /// Who asks, for whoever reads the log.
+    /// The person who makes the change, for the log.
     pub by: String,
 }
 
-/// What the API says when it cannot.
+/// The API's answer to a request that failed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Refusal {
-    /// What happened, and what to do.
+    /// What went wrong, and what to do.
     pub error: String,
 }

@@ -1,7 +1,7 @@
-//! Sockets and connections, within bounds.
+//! The sockets and connections of the HTTP interface, with bounds.
 //!
 //! # Failure
-//! Binding returns [`AdminError`]. What a client does wrong ends its connection and is logged at
+//! Binding returns [`AdminError`]. An error of a client ends its connection and is logged at
 //! `debug`.
 
 use std::{
@@ -28,37 +28,39 @@ use tracing::debug;
 
 use super::{Admin, AdminSettings, api, health, socket_path};
 
-/// Connections at once, each side: some scrapers and a few people.
+/// The largest number of simultaneous connections of each side: a few scrapers and a few people.
 const MOST_CONNECTIONS: usize = 64;
-/// Who connects and says nothing is not worth one of them for longer.
+/// How long a client may take to send its request header, so that silent clients do not occupy
+/// connections.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest answer is the export of a large message to a slow reader.
+/// The longest duration of a connection. The slowest answer is the export of a large message to a
+/// slow reader.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// Why the HTTP sides cannot be served.
+/// The reason why the HTTP interface cannot be served.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    /// The TCP side.
-    #[error("{key} {address}: {reason}")]
+    /// A TCP address cannot be bound.
+    #[error("cannot listen on {address} ({key}): {reason}")]
     Bind {
-        /// Which key of the config.
+        /// The configuration key of the address.
         key: &'static str,
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// The commands' socket.
-    #[error("the commands' socket {path}: {reason}")]
+    /// The commands' socket cannot be created.
+    #[error("cannot create the commands' socket {path}: {reason}")]
     Socket {
-        /// Where.
+        /// The path of the socket.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         reason: io::Error,
     },
 }
 
-/// The HTTP sides, bound.
+/// The HTTP interface with its bound sockets.
 pub struct AdminServer {
     admin: Admin,
     http: TcpListener,
@@ -67,11 +69,11 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
-    /// Binds all sides. The daemon that holds the spool of a data folder owns its socket: one that
-    /// is left over is replaced.
+    /// Binds all sockets. The daemon that has locked the spool of a data directory owns the
+    /// commands' socket there, so it replaces one that is left over.
     ///
     /// # Errors
-    /// When an address is taken, or the socket cannot be made.
+    /// If an address is in use, or the socket cannot be created.
     pub async fn bind(admin: Admin, settings: AdminSettings) -> Result<Self, AdminError> {
         let http = bind("admin.address", settings.address).await?;
         let metrics = match settings.metrics {
@@ -87,7 +89,7 @@ impl AdminServer {
         Ok(Self { admin, http, metrics, commands })
     }
 
-    /// Serves until `stop` turns true, then removes the socket.
+    /// Serves requests until `stop` becomes true, then removes the socket.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let path = socket_path(&self.admin.0.data_dir);
         let metrics = async {
@@ -114,8 +116,8 @@ fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
 
-/// Made beside its place and moved there: it is never open to others, and never absent while an old
-/// one is replaced.
+/// Creates the socket beside its final path and renames it. Other users can therefore never open
+/// it, and the path always exists while an old socket is replaced.
 fn bind_socket(path: &Path) -> io::Result<UnixListener> {
     let beside = path.with_extension("sock.new");
     match fs::remove_file(&beside) {
@@ -149,7 +151,7 @@ async fn serve<L: Listener>(mut listener: L, router: Router, mut stop: watch::Re
             Event::Stop => break,
         }
     }
-    // The rest is cut off: by now the mail is safe, and nobody waits for a scrape.
+    // Open connections are closed: the mail is safe by now, and a scrape can be repeated.
     connections.shutdown().await;
 }
 
@@ -164,7 +166,7 @@ async fn connection(
         .serve_connection(TokioIo::new(io), service);
     match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "http connection broken off"),
+        Ok(Err(error)) => debug!(%error, "http connection lost"),
         Err(_too_long) => debug!("http connection took too long"),
     }
 }

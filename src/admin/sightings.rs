@@ -1,4 +1,4 @@
-//! Who was seen, as the commands show it.
+//! The devices and unknown clients that were seen, for the commands.
 
 use std::net::IpAddr;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{DeviceSighting, Devices, Sighting};
 
-/// Devices and strangers that were seen.
+/// The devices and unknown clients that were seen.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct Sightings {
-    /// Devices of the config.
+    /// The devices in the configuration.
     pub devices: Vec<DeviceSighting>,
-    /// Clients that are none, the latest first.
+    /// The clients that match no device, the latest first.
     pub strangers: Vec<Sighting>,
 }
 
@@ -20,7 +20,7 @@ impl Sightings {
         Self { devices: devices.sightings(), strangers: devices.strangers() }
     }
 
-    /// Without what was said.
+    /// The same without dialogues.
     pub(super) fn summary(self) -> Self {
         let summary = |clients: Vec<Sighting>| clients.into_iter().map(Sighting::summary).collect();
         let devices = self
@@ -30,7 +30,7 @@ impl Sightings {
         Self { devices: devices.collect(), strangers: summary(self.strangers) }
     }
 
-    /// One address, wherever it was seen.
+    /// Only the sightings of one address.
     pub(super) fn only(self, address: IpAddr) -> Self {
         let its = |clients: Vec<Sighting>| {
             clients.into_iter().filter(|client| client.peer == address).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! What the daemon is doing.
+//! The state of the daemon, for the command, the API and `/readyz`.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -12,50 +12,50 @@ use crate::{
     spool::RecoveryReport,
 };
 
-/// What the daemon is doing: `GET /api/v1/status`.
+/// The state of the daemon: `GET /api/v1/status`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Status {
-    /// Of the program.
+    /// The version of the program.
     pub version: String,
-    /// `hostname`.
+    /// `hostname` of the configuration.
     pub hostname: String,
-    /// `data_dir`.
+    /// `data_dir` of the configuration.
     pub data_dir: PathBuf,
-    /// Since when.
+    /// The time at which the daemon started.
     pub started: Timestamp,
-    /// Since how long.
+    /// The time since then, in seconds.
     pub uptime_seconds: u64,
-    /// True when mail is taken and everything found on disk is known.
+    /// True if the daemon accepts mail and has examined everything that it found on disk.
     pub ready: bool,
-    /// What is missing, when it is not.
+    /// If it is not ready, the reasons.
     pub missing: Vec<String>,
-    /// Where devices connect, with the ports that were really taken.
+    /// The listeners for devices, with the ports that were actually bound.
     pub listeners: Vec<ListenerStatus>,
-    /// Where health and metrics are served.
+    /// The address that serves health and metrics.
     pub admin: Option<SocketAddr>,
-    /// Where metrics are served, besides.
+    /// The second address that serves metrics, if there is one.
     pub metrics: Option<SocketAddr>,
-    /// Messages in the queue.
+    /// The number of messages in the queue.
     pub queue_messages: u64,
-    /// The ways out.
+    /// The accounts.
     pub accounts: Vec<AccountStatus>,
-    /// What the start found and put right; none while it is still looking.
+    /// What recovery found and corrected at the start. It is `None` until recovery has finished.
     pub recovery: Option<RecoveryReport>,
 }
 
-/// One listener.
+/// A listener for devices.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ListenerStatus {
-    /// Where it listens.
+    /// The bound address.
     pub address: SocketAddr,
-    /// `tls`.
+    /// Its setting `tls`.
     pub tls: ListenerTls,
-    /// `protocol`.
+    /// Its setting `protocol`.
     pub protocol: Protocol,
 }
 
 impl Admin {
-    /// What the daemon is doing.
+    /// Collects the state of the daemon.
     #[must_use]
     pub fn status(&self) -> Status {
         let parts = &self.0;
@@ -78,8 +78,8 @@ impl Admin {
         }
     }
 
-    /// What keeps the daemon from being ready. An account that cannot send is not among it: mail is
-    /// taken all the same.
+    /// The reasons why the daemon is not ready. An account that cannot send is not a reason,
+    /// because the daemon still accepts mail.
     pub(super) fn missing(&self) -> Vec<String> {
         let known = self.0.progress.known();
         let mut missing = Vec::new();
@@ -91,7 +91,7 @@ impl Admin {
         }
         if known.recovery.is_none() {
             missing.push(
-                "the spool is still being compared with the index; mail is taken meanwhile"
+                "recovery is still comparing the spool with the index; mail is accepted meanwhile"
                     .to_owned(),
             );
         }
