@@ -181,6 +181,6 @@ mod tests {
         let address = "127.0.0.1:8025".parse().unwrap();
         let error = AdminError::Bind { key: "admin.address", address, reason };
         let shown = format!("{:#}", anyhow::Error::new(error));
-        assert_eq!(shown, "admin.address 127.0.0.1:8025: address in use");
+        assert_eq!(shown, "cannot listen on 127.0.0.1:8025 (admin.address): address in use");
     }
 }

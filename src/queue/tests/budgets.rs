@@ -215,7 +215,7 @@ async fn a_lost_index_counts_as_a_budget_used_up_until_a_person_knows_better() {
         .server
         .seen()
         .into_iter()
-        .filter(|seen| seen.subject.contains("what it has sent is not known"))
+        .filter(|seen| seen.subject.contains("the record of what it has sent was lost"))
         .collect();
     assert_eq!(alerts.len(), 1, "one alert, whatever the restarts");
     assert!(
