@@ -190,7 +190,7 @@ fn refused(result: Result<Connection, Trouble>, outcome: Outcome, code: Option<&
             reply.as_ref().is_some_and(|reply| reply.starts_with(code) && reply.contains(says)),
             "{trouble:?}"
         ),
-        None => assert!(format!("{:?}", trouble.fault).contains(says), "{trouble:?}"),
+        None => assert!(trouble.fault.to_string().contains(says), "{trouble:?}"),
     }
 }
 

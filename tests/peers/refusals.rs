@@ -934,7 +934,7 @@ impl Played {
     fn sentence(&self) -> String {
         let notice = self.told.iter().find(|notice| notice.contains("could not be delivered"));
         let after = notice.and_then(|notice| notice.split_once("Attempts:"));
-        let line = after.and_then(|(_, rest)| rest.lines().nth(1));
+        let line = after.and_then(|(_, rest)| rest.lines().skip(1).find(|line| !line.is_empty()));
         line.unwrap_or_default().to_owned()
     }
 }
