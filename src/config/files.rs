@@ -27,7 +27,7 @@ pub trait Files {
     /// When it is absent, too large, or no UTF-8 text.
     fn read(&self, path: &Path) -> io::Result<SecretFile>;
 
-    /// A file that is no text, of at most `most` octets.
+    /// A file that is not text, of at most `most` octets.
     ///
     /// # Errors
     /// When it is absent or too large.

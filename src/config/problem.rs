@@ -44,7 +44,7 @@ impl fmt::Display for Place {
 pub struct Problem {
     /// How bad.
     pub severity: Severity,
-    /// Where.
+    /// Where the value stands.
     pub place: Place,
     /// The key, as a path: `account[0].limits.connections`, counted from 0. Empty when the file as
     /// a whole is meant.
@@ -73,9 +73,9 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("{}: {problem}; `postroom init` writes a config, `--config FILE` names another", path.display())]
     Unreadable {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         problem: std::io::Error,
     },
     /// It can, and is wrong. Errors and warnings, in the order of their lines.

@@ -152,8 +152,8 @@ fn unprovable(certificate: &CertificateDer<'_>) -> Option<String> {
     }
 }
 
-/// What can be checked (`ring`): RSA from so many bits on, P-256 and P-384 (RFC 5480 2.1.1.1),
-/// Ed25519 (RFC 8410 3).
+/// What can be checked (`ring`): RSA from this number of bits on, P-256 and P-384 (RFC 5480
+/// 2.1.1.1), Ed25519 (RFC 8410 3).
 const LEAST_RSA_BITS: usize = 2048;
 const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
 const ED25519: &str = "1.3.101.112";

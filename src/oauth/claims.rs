@@ -35,9 +35,9 @@ pub struct Claims {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
-    /// One.
+    /// One audience.
     One(String),
-    /// Several.
+    /// Several audiences.
     Several(Vec<String>),
 }
 

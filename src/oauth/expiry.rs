@@ -34,9 +34,9 @@ pub enum CredentialKind {
 /// What ends, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Expiry {
-    /// What.
+    /// The kind of credential.
     pub kind: CredentialKind,
-    /// When.
+    /// The time at which the credential ends.
     pub ends: Timestamp,
 }
 

@@ -49,9 +49,9 @@ pub enum Cloud {
     Global,
     /// GCC High.
     GccHigh,
-    /// DoD.
+    /// The cloud of the US Department of Defense.
     Dod,
-    /// 21Vianet.
+    /// The cloud in China, which 21Vianet operates.
     China,
 }
 

@@ -82,7 +82,7 @@ struct Kept {
 }
 
 impl Tokens {
-    /// Asks for nothing yet: a token that cannot be had at start is no reason not to start.
+    /// Asks for nothing yet: Postroom starts even when no token is available yet.
     #[must_use]
     pub fn new(
         account: AccountName,

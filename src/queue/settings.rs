@@ -46,7 +46,7 @@ pub enum Reach {
     From(Vec<String>),
 }
 
-/// `limits = { … }`. None is no limit.
+/// `limits = { … }`. `None` sets no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LimitSettings {
     /// Transactions begun in any 60 s.

@@ -34,12 +34,12 @@ pub enum SpoolError {
     /// No message of that id.
     #[error("there is no message {0} in the queue")]
     NotFound(MessageId),
-    /// A file that is no spool file.
+    /// A file that is not a spool file.
     #[error("{path} cannot be read as a message: {reason}")]
     Unreadable {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The reason why it cannot be read.
         reason: String,
     },
 }

@@ -40,8 +40,8 @@ impl Spool {
     /// its entry has to be rebuilt from its file.
     ///
     /// # Errors
-    /// When the folder cannot be made, written or locked. A broken index is no error: it is moved
-    /// aside and rebuilt.
+    /// When the folder cannot be made, written or locked. A broken index is not an error: it is
+    /// moved aside and rebuilt.
     pub fn open(
         settings: SpoolSettings,
         route: RouteMessage,
@@ -188,7 +188,7 @@ impl Spool {
     /// The text of a message, for sending: opened after the envelope, read in chunks.
     ///
     /// # Errors
-    /// When the file is missing or is no spool file.
+    /// When the file is missing or is not a spool file.
     pub async fn body(&self, id: MessageId) -> Result<MessageReader, SpoolError> {
         let core = Arc::clone(&self.0.core);
         blocking(move || core.messages.read(id)).await

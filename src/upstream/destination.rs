@@ -142,7 +142,7 @@ pub enum SecretSource {
     OAuth {
         /// From whom, for what.
         settings: OAuthSettings,
-        /// Whose.
+        /// The account that logs in.
         account: AccountName,
         /// Where refresh tokens are kept: `data_dir/secrets`.
         secrets: PathBuf,

@@ -1,7 +1,7 @@
 //! Direct send: a connection to one of the mail servers of a domain. They are tried by preference,
 //! and each is protected as its domain asks for it (RFC 5321 5.1).
 //!
-//! What keeps one of them from taking mail is no reason to give up: the next one is tried. When
+//! What keeps one of them from taking mail does not end the search: the next one is tried. When
 //! none is left, the verdict says whose trouble it is: the network's and our DNS server's is the
 //! account's; what the domain has published, or failed to, concerns its recipients alone.
 //!

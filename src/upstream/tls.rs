@@ -44,12 +44,12 @@ pub(super) struct Tls {
     identity: Option<ClientCertificate>,
 }
 
-/// Which certificates will do.
+/// Which certificates are accepted.
 #[derive(Clone, Debug)]
 pub(super) enum Check {
     /// From a trusted issuer, for the right name.
     Trusted,
-    /// Any.
+    /// Any certificate.
     Anyone,
     /// What the domain has recorded in DNS.
     Recorded(Arc<[Tlsa]>),

@@ -19,14 +19,14 @@ pub(super) struct Shown<'a> {
     pub(super) now: UnixTime,
 }
 
-/// Decides.
+/// Decides whether a certificate is accepted.
 pub(super) trait Judge: Debug + Send + Sync {
     /// # Errors
     /// When the certificate will not do.
     fn judge(&self, shown: &Shown<'_>) -> Result<(), TlsError>;
 }
 
-/// `verify = false`: any certificate will do, for servers on the own network.
+/// `verify = false`: any certificate is accepted, for servers on the local network.
 #[derive(Debug)]
 pub(super) struct Anyone;
 

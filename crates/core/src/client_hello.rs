@@ -74,7 +74,7 @@ fn records(octets: &[u8]) -> Opening {
             return Opening::Garbled;
         }
         let Some(fragment) = rest.take(length) else {
-            // What there is of the fragment may already show that it is no hello.
+            // What there is of the fragment may already show that it is not a hello.
             return if message.is_empty() && rest.0.first().is_some_and(|kind| *kind != CLIENT_HELLO)
             {
                 Opening::Garbled

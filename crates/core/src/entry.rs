@@ -228,7 +228,7 @@ pub struct Attempting {
 /// The end of a recipient's way.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Settled {
-    /// When.
+    /// The time at which the recipient was settled.
     pub at: Timestamp,
 }
 
@@ -296,12 +296,12 @@ pub struct JournalLine {
     pub outcome: RecipientOutcome,
     /// Attempts it took.
     pub attempts: u32,
-    /// Attempts whose outcome nobody knows: so many doubles may exist.
+    /// The number of attempts whose outcome is unknown: each may have made a duplicate.
     pub doubts: u32,
     /// What the server said.
     pub reply: Option<Reply>,
     /// When it had been accepted.
     pub received: Timestamp,
-    /// Octets.
+    /// The size of the text, in octets.
     pub size: ByteSize,
 }

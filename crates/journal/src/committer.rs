@@ -113,7 +113,7 @@ impl<D: Disk> Writer<'_, D> {
         }
     }
 
-    /// A segment with room for so many octets, and where they go: 0 when its header is to be
+    /// A segment with room for this number of octets, and where they go: 0 when its header is to be
     /// written first.
     fn room_for(&mut self, octets: usize) -> Result<(Segment<D::File>, usize), JournalError> {
         if let Some((segment, at)) = &self.start.active

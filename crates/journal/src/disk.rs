@@ -42,7 +42,7 @@ pub trait Disk: Send + Sync + 'static {
 
 /// A segment's file.
 pub trait SegmentFile: Send + Sync + 'static {
-    /// Octets.
+    /// The length of the file, in octets.
     ///
     /// # Errors
     /// When the disk fails.

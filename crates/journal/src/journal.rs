@@ -30,7 +30,7 @@ impl<D: Disk> Journal<D> {
     /// `from` on; damage is replayed where it stands.
     ///
     /// # Errors
-    /// When the disk fails. A damaged journal is no error: [`Recovered::Damage`].
+    /// When the disk fails. A damaged journal is not an error: [`Recovered::Damage`].
     pub fn open(
         disk: D,
         options: Options,

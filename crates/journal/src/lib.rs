@@ -57,7 +57,7 @@ pub enum JournalError {
     /// The payload is longer than [`format::MOST_PAYLOAD`].
     #[error("a record of {length} octets is too long for the journal")]
     TooLong {
-        /// Octets.
+        /// The length of the payload, in octets.
         length: usize,
     },
     /// More octets wait for the committer than it takes.

@@ -28,7 +28,7 @@ pub(crate) struct Segment<F> {
     pub(crate) name: String,
     pub(crate) file: Arc<F>,
     pub(crate) header: SegmentHeader,
-    /// Octets.
+    /// The length of the file, in octets.
     pub(crate) length: usize,
     /// The disk has failed in it, or it has another size than new ones: it is read, and never
     /// written again.

@@ -71,7 +71,7 @@ impl Certificates {
         })
     }
 
-    /// None for what is no TLS.
+    /// None for what is not TLS.
     pub(crate) const fn acceptor(&self, handshake: Handshake) -> Option<&TlsAcceptor> {
         match handshake {
             Handshake::Proper => Some(&self.proper),

@@ -63,7 +63,7 @@ impl SandboxSettings {
 /// What becomes of accepted messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keep {
-    /// The newest so many stay as files.
+    /// This number of the newest messages stay as files.
     Newest(usize),
     /// Nothing is written; counters only.
     Discard,

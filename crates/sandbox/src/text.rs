@@ -92,7 +92,7 @@ enum TextPosition {
     /// After CRLF, and at the beginning.
     #[default]
     LineStart,
-    /// Elsewhere.
+    /// Within a line.
     Inside,
     /// After a CR.
     Cr,

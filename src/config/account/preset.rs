@@ -33,7 +33,7 @@ pub(in crate::config) struct Preset {
     pub(in crate::config) source: &'static str,
     /// Whether more recipients of one message than that are refused, whoever asks.
     pub(in crate::config) is_strict: bool,
-    /// Whether it takes mail for the own organization alone, from the account's address alone.
+    /// Whether it accepts mail only within the organization and only from the account's address.
     pub(in crate::config) is_internal: bool,
     /// Who runs it.
     pub(in crate::config) service: Service,

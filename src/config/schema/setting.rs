@@ -281,7 +281,7 @@ pub(in crate::config) enum Limit<T> {
 }
 
 impl<T> Limit<T> {
-    /// `None` is no limit.
+    /// `None` sets no limit.
     pub(in crate::config) fn most(self) -> Option<T> {
         match self {
             Self::Unlimited => None,

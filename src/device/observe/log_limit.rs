@@ -25,7 +25,7 @@ const CLIENTS_LIMIT: usize = 1024;
 pub(super) enum Allowance {
     /// One line, which also tells how many were left out before it.
     Line { left_out: Option<u64> },
-    /// Nothing.
+    /// The line is left out, and counted.
     Nothing,
 }
 

@@ -14,7 +14,7 @@ use crate::{
 /// What was seen of one device, with all its clients.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct DeviceSighting {
-    /// Which.
+    /// The device as the config names it.
     pub device: DeviceName,
     /// When it was first seen.
     pub first_seen: Timestamp,
@@ -29,7 +29,7 @@ pub struct DeviceSighting {
 /// What was seen of one address.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Sighting {
-    /// Which.
+    /// The address of the client.
     pub peer: IpAddr,
     /// When it was first seen.
     pub first_seen: Timestamp,
@@ -155,7 +155,7 @@ pub enum LoginOutcome {
 pub struct MessageSighting {
     /// When it happened.
     pub at: Timestamp,
-    /// Which.
+    /// The id of the message.
     pub id: MessageId,
     /// Its size in octets, as stored.
     pub octets: u64,

@@ -29,7 +29,7 @@ pub enum QueueError {
     TrustStore {
         /// Which account.
         account: AccountName,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
@@ -37,7 +37,7 @@ pub enum QueueError {
 /// What an account is doing, as `postroom status`, the API and the metrics show it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AccountStatus {
-    /// Which.
+    /// The name of the account.
     pub name: AccountName,
     /// Ready, paused, stopped or disabled.
     pub state: AccountState,
@@ -80,7 +80,7 @@ pub struct AccountStatus {
 /// A domain that cannot be sent to just now.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct DomainStatus {
-    /// Which.
+    /// The domain that is held up.
     pub domain: String,
     /// Paused or stopped.
     #[serde(flatten)]

@@ -132,7 +132,7 @@ pub struct SettingStatus {
 /// When a setting was changed at run time, and by whom.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SettingChange {
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
     /// By whom, as they called themselves.
     pub by: String,

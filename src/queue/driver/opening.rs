@@ -26,7 +26,7 @@ pub(in crate::queue) fn open(
 ) -> Result<Shared, SpoolError> {
     let monotonic = MonotonicClock::new(clock);
     let (budget, lost_until) = open_budget(settings, spool, monotonic.now())?;
-    // A record that cannot be read is of an unknown form, which is no reason not to start.
+    // A record that cannot be read is of an unknown form, which does not prevent the start.
     let name = settings.name.as_str();
     let health = spool.recall::<Remembered>(MemoKind::AccountHealth, name).ok().flatten();
     let health =

@@ -1,4 +1,4 @@
-//! Batches: so many messages in one go, then a rest. Pure.
+//! Batches: a number of messages in one go, then a rest. Pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An account's budget: at most so many messages in any 60 s, and so many recipients in any 24 h.
+//! An account's budget: a maximum of messages in any 60 s, and of recipients in any 24 h.
 //! Pure.
 //!
 //! The promise is about what the *server* may count, at a moment that it does not tell: somewhere
@@ -58,7 +58,7 @@ pub(in crate::queue) enum End {
 /// What may go now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Room {
-    /// One message to so many recipients.
+    /// One message to this number of recipients.
     Recipients(usize),
     /// Nothing before this; none while it depends on transactions under way.
     FreeAt(Option<Timestamp>),
@@ -225,8 +225,8 @@ impl Budget {
         }
     }
 
-    /// When a message to so many recipients may go; none while that depends on transactions under
-    /// way.
+    /// When a message to this number of recipients may go; none while that depends on transactions
+    /// under way.
     pub(in crate::queue) fn free_at(&self, now: Timestamp, recipients: u32) -> Option<Timestamp> {
         Some(self.minute_free_at(now)?.max(self.day_free_at(now, u64::from(recipients))?))
     }

@@ -64,7 +64,7 @@ pub(in crate::queue) struct Decision {
 /// When an account has something to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Outlook {
-    /// Now.
+    /// There is work now.
     Now,
     /// After this time.
     In(Duration),

@@ -93,10 +93,10 @@ pub(in crate::queue) struct Record {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::queue) enum Told {
-    /// No.
+    /// The administrator was told of no trouble.
     #[default]
     Nothing,
-    /// Yes, and not yet of its end.
+    /// The administrator was told of trouble, and not yet of its end.
     Trouble,
 }
 

@@ -18,7 +18,7 @@ use crate::{
 pub(in crate::queue) enum RouteDecision {
     /// To this next hop.
     NextHop(NextHop),
-    /// Nowhere.
+    /// The account cannot carry mail to this recipient.
     Unroutable(Unroutable),
 }
 

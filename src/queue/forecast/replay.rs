@@ -1,8 +1,8 @@
 //! When the mail of an account will go, and what it waits for: the engine itself, played ahead on a
 //! copy of the account's runtime.
 //!
-//! So the forecast can only be wrong about what nobody knows: how long transactions take, how many recipients messages have that were
-//! not looked at, and what arrives or fails meanwhile.
+//! So the forecast can only be wrong about what nobody knows: how long transactions take, how many
+//! recipients messages have that were not looked at, and what arrives or fails meanwhile.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -81,7 +81,7 @@ pub enum Why {
     },
     /// Direct send: its domain cannot be sent to just now.
     Domain {
-        /// Which.
+        /// The domain that is held up.
         domain: String,
         /// What happened.
         because: String,

@@ -17,9 +17,9 @@ use crate::{
 enum Event {
     /// So many seconds go by.
     Pass(u64),
-    /// A device hands in so many messages, each to so many recipients.
+    /// A device hands in a number of messages, each to a number of recipients.
     Burst { device: u8, messages: usize, recipients: usize },
-    /// The process dies, and starts again after so many seconds.
+    /// The process dies, and starts again after this number of seconds.
     Crash(u64),
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Reaction {
     Refuse(Stage, &'static str),
     /// Refuses those whose address begins so at `RCPT TO`, takes the rest.
     RefuseSome(&'static str, &'static str),
-    /// Takes the first so many recipients, and says of the others that they are too many.
+    /// Accepts this number of recipients, and says of the others that they are too many.
     TakeFirst(usize),
     /// Refuses at end of data if anybody's address begins so.
     RefuseAllFor(&'static str, &'static str),

@@ -44,7 +44,7 @@ impl Dice {
         least + self.throw() % (most - least + 1)
     }
 
-    /// Once in so many throws.
+    /// Once in this number of throws.
     pub(super) fn once_in(&mut self, throws: u64) -> bool {
         self.throw().is_multiple_of(throws)
     }

@@ -69,6 +69,6 @@ pub(super) trait Draft {
 pub(super) enum Kept<'a> {
     /// A message, by its name.
     Message(MessageId),
-    /// Something that is no message, and why.
+    /// Something that is not a message, and why.
     Foreign(&'a std::path::Path, &'static str),
 }

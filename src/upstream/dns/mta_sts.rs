@@ -41,7 +41,7 @@ const LONGEST: Duration = Duration::from_secs(31_557_600);
 /// RFC 8461 3.3 wants failed fetches limited: an hour's worth of mail must not wait for a web
 /// server again and again.
 const FETCH_AGAIN: Duration = Duration::from_secs(5 * 60);
-/// Policies held: those of the own domains, which are few.
+/// Policies held: those of the organization's domains, which are few.
 const HELD: usize = 1000;
 
 /// What a domain says of its servers.

@@ -34,7 +34,7 @@ const MAX_AGE: Duration = Duration::from_secs(9 * 60);
 const MAX_IDLE: Duration = Duration::from_secs(2 * 60);
 
 /// Most commands sent before their replies are read. RFC 2920 3.1: neither side may come to wait
-/// for the other; the replies to so many fit into the smallest receive window in use.
+/// for the other; the replies to this many commands fit into the smallest receive window in use.
 const PIPELINED: usize = 100;
 
 /// Text is collected up to this many octets before it is written, so that a small message and its

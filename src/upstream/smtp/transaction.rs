@@ -21,7 +21,7 @@ pub(in crate::upstream) enum Command {
     Mail,
     /// RCPT TO, by the recipient's place.
     Rcpt(usize),
-    /// DATA.
+    /// `DATA`.
     Data,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB;
-/// beyond this it is no reply.
+/// beyond this it is not a reply.
 const REPLY_LIMIT: usize = 64 * 1024;
 
 /// Room for one read: a whole pipelined batch of replies fits.
@@ -239,7 +239,7 @@ fn parse(line: &[u8]) -> Option<(u16, More, String)> {
     Some((code, more, String::from_utf8_lossy(text).into_owned()))
 }
 
-/// The beginning of what is no reply, fit to be shown: the usual culprit is another protocol on
+/// The beginning of what is not a reply, fit to be shown: the usual culprit is another protocol on
 /// that port.
 fn excerpt(line: &[u8]) -> String {
     const SHOWN: usize = 80;

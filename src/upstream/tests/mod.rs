@@ -52,7 +52,7 @@ enum Act {
     SayAndClose(String),
     /// Nothing, for ever.
     Silence,
-    /// Closes.
+    /// Closes the connection.
     Close,
 }
 

@@ -30,7 +30,7 @@ pub enum Fault {
 /// Why an attempt cannot go on, where no server said so.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum LocalFault {
-    /// DNS.
+    /// A name could not be resolved.
     #[error(transparent)]
     Dns(#[from] DnsFault),
     /// The network.
@@ -250,7 +250,7 @@ pub enum TlsFault {
 pub struct ServerFault {
     /// The server, as the domain's MX record names it.
     pub host: String,
-    /// Why.
+    /// What the server failed with.
     pub reason: ServerReason,
 }
 
@@ -277,7 +277,7 @@ pub enum ServerReason {
     Tls(TlsFault),
 }
 
-/// What is no SMTP.
+/// What is not SMTP.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SmtpFault {
     /// A line that cannot be a reply; another protocol, as a rule.

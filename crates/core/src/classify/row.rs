@@ -29,10 +29,10 @@ pub(super) struct Row {
     pub(super) advice: &'static str,
 }
 
-/// What the server makes of repetition.
+/// How the server reacts when the same refusal is provoked again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Repetition {
-    /// Nothing.
+    /// It does not react.
     Harmless,
     /// It throttles the mailbox (5.2.251 to 5.2.255).
     Punished,

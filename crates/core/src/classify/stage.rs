@@ -15,7 +15,7 @@ pub enum Stage {
     Ehlo,
     /// Reading the password or requesting the token.
     Token,
-    /// AUTH.
+    /// The login: `AUTH` and its responses.
     Auth,
     /// `MAIL FROM`.
     MailFrom,

@@ -137,7 +137,7 @@ pub struct Verdict {
     pub stage: Stage,
     /// For whom.
     pub concern: Concern,
-    /// What.
+    /// What follows for the recipients or the account.
     pub outcome: Outcome,
     /// Whether the account should open fewer connections.
     pub concurrency: Concurrency,

@@ -9,16 +9,16 @@ use crate::{message::header::field_name, model::Quirk};
 /// What has to be done to the beginning of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FirstLine {
-    /// Nothing.
+    /// The text begins as it should and stays as it is.
     Stays,
     /// These octets are left out: a whole separator of mbox, or the blanks before a field.
     Without(usize),
-    /// An empty line is put before it: it is no field, so there is no header.
+    /// An empty line is put before it: it is not a field, so there is no header.
     IsBody,
 }
 
 impl FirstLine {
-    /// Judges a text by its first octets; a line that goes on beyond them is no separator.
+    /// Judges a text by its first octets; a line that goes on beyond them is not a separator.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
         let line = text.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();

@@ -212,7 +212,7 @@ impl Field<'_> {
     }
 
     /// What stands after the colon, unfolded (RFC 5322 2.2.3), without blanks at its ends. 8-bit
-    /// text that is no UTF-8 is taken as Latin-1, which is what devices mean by it.
+    /// text that is not UTF-8 is taken as Latin-1, which is what devices mean by it.
     #[must_use]
     pub fn value(&self) -> String {
         work::looks_at(&self.raw);

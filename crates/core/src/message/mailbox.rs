@@ -13,7 +13,7 @@ use crate::{
 pub struct Mailbox {
     /// Display name, decoded from its quotes; an encoded word (RFC 2047) is kept as it is.
     pub name: Option<String>,
-    /// Address.
+    /// The address of the mailbox.
     pub address: Address,
 }
 
@@ -132,7 +132,7 @@ pub(super) fn encode_names(value: &str) -> String {
     value.to_owned()
 }
 
-/// A list that shows more members after so many times is no device's, and stays: what is encoded
+/// A list that shows more members after so many times is not a device's, and stays: what is encoded
 /// again and again would grow.
 const ENCODINGS: usize = 4;
 

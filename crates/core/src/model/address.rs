@@ -12,7 +12,7 @@ use thiserror::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct Address(Arc<str>);
 
-/// Why a text is no mail address.
+/// The reason why a text is not a mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AddressError {
     /// Nothing between the brackets.

@@ -67,8 +67,8 @@ pub struct Recorder {
     standing: Standing,
 }
 
-/// Whether the client has begun to log in or to hand in a text: after that, what is no command may
-/// be part of either.
+/// Whether the client has begun to log in or to hand in a text: after that, what is not a command
+/// may be part of either.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Caution {
     #[default]

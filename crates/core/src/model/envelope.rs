@@ -149,7 +149,7 @@ pub enum BodyKind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnContent {
-    /// All.
+    /// The whole message.
     Full,
     /// The header only.
     Headers,

@@ -17,7 +17,7 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId([u8; MessageId::LENGTH]);
 
-/// A text that is no [`MessageId`].
+/// A text that is not a [`MessageId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a message id has 20 characters, each a digit or a letter from a to v")]
 pub struct InvalidId;

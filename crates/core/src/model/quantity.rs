@@ -131,7 +131,7 @@ enum Written {
     Text(String),
 }
 
-/// A text that is no size.
+/// A text that is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("\"{0}\" is no size; write a number and a unit, for example \"35MB\" or \"512KiB\"")]
 pub struct InvalidSize(String);

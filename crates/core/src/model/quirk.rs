@@ -11,7 +11,7 @@ pub enum Quirk {
     OddHelo,
     /// A path without angle brackets, or with blanks or comments around the address.
     OddPath,
-    /// A parameter that we do not know, or a `SIZE` that is no number.
+    /// A parameter that we do not know, or a `SIZE` that is not a number.
     OddParameter,
     /// A command line ended by a bare LF.
     BareLfCommand,
@@ -43,9 +43,9 @@ pub enum Quirk {
     MissingFields,
     /// A date that nobody can read, a Message-ID that is none, a second field where one may stand.
     MalformedFields,
-    /// A `To:`, `Cc:` or `Bcc:` that is no list of mailboxes (RFC 5322 3.6.3).
+    /// A `To:`, `Cc:` or `Bcc:` that is not a list of mailboxes (RFC 5322 3.6.3).
     MalformedTo,
-    /// A `From:` that is no mailbox (RFC 5322 3.6.2).
+    /// A `From:` that is not a mailbox (RFC 5322 3.6.2).
     MalformedFrom,
     /// A field that must not leave: `Bcc:`, `Return-Path:` and their like.
     PrivateFields,

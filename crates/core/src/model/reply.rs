@@ -93,7 +93,7 @@ impl Reply {
         Self { code, enhanced, text: Cow::Owned(clean(text)) }
     }
 
-    /// 2yz.
+    /// Whether the code is 2yz (RFC 5321 4.2.1).
     #[must_use]
     pub const fn is_positive(&self) -> bool {
         self.code / 100 == 2

@@ -213,8 +213,8 @@ impl Decoder {
             b'\n' => self.end_line(Before::BareLf, output),
             b'\0' => {
                 self.quirks.insert(Quirk::NulInText);
-                // The line has begun: a dot after a NUL is no leading dot, or `<CRLF><NUL>.<CRLF>`
-                // would be an end of data.
+                // The line has begun: a dot after a NUL is not a leading dot, or
+                // `<CRLF><NUL>.<CRLF>` would be an end of data.
                 self.at = At::InLine;
             }
             text => {

@@ -63,8 +63,8 @@ pub enum EndOfData {
 /// What the driver must do next.
 #[derive(Debug)]
 pub enum Action {
-    /// Send the replies. When input is left over ([`crate::smtp::SessionStep::consumed`]), offer it again; else read
-    /// more.
+    /// Send the replies. When input is left over ([`crate::smtp::SessionStep::consumed`]), offer it
+    /// again; else read more.
     Read,
     /// Send the replies, throw away whatever else has been read (RFC 3207 4.2), do the handshake,
     /// answer [`Answer::TlsStarted`].
@@ -74,15 +74,15 @@ pub enum Action {
     /// `DATA` was accepted: open a spool file. Answer [`Answer::Permit`] (354 follows) or
     /// [`Answer::Refuse`].
     OpenMessage(Box<Transaction>),
-    /// Append [`crate::smtp::Session::body`] to the spool file, then call [`crate::smtp::Session::advance`] again. On a write
-    /// error answer
+    /// Append [`crate::smtp::Session::body`] to the spool file, then call
+    /// [`crate::smtp::Session::advance`] again. On a write error answer
     /// [`Answer::Refuse`]: the rest is then swallowed and the refusal given at end of data.
     WriteBody,
     /// End of data: commit, answer [`Answer::Accepted`] or [`Answer::Refuse`].
     Commit,
     /// The message in progress is not to be kept, since it is too large: delete the spool file,
-    /// then call [`crate::smtp::Session::advance`] again. The rest is swallowed and the refusal given at end of
-    /// data.
+    /// then call [`crate::smtp::Session::advance`] again. The rest is swallowed and the refusal
+    /// given at end of data.
     Discard,
     /// Send the replies, close the connection, delete the spool file of a message that has not been
     /// committed.
@@ -110,13 +110,13 @@ pub enum Question {
 /// spool can make one.
 #[derive(Debug)]
 pub enum Answer<Proof> {
-    /// Yes.
+    /// The command is permitted.
     Permit,
     /// No, with the reply to give. A 421 also ends the session.
     Refuse(Reply),
     /// The login is right; from now on these settings hold.
     LoggedIn {
-        /// Who.
+        /// The name under which the client has logged in.
         user: String,
         /// What this user's device is offered.
         settings: Arc<SessionSettings>,

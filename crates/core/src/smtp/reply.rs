@@ -94,7 +94,7 @@ pub const BAD_RECIPIENT: Reply = Reply::fixed(
     EnhancedCode(5, 1, 3),
     "Bad recipient address; write it in full (name@domain)",
 );
-/// A SASL response that is no base64, or is not what the mechanism asks for.
+/// A SASL response that is not base64, or is not what the mechanism asks for.
 pub const BAD_RESPONSE: Reply =
     Reply::fixed(501, EnhancedCode(5, 5, 2), "Cannot decode the authentication response");
 /// `*` in an authentication exchange (RFC 4954 4).

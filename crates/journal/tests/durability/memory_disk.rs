@@ -61,7 +61,7 @@ impl MemoryDisk {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// After so many more writes and syncs every one fails: the machine has stopped.
+    /// After this number of further writes and syncs every one fails: the machine has stopped.
     pub(crate) fn stop_after(&self, deeds: usize) {
         self.state().deeds_left = Some(deeds);
     }

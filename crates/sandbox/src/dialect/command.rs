@@ -13,12 +13,12 @@ pub(crate) enum Command {
         initial: Option<String>,
     },
     Mail {
-        /// None for what is no path.
+        /// None for what is not a path.
         sender: Option<ReversePath>,
         parameters: Vec<String>,
     },
     Rcpt {
-        /// None for what is no path.
+        /// None for what is not a path.
         recipient: Option<Address>,
         parameters: Vec<String>,
     },

@@ -17,7 +17,7 @@ pub enum Effect {
     Silence,
     /// The right answer, octet by octet.
     Slow,
-    /// An answer that is no SMTP.
+    /// An answer that is not SMTP.
     Garbage,
     /// At end of data: drops the connection and the message.
     DropLost,

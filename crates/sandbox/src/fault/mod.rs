@@ -4,7 +4,7 @@
 //!
 //! A name is `<stage>-<effect>` (`rcpt-550`, `auth-silence`), a named row (`eod-sendas`, `poison`),
 //! a cited reply (`reply-<slug>`) or that reply at another stage (`eod-reply-rate`). `once-`,
-//! `twice-` and `first-<n>-` before it end it after so many times.
+//! `twice-` and `first-<n>-` before it end it after this number of times.
 
 pub(crate) mod cited;
 mod effect;

@@ -25,7 +25,7 @@ const REMEMBERED_LIMIT: usize = 100_000;
 pub(crate) struct Switched {
     /// Its name.
     pub(crate) fault: String,
-    /// It ends after so many times; absent, it stays.
+    /// It ends after this number of times. Without a number it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) times: Option<u32>,
     /// Only every so-manieth occasion; absent, each.

@@ -13,9 +13,9 @@ const VIOLATIONS_KEPT: usize = 1000;
 /// Something that goes up and down, and how far up it went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Gauge {
-    /// Now.
+    /// The present number.
     pub now: usize,
-    /// At most.
+    /// The largest number so far.
     pub peak: usize,
     /// All together.
     pub total: u64,
@@ -62,11 +62,11 @@ pub enum Limit {
 /// One time that a limit was exceeded.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Violation {
-    /// When.
+    /// The time at which the limit was exceeded.
     pub at: Timestamp,
     /// Whose; empty on the MX side.
     pub mailbox: String,
-    /// Which.
+    /// The limit that was exceeded.
     pub limit: Limit,
     /// What was seen.
     pub seen: u64,

@@ -159,7 +159,7 @@ impl Stored {
 enum Event {
     /// Time goes by, in milliseconds.
     Wait(u64),
-    /// As many messages as there is room for are begun, each to so many recipients.
+    /// As many messages as there is room for are begun, each to this number of recipients.
     Burst(usize),
     /// The oldest transaction ends.
     End(End),

@@ -41,7 +41,7 @@ pub(in crate::spool) const SIZE_AT: u64 = 41;
 /// practice. Bounds what a damaged or planted file can make us read into memory.
 pub(in crate::spool) const ENVELOPE_LIMIT: usize = 1024 * 1024;
 
-/// Why something is no spool file, or an envelope cannot head one.
+/// Why something is not a spool file, or an envelope cannot head one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(in crate::spool) enum FormatError {
     #[error("its first line is not that of a spool file")]

@@ -75,7 +75,7 @@ impl Decoder {
         }
     }
 
-    /// What is no encoding stands for itself.
+    /// An octet that is not encoded stands for itself.
     fn release(&mut self, give: &mut impl FnMut(u8, u64)) {
         for octet in std::mem::take(&mut self.held) {
             give(octet, self.held_at);
@@ -112,7 +112,7 @@ impl Decoder {
     }
 }
 
-/// Encodes.
+/// Encodes text as quoted-printable or base64, line by line.
 pub(super) struct Encoder {
     encoding: Encoding,
     column: usize,

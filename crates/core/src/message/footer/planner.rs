@@ -57,16 +57,16 @@ struct Multipart {
     found: usize,
 }
 
-/// Whose children may be the message's text.
+/// Which children of a part may be the text of the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// The first that is a text.
+    /// The first child that is a text.
     Mixed,
-    /// All.
+    /// All children.
     Alternative,
-    /// The first.
+    /// The first child.
     Related,
-    /// None.
+    /// No child.
     Closed,
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Kind {
 pub(super) enum Stand {
     /// It is the message.
     Alone,
-    /// In a multipart that is no `related`.
+    /// In a multipart that is not a `related`.
     Inside,
     /// The root of a `multipart/related` with this boundary: an image can stand beside it.
     Root(Vec<u8>),

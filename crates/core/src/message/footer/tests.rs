@@ -62,7 +62,7 @@ fn texts(message: &Message<'_>) -> Vec<String> {
     message.parts.iter().filter_map(text).collect()
 }
 
-/// What is no text: octets of each, decoded.
+/// What is not text: octets of each, decoded.
 fn documents(message: &Message<'_>) -> Vec<Vec<u8>> {
     let is_document = |part: &&mail_parser::MessagePart<'_>| {
         matches!(part.body, PartType::Binary(_) | PartType::InlineBinary(_))

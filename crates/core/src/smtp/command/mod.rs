@@ -64,7 +64,7 @@ pub enum Command {
 /// `HELO` or `EHLO`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hello {
-    /// Which.
+    /// HELO or EHLO.
     pub verb: HelloVerb,
     /// What the client calls itself, made printable; may be empty.
     pub name: String,

@@ -22,8 +22,8 @@ pub(super) struct NoAddress;
 
 /// Takes `keyword` and its colon off, and parts path from parameters. None without the keyword.
 ///
-/// The colon may be missing when a blank or the path itself follows at once: RFC 5321 4.1.1.11 wants
-/// it, and some devices forget it.
+/// The colon may be missing when a blank or the path itself follows at once: RFC 5321 4.1.1.11
+/// wants it, and some devices forget it.
 pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
     let rest = rest.trim_start_matches(' ');
     let (word, after) = rest.split_at_checked(keyword.len())?;
@@ -78,7 +78,7 @@ fn end_of_path(text: &str) -> usize {
 }
 
 /// The characters that are not part of a quoted string or of a comment's inside, with their places
-/// (RFC 5321 4.1.2 `Quoted-string`). A quote that is never closed is no quote.
+/// (RFC 5321 4.1.2 `Quoted-string`). A quote that is never closed is not a quote.
 fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut quoted_until = 0;
     // Looked for once only, or a line of backslashes and quotes would cost the square of its
@@ -158,7 +158,7 @@ impl Written<'_> {
     }
 }
 
-/// True of a word that is no `keyword=value`, but has an address in it.
+/// True of a word that is not a `keyword=value`, but has an address in it.
 fn names_someone(word: &str) -> bool {
     word.split('=').next().is_some_and(|keyword| keyword.contains('@'))
 }
