@@ -47,3 +47,15 @@ pub(crate) struct FaultRow {
     /// What it rehearses.
     pub(crate) says: &'static str,
 }
+
+impl FaultRow {
+    /// A row whose fault is a reply.
+    pub(crate) const fn reply(
+        name: &'static str,
+        stage: Stage,
+        text: &'static str,
+        says: &'static str,
+    ) -> Self {
+        Self { name, stage, effect: Effect::Reply(Cow::Borrowed(text)), says }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::fault::{
     effect::Effect,
-    replies::REPLIES,
+    replies::replies,
     rows::NAMED,
     stage::{Plain, Stage},
 };
@@ -29,7 +29,7 @@ impl Fault {
     /// The fault of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        if let Some(row) = NAMED.iter().chain(REPLIES).find(|row| row.name == name) {
+        if let Some(row) = NAMED.iter().chain(replies()).find(|row| row.name == name) {
             return Some(Self {
                 name: name.to_owned(),
                 stage: row.stage,
@@ -39,7 +39,7 @@ impl Fault {
         let (stage, rest) = Stage::ALL.iter().find_map(|stage| {
             Some((*stage, name.strip_prefix(stage.as_str())?.strip_prefix('-')?))
         })?;
-        let effect = match REPLIES.iter().find(|row| row.name == rest) {
+        let effect = match replies().find(|row| row.name == rest) {
             Some(row) if stage.takes(Plain::Code) && stage != Stage::Token => row.effect.clone(),
             Some(_) => return None,
             None => plain_effect(stage, rest)?,
@@ -59,7 +59,7 @@ impl Fault {
 /// The names of all rows.
 #[cfg(test)]
 pub(crate) fn row_names() -> impl Iterator<Item = &'static str> {
-    NAMED.iter().chain(REPLIES).map(|row| row.name)
+    NAMED.iter().chain(replies()).map(|row| row.name)
 }
 
 fn plain_effect(stage: Stage, word: &str) -> Option<Effect> {
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn every_row_is_found_by_its_name_and_no_name_is_given_twice() {
         let mut names = std::collections::HashSet::new();
-        for row in NAMED.iter().chain(REPLIES) {
+        for row in NAMED.iter().chain(replies()) {
             assert!(names.insert(row.name), "{} is there twice", row.name);
             let fault = Fault::named(row.name).unwrap();
             assert_eq!((fault.stage, &fault.effect), (row.stage, &row.effect), "{}", row.name);

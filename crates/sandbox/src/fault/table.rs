@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::fault::{
     effect::{Effect, FaultRow},
-    replies::REPLIES,
+    replies::replies,
     rows::NAMED,
     stage::{Plain, Stage},
 };
@@ -44,7 +44,7 @@ fn lines() -> Vec<TableRow> {
             what: "see above".to_owned(),
         })
     });
-    plain.chain(NAMED.iter().chain(REPLIES).map(line)).collect()
+    plain.chain(NAMED.iter().chain(replies()).map(line)).collect()
 }
 
 fn line(row: &FaultRow) -> TableRow {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::tenant::{SandboxState, Tenant};
+use crate::tenant::judge::SandboxState;
 use postroom_core::model::Timestamp;
 
 /// Pairs of message and recipient remembered; the oldest are forgotten, and a repetition of theirs
@@ -29,7 +29,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    fn note(
+    pub(crate) fn note(
         &mut self,
         message_id: &str,
         recipient: &str,
@@ -56,21 +56,6 @@ impl Attempts {
         }
         self.order.push_back(key.clone());
         self.tried.insert(key, Tried { last: now, accepted });
-    }
-}
-
-impl Tenant {
-    /// A transaction with a `Message-ID` came to its end of data.
-    pub(crate) fn tried<'a>(
-        &mut self,
-        message_id: &str,
-        recipients: impl Iterator<Item = &'a str>,
-        ending: Ending,
-        now: Timestamp,
-    ) {
-        for recipient in recipients {
-            self.attempts.note(message_id, recipient, ending, now, &mut self.state);
-        }
     }
 }
 

@@ -198,6 +198,19 @@ impl Tenant {
         let mailbox = user.map(without_tag).unwrap_or_default();
         self.state.violate(Violation { at: now, mailbox, limit, seen, allowed });
     }
+
+    /// A transaction with a `Message-ID` came to its end of data.
+    pub(crate) fn tried<'a>(
+        &mut self,
+        message_id: &str,
+        recipients: impl Iterator<Item = &'a str>,
+        ending: Ending,
+        now: Timestamp,
+    ) {
+        for recipient in recipients {
+            self.attempts.note(message_id, recipient, ending, now, &mut self.state);
+        }
+    }
 }
 
 /// A count as the judge writes it.

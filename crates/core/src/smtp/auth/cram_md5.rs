@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac as _};
 use md5::Md5;
 use subtle::ConstantTimeEq as _;
 
-use crate::{model::Secret, smtp::auth::hex};
+use crate::{model::Secret, smtp::auth::hex::hex};
 
 /// User and digest, the latter in lower case. The user name may hold blanks.
 pub(super) fn parse(response: &str) -> Option<(String, String)> {

@@ -10,7 +10,7 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::{model::Secret, smtp::auth::hex};
+use crate::{model::Secret, smtp::auth::hex::hex};
 
 /// RFC 2831 2.1.2: a response has fewer than 4096 octets.
 const RESPONSE_LIMIT: usize = 4096;

@@ -9,6 +9,7 @@
 
 mod cram_md5;
 mod digest_md5;
+mod hex;
 mod login;
 
 use base64::{
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     model::{Reply, Secret},
-    smtp::reply,
+    smtp::{auth::hex::hex, reply},
 };
 
 pub use cram_md5::verify_cram_md5;
@@ -189,14 +190,6 @@ fn decode_text(base64: &str) -> Result<String, Reply> {
 /// The last challenge of DIGEST-MD5.
 pub(super) fn encode_rspauth(rspauth: &str) -> String {
     BASE64.encode(format!("rspauth={rspauth}"))
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets
-        .iter()
-        .flat_map(|octet| [octet >> 4, octet & 15])
-        .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
-        .collect()
 }
 
 #[cfg(test)]

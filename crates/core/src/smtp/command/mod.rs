@@ -7,6 +7,7 @@
 //! # Failure
 //! What cannot be understood is answered with the reply that [`parse`] returns.
 
+mod mail;
 mod parameters;
 mod path;
 
@@ -16,10 +17,11 @@ use smtp_proto::Request;
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{ByteSize, MailParameters, Recipient, Reply, ReversePath},
+    model::{Recipient, Reply, ReversePath},
     smtp::{Mechanism, Quirk, reply},
 };
 
+pub use mail::Mail;
 pub use path::plausible_address;
 
 /// RFC 5321 4.5.3.1.2: a domain has 255 octets at most.
@@ -77,17 +79,6 @@ pub enum HelloVerb {
     Helo,
     /// RFC 5321.
     Ehlo,
-}
-
-/// `MAIL FROM` with its parameters.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Mail {
-    /// The path.
-    pub sender: ReversePath,
-    /// `SIZE=`.
-    pub size: Option<ByteSize>,
-    /// What the sender asked for beside the sender's address.
-    pub parameters: MailParameters,
 }
 
 /// What came with `AUTH`, in base64: often a password.

@@ -10,7 +10,7 @@ use crate::{
         Address, BodyKind, ByteSize, MailParameters, Notify, Recipient, Reply, ReturnContent,
         ReversePath,
     },
-    smtp::{Quirk, command::Mail, reply},
+    smtp::{Quirk, command::mail::Mail, reply},
 };
 
 /// RFC 3461 4.4: an envelope identifier has 100 octets at most before it is written in xtext, which
