@@ -9,7 +9,7 @@ use std::{
 
 use mail_parser::MessageParser;
 use postroom::{
-    clock,
+    clock::{self, Clock},
     config::{Config, Disk},
     metrics::Metrics,
     model::{
@@ -18,7 +18,7 @@ use postroom::{
     queue::{AccountState, Enabled, Queue},
     report::Reporter,
     sandbox::{MailboxSettings, RunningSandbox, Sandbox, SandboxSettings, plain_table},
-    spool::{Entry, Progress, RecipientState, Spool},
+    spool::{Entry, Progress, RecipientState, RouteMessage, Spool, SpoolError},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -939,13 +939,25 @@ impl Played {
     }
 }
 
+/// Opens the spool with the daemon's patience: a child that another test has just forked holds the
+/// lock of the data folder until it executes its program.
+fn open_spool(config: &Config, route: &RouteMessage, clock: &Clock, metrics: &Metrics) -> Spool {
+    let begun = Instant::now();
+    loop {
+        let settings = config.spool.clone();
+        match Spool::open(settings, Arc::clone(route), clock.clone(), metrics.clone()) {
+            Err(SpoolError::Locked(_)) if begun.elapsed() < PATIENCE => std::thread::sleep(STEP),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 impl Process {
     fn start(config: &Config) -> Self {
         let (clock, metrics) = (clock::system(), Metrics::new());
         let account = config.accounts.first().unwrap().name.clone();
-        let route = Arc::new(move |_: &Envelope| account.clone().into());
-        let spool =
-            Spool::open(config.spool.clone(), route, clock.clone(), metrics.clone()).unwrap();
+        let route: RouteMessage = Arc::new(move |_: &Envelope| account.clone().into());
+        let spool = open_spool(config, &route, &clock, &metrics);
         let reporter =
             Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
         let queue = Queue::new(
