@@ -1,4 +1,4 @@
-//! What the tests of this module share.
+//! Fixtures that the tests of this module share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ use crate::{
     upstream::{Destination, Security, Timeouts, Verification},
 };
 
-/// Keeps simulated time from leaping ahead until dropped: a blocking task does that, says tokio's
-/// `time::pause`.
+/// Keeps simulated time from leaping ahead until it is dropped. A running blocking task does that
+/// (tokio's `time::pause`).
 pub(in crate::queue) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
     let (release, released) = std::sync::mpsc::channel::<()>();
     tokio::runtime::Handle::try_current().ok().map(|runtime| {
@@ -24,7 +24,7 @@ pub(in crate::queue) fn stand_still() -> Option<std::sync::mpsc::Sender<()>> {
     })
 }
 
-/// So many seconds after the beginning of every test.
+/// The time this number of seconds after the beginning of every test.
 pub(in crate::queue) fn at(secs: u64) -> Timestamp {
     Timestamp::from_millis(1_763_900_000_000).plus(Duration::from_secs(secs))
 }

@@ -1,10 +1,10 @@
-//! What goes out when, by which account.
+//! The queue: it decides when each message goes out and by which account.
 //!
-//! - [`engine`]: the decisions, without effects: budgets, retries, turns, routes, an account's health
-//! - [`driver`]: the tasks that perform them: workers, connections, timers
+//! - [`engine`]: the decisions, without effects: budgets, retries, turns, routes, account health
+//! - [`driver`]: the tasks that carry them out: workers, connections, timers
 //! - [`api`]: what commands, console and metrics may ask and order
-//! - [`forecast`]: when the mail that waits will go
-//! - [`outgoing`]: the text on its way out
+//! - [`forecast`]: when waiting mail will go
+//! - [`outgoing`]: the text of a message as it is sent
 
 mod api;
 mod driver;

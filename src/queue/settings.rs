@@ -1,4 +1,4 @@
-//! What the config says of accounts and retries, checked.
+//! The validated settings of accounts and retries.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -11,62 +11,63 @@ use crate::{
 /// One `[[account]]`.
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
-    /// `name`.
+    /// `name`: the name of the account.
     pub name: AccountName,
-    /// Where to and how.
+    /// The server to send to, and how to connect and log in.
     pub destination: Destination,
-    /// `address`: the mailbox, when there is one.
+    /// `address`: the mailbox, if there is one.
     pub address: Option<Address>,
-    /// `domains`: what the server takes by this way.
+    /// `domains`: the mail that the server accepts by this account.
     pub reach: Reach,
-    /// `limits`.
+    /// `limits`: the limits of the account.
     pub limits: LimitSettings,
-    /// `batch`.
+    /// `batch`: the batches of the account.
     pub batch: BatchSettings,
-    /// `sender`.
+    /// `sender`: the sender addresses of the account.
     pub sender: SenderSettings,
-    /// `for_senders`: mail of these senders goes by it.
+    /// `for_senders`: mail from these senders goes by the account.
     pub for_senders: Vec<Pattern>,
-    /// `for_recipients`: mail to these recipients goes by it.
+    /// `for_recipients`: mail to these recipients goes by the account.
     pub for_recipients: Vec<Pattern>,
-    /// `footer`: what stands at the end of each message.
+    /// `footer`: the text at the end of each message.
     pub footer: Option<FooterTemplate>,
-    /// `spill_to`: who takes over when this one cannot send.
+    /// `spill_to`: the accounts that take over when this one cannot send.
     pub spill_to: Vec<AccountName>,
 }
 
-/// What a server takes by an account's way, as far as that is known beforehand.
+/// The mail that a server accepts by an account, as far as that is known beforehand.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reach {
-    /// Whatever the server likes.
+    /// The server alone decides what it accepts.
     Anywhere,
-    /// Recipients in these domains alone: High Volume Email.
+    /// Only recipients in these domains: High Volume Email.
     Within(Vec<String>),
-    /// Everything inside these domains, and from them: a connector that knows us by our address.
+    /// All mail within these domains and from them: a connector that identifies us by our IP
+    /// address.
     From(Vec<String>),
 }
 
 /// `limits = { … }`. `None` sets no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LimitSettings {
-    /// Transactions begun in any 60 s.
+    /// The maximum number of transactions begun in any 60 s.
     pub messages_per_minute: Option<u32>,
-    /// Recipients in any 24 h.
+    /// The maximum number of recipients in any 24 h.
     pub recipients_per_day: Option<u32>,
-    /// Recipients of one transaction.
+    /// The maximum number of recipients of one transaction.
     pub recipients_per_message: usize,
-    /// Connections at once.
+    /// The maximum number of connections at once.
     pub connections: usize,
-    /// Octets of one message; a larger one fails before any attempt.
+    /// The maximum size of one message. A larger message fails before any attempt.
     pub message_size: Option<ByteSize>,
 }
 
 /// `batch = { messages, interval, split }`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BatchSettings {
-    /// Most messages in one go.
+    /// The maximum number of messages in one batch.
     pub messages: u32,
-    /// Rest before the next batch begins.
+    /// The rest before the next batch begins.
     pub interval: Duration,
     /// How recipients share transactions.
     pub split: Split,
@@ -77,43 +78,44 @@ pub struct BatchSettings {
 pub enum Split {
     /// One transaction for all that are due.
     Never,
-    /// One for each recipient.
+    /// One transaction for each recipient.
     Always,
-    /// All first; after a refusal at end of data each later attempt halves the group.
+    /// One transaction for all at first. After a refusal at end of data each later attempt halves
+    /// the group.
     OnFailure,
 }
 
 /// `sender = { rewrite, allowed }`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SenderSettings {
-    /// `rewrite`.
+    /// `rewrite`: when the sender is rewritten.
     pub rewrite: SenderRewrite,
-    /// `allowed`: what the mailbox may send as.
+    /// `allowed`: the addresses that the mailbox may send as.
     pub allowed: Vec<Pattern>,
-    /// `from` of the devices that have one.
+    /// `from` of each device that has one.
     pub identities: Arc<HashMap<DeviceName, FromIdentity>>,
 }
 
 /// `rewrite = "never" | "when_not_allowed" | "always"`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SenderRewrite {
-    /// Senders go out as they came in.
+    /// Senders stay as they were received.
     Never,
-    /// Those not in `allowed` become the account's address.
+    /// Senders not in `allowed` become the account's address.
     WhenNotAllowed,
-    /// All do.
+    /// All senders become the account's address.
     Always,
 }
 
 /// `[retry]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RetrySettings {
-    /// `spacing`: how long after the first, second, … failed attempt; the last repeats. None is
+    /// `spacing`: the wait after the first, second, … failed attempt; the last one repeats. None is
     /// under [`RetrySettings::FLOOR`].
     pub spacing: Vec<Duration>,
-    /// `give_up_after`: then the recipient fails and the administrator is told.
+    /// `give_up_after`: the age at which the recipient fails and the administrator is told.
     pub give_up_after: Duration,
-    /// `delay_notice_after`.
+    /// `delay_notice_after`: the age at which people are told of the delay.
     pub delay_notice_after: Duration,
 }
 

@@ -1,9 +1,9 @@
-//! What a person may change of an account while it sends: kept before it is acknowledged, in force
-//! from the next message on, without an end to any connection.
+//! Changes a person makes to an account's settings while it sends. A change is stored before it is
+//! acknowledged and applies from the next message on. No connection is closed for it.
 //!
 //! # Failure
-//! A value that makes no sense changes nothing. When the disk refuses, the caller hears so; what
-//! was set may then not outlive the process.
+//! An invalid value changes nothing. When the disk refuses the change, the caller gets the error;
+//! the change may then not survive a restart.
 
 use tracing::{info, warn};
 
@@ -16,13 +16,13 @@ use crate::{
     spool::{Change, Memo, MemoKind, Spool, SpoolError},
 };
 
-/// What a person has set in an earlier process, as far as it still holds.
+/// The settings that a person changed in an earlier process and that still hold.
 pub(in crate::queue) fn recalled(
     spool: &Spool,
     settings: &AccountSettings,
 ) -> Result<Tuning, SpoolError> {
     let name = settings.name.as_str();
-    // What cannot be read is of an older form, and no reason not to start.
+    // A record that cannot be read has an older form, which does not prevent the start.
     let stored =
         spool.recall::<Tuning>(MemoKind::BatchTuning, name).ok().flatten().unwrap_or_default();
     let (tuning, outdated) = stored.restored(&settings.batch);
@@ -70,10 +70,10 @@ impl<T: Transport> Queue<T> {
         Ok(account.shared().tuning.status(&account.settings.batch))
     }
 
-    /// Changes settings, given as in the config: all of them or none.
+    /// Changes settings, given as in the config. Either all of them change or none.
     ///
     /// # Errors
-    /// When there is no such account or setting, a value makes no sense, or the disk refuses.
+    /// When there is no such account or setting, a value is invalid, or the disk refuses.
     pub async fn set(
         &self,
         account: &AccountName,
@@ -90,7 +90,7 @@ impl<T: Transport> Queue<T> {
         .await
     }
 
-    /// Brings back the file's values.
+    /// Restores the values of the config file.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
@@ -107,8 +107,8 @@ impl<T: Transport> Queue<T> {
         .await
     }
 
-    /// Lets the recipients of all that was sent count no more, because a person knows better than a
-    /// lost index.
+    /// Stops counting the recipients of everything that was sent. A person orders this after the
+    /// index was lost, because the person knows what was really sent.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
@@ -136,7 +136,7 @@ impl<T: Transport> Queue<T> {
             change(&mut tuning).map_err(QueueError::Setting)?;
             remember(&core.spool, &account.settings.name, &tuning)?;
             let mut shared = account.shared();
-            // Otherwise somebody else has changed settings meanwhile: both changes are to hold.
+            // Otherwise another change was made meanwhile: both changes must hold.
             if shared.tuning == before {
                 shared.runtime.retune(&tuning.over(file));
                 let after = tuning.status(file);

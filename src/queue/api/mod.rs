@@ -1,4 +1,4 @@
-//! What commands, console and metrics may ask of the queue, and order.
+//! The queue's interface for commands, console and metrics.
 //!
 //! - `queue`: the handle, with orders about messages and accounts
 //! - `status`: what an account is doing

@@ -1,4 +1,4 @@
-//! What others may ask of the queue: the daemon to run it, a person to look and to interfere.
+//! The handle of the queue: the daemon runs it, and people inspect and control it.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
     upstream::Upstream,
 };
 
-/// The sending half. Cheap to clone.
+/// The sending half of the relay. It is cheap to clone.
 pub struct Queue<T: Transport = Upstream>(Arc<Core<T>>);
 
 impl<T: Transport> Clone for Queue<T> {
@@ -31,7 +31,7 @@ impl<T: Transport> Clone for Queue<T> {
 }
 
 impl Queue {
-    /// Prepares the accounts; sends nothing before [`Queue::run`].
+    /// Prepares the accounts. Nothing is sent before [`Queue::run`].
     ///
     /// # Errors
     /// When the spool cannot be read or an account's trust store cannot be loaded.
@@ -58,7 +58,7 @@ impl Queue {
 }
 
 impl<T: Transport> Queue<T> {
-    /// As [`Queue::new`], over any way out.
+    /// Like [`Queue::new`], over the given transports.
     ///
     /// # Errors
     /// When the spool cannot be read.
@@ -74,8 +74,8 @@ impl<T: Transport> Queue<T> {
         Ok(Self(Arc::new(Core::new(accounts, parts)?)))
     }
 
-    /// Sends until `stop` turns true; then lets attempts under way finish, within the drain time of
-    /// the daemon.
+    /// Sends until `stop` turns true. Then attempts under way may finish within the daemon's drain
+    /// time.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         scheduler::run(Arc::clone(&self.0), stop).await;
     }
@@ -89,8 +89,8 @@ impl<T: Transport> Queue<T> {
         }
     }
 
-    /// Makes a message due now, whatever the plan says. Shortens the spacing of 30 minutes: a
-    /// person asked for it.
+    /// Makes a message due now, whatever the retry schedule says. This shortens the spacing of 30
+    /// minutes, because a person asked for it.
     ///
     /// # Errors
     /// When there is no such message, it is being attempted, or the disk refuses.
@@ -108,7 +108,7 @@ impl<T: Transport> Queue<T> {
         .await
     }
 
-    /// Keeps a message back.
+    /// Holds a message.
     ///
     /// # Errors
     /// When there is no such message, it is being attempted, or the disk refuses.
@@ -117,13 +117,13 @@ impl<T: Transport> Queue<T> {
         self.amend(id, |entry| entry.hold = Some(Hold { since, reason })).await
     }
 
-    /// Lets a held message go on.
+    /// Releases a held message.
     ///
     /// # Errors
     /// When there is no such message, it is being attempted, or the disk refuses.
     pub async fn release(&self, id: MessageId) -> Result<(), QueueError> {
         let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
-        // Held because its failure notice could not be written: nothing else is left to do for it.
+        // It was held because its failure notice could not be written. Nothing else is left to do.
         if entry.is_settled() {
             let failed = entry
                 .recipients
@@ -166,8 +166,8 @@ impl<T: Transport> Queue<T> {
         Ok(self.0.on_disk(self.0.spool.sync()).await?)
     }
 
-    /// Switches an account on or off by a person's word; kept across restarts. Switching on ends a
-    /// pause or a stop.
+    /// Switches an account on or off by order of a person. The order survives restarts. Switching
+    /// on ends a pause or a stop.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
@@ -202,7 +202,7 @@ impl<T: Transport> Queue<T> {
         self.0.account(account).ok_or_else(|| QueueError::NoSuchAccount(account.clone()))
     }
 
-    /// Changes a message that nobody is attempting.
+    /// Changes a message that is not being attempted.
     async fn amend(
         &self,
         id: MessageId,
@@ -229,7 +229,7 @@ impl<T: Transport> Queue<T> {
             (shared.last_delivery, shared.expiry)
         };
         self.0.locked(account, |runtime, now| {
-            // What is past is forgotten before it is shown.
+            // Charges that have left the windows are removed before the budget is shown.
             runtime.advance(now);
             let (budget, (minute, day)) = (&runtime.budget, runtime.budget.used());
             let domains = runtime.destinations.held_up();

@@ -1,8 +1,8 @@
-//! What a person has changed of an account's batches while it runs. Pure.
+//! Changes that a person has made to an account's batch settings at run time. Pure.
 //!
-//! The newest word counts: a value set at run time holds across restarts until it is taken back, or
-//! until the file gives another value than it did when the person spoke. Whoever has edited the
-//! file since spoke later.
+//! The newest change wins. A value set at run time survives restarts until it is taken back, or
+//! until the file gives another value than when it was set: the edit of the file is then the newer
+//! change.
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     queue::{BatchSettings, Split},
 };
 
-/// A name is cut to this: it is shown, not trusted.
+/// A name is cut to this length: it is displayed, not trusted.
 const LONGEST_NAME: usize = 64;
 
 /// A key that may be changed while the daemon runs.
@@ -25,14 +25,14 @@ pub(in crate::queue) enum BatchKey {
     Split,
 }
 
-/// The words of `split`.
+/// The values of `split`.
 const SPLITS: [(&str, Split); 3] =
     [("never", Split::Never), ("always", Split::Always), ("on_failure", Split::OnFailure)];
 
 impl BatchKey {
     pub(in crate::queue) const ALL: [Self; 3] = [Self::Messages, Self::Interval, Self::Split];
 
-    /// As the config has it, below its account.
+    /// The name in the config, relative to the account.
     pub(in crate::queue) const fn name(self) -> &'static str {
         match self {
             Self::Messages => "batch.messages",
@@ -86,7 +86,7 @@ impl BatchKey {
 impl FromStr for BatchKey {
     type Err = String;
 
-    /// With or without `batch.` before it.
+    /// Accepts the name with or without the prefix `batch.`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let short = text.strip_prefix("batch.").unwrap_or(text);
         let known =
@@ -105,26 +105,26 @@ impl FromStr for BatchKey {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Word {
     value: String,
-    /// What the file said then.
+    /// The value in the file at that time.
     file: String,
     at: Timestamp,
     by: String,
 }
 
-/// All that a person has set of one account.
+/// All settings that a person has changed for one account.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(in crate::queue) struct Tuning(BTreeMap<BatchKey, Word>);
 
 /// One setting that can be changed while the daemon runs: `postroom account settings`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SettingStatus {
-    /// As the config names it, below its account.
+    /// Its name in the config, relative to the account.
     pub key: String,
-    /// What the file says, or its default.
+    /// The value in the file, or the default.
     pub file: String,
-    /// What is in force.
+    /// The value in force.
     pub value: String,
-    /// Who set it; none when it is the file's.
+    /// Who set it and when; `None` when the value is the file's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<SettingChange>,
 }
@@ -134,7 +134,7 @@ pub struct SettingStatus {
 pub struct SettingChange {
     /// The time of the change.
     pub at: Timestamp,
-    /// By whom, as they called themselves.
+    /// The name of the person, as given by that person.
     pub by: String,
 }
 
@@ -151,7 +151,7 @@ impl Tuning {
         self.0.is_empty()
     }
 
-    /// As an earlier process left it: what the file has changed since, it has changed.
+    /// Drops the values that no longer hold because the file has changed since.
     pub(in crate::queue) fn restored(mut self, file: &BatchSettings) -> (Self, Vec<Outdated>) {
         let mut outdated = Vec::new();
         self.0.retain(|key, word| {
@@ -165,21 +165,21 @@ impl Tuning {
         (self, outdated)
     }
 
-    /// What is in force over the file's values.
+    /// The settings in force: these changes applied to the file's values.
     pub(in crate::queue) fn over(&self, file: &BatchSettings) -> BatchSettings {
         let mut settings = *file;
         for (key, word) in &self.0 {
-            // It was understood when it was set; a later version may know better, and keeps the
-            // file's.
+            // The value was valid when it was set. A later version may reject it, and then keeps
+            // the file's.
             if key.put(&word.value, &mut settings).is_err() {}
         }
         settings
     }
 
-    /// A person's word. Saying what the file says takes an earlier word back.
+    /// Sets a value by order of a person. Setting the file's value takes an earlier change back.
     ///
     /// # Errors
-    /// With what to write instead, when the key or the value makes no sense.
+    /// What to write instead, when the key or the value is invalid.
     pub(in crate::queue) fn set(
         &mut self,
         name: &str,
@@ -201,7 +201,7 @@ impl Tuning {
         Ok(())
     }
 
-    /// For people.
+    /// The settings as people see them.
     pub(in crate::queue) fn status(&self, file: &BatchSettings) -> Vec<SettingStatus> {
         let in_force = self.over(file);
         let row = |key: BatchKey| SettingStatus {
@@ -218,9 +218,9 @@ impl Tuning {
 }
 
 impl BatchSettings {
-    /// Largest `messages`.
+    /// The maximum of `messages`.
     pub const MOST_MESSAGES: u32 = 1_000_000;
-    /// Longest `interval`.
+    /// The maximum of `interval`.
     pub const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
 }
 

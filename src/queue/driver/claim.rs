@@ -19,12 +19,13 @@ use crate::{
     spool::SpoolError,
 };
 
-/// The number of steps that may pass mail on without finding any to send. Then others get a turn.
+/// The maximum number of steps that may pass mail on without finding any to send. Then other tasks
+/// get a turn.
 const MOST_STEPS: usize = 64;
 
 impl<T: Transport> Core<T> {
-    /// Takes the next message for an account, if there is one and the engine permits it. Stored,
-    /// but not yet durable: the caller syncs before `MAIL FROM`.
+    /// Claims the next message for an account, if there is one and the engine permits it. The claim
+    /// is stored but not yet durable: the caller syncs before `MAIL FROM`.
     pub(in crate::queue) async fn claim(
         &self,
         account: &Account<T>,
@@ -49,7 +50,7 @@ impl<T: Transport> Core<T> {
         Ok(None)
     }
 
-    /// When the account has something to do next.
+    /// When the account next has something to do.
     pub(in crate::queue) fn outlook(&self, account: &Account<T>) -> Outlook {
         let (flows, view) = (self.flows(account), self.view());
         self.locked(account, |runtime, now| {
@@ -57,7 +58,7 @@ impl<T: Transport> Core<T> {
         })
     }
 
-    /// Whose mail the account may send.
+    /// The flows that the account may send.
     pub(in crate::queue) fn flows(&self, account: &Account<T>) -> Vec<FlowKey> {
         let is_out = |name: &_| {
             self.account(name)

@@ -1,8 +1,8 @@
-//! What follows an attempt: the outcome is told, stored, and taken out of the budget or given back.
+//! Concludes an attempt: reports the outcome, stores it, and charges or refunds the budget.
 //!
 //! # Failure
-//! A failure notice that cannot be written holds the message, so that it is not lost unseen. An
-//! outcome that cannot be stored is logged; the recipients come up again at the time that was
+//! When a failure notice cannot be written, the message is held so that it is not lost unnoticed.
+//! An outcome that cannot be stored is logged; the recipients become due again at the time that was
 //! stored before the attempt.
 
 use tracing::error;
@@ -29,11 +29,11 @@ use crate::{
     upstream::{Counted, Dsn, NextHop, Report},
 };
 
-/// A message is put aside after this many panics of its attempts.
+/// A message is put aside after this number of panics during its attempts.
 const MOST_PANICS: u8 = 2;
 
 impl<T: Transport> Core<T> {
-    /// Applies the report of an attempt. It is durable with the next sync.
+    /// Applies the report of an attempt. The outcome is durable with the next sync.
     pub(in crate::queue) async fn conclude(
         &self,
         account: &Account<T>,
@@ -61,14 +61,14 @@ impl<T: Transport> Core<T> {
             (news, was_probing && !runtime.health.is_probing())
         });
         if proved {
-            // More than one may send again.
+            // More workers than one may have become free to send.
             self.changed.notify_one();
         }
         self.tell(account, news).await;
     }
 
-    /// The recipients of a claim meet with this verdict before anything was said of the message to
-    /// a server.
+    /// Settles the recipients of a claim with this verdict, before any server was told of the
+    /// message.
     pub(in crate::queue) async fn conclude_unsent(
         &self,
         account: &Account<T>,
@@ -82,7 +82,7 @@ impl<T: Transport> Core<T> {
         self.conclude_with(account, claim, &report, budget).await;
     }
 
-    /// Tells and stores what a report means for the message, with what becomes of the charge.
+    /// Reports and stores what a report means for the message and its charge.
     async fn conclude_with(
         &self,
         account: &Account<T>,
@@ -106,7 +106,7 @@ impl<T: Transport> Core<T> {
         self.store_outcome(claim, conclusion, budget, remember);
     }
 
-    /// Log lines and counters.
+    /// Writes log lines and updates counters.
     fn announce(&self, conclusion: &Conclusion) {
         let metrics = self.metrics.sending();
         for settle::Line { stage, line } in &conclusion.lines {
@@ -131,7 +131,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Notices to people. A failure has to be told before the message leaves the queue.
+    /// Sends notices to people. A failure must be reported before the message leaves the queue.
     async fn notify(&self, conclusion: &mut Conclusion, now: Timestamp) {
         let entry = &mut conclusion.entry;
         if !conclusion.failed.is_empty()
@@ -163,7 +163,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Applies the outcome, and ends the lease of the message.
+    /// Stores the outcome and ends the lease of the message.
     fn store_outcome(
         &self,
         claim: &Claim,
@@ -187,12 +187,13 @@ impl<T: Transport> Core<T> {
         }
         self.leases.release(id);
         if waits {
-            // Who looked for mail meanwhile has seen it leased.
+            // Workers that looked for mail meanwhile have seen this message leased.
             self.changed.notify_one();
         }
     }
 
-    /// An attempt was never made, because of us: its recipients are due then, its charge goes.
+    /// Undoes an attempt that was not made for a local reason: its recipients become due at `due`,
+    /// and its charge is removed.
     pub(in crate::queue) fn give_back(&self, account: &Account<T>, claim: &Claim, due: Timestamp) {
         let mut entry = claim.entry.clone();
         claim.attempt.undo(&mut entry, due);
@@ -206,7 +207,7 @@ impl<T: Transport> Core<T> {
         self.changed.notify_one();
     }
 
-    /// A message that cannot be sent as it lies on the disk goes to quarantine.
+    /// Moves a message to quarantine that cannot be sent as it is stored on disk.
     pub(in crate::queue) async fn put_aside(
         &self,
         account: &Account<T>,
@@ -224,8 +225,8 @@ impl<T: Transport> Core<T> {
         self.on_disk(self.reporter.attention(id, reason, advice)).await;
     }
 
-    /// What was reserved for a claim is given back. Nothing was reserved for one that is settled
-    /// without an attempt.
+    /// Refunds what was reserved for a claim. A claim that is settled without an attempt has
+    /// reserved nothing.
     fn cancel(&self, account: &Account<T>, claim: &Claim) -> BudgetChange {
         match &claim.work {
             Work::Settle(_) => BudgetChange::default(),
@@ -235,7 +236,8 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// An attempt panicked: nobody knows how far it got. The second time the message is to blame.
+    /// Handles a panic during an attempt, which may have got to any stage. After the second panic
+    /// the message is taken to be the cause.
     pub(in crate::queue) async fn panicked(&self, account: &Account<T>, claim: &Claim) {
         self.metrics.sending().attempt_panics.inc();
         let id = claim.entry.id;
@@ -271,7 +273,7 @@ impl<T: Transport> Core<T> {
     }
 }
 
-/// A settled message goes, unless a person has to look at it first.
+/// Removes a settled message, unless a person must look at it first.
 pub(in crate::queue) fn put_or_remove(entry: Entry) -> (Vec<Entry>, Vec<MessageId>) {
     if entry.is_settled() && entry.hold.is_none() {
         (Vec::new(), vec![entry.id])

@@ -1,4 +1,4 @@
-//! The connections of an account: those that lie idle, and new ones.
+//! The connections of an account: idle ones and new ones.
 
 use std::{
     sync::{
@@ -23,10 +23,10 @@ use crate::{
     upstream::{NextHop, Trouble},
 };
 
-/// The longest wait for the server's answer to `QUIT`.
+/// The maximum wait for the server's answer to `QUIT`.
 const QUIT_TIME: Duration = Duration::from_secs(5);
 
-/// A connection that nobody uses.
+/// A connection that is not in use.
 pub(in crate::queue) struct Idle<L> {
     pub(in crate::queue) live: Live<L>,
     pub(in crate::queue) since: Instant,
@@ -35,18 +35,18 @@ pub(in crate::queue) struct Idle<L> {
 /// A connection, counted as open until it is dropped.
 pub(in crate::queue) struct Live<L> {
     pub(in crate::queue) link: L,
-    /// Where it leads.
+    /// The next hop it leads to.
     pub(in crate::queue) next_hop: NextHop,
-    /// The number of transactions that it has carried.
+    /// The number of transactions it has carried.
     pub(in crate::queue) carried: u32,
     _slot: Slot,
 }
 
-/// One of an account's connections, until it is dropped.
+/// A slot of the account's connections, held until it is dropped.
 pub(in crate::queue) struct Slot(Arc<AtomicUsize>);
 
 impl Slot {
-    /// Counts a new connection, from before it is made.
+    /// Counts a new connection before it is opened.
     pub(in crate::queue) fn reserve(open: &Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(open))
@@ -59,16 +59,16 @@ impl Drop for Slot {
     }
 }
 
-/// Says goodbye, if the server still listens.
+/// Ends the session with QUIT if the server is still listening.
 pub(in crate::queue) async fn close<L: Link>(live: Live<L>) {
     let Live { link, .. } = live;
-    // Whether the server answers QUIT is of no consequence.
+    // It does not matter whether the server answers QUIT.
     if link.is_reusable() && timeout(QUIT_TIME, link.quit()).await.is_err() {}
 }
 
 impl<T: Transport> Core<T> {
-    /// A connection to the account's server. None when the account is in trouble, which is then
-    /// recorded and told.
+    /// Returns a connection to the account's server. `None` when the account is in trouble; the
+    /// trouble is then recorded and reported.
     pub(in crate::queue) async fn connection(
         &self,
         account: &Account<T>,
@@ -85,12 +85,12 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// The connection for a claim: the one at hand if it leads to the claim's next hop, else
-    /// another. None when there is none: the claim is then settled, or given back.
+    /// Returns the connection for a claim: the current one if it leads to the claim's next hop,
+    /// otherwise another. `None` when there is none: the claim is then settled or given back.
     ///
-    /// What is wrong with a domain concerns its recipients. What keeps us from its servers delays
-    /// the mail for that domain, which is not an attempt, until the mail's time is up. What keeps
-    /// us from every server pauses the account.
+    /// Trouble of a domain concerns its recipients. When the domain's servers cannot be reached,
+    /// its mail is delayed until the give-up time; a delay is not an attempt. When no server at all
+    /// can be reached, the account is paused.
     pub(in crate::queue) async fn connection_for(
         &self,
         account: &Account<T>,
@@ -111,7 +111,7 @@ impl<T: Transport> Core<T> {
             }
             (rests, domains.verdict(next_hop))
         });
-        // The mail's time is up, or the trouble began just after the claim.
+        // The give-up time has passed, or the trouble began just after the claim.
         if rests {
             self.let_go(account, claim, verdict).await;
             return None;
@@ -134,7 +134,7 @@ impl<T: Transport> Core<T> {
         None
     }
 
-    /// The domain of a claim, or its account, is in trouble.
+    /// Delays a claim whose domain or account is in trouble.
     async fn delay(
         &self,
         account: &Account<T>,
@@ -150,8 +150,8 @@ impl<T: Transport> Core<T> {
         self.tell(account, news).await;
     }
 
-    /// Gives a claim back; the next step postpones it or finds another way. When its time is up,
-    /// it meets with the verdict.
+    /// Gives a claim back. The next step postpones it or finds another route. When the give-up time
+    /// has passed, the claim is settled with the verdict.
     async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
         let now: Timestamp = self.clock.now();
         match verdict.filter(|_| self.retry.is_up(claim.entry.received, now)) {
@@ -160,19 +160,19 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// An account without a server of its own has nothing to log in to: when a stop has lasted,
-    /// mail is the probe.
+    /// Uses mail as the probe when a stop has lasted long enough: an account without a server of
+    /// its own has nothing to log in to.
     pub(in crate::queue) fn probe_by_mail(&self, account: &Account<T>) {
         self.locked(account, |runtime, now| {
             let health = &mut runtime.health;
             if matches!(health, Health::Stopped { .. }) && health.may_connect(now.wall) {
-                // Nobody is told that the stop is over before mail has proved it.
+                // The end of the stop is reported only once mail has proved it.
                 let _untold = health.connected(now.wall);
             }
         });
     }
 
-    /// A connection to this next hop that lies idle, or a new one.
+    /// Returns an idle connection to this next hop, or a new one.
     async fn connect(
         &self,
         account: &Account<T>,
@@ -203,8 +203,8 @@ impl<T: Transport> Core<T> {
         Ok(live)
     }
 
-    /// Idle connections to other next hops count, too: they are closed while there are too many
-    /// with the one that was just reserved.
+    /// Closes idle connections while there are too many, the newly reserved one included. Idle
+    /// connections to other next hops count too.
     async fn make_room(&self, account: &Account<T>) {
         while account.connections() > account.settings.limits.connections.max(1) {
             let oldest = {
@@ -216,7 +216,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Keeps a connection for the next message, if there may be one soon.
+    /// Keeps a connection idle for the next message if the account may send; closes it otherwise.
     pub(in crate::queue) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
         let ready = self.locked(account, |runtime, _| runtime.health.may_send());
         if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {

@@ -1,7 +1,8 @@
-//! What the tasks of the queue share.
+//! The state that the tasks of the queue share.
 //!
-//! There are two kinds of lock: that of an account, and that of the leases. The second may be taken
-//! while the first is held. Neither is held across an await or while a change is written.
+//! There are two kinds of lock: one for each account, and one for the leases. The lock of the
+//! leases may be taken while an account's lock is held. Neither is held across an await or while a
+//! change is written.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -52,36 +53,36 @@ pub(in crate::queue) struct Core<T: Transport> {
     pub(in crate::queue) leases: Arc<Leases>,
 }
 
-/// One account, with what is needed to send by it.
+/// One account, with everything needed to send by it.
 pub(in crate::queue) struct Account<T: Transport> {
     pub(in crate::queue) settings: Arc<AccountSettings>,
     pub(in crate::queue) transport: T,
     shared: Mutex<Shared>,
-    /// Open connections that nobody uses; no more than `limits.connections`.
+    /// Open connections that are not in use; at most `limits.connections`.
     idle: Mutex<Vec<Idle<T::Link>>>,
     open: Arc<AtomicUsize>,
 }
 
-/// What the tasks of one account share.
+/// The state that the tasks of one account share.
 pub(in crate::queue) struct Shared {
     pub(in crate::queue) runtime: AccountRuntime,
     pub(in crate::queue) monotonic: MonotonicClock,
-    /// What a person has changed of the file's `batch`.
+    /// The changes that a person has made to the file's `batch`.
     pub(in crate::queue) tuning: Tuning,
-    /// The number of tasks that send by it; no more than `limits.connections`.
+    /// The number of tasks that send by the account; at most `limits.connections`.
     pub(in crate::queue) workers: usize,
-    /// One of them has not got to its first claim yet. Only one starts at a time: the others wait
-    /// for its success.
+    /// Whether a worker has not reached its first claim yet. Only one starts at a time; the others
+    /// wait until it succeeds.
     pub(in crate::queue) starting: bool,
     pub(in crate::queue) last_delivery: Option<Timestamp>,
-    /// When what it logs in with ends, as last looked at.
+    /// When the account's credentials expire, as last read.
     pub(in crate::queue) expiry: Option<Expiry>,
-    /// The index was lost: the budget counts as used up until then, which the administrator has
-    /// to be told.
+    /// Set when the index was lost: the budget counts as used up until this time. The administrator
+    /// has to be told.
     pub(in crate::queue) lost_until: Option<Timestamp>,
 }
 
-/// Everything a [`Core`] is made from, beside the accounts.
+/// Everything a [`Core`] is made from, except the accounts.
 pub(in crate::queue) struct Parts {
     pub(in crate::queue) retry: RetrySettings,
     pub(in crate::queue) spool: Spool,
@@ -91,7 +92,7 @@ pub(in crate::queue) struct Parts {
 }
 
 impl<T: Transport> Core<T> {
-    /// Takes over what an earlier process has stored: health and charges.
+    /// Opens the accounts with the health and the charges that an earlier process has stored.
     pub(in crate::queue) fn new(
         accounts: Vec<(AccountSettings, T)>,
         parts: Parts,
@@ -131,7 +132,7 @@ impl<T: Transport> Core<T> {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Waits for the disk. Simulated time stands still meanwhile: it would otherwise leap to the
+    /// Waits for the disk. Simulated time stands still meanwhile. Otherwise it would leap to the
     /// next timer, since tokio cannot see that a thread of the spool is busy.
     pub(in crate::queue) async fn on_disk<F: Future>(&self, work: F) -> F::Output {
         #[cfg(test)]
@@ -139,8 +140,8 @@ impl<T: Transport> Core<T> {
         work.await
     }
 
-    /// Does something with the runtime of an account, under its lock and with its clocks and
-    /// pauses up to date. Changes to charges that follow are stored when the lock is released.
+    /// Runs `work` on the runtime of an account, under its lock and with its clocks and pauses up
+    /// to date. Resulting changes to charges are stored once the lock is released.
     pub(in crate::queue) fn locked<R>(
         &self,
         account: &Account<T>,
@@ -160,7 +161,7 @@ impl<T: Transport> Core<T> {
         result
     }
 
-    /// Stores changes to charges that no attempt depends on.
+    /// Stores changes to charges on which no attempt depends.
     pub(in crate::queue) fn store(&self, change: BudgetChange) {
         if change.is_empty() {
             return;
@@ -171,7 +172,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Remembers the health of an account across restarts.
+    /// Stores the health of an account so that it survives a restart.
     pub(in crate::queue) fn remember(
         &self,
         account: &Account<T>,
@@ -182,7 +183,7 @@ impl<T: Transport> Core<T> {
         self.spool.apply(Change { remember, ..Change::default() })
     }
 
-    /// Tells the administrator that a start found the index lost.
+    /// Tells the administrator that the index was found lost at startup.
     pub(in crate::queue) async fn tell_of_lost_budgets(&self) {
         for account in &self.accounts {
             let lost = account.shared().lost_until.take();
@@ -192,7 +193,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Remembers and tells what became of an account, or tells what became of one of its domains.
+    /// Stores and reports a change of an account's health, or reports one of its domains'.
     pub(in crate::queue) async fn tell(&self, account: &Account<T>, news: Option<(Subject, News)>) {
         let Some((subject, news)) = news else {
             return;
@@ -221,7 +222,7 @@ impl<T: Transport> Core<T> {
 }
 
 impl<T: Transport> Account<T> {
-    /// What its tasks share, as it is. Decisions look at it by [`Core::locked`].
+    /// Locks the shared state as it is. Decisions use [`Core::locked`] instead.
     pub(in crate::queue) fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,7 +231,7 @@ impl<T: Transport> Account<T> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a new connection, from before it is made.
+    /// Counts a new connection before it is opened.
     pub(in crate::queue) fn reserve(&self) -> Slot {
         Slot::reserve(&self.open)
     }
@@ -241,7 +242,7 @@ impl<T: Transport> Account<T> {
 }
 
 impl Shared {
-    /// The time by both clocks.
+    /// The current time by both clocks.
     pub(in crate::queue) fn now(&self, clock: &Clock) -> Now {
         Now { wall: clock.now(), steady: self.monotonic.now() }
     }

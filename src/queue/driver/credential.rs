@@ -1,9 +1,8 @@
-//! When what an account logs in with ends: looked at every hour, shown, and told to a person in
-//! time.
+//! The expiry of the accounts' credentials: read every hour, displayed, and reported in time.
 //!
 //! # Failure
-//! A file that cannot be read is logged when that matters: at the next login. What was told is
-//! remembered; when that cannot be stored, it is told again after a restart.
+//! A file that cannot be read is logged at the next login, when it matters. What was reported is
+//! stored; if that fails, it is reported again after a restart.
 
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
@@ -18,7 +17,7 @@ use crate::{
     spool::{Change, Memo, MemoKind},
 };
 
-/// How near an end is. A person is told once of each.
+/// How near the expiry is. The administrator is told once at each step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Nearness {
@@ -42,7 +41,7 @@ impl Nearness {
     }
 }
 
-/// Whether a person has to be told, and what is then remembered.
+/// Whether the administrator has to be told, and what to remember after that.
 fn next(told: Option<Nearness>, now: Option<Nearness>) -> (Tell, Option<Nearness>) {
     match (told, now) {
         (_, None) => (Tell::Nobody, None),
@@ -60,17 +59,17 @@ enum Tell {
 /// Whether the daemon has just started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Look {
-    /// Whatever is near is logged.
+    /// Everything that expires soon is logged.
     First,
-    /// Only what has come nearer is.
+    /// Only what has come nearer is logged.
     Again,
 }
 
 impl<T: Transport> Core<T> {
-    /// Looks at all accounts.
+    /// Checks the credentials of all accounts.
     pub(in crate::queue) async fn watch_credentials(&self, look: Look) {
         for account in &self.accounts {
-            // The login will tell what is wrong with a file, better than a guess here.
+            // When the file is faulty, the login reports the fault better than a guess here.
             if let Ok(expiry) = account.transport.expiry().await {
                 account.shared().expiry = expiry;
                 if let Some(expiry) = expiry {
@@ -82,7 +81,7 @@ impl<T: Transport> Core<T> {
 
     async fn tell_of_end(&self, account: &Account<T>, expiry: &Expiry, look: Look) {
         let (name, now) = (&account.settings.name, self.clock.now());
-        // What cannot be read is of an older form.
+        // A record that cannot be read has an older form.
         let told = self
             .spool
             .recall::<Nearness>(MemoKind::CredentialWarning, name.as_str())

@@ -1,4 +1,4 @@
-//! The messages that somebody is at work on: an attempt, a step of the engine, or a person.
+//! Leases on messages, held by an attempt, a step of the engine, or a person's order.
 
 use std::{
     collections::HashMap,
@@ -12,24 +12,25 @@ use crate::{
     queue::{QueueError, engine::claim::Claim},
 };
 
-/// Who works on which message. No more than the accounts have connections, save for a moment.
+/// The leases by message. Except for a moment, there are at most as many as the accounts have
+/// connections.
 #[derive(Default)]
 pub(in crate::queue) struct Leases {
     held: Mutex<HashMap<MessageId, Holder>>,
-    /// A lease has ended, or has become an attempt's.
+    /// Notified when a lease ends or becomes an attempt's.
     ended: Notify,
 }
 
 enum Holder {
-    /// A step of the engine or a person, for as long as the index needs.
+    /// Held by a step of the engine or by a person's order, while the index is in use.
     Briefly,
-    /// An attempt.
+    /// Held by an attempt.
     Attempt(InFlight),
 }
 
 /// An attempt under way.
 struct InFlight {
-    /// The task that makes it.
+    /// The task that makes the attempt.
     task: Option<task::Id>,
     claim: Arc<Claim>,
 }
@@ -49,7 +50,7 @@ impl Leases {
         self.held().contains_key(&id)
     }
 
-    /// Takes a message that nobody works on. False when somebody does.
+    /// Leases a message. Returns false when it is leased already.
     pub(in crate::queue) fn try_take(&self, id: MessageId) -> bool {
         let mut held = self.held();
         let free = !held.contains_key(&id);
@@ -59,13 +60,14 @@ impl Leases {
         free
     }
 
-    /// Takes a message for a person's order, after a step that looks at it.
+    /// Leases a message for a person's order. Waits while a step of the engine looks at the
+    /// message.
     ///
     /// # Errors
-    /// When it is being attempted.
+    /// When the message is being attempted.
     pub(in crate::queue) async fn take(&self, id: MessageId) -> Result<Lease<'_>, QueueError> {
         loop {
-            // Registered before looking, so that an end in between is not missed.
+            // Registered before the check, so that an end in between is not missed.
             let ended = self.ended.notified();
             if self.try_take(id) {
                 return Ok(Lease { leases: self, id });
@@ -77,11 +79,11 @@ impl Leases {
         }
     }
 
-    /// A step's lease becomes that of an attempt by the present task.
+    /// Turns a step's lease into that of an attempt by the current task.
     pub(in crate::queue) fn attempt(&self, claim: &Arc<Claim>) {
         let in_flight = InFlight { task: task::try_id(), claim: Arc::clone(claim) };
         self.held().insert(claim.entry.id, Holder::Attempt(in_flight));
-        // A person who waits for the step hears that it has become an attempt.
+        // An order that waits for the step learns that it has become an attempt.
         self.ended.notify_waiters();
     }
 
@@ -91,7 +93,7 @@ impl Leases {
         self.ended.notify_waiters();
     }
 
-    /// What a task attempts.
+    /// The claim that a task attempts.
     pub(in crate::queue) fn attempt_of(&self, task: task::Id) -> Option<Arc<Claim>> {
         self.held().values().find_map(|holder| match holder {
             Holder::Attempt(in_flight) if in_flight.task == Some(task) => {

@@ -1,13 +1,13 @@
-//! The tasks around the engine: they perform what it decides and tell it what came of that.
+//! The tasks around the engine. They carry out its decisions and report the results to it.
 //!
 //! In reading order:
-//! - `core`: what the tasks share; `opening`: from what earlier processes have stored;
-//!   `monotonic_clock`: a clock that never steps
+//! - `core`: what the tasks share; `opening`: opens accounts from stored state; `monotonic_clock`:
+//!   a clock that never steps
 //! - `scheduler` (decides when a worker is needed) and `worker` (sends), over `connections` that a
 //!   `transport` makes
 //! - `claim`: asks the engine for the next message, through `spool_store` and `leases`
-//! - `conclude`: stores and tells what became of an attempt
-//! - `credential`: when what an account logs in with ends
+//! - `conclude`: stores and reports the outcome of an attempt
+//! - `credential`: when an account's credentials expire
 
 pub(in crate::queue) mod claim;
 pub(in crate::queue) mod conclude;

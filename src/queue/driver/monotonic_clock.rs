@@ -6,11 +6,12 @@ use tokio::time::Instant;
 
 use crate::{clock::Clock, model::Timestamp};
 
-/// How far the two may drift apart before the stored charges are moved. They are read again only by
-/// the next process, so this is also how far that one can be wrong: the ledger allows for it.
+/// How far the two clocks may drift apart before the stored charges are moved. Only the next
+/// process reads the charges again, so its times can be wrong by this much: the ledger allows for
+/// it.
 const TOLERANCE: Duration = Duration::from_millis(200);
 
-/// Wall-clock time at the start, and the time gone by since.
+/// The wall-clock time at the start, and the time elapsed since.
 #[derive(Debug)]
 pub(in crate::queue) struct MonotonicClock {
     epoch: Timestamp,
@@ -33,7 +34,7 @@ impl MonotonicClock {
         self.epoch.plus(self.start.elapsed())
     }
 
-    /// Follows the wall clock if that was set, and says so.
+    /// Follows the wall clock if it was set, and returns that step.
     pub(in crate::queue) fn follow(&mut self, clock: &Clock) -> Option<Step> {
         let (from, to) = (self.now(), clock.now());
         let apart = from.since(to).max(to.since(from));

@@ -1,4 +1,4 @@
-//! The runtime of an account at the start, from what earlier processes have stored.
+//! Opens the runtime of an account at startup from what earlier processes have stored.
 
 use tracing::warn;
 
@@ -46,14 +46,14 @@ pub(in crate::queue) fn open(
     })
 }
 
-/// The budget, and until when it counts as used up because the index was lost.
+/// Opens the budget. Also returns until when it counts as used up because the index was lost.
 fn open_budget(
     settings: &AccountSettings,
     spool: &Spool,
     now: Timestamp,
 ) -> Result<(Budget, Option<Timestamp>), SpoolError> {
     let mut budget = Budget::new(settings.name.clone(), &settings.limits);
-    // From the beginning of time: charges that are too old to matter are given back.
+    // Reads from the beginning of time, so that charges too old to matter are refunded.
     let restored = budget.restore(spool.charges(&settings.name, Timestamp::ZERO)?, now);
     if !restored.refund.is_empty() {
         store(spool, restored)?;
@@ -77,12 +77,12 @@ fn store(spool: &Spool, change: BudgetChange) -> Result<(), SpoolError> {
     spool.apply(Change { charge, refund, ..Change::default() })
 }
 
-/// Whether the charges that earlier processes stored are gone with the index.
+/// Whether the charges stored by earlier processes were lost with the index.
 fn was_lost(spool: &Spool) -> Result<bool, SpoolError> {
     Ok(spool.index_lost_at()?.is_some())
 }
 
-/// The loss is accounted for.
+/// Marks the loss as accounted for.
 pub(in crate::queue) fn forget_loss(spool: &Spool) -> Result<(), SpoolError> {
     if !was_lost(spool)? {
         return Ok(());

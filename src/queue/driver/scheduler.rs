@@ -1,6 +1,6 @@
-//! The one task that decides when somebody has to work. It sleeps until mail arrives, something
-//! becomes due, a budget or a pause ends, or a worker is done; what it costs depends on the
-//! accounts and devices, not on how much mail waits.
+//! The one task that decides when a worker is needed. It sleeps until mail arrives, a message
+//! becomes due, a budget or a pause ends, or a worker ends. Its cost depends on the number of
+//! accounts and devices, not on the amount of waiting mail.
 
 use std::{
     collections::HashMap,
@@ -29,21 +29,21 @@ use crate::{
     },
 };
 
-/// An idle connection is closed after this long: Exchange Online allows three in all, and somebody
-/// else may want one.
+/// An idle connection is closed after this time: Exchange Online allows three in all, and another
+/// client may need one.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// It is kept while mail waits that it will carry within this: a flood waits for its minute's
-/// budget, and a new login in each minute would be time that nobody gives back.
+/// An idle connection is kept while mail waits that it will carry within this time. During a flood
+/// mail waits for the minute's budget, and a new login in each minute would waste sending time.
 const WANTED_SOON: Duration = Duration::from_secs(65);
 
-/// The longest sleep. Waits are computed from the wall clock, which may be set while we sleep.
+/// The maximum sleep. Waits are computed from the wall clock, which may be set during a sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// How often the accounts' gauges are set, at most.
+/// The minimum time between two updates of the accounts' gauges.
 const GAUGE_SPACING: Duration = Duration::from_secs(1);
 
-/// How often it is looked at when secrets, certificates and sign-ins end.
+/// The time between two checks of when secrets, certificates and sign-ins expire.
 const CREDENTIAL_SPACING: Duration = Duration::from_secs(3600);
 
 /// Sends until `stop` turns true, then lets attempts under way finish.
@@ -57,7 +57,7 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
     let mut stopped = std::pin::pin!(told_to_stop(stop));
     core.tell_of_lost_budgets().await;
     loop {
-        // Asked for before looking: what happens from here on wakes us.
+        // Registered before the check: any later event wakes the scheduler.
         let (arrived, changed) = (wakeups.notified(), core.changed.notified());
         let (mut arrived, mut changed) = (std::pin::pin!(arrived), std::pin::pin!(changed));
         arrived.as_mut().enable();
@@ -96,21 +96,21 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
     publish(&core);
 }
 
-/// A sender that is gone says stop as well.
+/// A dropped sender counts as a stop as well.
 async fn told_to_stop(mut stop: watch::Receiver<bool>) {
     while !*stop.borrow_and_update() && stop.changed().await.is_ok() {}
 }
 
-/// Workers, and farewells to idle connections.
+/// Running workers, and tasks that close idle connections.
 struct Tasks<T: Transport> {
     workers: JoinSet<()>,
-    /// Whom each worker works for; no more than the accounts have connections.
+    /// The account of each worker; no more entries than the accounts have connections.
     accounts: HashMap<task::Id, Arc<Account<T>>>,
 }
 
 impl<T: Transport> Tasks<T> {
-    /// Starts a worker for each account that has work and room for one more; says when to look
-    /// again.
+    /// Starts a worker for each account that has work and room for one more. Returns the time of
+    /// the next check.
     fn start_what_can(&mut self, core: &Arc<Core<T>>) -> Instant {
         let now = Instant::now();
         let mut wake_at = now + LONGEST_SLEEP;
@@ -152,8 +152,8 @@ impl<T: Transport> Tasks<T> {
         self.accounts.insert(handle.id(), Arc::clone(account));
     }
 
-    /// Closes connections that have been idle for long, or all of an account in trouble; says when
-    /// the next one is due.
+    /// Closes connections that have been idle too long, and all idle ones of an account in trouble.
+    /// Returns when the next one is due.
     fn close_idle(
         &mut self,
         core: &Core<T>,
@@ -168,7 +168,7 @@ impl<T: Transport> Tasks<T> {
         for Idle { live, .. } in idle.extract_if(.., old) {
             self.workers.spawn(close(live));
         }
-        // Those kept beyond their time are looked at again when what they wait for is due.
+        // Those kept beyond their time are checked again when the mail they wait for is due.
         idle.iter().map(|idle| idle.since + IDLE_TIME).filter(|at| *at > now).min()
     }
 
@@ -199,7 +199,7 @@ fn is_soon(outlook: Outlook) -> bool {
     }
 }
 
-/// Sets the gauges of the accounts.
+/// Updates the gauges of the accounts.
 fn publish<T: Transport>(core: &Core<T>) {
     let metrics = core.metrics.sending();
     for account in &core.accounts {

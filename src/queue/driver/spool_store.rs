@@ -1,6 +1,6 @@
-//! The engine's store over the spool: a step is atomic by the account's lock, and a message is in
-//! one step at a time by its lease. No lock is held while a change is written: the engine decides
-//! under the lock, and what it decided is undone when the spool refuses it.
+//! The engine's store on top of the spool. The account's lock makes a step atomic, and the lease
+//! keeps a message in one step at a time. No lock is held while a change is written: the engine
+//! decides under the lock, and its decision is undone when the spool refuses it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +24,7 @@ use crate::{
     spool::{Change, Spool, SpoolError},
 };
 
-/// The queue as one step sees it. Leases that it took and that are not kept end with it.
+/// The queue as one step sees it. When it is dropped, the leases it took end unless they were kept.
 pub(in crate::queue) struct SpoolView {
     spool: Spool,
     leases: Arc<Leases>,
@@ -43,7 +43,7 @@ impl SpoolView {
         Self { spool, leases, taken: Mutex::new(Vec::new()) }
     }
 
-    /// The lease goes to an attempt, which ends it.
+    /// Passes the lease on to an attempt, which ends it.
     fn keep(&self, id: MessageId) {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).retain(|taken| *taken != id);
     }
@@ -128,7 +128,7 @@ impl<T: Transport> Store for Core<T> {
             change.put.is_empty() && change.charge.is_empty() && change.refund.is_empty();
         if !is_empty && let Err(problem) = self.spool.apply(change) {
             if let Some(Claim { work: Work::Send { charge, .. }, .. }) = &claim {
-                // The charge is not in the index: nothing has to be stored.
+                // The charge is not in the index, so no change has to be stored.
                 let _unstored = self.locked(account, |runtime, _| runtime.undo(charge.as_ref()));
             }
             return Err(problem);

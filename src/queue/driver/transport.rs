@@ -1,8 +1,7 @@
-//! The way out as the queue sees it: something that makes connections, and connections that carry
-//! transactions.
+//! The transport as the queue sees it: it makes connections, and connections carry transactions.
 //!
-//! `upstream` is the real one; tests put a scripted one in its place and run the whole queue under
-//! simulated time.
+//! `upstream` is the real one. Tests use a scripted one and run the whole queue under simulated
+//! time.
 
 use std::{future::Future, io};
 
@@ -14,16 +13,16 @@ use crate::{
 
 /// Makes connections for one account.
 pub trait Transport: Send + Sync + 'static {
-    /// What it makes.
+    /// The connection it makes.
     type Link: Link;
 
-    /// Connects, and logs in where that is the way.
+    /// Connects, and logs in if the account does so.
     ///
     /// # Errors
-    /// The account's trouble; of a lane that is found by DNS also that of its domain.
+    /// The account's trouble; for a lane found by DNS also the trouble of its domain.
     fn connect(&self, lane: &NextHop) -> impl Future<Output = Result<Self::Link, Trouble>> + Send;
 
-    /// When what it logs in with ends, where that can be known.
+    /// When the account's credentials expire, if that can be known.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -31,7 +30,7 @@ pub trait Transport: Send + Sync + 'static {
         std::future::ready(Ok(None))
     }
 
-    /// A person has put something right: what went wrong before is forgotten.
+    /// Forgets earlier trouble, because a person has corrected its cause.
     fn mended(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -39,16 +38,16 @@ pub trait Transport: Send + Sync + 'static {
 
 /// A connection that is ready for `MAIL FROM`.
 pub trait Link: Send + 'static {
-    /// One transaction.
+    /// Carries out one transaction.
     fn send<T: Text>(&mut self, handover: Handover<T>) -> impl Future<Output = Report> + Send;
 
     /// Whether another transaction can follow.
     fn is_reusable(&self) -> bool;
 
-    /// Whether the server has no reason yet to end it.
+    /// Whether the server has no reason yet to close it.
     fn is_fresh(&self) -> bool;
 
-    /// Takes leave.
+    /// Ends the session with QUIT.
     fn quit(self) -> impl Future<Output = ()> + Send;
 }
 

@@ -1,9 +1,9 @@
-//! A task that sends: it has a live connection first, then takes message after message until there
-//! is nothing to take.
+//! The task that sends. It first opens a connection, then takes message after message until none is
+//! left.
 //!
 //! # Failure
 //! Trouble with the connection pauses or stops the account and ends the task. Trouble with the disk
-//! ends it too, before anything is sent whose attempt is not stored.
+//! ends it too, before any message is sent whose attempt is not stored.
 
 use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -29,12 +29,12 @@ use crate::{
     upstream::NextHop,
 };
 
-/// How long the disk is left in peace after it refused.
+/// How long the account is paused after the disk refused a write.
 const DISK_PAUSE: Duration = Duration::from_secs(30);
-/// A message that could not be read for a passing reason is tried again then.
+/// A message that could not be read for a temporary reason is tried again after this time.
 const READ_AGAIN: Duration = Duration::from_secs(5 * 60);
 
-/// Holds back further workers until this one has got to its first claim.
+/// Holds back further workers until this one has reached its first claim.
 pub(in crate::queue) struct Starting<T: Transport>(pub(in crate::queue) Arc<Account<T>>);
 
 impl<T: Transport> Drop for Starting<T> {
@@ -43,8 +43,8 @@ impl<T: Transport> Drop for Starting<T> {
     }
 }
 
-/// Sends until there is nothing to send: by one connection, or, where servers are found by DNS, by
-/// one to each domain in turn.
+/// Sends until there is nothing to send. It uses one connection, or, where servers are found by
+/// DNS, one connection to each domain in turn.
 pub(in crate::queue) async fn work<T: Transport>(
     core: Arc<Core<T>>,
     account: Arc<Account<T>>,
@@ -61,7 +61,7 @@ pub(in crate::queue) async fn work<T: Transport>(
         None => core.probe_by_mail(&account),
     }
     while let Some(claim) = core.claim_or_rest(&account).await {
-        // What keeps us from one domain's servers need not keep us from another's.
+        // Trouble in reaching one domain's servers need not affect another's.
         if (held.is_some() || ahead.is_none()) && starting.take().is_some() {
             core.changed.notify_one();
         }
@@ -108,7 +108,7 @@ pub(in crate::queue) async fn work<T: Transport>(
 }
 
 impl<T: Transport> Core<T> {
-    /// Hands a message over, and settles it by the report.
+    /// Hands a message over and settles it by the report.
     async fn attempt(
         &self,
         account: &Account<T>,
@@ -135,14 +135,14 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Makes the last outcome durable when no claim does it on the way.
+    /// Makes the last outcome durable if no later claim does.
     async fn settle(&self) {
         if let Err(problem) = self.on_disk(self.spool.sync()).await {
             error!(%problem, "outcome not stored");
         }
     }
 
-    /// A claimed message that cannot be read is put aside, or left for later.
+    /// Puts aside a claimed message that cannot be read, or leaves it for later.
     async fn do_without(&self, account: &Account<T>, claim: &Claim, problem: &SpoolError) {
         let id = claim.entry.id;
         let lost = match problem {
@@ -158,8 +158,8 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Makes a claim durable, and with it the outcome of the message before; yields the text. None
-    /// goes on without it, a break ends the work.
+    /// Makes a claim and the outcome of the previous message durable, and returns the text. `None`
+    /// skips the message; a break ends the worker.
     async fn ready_text(
         &self,
         account: &Account<T>,
@@ -182,7 +182,7 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// The text of a claimed message, edited.
+    /// Prepares the edited text of a claimed message.
     async fn prepare(
         &self,
         account: &Account<T>,
@@ -209,7 +209,7 @@ impl<T: Transport> Core<T> {
             .map_err(unreadable)
     }
 
-    /// The disk refused to store a claim: nothing was sent.
+    /// Gives a claim back that the disk refused to store: nothing was sent.
     fn abandon(&self, account: &Account<T>, claim: &Claim, problem: &SpoolError) {
         self.give_back(account, claim, self.clock.now());
         self.rest(account, problem);

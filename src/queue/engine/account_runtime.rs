@@ -1,4 +1,4 @@
-//! Everything that decides what an account may send now.
+//! The runtime state that decides what an account may send now.
 
 use std::time::Duration;
 
@@ -20,17 +20,17 @@ use crate::{
     upstream::{NextHop, Trouble},
 };
 
-/// A wait for the budget that is longer than this lets others take over the account's mail. The
-/// budget of a minute never holds mail up that long.
+/// Other accounts may take over the mail when the wait for the budget is longer than this. The
+/// minute's budget never delays mail that long.
 const OUT_AFTER: Duration = Duration::from_secs(120);
 
-/// A transaction with Exchange Online takes about this long. Each one corrects it.
+/// The typical duration of a transaction with Exchange Online. Each transaction corrects it.
 const FIRST_PACE: Duration = Duration::from_secs(2);
 
-/// RFC 5321 4.5.3.2.6: nobody waits for an answer longer than this.
+/// RFC 5321 4.5.3.2.6: no client waits for an answer longer than this.
 const SLOWEST_PACE: Duration = Duration::from_secs(10 * 60);
 
-/// The time: by the wall clock, and by the clock of the budget, which never steps.
+/// The time by the wall clock, and by the clock of the budget, which never steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) struct Now {
     pub(in crate::queue) wall: Timestamp,
@@ -38,13 +38,13 @@ pub(in crate::queue) struct Now {
 }
 
 impl Now {
-    /// Both clocks agree.
+    /// The same time for both clocks.
     #[cfg(test)]
     pub(in crate::queue) const fn both(at: Timestamp) -> Self {
         Self { wall: at, steady: at }
     }
 
-    /// Later by a duration.
+    /// The time after a duration.
     pub(in crate::queue) fn plus(self, span: Duration) -> Self {
         Self { wall: self.wall.plus(span), steady: self.steady.plus(span) }
     }
@@ -55,7 +55,7 @@ impl Now {
 pub(in crate::queue) enum Permit {
     /// A message to at most this many recipients.
     Recipients(usize),
-    /// Nothing for this long; none when that depends on attempts under way or on a person.
+    /// Nothing for this long; `None` when the wait depends on attempts under way or on a person.
     Wait(Option<Duration>, Limit),
 }
 
@@ -66,18 +66,18 @@ pub(in crate::queue) enum Limit {
     Health,
     /// The rest after a batch.
     Batch,
-    /// The messages of the minute.
+    /// The limit of messages per minute.
     Minute,
-    /// The recipients of the day.
+    /// The limit of recipients per day.
     Day,
 }
 
-/// How a transaction ended, for batch and budget.
+/// How a transaction ended, as batch and budget need to know it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Ending {
     /// The server cannot have counted it.
     NotCounted,
-    /// The server may have counted it, without the recipients that it refused one by one.
+    /// The server may have counted it, except for the recipients it refused at `RCPT TO`.
     Counted { end: End, refused: usize },
 }
 
@@ -94,7 +94,7 @@ pub(in crate::queue) enum Subject {
 #[derive(Clone, Debug)]
 pub(in crate::queue) struct AccountRuntime {
     pub(in crate::queue) health: Health,
-    /// The domains that are in trouble, where servers are found by DNS.
+    /// The domains in trouble, when the account finds servers by DNS.
     pub(in crate::queue) destinations: DestinationHealth,
     pub(in crate::queue) budget: Budget,
     pub(in crate::queue) batch: Batch,
@@ -102,9 +102,10 @@ pub(in crate::queue) struct AccountRuntime {
     pub(in crate::queue) split: Split,
     pub(in crate::queue) turns: RoundRobin,
     pub(in crate::queue) concurrency: ConcurrencyLimit,
-    /// The recent duration of a transaction.
+    /// The average duration of recent transactions.
     pub(in crate::queue) pace: Duration,
-    /// Changes to the stored charges that no attempt depends on: they go with the next change.
+    /// Changes to the stored charges on which no attempt depends. They are stored with the next
+    /// change.
     unsaved: BudgetChange,
 }
 
@@ -128,29 +129,29 @@ impl AccountRuntime {
         }
     }
 
-    /// Ends pauses whose time is up.
+    /// Ends pauses whose time is over.
     pub(in crate::queue) fn lapse(&mut self, now: Now) {
         self.health.lapse(now.wall);
         self.destinations.lapse(now.wall);
     }
 
-    /// The wall clock was set: what was `from` is now `to`.
+    /// Moves the budget's times after the wall clock was set from `from` to `to`.
     pub(in crate::queue) fn clock_was_set(&mut self, from: Timestamp, to: Timestamp) {
         let change = self.budget.rebase(from, to);
         self.unsaved.join(change);
     }
 
-    /// The changes to stored charges that have to be stored by and by.
+    /// Takes the changes to stored charges that still have to be stored.
     pub(in crate::queue) fn take_unsaved(&mut self) -> BudgetChange {
         std::mem::take(&mut self.unsaved)
     }
 
-    /// Forgets what has left the windows of the budget.
+    /// Removes charges that have left the windows of the budget.
     pub(in crate::queue) fn advance(&mut self, now: Now) {
         let _room = self.budget.room(now.steady, &mut self.unsaved);
     }
 
-    /// What may begin now.
+    /// What the account may begin now.
     pub(in crate::queue) fn permit(&mut self, now: Now) -> Permit {
         if !self.health.may_send() {
             let wait = self.health.next_at().map(|at| at.since(now.wall));
@@ -173,24 +174,24 @@ impl AccountRuntime {
         }
     }
 
-    /// The number of messages that may be under way at once.
+    /// The maximum number of messages under way at once.
     pub(in crate::queue) fn at_once(&self, now: Now) -> usize {
         if self.health.is_probing() { 1 } else { self.concurrency.at(now.wall) }
     }
 
-    /// A transaction is to begin: the charge that has to be stored first. None without limits.
+    /// Begins a transaction. Returns the charge that must be stored first; `None` without limits.
     pub(in crate::queue) fn begin(&mut self, recipients: usize, now: Now) -> Option<Charge> {
         self.batch.begin(now.steady);
         self.budget.begin(recipients, now.steady)
     }
 
-    /// A transaction was never begun: the change to the stored charges.
+    /// Undoes a transaction that was never begun. Returns the change to the stored charges.
     pub(in crate::queue) fn undo(&mut self, charge: Option<&Charge>) -> BudgetChange {
         self.batch.undo();
         charge.map_or_else(BudgetChange::default, |charge| self.budget.cancel(charge))
     }
 
-    /// A transaction has ended: the change to the stored charges.
+    /// Ends a transaction. Returns the change to the stored charges.
     pub(in crate::queue) fn end(
         &mut self,
         charge: Option<&Charge>,
@@ -208,7 +209,7 @@ impl AccountRuntime {
         }
     }
 
-    /// Something went wrong that concerns the whole account, or the whole domain of the next hop.
+    /// Records trouble that concerns the whole account, or the whole domain of the next hop.
     pub(in crate::queue) fn trouble(
         &mut self,
         next_hop: &NextHop,
@@ -229,7 +230,7 @@ impl AccountRuntime {
         }
     }
 
-    /// A connection was made.
+    /// Records that a connection was made.
     pub(in crate::queue) fn connected(
         &mut self,
         next_hop: &NextHop,
@@ -239,31 +240,32 @@ impl AccountRuntime {
         either(of_account, next_hop, self.destinations.connected(next_hop, now.wall))
     }
 
-    /// The server took mail.
+    /// Records that the server accepted mail.
     pub(in crate::queue) fn works(&mut self, next_hop: &NextHop) -> Option<(Subject, News)> {
         let of_account = self.health.works();
         either(of_account, next_hop, self.destinations.works(next_hop))
     }
 
-    /// A transaction took this long.
+    /// Adjusts the pace to the duration of a transaction.
     pub(in crate::queue) fn learn_pace(&mut self, took: Duration) {
         self.pace = (self.pace * 3 + took.min(SLOWEST_PACE)) / 4;
     }
 
-    /// Other batch settings are in force.
+    /// Applies other batch settings.
     pub(in crate::queue) fn retune(&mut self, batch: &BatchSettings) {
         self.batch.retune(batch);
         self.split = batch.split;
     }
 
-    /// Whether others may take over its mail: it will not send for a while.
+    /// Whether other accounts may take over its mail because it will not send for a while.
     pub(in crate::queue) fn is_out(&self, now: Now) -> bool {
         let free_at = self.budget.free_at(now.steady, 1);
         self.health.is_out(now.wall) || free_at.is_some_and(|at| at.since(now.steady) > OUT_AFTER)
     }
 }
 
-/// News of account and domain at once is rare, and the account's matters more.
+/// Chooses one piece of news. Account and domain rarely have news at once; the account's matters
+/// more.
 fn either(
     of_account: Option<News>,
     next_hop: &NextHop,

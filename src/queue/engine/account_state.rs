@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountName, Timestamp};
 
-/// An order of a person about an account.
+/// An order of a person that switches an account on or off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Enabled {
-    /// It sends.
+    /// The account sends.
     On,
-    /// It does not send.
+    /// The account does not send.
     Off,
 }
 

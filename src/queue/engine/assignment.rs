@@ -1,9 +1,9 @@
-//! Which account carries whose mail to whom: a pool by device, by sender, by recipient. Pure.
+//! Assigns each recipient of a message to an account, by device, sender or recipient. Pure.
 //!
-//! In this order: the device's `account`; the first account whose `for_senders` fits the sender;
-//! for each recipient the first account whose `for_recipients` fits; the first account of the file.
-//! It depends on the config and the envelope alone, so that an entry rebuilt from its spool file
-//! goes the way that the config says.
+//! The first rule that fits wins: the device's `account`; the first account whose `for_senders`
+//! fits the sender; for each recipient the first account whose `for_recipients` fits; the first
+//! account of the file. The result depends only on the config and the envelope, so that an entry
+//! rebuilt from its spool file goes by the account that the config says.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::{
     queue::AccountSettings,
 };
 
-/// The rules of a config.
+/// The assignment rules of a config.
 pub struct Routing {
     accounts: Vec<Rule>,
     devices: HashMap<DeviceName, AccountName>,
@@ -25,7 +25,7 @@ struct Rule {
 }
 
 impl Routing {
-    /// `devices` are those with an account of their own; our own mail counts as one.
+    /// `devices` are those with an `account` setting; our own notices count as a device.
     #[must_use]
     pub fn new(accounts: &[AccountSettings], devices: HashMap<DeviceName, AccountName>) -> Self {
         let rule = |account: &AccountSettings| Rule {
@@ -36,7 +36,7 @@ impl Routing {
         Self { accounts: accounts.iter().map(rule).collect(), devices }
     }
 
-    /// The account of each recipient, in their order.
+    /// The account of each recipient, in the order of the recipients.
     #[must_use]
     pub fn accounts(&self, envelope: &Envelope) -> Vec<AccountName> {
         let sender = envelope.sender.mailbox();
@@ -46,7 +46,7 @@ impl Routing {
         let default = self.accounts.first().map(|rule| &rule.name);
         let one = |address: &Address| {
             let name = for_all.or_else(|| self.first(|rule| &rule.recipients, address)).or(default);
-            // The config refuses a file without accounts.
+            // The config rejects a file without accounts.
             name.cloned().unwrap_or_else(|| AccountName::from(""))
         };
         envelope.recipients.iter().map(|recipient| one(&recipient.address)).collect()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{model::Timestamp, queue::BatchSettings};
 
-/// How far the present batch has come. Kept in memory only: a restart is a rest of its own.
+/// The progress of the current batch. It is kept only in memory: a restart counts as a rest.
 #[derive(Clone, Debug)]
 pub(in crate::queue) struct Batch {
     messages: u32,
@@ -25,13 +25,13 @@ impl Batch {
         }
     }
 
-    /// Messages in one go.
+    /// The number of messages in a batch.
     pub(in crate::queue) const fn size(&self) -> u32 {
         self.messages
     }
 
-    /// Other settings from now on. A batch that has begun goes on under them, and so does a rest;
-    /// without batches before, one begins with the messages that are under way.
+    /// Applies other settings. A batch or a rest that has begun continues under them. If there were
+    /// no batches before, one begins with the messages under way.
     pub(in crate::queue) fn retune(&mut self, settings: &BatchSettings) {
         self.begun = match (self.interval.is_zero(), self.begun >= self.messages) {
             (true, _) => self.under_way,
@@ -41,7 +41,8 @@ impl Batch {
         (self.messages, self.interval) = (settings.messages, settings.interval);
     }
 
-    /// When the next message may begin; none while the last ones of a full batch are under way.
+    /// When the next message may begin; `None` while the last messages of a full batch are under
+    /// way.
     pub(in crate::queue) fn free_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.interval.is_zero() || self.begun < self.messages {
             return Some(now);
@@ -49,7 +50,7 @@ impl Batch {
         (self.under_way == 0).then(|| self.rested_at())
     }
 
-    /// A message begins. A rest that came about by itself counts, so the batch is then a new one.
+    /// Begins a message. After a pause as long as the rest, it begins a new batch.
     pub(in crate::queue) fn begin(&mut self, now: Timestamp) {
         if self.under_way == 0 && now >= self.rested_at() {
             self.begun = 0;
@@ -58,13 +59,13 @@ impl Batch {
         self.under_way = self.under_way.saturating_add(1);
     }
 
-    /// A message's transaction is over.
+    /// Ends the transaction of a message.
     pub(in crate::queue) fn end(&mut self, now: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
         self.last_end = self.last_end.max(now);
     }
 
-    /// A message begun was never sent.
+    /// Undoes a message that was begun but never sent.
     pub(in crate::queue) fn undo(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
         self.begun = self.begun.saturating_sub(1);

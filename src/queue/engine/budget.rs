@@ -1,21 +1,20 @@
-//! An account's budget: a maximum of messages in any 60 s, and of recipients in any 24 h.
-//! Pure.
+//! An account's budget: a maximum of messages in any 60 s, and of recipients in any 24 h. Pure.
 //!
-//! The promise is about what the *server* may count, at a moment that it does not tell: somewhere
-//! between the start of a transaction and its end. So a transaction under way counts as "now", and
-//! one that has ended counts from its end:
+//! The limit applies to what the *server* may count. The server counts at an unknown moment between
+//! the start of a transaction and its end. So a transaction under way counts as "now", and one that
+//! has ended counts from its end:
 //!
 //! > A transaction may begin at `t` only if fewer than the limit are under way or have ended after
 //! > `t - window`.
 //!
-//! Take any window in which the server counted, and in it the transaction that began last: all the
-//! others were under way or had ended within a window's length when it began, and were fewer than
+//! Take any window in which the server counted, and in it the transaction that began last. When it
+//! began, all the others were under way or had ended within a window's length, and were fewer than
 //! the limit. So no window holds more. (governor's GCRA lets through up to twice the burst around a
-//! boundary; it limits devices and logins, not this.)
+//! boundary. It limits devices and logins, not this.)
 //!
 //! Each transaction leaves a [`Charge`] in the index, before it begins and again when it ends, so
-//! that neither a restart nor a crash forgets. The times are those of the driver's
-//! monotonic clock, which never steps.
+//! that the budget survives a restart and a crash. The times are those of the driver's monotonic
+//! clock, which never steps.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -28,59 +27,60 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Added to the day: for what clocks drift apart in one.
+/// Added to the day, for the drift between clocks in a day.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// Added to the minute: ours are exact to a millisecond, the server's may be closed at both ends,
-/// and no clock is out by more in a minute. It is time in which nothing is sent, once in each
+/// Added to the minute. Our times are exact to a millisecond, the server's window may be closed at
+/// both ends, and no clock drifts more in a minute. Nothing is sent during this time, once in each
 /// minute of a flood.
 const MINUTE_MARGIN: Duration = Duration::from_millis(50);
 
-/// What the wall clock may have been from the steady one when the last process stored its charges.
+/// The maximum difference between the wall clock and the steady clock when the last process stored
+/// its charges.
 const DRIFT: Duration = Duration::from_millis(250);
 
-/// How long after we stopped listening the server may still be busy with a message that it has in
+/// How long after we stopped listening the server may still be processing a message that it has in
 /// full, and then count it.
 const LATE_COUNT: Duration = Duration::from_secs(5 * 60);
 
-/// More transactions than this are not assumed of a lost minute: no server of an office takes them.
+/// The maximum number of transactions assumed for a lost minute: no office's server accepts more.
 const MOST_ASSUMED: usize = 10_000;
 
-/// What is known of a transaction's end.
+/// Whether the end of a transaction is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum End {
-    /// The server answered, or had not got all of it.
+    /// The server answered, or had not received the whole message.
     Known,
-    /// Nobody knows whether the server has it: it may count it later.
+    /// It is unknown whether the server has the message: it may count it later.
     Unknown,
 }
 
-/// What may go now.
+/// What may be sent now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Room {
     /// One message to this number of recipients.
     Recipients(usize),
-    /// Nothing before this; none while it depends on transactions under way.
+    /// Nothing before this time; `None` while it depends on transactions under way.
     FreeAt(Option<Timestamp>),
 }
 
 /// Changes to the stored charges.
 #[derive(Clone, Default, Debug)]
 pub(in crate::queue) struct BudgetChange {
-    /// These go.
+    /// The charges to remove.
     pub(in crate::queue) refund: Vec<Charge>,
-    /// These come.
+    /// The charges to add.
     pub(in crate::queue) charge: Vec<Charge>,
 }
 
 impl BudgetChange {
-    /// Adds what changes after this.
+    /// Appends later changes.
     pub(in crate::queue) fn join(&mut self, later: Self) {
         self.refund.extend(later.refund);
         self.charge.extend(later.charge);
     }
 
-    /// Whether nothing changes.
+    /// Whether there are no changes.
     pub(in crate::queue) const fn is_empty(&self) -> bool {
         self.refund.is_empty() && self.charge.is_empty()
     }
@@ -92,13 +92,14 @@ pub(in crate::queue) struct Budget {
     account: AccountName,
     per_minute: Option<usize>,
     per_day: Option<u64>,
-    /// Under way; as many as the account has connections.
+    /// Transactions under way; at most as many as the account has connections.
     open: Vec<Stamp>,
-    /// Ended, the oldest first; as many as the limits let begin within the longest window.
+    /// Ended transactions, the oldest first; at most as many as the limits allow in the longest
+    /// window.
     ended: VecDeque<Stamp>,
-    /// How many of `ended`, from the front, are out of the minute.
+    /// The number of `ended`, from the front, that have left the minute.
     past_minute: usize,
-    /// Recipients of all stamps.
+    /// The recipients of all stamps.
     recipients: u64,
     sequence: u32,
 }
@@ -126,22 +127,22 @@ impl Budget {
         }
     }
 
-    /// Whether charges are stored. Without limits the last minute's transactions are counted all
-    /// the same, for people.
+    /// Whether charges are stored. Without limits the last minute's transactions are still counted,
+    /// for display.
     const fn is_kept(&self) -> bool {
         self.per_minute.is_some() || self.per_day.is_some()
     }
 
-    /// How far back stored charges matter.
+    /// How long stored charges matter.
     pub(in crate::queue) fn window(&self) -> Duration {
         if self.per_day.is_some() { DAY + MARGIN } else { MINUTE + MINUTE_MARGIN }
     }
 
-    /// Takes over what an earlier process stored, and says what to store instead.
+    /// Restores the charges that an earlier process stored. Returns the changes to store.
     ///
-    /// What was under way then ended at some time before now, and may be counted still. What lies
-    /// ahead of the clock happened before it was set back: it counts as now, so it holds mail up
-    /// for one window at most.
+    /// Transactions that were under way ended at some time before now and may still be counted. A
+    /// charge in the future was made before the clock was set back: it counts as now, so it delays
+    /// mail for one window at most.
     pub(in crate::queue) fn restore(
         &mut self,
         stored: Vec<Charge>,
@@ -166,8 +167,8 @@ impl Budget {
         moves
     }
 
-    /// What an earlier process stored is lost, and nobody knows what it sent: as much as the limits
-    /// allow counts as sent by now.
+    /// Assumes the worst after the stored charges were lost: it is unknown what was sent, so the
+    /// maximum that the limits allow counts as sent by now.
     pub(in crate::queue) fn assume_worst(&mut self, now: Timestamp) -> BudgetChange {
         let mut moves = BudgetChange::default();
         let at = now.plus(LATE_COUNT);
@@ -183,8 +184,8 @@ impl Budget {
         moves
     }
 
-    /// A person knows better: no recipient of what has ended counts any more. The messages of the
-    /// last minute do: nobody knows better in so short a time, and they are forgotten by
+    /// Stops counting the recipients of ended transactions, by order of a person. The messages of
+    /// the last minute still count: nobody can know better within a minute, and they expire by
     /// themselves.
     pub(in crate::queue) fn forget(&mut self, now: Timestamp) -> BudgetChange {
         let ended = std::mem::take(&mut self.ended);
@@ -195,7 +196,7 @@ impl Budget {
             if self.per_minute.is_some() && stamp.at.plus(MINUTE + MINUTE_MARGIN) > now {
                 let kept = Stamp { recipients: 0, ..stamp };
                 self.ended.push_back(kept);
-                // Of the same time and number: it takes the place of the old one.
+                // It has the same time and number, so it replaces the old charge.
                 moves.charge.push(self.record(kept, Phase::Ended));
             } else {
                 moves.refund.push(self.record(stamp, Phase::Ended));
@@ -209,12 +210,12 @@ impl Budget {
         self.open.iter().map(|stamp| self.record(*stamp, Phase::UnderWay)).collect()
     }
 
-    /// When the day has room for one more recipient, if it has none now.
+    /// When the day's budget has room for one more recipient, if it has none now.
     pub(in crate::queue) fn day_full_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.day_free_at(now, 1).filter(|at| *at > now)
     }
 
-    /// What may go now. Forgets what is past; those charges are among the moves.
+    /// What may be sent now. Removes expired charges and adds them to `moves`.
     pub(in crate::queue) fn room(&mut self, now: Timestamp, moves: &mut BudgetChange) -> Room {
         self.advance(now, moves);
         let left = self.per_day.map_or(u64::MAX, |limit| limit.saturating_sub(self.recipients));
@@ -225,13 +226,13 @@ impl Budget {
         }
     }
 
-    /// When a message to this number of recipients may go; none while that depends on transactions
-    /// under way.
+    /// When a message to this number of recipients may go; `None` while that depends on
+    /// transactions under way.
     pub(in crate::queue) fn free_at(&self, now: Timestamp, recipients: u32) -> Option<Timestamp> {
         Some(self.minute_free_at(now)?.max(self.day_free_at(now, u64::from(recipients))?))
     }
 
-    /// A transaction is to begin: the charge to store first. None without limits.
+    /// Begins a transaction. Returns the charge to store first; `None` without limits.
     pub(in crate::queue) fn begin(&mut self, recipients: usize, now: Timestamp) -> Option<Charge> {
         self.sequence = self.sequence.wrapping_add(1);
         let stamp = Stamp {
@@ -249,8 +250,8 @@ impl Budget {
         Some(self.record(stamp, Phase::UnderWay))
     }
 
-    /// A transaction has ended: its charge moves to now, without the recipients that the server has
-    /// refused one by one.
+    /// Ends a transaction. Its charge moves to now, without the recipients that the server refused
+    /// at `RCPT TO`.
     pub(in crate::queue) fn end(
         &mut self,
         charge: &Charge,
@@ -270,7 +271,7 @@ impl Budget {
             recipients: charge.recipients.saturating_sub(refused),
         };
         self.insert(stamp);
-        // A charge of the same time replaces the older by itself; giving that back as well would
+        // A new charge replaces an older one of the same time. Refunding the old one as well would
         // remove both.
         moves.refund.retain(|old| old.at != at);
         moves.charge.push(self.record(stamp, Phase::Ended));
@@ -278,7 +279,7 @@ impl Budget {
         moves
     }
 
-    /// A transaction provably did not happen: its charge goes.
+    /// Cancels a transaction that certainly did not happen: its charge is removed.
     pub(in crate::queue) fn cancel(&mut self, charge: &Charge) -> BudgetChange {
         if let Some(place) = self.open.iter().position(|stamp| stamp.sequence == charge.sequence) {
             let stamp = self.open.swap_remove(place);
@@ -287,7 +288,7 @@ impl Budget {
         BudgetChange { refund: vec![charge.clone()], charge: Vec::new() }
     }
 
-    /// The wall clock was set: every stored time moves with it.
+    /// Moves every stored time after the wall clock was set.
     pub(in crate::queue) fn rebase(&mut self, from: Timestamp, to: Timestamp) -> BudgetChange {
         let shift = |at: Timestamp| {
             if at <= from { to.minus(from.since(at)) } else { to.plus(at.since(from)) }
@@ -303,8 +304,8 @@ impl Budget {
         if self.is_kept() { moves } else { BudgetChange::default() }
     }
 
-    /// Transactions of the last minute and recipients of the last day, as the server may see them.
-    /// Without a limit on the day, its recipients are not kept: those of the last minute are.
+    /// The transactions of the last minute and the recipients of the last day, as the server may
+    /// count them. Without a limit per day, only the recipients of the last minute are kept.
     pub(in crate::queue) fn used(&self) -> (usize, u64) {
         let minute =
             self.ended.len().saturating_sub(self.past_minute).saturating_add(self.open.len());
@@ -341,7 +342,7 @@ impl Budget {
         None
     }
 
-    /// Forgets what has left the windows.
+    /// Removes stamps that have left the windows.
     fn advance(&mut self, now: Timestamp, moves: &mut BudgetChange) {
         let window = self.window();
         while let Some(oldest) =
@@ -363,11 +364,12 @@ impl Budget {
         }
     }
 
-    /// Keeps `ended` sorted. Times come nearly in order, so the place is near the end.
+    /// Inserts a stamp and keeps `ended` sorted. Times are nearly in order, so the place is near
+    /// the end.
     fn insert(&mut self, stamp: Stamp) {
         let later = self.ended.iter().rev().take_while(|other| other.at > stamp.at).count();
         let place = self.ended.len().saturating_sub(later);
-        // Only a restored charge can be that old; the next `advance` finds the place anew.
+        // Only a restored charge can be that old. The next `advance` corrects the place.
         self.past_minute = self.past_minute.min(place);
         self.ended.insert(place, stamp);
         self.recipients = self.recipients.saturating_add(u64::from(stamp.recipients));

@@ -18,25 +18,25 @@ use crate::{
     upstream::NextHop,
 };
 
-/// A message that was taken for one account.
+/// A message claimed for one account.
 pub(in crate::queue) struct Claim {
-    /// The message as it is stored, with the recipients being attempted.
+    /// The message as it is stored, with its recipients marked as being attempted.
     pub(in crate::queue) entry: Entry,
     pub(in crate::queue) attempt: Attempt,
     pub(in crate::queue) work: Work,
 }
 
-/// What is to be done with a claimed message.
+/// What to do with a claimed message.
 pub(in crate::queue) enum Work {
-    /// Send it to this next hop. The charge stands for it in the budget.
+    /// Send it to this next hop. The charge represents it in the budget.
     Send { next_hop: NextHop, charge: Option<Charge> },
-    /// Settle it with this verdict: the account cannot carry it. Nothing is charged, and it is not
-    /// an attempt.
+    /// Settle it with this verdict, because the account cannot carry it. Nothing is charged, and it
+    /// is not an attempt.
     Settle(Verdict),
 }
 
 impl Claim {
-    /// The charge that stands for it.
+    /// The charge of the claim.
     pub(in crate::queue) const fn charge(&self) -> Option<&Charge> {
         match &self.work {
             Work::Send { charge, .. } => charge.as_ref(),
@@ -57,7 +57,7 @@ pub(in crate::queue) struct Decision {
     pub(in crate::queue) claim: Option<Claim>,
     /// Messages that were postponed or given to another account.
     pub(in crate::queue) passed: Vec<Entry>,
-    /// What changes in the stored charges, the charge of the claim included.
+    /// The changes to the stored charges, including the charge of the claim.
     pub(in crate::queue) budget: BudgetChange,
 }
 
@@ -66,13 +66,13 @@ pub(in crate::queue) struct Decision {
 pub(in crate::queue) enum Outlook {
     /// There is work now.
     Now,
-    /// After this time.
+    /// There is work after this time.
     In(Duration),
-    /// When something changes.
+    /// There is work only once something changes.
     Idle,
 }
 
-/// Takes the next message for an account, if there is one and its health, budget and batch permit.
+/// Claims the next message for an account, if there is one and its health, budget and batch permit.
 pub(in crate::queue) fn claim<V: View>(
     rules: Rules<'_>,
     flows: &[FlowKey],
@@ -120,7 +120,7 @@ fn begin(
         }
         RouteDecision::Unroutable(obstacle) => {
             let attempt = match obstacle {
-                // All its recipients meet with this, whether they are due or not.
+                // The verdict applies to all its recipients, whether they are due or not.
                 Unroutable::TooLarge(_) => Attempt::without_waiting(&entry, &flow.1, now.wall),
                 Unroutable::Outside | Unroutable::ForeignSender | Unroutable::NullSender => {
                     Attempt::without(&entry, &indexes, now.wall)
@@ -132,7 +132,7 @@ fn begin(
     }
 }
 
-/// When an account has something to do next.
+/// When an account next has something to do.
 pub(in crate::queue) fn outlook<V: View>(
     rules: Rules<'_>,
     flows: &[FlowKey],

@@ -1,16 +1,16 @@
-//! How many connections an account uses: fewer for a while when the server says that there are too
-//! many. Pure.
+//! The number of connections an account uses. It is reduced for a while when the server says that
+//! there are too many. Pure.
 
 use std::time::Duration;
 
 use crate::model::Timestamp;
 
-/// One connection more after this long without a complaint.
+/// One more connection is allowed after this time without a complaint.
 const REGAIN: Duration = Duration::from_secs(10 * 60);
-/// Connections that worked side by side hear the same complaint together: it is one.
+/// Complaints within this time count as one: parallel connections get the same complaint.
 const TOGETHER: Duration = Duration::from_secs(60);
 
-/// Connections at once.
+/// The limit of parallel connections.
 #[derive(Clone, Debug)]
 pub(in crate::queue) struct ConcurrencyLimit {
     most: usize,
@@ -30,7 +30,7 @@ impl ConcurrencyLimit {
         width.saturating_add(usize::try_from(regained).unwrap_or(usize::MAX)).min(self.most)
     }
 
-    /// When the next one comes back; none when all are there.
+    /// When one more connection is allowed again; `None` when all are allowed.
     pub(in crate::queue) fn widens_at(&self, now: Timestamp) -> Option<Timestamp> {
         let (_, since) = self.narrowed.filter(|_| self.at(now) < self.most)?;
         let regained = now.since(since).as_secs() / REGAIN.as_secs();
@@ -39,7 +39,7 @@ impl ConcurrencyLimit {
         ))
     }
 
-    /// The server says that there are too many.
+    /// Lowers the limit after the server said that there are too many connections.
     pub(in crate::queue) fn narrow(&mut self, now: Timestamp) {
         let heard = self.narrowed.is_some_and(|(_, since)| now.since(since) < TOGETHER);
         if !heard {

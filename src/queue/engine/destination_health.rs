@@ -1,8 +1,8 @@
-//! The domains that an account finds servers of by DNS, and cannot send to just now: each has a
-//! [`Health`] of its own, so that the trouble of one does not hold up the others. Pure.
+//! The domains that an account cannot send to now, when it finds servers by DNS. Each has a
+//! [`Health`] of its own, so that one domain's trouble does not delay the others. Pure.
 //!
-//! A domain that is well is not in here; so there are no more of them than `domains` of the account
-//! has, and mostly none.
+//! A healthy domain has no entry. So there are at most as many entries as the account has
+//! `domains`, and usually none.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,29 +15,29 @@ use crate::{
     upstream::{Concern, Fault, NextHop, Outcome, Trouble, Verdict},
 };
 
-/// Mail for a domain in trouble is looked at again after so long at the latest, so that it goes
-/// soon after the first has shown that it can.
+/// Mail for a domain in trouble is checked again after this time at the latest, so that it goes
+/// soon after the first message got through.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// While one worker looks whether a domain is well again, the others leave it alone: connecting in
-/// vain takes a minute for each of its servers.
+/// While one worker probes a domain, the others leave it alone: a failed connection takes a minute
+/// for each of its servers.
 const PROBE_TIME: Duration = Duration::from_secs(2 * 60);
 
-/// DestinationHealth in trouble, by name.
+/// The domains in trouble, by name.
 #[derive(Clone, Debug, Default)]
 pub(in crate::queue) struct DestinationHealth(BTreeMap<String, Domain>);
 
 #[derive(Clone, Debug)]
 struct Domain {
     health: Health,
-    /// What the trouble means for mail whose time is up.
+    /// The verdict for mail whose give-up time has passed.
     verdict: Verdict,
-    /// Somebody is trying it, until then at the latest.
+    /// A worker probes the domain until this time at the latest.
     probed_until: Timestamp,
 }
 
 impl DestinationHealth {
-    /// Something went wrong that concerns a whole domain.
+    /// Records trouble that concerns a whole domain.
     pub(in crate::queue) fn trouble(
         &mut self,
         domain: &str,
@@ -64,7 +64,7 @@ impl DestinationHealth {
         entry.health.trouble(trouble, now)
     }
 
-    /// Somebody is about to connect there.
+    /// Records that a worker is about to connect there.
     pub(in crate::queue) fn probe(&mut self, lane: &NextHop, now: Timestamp) {
         if let NextHop::Domain(domain) = lane
             && let Some(domain) = self.0.get_mut(domain)
@@ -73,12 +73,12 @@ impl DestinationHealth {
         }
     }
 
-    /// One of its servers took a connection.
+    /// Records that one of its servers accepted a connection.
     pub(in crate::queue) fn connected(&mut self, lane: &NextHop, now: Timestamp) -> Option<News> {
         self.change(lane, |domain| domain.health.connected(now))
     }
 
-    /// One of its servers took mail.
+    /// Records that one of its servers accepted mail.
     pub(in crate::queue) fn works(&mut self, lane: &NextHop) -> Option<News> {
         self.change(lane, |domain| {
             domain.probed_until = Timestamp::ZERO;
@@ -102,14 +102,14 @@ impl DestinationHealth {
         news
     }
 
-    /// Lets pauses end.
+    /// Ends pauses whose time is over.
     pub(in crate::queue) fn lapse(&mut self, now: Timestamp) {
         for domain in self.0.values_mut() {
             domain.health.lapse(now);
         }
     }
 
-    /// When mail for it should be looked at again; none when it may be tried.
+    /// When mail for the domain should be checked again; `None` when it may be tried now.
     pub(in crate::queue) fn rests_until(
         &self,
         lane: &NextHop,
@@ -123,17 +123,17 @@ impl DestinationHealth {
         Some(health.next_at().map_or(soon, |at| at.min(soon)))
     }
 
-    /// True when another way should be looked for: it will not be tried for a while.
+    /// Whether to look for another route because the domain will not be tried for a while.
     pub(in crate::queue) fn is_out(&self, lane: &NextHop, now: Timestamp) -> bool {
         self.find(lane).is_some_and(|domain| domain.health.is_out(now))
     }
 
-    /// What becomes of mail for it whose time is up.
+    /// The verdict for its mail whose give-up time has passed.
     pub(in crate::queue) fn verdict(&self, lane: &NextHop) -> Option<Verdict> {
         self.find(lane).map(|domain| domain.verdict.clone())
     }
 
-    /// How it is, unless it is well.
+    /// The state of the domain; `None` when it is healthy.
     pub(in crate::queue) fn state(&self, lane: &NextHop) -> Option<AccountState> {
         self.find(lane).map(|domain| domain.health.account_state())
     }
@@ -144,7 +144,7 @@ impl DestinationHealth {
         (reason.to_owned(), advice.to_owned())
     }
 
-    /// Those that mail waits for, for people.
+    /// The paused and stopped domains, as people see them.
     pub(in crate::queue) fn held_up(&self) -> impl Iterator<Item = (&String, AccountState)> {
         self.0.iter().map(|(name, domain)| (name, domain.health.account_state())).filter(
             |(_, state)| match state {
@@ -154,7 +154,7 @@ impl DestinationHealth {
         )
     }
 
-    /// A person says that everything was put right.
+    /// Trusts every domain again, because a person says that the causes were removed.
     pub(in crate::queue) fn trust(&mut self) {
         for domain in self.0.values_mut() {
             domain.health.set_enabled(Enabled::On);
@@ -171,7 +171,7 @@ impl DestinationHealth {
     }
 }
 
-/// For the notice that says what kept mail from going: RFC 3463 4.4.1, nobody answered.
+/// A reply for the notice that says why mail is delayed. RFC 3463 4.4.1: no answer from host.
 fn in_the_form_of_a_reply(domain: &str, fault: &Fault) -> Reply {
     match fault {
         Fault::Reply(reply) => reply.clone(),

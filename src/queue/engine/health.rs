@@ -1,7 +1,7 @@
-//! Whether an account can send, and what changes that.
+//! The health of an account: whether it can send, and what changes that.
 //!
-//! Trouble of an account never fails mail; it only delays it. The administrator is told once when
-//! trouble begins to matter and once when it is over.
+//! Trouble of an account never makes mail fail; it only delays mail. The administrator is told once
+//! when trouble begins to matter and once when it is over.
 
 use std::time::Duration;
 
@@ -14,17 +14,18 @@ use crate::{
 
 pub(in crate::queue) mod remembered;
 
-/// The first probe after a stop. Exchange Online may block a mailbox whose logins keep failing.
-/// Five minutes is slow enough for that, and soon enough for an administrator who has just
+/// The time from a stop to the first probe. Exchange Online may block a mailbox whose logins keep
+/// failing. Five minutes is slow enough for that, and soon enough for an administrator who has just
+/// corrected the password.
 /// corrected the password.
 const FIRST_PROBE: Duration = Duration::from_secs(5 * 60);
-/// The longest time between two probes that only log in: these are cheap.
+/// The maximum time between two probes that only log in, which is cheap.
 const LAST_LOGIN_PROBE: Duration = Duration::from_secs(15 * 60);
-/// Pauses grow up to this, unless the server asks for more at once. So do the times between two
-/// probes that cost a message.
+/// The maximum length of a pause, unless the server asks for more at once. It is also the maximum
+/// time between two probes that cost a message.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
-/// A pause for which the server asks an hour or more grows up to this: the server's own penalties
-/// grow, too.
+/// The maximum length of a pause for which the server asks an hour or more: the server's own
+/// penalties grow, too.
 const LONGEST_PUNISHMENT: Duration = Duration::from_secs(8 * 60 * 60);
 /// The time between two probes when the server penalizes each refused attempt.
 const PUNISHED_PROBE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -80,10 +81,10 @@ pub(in crate::queue) struct Words {
     pub(in crate::queue) advice: String,
 }
 
-/// What is carried from one trouble to the next.
+/// The record that is carried from one trouble to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(in crate::queue) struct Record {
-    /// Troubles since the account was last known to work.
+    /// The number of troubles since the account was last known to work.
     pub(in crate::queue) streak: u32,
     /// Whether the administrator was told of trouble and not yet of its end.
     pub(in crate::queue) told: Told,
@@ -93,7 +94,7 @@ pub(in crate::queue) struct Record {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::queue) enum Told {
-    /// The administrator was told of no trouble.
+    /// The administrator was not told of any trouble.
     #[default]
     Nothing,
     /// The administrator was told of trouble, and not yet of its end.
@@ -125,7 +126,7 @@ pub(in crate::queue) enum Then {
 /// A change that people are told about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum News {
-    /// Trouble that most likely passes by itself: for the log only.
+    /// Trouble that most likely ends by itself: for the log only.
     Hiccup,
     /// Trouble that needs a person.
     Alarm,
@@ -139,8 +140,8 @@ impl Health {
         Self::Ready { record: Record { streak: 0, told: Told::Nothing } }
     }
 
-    /// The state after a restart, from the state that was remembered: what the restart may have
-    /// corrected is tried at once.
+    /// The state after a restart, from the stored state. Whatever the restart may have corrected is
+    /// tried at once.
     pub(in crate::queue) fn restored(self, now: Timestamp) -> Self {
         let mut health = match self {
             Self::Paused { cause: Cause::Login, record, .. } => Self::Ready { record },
@@ -230,12 +231,12 @@ impl Health {
         matches!(self, Self::Probing { .. })
     }
 
-    /// Whether nothing needs to be remembered of it.
+    /// Whether nothing about it has to be stored.
     pub(in crate::queue) fn is_well(&self) -> bool {
         *self == Self::ready()
     }
 
-    /// Ends a pause whose time is up. True when it did.
+    /// Ends a pause whose time is over. Returns true when it did.
     pub(in crate::queue) fn lapse(&mut self, now: Timestamp) -> bool {
         let Self::Paused { until, cause, then, record, .. } = self else {
             return false;
@@ -247,14 +248,14 @@ impl Health {
         over
     }
 
-    /// Something that concerns the whole account went wrong.
+    /// Records trouble that concerns the whole account.
     pub(in crate::queue) fn trouble(&mut self, trouble: &Trouble, now: Timestamp) -> Option<News> {
         let (cause, outcome) = (Cause::from(trouble.verdict.probe), trouble.verdict.outcome);
         match self {
             Self::Disabled => None,
             Self::Stopped { probe_at, words, cause: old, then, record, .. } => {
-                // Attempts that were under way when it stopped meet the same trouble: it is one.
-                // The exception is a refusal that must not be repeated.
+                // Attempts under way at the stop meet the same trouble: it counts once. The
+                // exception is a refusal that must not be repeated.
                 let is_same = *probe_at > now && (cause != Cause::Punished || *old == cause);
                 if !is_same {
                     record.streak = record.streak.saturating_add(1);
@@ -273,7 +274,7 @@ impl Health {
                 *self = Self::Stopped { since: now, probe_at, words, cause, then, record };
                 Some(news)
             }
-            // Connections that worked side by side meet the same trouble together: it is one.
+            // Parallel connections meet the same trouble: it counts once.
             Self::Paused { until, .. } => {
                 *until = (*until).max(now.plus(asked_pause(outcome)));
                 None
@@ -293,8 +294,8 @@ impl Health {
         }
     }
 
-    /// A login succeeded. It ends a stop that a refusal of mail caused only when it is the probe
-    /// that was due: other logins were under way when the mail was refused.
+    /// Records a successful login. A stop caused by a refusal of mail ends only by the probe that
+    /// was due: other logins were under way when the mail was refused.
     pub(in crate::queue) fn connected(&mut self, now: Timestamp) -> Option<News> {
         let by_login = match self {
             Self::Ready { .. } => true,
@@ -311,7 +312,7 @@ impl Health {
         if by_login { self.works() } else { None }
     }
 
-    /// The server took mail.
+    /// Records that the server accepted mail.
     pub(in crate::queue) fn works(&mut self) -> Option<News> {
         let record = match self {
             Self::Ready { record } | Self::Probing { record, .. } => *record,
@@ -327,8 +328,8 @@ impl Health {
         (record.told == Told::Trouble).then_some(News::AllClear)
     }
 
-    /// Our own disk keeps the account from sending: nothing may go out before its attempt is
-    /// stored.
+    /// Pauses the account because our own disk keeps it from sending: nothing may go out before its
+    /// attempt is stored.
     pub(in crate::queue) fn hinder(&mut self, until: Timestamp, reason: String, advice: &str) {
         let (cause, then, record) = match self {
             Self::Ready { record } => (Cause::Login, Then::Ready, *record),
@@ -339,9 +340,9 @@ impl Health {
         *self = Self::Paused { until, words, cause, then, record };
     }
 
-    /// A person switches the account on or off. Switching it on also ends a pause or a stop: the
-    /// person says that the cause was removed. If the administrator was told of the trouble, the
-    /// end of it is told when mail has proved it.
+    /// Switches the account on or off by order of a person. Switching it on also ends a pause or a
+    /// stop: the person says that the cause was removed. If the administrator was told of the
+    /// trouble, its end is reported once mail has proved it.
     pub(in crate::queue) fn set_enabled(&mut self, enabled: Enabled) {
         *self = match (enabled, &*self) {
             (Enabled::Off, _) => Self::Disabled,
@@ -370,12 +371,12 @@ const fn after(then: Then, cause: Cause, record: Record) -> Health {
 }
 
 impl Record {
-    /// One more trouble.
+    /// Adds one trouble to the streak.
     const fn worse(self) -> Self {
         Self { streak: self.streak.saturating_add(1), told: self.told }
     }
 
-    /// The administrator is told of trouble only once.
+    /// Ensures that the administrator is told of trouble only once.
     const fn tell(&mut self, news: News) -> News {
         match (news, self.told) {
             (News::Alarm, Told::Nothing) => {
@@ -437,7 +438,8 @@ fn probe_spacing(cause: Cause, streak: u32) -> Duration {
     }
 }
 
-/// Doubles with each trouble after the first, up to `longest`, or to `first` if that is longer.
+/// The pause doubles with each trouble after the first, up to `longest`, or up to `first` if
+/// longer.
 fn grown(first: Duration, streak: u32, longest: Duration) -> Duration {
     let doublings = streak.saturating_sub(1).min(16);
     first.saturating_mul(1 << doublings).min(longest.max(first))

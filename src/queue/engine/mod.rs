@@ -1,18 +1,19 @@
-//! The decisions of the queue, as functions of what is known and the time: no task, no socket, no
-//! disk and no clock of its own. `tests/architecture.rs` keeps it so.
+//! The decisions of the queue, as functions of the known state and the time. The engine has no
+//! task, no socket, no disk and no clock of its own; `tests/architecture.rs` enforces this.
 //!
 //! In reading order:
-//! - `store`: the one thing that the engine asks of whoever holds the queue; `view`: what a
-//!   decision may look at
+//! - `store`: the one operation that the engine asks of the store that holds the queue; `view`:
+//!   what a decision may read
 //! - `claim`: the decision to send a message, made from `select` (which message is next), `pool`
-//!   (who takes over whose mail) and `route` (where a recipient goes)
+//!   (which account takes over whose mail) and `route` (where a recipient goes)
 //! - `account_runtime`: what an account may send now, made from `health` (may it send at all;
 //!   `account_state` is how people see it), `budget` (messages in any 60 s, recipients in any
 //!   24 h), `batch` (messages in one go, then a rest), `concurrency_limit` (connections at once),
 //!   `destination_health` (which domains cannot be sent to) and `round_robin` (whose turn it is)
-//! - `settle`: what a report means for the message, with `recipient_groups` (who shares a
-//!   transaction) and `retry_schedule` (when again); `report`: what it means for the account
-//! - `assignment`: which account carries a message to whom; `sender`: from whom it goes out
+//! - `settle`: what a report means for the message, with `recipient_groups` (which recipients share
+//!   a transaction) and `retry_schedule` (when to try again); `report`: what it means for the
+//!   account
+//! - `assignment`: which account carries a message to whom; `sender`: the sender it goes out with
 
 pub(in crate::queue) mod account_runtime;
 pub(in crate::queue) mod account_state;

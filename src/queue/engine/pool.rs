@@ -1,4 +1,4 @@
-//! The accounts of the config, and who takes over whose mail.
+//! The accounts of the config, and which accounts take over whose mail.
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ pub(in crate::queue) struct Pool {
 /// Which accounts may take over mail that an account cannot send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum TakeoverScope {
-    /// Those of its `spill_to`, and those that spill to it, since an earlier takeover may have
-    /// brought the mail: the account will never send it.
+    /// Those of its `spill_to`, and those that spill to it. An earlier takeover may have brought
+    /// the mail, and this account will never be able to send it.
     Anybody,
-    /// Those of its `spill_to` that have a server of their own: the account cannot send it now,
-    /// and they do not depend on the same domain.
+    /// Those of its `spill_to` that have a server of their own. The account cannot send the mail
+    /// now, and they do not depend on the same domain.
     Servers,
 }
 
@@ -52,9 +52,9 @@ impl Pool {
         self.accounts.iter().filter(move |other| spills(other)).map(AsRef::as_ref)
     }
 
-    /// The flows that an account may send, sorted: its own mail, that of accounts which are out
-    /// and name it in `spill_to`, and for the first account also that of accounts which the config
-    /// no longer knows.
+    /// The flows that an account may send, sorted. They are its own mail, and that of accounts
+    /// which are out and name it in `spill_to`. The first account also sends mail of accounts that
+    /// are no longer in the config.
     pub(in crate::queue) fn flows(
         &self,
         name: &AccountName,
@@ -74,7 +74,8 @@ impl Pool {
         flows
     }
 
-    /// The account that takes over recipients which this one cannot carry, and which of them.
+    /// The account that takes over recipients which this one cannot carry, and the recipients it
+    /// takes.
     pub(in crate::queue) fn takeover<'a>(
         &'a self,
         entry: &Entry,
@@ -103,8 +104,8 @@ impl Pool {
         others.filter(fits).map(|other| (other, taken(other))).find(|(_, taken)| !taken.is_empty())
     }
 
-    /// Gives recipients that this account cannot carry to one that can, for good. False when there
-    /// is none.
+    /// Moves recipients that this account cannot carry to one that can, permanently. Returns false
+    /// when there is no such account.
     pub(in crate::queue) fn reassign(
         &self,
         entry: &mut Entry,

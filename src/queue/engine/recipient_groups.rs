@@ -1,4 +1,4 @@
-//! Which recipients share a transaction, and how a refused group is halved. Pure.
+//! The recipients that share a transaction, and how a refused group is halved. Pure.
 
 use crate::{
     entry::{Entry, RecipientState},
@@ -11,8 +11,8 @@ pub(in crate::queue) fn is_due(recipient: &RecipientState, now: Timestamp) -> bo
     recipient.due().is_some_and(|due| due <= now)
 }
 
-/// The recipients of the next transaction, by their place in the entry; at most `most` of those
-/// that `go` this way, none when none is due.
+/// The recipients of the next transaction, by their place in the entry. They are at most `most` of
+/// those for which `go` holds; there are none when none is due.
 pub(in crate::queue) fn choose(
     entry: &Entry,
     split: Split,
@@ -39,8 +39,8 @@ pub(in crate::queue) fn choose(
         .collect()
 }
 
-/// Gives each half of a refused transaction a group of its own. Those that were not part of it keep
-/// theirs.
+/// Gives each half of a refused transaction a group of its own. The other recipients keep their
+/// groups.
 pub(in crate::queue) fn halve(recipients: &mut [RecipientState], refused: &[usize]) {
     let newest = recipients.iter().map(|recipient| recipient.group).max().unwrap_or(0);
     let (first, second) = refused.split_at(refused.len().div_ceil(2));

@@ -8,16 +8,16 @@ use crate::{
     upstream::{Counted, Report, Trouble},
 };
 
-/// Whether the connection had carried a transaction before this one.
+/// Whether the connection carried a transaction before this one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Transaction {
-    /// It had not.
+    /// It carried none.
     First,
-    /// It had.
+    /// It carried at least one.
     Later,
 }
 
-/// What the attempt means for batch and budget.
+/// How the attempt ended, as batch and budget need to know it.
 pub(in crate::queue) fn ending(report: &Report) -> Ending {
     match report.counted {
         Counted::No => Ending::NotCounted,
@@ -40,7 +40,7 @@ pub(in crate::queue) fn trouble(report: &Report, transaction: Transaction) -> Op
     if report.account.is_some() {
         return report.account.clone();
     }
-    // Another connection would follow at once on one that dies on its first message, without end.
+    // A connection that dies on its first message would be replaced at once, without end.
     if report.counted == Counted::No && transaction == Transaction::First {
         let outcome = Outcome::Pause(Duration::from_secs(60));
         let advice = "The server ends connections before it takes a message. Sending is tried \
@@ -53,8 +53,8 @@ pub(in crate::queue) fn trouble(report: &Report, transaction: Transaction) -> Op
     Some(Trouble { stage: verdict.stage, fault, verdict: verdict.clone() })
 }
 
-/// The number of recipients that the server refused at `RCPT TO`: they are in no message that it
-/// has, and so in no count of recipients.
+/// The number of recipients that the server refused at `RCPT TO`. They are not part of any message
+/// that it has, so it does not count them.
 fn refused_alone(report: &Report) -> usize {
     let refused = |verdict: &&Verdict| {
         verdict.stage == Stage::RcptTo

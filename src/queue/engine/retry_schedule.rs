@@ -1,4 +1,4 @@
-//! When a recipient is tried again, when we give up, when people are told to wait. Pure.
+//! When a recipient is tried again, when we give up, and when people are told of a delay. Pure.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use crate::{model::Timestamp, queue::RetrySettings};
 /// What follows a failed attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Next {
-    /// Another attempt, not before this.
+    /// Another attempt, not before this time.
     Due(Timestamp),
-    /// Time is up.
+    /// The give-up time has passed.
     GiveUp,
 }
 
 impl RetrySettings {
-    /// How long to wait after this many attempts. Never under [`RetrySettings::FLOOR`], whatever
+    /// The wait after this number of attempts. It is never under [`RetrySettings::FLOOR`], whatever
     /// the config says.
     #[must_use]
     pub fn spacing_after(&self, attempts: u32) -> Duration {
@@ -24,11 +24,11 @@ impl RetrySettings {
         spacing.max(Self::FLOOR)
     }
 
-    /// What follows an attempt, the `attempts`th, that failed at `now`, for a message received
-    /// then.
+    /// What follows failed attempt number `attempts`, which ended at `now`, for a message received
+    /// at `received`.
     ///
-    /// RFC 5321 4.5.4.1: the give-up time must be reached by attempts, not fall between two of
-    /// them; so the last one is made when it is reached, and a message that waited longer for its
+    /// RFC 5321 4.5.4.1: an attempt must fall on the give-up time, which must not pass between two
+    /// of them. So the last attempt is made at that time, and a message that waited longer for its
     /// account is still tried once.
     pub(in crate::queue) fn after_failure(
         &self,
@@ -43,12 +43,12 @@ impl RetrySettings {
         Next::Due(due.max(now.plus(Self::FLOOR)))
     }
 
-    /// Whether the time of a message is up: the next attempt that fails is the last.
+    /// Whether the give-up time of a message has passed: the next attempt that fails is the last.
     pub(in crate::queue) fn is_up(&self, received: Timestamp, now: Timestamp) -> bool {
         now >= received.plus(self.give_up_after)
     }
 
-    /// Whether people should be told by now that the message waits.
+    /// Whether the delay notice for the message is due.
     pub(in crate::queue) fn is_late(&self, received: Timestamp, now: Timestamp) -> bool {
         now >= received.plus(self.delay_notice_after)
     }

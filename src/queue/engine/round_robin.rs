@@ -1,20 +1,20 @@
-//! Fairness: devices take turns, each message one turn. Pure.
+//! Fairness: devices take turns, and a turn is one message. Pure.
 //!
 //! A device that dumped 5,000 messages delays another device's scan by one message, not by 5,000.
 
 use crate::model::{AccountName, DeviceName};
 
-/// Whose mail it is: a device's, for an account, which after a spill is not the one that sends.
+/// A device and the account that its mail waits for. After a spill another account sends it.
 pub(in crate::queue) type FlowKey = (DeviceName, AccountName);
 
-/// Whose turn it was last.
+/// The flow that had the last turn.
 #[derive(Clone, Debug, Default)]
 pub(in crate::queue) struct RoundRobin {
     last: Option<FlowKey>,
 }
 
 impl RoundRobin {
-    /// All lines, beginning with the one whose turn it is. They must come sorted.
+    /// All flows, beginning with the one whose turn it is. `lines` must be sorted.
     pub(in crate::queue) fn order<'a>(
         &self,
         lines: &'a [FlowKey],
@@ -24,7 +24,7 @@ impl RoundRobin {
         after.iter().chain(before)
     }
 
-    /// This one had its turn.
+    /// Records that a flow had its turn.
     pub(in crate::queue) fn took(&mut self, line: FlowKey) {
         self.last = Some(line);
     }
@@ -61,13 +61,13 @@ mod tests {
     }
 
     proptest! {
-        /// Devices come, dump any number of messages, and run dry; after each dump one message
-        /// goes.
+        /// Devices come, hand in any number of messages, and run dry. After each of these events
+        /// one message goes.
         #[test]
         fn no_device_has_two_turns_while_another_waits(dumps in proptest::collection::vec((0u8..7, 0usize..30), 1..200)) {
             let mut turns = RoundRobin::default();
             let mut waiting: BTreeMap<u8, usize> = BTreeMap::new();
-            // Who waits, and who had a turn since.
+            // For each waiting device, the devices that had a turn since it began to wait.
             let mut since: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
             for (device, messages) in dumps {
                 if messages > 0 {

@@ -1,9 +1,9 @@
 //! The route of a recipient by an account: to its server, to the mail servers of the recipient's
 //! domain, or nowhere.
 //!
-//! Recipients of one transaction share a next hop. Recipients that an account cannot carry are a
-//! group of their own: once no other recipient of the message is due, they move to an account of
-//! `spill_to` that can carry them, or fail with the reason before anything is said to a server.
+//! Recipients of one transaction share a next hop. Recipients that an account cannot carry form a
+//! group of their own. Once no other recipient of the message is due, they move to an account of
+//! `spill_to` that can carry them, or they fail with the reason before any server is contacted.
 
 use crate::{
     classify::{Concern, Outcome, Stage, Verdict},
@@ -13,7 +13,7 @@ use crate::{
     upstream::NextHop,
 };
 
-/// Where a recipient goes by an account.
+/// The route of a recipient by an account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum RouteDecision {
     /// To this next hop.
@@ -25,22 +25,22 @@ pub(in crate::queue) enum RouteDecision {
 /// Why an account cannot carry a recipient's mail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Unroutable {
-    /// The message is larger than this, the account's limit.
+    /// The message is larger than the account's limit, which is this.
     TooLarge(ByteSize),
     /// The account reaches the organization's own domains only.
     Outside,
-    /// A connector by address relays only for senders of the organization.
+    /// A connector identified by our IP address relays only for senders of the organization.
     ForeignSender,
-    /// A connector by address relays nothing without a sender.
+    /// A connector identified by our IP address relays nothing with a null sender.
     NullSender,
 }
 
-/// Our own `Received:` field does not make a message too large that the device was allowed to
-/// hand in.
+/// Allowance for our own `Received:` field: it must not make a message too large that the device
+/// was allowed to submit.
 const OWN_FIELDS: u64 = 2048;
 
 impl Unroutable {
-    /// What the recipients of the message meet with, in the words that the server would use.
+    /// The verdict for the recipients, in the words that the server would use.
     pub(in crate::queue) fn verdict(self, entry: &Entry, account: &AccountSettings) -> Verdict {
         let (stage, concern, reply) = match self {
             Self::TooLarge(limit) => {
@@ -94,7 +94,7 @@ impl Unroutable {
     }
 }
 
-/// Where a recipient of a message goes by an account.
+/// The route of a recipient of a message by an account.
 pub(in crate::queue) fn route(
     entry: &Entry,
     recipient: &Address,
@@ -124,8 +124,8 @@ pub(in crate::queue) fn route(
     )
 }
 
-/// The route of the transaction that is due next: the first recipient's that goes somewhere, else
-/// the first one's.
+/// The route of the transaction that is due next: that of the first recipient that has a next hop,
+/// otherwise that of the first recipient.
 pub(in crate::queue) fn next<'a>(
     entry: &Entry,
     due: impl Iterator<Item = &'a RecipientState>,

@@ -1,4 +1,4 @@
-//! The message that an account sends next, out of all that wait.
+//! Selects the message that an account sends next.
 
 use crate::{
     entry::{Entry, RecipientState},
@@ -17,15 +17,15 @@ use crate::{
     },
 };
 
-/// The number of messages of a flow that are postponed, because their domain rests, or given to
-/// another account before the next flow is looked at.
+/// The maximum number of messages of a flow that are postponed, because their domain rests, or
+/// given to another account, before the next flow is examined.
 const MOST_PASSED: usize = 64;
 
-/// The number of messages of another account that are looked at to find one that this account may
-/// send.
+/// The maximum number of messages of another account that are examined to find one that this
+/// account may send.
 const SPILL_LOOKAHEAD: usize = 32;
 
-/// What does not change while decisions are made.
+/// The rules that do not change while decisions are made.
 #[derive(Clone, Copy)]
 pub(in crate::queue) struct Rules<'a> {
     pub(in crate::queue) pool: &'a Pool,
@@ -42,7 +42,7 @@ pub(in crate::queue) struct Bounds {
     pub(in crate::queue) split: Split,
 }
 
-/// A message, leased; which of its recipients go, and where.
+/// A leased message, with the recipients to attempt and their route.
 pub(in crate::queue) struct Selection {
     pub(in crate::queue) entry: Entry,
     pub(in crate::queue) indexes: Vec<usize>,
@@ -54,15 +54,15 @@ pub(in crate::queue) struct Candidates<'a, V: View> {
     pub(in crate::queue) rules: Rules<'a>,
     pub(in crate::queue) view: &'a V,
     pub(in crate::queue) destinations: &'a DestinationHealth,
-    /// By the wall clock.
+    /// The time by the wall clock.
     pub(in crate::queue) now: Timestamp,
 }
 
-/// What becomes of a message that was looked at.
+/// The result of examining a message.
 enum Look {
-    /// It is next.
+    /// It is the next message.
     Take(Selection),
-    /// It cannot go now: this is how it waits on.
+    /// It cannot go now. This is its entry, postponed or given to another account.
     Pass(Entry),
     /// It is not for this account now.
     Leave,
@@ -77,7 +77,7 @@ impl<V: View> Candidates<'_, V> {
         bounds: Bounds,
         passed: &mut Vec<Entry>,
     ) -> Result<Option<Selection>, V::Error> {
-        // Mostly the first message is free, and one step of the index is enough.
+        // Usually the first message is free, and one read of the index is enough.
         let leases = self.view.leases();
         let pages = if self.is_spilled(flow) {
             [0, leases.saturating_add(SPILL_LOOKAHEAD)]
@@ -100,7 +100,7 @@ impl<V: View> Candidates<'_, V> {
         Ok(None)
     }
 
-    /// When a flow has something for the account.
+    /// When a flow has mail that the account may send.
     pub(in crate::queue) fn due(&self, flow: &FlowKey) -> Result<Option<Timestamp>, V::Error> {
         let first = self.first_free(flow)?.map(|(due, _)| due);
         if !self.is_spilled(flow) || first.is_none_or(|due| due > self.now) {
@@ -159,13 +159,13 @@ impl<V: View> Candidates<'_, V> {
         }
     }
 
-    /// Whether the flow is another account's mail, which that one cannot send now.
+    /// Whether the flow belongs to another account, which cannot send now.
     fn is_spilled(&self, flow: &FlowKey) -> bool {
         flow.1 != self.rules.account.name && self.rules.pool.find(&flow.1).is_some()
     }
 
-    /// Whether this account may send a message of another one now. What of it cannot go by this
-    /// account is left to the other one.
+    /// Whether this account may send another account's message now. Recipients that it cannot carry
+    /// are left to the other account.
     fn carries(&self, entry: &Entry, flow: &FlowKey) -> bool {
         let open = |route| matches!(route, RouteDecision::NextHop(hop) if self.destinations.rests_until(&hop, self.now).is_none());
         sender::may_carry(&entry.sender, self.rules.account)
@@ -183,7 +183,7 @@ impl<V: View> Candidates<'_, V> {
         Ok(due.into_iter().find(|(_, id)| !self.view.is_leased(*id)))
     }
 
-    /// The route of what is due next of a message, among the recipients that are in this flow.
+    /// The route of the next due recipients of a message in this flow.
     fn next_route(&self, entry: &Entry, flow: &FlowKey) -> Option<RouteDecision> {
         let is_due = |recipient: &&RecipientState| {
             *entry.account_of(recipient) == flow.1 && recipient_groups::is_due(recipient, self.now)
@@ -192,7 +192,7 @@ impl<V: View> Candidates<'_, V> {
     }
 }
 
-/// The recipients' domain rests until then. This is not an attempt.
+/// Postpones recipients until their domain may be tried again. This is not an attempt.
 fn postpone(entry: &mut Entry, indexes: &[usize], until: Timestamp) {
     for index in indexes {
         if let Some(recipient) = entry.recipients.get_mut(*index) {

@@ -1,5 +1,5 @@
-//! Whom an account lets a message be from. Exchange Online checks the envelope and the header alike
-//! (SendAsDenied).
+//! The sender addresses that an account may use. Exchange Online checks both the envelope and the
+//! header (SendAsDenied).
 
 use crate::{
     entry::Entry,
@@ -8,8 +8,8 @@ use crate::{
     queue::{AccountSettings, Reach, SenderRewrite},
 };
 
-/// The envelope's sender as the account may use it. A notice keeps its null sender: nobody is to be
-/// told about it.
+/// The envelope sender that the account may use. A notice keeps its null sender: no notice is sent
+/// about a notice.
 pub(in crate::queue) fn envelope(entry: &Entry, account: &AccountSettings) -> ReversePath {
     let ReversePath::Mailbox(address) = &entry.sender else {
         return ReversePath::Null;
@@ -21,10 +21,10 @@ pub(in crate::queue) fn envelope(entry: &Entry, account: &AccountSettings) -> Re
     }
 }
 
-/// What is said in `MAIL FROM` for these recipients. RFC 3464 2 wants notices to have a null
-/// sender; a connector that knows us by our address relays none beyond the organization (ATTR36),
-/// so there the account's address stands in for it: a notice that cannot be delivered then comes
-/// back to a mailbox, never to us.
+/// The address in `MAIL FROM` for these recipients. RFC 3464 2 wants notices to have a null sender.
+/// A connector that identifies us by our IP address relays none beyond the organization (ATTR36),
+/// so there the account's address replaces it. A notice that cannot be delivered then comes back to
+/// a mailbox, never to us.
 pub(in crate::queue) fn spoken(
     entry: &Entry,
     recipients: &[&Address],
@@ -44,7 +44,7 @@ pub(in crate::queue) fn spoken(
     }
 }
 
-/// Whom the header must be from; none lets `author`, who stands in `From:`, be.
+/// The identity that the header must have; `None` keeps `author`, the address in `From:`.
 pub(in crate::queue) fn header(
     entry: &Entry,
     author: Option<&Address>,
@@ -67,8 +67,8 @@ pub(in crate::queue) fn header(
     })
 }
 
-/// Whether an account may carry another's mail from this sender: it is allowed, or will be
-/// rewritten.
+/// Whether an account may carry another account's mail from this sender: the sender is allowed or
+/// will be rewritten.
 pub(in crate::queue) fn may_carry(sender: &ReversePath, account: &AccountSettings) -> bool {
     let Some(address) = sender.mailbox() else {
         return true;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_header_from_someone_else_than_the_envelope_is_rewritten_too() {
-        // Ricoh's default: the envelope is the device, From is the user who scans.
+        // Ricoh's default: the envelope sender is the device, `From:` is the user who scans.
         let identity = header(
             &from("scanner@contoso.com"),
             "anna@contoso.com".parse().ok().as_ref(),

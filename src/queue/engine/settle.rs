@@ -1,5 +1,5 @@
-//! What a transaction's report means for the message: the one place where recipients change their
-//! state. Pure.
+//! What a transaction's report means for the message. Recipients change their state only here.
+//! Pure.
 
 use std::time::Duration;
 
@@ -12,19 +12,18 @@ use crate::{
     upstream::{Counted, Dsn, Report},
 };
 
-/// An attempt that a crash cuts off fails at a time that nobody knows, and the spacing counts from
-/// there. This covers the ten minutes for the answer to end of data (RFC 5321 4.5.3.2.6) and a
-/// transfer before it.
+/// A crash cuts an attempt off at an unknown time, from which the spacing counts. This covers the
+/// ten minutes for the answer to end of data (RFC 5321 4.5.3.2.6) and a transfer before it.
 const CUT_OFF: Duration = Duration::from_secs(15 * 60);
 
-/// An attempt that was begun: some recipients of a message, and how they stood before.
+/// An attempt that was begun: some recipients of a message, and their state before.
 #[derive(Clone, Debug)]
 pub(in crate::queue) struct Attempt {
     pub(in crate::queue) since: Timestamp,
     pub(in crate::queue) recipients: Vec<Before>,
 }
 
-/// A recipient before the attempt.
+/// The state of a recipient before the attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) struct Before {
     /// Its place in the entry.
@@ -33,8 +32,8 @@ pub(in crate::queue) struct Before {
 }
 
 impl Attempt {
-    /// Marks the recipients as being attempted, with the time at which they come up again if nobody
-    /// reports.
+    /// Marks the recipients as being attempted. Each gets the time at which it becomes due again if
+    /// no report comes.
     pub(in crate::queue) fn begin(
         entry: &mut Entry,
         indexes: &[usize],
@@ -63,7 +62,7 @@ impl Attempt {
         Self { since: now, recipients }
     }
 
-    /// Recipients as they are: there will be no attempt.
+    /// The recipients in their current state, for a settlement without an attempt.
     pub(in crate::queue) fn without(entry: &Entry, indexes: &[usize], now: Timestamp) -> Self {
         let before = |index: &usize| {
             let last_attempt = entry.recipients.get(*index)?.last_attempt;
@@ -72,7 +71,8 @@ impl Attempt {
         Self { since: now, recipients: indexes.iter().filter_map(before).collect() }
     }
 
-    /// All recipients that wait for an account, as they are: there will be no attempt.
+    /// All recipients that wait for an account, in their current state, for a settlement without an
+    /// attempt.
     pub(in crate::queue) fn without_waiting(
         entry: &Entry,
         account: &AccountName,
@@ -87,7 +87,8 @@ impl Attempt {
         Self::without(entry, &indexes, now)
     }
 
-    /// The attempt was never made, because of us: everything is as before, and due then.
+    /// Undoes an attempt that was not made for a local reason. Everything is as before, and due at
+    /// `due`.
     pub(in crate::queue) fn undo(&self, entry: &mut Entry, due: Timestamp) {
         for before in &self.recipients {
             if let Some(recipient) = entry.recipients.get_mut(before.index) {
@@ -98,31 +99,31 @@ impl Attempt {
     }
 }
 
-/// What the decision rests on, beside the report.
+/// What the decision depends on, besides the report.
 #[derive(Clone, Copy)]
 pub(in crate::queue) struct Context<'a> {
     pub(in crate::queue) plan: &'a RetrySettings,
-    /// By which account it went.
+    /// The account that made the attempt.
     pub(in crate::queue) account: &'a AccountName,
     pub(in crate::queue) split: Split,
     pub(in crate::queue) now: Timestamp,
 }
 
-/// What follows from a report.
+/// The result of applying a report.
 #[derive(Debug)]
 pub(in crate::queue) struct Conclusion {
-    /// The message as it is now.
+    /// The message in its new state.
     pub(in crate::queue) entry: Entry,
     /// One for each recipient of the transaction that has news.
     pub(in crate::queue) lines: Vec<Line>,
-    /// Those given up just now: a notice is due.
+    /// Recipients that have just failed: a notice is due.
     pub(in crate::queue) failed: Vec<Failure>,
-    /// Those handed over whose sender asked to hear of success, and will hear nothing from the
-    /// server.
+    /// Recipients handed over whose sender asked for a success notice that the server will not
+    /// send.
     pub(in crate::queue) relayed: Vec<usize>,
 }
 
-/// News of one recipient.
+/// A log line and a journal line about one recipient.
 #[derive(Debug)]
 pub(in crate::queue) struct Line {
     pub(in crate::queue) stage: Stage,
@@ -181,17 +182,17 @@ pub(in crate::queue) fn conclude(
     Conclusion { entry, lines, failed, relayed }
 }
 
-/// What a refusal for good means for a recipient.
+/// What a permanent refusal means for a recipient.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnFailure {
-    /// It fails.
+    /// The recipient fails.
     Settle,
-    /// Another recipient of the transaction may be to blame: it is tried in a smaller group.
+    /// Another recipient may have caused the refusal: the recipient is tried in a smaller group.
     TryApart,
 }
 
-/// Moves a recipient on, as a verdict asks. The times are those at which the attempt began and
-/// the message was received.
+/// Changes a recipient's state according to a verdict. The times are the start of the attempt and
+/// the receipt of the message.
 fn follow(
     recipient: &mut RecipientState,
     verdict: &Verdict,
@@ -231,7 +232,7 @@ fn follow(
     }
 }
 
-/// The recipients that were delivered and whose sender asked to be told of success.
+/// The recipients that were delivered and whose sender asked for a success notice.
 fn relayed(entry: &Entry, outcomes: &[(usize, RecipientOutcome, Stage)]) -> Vec<usize> {
     let asked = |index: usize| {
         let notify = entry.recipients.get(index).and_then(|state| state.recipient.notify);
@@ -244,7 +245,7 @@ fn relayed(entry: &Entry, outcomes: &[(usize, RecipientOutcome, Stage)]) -> Vec<
         .collect()
 }
 
-/// A line about a recipient as it stands now.
+/// The journal line about a recipient in its current state.
 pub(in crate::queue) fn journal_line(
     entry: &Entry,
     index: usize,
@@ -278,7 +279,7 @@ fn settle(
     word
 }
 
-/// The attempt failed: the plan says what follows.
+/// Schedules the next attempt after a failed one, or gives up.
 fn wait(
     recipient: &mut RecipientState,
     received: Timestamp,
@@ -294,8 +295,8 @@ fn wait(
     }
 }
 
-/// The account was to blame: the attempt does not count, yet it reached the server, so the spacing
-/// is kept.
+/// Delays a recipient for trouble of the account. The attempt does not count, but it reached the
+/// server, so the spacing is kept.
 fn spare(recipient: &mut RecipientState, now: Timestamp) -> RecipientOutcome {
     recipient.attempts = recipient.attempts.saturating_sub(1);
     recipient.progress = Progress::Waiting { due: now.plus(RetrySettings::FLOOR) };
@@ -307,8 +308,8 @@ fn take_back(recipient: &mut RecipientState, before: &Before) {
     recipient.last_attempt = before.last_attempt;
 }
 
-/// The recipients of a transaction that was refused whole after end of data, when one of them may
-/// be to blame.
+/// The recipients of a transaction that was refused as a whole after end of data, when one of them
+/// may be the cause.
 fn refused_together(attempt: &Attempt, report: &Report, split: Split) -> Vec<usize> {
     if split != Split::OnFailure || report.counted == Counted::No {
         return Vec::new();

@@ -1,12 +1,12 @@
-//! What the engine asks of the store that holds the queue: one thing.
+//! The one operation that the engine asks of the store that holds the queue.
 //!
 //! *In one atomic step, for one account: give me the view, take my decision, store it.*
 //!
 //! Locally the account's own lock makes the step atomic, and leases in memory keep a message from
 //! being chosen twice. A store that several processes share runs the step as one transaction: the
 //! account's row is locked, its runtime is built from the charges in the windows, and a lease is
-//! `SELECT … FOR UPDATE SKIP LOCKED`. Such a store reads what the view may show before it calls
-//! the decision, which neither waits nor blocks.
+//! `SELECT … FOR UPDATE SKIP LOCKED`. Such a store reads everything the view may show before it
+//! calls the decision, because the decision neither waits nor blocks.
 
 use std::future::Future;
 
@@ -18,13 +18,13 @@ use crate::queue::engine::{
 
 /// The store that holds the queue.
 pub(in crate::queue) trait Store {
-    /// Why it cannot be read or written.
+    /// The error when the store cannot be read or written.
     type Error;
-    /// What it decides about.
+    /// The account that a step decides about.
     type Account;
-    /// What a step sees.
+    /// The queue as a step sees it.
     type View: View<Error = Self::Error>;
-    /// A decision that is stored.
+    /// A stored decision.
     type Stored;
 
     /// Decides for one account and stores the decision, in one atomic step. When the decision

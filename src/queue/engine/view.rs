@@ -1,4 +1,4 @@
-//! What a decision may look at of the queue.
+//! The part of the queue that a decision may read.
 
 use crate::{
     entry::Entry,
@@ -8,7 +8,7 @@ use crate::{
 
 /// The queue as one step sees it.
 pub(in crate::queue) trait View {
-    /// Why it cannot be read.
+    /// The error when the queue cannot be read.
     type Error;
 
     /// The devices whose mail waits for an account.
@@ -24,18 +24,18 @@ pub(in crate::queue) trait View {
         most: usize,
     ) -> Result<Vec<(Timestamp, MessageId)>, Self::Error>;
 
-    /// A message, for a look at it. Another step may change it at any time.
+    /// Reads a message without a lease. Another step may change it at any time.
     fn entry(&self, id: MessageId) -> Result<Option<Entry>, Self::Error>;
 
     /// The number of messages that are leased.
     fn leases(&self) -> usize;
 
-    /// Whether a message is leased: it is being attempted, or another step decides about it.
+    /// Whether a message is leased: it is being attempted, or another step is deciding about it.
     fn is_leased(&self, id: MessageId) -> bool;
 
-    /// Leases a message to this step and reads it. None when it is leased already, or gone.
+    /// Leases a message to this step and reads it. `None` when it is already leased, or gone.
     fn lease(&self, id: MessageId) -> Result<Option<Entry>, Self::Error>;
 
-    /// Ends a lease of this step: the message is not part of the decision.
+    /// Ends a lease of this step, because the message is not part of the decision.
     fn let_go(&self, id: MessageId);
 }

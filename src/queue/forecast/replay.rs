@@ -1,8 +1,8 @@
-//! When the mail of an account will go, and what it waits for: the engine itself, played ahead on a
-//! copy of the account's runtime.
+//! When the mail of an account will go, and what it waits for. The forecast runs the engine itself
+//! ahead on a copy of the account's runtime.
 //!
-//! So the forecast can only be wrong about what nobody knows: how long transactions take, how many
-//! recipients messages have that were not looked at, and what arrives or fails meanwhile.
+//! So it can be wrong only about what is unknown: how long transactions take, how many recipients
+//! unread messages have, and what arrives or fails meanwhile.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,19 +22,19 @@ use crate::{
     upstream::NextHop,
 };
 
-/// Further ahead nobody wants to know.
+/// The forecast ends here: a later time is of no use.
 const HORIZON: Duration = Duration::from_secs(10 * 24 * 3600);
-/// Waits shorter than this are none.
+/// A shorter wait does not count as a wait.
 const MOMENT: Duration = Duration::from_secs(2);
 
 /// When a message will probably go, and what it waits for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Forecast {
-    /// The next attempt begins about then; none when nobody can tell.
+    /// When the next attempt probably begins; `None` when that is unknown.
     pub at: Option<Timestamp>,
-    /// Messages of the account that go before it.
+    /// The number of messages of the account that go before it.
     pub before: usize,
-    /// What it waits for, mostly.
+    /// The main reason for its wait.
     pub why: Why,
 }
 
@@ -42,34 +42,34 @@ pub struct Forecast {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Why {
-    /// Nothing: it goes.
+    /// It waits for nothing and goes now.
     Nothing,
     /// It is being attempted.
     UnderWay,
-    /// A person holds it back.
+    /// A person holds it.
     Held,
-    /// Its last attempt failed, and the plan says when the next is.
+    /// Its last attempt failed, and it waits for the next one of the retry schedule.
     Plan,
-    /// Those before it: each takes its time.
+    /// It waits for the messages before it.
     Turn,
-    /// The budget of the minute.
+    /// It waits for the minute's budget.
     Minute {
         /// Messages in any 60 s.
         limit: u32,
     },
-    /// The budget of the day.
+    /// It waits for the day's budget.
     Day {
-        /// When it has room again.
+        /// When the budget has room again.
         free_at: Option<Timestamp>,
     },
-    /// The rest between batches.
+    /// It waits for the rest between batches.
     Batch {
-        /// Messages in one go.
+        /// The number of messages in a batch.
         messages: u32,
     },
     /// The account is paused.
     Paused {
-        /// Until when.
+        /// The end of the pause.
         until: Timestamp,
         /// What happened.
         because: String,
@@ -79,20 +79,20 @@ pub enum Why {
         /// What happened.
         because: String,
     },
-    /// Direct send: its domain cannot be sent to just now.
+    /// Direct send: its domain cannot be sent to now.
     Domain {
-        /// The domain that is held up.
+        /// The name of the domain.
         domain: String,
         /// What happened.
         because: String,
     },
     /// The account is switched off.
     Disabled,
-    /// More messages go before it than were looked at.
+    /// More messages go before it than were read.
     FarBehind,
 }
 
-/// What delays mail, as far as it is the same for all mail of an account.
+/// The causes of delay, as far as they are the same for all mail of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::queue) enum Cause {
     /// A limit of the account.
@@ -103,39 +103,39 @@ pub(in crate::queue) enum Cause {
     Turn,
 }
 
-/// What is known of an account and its mail.
+/// The known state of an account and its mail.
 pub(in crate::queue) struct Scene {
     pub(in crate::queue) now: Now,
     pub(in crate::queue) runtime: AccountRuntime,
-    /// The number of recipients of a message that was not looked at.
+    /// The assumed number of recipients of each message.
     pub(in crate::queue) recipients: usize,
     pub(in crate::queue) flows: Vec<Waiting>,
 }
 
-/// The mail of a line, the one due longest first.
+/// The mail of a flow, the longest due first.
 pub(in crate::queue) struct Waiting {
     pub(in crate::queue) flow: FlowKey,
     pub(in crate::queue) messages: VecDeque<(Timestamp, MessageId)>,
     pub(in crate::queue) rest: Rest,
 }
 
-/// Whether all of a line was looked at.
+/// Whether a flow has more mail than was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) enum Rest {
     Nothing,
     More,
 }
 
-/// A message in the play.
+/// The start of a message in the replay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::queue) struct Start {
     pub(in crate::queue) at: Timestamp,
     pub(in crate::queue) before: usize,
-    /// What it waited for longest; none when it hardly waited.
+    /// What it waited for longest; `None` when it hardly waited.
     pub(in crate::queue) cause: Option<Cause>,
 }
 
-/// Plays until all mail that was looked at has begun; at most `most` messages.
+/// Replays until all messages that were read have begun, or `most` of them.
 pub(in crate::queue) fn play(scene: Scene, most: usize) -> HashMap<MessageId, Start> {
     let mut play = Play::open(scene);
     let mut starts = HashMap::new();
@@ -144,8 +144,8 @@ pub(in crate::queue) fn play(scene: Scene, most: usize) -> HashMap<MessageId, St
             Step::Began(id, due) => {
                 let (at, before) = (play.clock.wall, starts.len());
                 let start = Start { at, before, cause: play.cause(due) };
-                // Recipients of one message may wait in several flows, or be due at different
-                // times: it goes when the first does.
+                // Recipients of one message may wait in several flows or be due at different times.
+                // The message goes when the first of them does.
                 starts.entry(id).or_insert(start);
             }
             Step::Waited => {}
@@ -160,7 +160,8 @@ struct Play {
     /// The flows, sorted as in `scene`.
     names: Vec<FlowKey>,
     clock: Now,
-    /// Transactions and how long they last from the beginning of the play; as many as connections.
+    /// The end of each transaction under way, from the beginning of the replay; at most as many as
+    /// connections.
     under_way: Vec<(Duration, Option<Charge>)>,
     waited: HashMap<Cause, Duration>,
 }
@@ -181,7 +182,7 @@ impl Play {
         Self { scene, names, clock, under_way, waited }
     }
 
-    /// One message begins, or time goes on to where something changes.
+    /// Begins one message, or advances the time to the next change.
     fn step(&mut self) -> Step {
         self.finish();
         self.scene.runtime.lapse(self.clock);
@@ -209,7 +210,7 @@ impl Play {
         self.clock.steady.since(self.scene.now.steady)
     }
 
-    /// Transactions whose time is over have ended, well.
+    /// Ends transactions whose time is over, as successful.
     fn finish(&mut self) {
         let (elapsed, begun) = (self.elapsed(), self.scene.now);
         let runtime = &mut self.scene.runtime;
@@ -220,7 +221,7 @@ impl Play {
         }
     }
 
-    /// None when nothing is left, or only what was not looked at would be next.
+    /// The next due time. `None` when nothing is left, or when an unread message may be next.
     fn next_due(&self) -> Option<Timestamp> {
         let flows = &self.scene.flows;
         if flows.iter().any(|flow| flow.messages.is_empty() && flow.rest == Rest::More) {
@@ -258,14 +259,15 @@ impl Play {
     }
 
     fn wait(&mut self, span: Duration, cause: Cause) -> Step {
-        // A play always goes on, whatever the rules say, so that it has an end.
+        // The clock always advances, whatever the rules say, so that the replay ends.
         let span = span.max(Duration::from_millis(1));
         *self.waited.entry(cause).or_default() += span;
         self.clock = self.clock.plus(span);
         Step::Waited
     }
 
-    /// What a message that begins now has waited for: its own time, if that was the longest wait.
+    /// What a message that begins now has waited for: its own due time, if that was the longest
+    /// wait.
     fn cause(&self, due: Timestamp) -> Option<Cause> {
         let (now, all) = (self.scene.now.wall, self.elapsed());
         if all < MOMENT {
@@ -274,7 +276,7 @@ impl Play {
         if due.since(now) * 2 >= all {
             return Some(Cause::Plan);
         }
-        // Some message has to go first in any case; what delays all of them says more.
+        // Some message has to go first in any case. A cause that delays all of them says more.
         let weight =
             |cause: Cause, time: Duration| if cause == Cause::Turn { time / 2 } else { time };
         let others = self.waited.iter().filter(|(cause, _)| **cause != Cause::Plan);
@@ -315,7 +317,7 @@ mod tests {
         Scene { now: Now::both(at(0)), runtime, recipients: 1, flows: Vec::new() }
     }
 
-    /// As it is, paused until then.
+    /// The scene with its account paused until `until`.
     fn paused(mut scene: Scene, until: Timestamp) -> Scene {
         scene.runtime.health.hinder(until, String::new(), "");
         scene

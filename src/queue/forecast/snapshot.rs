@@ -1,5 +1,5 @@
-//! What the forecast is made from: the accounts as they are, and the mail that waits for them,
-//! looked at within bounds.
+//! The input of the forecast: the current state of the accounts and the mail that waits for them,
+//! read up to a maximum.
 
 use std::collections::HashMap;
 
@@ -25,26 +25,26 @@ use crate::{
     upstream::NextHop,
 };
 
-/// Messages of an account that are looked at for one answer: a few milliseconds of reading. What
-/// lies behind them is far behind.
+/// The maximum number of messages of an account that are read for one answer, which takes a few
+/// milliseconds. Later ones are reported as far behind.
 const PLACES: usize = 10_000;
-/// What is looked at of every line first, so that a long one does not hide the others.
+/// The number of messages read of every flow first, so that a long flow does not hide the others.
 const FIRST_LOOK: usize = 64;
-/// Messages whose recipients are counted, to guess how many the others have.
+/// The number of messages whose recipients are counted, to estimate those of the others.
 const SAMPLE: usize = 16;
 
-/// What was found out about an account, for all messages that are asked about.
+/// What is known of an account, for all messages of one question.
 #[derive(Default)]
 struct Known {
     flows: Option<Vec<FlowKey>>,
     starts: Option<HashMap<MessageId, Start>>,
 }
 
-/// By the accounts' places in the config.
+/// What is known of each account, by its place in the config.
 type AllKnown = HashMap<usize, Known>;
 
 impl<T: Transport> Queue<T> {
-    /// When each of these messages will go, and what it waits for. Reads the queue once for each
+    /// When each of these messages will go, and what it waits for. The queue is read once for each
     /// account, not for each message.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl<T: Transport> Core<T> {
         if self.leases.is_held(entry.id) {
             return simple(Some(self.clock.now()), Why::UnderWay);
         }
-        // Recipients may wait for different accounts; the message goes when the first of them does.
+        // Recipients may wait for different accounts. The message goes when the first of them does.
         let each = entry
             .due_by_account()
             .into_iter()
@@ -74,7 +74,7 @@ impl<T: Transport> Core<T> {
         first.map_or_else(|| simple(None, Why::Nothing), Ok)
     }
 
-    /// By an account, or whoever takes its mail over.
+    /// The forecast by an account, or by another one that takes its mail over.
     fn by_pool(
         &self,
         name: &AccountName,
@@ -128,7 +128,7 @@ impl<T: Transport> Core<T> {
         }
         let starts = known.starts.get_or_insert_default();
         let Some(start) = starts.get(&entry.id) else {
-            // Due after everything that was looked at, or behind it.
+            // It is due after all messages that were read, or stands behind them.
             let at = starts.values().map(|start| start.at).max().map_or(due, |last| last.max(due));
             return Ok(Forecast { at: Some(at), before: starts.len(), why: Why::FarBehind });
         };
@@ -136,7 +136,7 @@ impl<T: Transport> Core<T> {
         Ok(Forecast { at: Some(start.at), before: start.before, why })
     }
 
-    /// What waits for a domain in trouble waits for that, whatever else may go.
+    /// The forecast for mail to a domain in trouble: it waits for the domain, whatever else may go.
     fn of_domain(&self, account: &Account<T>, entry: &Entry, due: Timestamp) -> Option<Forecast> {
         let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
         let RouteDecision::NextHop(hop) = route::next(entry, waiting, &account.settings)? else {
@@ -154,7 +154,7 @@ impl<T: Transport> Core<T> {
             AccountState::Stopped { probe_at, reason, .. } => (probe_at, reason),
             AccountState::Ready | AccountState::Disabled => return None,
         };
-        // Another account takes it over when it is due.
+        // Another account takes the mail over when it is due.
         let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
         let (settings, scope) = (&account.settings, TakeoverScope::Servers);
         if is_out && self.pool.takeover(entry, &indexes, settings, scope).is_some() {
@@ -198,7 +198,7 @@ impl<T: Transport> Core<T> {
         Ok(Scene { now, runtime, recipients, flows })
     }
 
-    /// The mail of the lines: a little of each, then more of those that have more.
+    /// Reads the mail of the flows: a little of each, then more of those that have more.
     fn look(&self, lines: Vec<FlowKey>) -> Result<Vec<Waiting>, SpoolError> {
         let mut seen = Vec::with_capacity(lines.len());
         for line in lines {

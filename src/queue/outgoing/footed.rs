@@ -1,8 +1,8 @@
-//! A text with its account's footer, read in chunks.
+//! The text of a message with its account's footer, read in chunks.
 //!
 //! # Failure
-//! What the disk refuses is returned. A footer that a message has no room for is logged and left
-//! out.
+//! Errors of the disk are returned. A footer that would make the message too large is logged and
+//! left out.
 
 use std::io;
 
@@ -19,11 +19,11 @@ use crate::{
     spool::Entry,
 };
 
-/// Octets of a chunk, at most: what [`Text::read`] promises.
+/// The maximum size of a chunk in octets, as [`Text::read`] promises.
 const CHUNK: usize = 64 * 1024;
 
-/// The footer of a message. None for our own mail, and for mail that nobody is to answer: it is
-/// made for machines.
+/// The footer of a message. `None` for our own notices, and for mail with a null sender, which
+/// programs process.
 pub(in crate::queue) fn footer(entry: &Entry, account: &AccountSettings) -> Option<Footer> {
     let template = account.footer.as_ref()?;
     let sender =
@@ -42,14 +42,15 @@ pub(in crate::queue) fn footer(entry: &Entry, account: &AccountSettings) -> Opti
     Some(template.fill(&Facts { values, tag: entry.id.to_string() }))
 }
 
-/// How a message gets its footer: found once, good for every reading of it.
+/// How a message gets its footer. It is computed once and used for every reading of the message.
 pub(in crate::queue) struct Footing {
     plan: FooterPlan,
     size: u64,
 }
 
 impl Footing {
-    /// Reads the message for where the footer belongs, and once more for its size with it.
+    /// Reads the message to find the place of the footer, and once more for the size with the
+    /// footer.
     pub(in crate::queue) async fn find<S: Source>(footer: &Footer, source: &S) -> io::Result<Self> {
         let again = source;
         let mut source = again.open().await?;
@@ -86,8 +87,8 @@ impl Footing {
         }
     }
 
-    /// None when the footer would make the message larger than the account lets through: it goes
-    /// out without, rather than not at all.
+    /// `None` when the footer would make the message larger than the account allows. The message
+    /// then goes out without it.
     pub(in crate::queue) fn within(self, entry: &Entry, account: &AccountSettings) -> Option<Self> {
         let limit = account
             .limits
@@ -100,21 +101,21 @@ impl Footing {
         Some(self)
     }
 
-    /// The message with its footer, from the start.
+    /// The message with its footer, from its start.
     pub(in crate::queue) fn over<T: Text>(&self, source: T) -> Footed<T> {
         let inserter = (!self.plan.is_empty()).then(|| FooterInserter::new(self.plan.clone()));
         Footed { source, size: self.size, inserter, ready: Vec::new(), given: 0, chunk: Vec::new() }
     }
 }
 
-/// A source whose texts have the footer, where there is one.
+/// A source whose texts have the footer, if there is one.
 pub(in crate::queue) struct WithFooting<S> {
     pub(in crate::queue) source: S,
     pub(in crate::queue) footing: Option<Footing>,
 }
 
 impl<S: Source> WithFooting<S> {
-    /// A text just opened, with the footer.
+    /// Adds the footer to a text that was just opened.
     pub(in crate::queue) fn over(&self, text: S::Text) -> Footed<S::Text> {
         match &self.footing {
             Some(footing) => footing.over(text),
@@ -136,14 +137,14 @@ pub(in crate::queue) struct Footed<T> {
     source: T,
     size: u64,
     inserter: Option<FooterInserter>,
-    /// Changed text, and how much of it was read.
+    /// Changed text; `given` counts the octets of it that were read.
     ready: Vec<u8>,
     given: usize,
     chunk: Vec<u8>,
 }
 
 impl<T: Text> Footed<T> {
-    /// Without a footer.
+    /// The text without a footer.
     pub(in crate::queue) fn bare(source: T) -> Self {
         Self {
             size: source.size(),
@@ -164,7 +165,8 @@ impl<T: Text> Text for Footed<T> {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         while self.given >= self.ready.len() {
             let Some(inserter) = &mut self.inserter else {
-                // Never touched, or woven to the end, where the source is at its end as well.
+                // There is no footer, or it was inserted completely and the source is at its end as
+                // well.
                 return self.source.read(buffer).await;
             };
             self.ready.clear();

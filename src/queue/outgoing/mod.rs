@@ -1,4 +1,4 @@
-//! What an account sends of a message: envelope and text, with the edits of delivery. The spool
+//! The envelope and text that an account sends of a message, with the edits of delivery. The spool
 //! file stays as it was accepted.
 //!
 //! - `footed`: the text with the account's footer
@@ -20,13 +20,13 @@ use crate::{
     upstream::Handover,
 };
 
-/// A text that can be read from its start as often as needed: an edit may have to see the end
+/// A text that can be read from its start any number of times. An edit may have to see the end
 /// before it changes the beginning.
 pub(in crate::queue) trait Source: Sync {
-    /// What is read.
+    /// The text that is read.
     type Text: Text;
 
-    /// From its start.
+    /// Opens the text at its start.
     fn open(&self) -> impl Future<Output = io::Result<Self::Text>> + Send;
 }
 
@@ -44,7 +44,7 @@ impl Source for Stored<'_> {
     }
 }
 
-/// What the text of a message needs to become what an account may send.
+/// The edits that turn the text of a message into one that an account may send.
 pub(in crate::queue) fn edits(entry: &Entry, account: &AccountSettings) -> Edits {
     Edits {
         id: entry.id,
@@ -59,7 +59,7 @@ pub(in crate::queue) fn edits(entry: &Entry, account: &AccountSettings) -> Edits
     }
 }
 
-/// Puts together what is handed over for some recipients of a message.
+/// Builds the handover for some recipients of a message.
 pub(in crate::queue) fn handover<T: Text>(
     entry: &Entry,
     indexes: &[usize],

@@ -1,7 +1,7 @@
-//! The text of a message on its way out, with its edits, read in chunks.
+//! The text of an outgoing message with its edits, read in chunks.
 //!
 //! # Failure
-//! What the disk refuses breaks the attempt off before end of data; nothing is logged here.
+//! An error of the disk breaks the attempt off before end of data. Nothing is logged here.
 
 use std::io;
 
@@ -31,7 +31,7 @@ impl Text for MessageReader {
 /// A text with the edits of delivery.
 pub(in crate::queue) struct Outgoing<T> {
     source: T,
-    /// What goes out before the source is read on: the edited header, and the text that was read
+    /// Output that precedes the rest of the source: the edited header, and the text that was read
     /// with it.
     ahead: Vec<u8>,
     folder: Option<LineFolder>,
@@ -40,9 +40,9 @@ pub(in crate::queue) struct Outgoing<T> {
 }
 
 impl<T: Text> Outgoing<T> {
-    /// Surveys `source`, and edits its header. `whom` decides, knowing who stands in `From:`, whom
-    /// it must be from. A text of more than one chunk is read once for the survey, then opened
-    /// again; one whose lines are mended once more, for its size.
+    /// Surveys `source` and edits its header. `whom` gets the address in `From:` and returns the
+    /// identity that the message must have. A text of more than one chunk is read once for the
+    /// survey, then opened again. A text with lines to fold is read once more for its size.
     pub(in crate::queue) async fn prepare(
         mut source: T,
         mut edits: Edits,
@@ -102,7 +102,7 @@ impl<T: Text> Text for Outgoing<T> {
             return self.source.read(buffer).await;
         };
         buffer.clear();
-        // A chunk may be held back whole; only the end of the source ends the text.
+        // The folder may hold back a whole chunk. Only the end of the source ends the text.
         while buffer.is_empty() {
             self.source.read(&mut self.chunk).await?;
             if self.chunk.is_empty() {
@@ -115,8 +115,8 @@ impl<T: Text> Text for Outgoing<T> {
     }
 }
 
-/// Octets after the first `replaces` ones, once they are mended. RFC 1870 3: a server may refuse by
-/// what is declared.
+/// The number of octets after the first `replaces` ones, once their long lines are folded.
+/// RFC 1870 3: a server may refuse a message by its declared size.
 async fn mended_size<T: Text>(
     mut source: T,
     plan: &LongLinePlan,
@@ -139,7 +139,7 @@ async fn mended_size<T: Text>(
     }
 }
 
-/// Which parts have lines that are too long; and whether `first` was all there is.
+/// Finds the parts with lines that are too long. Also returns whether `first` was the whole text.
 async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<(LongLinePlan, bool)> {
     let mut survey = LongLinePlanner::new();
     survey.read(first);
@@ -157,7 +157,7 @@ async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<(LongLinePl
     Ok((survey.finish(), one_chunk))
 }
 
-/// Reads on until the header is whole, within its limit.
+/// Reads on until the header is complete or reaches its limit.
 async fn read_header<T: Text>(source: &mut T, ahead: &mut Vec<u8>) -> io::Result<()> {
     let mut chunk = Vec::new();
     while !HeaderBlock::read(ahead).is_whole(ahead) && ahead.len() < HEADER_LIMIT {

@@ -18,7 +18,7 @@ async fn the_administrator_is_told_of_an_end_at_30_14_7_and_1_days_across_restar
     let mut told = Vec::new();
     for day in 0..33 {
         house.pass(DAY).await;
-        // A restart looks at once, and tells nothing twice.
+        // A restart checks at once, and reports nothing twice.
         house = house.crash(Duration::from_secs(1)).await;
         house.pass(2 * 60).await;
         let notices = house.notices().len();
@@ -27,8 +27,8 @@ async fn the_administrator_is_told_of_an_end_at_30_14_7_and_1_days_across_restar
         }
         assert_eq!(notices, told.len(), "{:?}", house.notices());
     }
-    // Seen within the hour after each boundary, that is, on the day after which that many whole
-    // days are left.
+    // The check comes within an hour after each boundary. That is the day after which that number
+    // of whole days is left.
     assert_eq!(told.len(), 5, "30, 14, 7, 1 days, and the end: {told:?}");
     let subjects = house.notices();
     assert!(

@@ -12,12 +12,12 @@ use crate::{
     upstream::{Outcome, Stage},
 };
 
-/// What happens in the three days, one after the other.
+/// The events of the three days, in order.
 #[derive(Clone, Debug)]
 enum Event {
-    /// So many seconds go by.
+    /// This number of seconds passes.
     Pass(u64),
-    /// A device hands in a number of messages, each to a number of recipients.
+    /// A device submits `messages` messages, each to `recipients` recipients.
     Burst { device: u8, messages: usize, recipients: usize },
     /// The process dies, and starts again after this number of seconds.
     Crash(u64),
@@ -33,7 +33,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event, 10..60)
 }
 
-/// A server in a bad mood: what it does depends on nothing but the numbers.
+/// A server that is often in trouble. Its reaction depends only on the time and the seed.
 fn mood(seen: &Seen, seed: u64) -> Reaction {
     let number =
         seen.begun.as_millis().wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(seed) >> 32;

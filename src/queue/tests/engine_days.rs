@@ -1,5 +1,5 @@
-//! Three days of an office with three accounts, driven through the engine alone: no task, no disk.
-//! Every promise is checked after every event.
+//! Three days of an office with three accounts, driven by the engine alone, without tasks or a
+//! disk. Every guarantee is checked after every event.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -46,19 +46,19 @@ const CONNECTIONS: usize = 3;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const DAYS: u32 = 3;
-/// How long after its end a transaction may still be counted, when nobody heard the answer.
+/// How long after its end a transaction may still be counted, when its answer was lost.
 const LATE: u64 = 290_000;
 
-/// What the server makes of a transaction.
+/// How the server treats a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     Taken,
     Later,
-    /// It has the message, but the answer is lost.
+    /// The server has the message, but the answer is lost.
     Doubt,
-    /// The account has to wait.
+    /// The account has to be paused.
     Pause,
-    /// The account has to be looked at.
+    /// The account has to be stopped.
     Stop,
     /// The connection was dead.
     Dead,
@@ -97,7 +97,7 @@ impl Counter {
     }
 }
 
-/// Whose turn it was, and who has waited since when: in numbers of turns.
+/// The last turn of each flow, and since when each flow has waited, both in numbers of turns.
 #[derive(Default)]
 struct Turns {
     turns: u64,
@@ -106,7 +106,7 @@ struct Turns {
 }
 
 impl Turns {
-    /// `waiting` are the flows that had free mail when `taken` was chosen.
+    /// Records a turn. `waiting` are the flows that had free mail when `taken` was chosen.
     fn took(&mut self, taken: &FlowKey, waiting: &[FlowKey]) {
         self.turns += 1;
         self.waits.retain(|flow, _| waiting.contains(flow));
@@ -134,12 +134,13 @@ struct Days {
     store: MemoryStore,
     desks: Vec<Desk>,
     remembered: Vec<Remembered>,
-    /// True time since the beginning.
+    /// The true time since the beginning.
     time: Duration,
     wall: Timestamp,
     steady: Timestamp,
     flying: Vec<Flying>,
-    /// When the server counts what, by account.
+    /// The account and the recipients of each transaction, by the time at which the server counts
+    /// it.
     counts: BTreeMap<(Duration, u64), (usize, u64)>,
     counters: [Counter; 3],
     turns: [Turns; 3],
@@ -154,7 +155,7 @@ struct Days {
     events: u64,
 }
 
-/// The engine's store in memory never waits.
+/// Completes a future of the in-memory store, which never waits.
 fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -203,7 +204,7 @@ impl Days {
         days
     }
 
-    /// The process starts, from what is stored.
+    /// Starts the process from the stored state.
     fn start(&mut self) {
         self.steady = self.wall;
         let now = Now::both(self.wall);
@@ -222,7 +223,7 @@ impl Days {
         Now { wall: self.wall, steady: self.steady }
     }
 
-    /// Does something with a runtime; changes of its health are legal, and are remembered.
+    /// Runs `work` on a runtime. Changes of its health must be legal, and are stored.
     fn with<R>(&mut self, place: usize, work: impl FnOnce(&mut AccountRuntime, Now) -> R) -> R {
         let now = self.now();
         let mut runtime = self.desks[place].runtime.lock().unwrap();
@@ -235,7 +236,7 @@ impl Days {
         result
     }
 
-    /// Time goes on, and the server counts.
+    /// Advances the time; the server counts meanwhile.
     fn pass(&mut self, to: Duration) {
         let span = to - self.time;
         self.time = to;
@@ -265,7 +266,7 @@ impl Days {
         Rules { pool: &self.pool, account: &self.settings[place], retry: &self.retry }
     }
 
-    /// Lets an account begin what it may. Says how long it then waits.
+    /// Lets an account begin what it may. Returns how long it then waits.
     fn work(&mut self, place: usize) -> Option<Duration> {
         loop {
             let under_way = self.flying.iter().filter(|one| one.account == place).count();
@@ -303,7 +304,7 @@ impl Days {
         }
     }
 
-    /// A stopped account logs in.
+    /// A stopped account logs in as a probe.
     fn probe(&mut self, place: usize) {
         if self.calm || self.dice.once_in(2) {
             self.with(place, |runtime, now| runtime.connected(&NextHop::Server, now));
@@ -367,7 +368,7 @@ impl Days {
         }
     }
 
-    /// A transaction has ended.
+    /// Ends a transaction.
     fn end(&mut self, flying: Flying) {
         let Flying { account: place, claim, fate, .. } = flying;
         let all = claim.attempt.recipients.len();
@@ -424,7 +425,7 @@ impl Days {
         }
     }
 
-    /// The process dies, and starts again. Nobody hears what becomes of what was under way.
+    /// The process dies and starts again. The results of transactions under way are lost.
     fn crash(&mut self) {
         for Flying { claim, .. } in std::mem::take(&mut self.flying) {
             for index in claim.indexes() {
@@ -434,14 +435,14 @@ impl Days {
             }
         }
         self.store.crash();
-        // Whose turn it is, is not stored.
+        // Turns are not stored.
         self.turns = Default::default();
         let down = self.dice.between(0, 60);
         self.pass(self.time + Duration::from_secs(down));
         self.start();
     }
 
-    /// The wall clock is set.
+    /// Sets the wall clock.
     fn set_clock(&mut self) {
         let by = Duration::from_secs(self.dice.between(1, 5400));
         let (from, to) = if self.dice.once_in(2) {
@@ -477,7 +478,7 @@ impl Days {
         assert_eq!(self.accepted, self.settled + self.store.open());
     }
 
-    /// Events until then.
+    /// Runs the events until `end`.
     fn run_until(&mut self, end: Duration) {
         let mut arrival = self.time;
         let mut disturbance = self.time + Duration::from_secs(3600);
@@ -533,7 +534,7 @@ impl Days {
     }
 }
 
-/// The table at the declaration of [`Health`].
+/// Checks transitions against the table in the documentation of [`Health`].
 #[track_caller]
 fn assert_legal(from: &Health, to: &Health) {
     let legal = match (from, to) {

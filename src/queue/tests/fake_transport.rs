@@ -1,5 +1,4 @@
-//! A scripted way out for tests: a server that keeps a record of what it was asked, and reacts as
-//! told.
+//! A scripted transport for tests: a server that records every transaction and reacts as told.
 
 use std::{
     future::Future,
@@ -25,23 +24,23 @@ use crate::{
 /// How the server reacts to a transaction.
 #[derive(Clone, Debug)]
 pub(super) enum Reaction {
-    /// Takes it, after so long.
+    /// Accepts the message after this time.
     Take(Duration),
-    /// Refuses everybody at a stage, with this reply.
+    /// Refuses all recipients at a stage, with this reply.
     Refuse(Stage, &'static str),
-    /// Refuses those whose address begins so at `RCPT TO`, takes the rest.
+    /// Refuses addresses with this prefix at `RCPT TO`, and accepts the others.
     RefuseSome(&'static str, &'static str),
-    /// Accepts this number of recipients, and says of the others that they are too many.
+    /// Accepts this number of recipients, and replies to the others that there are too many.
     TakeFirst(usize),
-    /// Refuses at end of data if anybody's address begins so.
+    /// Refuses at end of data if any address has this prefix.
     RefuseAllFor(&'static str, &'static str),
     /// Closes the connection at a stage.
     Drop(Stage),
-    /// Says nothing at a stage, until the client gives up after ten minutes.
+    /// Does not answer at a stage, until the client gives up after ten minutes.
     Silence(Stage),
-    /// Had closed the connection before.
+    /// Had closed the connection before the transaction.
     Gone,
-    /// The whole account is refused at a stage: this outcome, this reply.
+    /// Refuses the whole account at a stage, with this outcome and reply.
     Bar(Stage, Outcome, &'static str),
     /// Makes the client panic.
     Panic,
@@ -54,24 +53,24 @@ pub(super) struct Seen {
     pub(super) ended: Option<Timestamp>,
     pub(super) sender: String,
     pub(super) recipients: Vec<String>,
-    /// The message, by its `Subject`.
+    /// The `Subject` of the message.
     pub(super) subject: String,
     pub(super) text: String,
-    /// The server may have counted it.
+    /// Whether the server may have counted it.
     pub(super) counted: bool,
-    /// Recipients that it has refused one by one, and so has not counted.
+    /// The number of recipients refused at `RCPT TO`, which are not counted.
     pub(super) refused: usize,
-    /// Recipients that the server has the message for.
+    /// The recipients for which the server has the message.
     pub(super) taken: Vec<String>,
-    /// Transactions under way when it began, itself included.
+    /// The number of transactions under way when it began, including itself.
     pub(super) at_once: usize,
 }
 
 type Script = Box<dyn FnMut(&Seen) -> Reaction + Send>;
-/// The trouble that meets whoever connects.
+/// The trouble that a connecting client meets.
 type Door = Box<dyn FnMut(&NextHop, Timestamp) -> Option<Trouble> + Send>;
 
-/// The server. Cheap to clone.
+/// The server. It is cheap to clone.
 #[derive(Clone)]
 pub(super) struct Server(Arc<Inner>);
 
@@ -85,7 +84,7 @@ struct Inner {
 }
 
 impl Server {
-    /// One that takes everything at once.
+    /// A server that accepts everything at once.
     pub(super) fn new(clock: Clock) -> Self {
         let script: Script = Box::new(|_| Reaction::Take(Duration::from_millis(100)));
         let door: Door = Box::new(|_, _| None);
@@ -110,7 +109,7 @@ impl Server {
         self.admit_to(move |_lane, now| door(now));
     }
 
-    /// Lets in who goes there.
+    /// Sets what clients meet when they connect to a next hop.
     pub(super) fn admit_to(
         &self,
         door: impl FnMut(&NextHop, Timestamp) -> Option<Trouble> + Send + 'static,
@@ -118,7 +117,7 @@ impl Server {
         *self.0.door.lock().unwrap() = Box::new(door);
     }
 
-    /// What its clients log in with ends.
+    /// Sets when the clients' credentials expire.
     pub(super) fn expires(&self, expiry: Expiry) {
         *self.0.expiry.lock().unwrap() = Some(expiry);
     }
@@ -131,7 +130,7 @@ impl Server {
         self.0.logins.lock().unwrap().clone()
     }
 
-    /// The client died: what was under way has ended.
+    /// Ends the transactions under way, because the client died.
     pub(super) fn cut_off(&self) {
         let now = self.0.clock.now();
         for seen in self.0.log.lock().unwrap().iter_mut().filter(|seen| seen.ended.is_none()) {
@@ -232,7 +231,7 @@ impl Link for Line {
 }
 
 impl Line {
-    /// The report that `upstream` would give, and who got the message.
+    /// The report that `upstream` would give, and the recipients that got the message.
     async fn react(&mut self, reaction: Reaction, recipients: &[String]) -> (Report, Vec<String>) {
         sleep(Duration::from_millis(20)).await;
         let all = |verdict: Verdict| recipients.iter().map(|_| verdict.clone()).collect::<Vec<_>>();
@@ -262,7 +261,7 @@ impl Line {
                 self.open = false;
                 let outcome =
                     if stage == Stage::EndOfData { Outcome::Doubt } else { Outcome::Retry };
-                // The worst case: the server has it, and nobody hears so.
+                // The worst case: the server has the message, and the answer is lost.
                 let got = if stage == Stage::EndOfData { recipients.to_vec() } else { nobody };
                 (report(all(verdict(stage, Concern::Message, outcome, None))), got)
             }
@@ -280,7 +279,7 @@ impl Line {
     }
 }
 
-/// Refuses the recipients that begin so, and takes the others.
+/// Refuses the recipients with this prefix, and accepts the others.
 fn refuse_some(recipients: &[String], prefix: &str, reply: &str) -> (Report, Vec<String>) {
     let one = |address: &String| {
         if address.starts_with(prefix) {
@@ -293,7 +292,7 @@ fn refuse_some(recipients: &[String], prefix: &str, reply: &str) -> (Report, Vec
     (report(recipients.iter().map(one).collect()), got.collect())
 }
 
-/// Takes the first recipients, and says that there are too many.
+/// Accepts the first recipients, and replies to the others that there are too many.
 fn take_first(recipients: &[String], most: usize) -> (Report, Vec<String>) {
     let too_many = verdict(
         Stage::RcptTo,

@@ -30,8 +30,8 @@ async fn a_message_goes_out_at_once_and_leaves_queue_and_disk() {
     house.stop().await;
 }
 
-/// The first reaction is `first`, afterwards the server takes everything: when the second attempt
-/// comes, and how it ends.
+/// The first reaction is `first`; afterwards the server accepts everything. Checks when the second
+/// attempt comes, and how it ends.
 async fn check(first: Reaction, expected: &str) {
     let name = format!("{first:?}");
     let mut house = House::open(vec![scanner()]);

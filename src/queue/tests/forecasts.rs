@@ -24,8 +24,8 @@ impl House {
     }
 }
 
-/// Everything that waits is forecast; then time goes on, and each message must have begun about
-/// then.
+/// Forecasts all waiting mail, then lets time pass. Each message must have begun at about the
+/// forecast time.
 async fn check(
     mut settings: AccountSettings,
     messages: &[(&str, usize)],
@@ -54,7 +54,7 @@ async fn check(
     for (id, forecast) in forecasts.iter().filter(|(_, forecast)| forecast.why != Why::UnderWay) {
         let (told, was) = (forecast.at.unwrap(), begun[&subjects[id]]);
         let off = told.since(was).max(was.since(told));
-        // The pace is learned, so that what is far ahead is off by some percent.
+        // The pace is learned, so a forecast far ahead is off by some percent.
         let allowed = Duration::from_secs(tolerance).max(was.since(at(10)) / 10);
         assert!(
             off <= allowed,

@@ -1,4 +1,4 @@
-//! A spool, a queue and a server, for each test its own.
+//! A spool, a queue and a server for one test.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -76,12 +76,12 @@ impl House {
         }
     }
 
-    /// The process dies at once, and starts again after so long.
+    /// The process dies at once, and starts again after `down`.
     pub(super) async fn crash(self, down: Duration) -> Self {
         self.start_again(down, |_folder| {}).await
     }
 
-    /// The process dies, and somebody deletes the index.
+    /// The process dies, and the index is deleted.
     pub(super) async fn lose_index(self) -> Self {
         self.start_again(Duration::from_secs(1), |folder| {
             std::fs::remove_dir_all(folder.join("index")).unwrap();
@@ -134,7 +134,7 @@ impl House {
         (&mut self.running).await.unwrap();
     }
 
-    /// A device hands in a message, called by its number, for `r0` to `r<n-1>`.
+    /// A device submits a message, named by its number, for `r0` to `r<n-1>`.
     pub(super) async fn receive(&mut self, recipients: usize) -> MessageId {
         self.receive_from("printers", recipients).await
     }
@@ -159,14 +159,14 @@ impl House {
         self.receive_whole(device, "mfp1@contoso.com", recipients, text).await
     }
 
-    /// As [`House::receive`], from a sender.
+    /// Like [`House::receive`], with this sender.
     pub(super) async fn receive_as(&mut self, sender: &str) -> MessageId {
         let text = format!("Subject: {}\r\n\r\nA page.\r\n", self.received);
         self.received += 1;
         self.receive_whole("printers", sender, &["r0@contoso.com"], &text).await
     }
 
-    /// As [`House::receive`], with the wishes of RFC 3461.
+    /// Like [`House::receive`], with the DSN requests of RFC 3461.
     pub(super) async fn receive_asking(
         &mut self,
         notify: Notify,
@@ -217,12 +217,12 @@ impl House {
         self.spool.entry(id).unwrap()
     }
 
-    /// Transactions of devices' mail, leaving out our own notices.
+    /// The transactions of devices' mail, without our own notices.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.server.seen().into_iter().filter(|seen| seen.subject.parse::<u64>().is_ok()).collect()
     }
 
-    /// The subjects of our notices that the server has got.
+    /// The subjects of our notices that the server has received.
     pub(super) fn notices(&self) -> Vec<String> {
         let notices = self
             .server
@@ -237,8 +237,8 @@ impl House {
         self.spool.journal(None, 100_000).unwrap().into_iter().filter(|line| !own(line)).collect()
     }
 
-    /// Nobody has ever been asked twice for the same recipient within thirty minutes of the end of
-    /// an attempt that was counted.
+    /// Checks that no recipient was tried again within thirty minutes of the end of an attempt that
+    /// was counted.
     pub(super) fn assert_spacing(&self) {
         let mut last: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
         for seen in self.seen() {
@@ -259,8 +259,8 @@ impl House {
         }
     }
 
-    /// The server cannot have counted more than the account's limits in any window, at whatever
-    /// moment it counts.
+    /// Checks that the server cannot have counted more than the account's limits in any window, at
+    /// whatever moment it counts.
     pub(super) fn assert_limits(&self) {
         let limits = &self.settings[0].limits;
         let log: Vec<Seen> = self.server.seen().into_iter().filter(|seen| seen.counted).collect();

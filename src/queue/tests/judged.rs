@@ -1,4 +1,4 @@
-//! Fairness and splitting, with the sandbox as judge.
+//! Fairness and splitting, judged by the sandbox.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,7 +14,7 @@ async fn a_scan_behind_five_thousand_of_another_device_is_among_the_next_four() 
     for _ in 0..5000 {
         office.receive("scanner-erp", &to).await;
     }
-    // In the middle of a minute's mail, while the next minute is awaited, and just before it comes.
+    // During a minute's mail, while the next minute is awaited, and just before it begins.
     for pause in [1000, 31_000, 58_500] {
         sleep(Duration::from_millis(pause)).await;
         let begun_before = office.judge().mailboxes["scanner@contoso.com"].begun;

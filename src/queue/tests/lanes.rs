@@ -99,7 +99,7 @@ async fn those_that_nobody_reaches_fail_alone_and_cost_nothing() {
         house.journal().into_iter().map(|line| (line.outcome, line.attempts)).collect();
     attempts.sort_by_key(|(_, attempts)| *attempts);
     assert_eq!(attempts, [(RecipientOutcome::Failed, 0), (RecipientOutcome::Delivered, 1)]);
-    // The notice is one message to one recipient, too.
+    // The notice is a message to one recipient, too.
     let status = house.queue.accounts().remove(0);
     assert_eq!((status.messages_last_minute, status.recipients_last_day), (2, Some(2)));
     let charges = house.spool.charges(&house.settings[0].name, at(0)).unwrap();

@@ -1,4 +1,4 @@
-//! The engine's store in memory: the queue, its charges, and what is remembered of accounts. It
+//! The engine's store in memory: the queue, its charges, and the stored health of accounts. It
 //! survives a crash of the engine; leases and runtimes do not.
 
 use std::{
@@ -37,7 +37,7 @@ struct Queue {
     entries: BTreeMap<MessageId, Entry>,
     due: BTreeMap<FlowKey, BTreeSet<(Timestamp, MessageId)>>,
     charges: BTreeMap<(AccountName, Timestamp, u32), Charge>,
-    /// Recipients that are not settled.
+    /// The number of recipients that are not settled.
     open: usize,
 }
 
@@ -81,12 +81,12 @@ fn open(entry: &Entry) -> usize {
 }
 
 impl MemoryStore {
-    /// A message is accepted.
+    /// Adds an accepted message.
     pub(super) fn accept(&self, entry: Entry) {
         self.queue.lock().unwrap().put(entry);
     }
 
-    /// The outcome of an attempt.
+    /// Stores the outcome of an attempt.
     pub(super) fn conclude(&self, entry: Entry, budget: BudgetChange) {
         let (id, mut queue) = (entry.id, self.queue.lock().unwrap());
         queue.change(budget);
@@ -102,7 +102,7 @@ impl MemoryStore {
         self.queue.lock().unwrap().change(budget);
     }
 
-    /// The process died.
+    /// Ends all leases, because the process died.
     pub(super) fn crash(&self) {
         self.leased.lock().unwrap().clear();
     }
@@ -112,12 +112,12 @@ impl MemoryStore {
         queue.charges.values().filter(|charge| charge.account == *account).cloned().collect()
     }
 
-    /// Recipients that wait.
+    /// The number of recipients that wait.
     pub(super) fn open(&self) -> usize {
         self.queue.lock().unwrap().open
     }
 
-    /// Whether a flow has a message that is due and free.
+    /// Whether a flow has a message that is due and not leased.
     pub(super) fn has_free(&self, flow: &FlowKey, now: Timestamp) -> bool {
         let (queue, leased) = (self.queue.lock().unwrap(), self.leased.lock().unwrap());
         queue.due.get(flow).is_some_and(|messages| {

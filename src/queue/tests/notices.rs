@@ -8,7 +8,7 @@ use crate::{
 const SUCCESS: Notify = Notify { success: true, failure: true, delay: false };
 const NEVER: Notify = Notify { success: false, failure: false, delay: false };
 
-/// The notices that a server without DSN has got: subject, and to whom.
+/// The notices that a server without DSN has received: subject and recipient.
 fn notices(house: &House) -> Vec<(String, String)> {
     let own = |subject: &str| subject.parse::<u64>().is_err();
     let seen = house.server.seen().into_iter().filter(|seen| own(&seen.subject));

@@ -1,5 +1,5 @@
-//! An office whose mail goes to the sandbox: the real spool, queue and upstream, and the judge at
-//! the other end of a pipe. Simulated time.
+//! An office whose mail goes to the sandbox under simulated time: the real spool, queue and
+//! upstream, and the judge at the other end of a pipe.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -25,14 +25,14 @@ use crate::{
     },
 };
 
-/// How long things take that no machine can hurry: the network, and Exchange Online.
+/// The durations that no machine can shorten: those of the network and of Exchange Online.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// TCP, TLS and login.
+    /// The time for TCP, TLS and login.
     pub(super) connect: Duration,
-    /// From `MAIL FROM` to the final dot.
+    /// The time from `MAIL FROM` to the final dot.
     pub(super) transfer: Duration,
-    /// From the final dot to the answer.
+    /// The time from the final dot to the answer.
     pub(super) answer: Duration,
 }
 
@@ -49,13 +49,13 @@ impl Pace {
 pub(super) enum Ending {
     /// It is told to stop, and lets attempts under way finish.
     Stop,
-    /// It dies, attempts and all.
+    /// It dies during its attempts.
     Crash,
-    /// It dies, and its index with it.
+    /// It dies, and its index is lost.
     CrashWithoutIndex,
 }
 
-/// A process: the queue at work on the spool.
+/// A process that runs the queue on the spool.
 struct Process {
     spool: Spool,
     queue: Queue<Way>,
@@ -65,7 +65,7 @@ struct Process {
 
 pub(super) struct Office {
     dir: TempDir,
-    /// The machine's, which may step.
+    /// The clock of the machine, which may step.
     pub(super) clock: Clock,
     pub(super) sandbox: InMemory,
     settings: Vec<AccountSettings>,
@@ -76,10 +76,10 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// With an account for each name, and a mailbox behind it with Microsoft's limits. Mail of the
-    /// device `x-…` goes by account `x`.
+    /// Opens an office with an account for each name, and a mailbox behind it with Microsoft's
+    /// limits. Mail of the device `x-…` goes by account `x`.
     pub(super) fn open(names: &[&str], pace: Pace, adjust: impl Fn(&mut AccountSettings)) -> Self {
-        // Days of mail are millions of octets to sync: in memory, where there is such a folder.
+        // Days of mail are millions of octets to sync, so the folder is in memory if possible.
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         fs::write(dir.path().join("password"), "sandbox").unwrap();
         let secret = SecretSource::File(dir.path().join("password"));
@@ -157,7 +157,7 @@ impl Office {
         self.process = Some(Process { spool, queue, stop, running });
     }
 
-    /// The process ends, and another starts after so long.
+    /// The process ends, and another starts after `down`.
     pub(super) async fn restart(&mut self, ending: Ending, down: Duration) {
         let Process { spool, queue, stop, running } = self.process.take().unwrap();
         match ending {
@@ -190,7 +190,7 @@ impl Office {
         &self.process.as_ref().unwrap().queue
     }
 
-    /// A device hands in a message, called by its number.
+    /// A device submits a message, named by its number.
     pub(super) async fn receive(&mut self, device: &str, recipients: &[String]) -> MessageId {
         let _still = stand_still();
         let number = self.received;
@@ -212,7 +212,7 @@ impl Office {
         incoming.commit().await.unwrap().id()
     }
 
-    /// Whether mail of this account is due and nobody is sending it.
+    /// Whether mail of this account is due and not being sent.
     pub(super) fn has_due(&self, account: &AccountName) -> bool {
         let (spool, now) = (self.spool(), self.clock.now());
         let due = |device: &DeviceName| {
@@ -225,7 +225,7 @@ impl Office {
         self.sandbox.state()
     }
 
-    /// Lines about devices' mail.
+    /// The journal lines about devices' mail.
     pub(super) fn journal(&self) -> Vec<JournalLine> {
         let own = |line: &JournalLine| line.device.as_str() == Reporter::OWN_DEVICE;
         self.spool()
@@ -263,7 +263,7 @@ fn going_out(
     settings
 }
 
-/// The way to the sandbox: the real upstream, over a pipe instead of TCP and TLS.
+/// The transport to the sandbox: the real upstream, over a pipe instead of TCP and TLS.
 pub(super) struct Way {
     upstream: Upstream,
     sandbox: InMemory,

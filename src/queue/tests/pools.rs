@@ -6,7 +6,7 @@ use crate::{
     spool::Entry,
 };
 
-/// "scanner" for the world, "inside" for our own domain.
+/// "scanner" for all domains, "inside" for our own domain.
 fn two() -> Vec<AccountSettings> {
     let inside = AccountSettings {
         for_recipients: vec!["*@contoso.com".parse().unwrap()],

@@ -9,7 +9,7 @@ use crate::{
     queue::{AccountSettings, SenderRewrite, SenderSettings, fixture::account},
 };
 
-/// The text that the server gets of a message.
+/// The text that the server receives for a message.
 async fn sent(
     settings: AccountSettings,
     identities: HashMap<DeviceName, FromIdentity>,

@@ -1,5 +1,5 @@
-//! Three days of an office with three mailboxes: what arrives, what goes wrong, and how much of
-//! what is allowed was used.
+//! Three days of an office with three mailboxes: what arrives, what goes wrong, and how much of the
+//! limits was used.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -11,24 +11,24 @@ use crate::{
     queue::{AccountState, fixture::at},
 };
 
-/// The accounts, in the order of spilling.
+/// The accounts, in the order in which they spill.
 const ACCOUNTS: [&str; 3] = ["first", "second", "third"];
 const HOURS: u64 = 72;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Microsoft's.
+/// Microsoft's limit of messages per minute.
 const PER_MINUTE: u64 = 30;
 const PER_DAY: u64 = 10_000;
-/// When the payroll goes out.
+/// The minute in which the payroll is sent.
 const PAYROLL: u64 = 42 * 60;
-/// Looks in each minute.
+/// The number of checks in each minute.
 const LOOKS: u32 = 3;
-/// Between two moments at which the windows are looked at, when all is over.
+/// The step between two moments at which the windows are evaluated at the end.
 const MOMENT: Duration = Duration::from_millis(200);
-/// Longer than the budget of a minute ever holds mail up: then mail spills.
+/// Longer than the minute's budget ever delays mail: beyond it, mail spills.
 const SPILLS_AFTER: Duration = Duration::from_secs(120);
 
-/// Numbers that look random and are the same for the same seed (SplitMix64).
+/// Pseudo-random numbers that depend only on the seed (SplitMix64).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -44,36 +44,36 @@ impl Dice {
         least + self.throw() % (most - least + 1)
     }
 
-    /// Once in this number of throws.
+    /// True once in this number of throws, on average.
     pub(super) fn once_in(&mut self, throws: u64) -> bool {
         self.throw().is_multiple_of(throws)
     }
 }
 
-/// How often what happens.
+/// How often each event happens.
 #[derive(Clone, Copy)]
 struct Weather {
     seed: u64,
-    /// Minutes between the bursts of an account.
+    /// The number of minutes between two bursts of an account.
     bursts_every: u64,
 }
 
-/// What the sandbox took of one account, and when mail waited for it.
+/// The messages that the sandbox accepted for one account, and when mail waited for it.
 #[derive(Default)]
 struct Record {
-    /// When each message began, and its recipients.
+    /// The start of each message, and its number of recipients.
     taken: Vec<(Duration, u64)>,
-    /// From when to when mail was seen waiting, without a disturbance.
+    /// The periods in which mail was seen waiting, without a disturbance.
     hungry: Vec<(Duration, Duration)>,
 }
 
-/// How full the window was that kept mail waiting: the mean over all moments at which mail had
+/// How full the window that delayed mail was. It is the mean over all moments at which mail had
 /// waited for a whole minute.
 #[derive(Default)]
 struct Used {
-    /// By the messages of the last 60 s.
+    /// The share of the messages of the last 60 s.
     by_minute: Mean,
-    /// By the recipients of the last 24 h.
+    /// The share of the recipients of the last 24 h.
     by_day: Mean,
 }
 
@@ -153,7 +153,7 @@ impl Record {
     }
 }
 
-/// What was taken in the last so-many seconds, for moments in their order.
+/// What was sent within `span` before a moment. Moments must be given in order.
 struct Window {
     span: Duration,
     from: usize,
@@ -185,14 +185,14 @@ fn share(part: u64, whole: u64) -> f64 {
     f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(whole).unwrap())
 }
 
-/// The office, its dice, and what was recorded so far.
+/// The office, its dice, and the record so far.
 struct ThreeDays {
     office: Office,
     dice: Dice,
     weather: Weather,
     records: [Record; 3],
     accepted: u64,
-    /// Restarts of each kind.
+    /// The number of restarts of each kind.
     endings: BTreeMap<&'static str, u32>,
 }
 
@@ -243,9 +243,9 @@ impl ThreeDays {
         }
     }
 
-    /// Restarts and crashes every few hours, and a clock that is set now and then.
+    /// Restarts and crashes every few hours, and a clock that is set occasionally.
     async fn disturb(&mut self) -> bool {
-        // Rather while there is much to do.
+        // Disturbances are more likely while there is much to send.
         let busy = self.hungry() != [false; 3];
         let restarts = self.dice.once_in(if busy { 180 } else { 300 });
         if restarts {
@@ -288,7 +288,7 @@ impl ThreeDays {
                 }
             }
         }
-        // The payroll: more in one go than all three mailboxes may send in a day.
+        // The payroll: more at once than all three mailboxes may send in a day.
         if minute == PAYROLL {
             let messages = self.dice.between(1250, 1300);
             self.hand_in("first-erp", messages, 30).await;
@@ -304,7 +304,7 @@ impl ThreeDays {
         }
     }
 
-    /// Of each account, whether mail is due that it may send: its own, or that of an account which
+    /// For each account, whether mail is due that it may send: its own, or that of an account which
     /// is out and spills to it.
     fn hungry(&self) -> [bool; 3] {
         let now = self.office.clock.now();
@@ -329,7 +329,7 @@ impl ThreeDays {
         }
     }
 
-    /// No window over its limit, and the limits were reached.
+    /// Checks that no window exceeded its limit, and that the limits were reached.
     fn assert_limits(&self) {
         let judge = self.office.judge();
         assert_eq!(judge.violations_total, 0, "{:?}", judge.violations.first());
@@ -359,7 +359,8 @@ impl ThreeDays {
         assert!(by_minute.percent() >= 99.0 && by_day.percent() >= 99.0);
     }
 
-    /// Everything is settled in the end, and a double is only where a crash left a doubt.
+    /// Checks that everything is settled in the end, and that duplicates follow only from a doubt
+    /// left by a crash.
     async fn assert_conserved(&self) {
         sleep(Duration::from_secs(5 * 86_400)).await;
         let journal = self.office.journal();
@@ -379,8 +380,8 @@ impl ThreeDays {
         );
     }
 
-    /// The index is lost in the middle of a flood: nobody knows what was sent, so for a day nothing
-    /// goes, and then all of it.
+    /// The index is lost in the middle of a flood. It is unknown what was sent, so nothing goes for
+    /// a day, and then all of it.
     async fn lose_index(mut self) {
         self.hand_in("first-mfp0", 100, 1).await;
         self.hand_in("second-mfp0", 100, 1).await;

@@ -139,13 +139,13 @@ fn what_the_last_process_stored_may_have_been_off_by_a_little() {
     assert_eq!(room(&mut after, at(20)), Room::FreeAt(Some(at(70).plus(DRIFT + MINUTE_MARGIN))));
 }
 
-/// What the index holds, as the moves say.
+/// The charges in the index after the changes.
 #[derive(Default)]
 struct Stored(BTreeMap<(Timestamp, u32), Charge>);
 
 impl Stored {
     fn apply(&mut self, moves: BudgetChange) {
-        // In this order, as the index does.
+        // Refunds come before charges, as in the index.
         for charge in moves.charge {
             self.0.insert((charge.at, charge.sequence), charge);
         }
@@ -157,16 +157,16 @@ impl Stored {
 
 #[derive(Clone, Debug)]
 enum Event {
-    /// Time goes by, in milliseconds.
+    /// The duration passes, in milliseconds.
     Wait(u64),
-    /// As many messages as there is room for are begun, each to this number of recipients.
+    /// Transactions begin until the budget has no room, each to this number of recipients.
     Burst(usize),
     /// The oldest transaction ends.
     End(End),
-    /// The connection was dead: it never happened.
+    /// The connection was dead: the transaction never happened.
     Cancel,
-    /// The process dies and starts again, after so long, on a clock that was set by so much
-    /// meanwhile.
+    /// The process dies and starts again after `down`; meanwhile the clock was set back by
+    /// `set_back`.
     Crash { down: u64, set_back: u64 },
     /// The clock is set while the process runs.
     Set { forward: u64, back: u64 },
@@ -186,8 +186,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event, 1..200)
 }
 
-/// A transaction as it truly was, by a clock that nobody sets: the server counted it once,
-/// somewhere in between.
+/// A transaction by a clock that is never set. The server counted it once, between its start and
+/// its end.
 struct Truth {
     begun: u64,
     ended: u64,
@@ -197,7 +197,7 @@ struct Truth {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// The server's worst case: it counts each transaction at whatever moment hurts most.
+    /// The server's worst case: it counts each transaction at the least favourable moment.
     #[test]
     fn no_window_that_the_server_may_see_holds_more_than_the_limit(events in events(), per_minute in 1u32..8, per_day in 1u32..40) {
         let (mut now, mut wall) = (0u64, 1_763_900_000_000u64);

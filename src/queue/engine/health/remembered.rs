@@ -1,5 +1,5 @@
-//! The health of an account as the index remembers it across restarts, in the form that every
-//! version since the first has written.
+//! The form in which the index stores the health of an account. Every version since the first has
+//! written this form.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::queue::engine::{
     health::{Cause, Health, Record, Then, Told, Words},
 };
 
-/// What is stored.
+/// The stored record.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(in crate::queue) struct Remembered {
     state: AccountState,
@@ -23,10 +23,10 @@ pub(in crate::queue) struct Remembered {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Proof {
-    /// It was given, or is not needed.
+    /// The proof was given, or is not needed.
     #[default]
     Given,
-    /// It is needed.
+    /// The proof is needed.
     Awaited,
 }
 
@@ -51,8 +51,7 @@ impl From<&Health> for Remembered {
 impl From<Remembered> for Health {
     fn from(Remembered { state, streak, cause, told, proof }: Remembered) -> Self {
         let record = Record { streak, told };
-        // Earlier versions wrote `given` while a streak of refused mail was still to be ended by
-        // mail.
+        // Earlier versions wrote `given` although only mail could end a streak of refused mail.
         let then = match cause {
             Cause::Mail | Cause::Punished if streak > 0 || proof == Proof::Awaited => Then::Probing,
             Cause::Mail | Cause::Punished | Cause::Login => Then::Ready,
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
     use crate::queue::{engine::account_state::Enabled, fixture::at};
 
-    /// What a version before this one has stored, word for word.
+    /// A record of an earlier version, word for word.
     #[track_caller]
     fn check(json: &str, expected: &Health) {
         let remembered: Remembered = serde_json::from_str(json).unwrap();

@@ -1,4 +1,4 @@
-//! What moves an account from one state of health to another.
+//! The transitions of an account's health.
 
 use super::*;
 use crate::{

@@ -48,8 +48,8 @@ fn run(mut entry: Entry, split: Split, begun: u64, report: &Report) -> Conclusio
     )
 }
 
-/// One recipient, one verdict: where it stands afterwards, as `word due attempts`; the due time in
-/// seconds from the beginning.
+/// Checks the state of one recipient after one verdict, written `word due attempts`; the due time
+/// is in seconds from the beginning.
 fn check(verdict: Verdict, expected: &str) {
     let name = format!("{verdict:?}");
     let conclusion = run(entry(1), Split::OnFailure, 0, &report(vec![verdict]));
