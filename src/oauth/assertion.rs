@@ -1,5 +1,5 @@
-//! The signed assertion with which an application shows who it is (RFC 7523 3, as Entra wants it:
-//! PS256, `x5t#S256`).
+//! The signed assertion that authenticates an application (RFC 7523 3, in the form that Entra
+//! requires: PS256, `x5t#S256`).
 
 use std::{fs, path::Path, time::Duration};
 
@@ -18,18 +18,18 @@ use sha2::{Digest, Sha256};
 
 use crate::{classify::TokenTrouble, model::Timestamp};
 
-/// How long an assertion is good. Entra takes five to ten minutes.
+/// The lifetime of an assertion. Entra accepts five to ten minutes.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// How far our clock may be ahead of the server's.
+/// The tolerated lead of our clock over the server's.
 const SKEW: Duration = Duration::from_secs(60);
 
 const ADVICE: &str = "Check client_certificate and client_key: PEM files that the service may \
     read, an RSA key that belongs to the certificate.";
 
-/// Makes an assertion for `audience` (the token endpoint). `unique` becomes its `jti`.
+/// Signs an assertion for `audience` (the token endpoint). `unique` becomes its `jti`.
 ///
 /// # Errors
-/// When a file cannot be read or is not what it should be.
+/// When a file cannot be read, or does not hold a certificate or key as expected.
 pub(super) fn sign(
     certificate: &Path,
     key: &Path,

@@ -1,5 +1,5 @@
-//! What an access token says of itself, for an administrator who wonders why it is refused. Nothing
-//! is verified: that is the server's part.
+//! The claims of an access token, for an administrator who wonders why it is refused. Nothing is
+//! verified here: verification is the server's task.
 
 use std::fmt::Write as _;
 
@@ -11,27 +11,27 @@ use crate::{
     oauth::Grant,
 };
 
-/// The claims of an Entra token that decide whether Exchange Online takes it.
+/// The claims that decide whether Exchange Online accepts an Entra token.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 pub struct Claims {
-    /// For whom it is.
+    /// The audience: the service that the token is for.
     pub aud: Option<Audience>,
-    /// What an application may do.
+    /// The application permissions.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// What may be done for a person.
+    /// The delegated permissions: what may be done on a person's behalf.
     pub scp: Option<String>,
-    /// The tenant.
+    /// The id of the tenant.
     pub tid: Option<String>,
-    /// The application.
+    /// The id of the application.
     pub appid: Option<String>,
-    /// The person.
+    /// The user name of the person who signed in.
     pub upn: Option<String>,
-    /// Until when.
+    /// The time at which the token expires, in seconds since 1970.
     pub exp: Option<u64>,
 }
 
-/// RFC 7519 4.1.3: one, or several.
+/// RFC 7519 4.1.3: `aud` is one string or an array of strings.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
@@ -42,15 +42,15 @@ pub enum Audience {
 }
 
 impl Claims {
-    /// Reads them, if the token is a JWT (RFC 7519 3). Google's are not, and Microsoft may change
-    /// its own at any time.
+    /// Reads the claims if the token is a JWT (RFC 7519 3). Google's tokens are not JWTs, and
+    /// Microsoft may change the form of its tokens at any time.
     #[must_use]
     pub fn read(token: &Secret) -> Option<Self> {
         let payload = token.expose().split('.').nth(1)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()
     }
 
-    /// In words: `aud https://outlook.office365.com, roles SMTP.SendAsApp, …`.
+    /// The claims as text: `aud https://outlook.office365.com, roles SMTP.SendAsApp, …`.
     #[must_use]
     pub fn summary(&self) -> String {
         let audience = self.aud.as_ref().map(|audience| match audience {
@@ -73,8 +73,8 @@ impl Claims {
         for (name, value) in claims {
             if let Some(value) = value {
                 let comma = if text.is_empty() { "" } else { ", " };
-                // Writing to a String cannot fail. A server's words go to a terminal: no control
-                // characters.
+                // Writing to a String cannot fail. The text goes to a terminal, so control
+                // characters from the server are replaced.
                 write!(text, "{comma}{name} {}", value.replace(char::is_control, " "))
                     .unwrap_or_default();
             }
@@ -82,7 +82,7 @@ impl Claims {
         text
     }
 
-    /// What the token lacks to be taken by Exchange Online.
+    /// Why Exchange Online would refuse the token; none when nothing is missing.
     #[must_use]
     pub fn hint(&self, grant: &Grant) -> Option<&'static str> {
         match grant {

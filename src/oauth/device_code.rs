@@ -1,4 +1,5 @@
-//! A person signs in with a code (RFC 8628): shown here, typed into a browser anywhere.
+//! The sign-in with a device code (RFC 8628): the code is shown here, and a person types it into
+//! any browser.
 
 use oauth2::{
     AuthType, ClientId, DeviceAuthorizationUrl, DeviceCodeErrorResponse, RequestTokenError, Scope,
@@ -11,29 +12,29 @@ use crate::{
     oauth::{HttpClient, OAuthSettings, RefreshTokenStore, http::HttpError, tokens::decode},
 };
 
-/// A sign-in under way.
+/// A sign-in in progress.
 pub struct DeviceLogin {
     settings: OAuthSettings,
     http: HttpClient,
     response: StandardDeviceAuthorizationResponse,
 }
 
-/// What the person has to do.
+/// The instructions for the person who signs in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignIn {
-    /// Where to go.
+    /// The address to open in a browser.
     pub address: String,
-    /// What to type there.
+    /// The code to type there.
     pub code: String,
-    /// Minutes until the code is no longer good.
+    /// The number of minutes for which the code is valid.
     pub minutes: u64,
 }
 
 impl DeviceLogin {
-    /// Asks for a code.
+    /// Requests a device code.
     ///
     /// # Errors
-    /// When the server gives none.
+    /// When the server issues no code.
     pub async fn begin(settings: OAuthSettings, http: HttpClient) -> Result<Self, TokenTrouble> {
         let url = DeviceAuthorizationUrl::new(settings.device_url.clone())
             .map_err(|error| wrong_url(&settings.device_url, &error))?;
@@ -46,7 +47,7 @@ impl DeviceLogin {
         Ok(Self { settings, http, response })
     }
 
-    /// What to show.
+    /// The instructions to show to the person.
     #[must_use]
     pub fn sign_in(&self) -> SignIn {
         SignIn {
@@ -56,10 +57,10 @@ impl DeviceLogin {
         }
     }
 
-    /// Waits for the person, and keeps the refresh token.
+    /// Waits until the person has signed in, then stores the refresh token.
     ///
     /// # Errors
-    /// When the person declines, the code runs out, or the token cannot be kept.
+    /// When the person declines, the code expires, or the token cannot be stored.
     pub async fn finish(
         self,
         account: &AccountName,

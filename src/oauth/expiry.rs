@@ -1,8 +1,8 @@
-//! When what an account shows the authorization server ends. Nobody tells when it does: mail just
-//! stops one morning.
+//! When an account's OAuth credential expires. The server does not announce it: without a warning,
+//! mail simply stops one morning.
 //!
 //! # Failure
-//! A file that cannot be read is an error; nothing is logged.
+//! A file that cannot be read is an error. Nothing is logged.
 
 use std::{io, path::Path, time::Duration};
 
@@ -15,33 +15,33 @@ use crate::{
     oauth::{Grant, OAuthSettings, RefreshTokenStore},
 };
 
-/// Entra ends a sign-in that was not used for so long.
+/// Entra ends a sign-in that has not been used for this long.
 const SIGN_IN_LIFETIME: Duration = Duration::from_secs(90 * DAY);
 const DAY: u64 = 24 * 3600;
 
-/// What ends.
+/// A kind of credential that expires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
-    /// The application's secret: `client_secret_expires` says when.
+    /// The application's secret. Its expiry is configured as `client_secret_expires`.
     ClientSecret,
-    /// The application's certificate: it says so itself.
+    /// The application's certificate. It contains its expiry.
     ClientCertificate,
-    /// A person's sign-in: 90 days after its last use.
+    /// A person's sign-in. It expires 90 days after its last use.
     RefreshToken,
 }
 
-/// What ends, and when.
+/// A credential and its expiry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Expiry {
     /// The kind of credential.
     pub kind: CredentialKind,
-    /// The time at which the credential ends.
+    /// The time at which the credential expires.
     pub ends: Timestamp,
 }
 
 impl CredentialKind {
-    /// As a sentence begins.
+    /// The name of the credential, as the beginning of a sentence.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl CredentialKind {
         }
     }
 
-    /// The next step, for the administrator.
+    /// The next step for the administrator.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
@@ -71,19 +71,19 @@ impl CredentialKind {
 }
 
 impl Expiry {
-    /// Whole days left; none are when it ends today or has ended.
+    /// The number of whole days left; zero when it expires today or has expired.
     #[must_use]
     pub fn days_left(&self, now: Timestamp) -> u64 {
         self.ends.since(now).as_secs() / DAY
     }
 
-    /// Whether it has ended.
+    /// Whether the credential has expired.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.ends <= now
     }
 
-    /// What a person is told: `The client secret ends in 12 days, on 2027-05-01.`
+    /// The notice for a person: `The client secret ends in 12 days, on 2027-05-01.`
     #[must_use]
     pub fn sentence(&self, now: Timestamp) -> String {
         let (name, date) = (self.kind.name(), self.ends.to_date());
@@ -96,7 +96,7 @@ impl Expiry {
     }
 }
 
-/// What is known of the end of an account's credential.
+/// The expiry of an account's credential, as far as it is known.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -118,7 +118,7 @@ pub fn read(
     Ok(ends.map(|ends| Expiry { kind, ends }))
 }
 
-/// RFC 5280 4.1.2.5: `notAfter`.
+/// RFC 5280 4.1.2.5: the time in `notAfter`.
 fn end_of(certificate: &Path) -> io::Result<Timestamp> {
     let bad = |error: &dyn std::fmt::Display| {
         io::Error::other(format!("{}: {error}", certificate.display()))

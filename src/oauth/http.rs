@@ -1,9 +1,9 @@
-//! One HTTPS request at a time, for the OAuth library: connect, TLS by rustls, HTTP/1.1 by hyper,
-//! everything bounded.
+//! HTTPS requests for the OAuth library: one connection for each, TLS by rustls, HTTP/1.1 by hyper.
+//! Time and size are bounded.
 //!
 //! # Failure
-//! [`HttpError`] tells an answer that asks for patience (429, 5yz) from a server that cannot be
-//! reached.
+//! [`HttpError`] distinguishes an answer that asks the client to wait (429, 5yz) from a server that
+//! cannot be reached.
 
 use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -21,29 +21,29 @@ use tokio_rustls::TlsConnector;
 
 use crate::{classify::TokenTrouble, model::Timestamp};
 
-/// Octets of an answer. Tokens are 1.5 to 3 KB.
+/// The maximum size of an answer in octets. Tokens have 1.5 to 3 KB.
 const ANSWER_LIMIT: usize = 128 * 1024;
-/// From name resolution to the last octet of the answer.
+/// The maximum time from name resolution to the last octet of the answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes requests. Cheap to clone.
+/// An HTTPS client. Cheap to clone.
 #[derive(Clone)]
 pub struct HttpClient {
     tls: Arc<rustls::ClientConfig>,
 }
 
-/// Why there is no answer.
+/// Why a request brought no usable answer.
 #[derive(Debug, Error)]
 pub enum HttpError {
-    /// The server asked for patience.
+    /// The server asked the client to wait.
     #[error("HTTP {status}")]
     Busy {
-        /// 429 or 5yz.
+        /// The status code: 429 or 5yz.
         status: u16,
-        /// `Retry-After`, in seconds or as a date (RFC 9110 10.2.3).
+        /// The value of `Retry-After`, which is in seconds or a date (RFC 9110 10.2.3).
         retry_after: Option<Duration>,
     },
-    /// It cannot be reached, or does not speak HTTP.
+    /// The server cannot be reached, or does not speak HTTP.
     #[error("{0}")]
     Unreachable(String),
 }
@@ -71,16 +71,16 @@ fn unreachable(error: impl std::fmt::Display) -> HttpError {
 }
 
 impl HttpClient {
-    /// Trusts what `tls` trusts.
+    /// Makes a client that trusts the issuers in `tls`.
     #[must_use]
     pub const fn new(tls: Arc<rustls::ClientConfig>) -> Self {
         Self { tls }
     }
 
-    /// Sends one request on a connection of its own and reads the whole answer.
+    /// Sends one request over its own connection and reads the whole answer.
     ///
     /// # Errors
-    /// [`HttpError`]; an answer of 4yz other than 429 is an answer.
+    /// [`HttpError`]. A 4yz other than 429 is returned as an answer, not as an error.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         match tokio::time::timeout(TIMEOUT, self.exchange(request)).await {
@@ -114,7 +114,8 @@ impl HttpClient {
     }
 }
 
-/// Secrets travel in these requests: plain HTTP goes to this very machine only.
+/// Whether the request goes over TLS. Requests carry secrets, so plain HTTP is allowed to this
+/// machine only.
 fn is_secure(uri: &Uri, host: &str) -> Result<bool, HttpError> {
     match uri.scheme_str() {
         Some("https") => Ok(true),
@@ -134,15 +135,15 @@ where
 {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-    // Owns the sender: when it ends, so does the connection.
+    // This future owns the sender: when it ends, the connection ends too.
     let exchange = async move {
         let answer = sender.send_request(in_origin_form(request)?).await.map_err(unreachable)?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(unreachable)?;
         Ok((parts, body.to_bytes()))
     };
-    // The connection is driven here and nowhere else: no task outlives the request. A server that
-    // closes behind its answer has answered.
+    // The connection is driven only here, so no task outlives the request. A connection error after
+    // a complete answer does not matter.
     let (answer, _ended) = tokio::join!(exchange, connection);
     let (parts, body) = answer?;
     if parts.status.as_u16() == 429 || parts.status.is_server_error() {
@@ -154,7 +155,8 @@ where
     Ok(Response::from_parts(parts, body.to_vec()))
 }
 
-/// A date is compared with the server's own, so that it does not matter what time it is here.
+/// A date in `Retry-After` is compared with the server's own `Date`, so that our clock does not
+/// matter.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let wanted = text(header::RETRY_AFTER)?;
@@ -166,7 +168,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(then.since(now))
 }
 
-/// RFC 9112 3.2.1: path and query in the request line, the host in its field.
+/// RFC 9112 3.2.1: path and query go into the request line, the host into the `Host` field.
 fn in_origin_form(request: Request<Vec<u8>>) -> Result<Request<Full<Bytes>>, HttpError> {
     let (mut parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(ToString::to_string).unwrap_or_default();

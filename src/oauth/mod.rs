@@ -1,16 +1,17 @@
 //! OAuth 2.0 access tokens for the login at an upstream server (RFC 6749, RFC 8628, RFC 7523).
 //!
-//! - [`OAuthSettings`]: which authorization server, which application, which grant
-//! - [`Tokens`]: a token when one is needed: kept, renewed early, asked for once however many
-//!   connections wait for it
-//! - [`DeviceLogin`]: a person signs in with a code (`postroom account login`)
-//! - [`Expiry`]: when secret, certificate or sign-in end
-//! - [`Claims`]: what a token says of itself
-//! - why there is none, and what to do, says [`TokenTrouble`](crate::classify::TokenTrouble)
+//! - [`OAuthSettings`]: the authorization server, the application and the grant
+//! - [`Tokens`]: the current access token; it is cached, renewed early, and requested once, however
+//!   many connections wait for it
+//! - [`DeviceLogin`]: sign-in with a device code (`postroom account login`)
+//! - [`Expiry`]: when the secret, certificate or sign-in expires
+//! - [`Claims`]: the claims in a token
+//! - [`TokenTrouble`](crate::classify::TokenTrouble): why there is no token, and what to do about
+//!   it
 //!
 //! # Failure
-//! A token that cannot be had is the account's trouble, never a message's. Nothing here logs;
-//! nothing shows a secret.
+//! A missing token is a problem of the account, never of a message. Nothing here logs, and nothing
+//! shows a secret.
 
 mod assertion;
 mod claims;

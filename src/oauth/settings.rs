@@ -1,53 +1,55 @@
-//! Which authorization server, which application, which grant.
+//! The authorization server, the application and the grant of an account.
 
 use std::path::PathBuf;
 
 use crate::model::Timestamp;
 
-/// What the config says of an account's OAuth login, checked.
+/// The checked OAuth settings of an account's login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthSettings {
-    /// Where tokens come from.
+    /// The token endpoint.
     pub token_url: String,
-    /// Where a device code comes from.
+    /// The device authorization endpoint.
     pub device_url: String,
-    /// What the token is for.
+    /// The scope to request.
     pub scope: String,
-    /// The application's id.
+    /// The application's client id.
     pub client_id: String,
-    /// How the application shows who it is, or who signed in.
+    /// How the application, or the person who signed in, is authenticated.
     pub grant: Grant,
 }
 
-/// How a token is asked for.
+/// How a token is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// Client credentials with a secret (RFC 6749 4.4). The file is read again at each request, so
-    /// that a new secret is picked up.
+    /// Client credentials with a secret (RFC 6749 4.4). The file is read at each request, so that a
+    /// new secret is picked up.
     ClientSecret {
         /// `client_secret_file`.
         file: PathBuf,
-        /// `client_secret_expires`: Entra tells it only where the secret was made.
+        /// `client_secret_expires`. It is configured because Entra shows it only where the secret
+        /// was created.
         expires: Option<Timestamp>,
     },
-    /// Client credentials with a signed assertion (RFC 7523). Files are read again at each request.
+    /// Client credentials with a signed assertion (RFC 7523). The files are read at each request.
     ClientCertificate {
         /// `client_certificate`, PEM.
         certificate: PathBuf,
         /// `client_key`, PEM (PKCS#8 or PKCS#1).
         key: PathBuf,
     },
-    /// A person signed in with a device code (RFC 8628); the refresh token is kept by
-    /// [`crate::oauth::RefreshTokenStore`].
+    /// A person signed in with a device code (RFC 8628). [`crate::oauth::RefreshTokenStore`] keeps
+    /// the refresh token.
     RefreshToken,
 }
 
-/// Microsoft's clouds. Exchange Online, 2025: section 4.1 of its OAuth documentation.
+/// Microsoft's clouds, as listed in section 4.1 of the OAuth documentation of Exchange Online,
+/// 2025.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cloud {
-    /// Worldwide and GCC.
+    /// The worldwide cloud, which also serves GCC.
     Global,
-    /// GCC High.
+    /// The cloud for GCC High.
     GccHigh,
     /// The cloud of the US Department of Defense.
     Dod,
@@ -56,7 +58,7 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// The authorization server's host.
+    /// The host of the authorization server.
     #[must_use]
     pub const fn login_host(self) -> &'static str {
         match self {
@@ -87,7 +89,7 @@ impl Cloud {
         }
     }
 
-    /// Settings for an application in this cloud.
+    /// The settings of an application in this cloud.
     #[must_use]
     pub fn settings(self, tenant: &str, client_id: &str, grant: Grant) -> OAuthSettings {
         let base = format!("https://{}/{tenant}/oauth2/v2.0", self.login_host());

@@ -1,8 +1,8 @@
-//! Keeps refresh tokens on disk, one file for each account, readable by the service alone.
+//! Keeps refresh tokens on disk, one file for each account, readable only by the service.
 //!
 //! # Failure
-//! A token that cannot be written is an error: Entra replaces it at each use, and an old one kept
-//! by mistake would end the sign-in one day.
+//! A token that cannot be written is an error: Entra replaces the token at each use, and keeping an
+//! old one by mistake would eventually end the sign-in.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -21,14 +21,14 @@ pub struct RefreshTokenStore {
 }
 
 impl RefreshTokenStore {
-    /// Keeps tokens in this folder, which is made when the first is saved.
+    /// Uses this folder for the tokens. It is created when the first token is saved.
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 
     fn path(&self, account: &AccountName) -> PathBuf {
-        // A name may hold anything a config can: no slash may lead out of the folder.
+        // An account name may contain any character: no slash may lead out of the folder.
         let safe: String = account
             .as_str()
             .bytes()
@@ -43,11 +43,11 @@ impl RefreshTokenStore {
         self.folder.join(format!("{safe}.refresh"))
     }
 
-    /// Keeps other processes from using the account's token until the file is dropped: a server
-    /// that replaces tokens takes the second use of one for theft. Waits for its turn.
+    /// Locks the account's token against other processes until the file is dropped. A server that
+    /// replaces tokens treats a second use of one as theft. Waits for the lock.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the file cannot be opened or locked.
     pub fn lock(&self, account: &AccountName) -> io::Result<File> {
         self.make_folder()?;
         let path = self.path(account).with_extension("lock");
@@ -57,10 +57,10 @@ impl RefreshTokenStore {
         Ok(file)
     }
 
-    /// When the token was last used or replaced; none before the first sign-in.
+    /// The time at which the token was last used or replaced; none before the first sign-in.
     ///
     /// # Errors
-    /// When the file is there and cannot be looked at.
+    /// When the file exists and its metadata cannot be read.
     pub fn last_used(&self, account: &AccountName) -> io::Result<Option<Timestamp>> {
         match fs::metadata(self.path(account)) {
             Ok(found) => Ok(Some(Timestamp::from(found.modified()?))),
@@ -69,10 +69,10 @@ impl RefreshTokenStore {
         }
     }
 
-    /// Notes a use after which the token stayed the same.
+    /// Records a use that left the token unchanged.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the file cannot be written.
     pub fn touch(&self, account: &AccountName, now: Timestamp) -> io::Result<()> {
         OpenOptions::new()
             .write(true)
@@ -85,10 +85,10 @@ impl RefreshTokenStore {
         fs::set_permissions(&self.folder, Permissions::from_mode(0o700))
     }
 
-    /// The token of an account; none before the first sign-in.
+    /// The refresh token of an account; none before the first sign-in.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file exists and cannot be read.
     pub fn load(&self, account: &AccountName) -> io::Result<Option<Secret>> {
         match fs::read_to_string(self.path(account)) {
             Ok(text) => Ok(Some(Secret::new(text.trim_end().to_owned()))),
@@ -97,11 +97,11 @@ impl RefreshTokenStore {
         }
     }
 
-    /// Replaces the token durably: either the old or the new one survives a crash, never half of
-    /// one.
+    /// Replaces the token durably: after a crash, the file holds either the old or the new token,
+    /// never a part of one.
     ///
     /// # Errors
-    /// When the disk refuses; the old token is then still there.
+    /// When the disk cannot be written; the old token is then still there.
     pub fn save(&self, account: &AccountName, token: &Secret) -> io::Result<()> {
         self.make_folder()?;
         let path = self.path(account);

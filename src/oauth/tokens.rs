@@ -1,9 +1,9 @@
-//! A token when one is needed: kept, renewed early, asked for once however many connections wait
-//! for it.
+//! The access token of an account: cached, renewed early, and requested once, however many
+//! connections wait for it.
 //!
 //! # Failure
-//! [`TokenTrouble`]. A failure is remembered for a while, so that a queue full of mail does not
-//! become a flood of requests.
+//! Every failure is a [`TokenTrouble`]. A failure is remembered for a while, so that a full queue
+//! does not cause a flood of requests.
 
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ use crate::{
     },
 };
 
-/// A token is renewed when less than this is left: HVE refuses tokens about to expire, and a large
-/// message takes its time.
+/// A token is renewed when it has less than this left: HVE refuses tokens that are about to expire,
+/// and a large message takes time.
 const RENEW_BEFORE: Duration = Duration::from_secs(15 * 60);
-/// A token with less than this left is not used.
+/// A token that has less than this left is not used.
 const USELESS_BEFORE: Duration = Duration::from_secs(60);
-/// RFC 6749 5.1 lets a server leave `expires_in` out; Entra's shortest is an hour.
+/// RFC 6749 5.1: a server may omit `expires_in`. Entra's shortest lifetime is an hour.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How long a failure that needs a person is remembered before the server is asked again.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(60);
-/// A sign-in that was not used for so long is used, though there is no mail: Entra ends it after 90
+/// A sign-in that has been idle for this long is used even without mail: Entra ends it after 90
 /// days without use.
 const KEEP_ALIVE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long a failed early renewal waits while the old token is still good.
+/// The pause after a failed early renewal while the old token is still valid.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -59,30 +59,30 @@ pub struct Tokens {
 struct State {
     token: Option<Kept>,
     failure: Option<(Timestamp, TokenTrouble)>,
-    /// A refresh token that the disk refused to take. The server knows no other any more, so it
-    /// must not be lost.
+    /// A refresh token that could not be written to disk. The server no longer accepts any other,
+    /// so it must not be lost.
     unsaved: Option<Secret>,
 }
 
-/// How old a token is that a server refused.
+/// Whether a refused token was old or new.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
-    /// It had been used before: a new one may well be taken.
+    /// The token had been used before: a new one may be accepted.
     Old,
-    /// It was just handed out: another would be refused as well.
+    /// The token was just issued: another would be refused too.
     New,
 }
 
 struct Kept {
     secret: Secret,
-    /// How many connections it was given to.
+    /// The number of connections that got it.
     given: u64,
     renew_at: Timestamp,
     useless_at: Timestamp,
 }
 
 impl Tokens {
-    /// Asks for nothing yet: Postroom starts even when no token is available yet.
+    /// Makes no request: Postroom starts even when no token is available yet.
     #[must_use]
     pub fn new(
         account: AccountName,
@@ -94,10 +94,10 @@ impl Tokens {
         Self { account, settings, store, http, clock, state: Mutex::new(State::default()) }
     }
 
-    /// A token that is good for at least a minute. Callers that come together share one request.
+    /// A token that is valid for at least a minute. Concurrent callers share one request.
     ///
     /// # Errors
-    /// When there is none to be had now; the same answer is given for a while without asking again.
+    /// When no token is available now. The error is repeated for a while without a new request.
     pub async fn token(&self) -> Result<Secret, TokenTrouble> {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
@@ -119,25 +119,25 @@ impl Tokens {
         }
     }
 
-    /// Forgets a token that a server refused.
+    /// Discards a token that a server refused.
     pub async fn refused(&self, token: &Secret) -> Refused {
         let mut state = self.state.lock().await;
         let shown = |kept: &mut Kept| kept.secret.expose() == token.expose();
         match state.token.take_if(shown) {
             Some(Kept { given: 0 | 1, .. }) => Refused::New,
-            // If it is not the one that is kept, another connection has got a newer one by now.
+            // When another token is cached, another connection has already obtained a newer one.
             Some(_) | None => Refused::Old,
         }
     }
 
-    /// Forgets token and failure: a person signed in or mended something.
+    /// Forgets the token and the failure, because a person signed in or corrected something.
     pub async fn reset(&self) {
         let mut state = self.state.lock().await;
         (state.token, state.failure) = (None, None);
     }
 
-    /// When what the account shows the authorization server ends, where that can be known; a
-    /// sign-in that has long been idle is used first, so that it does not end for that alone.
+    /// The expiry of the account's credential, where it is known. A sign-in that has been idle for
+    /// long is used first, so that it does not expire for lack of use.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -146,7 +146,7 @@ impl Tokens {
             && let Some(used) = self.store.last_used(&self.account)?
             && self.clock.now().since(used) > KEEP_ALIVE
         {
-            // Should it fail, its end comes nearer, and that is told.
+            // After a failure the expiry comes nearer, and it is reported.
             if self.token().await.is_err() {}
         }
         let (settings, store, account) =
@@ -181,7 +181,7 @@ impl Tokens {
         Ok(Kept {
             secret: Secret::new(response.access_token().secret().clone()),
             given: 1,
-            // A short-lived token is renewed when half of it is gone.
+            // A short-lived token is renewed halfway through its life.
             renew_at: now.plus(lifetime.saturating_sub(RENEW_BEFORE).max(lifetime / 2)),
             useless_at: now.plus(lifetime.saturating_sub(USELESS_BEFORE).max(lifetime / 2)),
         })
@@ -239,8 +239,8 @@ impl Tokens {
             )
         };
         let (store, account) = (self.store.clone(), self.account.clone());
-        // Until the new token is on disk nobody else may use the old one: a command looks at
-        // accounts, too.
+        // Nobody else may use the old token until the new one is on disk: an administrator's
+        // command also uses the account.
         let _lock = off_thread(move || store.lock(&account)).await.map_err(|error| disk(&error))?;
         self.save(state).await?;
         let (store, account) = (self.store.clone(), self.account.clone());
@@ -256,7 +256,7 @@ impl Tokens {
             .exchange_refresh_token(&refresh)
             .add_scope(Scope::new(self.settings.scope.clone()));
         let response = request.request_async(&self.http).await.map_err(decode)?;
-        // Entra hands out a new one at each use; it is on disk before the access token is used.
+        // Entra issues a new one at each use. It is on disk before the access token is used.
         match response.refresh_token() {
             Some(fresh) => {
                 state.unsaved = Some(Secret::new(fresh.secret().clone()));
@@ -273,7 +273,7 @@ impl Tokens {
         Ok(response)
     }
 
-    /// Saves a refresh token that is not saved yet.
+    /// Saves a refresh token that has not been saved yet.
     async fn save(&self, state: &mut State) -> Result<(), TokenTrouble> {
         let Some(fresh) = state.unsaved.clone() else {
             return Ok(());
@@ -295,7 +295,7 @@ impl Tokens {
 }
 
 impl State {
-    /// The token, if it is good for a while and `fits`.
+    /// The token, if it stays valid for a while and `fits`.
     fn give(&mut self, now: Timestamp, fits: impl FnOnce(&Kept) -> bool) -> Option<Secret> {
         let kept = self.token.as_mut().filter(|kept| now < kept.useless_at && fits(kept))?;
         kept.given = kept.given.saturating_add(1);
@@ -310,7 +310,7 @@ fn disk(error: &std::io::Error) -> TokenTrouble {
     )
 }
 
-/// Files are read and synced where waiting for the disk holds nobody up.
+/// Reads and syncs files on a thread where blocking holds nothing up.
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
