@@ -1,11 +1,11 @@
-//! An account looked at step by step, without sending anything: which step fails, and what to do
+//! Checks an account step by step without sending a message: shows which step fails and what to do
 //! about it.
 //!
-//! The steps are those of [`Upstream::connect`], in an order that helps whoever looks: the network
-//! first, the token when it is needed.
+//! The steps are those of [`Upstream::connect`], in an order that helps to find a fault: the
+//! network comes first, and the token comes when it is needed.
 //!
 //! # Failure
-//! The first step that fails ends the look with the account's [`Trouble`].
+//! The check ends at the first step that fails, with the account's [`Trouble`].
 
 use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
@@ -22,32 +22,32 @@ use crate::{
     },
 };
 
-/// How long before its end a server's certificate is spoken of: public ones are renewed 30 days
-/// ahead.
+/// A server's certificate is mentioned this many days before it expires. Public certificates are
+/// renewed 30 days ahead.
 const DAYS_AHEAD: u64 = 21;
 const DAY: u64 = 24 * 60 * 60;
 
-/// A step of the way to a login.
+/// A step on the way to a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// The server's name is resolved.
     Name,
-    /// Its port answers.
+    /// The server's port answers.
     Port,
-    /// It greets, and offers STARTTLS where that is needed.
+    /// The server sends its greeting, and offers STARTTLS where it is required.
     Greeting,
-    /// TLS is agreed on, and the certificate is good.
+    /// TLS is negotiated and the certificate is valid.
     Certificate,
-    /// The mail servers of a domain are found, and one of them takes us.
+    /// The mail servers of a domain are found, and one of them accepts the connection.
     Servers,
-    /// The token or password is there.
+    /// The token or password is available.
     Secret,
-    /// The server takes it.
+    /// The server accepts the login.
     Login,
 }
 
 impl Step {
-    /// For a table.
+    /// The name of the step, for a table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -77,19 +77,20 @@ impl Step {
     }
 }
 
-/// What was found at a step.
+/// The result of a step.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Finding {
-    /// It works; some facts.
+    /// The step succeeded. The text has some facts.
     Good(Step, String),
-    /// It works, but what comes next, or after a while, will not, and why.
+    /// The step succeeded, but a later step, or this one after a while, will fail. The text says
+    /// why.
     Suspect(Step, String),
-    /// It does not.
+    /// The step failed.
     Bad(Step, Box<Trouble>),
 }
 
 impl Upstream {
-    /// Goes all steps until one fails. Nothing is sent: a login is the last of them.
+    /// Runs all steps until one fails. The login is the last step: no message is sent.
     pub async fn check(&self, mut found: impl FnMut(Finding)) {
         if let Err(trouble) = self.walk(&mut found).await {
             let step = match &trouble.fault {
@@ -102,8 +103,8 @@ impl Upstream {
         }
     }
 
-    /// Looks for the mail servers of a domain, and connects to one, for an account that has no
-    /// server of its own.
+    /// Finds the mail servers of a domain and connects to one, for an account without a server of
+    /// its own.
     pub async fn check_domain(&self, domain: &str, mut found: impl FnMut(Finding)) {
         match self.connect_to(&NextHop::Domain(domain.to_owned())).await {
             Ok(connection) => {
@@ -129,7 +130,7 @@ impl Upstream {
         let stream =
             self.dial_any(&destination.host, &addresses, deadline).await.map_err(unreachable)?;
         found(Finding::Good(Step::Port, format!("{} answers", destination.port)));
-        // Without a secret this ends before the login.
+        // Without a secret, negotiation ends before the login.
         let negotiated = self.negotiate(stream, None, &self.tls_policy()).await;
         let failed = negotiated.as_ref().err().map(|(stage, _)| Step::of(*stage));
         for step in
@@ -146,13 +147,13 @@ impl Upstream {
                 self.try_login(&mut wire, &offers, auth, &secret, found).await?;
             }
         }
-        // Whether the server answers QUIT is of no consequence.
+        // It does not matter whether the server answers QUIT.
         drop(wire.write(b"QUIT\r\n", destination.timeouts.command).await);
         Ok(())
     }
 
-    /// Whom it is for, who issued it, and when it ends: a server's own people tend to forget the
-    /// last.
+    /// Shows the names, issuer and expiry of the server's certificate: operators tend to forget the
+    /// expiry.
     pub(super) fn show_certificate(
         &self,
         certificate: Option<&CertificateDer<'_>>,
@@ -225,7 +226,7 @@ impl Upstream {
         match Claims::read(secret) {
             Some(claims) => {
                 found(Finding::Good(Step::Secret, format!("a token: {}", claims.summary())));
-                // Other servers than Microsoft's put other claims into their tokens.
+                // Servers other than Microsoft's put other claims into their tokens.
                 let microsofts =
                     settings.token_url.contains("/oauth2/v2.0/") && claims.tid.is_some();
                 if let Some(hint) = claims.hint(&settings.grant).filter(|_| microsofts) {
@@ -239,7 +240,7 @@ impl Upstream {
     }
 }
 
-/// In the order in which they are taken.
+/// The steps up to the greeting and TLS, in the order in which they happen.
 const fn greeting_steps(security: Security) -> &'static [Step] {
     match security {
         Security::None => &[Step::Greeting],

@@ -1,12 +1,12 @@
-//! The certificate that we show to a server: its whole chain, whom it names, how long it holds.
-//! Pure, but for [`Chain::load`].
+//! The certificate that we present to a server: its chain, its names and its validity. Everything
+//! is pure except [`Chain::load`].
 //!
 //! Exchange Online matches a connector by the name in the certificate, and only when the
-//! intermediates come with it: without them it says `550 5.7.64 TenantAttribution`, as if there
-//! were no connector.
+//! intermediate certificates are sent too. Without them it answers `550 5.7.64 TenantAttribution`,
+//! as if there were no connector.
 //!
 //! # Failure
-//! What is wrong is returned as a sentence that names the certificate in question, never its key.
+//! Errors are sentences that name the certificate in question, never its key.
 
 use std::{net::IpAddr, path::Path};
 
@@ -15,44 +15,46 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::{model::Timestamp, upstream::destination::ClientCertificate};
 
-/// Certificates of one chain: a root, its intermediates and ours are three to five.
+/// The maximum number of certificates in a chain. A root, its intermediates and ours are three to
+/// five.
 const LONGEST: usize = 10;
 
-/// Octets of a file with certificates or a key that are read.
+/// The maximum size in octets of a file with certificates or a key.
 const LARGEST_FILE: u64 = 256 * 1024;
 
-/// A chain that was looked at: ours first, each issued by the next.
+/// A checked chain: our certificate first, each one issued by the next.
 #[derive(Debug)]
 pub struct Chain {
     certificates: Vec<CertificateDer<'static>>,
-    /// The names that it speaks for: the alternative names, and the common name when there is none.
+    /// The names that the certificate covers: its alternative names, or the common name when there
+    /// are none.
     pub names: Vec<String>,
-    /// Who issued it, as the certificate says.
+    /// The issuer as named in the certificate.
     pub issuer: String,
-    /// From when it holds.
+    /// The time from which the certificate is valid.
     pub not_before: Timestamp,
-    /// Until when it holds.
+    /// The time until which the certificate is valid.
     pub not_after: Timestamp,
-    /// What stands behind ours.
+    /// The kind of chain behind our certificate.
     pub extent: Extent,
 }
 
-/// What a chain has behind its first certificate.
+/// The certificates that follow the first one in a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extent {
-    /// Nothing is needed: it is its own issuer.
+    /// None is needed: the certificate is self-signed.
     SelfSigned,
-    /// At least one issuer.
+    /// There is at least one issuer.
     WithIssuers,
-    /// Nothing, though somebody else has issued it.
+    /// There is none, although another issuer signed the certificate.
     Alone,
 }
 
 impl Chain {
-    /// From PEM.
+    /// Reads a chain from PEM.
     ///
     /// # Errors
-    /// When there is no certificate in it, or one that did not issue the one before it.
+    /// When the text has no certificate, or one that did not issue the one before it.
     pub fn read(pem: &str) -> Result<Self, String> {
         let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
         let certificates = parsed.map_err(|error| format!("is no PEM file: {error}"))?;
@@ -98,7 +100,7 @@ impl Chain {
         Ok(Self { certificates, names, issuer, not_before, not_after, extent })
     }
 
-    /// Chain and key, from their files. Blocks.
+    /// Loads chain and key from their files. Blocks.
     pub(super) fn load(
         files: &ClientCertificate,
     ) -> Result<(Self, PrivateKeyDer<'static>), String> {
@@ -114,12 +116,12 @@ impl Chain {
         Ok((chain, key))
     }
 
-    /// As they go over the wire.
+    /// The certificates in the order in which they are sent.
     pub(super) fn into_certificates(self) -> Vec<CertificateDer<'static>> {
         self.certificates
     }
 
-    /// Whether one of the names is one of these domains, or a host in one.
+    /// Whether a name is one of these domains or a host in one.
     #[must_use]
     pub fn speaks_for(&self, domains: &[String]) -> bool {
         self.names.iter().any(|name| {
@@ -132,18 +134,18 @@ impl Chain {
     }
 }
 
-/// A server's certificate, as a person wants to see it.
+/// A server's certificate, as shown to a person.
 pub(super) struct Leaf {
-    /// Whom it is for: names, addresses, or the common name.
+    /// The names: DNS names and addresses, or the common name.
     pub(super) names: Vec<String>,
-    /// Who issued it, as it says.
+    /// The issuer as named in the certificate.
     pub(super) issuer: String,
-    /// Until when it holds.
+    /// The time until which the certificate is valid.
     pub(super) not_after: Timestamp,
 }
 
 impl Leaf {
-    /// None when it cannot be read: whoever only shows it can do without.
+    /// None when it cannot be read: a display can do without it.
     pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let mut names = names_of(&certificate);
@@ -156,7 +158,7 @@ impl Leaf {
     }
 }
 
-/// RFC 5280 4.2.1.6: four octets or sixteen.
+/// RFC 5280 4.2.1.6: an address has four octets or sixteen.
 fn addresses_of(certificate: &X509Certificate<'_>) -> impl Iterator<Item = IpAddr> {
     let alternatives = certificate
         .subject_alternative_name()
@@ -170,10 +172,10 @@ fn addresses_of(certificate: &X509Certificate<'_>) -> impl Iterator<Item = IpAdd
     })
 }
 
-/// The key of a certificate, from PEM.
+/// Reads the key of a certificate from PEM.
 ///
 /// # Errors
-/// When there is none in it. The text is not shown.
+/// When the text has no key. The text is not shown.
 pub fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_shows_nothing| {
         "holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\"); one that is locked \
@@ -182,10 +184,10 @@ pub fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-/// Whether a chain and a key belong together.
+/// Checks that a chain and a key belong together.
 ///
 /// # Errors
-/// When they do not, or the key is of an unknown kind.
+/// When they do not belong together, or the key type is unknown.
 pub fn check_pair(chain: &Chain, key: PrivateKeyDer<'static>) -> Result<(), String> {
     let provider = rustls::crypto::ring::default_provider();
     match rustls::sign::CertifiedKey::from_der(chain.certificates.clone(), key, &provider) {
@@ -205,7 +207,7 @@ fn has_issued(issuer: &X509Certificate<'_>, issued: &X509Certificate<'_>) -> boo
         && issued.verify_signature(Some(issuer.public_key())).is_ok()
 }
 
-/// RFC 6125 6.4.4: the common name counts only where there is no alternative name.
+/// RFC 6125 6.4.4: the common name counts only when there is no alternative name.
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
     let alternatives = certificate
         .subject_alternative_name()

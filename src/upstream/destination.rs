@@ -1,4 +1,4 @@
-//! Where an account's mail goes, and how, as the config says.
+//! The destination of an account's mail and how to reach it, from the config.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,34 +8,34 @@ use crate::{
     upstream::dns::resolver::DnsSettings,
 };
 
-/// One way out, checked.
+/// The checked destination of an account.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// `host`: a DNS name or an address. The certificate is checked against it. Of direct send,
-    /// which finds its hosts, one of the domains.
+    /// `host`: a DNS name or an address, against which the certificate is checked. For direct send,
+    /// which finds its hosts by DNS, one of the domains.
     pub host: String,
-    /// Direct send: the servers are found by DNS, for each domain.
+    /// For direct send: how the servers of each domain are found by DNS.
     pub exchangers: Option<Exchangers>,
     /// `port`.
     pub port: u16,
     /// `tls`.
     pub security: Security,
-    /// `verify`; `false` is allowed for a smart host and warned about at every start.
+    /// `verify`. `false` is allowed for a smart host; each start logs a warning about it.
     pub verify: Verification,
-    /// `ca_file`: trusted instead of the platform's store.
+    /// `ca_file`: the issuers to trust instead of the platform's store.
     pub ca_file: Option<PathBuf>,
-    /// `certificate` and `key`: shown to the server when it asks who we are.
+    /// `certificate` and `key`: presented when the server asks for a client certificate.
     pub identity: Option<ClientCertificate>,
-    /// `auth`; none does not log in.
+    /// `auth`. Without it there is no login.
     pub auth: Option<Auth>,
-    /// What we call ourselves in `EHLO`: `hostname`.
+    /// `hostname`: our name in `EHLO`.
     pub helo: String,
-    /// All of RFC 5321 4.5.3.2, scaled by tests.
+    /// All timeouts of RFC 5321 4.5.3.2. Tests scale them.
     pub timeouts: Timeouts,
 }
 
 impl Destination {
-    /// One server, over STARTTLS, without a login.
+    /// One server over STARTTLS, without a login.
     #[must_use]
     pub fn new(host: &str, port: u16, helo: &str) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Destination {
         }
     }
 
-    /// Where all mail goes, whoever it is for; none when that depends.
+    /// The lane of all mail, for any recipient; none when it depends on the recipient.
     #[must_use]
     pub fn lane_ahead(&self) -> Option<NextHop> {
         match self.exchangers {
@@ -61,7 +61,7 @@ impl Destination {
         }
     }
 
-    /// Where mail for a recipient goes.
+    /// The lane of mail for a recipient.
     #[must_use]
     pub fn lane(&self, recipient: &Address) -> NextHop {
         match self.exchangers {
@@ -76,11 +76,11 @@ impl Destination {
 pub struct Exchangers {
     /// `[dns]`.
     pub dns: DnsSettings,
-    /// Where MTA-STS policies are fetched: 443, but for tests.
+    /// The port from which MTA-STS policies are fetched: 443 except in tests.
     pub policy_port: u16,
 }
 
-/// Which server a transaction goes to: its recipients must all belong there.
+/// The next hop of a transaction. All its recipients must have the same one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NextHop {
     /// The account's one server.
@@ -89,10 +89,10 @@ pub enum NextHop {
     Domain(String),
 }
 
-/// Files in PEM form. Read again for each connection, so that a renewed certificate is picked up.
+/// PEM files. They are read for each connection, so that a renewed certificate is picked up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClientCertificate {
-    /// `certificate`: ours first, behind it its issuers.
+    /// `certificate`: our certificate, followed by its issuers.
     pub certificate: PathBuf,
     /// `key`.
     pub key: PathBuf,
@@ -103,21 +103,21 @@ pub struct ClientCertificate {
 pub enum Security {
     /// Plaintext, for a smart host on the same machine or LAN.
     None,
-    /// STARTTLS; without it nothing is sent.
+    /// STARTTLS. Nothing is sent without it.
     StartTls,
     /// TLS from the first byte (RFC 8314 3.3).
     Implicit,
-    /// STARTTLS where it is offered and works, with any certificate; else plaintext (RFC 7435).
+    /// STARTTLS with any certificate where it is offered and works, otherwise plaintext (RFC 7435).
     /// Direct send only.
     Opportunistic,
 }
 
-/// Whether certificates are checked.
+/// How much of a certificate is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verification {
-    /// Chain and name.
+    /// The chain and the name are checked.
     Required,
-    /// Nothing. "Fast mode".
+    /// Nothing is checked. "Fast mode".
     Off,
 }
 
@@ -126,25 +126,25 @@ pub enum Verification {
 pub struct Auth {
     /// `method`.
     pub method: AuthMethod,
-    /// `user`; the account's `address` when absent.
+    /// `user`. The default is the account's `address`.
     pub user: String,
-    /// Where the password or token comes from.
+    /// The source of the password or token.
     pub secret: SecretSource,
 }
 
-/// Where the secret of a login comes from.
+/// The source of a login's secret.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
-    /// `password_file` or `token_file`: read again at each login, so that a rotated secret is
+    /// `password_file` or `token_file`. The file is read at each login, so that a rotated secret is
     /// picked up.
     File(PathBuf),
-    /// OAuth 2.0: asked for and renewed by ourselves.
+    /// OAuth 2.0: Postroom requests and renews the token.
     OAuth {
-        /// From whom, for what.
+        /// The authorization server, the application and the grant.
         settings: OAuthSettings,
         /// The account that logs in.
         account: AccountName,
-        /// Where refresh tokens are kept: `data_dir/secrets`.
+        /// The folder of the refresh tokens: `data_dir/secrets`.
         secrets: PathBuf,
     },
 }
@@ -152,17 +152,17 @@ pub enum SecretSource {
 /// `method` of an account's login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuthMethod {
-    /// AUTH LOGIN: what Exchange Online offers for passwords.
+    /// AUTH LOGIN, which Exchange Online offers for passwords.
     Login,
-    /// RFC 4616.
+    /// AUTH PLAIN (RFC 4616).
     Plain,
-    /// RFC 2195.
+    /// AUTH CRAM-MD5 (RFC 2195).
     CramMd5,
-    /// Google's and Microsoft's OAuth 2.0 form.
+    /// AUTH XOAUTH2: OAuth 2.0 in the form that Google and Microsoft use.
     Xoauth2,
 }
 
-/// How long to wait (RFC 5321 4.5.3.2).
+/// The timeouts of a connection (RFC 5321 4.5.3.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// TCP connect and TLS handshake.

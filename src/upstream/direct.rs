@@ -1,12 +1,12 @@
-//! Direct send: a connection to one of the mail servers of a domain. They are tried by preference,
-//! and each is protected as its domain asks for it (RFC 5321 5.1).
+//! Direct send: connects to one of the mail servers of a domain. They are tried in order of
+//! preference, each with the protection that its domain demands (RFC 5321 5.1).
 //!
-//! What keeps one of them from taking mail does not end the search: the next one is tried. When
-//! none is left, the verdict says whose trouble it is: the network's and our DNS server's is the
-//! account's; what the domain has published, or failed to, concerns its recipients alone.
+//! A server that cannot take mail does not end the search: the next one is tried. When none is
+//! left, the verdict says who has the problem. A fault of the network or our DNS server concerns
+//! the account. What the domain has published, or failed to publish, concerns its recipients alone.
 //!
 //! # Failure
-//! Everything is a [`Trouble`], classified as all others are.
+//! Every failure is a [`Trouble`], classified like all others.
 
 use std::net::SocketAddr;
 
@@ -32,18 +32,18 @@ use crate::{
     },
 };
 
-/// Why a server did not take us.
+/// Why a connection to a server failed.
 enum Miss {
-    /// It said so.
+    /// The server refused, or the session failed.
     Refused(Stage, Fault),
-    /// It is not there.
+    /// The server cannot be reached.
     Absent(ServerReason),
-    /// It is not as its domain says that it must be.
+    /// The server does not meet the security requirements of its domain.
     Unsafe(ServerReason),
 }
 
 impl Upstream {
-    /// A connection to one of a domain's servers.
+    /// Connects to one of a domain's servers.
     pub(super) async fn connect_domain(
         &self,
         finder: &Finder,
@@ -80,8 +80,8 @@ impl Upstream {
             .map_err(|fault| Miss::Absent(ServerReason::Address(fault)))?;
         let signed = proven == Proven::Yes && addresses_proven == Proven::Yes;
         let records = if signed {
-            // RFC 7672 2.1.2: a signed domain whose records cannot be had may have been tampered
-            // with.
+            // RFC 7672 2.1.2: when the records of a signed domain cannot be fetched, someone may
+            // have tampered with the answer.
             finder
                 .names
                 .tlsa(host, self.destination.port)
@@ -93,7 +93,7 @@ impl Upstream {
         let (security, check) = if records.iter().any(Tlsa::is_usable) {
             (Security::StartTls, Check::Recorded(records.into()))
         } else if !records.is_empty() {
-            // RFC 7672 2.2: TLS at least, when no record can be used.
+            // RFC 7672 2.2: when no record is usable, TLS is still required.
             (Security::StartTls, Check::Anyone)
         } else if let Some(policy) = enforced {
             if !policy.names(host) {
@@ -119,7 +119,7 @@ impl Upstream {
             Ok(opened) => return Ok(self.opened(opened)),
             Err(failed) => failed,
         };
-        // RFC 7435: what cannot be encrypted goes in the clear, where nothing else is asked for.
+        // RFC 7435: without other requirements, mail goes in plaintext when TLS fails.
         if stage == Stage::Tls && security == Security::Opportunistic {
             debug!(host, ?fault, "no TLS with this server; in the clear then");
             let deadline = Instant::now() + self.destination.timeouts.connect;
@@ -134,8 +134,8 @@ impl Upstream {
         Err(miss(stage, fault))
     }
 
-    /// What is made of it that no server took us: what one of them said counts most, then what is
-    /// wrong with its protection.
+    /// The trouble when every server failed. A refusal by a server counts most, then a security
+    /// fault.
     fn all_missed(&self, domain: &str, misses: Vec<(&String, Miss)>) -> Trouble {
         let (mut refusal, mut unsafe_, mut absent) = (None, Vec::new(), Vec::new());
         for (host, miss) in misses {

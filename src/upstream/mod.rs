@@ -1,20 +1,21 @@
-//! One attempt: connect, TLS, log in, hand over, understand the answer.
+//! Delivery attempts to an upstream server: connect, TLS, login, transaction, interpretation of the
+//! replies.
 //!
-//! - [`Destination`]: where to and how, from the config
-//! - [`Upstream::connect`] yields a [`Connection`] that is ready for `MAIL FROM`, or the
-//!   [`Trouble`] of the account
-//! - [`Connection::send`] is one transaction and always ends in a [`Report`]: an outcome for each
+//! - [`Destination`]: the server and how to reach it, from the config
+//! - [`Upstream::connect`] returns a [`Connection`] that is ready for `MAIL FROM`, or the account's
+//!   [`Trouble`]
+//! - [`Connection::send`] runs one transaction and always ends in a [`Report`]: an outcome for each
 //!   recipient
-//! - what an answer or a fault means is said by [`crate::classify`] alone
-//! - [`Upstream::check`] goes the way to a login step by step, for a person who looks for what is
-//!   wrong
+//! - [`crate::classify`] alone decides what a reply or a fault means
+//! - [`Upstream::check`] runs the steps up to the login one by one, for a person who looks for a
+//!   fault
 //!
 //! Inside, in reading order:
-//! - `destination`, `attempt`: what the config says, what goes in and what comes out
+//! - `destination`, `attempt`: the config, the input and the result of an attempt
 //! - `smtp`: the client's side of SMTP; its `session` makes connections
-//! - `tls`, `verifier`, `client_certificate`: the handshake, whom to trust, what we show
+//! - `tls`, `verifier`, `client_certificate`: the handshake, the trusted issuers, our certificate
 //! - `dns`: what a domain has published about its mail servers
-//! - `direct`: direct send, to the mail servers of a domain
+//! - `direct`: direct send to the mail servers of a domain
 //! - `check`: the steps of a connection, one by one
 
 mod attempt;

@@ -1,10 +1,10 @@
-//! TLS towards the server: whom to trust, the handshake, and what its failures mean in words.
+//! TLS towards the server: the trusted issuers, the handshake, and the meaning of its failures.
 //!
-//! TLS 1.2 and 1.3 only (RFC 8996). Nothing is pinned: Exchange Online moved its chain to DigiCert
-//! Global Root G2 in 2026.
+//! Only TLS 1.2 and 1.3 are used (RFC 8996). Nothing is pinned: Exchange Online moved its chain to
+//! DigiCert Global Root G2 in 2026.
 //!
 //! # Failure
-//! [`Tls::new`] fails on a `ca_file` without certificates. [`Tls::handshake`] yields a [`Fault`].
+//! [`Tls::new`] fails on a `ca_file` without certificates. [`Tls::handshake`] returns a [`Fault`].
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -32,26 +32,26 @@ use crate::{
     },
 };
 
-/// How to speak TLS on behalf of one account.
+/// The TLS settings of one account.
 pub(super) struct Tls {
     provider: Arc<CryptoProvider>,
     clock: Clock,
     roots: Arc<RootCertStore>,
-    /// Kept, so that sessions are resumed.
+    /// The settings for a trusted certificate. They are kept so that sessions can be resumed.
     trusting: Arc<ClientConfig>,
     careless: Arc<ClientConfig>,
-    /// Read for each handshake.
+    /// The client certificate. Its files are read for each handshake.
     identity: Option<ClientCertificate>,
 }
 
-/// Which certificates are accepted.
+/// The certificates that are accepted.
 #[derive(Clone, Debug)]
 pub(super) enum Check {
-    /// From a trusted issuer, for the right name.
+    /// A certificate from a trusted issuer with the right name.
     Trusted,
     /// Any certificate.
     Anyone,
-    /// What the domain has recorded in DNS.
+    /// A certificate that matches the domain's TLSA records.
     Recorded(Arc<[Tlsa]>),
 }
 
@@ -79,7 +79,7 @@ impl Tls {
         })
     }
 
-    /// The handshake, over TCP or after STARTTLS.
+    /// Runs the handshake, directly over TCP or after STARTTLS.
     pub(super) async fn handshake(
         &self,
         stream: Box<dyn Stream>,
@@ -117,7 +117,7 @@ impl Tls {
         build(&self.provider, &self.clock, &self.roots, check)
     }
 
-    /// With our certificate, as it is on the disk now.
+    /// The settings with our certificate as it is on disk now.
     async fn as_ourselves(
         &self,
         files: ClientCertificate,
@@ -161,12 +161,12 @@ fn build(
     })
 }
 
-/// For requests over HTTPS to an authorization server: the machine's trust, never `ca_file`, which
-/// is for the mail server.
+/// An HTTPS client for requests to an authorization server. It trusts the machine's store, never
+/// `ca_file`, which is for the mail server.
 ///
 /// # Errors
-/// When the provider of cryptography has no version of TLS in common with us: never, as it is
-/// built.
+/// When the cryptography provider supports none of our TLS versions, which cannot happen in this
+/// build.
 pub fn https_client(clock: Clock) -> io::Result<HttpClient> {
     let builder = ClientConfig::builder_with_details(
         Arc::new(ring::default_provider()),
@@ -179,8 +179,8 @@ pub fn https_client(clock: Clock) -> io::Result<HttpClient> {
     )))
 }
 
-/// `ca_file` alone, else the platform's store, else Mozilla's list (a container without
-/// certificates has no store).
+/// The issuers to trust: those in `ca_file` alone, otherwise the platform's store, otherwise
+/// Mozilla's list (a container without certificates has no store).
 fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     if let Some(path) = ca_file {
@@ -196,7 +196,7 @@ fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
         }
         return Ok(store);
     }
-    // Platform stores do hold certificates that cannot be read; the others are good all the same.
+    // Some certificates in platform stores cannot be parsed. The others are still used.
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if store.is_empty() {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -204,7 +204,7 @@ fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
     Ok(store)
 }
 
-/// The certificates of a PEM text, at least one.
+/// The certificates in a PEM text: at least one.
 ///
 /// # Errors
 /// When there is none, or one that cannot be read.
@@ -219,7 +219,7 @@ pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// What a failed handshake means.
+/// The meaning of a failed handshake.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the other errors of rustls are shown in its own words"
@@ -262,7 +262,7 @@ fn certificate_fault(reason: &CertificateError) -> TlsFault {
             asked: Some(expected.to_str().into_owned()),
             presented: presented.iter().map(|name| bare(name)).collect(),
         },
-        // What DANE says no to.
+        // DANE refused the certificate.
         CertificateError::ApplicationVerificationFailure => TlsFault::NotRecorded,
         CertificateError::BadSignature => TlsFault::OtherIssuer,
         CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
@@ -270,12 +270,13 @@ fn certificate_fault(reason: &CertificateError) -> TlsFault {
     }
 }
 
-/// rustls gives each as `DnsName("mail.example.com")`.
+/// The name alone: rustls formats it as `DnsName("mail.example.com")`.
 fn bare(name: &str) -> String {
     name.split('"').nth(1).unwrap_or(name).to_owned()
 }
 
-/// Certificates are judged by the same clock as everything else.
+/// A time provider for rustls, so that certificates are checked against the same clock as
+/// everything else.
 #[derive(Debug)]
 struct WallClock(Clock);
 

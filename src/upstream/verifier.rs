@@ -1,5 +1,5 @@
-//! Who decides on a server's certificate, where it is not the trust store alone. The handshake's
-//! signatures are checked whoever decides.
+//! Certificate checks other than those of the trust store. The signatures of the handshake are
+//! always checked.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -10,7 +10,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// What a server has shown, and when it was asked for by which name.
+/// The certificates that a server presented, with the expected name and the time.
 pub(super) struct Shown<'a> {
     pub(super) end_entity: &'a CertificateDer<'a>,
     pub(super) intermediates: &'a [CertificateDer<'a>],
@@ -22,7 +22,7 @@ pub(super) struct Shown<'a> {
 /// Decides whether a certificate is accepted.
 pub(super) trait Judge: Debug + Send + Sync {
     /// # Errors
-    /// When the certificate will not do.
+    /// When the certificate is refused.
     fn judge(&self, shown: &Shown<'_>) -> Result<(), TlsError>;
 }
 
@@ -36,7 +36,7 @@ impl Judge for Anyone {
     }
 }
 
-/// A judge as rustls wants it.
+/// A judge in the form that rustls needs.
 #[derive(Debug)]
 pub(super) struct Verifier<J> {
     pub(super) judge: J,

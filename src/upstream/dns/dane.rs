@@ -1,4 +1,4 @@
-//! DANE for SMTP (RFC 7672): a server is known by what its domain has signed in DNS, whoever issued
+//! DANE for SMTP (RFC 7672): the domain's signed DNS records identify the server, whoever issued
 //! its certificate.
 
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::upstream::verifier::{Judge, Shown};
 
-/// DANE-TA: an issuer in the server's chain.
+/// DANE-TA: the record is for an issuer in the server's chain.
 const TRUST_ANCHOR: u8 = 2;
-/// DANE-EE: the server's own certificate.
+/// DANE-EE: the record is for the server's own certificate.
 const END_ENTITY: u8 = 3;
 
 /// One TLSA record (RFC 6698 2.1).
@@ -29,8 +29,8 @@ pub(in crate::upstream) struct Tlsa {
 }
 
 impl Tlsa {
-    /// RFC 7672 3.1.3: usages 0 and 1 mean nothing between mail servers; what is not known cannot
-    /// be checked.
+    /// RFC 7672 3.1.3: usages 0 and 1 are not used between mail servers. Unknown values cannot be
+    /// checked.
     pub(in crate::upstream) fn is_usable(&self) -> bool {
         let whole = match self.matching {
             0 => true,
@@ -58,7 +58,7 @@ impl Tlsa {
     }
 }
 
-/// Accepts what the records say, and nothing else.
+/// Accepts exactly the certificates that the records describe.
 #[derive(Debug)]
 pub(in crate::upstream) struct ByRecord {
     pub(in crate::upstream) records: Arc<[Tlsa]>,
@@ -70,7 +70,8 @@ impl Judge for ByRecord {
         let of = |usage: u8| {
             self.records.iter().filter(move |record| record.is_usable() && record.usage == usage)
         };
-        // RFC 7672 3.1.1: neither its names nor its dates matter then.
+        // RFC 7672 3.1.1: for such a record, neither the names nor the dates of the certificate
+        // matter.
         if of(END_ENTITY).any(|record| record.fits(shown.end_entity)) {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 //!
 //! - `resolver`: queries and DNSSEC
 //! - `mx`: the servers of a domain, in the order in which they are tried
-//! - `dane`: TLSA records, and a certificate held against them
+//! - `dane`: TLSA records, and the check of a certificate against them
 //! - `mta_sts`: the policy of a domain
 
 pub(in crate::upstream) mod dane;

@@ -1,9 +1,9 @@
-//! MTA-STS (RFC 8461): a domain says over HTTPS which servers take its mail, and that they do so
-//! with TLS.
+//! MTA-STS (RFC 8461): a domain publishes over HTTPS which servers receive its mail, and that they
+//! support TLS.
 //!
 //! # Failure
-//! A policy that cannot be had is none, unless one is still held from before: so says RFC 8461 5.1.
-//! The log has the reason at `debug`.
+//! A policy that cannot be fetched counts as none, unless an earlier one is still cached (RFC 8461
+//! 5.1). The log has the reason at `debug`.
 
 use std::{
     collections::HashMap,
@@ -34,17 +34,17 @@ use crate::{
 
 /// RFC 8461 3.2: a policy is at most 64 KB.
 const LARGEST_POLICY: usize = 64 * 1024;
-/// RFC 8461 3.3: the fetch ends within a minute.
+/// RFC 8461 3.3: a fetch ends within a minute.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// RFC 8461 3.2: a year or so at most.
+/// RFC 8461 3.2: `max_age` is at most about a year.
 const LONGEST: Duration = Duration::from_secs(31_557_600);
-/// RFC 8461 3.3 wants failed fetches limited: an hour's worth of mail must not wait for a web
+/// RFC 8461 3.3: failed fetches should be limited. Otherwise an hour's mail would wait for a web
 /// server again and again.
 const FETCH_AGAIN: Duration = Duration::from_secs(5 * 60);
-/// Policies held: those of the organization's domains, which are few.
+/// The maximum number of cached policies: those of the organization's domains, which are few.
 const HELD: usize = 1000;
 
-/// What a domain says of its servers.
+/// The MTA-STS policy of a domain.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::upstream) struct Policy {
     pub(in crate::upstream) mode: Mode,
@@ -52,19 +52,19 @@ pub(in crate::upstream) struct Policy {
     max_age: Duration,
 }
 
-/// `mode`.
+/// The `mode` of a policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::upstream) enum Mode {
-    /// What does not obey gets no mail.
+    /// Servers that violate the policy get no mail.
     Enforce,
-    /// What does not obey gets mail.
+    /// Servers that violate the policy still get mail.
     Testing,
-    /// There is no policy any more.
+    /// The domain has withdrawn its policy.
     None,
 }
 
 impl Policy {
-    /// RFC 8461 3.2. Keys that are not known are skipped.
+    /// RFC 8461 3.2: unknown keys are skipped.
     fn parse(text: &str) -> Option<Self> {
         let (mut version, mut mode, mut max_age, mut servers) = (None, None, None, Vec::new());
         for line in text.lines() {
@@ -88,7 +88,7 @@ impl Policy {
         named.then_some(Self { mode, servers, max_age: Duration::from_secs(max_age?).min(LONGEST) })
     }
 
-    /// Whether a server is one of those. RFC 8461 4.1: `*.` stands for one label.
+    /// Whether the policy lists a server. RFC 8461 4.1: `*.` stands for one label.
     pub(in crate::upstream) fn names(&self, host: &str) -> bool {
         self.servers.iter().any(|server| match server.strip_prefix("*.") {
             Some(parent) => host.split_once('.').is_some_and(|(_label, rest)| rest == parent),
@@ -97,7 +97,7 @@ impl Policy {
     }
 }
 
-/// RFC 8461 3.1: the id of the one record that begins so.
+/// RFC 8461 3.1: the id in the only record that begins with the version.
 fn id(texts: &[String]) -> Option<String> {
     let mut records = texts
         .iter()
@@ -106,12 +106,12 @@ fn id(texts: &[String]) -> Option<String> {
     record.split(';').find_map(|field| field.trim().strip_prefix("id=")).map(str::to_owned)
 }
 
-/// Policies, each for as long as it says. A restart forgets them, as if never seen.
+/// A cache of policies, each kept for its `max_age`. It is empty after a restart.
 pub(in crate::upstream) struct Policies {
     clock: Clock,
     port: u16,
     held: Mutex<HashMap<String, Held>>,
-    /// Until when a domain's policy is not asked for again, after that failed.
+    /// After a failed fetch, the time until which the domain's policy is not fetched again.
     failed: Mutex<HashMap<String, Timestamp>>,
 }
 
@@ -123,7 +123,7 @@ struct Held {
 }
 
 impl Policies {
-    /// `port` is 443 but for tests.
+    /// `port` is 443 except in tests.
     pub(in crate::upstream) fn new(clock: Clock, port: u16) -> Self {
         Self { clock, port, held: Mutex::default(), failed: Mutex::default() }
     }
@@ -139,7 +139,7 @@ impl Policies {
         let published =
             names.texts(&format!("_mta-sts.{domain}")).await.ok().and_then(|texts| id(&texts));
         let fresh = match (&published, &held) {
-            // RFC 8461 5.1: whoever takes the record away cannot take the policy away.
+            // RFC 8461 5.1: removing the DNS record does not remove the cached policy.
             (None, _) => None,
             (Some(published), Some(held)) if *published == held.id => None,
             (Some(published), _) => Some(published.clone()),
@@ -179,7 +179,7 @@ impl Policies {
     fn has_failed(&self, domain: &str) -> bool {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
-        // A clock that was set back must not make it longer.
+        // A clock that was set back must not prolong the pause.
         failed.get(domain).is_some_and(|until| *until > now && until.since(now) <= FETCH_AGAIN)
     }
 
@@ -201,7 +201,8 @@ impl Policies {
         }
     }
 
-    /// RFC 8461 3.3: over HTTPS with a certificate that holds; redirections are not followed.
+    /// RFC 8461 3.3: the policy is fetched over HTTPS with a valid certificate. Redirects are not
+    /// followed.
     async fn fetch(&self, domain: &str, names: &Names, tls: &Tls) -> Result<Policy, String> {
         let host = format!("mta-sts.{domain}");
         let (addresses, _proven) =
@@ -252,9 +253,8 @@ async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
             .map_err(|error| error.to_string())?;
         String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())
     };
-    // The connection is driven here and nowhere else: no task outlives the request. A server that
-    // closes it behind its answer has answered; what went wrong before that is said by the exchange
-    // as well.
+    // The connection is driven only here, so no task outlives the request. A connection error after
+    // a complete answer does not matter; the exchange reports any earlier error too.
     let (answer, _ended) = tokio::join!(exchange, connection);
     answer
 }

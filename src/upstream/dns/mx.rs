@@ -1,4 +1,4 @@
-//! The mail servers of a domain, as DNS names them (RFC 5321 5.1).
+//! The mail servers that DNS names for a domain (RFC 5321 5.1).
 
 use std::io;
 
@@ -16,11 +16,11 @@ use crate::{
     },
 };
 
-/// Most servers of a domain that are tried. Exchange Online has one with many addresses; others
-/// have two to five.
+/// The maximum number of servers tried for a domain. Exchange Online has one with many addresses;
+/// others have two to five.
 const HOSTS: usize = 8;
 
-/// Finds servers and what is published about them.
+/// Finds mail servers and their published policies.
 pub(in crate::upstream) struct Finder {
     pub(in crate::upstream) names: Names,
     pub(in crate::upstream) policies: Policies,
@@ -34,7 +34,7 @@ impl Finder {
         })
     }
 
-    /// The servers of a domain, in the order in which they are to be tried.
+    /// The servers of a domain, in the order in which to try them.
     pub(in crate::upstream) async fn servers(
         &self,
         domain: &str,
@@ -42,7 +42,7 @@ impl Finder {
     ) -> Result<(Vec<Exchanger>, Proven), DnsFault> {
         let (mut servers, proven) = match self.names.exchangers(domain).await {
             Ok(found) => found,
-            // RFC 5321 5.1: a domain without the record is its own server, if it has an address.
+            // RFC 5321 5.1: a domain without an MX record is its own server if it has an address.
             Err(LookupFault::NoRecord) => match self.names.addresses(domain).await {
                 Ok((_, proven)) => {
                     (vec![Exchanger { preference: 0, host: domain.to_owned() }], proven)
@@ -57,13 +57,14 @@ impl Finder {
             Err(LookupFault::Broken(reason)) => return Err(broken(domain, reason)),
             Err(LookupFault::Silent(reason)) => return Err(silent(domain, reason)),
         };
-        // RFC 7505 3.
+        // RFC 7505 3: a null MX says that the domain accepts no mail.
         if let [Exchanger { host, .. }] = servers.as_slice()
             && host.is_empty()
         {
             return Err(DnsFault::NullMx(domain.to_owned()));
         }
-        // RFC 5321 5.1: those as far away as we are, or further, would send it back.
+        // RFC 5321 5.1: servers with our preference or a higher number would send the mail back to
+        // us.
         if let Some(own) = servers
             .iter()
             .find(|server| server.host.eq_ignore_ascii_case(ourselves))
@@ -74,7 +75,8 @@ impl Finder {
                 return Err(DnsFault::Ourselves(domain.to_owned()));
             }
         }
-        // RFC 5321 5.1: equals in random order. The sort keeps it.
+        // RFC 5321 5.1: servers of equal preference are tried in random order. The sort is stable
+        // and keeps this order.
         servers.shuffle(&mut rand::rng());
         servers.sort_by_key(|server| server.preference);
         servers.truncate(HOSTS);
@@ -90,7 +92,7 @@ fn silent(domain: &str, reason: String) -> DnsFault {
     DnsFault::Silent { domain: domain.to_owned(), reason }
 }
 
-/// `destination` when it is found by DNS.
+/// The finder for a `destination` whose servers DNS names.
 pub(in crate::upstream) fn finder(
     destination: &Destination,
     clock: Clock,

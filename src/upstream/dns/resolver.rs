@@ -1,12 +1,12 @@
-//! What DNS says of a domain, and whether it can prove it. The only file that names hickory.
+//! DNS lookups for a domain, with proof by DNSSEC. Only this file names hickory.
 //!
-//! Answers are validated by ourselves, from the root's keys on (or the ones of `trust_anchor`), as
-//! far as the DNS server hands the signatures through. Whether it does is tried once: many an
-//! office's router does not, and its mail must go out all the same. Then nothing is proven, and
-//! DANE, which rests on proofs, is not used.
+//! Postroom validates answers itself, starting from the root's keys or those of `trust_anchor`, if
+//! the DNS server passes the signatures through. A probe finds out whether it does: many office
+//! routers do not, and the mail must go out all the same. In that case nothing is proven, and DANE,
+//! which needs proof, is not used.
 //!
 //! # Failure
-//! [`LookupFault`] tells what a domain lacks from a DNS server that does not answer.
+//! [`LookupFault`] distinguishes a missing record from a DNS server that does not answer.
 
 use std::{
     io,
@@ -31,27 +31,27 @@ use tracing::{debug, warn};
 
 use crate::{classify::LookupFault, upstream::dns::dane::Tlsa};
 
-/// How long a DNS server that hides signatures is taken at its word.
+/// The time until a DNS server that hides signatures is probed again.
 const ASK_AGAIN: Duration = Duration::from_secs(60 * 60);
 
-/// Most records of one answer that are looked at.
+/// The maximum number of records used from one answer.
 const RECORDS: usize = 50;
 
 /// `[dns]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DnsSettings {
-    /// `servers`; none are the system's.
+    /// `servers`. When empty, the system's servers are used.
     pub servers: Vec<SocketAddr>,
     /// `dnssec`.
     pub dnssec: Dnssec,
-    /// `trust_anchor`: a file of DNSKEY records, instead of the root's.
+    /// `trust_anchor`: a file of DNSKEY records to use instead of the root's.
     pub trust_anchor: Option<PathBuf>,
-    /// How long a server has for one answer. It is asked several times.
+    /// The timeout for one answer. A server is asked several times.
     pub patience: Duration,
 }
 
 impl Default for DnsSettings {
-    /// RFC 1123 6.1.3.3: five seconds before a server is asked again.
+    /// RFC 1123 6.1.3.3: a server is asked again after five seconds.
     fn default() -> Self {
         Self {
             servers: Vec::new(),
@@ -65,35 +65,36 @@ impl Default for DnsSettings {
 /// `dnssec = "auto" | "off"`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Dnssec {
-    /// Validates where the DNS server hands signatures through.
+    /// Answers are validated if the DNS server passes the signatures through.
     #[default]
     Auto,
-    /// Does not.
+    /// Answers are not validated.
     Off,
 }
 
-/// Whether an answer is proven.
+/// Whether DNSSEC proves an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::upstream) enum Proven {
-    /// By signatures from the trust anchor on.
+    /// Signatures prove the answer, starting from the trust anchor.
     Yes,
-    /// The zone is not signed, or nobody looked.
+    /// The zone is not signed, or the answer was not validated.
     No,
 }
 
-/// An entry of a domain's list of mail servers.
+/// One MX record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::upstream) struct Exchanger {
     pub(in crate::upstream) preference: u16,
-    /// In lower case, without the last dot; empty says that the domain takes no mail (RFC 7505).
+    /// The host in lower case, without the final dot. An empty host says that the domain accepts no
+    /// mail (RFC 7505).
     pub(in crate::upstream) host: String,
 }
 
-/// Asks DNS.
+/// A DNS client.
 pub(in crate::upstream) struct Names {
     plain: TokioResolver,
     validating: Option<TokioResolver>,
-    /// Whether signatures come through, and when that was found out.
+    /// Whether signatures come through, and the time of the probe.
     tried: Mutex<Option<(Instant, Proven)>>,
 }
 
@@ -109,7 +110,7 @@ impl Names {
         Ok(Self { plain, validating, tried: Mutex::new(None) })
     }
 
-    /// The mail servers of a domain.
+    /// The MX records of a domain.
     pub(in crate::upstream) async fn exchangers(
         &self,
         domain: &str,
@@ -122,7 +123,7 @@ impl Names {
         found(records.iter().filter_map(exchanger).collect()).map(|exchangers| (exchangers, proven))
     }
 
-    /// The addresses of a host, of both families in turn, IPv6 first (RFC 8305 4).
+    /// The addresses of a host, with the families in turn and IPv6 first (RFC 8305 4).
     pub(in crate::upstream) async fn addresses(
         &self,
         host: &str,
@@ -151,8 +152,7 @@ impl Names {
         }
     }
 
-    /// The TLSA records of a server, if they are proven; none are as good as no records (RFC 7672
-    /// 2.2).
+    /// The proven TLSA records of a server. Unproven records are treated as absent (RFC 7672 2.2).
     pub(in crate::upstream) async fn tlsa(
         &self,
         host: &str,
@@ -178,7 +178,7 @@ impl Names {
         }
     }
 
-    /// The texts of a name, each joined from its parts.
+    /// The TXT records of a name, each joined from its parts.
     pub(in crate::upstream) async fn texts(&self, name: &str) -> Result<Vec<String>, LookupFault> {
         let (records, _proven) = self.lookup(name, RecordType::TXT).await?;
         let text = |data: &RData| {
@@ -193,7 +193,7 @@ impl Names {
         name: &str,
         kind: RecordType,
     ) -> Result<(Vec<RData>, Proven), LookupFault> {
-        // The last dot keeps the search list of the machine out of it.
+        // The final dot keeps the machine's search list from being applied.
         let name = format!("{}.", name.trim_end_matches('.'));
         let resolver = match (&self.validating, self.proofs_come_through().await) {
             (Some(validating), Proven::Yes) => validating,
@@ -216,7 +216,7 @@ impl Names {
         Ok((records, proven))
     }
 
-    /// Whether the root's own records can be proven by way of our DNS server.
+    /// Whether our DNS server lets the root's own records be proven.
     async fn proofs_come_through(&self) -> Proven {
         let Some(validating) = &self.validating else {
             return Proven::No;

@@ -1,4 +1,4 @@
-//! The login (RFC 4954), and where its secret comes from.
+//! The login (RFC 4954) and the source of its secret.
 
 use std::{path::Path, time::Duration};
 
@@ -18,15 +18,15 @@ use crate::{
     },
 };
 
-/// Octets of a command line with its CRLF that every server takes (RFC 5321 4.5.3.1.4). Longer
-/// responses of SASL go on a line of their own (RFC 4954 4).
+/// The length of a command line, CRLF included, that every server accepts (RFC 5321 4.5.3.1.4).
+/// Longer SASL responses go on a line of their own (RFC 4954 4).
 const LINE_LIMIT: usize = 512;
 
-/// Largest secret read from a file. Tokens have up to 3 KB; RFC 4954 4 lets a line of SASL have
-/// 12,288 octets.
+/// The maximum size of a secret that is read from a file. Tokens have up to 3 KB; RFC 4954 4 allows
+/// a SASL line 12,288 octets.
 const SECRET_LIMIT: usize = 8 * 1024;
 
-/// RFC 4954.
+/// Logs in (RFC 4954).
 pub(in crate::upstream) async fn login(
     wire: &mut Wire,
     offers: &Offers,
@@ -61,7 +61,7 @@ fn name(method: AuthMethod) -> &'static str {
     }
 }
 
-/// Our side of a login, line by line. The lines are wiped when dropped.
+/// The client's lines of a login. Each line is wiped when dropped.
 struct Responses<'a> {
     auth: &'a Auth,
     secret: &'a Secret,
@@ -69,7 +69,8 @@ struct Responses<'a> {
 }
 
 impl Responses<'_> {
-    /// AUTH, with the initial response where there is one and the line has room for it.
+    /// The AUTH command, with the initial response if the mechanism has one and it fits on the
+    /// line.
     fn first(&mut self) -> Result<Zeroizing<String>, Fault> {
         let command = format!("AUTH {}", name(self.auth.method));
         match self.auth.method {
@@ -86,17 +87,17 @@ impl Responses<'_> {
         }
     }
 
-    /// The answer to a 334.
+    /// The response to a 334 challenge.
     fn next(&mut self, challenge: &str) -> Result<Zeroizing<String>, Fault> {
         let Auth { method, user, .. } = self.auth;
         let response = match (method, self.given) {
-            // Servers word their prompts as they like; the order is always the same.
+            // Servers word their prompts differently, but the order is always the same.
             (AuthMethod::Login, 0) => Zeroizing::new(BASE64_STANDARD.encode(user)),
             (AuthMethod::Login, 1) => Zeroizing::new(BASE64_STANDARD.encode(self.secret.expose())),
             (AuthMethod::Plain | AuthMethod::Xoauth2, 0) => self.whole()?,
             (AuthMethod::CramMd5, 0) => cram_md5(user, self.secret, challenge)?,
-            // Google tells in a challenge why it refuses a token, and waits for an empty line
-            // before it says 535.
+            // Google sends the reason for refusing a token in a challenge, and waits for an empty
+            // line before it answers 535.
             (AuthMethod::Xoauth2, 1) => Zeroizing::default(),
             (
                 AuthMethod::Login | AuthMethod::Plain | AuthMethod::CramMd5 | AuthMethod::Xoauth2,
@@ -109,7 +110,7 @@ impl Responses<'_> {
         Ok(Zeroizing::new(format!("{}\r\n", *response)))
     }
 
-    /// PLAIN (RFC 4616) and XOAUTH2 say everything at once.
+    /// The only response of PLAIN (RFC 4616) and XOAUTH2.
     fn whole(&self) -> Result<Zeroizing<String>, Fault> {
         let user = self.auth.user.as_str();
         let encoded = match self.auth.method {
@@ -124,8 +125,8 @@ impl Responses<'_> {
     }
 }
 
-/// RFC 2195. Not mail-send's: RFC 2104 2 hashes keys of more than 64 octets, it does so from 64 on,
-/// and a SHA-256 in hexadecimal has just 64.
+/// RFC 2195. mail-send's version is not used: RFC 2104 2 hashes keys of more than 64 octets, but
+/// mail-send hashes keys from 64 octets on, and a SHA-256 in hexadecimal has exactly 64.
 fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<String>, Fault> {
     let challenge = BASE64_STANDARD.decode(challenge.trim()).map_err(|error| odd(&error))?;
     let mut mac =
@@ -136,8 +137,8 @@ fn cram_md5(user: &str, secret: &Secret, challenge: &str) -> Result<Zeroizing<St
     Ok(Zeroizing::new(BASE64_STANDARD.encode(format!("{user} {hexadecimal}"))))
 }
 
-/// Read at each login, so that a rotated secret is picked up. A line end after it belongs to the
-/// editor, not to the secret.
+/// Reads a secret at each login, so that a rotated secret is picked up. A line end at the end of
+/// the file comes from the editor and is removed.
 pub(in crate::upstream) async fn read_secret(path: &Path) -> Result<Secret, Fault> {
     let unusable = |reason| Fault::from(LoginFault::NoSecret { file: path.to_owned(), reason });
     let unreadable =
@@ -154,7 +155,7 @@ pub(in crate::upstream) async fn read_secret(path: &Path) -> Result<Secret, Faul
     Ok(Secret::new(secret.to_owned()))
 }
 
-/// The server's side of a login makes no sense.
+/// The server's challenge cannot be understood.
 fn odd(error: &dyn std::fmt::Display) -> Fault {
     LoginFault::OddChallenge(error.to_string()).into()
 }

@@ -1,7 +1,7 @@
-//! A connection that is logged in, and the transactions over it (RFC 5321 3.3, RFC 2920).
+//! A logged-in connection and its transactions (RFC 5321 3.3, RFC 2920).
 //!
 //! # Failure
-//! [`Connection::send`] always ends in a [`Report`]. After anything but a plain answer the
+//! [`Connection::send`] always ends in a [`Report`]. After anything but an ordinary reply, the
 //! connection is no longer [reusable](Connection::is_reusable).
 
 use std::time::Duration;
@@ -27,18 +27,21 @@ use crate::{
     },
 };
 
-/// Exchange Online ends sessions after about ten minutes; leave before.
+/// The age at which we stop using a connection: Exchange Online ends sessions after about ten
+/// minutes.
 const MAX_AGE: Duration = Duration::from_secs(9 * 60);
 
-/// Exchange Online closes idle connections after five minutes, firewalls on the way often sooner.
+/// The idle time after which we stop using a connection. Exchange Online closes idle connections
+/// after five minutes, and firewalls often earlier.
 const MAX_IDLE: Duration = Duration::from_secs(2 * 60);
 
-/// Most commands sent before their replies are read. RFC 2920 3.1: neither side may come to wait
-/// for the other; the replies to this many commands fit into the smallest receive window in use.
+/// The maximum number of commands sent before their replies are read. RFC 2920 3.1: client and
+/// server must not deadlock. The replies to this many commands fit into the smallest receive window
+/// in use.
 const PIPELINED: usize = 100;
 
-/// Text is collected up to this many octets before it is written, so that a small message and its
-/// final dot go out in one write.
+/// The number of octets of text that are collected before a write, so that a small message and its
+/// final dot are sent in one write.
 const WRITE_SIZE: usize = 128 * 1024;
 
 /// A connection that is ready for `MAIL FROM`.
@@ -51,9 +54,9 @@ pub struct Connection {
     opened: Instant,
     idle_since: Instant,
     state: State,
-    /// What is to be written next; kept for its capacity.
+    /// The octets to write next. The buffer is kept for its capacity.
     out: Vec<u8>,
-    /// The chunk of text just read; kept for its capacity.
+    /// The chunk of text just read. The buffer is kept for its capacity.
     chunk: Vec<u8>,
 }
 
@@ -63,9 +66,9 @@ enum State {
     New,
     /// Between transactions.
     Used,
-    /// The last transaction was abandoned before end of data: RSET comes first.
+    /// The last transaction was abandoned before end of data: RSET must be sent first.
     OwesReset,
-    /// Closed, closing, or out of step.
+    /// Closed, closing, or out of sync.
     Unusable,
 }
 
@@ -92,15 +95,15 @@ impl Connection {
         }
     }
 
-    /// What the server has shown in the handshake; none without encryption.
+    /// The server's certificate from the handshake; none without encryption.
     pub(in crate::upstream) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
         self.wire.certificate()
     }
 
-    /// One transaction.
+    /// Runs one transaction.
     pub async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
         let (envelope, mut text) = handover.into_parts();
-        // Should this future be dropped half way, nobody knows where the conversation stands: the
+        // If this future is dropped halfway, the state of the session is unknown, and the
         // connection must not be used again.
         let before = std::mem::replace(&mut self.state, State::Unusable);
         let connection = match before {
@@ -121,7 +124,7 @@ impl Connection {
         }
     }
 
-    /// The answer to end of data, if it came to that.
+    /// Runs the transaction. Returns the reply to end of data, if the text was sent.
     async fn transact<T: Text>(
         &mut self,
         before: State,
@@ -133,7 +136,7 @@ impl Connection {
         match transaction.next() {
             Next::Text => {
                 let reply = self.tell_text(text).await?;
-                // 421 is an answer to the message, and the end of the session.
+                // A 421 here answers the message and also ends the session.
                 self.state = if reply.code == 421 || reply.code / 100 == 3 {
                     State::Unusable
                 } else {
@@ -158,7 +161,8 @@ impl Connection {
         }
     }
 
-    /// MAIL, RCPT and DATA, in one write if the server takes pipelined commands, else one by one.
+    /// Sends MAIL, RCPT and DATA: in batches if the server supports pipelining, otherwise one by
+    /// one.
     async fn tell_envelope(
         &mut self,
         before: State,
@@ -223,8 +227,8 @@ impl Connection {
         lines
     }
 
-    /// Before a used connection is used again: the server may have closed it, or said 421, while it
-    /// was idle.
+    /// Checks a used connection before it is used again: the server may have closed it, or sent
+    /// 421, while it was idle.
     async fn check_alive(&mut self) -> Result<(), Broken> {
         match self.wire.unasked().await {
             None => Ok(()),
@@ -232,7 +236,7 @@ impl Connection {
         }
     }
 
-    /// The text and the final dot; the answer to them.
+    /// Sends the text and the final dot. Returns the reply.
     async fn tell_text<T: Text>(&mut self, text: &mut T) -> Result<Reply, Broken> {
         let mut stuffing = DotStuffing::default();
         self.out.clear();
@@ -267,7 +271,7 @@ impl Connection {
         Ok(reply)
     }
 
-    /// RFC 2920 3.1: an empty message to nobody.
+    /// RFC 2920 3.1: sends an empty message that has no recipients.
     async fn take_back(&mut self) -> Result<(), Fault> {
         self.wire.write(b".\r\n", self.timeouts.command).await?;
         match self.wire.reply(self.timeouts.command).await? {
@@ -276,20 +280,21 @@ impl Connection {
         }
     }
 
-    /// False once the server has closed it, asked us to go (421), or left us in an unknown state.
+    /// False once the server has closed the connection, sent 421, or left the session in an unknown
+    /// state.
     #[must_use]
     pub fn is_reusable(&self) -> bool {
         self.state != State::Unusable
     }
 
-    /// Young enough, and not idle for too long: Exchange Online ends sessions after about ten
-    /// minutes, idle ones after five.
+    /// Whether the connection is young enough and has not been idle for too long: Exchange Online
+    /// ends sessions after about ten minutes, and idle ones after five.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.opened.elapsed() < MAX_AGE && self.idle_since.elapsed() < MAX_IDLE
     }
 
-    /// Says QUIT and closes; waits briefly for the answer.
+    /// Sends QUIT, waits briefly for the reply, and closes.
     pub async fn quit(self) {
         if self.state != State::Unusable {
             self.wire.quit().await;
@@ -297,8 +302,8 @@ impl Connection {
     }
 }
 
-/// A failed last write may yet have carried the final dot. A refusal that was waiting is one; an
-/// acceptance is not believed.
+/// A failed last write may still have delivered the final dot. A refusal that was already waiting
+/// counts as the reply; an acceptance does not.
 fn in_doubt(fault: Fault) -> Broken {
     let fault = match fault {
         Fault::Reply(reply) if reply.is_positive() => Fault::Closed,

@@ -1,5 +1,5 @@
-//! What a server said in answer to `EHLO` (RFC 5321 4.1.1.1), and the commands that follow from it.
-//! Pure.
+//! The extensions in a server's answer to `EHLO` (RFC 5321 4.1.1.1), and the MAIL and RCPT commands
+//! that use them. Pure.
 
 use std::fmt::Write as _;
 
@@ -8,28 +8,28 @@ use crate::{
     upstream::attempt::Handover,
 };
 
-/// The extensions that matter to us.
+/// The extensions that the client uses.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(in crate::upstream) struct Offers {
-    /// RFC 3207.
+    /// STARTTLS (RFC 3207).
     pub(in crate::upstream) starttls: bool,
-    /// RFC 2920.
+    /// PIPELINING (RFC 2920).
     pub(in crate::upstream) pipelining: bool,
-    /// RFC 1870. What limit it names does not matter: the server itself refuses a `SIZE=` beyond
-    /// it, in its own words.
+    /// SIZE (RFC 1870). Its limit is not used: the server itself refuses a `SIZE=` above the limit,
+    /// in its own words.
     pub(in crate::upstream) size: bool,
-    /// RFC 6152.
+    /// 8BITMIME (RFC 6152).
     pub(in crate::upstream) eight_bit: bool,
-    /// RFC 6531.
+    /// SMTPUTF8 (RFC 6531).
     pub(in crate::upstream) smtputf8: bool,
-    /// RFC 3461.
+    /// DSN (RFC 3461).
     pub(in crate::upstream) dsn: bool,
-    /// RFC 4954: the mechanisms, in upper case.
+    /// The AUTH mechanisms in upper case (RFC 4954).
     pub(in crate::upstream) mechanisms: Vec<String>,
 }
 
 impl Offers {
-    /// From the lines of the answer, the greeting first.
+    /// Reads the lines of the answer. The first line is the greeting.
     pub(in crate::upstream) fn read(lines: &[String]) -> Self {
         let mut offers = Self::default();
         for line in lines.iter().skip(1) {
@@ -42,7 +42,7 @@ impl Offers {
                 "8BITMIME" => offers.eight_bit = true,
                 "SMTPUTF8" => offers.smtputf8 = true,
                 "DSN" => offers.dsn = true,
-                // "AUTH=LOGIN" is how servers said it before RFC 2554; some still say both.
+                // "AUTH=LOGIN" is the form from before RFC 2554. Some servers still send both.
                 "AUTH" => {
                     offers.mechanisms.extend(parameters.split_whitespace().map(str::to_owned));
                 }
@@ -52,15 +52,15 @@ impl Offers {
         offers
     }
 
-    /// `MAIL FROM`.
+    /// Appends the `MAIL FROM` command to `out`.
     pub(in crate::upstream) fn mail(&self, envelope: &Handover<()>, out: &mut String) {
         let _infallible = write!(out, "MAIL FROM:<{}>", envelope.sender);
         if self.size {
             let _infallible = write!(out, " SIZE={}", envelope.size);
         }
-        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered.
-        // Deliberately laxer: it is sent as it is, as devices have always done; servers have been
-        // 8-bit clean for decades, and a conversion would break signed messages.
+        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered. Postroom
+        // is deliberately more lenient and sends the text unchanged, as devices always have:
+        // servers have been 8-bit clean for decades, and a conversion would break signed messages.
         if self.eight_bit && envelope.parameters.body == BodyKind::EightBitMime {
             out.push_str(" BODY=8BITMIME");
         }
@@ -82,7 +82,7 @@ impl Offers {
         out.push_str("\r\n");
     }
 
-    /// `RCPT TO`.
+    /// Appends the `RCPT TO` command to `out`.
     pub(in crate::upstream) fn rcpt(&self, recipient: &Recipient, out: &mut String) {
         let _infallible = write!(out, "RCPT TO:<{}>", recipient.address);
         if self.dsn {
@@ -98,7 +98,7 @@ impl Offers {
     }
 }
 
-/// RFC 3461 4.1: `NEVER`, or a list.
+/// RFC 3461 4.1: the value is `NEVER` or a list of conditions.
 fn conditions(notify: Notify) -> String {
     let named = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
     let wanted =
@@ -106,8 +106,8 @@ fn conditions(notify: Notify) -> String {
     if wanted.is_empty() { "NEVER".to_owned() } else { wanted.join(",") }
 }
 
-/// RFC 5321 4.1.2: the value of a parameter has no blanks and no control characters. What came from
-/// a device is not trusted to obey.
+/// RFC 5321 4.1.2: a parameter value has no blanks and no control characters. Values from a device
+/// are not trusted to comply.
 fn is_parameter(value: &str) -> bool {
     !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_graphic())
 }

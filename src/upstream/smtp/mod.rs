@@ -1,12 +1,12 @@
 //! The client's side of SMTP, which all routes share.
 //!
-//! - `stream`: octets, encrypted or not
-//! - `wire`: commands out, replies in
-//! - `ehlo`: what a server offers, and what follows from it for MAIL and RCPT
+//! - `stream`: the stream of octets, encrypted or not
+//! - `wire`: sends commands and reads replies
+//! - `ehlo`: the server's extensions, and the MAIL and RCPT commands that use them
 //! - `auth`: the login
-//! - `session`: from nothing to a connection that is logged in
-//! - `transaction`: what is known of one transaction so far, pure
-//! - `connection`: one transaction after the other
+//! - `session`: makes a logged-in connection
+//! - `transaction`: the state of one transaction, pure
+//! - `connection`: runs transactions one after the other
 
 pub(in crate::upstream) mod auth;
 pub(in crate::upstream) mod connection;

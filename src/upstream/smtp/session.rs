@@ -1,11 +1,11 @@
-//! From nothing to a connection that is logged in: DNS, TCP, TLS, EHLO, AUTH.
+//! Makes a logged-in connection: DNS, TCP, TLS, EHLO, AUTH.
 //!
-//! mail-send opens the TCP connection and writes the SASL responses. Its readers of replies are not
-//! used: they keep enhanced codes in one octet each (5.7.512 becomes 5.7.255), stop at 4096 octets,
-//! and cannot tell a closed connection from nonsense.
+//! mail-send opens the TCP connection and writes the SASL responses. Its reply readers are not
+//! used: they store each part of an enhanced code in one octet (5.7.512 becomes 5.7.255), stop at
+//! 4096 octets, and cannot distinguish a closed connection from an invalid reply.
 //!
 //! # Failure
-//! Everything here is the account's [`Trouble`], never a message's.
+//! Every failure here is the account's [`Trouble`], never a message's.
 
 use std::{io, net::SocketAddr};
 
@@ -39,7 +39,7 @@ use crate::{
     },
 };
 
-/// Most addresses of a host that are tried: the time allowed for connecting is shared among them.
+/// The maximum number of addresses tried for a host. They share the time allowed for connecting.
 const ADDRESSES: usize = 6;
 
 /// Makes connections for one account.
@@ -52,9 +52,9 @@ pub struct Upstream {
     pub(in crate::upstream) clock: Clock,
 }
 
-/// How one connection is to be protected.
+/// How one connection is protected.
 pub(in crate::upstream) struct TlsPolicy<'a> {
-    /// The name that the certificate has to have.
+    /// The name that the certificate must cover.
     pub(in crate::upstream) host: &'a str,
     pub(in crate::upstream) security: Security,
     pub(in crate::upstream) check: Check,
@@ -63,10 +63,10 @@ pub(in crate::upstream) struct TlsPolicy<'a> {
 pub(in crate::upstream) type Step<T> = Result<T, (Stage, Fault)>;
 
 impl Upstream {
-    /// Reads the trust store.
+    /// Reads the trust store and prepares the account's connections.
     ///
     /// # Errors
-    /// When `ca_file` cannot be read or has no certificate.
+    /// When `ca_file` cannot be read or has no certificate, or the DNS settings cannot be read.
     pub fn new(
         destination: Destination,
         clock: Clock,
@@ -90,16 +90,16 @@ impl Upstream {
         Ok(Self { destination, tls, finder, tokens, metrics, clock })
     }
 
-    /// Connects, negotiates TLS, says EHLO, logs in.
+    /// Connects, negotiates TLS, sends EHLO, and logs in.
     ///
     /// # Errors
-    /// The account's trouble; never a message's.
+    /// The account's trouble, never a message's.
     pub async fn connect(&self) -> Result<Connection, Trouble> {
-        // The secret comes first: without one there is no reason to knock.
+        // The secret comes first: without it, a connection is useless.
         let secret = self.secret().await?;
         match self.connect_with(secret.clone()).await {
-            // A token may have been withdrawn, or ended on the way: a new one is worth one more
-            // login, and no alarm.
+            // A token may have been revoked or have expired on the way. One more login with a new
+            // token is tried before anything is reported.
             Err(trouble) if self.forget(secret.as_ref(), &trouble).await == Refused::Old => {
                 debug!(
                     host = self.destination.host,
@@ -111,7 +111,7 @@ impl Upstream {
         }
     }
 
-    /// When what the account logs in with ends, where that can be known.
+    /// The expiry of the login's credential, where it is known.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -122,7 +122,7 @@ impl Upstream {
         }
     }
 
-    /// A person has put something right: what went wrong before is forgotten.
+    /// Forgets earlier failures, because a person has corrected something.
     pub async fn mended(&self) {
         if let Some(tokens) = &self.tokens {
             tokens.reset().await;
@@ -136,8 +136,8 @@ impl Upstream {
         }
     }
 
-    /// A token that was refused is not shown again. RFC 4954 6: 535 says so; what else ends a login
-    /// is not the token's fault.
+    /// Discards a token that the server refused. RFC 4954 6: 535 says so. Other replies that end a
+    /// login are not caused by the token.
     async fn forget(&self, secret: Option<&Secret>, trouble: &Trouble) -> Refused {
         match (&self.tokens, secret, trouble.stage, &trouble.fault) {
             (Some(tokens), Some(secret), Stage::Auth, Fault::Reply(Reply { code: 535, .. })) => {
@@ -150,8 +150,8 @@ impl Upstream {
     /// Connects to a server of this lane.
     ///
     /// # Errors
-    /// The account's trouble; of a domain's lane also the domain's, with what becomes of its
-    /// recipients as the verdict.
+    /// The account's trouble. For a domain's lane, also the domain's trouble; its verdict then
+    /// decides the outcome for the recipients.
     pub async fn connect_to(&self, lane: &NextHop) -> Result<Connection, Trouble> {
         match (lane, &self.finder) {
             (NextHop::Domain(domain), Some(finder)) => self.connect_domain(finder, domain).await,
@@ -159,10 +159,10 @@ impl Upstream {
         }
     }
 
-    /// The same over a stream that is already there.
+    /// Like [`Self::connect`], over an existing stream.
     ///
     /// # Errors
-    /// The account's trouble; never a message's.
+    /// The account's trouble, never a message's.
     pub async fn connect_over(&self, stream: Box<dyn Stream>) -> Result<Connection, Trouble> {
         let secret = self.secret().await?;
         let opened = self.open(stream, secret.clone()).await;
@@ -183,7 +183,7 @@ impl Upstream {
         }
     }
 
-    /// As the config protects connections to the account's one server.
+    /// The TLS policy from the config for the account's one server.
     pub(in crate::upstream) fn tls_policy(&self) -> TlsPolicy<'_> {
         let Destination { host, security, verify, .. } = &self.destination;
         let check = match verify {
@@ -193,7 +193,7 @@ impl Upstream {
         TlsPolicy { host, security: *security, check }
     }
 
-    /// Ready for `MAIL FROM`.
+    /// Makes the connection, which is ready for `MAIL FROM`.
     pub(in crate::upstream) fn opened(&self, (wire, offers): (Wire, Offers)) -> Connection {
         self.metrics.upstream().connections.inc();
         Connection::new(wire, offers, self.peer(), self.destination.timeouts, self.metrics.clone())
@@ -206,7 +206,7 @@ impl Upstream {
         }
     }
 
-    /// The password or token, when there is a login.
+    /// The password or token; none without a login.
     pub(in crate::upstream) async fn secret(&self) -> Result<Option<Secret>, Trouble> {
         let Some(auth) = &self.destination.auth else {
             return Ok(None);
@@ -218,7 +218,7 @@ impl Upstream {
             (SecretSource::OAuth { .. }, Some(tokens)) => {
                 tokens.token().await.map(Some).map_err(|trouble| self.no_token(trouble))
             }
-            // Upstream::new makes tokens for every OAuth login.
+            // `Upstream::new` makes tokens for every OAuth login.
             (SecretSource::OAuth { .. }, None) => Ok(None),
         }
     }
@@ -233,7 +233,7 @@ impl Upstream {
         Trouble { stage, fault, verdict }
     }
 
-    /// The first address that answers.
+    /// Connects to the first address of the host that answers.
     async fn dial(&self) -> Result<Box<dyn Stream>, Fault> {
         let deadline = Instant::now() + self.destination.timeouts.connect;
         let addresses = self.resolve(deadline).await?;
@@ -260,7 +260,7 @@ impl Upstream {
         }
     }
 
-    /// The first of these addresses that answers.
+    /// Connects to the first of these addresses that answers.
     pub(in crate::upstream) async fn dial_any(
         &self,
         host: &str,
@@ -269,14 +269,14 @@ impl Upstream {
     ) -> Result<Box<dyn Stream>, Fault> {
         let mut last = Fault::Closed;
         for (tried, address) in addresses.iter().take(ADDRESSES).enumerate() {
-            // What is left of the time is shared among the addresses left: one that swallows
-            // everything must not use up all of it.
+            // The remaining addresses share the remaining time, so that one that never answers
+            // cannot use up all of it.
             let left = u32::try_from(addresses.len().min(ADDRESSES) - tried).unwrap_or(1);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             match SmtpClient::connect(*address, share).await {
                 Ok(SmtpClient { stream, .. }) => {
-                    // The last packet of a command must not wait for the acknowledgement of the one
-                    // before.
+                    // The last packet of a command must not wait for the acknowledgement of the
+                    // previous one.
                     stream.set_nodelay(true).map_err(|error| stream::fault(&error))?;
                     debug!(%address, host, "connected");
                     return Ok(Box::new(stream));
@@ -287,7 +287,7 @@ impl Upstream {
         Err(last)
     }
 
-    /// From the first octet to the end of the login.
+    /// Runs the session from the first octet to the end of the login.
     pub(in crate::upstream) async fn negotiate(
         &self,
         stream: Box<dyn Stream>,
@@ -317,7 +317,7 @@ impl Upstream {
                         .await
                         .map_err(broken)?,
                 );
-                // RFC 3207 4.2: what was said before the handshake is forgotten.
+                // RFC 3207 4.2: what the server said before the handshake is discarded.
                 offers = self.ehlo(&mut wire).await?;
             }
         }
@@ -336,8 +336,8 @@ impl Upstream {
             let lines = wire.lines(within).await?;
             match lines.reply() {
                 reply if reply.is_positive() => Ok(Offers::read(lines.texts())),
-                // RFC 5321 3.2: a server that does not know EHLO is told HELO. It offers nothing,
-                // so this helps only without TLS and login.
+                // RFC 5321 3.2: a server that does not know EHLO gets HELO. It offers no
+                // extensions, so this works only without TLS and login.
                 Reply { code: 500 | 502 | 504, .. } => {
                     wire.write(format!("HELO {}\r\n", self.destination.helo).as_bytes(), within)
                         .await?;
@@ -349,7 +349,8 @@ impl Upstream {
         say.await.map_err(|fault| (Stage::Ehlo, fault))
     }
 
-    /// RFC 3207. Without the offer nothing is sent: who can hide the keyword can read what follows.
+    /// RFC 3207. Nothing is sent without the offer: an attacker who can hide the keyword can also
+    /// read what follows.
     async fn start_tls(&self, wire: &mut Wire, offers: &Offers) -> Result<(), Fault> {
         if !offers.starttls {
             return Err(TlsFault::NotOffered.into());

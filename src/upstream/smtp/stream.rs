@@ -1,4 +1,4 @@
-//! A stream of octets to a server, and what a failure of it means.
+//! A stream of octets to a server, and the meaning of its failures.
 
 use std::io;
 
@@ -7,19 +7,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::classify::{Fault, TcpFault};
 
-/// A connected stream of octets: TCP, TLS over it, or a pipe of a test.
+/// A connected stream of octets: TCP, TLS over TCP, or a pipe in tests.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// An encrypted stream, and the certificate that the server has shown.
+/// An encrypted stream and the server's certificate.
 pub(in crate::upstream) struct Secured {
     pub(in crate::upstream) stream: Box<dyn Stream>,
     pub(in crate::upstream) certificate: Option<CertificateDer<'static>>,
 }
 
-/// A connection that ended is told apart from one that failed: the former is how servers say that
-/// they have had enough.
+/// Distinguishes a connection that ended from one that failed: servers close connections when they
+/// want no more mail.
 pub(in crate::upstream) fn fault(error: &io::Error) -> Fault {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,

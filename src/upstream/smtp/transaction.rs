@@ -1,4 +1,4 @@
-//! What is known of one transaction so far, and what it means for each recipient. Pure.
+//! The state of one transaction, and what it means for each recipient. Pure.
 
 use crate::{
     classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
@@ -9,17 +9,17 @@ use crate::{
     },
 };
 
-/// Where a transaction broke off, and why. The connection must not be used again.
+/// The stage and the fault at which a transaction broke off. The connection must not be used again.
 pub(in crate::upstream) struct Broken(pub(in crate::upstream) Stage, pub(in crate::upstream) Fault);
 
 /// One command of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::upstream) enum Command {
-    /// RSET: what was left open by the transaction before.
+    /// RSET, which ends a transaction that was left open.
     Reset,
     /// MAIL FROM.
     Mail,
-    /// RCPT TO, by the recipient's place.
+    /// RCPT TO for the recipient at this index.
     Rcpt(usize),
     /// `DATA`.
     Data,
@@ -42,35 +42,35 @@ pub(in crate::upstream) enum Use {
     Again,
 }
 
-/// What follows the envelope.
+/// The step that follows the envelope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::upstream) enum Next {
-    /// Somebody was accepted and the server waits for the text.
+    /// A recipient was accepted, and the server waits for the text.
     Text,
-    /// Nobody was accepted, and the server waits for the text all the same.
+    /// No recipient was accepted, but the server waits for the text.
     LoneDot,
-    /// Nothing more can be sent. `Left` says whether the server still has an open transaction.
+    /// Nothing more can be sent. `Left` is the state of the server's transaction.
     Nothing(Left),
 }
 
-/// What a transaction without end of data leaves behind.
+/// The state of a transaction that ended without end of data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::upstream) enum Left {
-    /// MAIL was accepted.
+    /// MAIL was accepted: the transaction is still open.
     Open,
-    /// MAIL was refused.
+    /// MAIL was refused: there is no open transaction.
     Clean,
-    /// Nothing was said.
+    /// Nothing was sent: the state is unchanged.
     AsBefore,
 }
 
-/// One transaction in progress.
+/// A transaction in progress.
 pub(in crate::upstream) struct Transaction {
     peer: Peer,
     connection: Use,
     mail: Answer,
     data: Answer,
-    /// What each recipient met with; none while it is still to be asked for, or accepted.
+    /// The standing of each recipient, in the order of the envelope.
     recipients: Vec<Standing>,
     account: Option<Trouble>,
     dsn: Dsn,
@@ -90,7 +90,8 @@ enum Standing {
 }
 
 impl Transaction {
-    /// Nothing said yet. Addresses that the server cannot be told of are judged at once.
+    /// Starts a transaction. Addresses that cannot be sent to this server get their verdict at
+    /// once.
     pub(in crate::upstream) fn new(
         sender: &ReversePath,
         recipients: &[Recipient],
@@ -124,7 +125,7 @@ impl Transaction {
         transaction
     }
 
-    /// The commands to be sent, in their order.
+    /// The commands to send, in order.
     pub(in crate::upstream) fn commands(&self) -> Vec<Command> {
         let awaited = self
             .recipients
@@ -138,8 +139,8 @@ impl Transaction {
         [Command::Mail].into_iter().chain(recipients).chain([Command::Data]).collect()
     }
 
-    /// Whether these commands are still of use: not after MAIL was refused, nor DATA alone when
-    /// nobody was accepted.
+    /// Whether these commands are still needed. None is after MAIL was refused, and DATA alone is
+    /// not when no recipient was accepted.
     pub(in crate::upstream) fn wants(&self, commands: &[Command]) -> bool {
         match self.mail {
             Answer::Negative(_) => false,
@@ -149,10 +150,10 @@ impl Transaction {
         }
     }
 
-    /// Takes in the answer to a command.
+    /// Records the reply to a command.
     ///
     /// # Errors
-    /// When the answer ends the session (421) or makes no sense.
+    /// When the reply ends the session (421) or makes no sense.
     pub(in crate::upstream) fn hear(
         &mut self,
         command: Command,
@@ -167,14 +168,14 @@ impl Transaction {
             return Err(Broken(stage, Fault::Reply(reply)));
         }
         match command {
-            // RFC 5321 4.1.1.5 has no refusal of RSET. Should MAIL not work after it, the answer to
-            // MAIL says so.
+            // RFC 5321 4.1.1.5 defines no refusal of RSET. If MAIL then fails, its own reply says
+            // so.
             Command::Reset => {}
             Command::Mail if good => self.mail = Answer::Positive,
             Command::Mail => self.mail = Answer::Negative(self.judge(stage, Fault::Reply(reply))),
             Command::Data if good => self.data = Answer::Positive,
-            // The envelope was refused already; "503 need MAIL" or "554 no valid recipients" say
-            // nothing new.
+            // The envelope has already been refused. "503 need MAIL" or "554 no valid recipients"
+            // add nothing.
             Command::Rcpt(_) if matches!(self.mail, Answer::Negative(_)) => {}
             Command::Data if !self.recipients.contains(&Standing::Accepted) => {}
             Command::Data => self.data = Answer::Negative(self.judge(stage, Fault::Reply(reply))),
@@ -192,14 +193,14 @@ impl Transaction {
         Ok(())
     }
 
-    /// What to do now that the envelope has been answered as far as it was sent.
+    /// The next step after the replies to the envelope.
     pub(in crate::upstream) fn next(&self) -> Next {
         let accepted =
             matches!(self.mail, Answer::Positive) && self.recipients.contains(&Standing::Accepted);
         match (&self.data, &self.mail) {
             (Answer::Positive, _) if accepted => Next::Text,
-            // RFC 2920 3.1: DATA sent ahead may be answered with 354 although nobody was accepted;
-            // a lone dot takes it back.
+            // RFC 2920 3.1: the server may answer a pipelined DATA with 354 although it accepted no
+            // recipient. A lone dot ends this empty message.
             (Answer::Positive, _) => Next::LoneDot,
             (Answer::Awaited | Answer::Negative(_), Answer::Positive) => Next::Nothing(Left::Open),
             (Answer::Awaited | Answer::Negative(_), Answer::Negative(_)) => {
@@ -211,13 +212,13 @@ impl Transaction {
         }
     }
 
-    /// The report, when the envelope was refused, or end of data answered.
+    /// The report after the envelope was refused or end of data was answered.
     pub(in crate::upstream) fn conclude(mut self, end_of_data: Option<Reply>) -> Report {
         let last = end_of_data.map(|reply| self.judge(Stage::EndOfData, Fault::Reply(reply)));
         self.report(last, Counted::Perhaps)
     }
 
-    /// The report, when the connection did not last to the end.
+    /// The report after the connection broke off.
     pub(in crate::upstream) fn broken(mut self, Broken(stage, fault): Broken) -> Report {
         let counted = match (self.connection, &self.mail) {
             (Use::Again, Answer::Awaited) => Counted::No,
@@ -229,7 +230,7 @@ impl Transaction {
         self.report(Some(last), counted)
     }
 
-    /// `last` is for those who have no verdict of their own.
+    /// Makes the report. `last` is the verdict for recipients that have none of their own.
     fn report(self, last: Option<Verdict>, counted: Counted) -> Report {
         let Self { mail, data, recipients, account, dsn, .. } = self;
         let accepted =
@@ -239,8 +240,8 @@ impl Transaction {
             (Answer::Awaited | Answer::Positive, Answer::Awaited | Answer::Positive) => last,
         };
         let settle = |standing| match standing {
-            // A server that takes nobody has no limit to be stepped around: asking again at once
-            // would never end.
+            // A server that accepts no recipient at all has no limit per transaction to work
+            // around. Asking again at once would never end.
             Standing::Judged(verdict)
                 if verdict.outcome == Outcome::NextTransaction && accepted == 0 =>
             {
@@ -254,7 +255,7 @@ impl Transaction {
         Report { recipients: recipients.into_iter().map(settle).collect(), account, counted, dsn }
     }
 
-    /// The verdict; what concerns the account is noted for it, the first time.
+    /// Classifies a fault. The first one that concerns the account is kept as its trouble.
     fn judge(&mut self, stage: Stage, fault: Fault) -> Verdict {
         let verdict = classify_of(self.peer, stage, &fault);
         match verdict.concern {
@@ -267,7 +268,8 @@ impl Transaction {
     }
 }
 
-/// RFC 6531 3.5 gives this code to the server; here it never gets to hear the address.
+/// RFC 6531 3.5 defines this code for the server. Here it is our own, because the address is never
+/// sent.
 fn unspeakable() -> Fault {
     Fault::Reply(Reply::fixed(
         553,

@@ -1,9 +1,8 @@
-//! Octets out, replies in: the client's side of a connection, with a limit on every wait and every
-//! length.
+//! The client's side of a connection: sends octets and reads replies. Every wait and every length
+//! has a limit.
 //!
-//! # Failure
-//! Every method returns a [`Fault`]; none logs. After any fault but a reply the connection is in an
-//! unknown state and must not be used again.
+//! Every method returns a [`Fault`], and none logs. After any fault except a reply, the state of
+//! the connection is unknown, and it must not be used again.
 
 use std::{
     future::poll_fn,
@@ -25,21 +24,21 @@ use crate::{
     upstream::smtp::stream::{Secured, Stream, fault},
 };
 
-/// Largest reply read, all its lines together. Exchange Online has sent refusals of more than 2 KB;
-/// beyond this it is not a reply.
+/// The maximum size of a reply, all its lines together. Exchange Online has sent refusals of more
+/// than 2 KB. Anything above the limit is not a reply.
 const REPLY_LIMIT: usize = 64 * 1024;
 
-/// Room for one read: a whole pipelined batch of replies fits.
+/// The size of one read. The replies to a whole pipelined batch fit.
 const READ_SIZE: usize = 4096;
 
-/// How long to wait for the rest of what a server began to say unasked, and for the answer to QUIT:
-/// nothing hangs on either.
+/// The wait for the rest of an unsolicited reply and for the answer to QUIT. Nothing depends on
+/// either.
 const COURTESY: Duration = Duration::from_secs(5);
 
-/// A stream and what was read ahead of it.
+/// A stream and the octets read ahead from it.
 pub(in crate::upstream) struct Wire {
     stream: Box<dyn Stream>,
-    /// The server's, when the stream is encrypted.
+    /// The server's certificate, when the stream is encrypted.
     certificate: Option<CertificateDer<'static>>,
     input: BytesMut,
 }
@@ -49,18 +48,18 @@ impl Wire {
         Self { stream, certificate: None, input: BytesMut::with_capacity(READ_SIZE) }
     }
 
-    /// After a handshake.
+    /// Starts on the stream after a handshake.
     pub(in crate::upstream) fn secured(Secured { stream, certificate }: Secured) -> Self {
         Self { certificate, ..Self::new(stream) }
     }
 
-    /// What the server has shown in the handshake.
+    /// The certificate that the server presented in the handshake.
     pub(in crate::upstream) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
         self.certificate.as_ref()
     }
 
-    /// Writes all of it and flushes. When the server has closed meanwhile, its last words, if it
-    /// left any, are the fault.
+    /// Writes all octets and flushes. If the server has closed meanwhile, its last reply, if there
+    /// is one, is the fault.
     pub(in crate::upstream) async fn write(
         &mut self,
         octets: &[u8],
@@ -82,14 +81,14 @@ impl Wire {
         }
     }
 
-    /// One reply. The wait is for the whole of it, so that a server which sends an octet a minute
-    /// cannot hold us for ever.
+    /// Reads one reply. The timeout covers the whole reply, so that a server which sends an octet a
+    /// minute cannot hold the connection for ever.
     pub(in crate::upstream) async fn reply(&mut self, within: Duration) -> Result<Reply, Fault> {
         let lines = self.lines(within).await?;
         Ok(lines.reply())
     }
 
-    /// One reply, line by line.
+    /// Reads one reply as separate lines.
     pub(in crate::upstream) async fn lines(&mut self, within: Duration) -> Result<Lines, Fault> {
         timeout(within, self.read_lines()).await.unwrap_or(Err(Fault::TimedOut))
     }
@@ -109,7 +108,7 @@ impl Wire {
         }
     }
 
-    /// The next line, without its end. `taken` counts the octets of the reply so far.
+    /// Reads the next line and removes its line end. `taken` counts the octets of the reply so far.
     async fn line(&mut self, taken: &mut usize) -> Result<BytesMut, Fault> {
         let mut searched = 0;
         loop {
@@ -139,8 +138,8 @@ impl Wire {
         }
     }
 
-    /// What the server said or did unasked, without waiting for it: a goodbye while the connection
-    /// was idle. None when nothing came.
+    /// What the server sent or did without being asked, such as a 421 while the connection was
+    /// idle; none when nothing came. Does not wait for it.
     pub(in crate::upstream) async fn unasked(&mut self) -> Option<Fault> {
         if self.input.is_empty() {
             match poll_fn(|context| Poll::Ready(self.poll_input(context))).await {
@@ -166,16 +165,16 @@ impl Wire {
         }
     }
 
-    /// The stream, for the handshake that follows the answer to STARTTLS.
+    /// Returns the stream for the handshake that follows the answer to STARTTLS.
     ///
-    /// RFC 3207 4.2, CVE-2011-0411: what was sent ahead of the handshake is not protected by it. A
-    /// server that does so is not trusted.
+    /// RFC 3207 4.2, CVE-2011-0411: octets sent ahead of the handshake are not protected by TLS. A
+    /// server that sends them is not trusted.
     pub(in crate::upstream) fn into_stream(self) -> Result<Box<dyn Stream>, Fault> {
         if self.input.is_empty() { Ok(self.stream) } else { Err(TlsFault::AheadOfTls.into()) }
     }
 
-    /// Says QUIT, waits a moment for the answer, closes. RFC 5321 4.1.1.10: the client should not
-    /// close before the answer.
+    /// Sends QUIT, waits briefly for the answer, and closes. RFC 5321 4.1.1.10: the client should
+    /// not close before the answer.
     pub(in crate::upstream) async fn quit(mut self) {
         let parting = async {
             if self.write(b"QUIT\r\n", COURTESY).await.is_ok() {
@@ -183,25 +182,26 @@ impl Wire {
             }
             self.stream.shutdown().await
         };
-        // Nobody is left to whom a failed goodbye would matter.
+        // A failure here has no consequence: the connection is closed in any case.
         drop(timeout(COURTESY, parting).await);
     }
 }
 
-/// A reply as it came.
+/// A reply as separate lines.
 pub(in crate::upstream) struct Lines {
     code: u16,
     texts: Vec<String>,
 }
 
 impl Lines {
-    /// The texts after the codes; the first line of an answer to EHLO is a greeting, the others are
-    /// keywords.
+    /// The texts after the codes. In the answer to EHLO, the first line is a greeting, and the
+    /// others are keywords.
     pub(in crate::upstream) fn texts(&self) -> &[String] {
         &self.texts
     }
 
-    /// The lines joined. Where each repeats the enhanced code (RFC 2034 4), it is kept once.
+    /// Joins the lines to a reply. An enhanced code that is repeated on each line is kept once (RFC
+    /// 2034 4).
     pub(in crate::upstream) fn reply(&self) -> Reply {
         let mut texts = self.texts.iter();
         let first = texts.next().map_or("", String::as_str);
@@ -222,7 +222,7 @@ enum More {
     No,
 }
 
-/// RFC 5321 4.2: three digits, then a blank before the last text, a hyphen before the others; a
+/// RFC 5321 4.2: three digits, then a blank before the last text, or a hyphen before the others. A
 /// bare code is tolerated (4.2.1).
 fn parse(line: &[u8]) -> Option<(u16, More, String)> {
     let (digits, rest) = line.split_at_checked(3)?;
@@ -239,8 +239,8 @@ fn parse(line: &[u8]) -> Option<(u16, More, String)> {
     Some((code, more, String::from_utf8_lossy(text).into_owned()))
 }
 
-/// The beginning of what is not a reply, fit to be shown: the usual culprit is another protocol on
-/// that port.
+/// The printable beginning of a line that is not a reply. Usually another protocol runs on that
+/// port.
 fn excerpt(line: &[u8]) -> String {
     const SHOWN: usize = 80;
     line.get(..line.len().min(SHOWN)).unwrap_or_default().escape_ascii().to_string()

@@ -1,4 +1,4 @@
-//! Each way to log in, as it goes over the wire.
+//! Each login mechanism, octet by octet.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use tempfile::NamedTempFile;
@@ -8,7 +8,7 @@ use crate::upstream::{Fault, Outcome, Stage, Trouble};
 
 const USER: &str = "test@contoso.onmicrosoft.com";
 
-/// What the client says after EHLO, and how it ends.
+/// What the client sends after EHLO, and the result of the login.
 async fn login(
     method: AuthMethod,
     user: &str,

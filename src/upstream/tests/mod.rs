@@ -1,4 +1,4 @@
-//! A server that does as it is told, over a pipe, so that time can be paused.
+//! A scripted server over a pipe, so that tests can pause time.
 
 mod login;
 mod stages;
@@ -25,7 +25,7 @@ use crate::{
     model::{MailParameters, Recipient, ReversePath},
 };
 
-/// Where the server can be told to misbehave.
+/// The points at which the server can be told to misbehave.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Point {
     Greeting,
@@ -35,22 +35,22 @@ enum Point {
     Mail,
     Rcpt,
     Data,
-    /// When the first octets of the text have come.
+    /// After the first octets of the text have arrived.
     Body,
     EndOfData,
     Reset,
 }
 
-/// What it does there.
+/// What the server does at a point.
 #[derive(Clone, Debug)]
 enum Act {
-    /// Says this, CRLF added; goes on.
+    /// Sends this with CRLF and continues.
     Say(String),
-    /// Says this an octet at a time, this far apart.
+    /// Sends this octet by octet, with this pause between the octets.
     Drip(String, Duration),
-    /// Says this and closes.
+    /// Sends this and closes.
     SayAndClose(String),
-    /// Nothing, for ever.
+    /// Sends nothing, for ever.
     Silence,
     /// Closes the connection.
     Close,
@@ -62,11 +62,12 @@ impl Act {
     }
 }
 
-/// A server and how it answers. What it is not told, it answers well.
+/// A scripted server. Without an act for a point, it gives the normal answer.
 struct Script {
     ehlo: Vec<&'static str>,
     tls: Option<TlsAcceptor>,
-    /// What happens at a point the first time, the second time, …; the last holds from then on.
+    /// The acts at a point: the first for the first time, the second for the second time, and so
+    /// on. The last one is repeated from then on.
     acts: HashMap<Point, Vec<Act>>,
     seen: HashMap<Point, usize>,
 }
@@ -96,7 +97,7 @@ impl Script {
         self
     }
 
-    /// Answers STARTTLS with this.
+    /// Answers STARTTLS, with this acceptor for the handshake.
     fn tls(mut self, acceptor: TlsAcceptor) -> Self {
         self.tls = Some(acceptor);
         self
@@ -135,7 +136,7 @@ impl Script {
         })
     }
 
-    /// Serves in the background; yields what the client wrote.
+    /// Serves in the background. Returns what the client wrote.
     fn serve(self, stream: impl Stream + 'static) -> JoinHandle<String> {
         tokio::spawn(async move {
             let mut server = Server {
@@ -174,7 +175,7 @@ impl Server {
                 "STARTTLS" => self.start_tls().await,
                 "DATA" => self.data().await,
                 "QUIT" => self.perform(Act::SayAndClose("221 2.0.0 bye".to_owned())).await,
-                // The rest of a login.
+                // A further response of the login.
                 _response => self.act(Point::Auth).await,
             };
             answered.ok()?;
@@ -245,7 +246,7 @@ impl Server {
         Ok(())
     }
 
-    /// What comes up to and with `end`; it is noted.
+    /// Reads up to and including `end`, and records it.
     async fn until(&mut self, end: &[u8]) -> Result<String, Over> {
         loop {
             if let Some(at) = self.input.windows(end.len()).position(|window| window == end) {
@@ -261,7 +262,7 @@ impl Server {
     }
 }
 
-/// A text in chunks, which may break off.
+/// A text in chunks, which may fail midway.
 struct Chunks {
     chunks: std::vec::IntoIter<Result<Vec<u8>, ()>>,
 }
@@ -318,7 +319,8 @@ fn upstream(destination: Destination) -> Upstream {
     Upstream::new(destination, clock::system(), Metrics::new()).unwrap()
 }
 
-/// Room in the pipe: more than any transaction here needs, so that nobody waits for the other.
+/// The capacity of the pipe: more than any transaction here needs, so that neither side waits for
+/// the other.
 const PIPE: usize = 1024 * 1024;
 
 fn pipe() -> (Box<DuplexStream>, DuplexStream) {
@@ -326,7 +328,7 @@ fn pipe() -> (Box<DuplexStream>, DuplexStream) {
     (Box::new(ours), theirs)
 }
 
-/// A connection to a server that follows the script.
+/// Connects to a server that follows the script.
 async fn connect(script: Script) -> (Result<Connection, Trouble>, JoinHandle<String>) {
     let (ours, theirs) = pipe();
     let server = script.serve(theirs);

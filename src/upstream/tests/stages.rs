@@ -1,4 +1,4 @@
-//! Every stage, and everything that can go wrong at it.
+//! Every stage with every fault that can occur there.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::upstream::{Concern, Counted, Outcome, Stage};
 
 const LATE: Duration = Duration::from_secs(200);
 
-/// What goes wrong, by name.
+/// The faults, by name.
 fn mishaps() -> Vec<(&'static str, Act)> {
     let long = |code: u16, octets: usize| {
         Act::Say(format!("{code} 5.2.0 {}", "0123456789abcdef".repeat(octets / 16)))
@@ -65,8 +65,8 @@ async fn whatever_happens_before_mail_concerns_the_account() {
     }
 }
 
-/// What the table of stages and mishaps says: concern, outcome, counted, and whether the connection
-/// can be used again.
+/// The expected result for a stage and a fault: concern, outcome, counted, and whether the
+/// connection can be used again.
 fn expected(point: Point, name: &str, again: bool) -> (Concern, Outcome, Counted, bool) {
     let answered = matches!(name, "4xx" | "5xx" | "long" | "several lines");
     let concern =
@@ -120,7 +120,7 @@ async fn every_stage_of_a_transaction_has_its_outcome_for_everything_that_can_ha
 #[tokio::test(start_paused = true)]
 async fn a_server_that_stops_reading_the_text_leaves_no_doubt() {
     for (name, act) in [("silence", Act::Silence), ("close", Act::Close)] {
-        // The pipe holds less than the text, so that it cannot get to its end.
+        // The pipe holds less than the text, so that the client cannot finish writing it.
         let (ours, theirs) = duplex(16 * 1024);
         let _server = Script::new().on(Point::Body, act).serve(theirs);
         let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();

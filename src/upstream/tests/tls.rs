@@ -1,4 +1,4 @@
-//! Certificates, right and wrong, over STARTTLS and from the first byte.
+//! Valid and invalid certificates, over STARTTLS and implicit TLS.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     upstream::{Concern, Fault, Finding, Outcome, Stage, Step, Trouble, Upstream},
 };
 
-/// Issues certificates; its own is in the file.
+/// A certificate authority. Its own certificate is in the file.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     file: NamedTempFile,
@@ -37,7 +37,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file }
     }
 
-    /// A server with a certificate for this name, which ends in this year.
+    /// A server whose certificate has this name and expires in this year.
     fn server(&self, name: &str, end: i32) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -64,7 +64,7 @@ fn script() -> Script {
     Script::new().offers(&["PIPELINING", "STARTTLS"])
 }
 
-/// Sends a letter, or not.
+/// Tries to send a message.
 async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), Trouble> {
     let (ours, theirs) = pipe();
     match destination.security {
@@ -212,7 +212,7 @@ async fn without_starttls_nothing_is_sent() {
 
 #[tokio::test]
 async fn what_is_slipped_in_before_the_handshake_is_not_believed() {
-    // CVE-2011-0411 and its kin: an answer sent ahead in the clear must not count as one sent under
+    // CVE-2011-0411 and similar: a reply sent ahead in plaintext must not count as one sent under
     // TLS.
     let authority = Authority::new("Contoso CA");
     let injected = script()

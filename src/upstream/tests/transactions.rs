@@ -1,4 +1,5 @@
-//! Several recipients, several transactions, and what goes over the wire.
+//! Transactions with several recipients, several transactions on a connection, and the octets on
+//! the wire.
 
 use std::time::Duration;
 
