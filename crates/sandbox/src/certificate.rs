@@ -1,7 +1,7 @@
-//! The sandbox's own authority and the certificates that it serves, good and bad.
+//! The sandbox's certificate authority and its server certificates, valid and invalid.
 //!
 //! # Failure
-//! Everything is made at start; what cannot be made is returned and stops the start.
+//! All certificates are made at start. An error stops the start.
 
 use std::{io, sync::Arc};
 
@@ -23,7 +23,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::dialect::Handshake;
 
-/// What every certificate is good for.
+/// The names in every certificate.
 const NAMES: &[&str] = &[
     "localhost",
     "127.0.0.1",
@@ -34,7 +34,7 @@ const NAMES: &[&str] = &[
     "*.mail.protection.outlook.com",
 ];
 
-/// Acceptors by how TLS is to begin.
+/// TLS acceptors, one for each kind of handshake.
 pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
     proper: TlsAcceptor,
@@ -71,7 +71,7 @@ impl Certificates {
         })
     }
 
-    /// None for what is not TLS.
+    /// The acceptor for a handshake; none for one that is not TLS.
     pub(crate) const fn acceptor(&self, handshake: Handshake) -> Option<&TlsAcceptor> {
         match handshake {
             Handshake::Proper => Some(&self.proper),
@@ -118,8 +118,9 @@ impl Authority {
     }
 }
 
-/// Asks for a client certificate and takes any whose key the client has: whose it is matters, who
-/// issued it does not, as an administrator rehearses before the real one is bought.
+/// Requests a client certificate and accepts any whose key the client holds. The name in the
+/// certificate matters, but its issuer does not: an administrator rehearses before buying the real
+/// certificate.
 #[derive(Debug)]
 struct AnyClient(Arc<CryptoProvider>);
 
@@ -164,8 +165,8 @@ impl ClientCertVerifier for AnyClient {
     }
 }
 
-/// The names that a client certificate speaks for: its alternative names, else its common name.
-/// None when its issuers did not come with it: Exchange Online then takes the client for unknown
+/// The names that a client certificate covers: its alternative names, otherwise its common name.
+/// None when the issuers were not sent with it: Exchange Online then treats the client as unknown
 /// (550 5.7.64 TenantAttribution).
 pub(crate) fn names_in(chain: &[CertificateDer<'static>]) -> Vec<String> {
     let parsed: Result<Vec<_>, _> = chain

@@ -1,8 +1,8 @@
-//! One connection: the socket around the [`Dialogue`], doing what its [`Act`]s say.
+//! One connection: owns the socket of a [`Dialogue`] and performs its [`Act`]s.
 //!
 //! # Failure
-//! A socket that fails ends its connection alone, without a word; what the client was told until
-//! then stands.
+//! A socket error ends only its own connection and is not reported. Replies that were already sent
+//! remain valid.
 
 use std::{
     collections::VecDeque,
@@ -36,7 +36,7 @@ use postroom_core::{clock::Clock, model::TlsVersion};
 
 const NOT_KEPT: &str = "451 4.3.0 The sandbox cannot write its files\r\n";
 
-/// What all connections share.
+/// The state that all connections share.
 pub(crate) struct Shared {
     pub(crate) tenant: Mutex<Tenant>,
     pub(crate) keeper: Mutex<Keeper>,
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The tenant, for one short step. A panic elsewhere leaves counters at worst.
+    /// Locks the tenant for one short step. After a panic elsewhere, at worst a counter is wrong.
     pub(crate) fn tenant(&self) -> MutexGuard<'_, Tenant> {
         self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,7 +58,7 @@ impl Shared {
     }
 }
 
-/// Why talking over one stream ended.
+/// What follows the conversation over one stream.
 enum After {
     Gone,
     Reset,
@@ -72,7 +72,7 @@ struct Connection {
     text: Option<IncomingText>,
 }
 
-/// A text being received.
+/// A text that is being received.
 struct IncomingText {
     reader: TextReader,
     incoming: Result<Incoming, io::Error>,
@@ -81,7 +81,8 @@ struct IncomingText {
 
 impl IncomingText {
     fn write(&mut self, octets: &[u8]) {
-        // Beyond what SIZE announces the refusal is certain: the rest is counted, not written.
+        // A text above the announced SIZE is certain to be refused: the excess is counted but not
+        // written.
         if self.reader.octets() <= self.room
             && let Ok(incoming) = &mut self.incoming
             && let Err(error) = incoming.write(octets)
@@ -91,7 +92,7 @@ impl IncomingText {
     }
 }
 
-/// Serves one client until it is gone.
+/// Serves one client until it disconnects.
 pub(crate) async fn serve(mut tcp: TcpStream, peer: SocketAddr, role: Role, shared: Arc<Shared>) {
     let (mut connection, acts) = Connection::open(peer.ip(), role, shared);
     let after = connection.talk(&mut tcp, acts).await;
@@ -109,8 +110,7 @@ pub(crate) async fn serve(mut tcp: TcpStream, peer: SocketAddr, role: Role, shar
     }
 }
 
-/// Serves a client of the submission listener over a stream that counts as being inside TLS
-/// already.
+/// Serves a client of the submission listener over a stream that counts as already encrypted.
 pub(crate) async fn serve_secured<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     shared: Arc<Shared>,
@@ -118,13 +118,13 @@ pub(crate) async fn serve_secured<S: AsyncRead + AsyncWrite + Unpin>(
     let (mut connection, acts) =
         Connection::open(std::net::Ipv4Addr::LOCALHOST.into(), Role::Submission, shared);
     connection.dialogue.secured(TlsVersion::Tls13, Vec::new());
-    // The client sees how it ended.
+    // The client sees how the connection ended.
     let _after = connection.talk(&mut stream, acts).await;
     connection.close();
 }
 
 impl Connection {
-    /// A connection, and what it says first.
+    /// Opens a connection. Returns it with its first acts.
     fn open(peer: IpAddr, role: Role, shared: Arc<Shared>) -> (Self, Vec<Act>) {
         let now = shared.clock.now();
         let id = session_id(now, shared.sessions.fetch_add(1, Ordering::Relaxed));
@@ -140,7 +140,7 @@ impl Connection {
             tcp.write_all(b"*** not TLS ***\r\n").await?;
             return Ok(After::Gone);
         };
-        // RFC 3207 4.2: what came before TLS and was not asked for is thrown away.
+        // RFC 3207 4.2: input that came before the handshake is discarded.
         self.wire.input.clear();
         let mut tls = timeout(shared.timing.idle, acceptor.accept(tcp)).await??;
         let (_, state) = tls.get_ref();
@@ -152,7 +152,7 @@ impl Connection {
         self.dialogue.secured(version, names);
         let after = self.talk(&mut tls, Vec::new()).await?;
         if matches!(after, After::Gone) {
-            // The client may be gone already, or never have wanted a proper end.
+            // The client may have disconnected, or may not answer the shutdown.
             let _unanswered = timeout(shared.timing.drip, tls.shutdown()).await;
         }
         Ok(after)
@@ -190,7 +190,7 @@ impl Connection {
         }
     }
 
-    /// Does what was said, and what follows from it.
+    /// Performs the acts and those that follow from them.
     async fn perform<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -235,7 +235,8 @@ impl Connection {
     ) -> io::Result<After> {
         match leave {
             Leave::Close => {
-                // Counted out before the client can know: its next connection may come at once.
+                // The session is counted as ended before the client can see it, because the
+                // client's next connection may come at once.
                 self.close();
                 self.wire.flush(stream).await?;
                 Ok(After::Gone)
@@ -255,7 +256,7 @@ impl Connection {
         }
     }
 
-    /// Takes text. Returns what follows; none when the client is gone.
+    /// Receives text. Returns the acts that follow; none when the client has disconnected.
     async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -350,14 +351,14 @@ impl Connection {
         kept.inspect_err(|error| debug!(%error, "message not kept")).is_ok()
     }
 
-    /// Counted out; twice does no harm.
+    /// Counts the session as ended. A second call does nothing.
     fn close(&mut self) {
         self.text = None;
         self.dialogue.closed(&mut self.shared.tenant());
     }
 }
 
-/// The acts of a cut, which are of the kinds that can be said twice.
+/// Copies the acts of a cut. They are only of kinds that can be copied.
 fn repeat(acts: &[Act]) -> Vec<Act> {
     let again = |act: &Act| match act {
         Act::Say(text) | Act::Drip(text) => Some(Act::Say(text.clone())),

@@ -1,11 +1,11 @@
-//! The control API, for tests and the curious: what was seen, what arrived, which faults and
-//! switches hold.
+//! The control API, for tests and for curious users: what the sandbox saw, the messages, the faults
+//! and switches in force.
 //!
 //! `GET /state`, `GET /messages?after=N`, `GET /faults`, `POST /faults`, `POST /tokens`, `POST
 //! /reset`. Loopback only: it has no login.
 //!
 //! # Failure
-//! What cannot be understood is answered 400 with the reason; nothing is changed then.
+//! A request that cannot be understood is answered with 400 and the reason. It changes nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{
 };
 use postroom_core::model::Secret;
 
-/// What holds now, and what `POST /faults` changes. What is absent stays.
+/// The settings in force, which `POST /faults` changes. A field that is absent stays unchanged.
 #[derive(Serialize)]
 struct InForce {
     faults: Vec<Switched>,
@@ -43,7 +43,7 @@ struct Change {
     limits: Map<String, Value>,
 }
 
-/// A fault by its name alone, or with its conditions.
+/// A fault, given by its name alone or with conditions.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Wanted {
@@ -51,8 +51,7 @@ enum Wanted {
     Switched(Switched),
 }
 
-/// A token that another authorization server has handed out, under the names it has there (RFC 6749
-/// 5.1).
+/// A token that another authorization server issued, in that server's field names (RFC 6749 5.1).
 #[derive(Deserialize)]
 struct ForeignToken {
     access_token: String,
@@ -94,7 +93,7 @@ async fn faults(State(shared): State<Arc<Shared>>) -> Json<InForce> {
     Json(in_force(&shared))
 }
 
-/// JSON, whatever `Content-Type` says: `curl -d` calls it a form.
+/// The body is read as JSON whatever its `Content-Type`: `curl -d` labels it a form.
 async fn change(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Json<InForce>, Refusal> {
     let bad = |reason: String| (StatusCode::BAD_REQUEST, reason);
     let change: Change = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;

@@ -1,5 +1,5 @@
-//! The sandbox without sockets, for tests under simulated time: everything behind the socket is
-//! what a client over TCP meets.
+//! The sandbox without sockets, for tests with simulated time. All code behind the socket is the
+//! same as for a client over TCP.
 #![expect(clippy::unwrap_used, reason = "for tests: a broken helper should stop the test")]
 
 use std::{
@@ -22,10 +22,10 @@ use crate::{
 };
 use postroom_core::clock::Clock;
 
-/// Octets under way in each direction; a whole pipelined batch fits.
+/// The buffered octets in each direction. A whole pipelined batch fits.
 const PIPE: usize = 64 * 1024;
 
-/// A sandbox whose clients come through a pipe. Cheap to clone.
+/// A sandbox whose clients connect through a pipe. Cheap to clone.
 #[derive(Clone)]
 pub struct InMemory {
     shared: Arc<Shared>,
@@ -48,19 +48,20 @@ impl InMemory {
         Self { shared: Arc::new(shared), _stop: Arc::new(stop) }
     }
 
-    /// A client's end of a connection to the submission listener, TLS being done.
+    /// Opens a connection to the submission listener, with TLS already done. Returns the client's
+    /// end.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = duplex(PIPE);
         tokio::spawn(serve_secured(server, self.shared.clone()));
         client
     }
 
-    /// What the judge saw.
+    /// What the judge observed.
     pub fn state(&self) -> SandboxState {
         self.shared.tenant().state()
     }
 
-    /// The messages since the last call, oldest first.
+    /// The messages accepted since the last call, oldest first.
     pub fn take_messages(&self) -> Vec<KeptMessage> {
         let mut keeper = self.shared.keeper();
         let messages = keeper.messages();

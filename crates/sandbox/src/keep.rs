@@ -1,11 +1,13 @@
-//! Accepted messages as files: `<n>-<id>.eml`, the text as it came, and `<n>.json`, the rest.
+//! Stores accepted messages as files: `<n>-<id>.eml` has the text as received, `<n>.json`
+//! everything else.
 //!
-//! A reader sees whole files only: both are written under a dotted name and renamed, the `.json`
-//! last, so that where it is, the `.eml` is too. Nothing is synced: a rehearsal need not survive a
-//! power cut. Writes go to the page cache in pieces of at most 64 KB and are done in place.
+//! A reader sees only complete files: both are written under a name that begins with a dot and
+//! renamed. The `.json` is renamed last, so that its `.eml` exists. Nothing is synced, because a
+//! rehearsal need not survive a power cut. Writes go to the page cache in pieces of at most 64 KB
+//! and block the caller.
 //!
 //! # Failure
-//! Every method returns the [`io::Error`]; the client is then told 451 and the text is thrown away.
+//! Every method returns the [`io::Error`]. The client then gets 451, and the text is discarded.
 
 use std::{
     collections::VecDeque,
@@ -19,15 +21,15 @@ use serde::Serialize;
 use crate::{Keep, dialect::Accepted};
 use postroom_core::model::Timestamp;
 
-/// Messages remembered for the control API when no files are kept.
+/// The maximum number of messages remembered for the control API when no files are kept.
 const REMEMBERED_LIMIT: usize = 10_000;
 
-/// One kept message. The control API's form.
+/// A stored message, as the control API represents it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct KeptMessage {
-    /// Counts from 1.
+    /// The number of the message, from 1.
     pub number: u64,
-    /// The text; none when it was discarded.
+    /// The file of the text; none when the text was discarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     #[serde(flatten)]
@@ -35,43 +37,43 @@ pub struct KeptMessage {
 }
 
 impl KeptMessage {
-    /// `Message-ID`, or the one that the sandbox made up.
+    /// The `Message-ID`, or the one that the sandbox assigned.
     #[must_use]
     pub fn message_id(&self) -> &str {
         &self.accepted.message_id
     }
 
-    /// `MAIL FROM`; empty for the null path.
+    /// The sender of `MAIL FROM`; empty for the null path.
     #[must_use]
     pub fn sender(&self) -> &str {
         &self.accepted.sender
     }
 
-    /// When `MAIL FROM` came.
+    /// The time at which `MAIL FROM` arrived.
     #[must_use]
     pub const fn begun(&self) -> Timestamp {
         self.accepted.begun
     }
 
-    /// `RCPT TO`, as far as accepted.
+    /// The accepted recipients of `RCPT TO`.
     pub fn recipients(&self) -> impl Iterator<Item = &str> {
         self.accepted.recipients.iter().map(|recipient| recipient.address.as_str())
     }
 
-    /// The user that was logged in.
+    /// The user who was logged in.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.accepted.user.as_ref().map(postroom_core::model::Address::as_str)
     }
 
-    /// Octets of text.
+    /// The size of the text in octets.
     #[must_use]
     pub const fn octets(&self) -> u64 {
         self.accepted.octets
     }
 }
 
-/// A text on its way to a file.
+/// A text that is being written to a file.
 pub(crate) struct Incoming(Option<(File, PathBuf)>);
 
 impl Incoming {
@@ -86,7 +88,7 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         if let Some((_, path)) = self.0.take() {
-            // Nothing more can be done about a file that will not go.
+            // Nothing more can be done about a file that cannot be removed.
             let _left_over = fs::remove_file(path);
         }
     }
@@ -102,7 +104,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Makes the folder. Numbers go on after those of an earlier run.
+    /// Creates the folder. Numbering continues after that of an earlier run.
     pub(crate) fn open(dir: &Path, keep: Keep) -> io::Result<Self> {
         let folder = dir.join("messages");
         fs::create_dir_all(&folder)?;

@@ -1,21 +1,23 @@
-//! The Exchange Online stand-in: an administrator rehearses with it before going live, the tests
-//! are judged by it.
+//! A stand-in for Exchange Online. Administrators rehearse with it before they go live, and the
+//! tests use it as a judge.
 //!
-//! It deliberately shares no protocol code with the relay (not even the reader of text): a mistake
-//! made in both would otherwise look like agreement.
+//! It deliberately shares no protocol code with the relay, not even the reader of text: a mistake
+//! made in both would look like agreement.
 //!
-//! - [`SandboxSettings`]: mailboxes, limits, addresses; [`Switches`]: what can be changed while it
-//!   runs
-//! - `fault`: what can go wrong and how an address chooses it: one table, from which help and
-//!   documentation are made
-//! - `dialect`: Exchange Online's half of the conversation, as a machine without sockets and clock
-//! - `tenant`: what Exchange Online remembers: mailboxes, windows, throttles; and the judge of the
+//! - [`SandboxSettings`]: mailboxes, limits and addresses; [`Switches`]: the settings that can
+//!   change while it runs
+//! - `fault`: the faults and how an address chooses one; help and documentation are made from the
+//!   same table
+//! - `dialect`: Exchange Online's side of the conversation, as a state machine without sockets or a
+//!   clock
+//! - `tenant`: what Exchange Online remembers: mailboxes, windows, throttles; also the judge of the
 //!   limits
-//! - `text`: the text after `DATA`: end, unstuffing, and what is noticed in passing
+//! - `text`: the text after `DATA`: its end, the removal of dot-stuffing, and the facts noticed on
+//!   the way
 //! - `token`: the token endpoint of the directory
 //! - `certificate`, `keep`, `wire`, `connection`, `server`, `stop`, `control`: TLS, files, sockets,
 //!   HTTP
-//! - [`Sandbox::start`] yields a [`RunningSandbox`]
+//! - [`Sandbox::start`] returns a [`RunningSandbox`]
 
 mod certificate;
 mod connection;

@@ -1,7 +1,8 @@
-//! Starts a sandbox, tells where it is and what it saw, stops it.
+//! Starts and stops a sandbox, and gives access to its addresses and observations.
 //!
 //! # Failure
-//! [`Sandbox::start`] returns what could not be bound, made or written; nothing keeps running then.
+//! [`Sandbox::start`] returns an error when something cannot be bound, made or written. Nothing
+//! keeps running in that case.
 
 use std::{
     fs, io,
@@ -32,16 +33,17 @@ use crate::{
     token,
 };
 
-/// Connections at once on each listener: as many as any test opens, far fewer than the descriptors
-/// of a process.
+/// The maximum number of connections at once on each listener: enough for any test, and far fewer
+/// than a process may have descriptors.
 const CONNECTION_LIMIT: usize = 1000;
-/// How long open connections may take to say goodbye.
+/// The time for open connections to end when the sandbox stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The Exchange Online stand-in.
+/// The stand-in for Exchange Online.
 pub struct Sandbox;
 
-/// A sandbox at work. Dropping it cuts everything off; [`RunningSandbox::stop`] says goodbye.
+/// A running sandbox. Dropping it cuts all connections; [`RunningSandbox::stop`] ends them with
+/// 421.
 pub struct RunningSandbox {
     dir: PathBuf,
     submission: SocketAddr,
@@ -54,7 +56,7 @@ pub struct RunningSandbox {
 }
 
 impl Sandbox {
-    /// Binds everything, makes the certificates, writes `ca.pem`, and serves.
+    /// Binds all addresses, makes the certificates, writes `ca.pem`, and serves.
     ///
     /// # Errors
     /// When an address cannot be bound or the folder cannot be written.
@@ -104,43 +106,43 @@ impl Sandbox {
 }
 
 impl RunningSandbox {
-    /// Where client submission is served.
+    /// The address of client submission.
     #[must_use]
     pub const fn submission(&self) -> SocketAddr {
         self.submission
     }
 
-    /// Where the MX host is served.
+    /// The address of the MX host.
     #[must_use]
     pub const fn mx(&self) -> SocketAddr {
         self.mx
     }
 
-    /// Where the control API is served.
+    /// The address of the control API.
     #[must_use]
     pub const fn control(&self) -> SocketAddr {
         self.control
     }
 
-    /// Where tokens are fetched: `http://<this>/<directory>/oauth2/v2.0/token`.
+    /// The address of the token endpoint: `http://<this>/<directory>/oauth2/v2.0/token`.
     #[must_use]
     pub const fn token(&self) -> SocketAddr {
         self.token
     }
 
-    /// The folder of `ca.pem` and `messages/`.
+    /// The folder that has `ca.pem` and `messages/`.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The authority to trust; also in `ca.pem`.
+    /// The certificate of the authority to trust, which is also in `ca.pem`.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.shared.certificates.ca_pem
     }
 
-    /// What was seen of the client, and every limit that it exceeded.
+    /// What the sandbox observed of the client, with every limit that the client exceeded.
     #[must_use]
     pub fn state(&self) -> SandboxState {
         self.shared.tenant().state()
@@ -152,11 +154,11 @@ impl RunningSandbox {
         self.shared.keeper().messages()
     }
 
-    /// Switches faults on for everybody, in place of those switched on before. `once-` and the like
-    /// end them.
+    /// Switches these faults on for everybody and replaces those switched on before. `once-` and
+    /// similar prefixes limit how often they strike.
     ///
     /// # Errors
-    /// The name that no fault has.
+    /// When no fault has one of these names. The error is that name.
     pub fn switch_faults<S: AsRef<str>>(&self, names: &[S]) -> Result<(), String> {
         let switched = |name: &S| Switched {
             fault: name.as_ref().to_owned(),
@@ -167,12 +169,12 @@ impl RunningSandbox {
         self.shared.tenant().switch_faults(names.iter().map(switched).collect())
     }
 
-    /// Changes switches and limits.
+    /// Changes the switches and the limits.
     pub fn rule(&self, switches: Switches, limits: Limits) {
         self.shared.tenant().rule(switches, limits);
     }
 
-    /// Stops listening, tells every client 421, waits a little for them to go.
+    /// Stops listening, sends 421 to every client, and waits briefly until they disconnect.
     pub async fn stop(mut self) {
         self.stop.send_replace(Stop::Now);
         let gone = async { while self.tasks.join_next().await.is_some() {} };
@@ -198,11 +200,11 @@ async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
         };
         match event {
             Event::Client(Ok((tcp, peer))) => {
-                // Replies are written whole, so nothing is gained by waiting for more.
+                // Replies are written whole, so waiting for more output gains nothing.
                 let _cosmetic = tcp.set_nodelay(true);
                 connections.spawn(serve(tcp, peer, role, shared.clone()));
             }
-            // Out of descriptors: the next accept would fail at once, too.
+            // The process has no free descriptor: the next accept would fail at once too.
             Event::Client(Err(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
             Event::Ended => {}
             Event::Stop => break,
@@ -214,7 +216,7 @@ async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
 
 async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch::Receiver<Stop>) {
     let stopped = async move {
-        // A sender that is gone means the same.
+        // A closed channel also means stop.
         let _gone = stop.wait_for(|stop| *stop == Stop::Now).await;
     };
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
@@ -222,7 +224,7 @@ async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch
     }
 }
 
-/// Which of the four addresses is taken, the system does not say.
+/// Adds the address to the error: the system does not say which of the four addresses is in use.
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address)
         .await

@@ -1,4 +1,4 @@
-//! What a sandbox is started with. The defaults are those of a tenant fresh from Microsoft.
+//! The settings with which a sandbox starts. The defaults are those of a new tenant.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -17,30 +17,30 @@ use postroom_core::{
 /// Everything a sandbox needs to start.
 #[derive(Clone)]
 pub struct SandboxSettings {
-    /// Where `ca.pem` and the messages go. Made when missing.
+    /// The folder for `ca.pem` and the messages. It is created when it is missing.
     pub dir: PathBuf,
-    /// Client submission; port 0 takes a free one.
+    /// The address of client submission. Port 0 chooses a free port.
     pub submission: SocketAddr,
-    /// The MX host: connector and direct send.
+    /// The address of the MX host, for connectors and direct send.
     pub mx: SocketAddr,
-    /// The control API. Loopback only: it has no login.
+    /// The address of the control API. It must be loopback, because the API has no login.
     pub control: SocketAddr,
-    /// The token endpoint.
+    /// The address of the token endpoint.
     pub token: SocketAddr,
-    /// Further names for the certificate.
+    /// Additional names for the certificate.
     pub names: Vec<String>,
-    /// What becomes of accepted messages.
+    /// What happens to accepted messages.
     pub keep: Keep,
-    /// Delays and patience.
+    /// Delays and timeouts.
     pub timing: Timing,
-    /// Whose Exchange Online this is.
+    /// The settings of the tenant.
     pub tenant: TenantSettings,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
 impl SandboxSettings {
-    /// A sandbox on free loopback ports with one mailbox, `scanner@contoso.com`, and Microsoft's
+    /// A sandbox on free loopback ports, with the mailbox `scanner@contoso.com` and Microsoft's
     /// limits.
     #[must_use]
     pub fn new(dir: PathBuf, clock: Clock) -> Self {
@@ -60,35 +60,37 @@ impl SandboxSettings {
     }
 }
 
-/// What becomes of accepted messages.
+/// What happens to accepted messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keep {
-    /// This number of the newest messages stay as files.
+    /// The newest messages, up to this number, are kept as files.
     Newest(usize),
-    /// Nothing is written; counters only.
+    /// Nothing is written. Messages are only counted.
     Discard,
 }
 
 impl Default for Keep {
-    /// Enough to look at, too few to fill a disk with scans of ordinary size.
+    /// Enough messages for inspection, but too few to fill a disk with scans of ordinary size.
     fn default() -> Self {
         Self::Newest(10_000)
     }
 }
 
-/// Delays and patience.
+/// Delays and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// Before the answer to a failed login or an unknown command. Exchange Online, seen 2024 and
-    /// 2025: five seconds.
+    /// The delay before the answer to a failed login or an unknown command. Exchange Online waited
+    /// five seconds in 2024 and 2025.
     pub tarpit: Duration,
-    /// Silence of the client. Exchange Online, seen 2018 to 2024: five minutes.
+    /// The idle timeout. Exchange Online used five minutes from 2018 to 2024.
     pub idle: Duration,
-    /// A session's whole length, checked between commands. Exchange Server's default: ten minutes.
+    /// The maximum duration of a session, checked between commands. Exchange Server's default is
+    /// ten minutes.
     pub session: Duration,
-    /// How long `slow-dot` waits. Over a minute, as a client that gives up early makes duplicates.
+    /// The delay of `slow-dot`. It exceeds a minute, because a client that gives up early causes
+    /// duplicates.
     pub slow_dot: Duration,
-    /// Between the octets of a `slow` reply.
+    /// The delay between the octets of a `slow` reply.
     pub drip: Duration,
 }
 
@@ -104,18 +106,18 @@ impl Default for Timing {
     }
 }
 
-/// Whose Exchange Online this is.
+/// The settings of the tenant.
 #[derive(Clone)]
 pub struct TenantSettings {
     /// The accepted domains.
     pub domains: Vec<String>,
     /// The mailboxes that can log in.
     pub mailboxes: Vec<MailboxSettings>,
-    /// Whether others can.
+    /// Whether other logins are accepted.
     pub unlisted: Unlisted,
     /// The limits of each mailbox.
     pub limits: Limits,
-    /// What can be changed while it runs.
+    /// The settings that can change while the sandbox runs.
     pub switches: Switches,
     /// The application registered in the directory.
     pub application: Application,
@@ -124,19 +126,19 @@ pub struct TenantSettings {
 /// An application that may fetch tokens.
 #[derive(Clone)]
 pub struct Application {
-    /// The directory (tenant) id. The accepted domains name it, too.
+    /// The directory (tenant) id. An accepted domain can be used in its place.
     pub directory: String,
     /// The application (client) id.
     pub client_id: String,
-    /// Its secret.
+    /// The client secret.
     pub secret: Secret,
-    /// Its certificate, DER.
+    /// The certificate in DER form.
     pub certificate: Option<Vec<u8>>,
-    /// How long access tokens hold. Microsoft's hold 60 to 90 minutes.
+    /// The lifetime of access tokens. Microsoft's is 60 to 90 minutes.
     pub token_lifetime: Duration,
-    /// How a device code is answered by its user, who is the first mailbox.
+    /// How the user answers a device code. The user is the first mailbox.
     pub sign_in: SignIn,
-    /// How often a device code may be polled.
+    /// The minimum interval between polls for a device code.
     pub poll_interval: Duration,
 }
 
@@ -154,10 +156,10 @@ impl Default for Application {
     }
 }
 
-/// How a device code is answered by its user.
+/// How the user answers a device code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SignIn {
-    /// So many polls are told to wait, then the user has signed in.
+    /// The user signs in after this number of polls, which are told to wait.
     AfterPolls(u32),
     /// The user declines.
     Declined,
@@ -180,31 +182,32 @@ impl Default for TenantSettings {
     }
 }
 
-/// Logins that name no mailbox of the settings.
+/// How a login is treated that names no mailbox of the settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unlisted {
-    /// Wrong credentials.
+    /// It is refused because of wrong credentials.
     Refused,
-    /// Any password is right, for listed mailboxes too: `--open`.
+    /// Any password is accepted, also for listed mailboxes: `--open`.
     Admitted,
 }
 
 /// One mailbox.
 #[derive(Clone)]
 pub struct MailboxSettings {
-    /// Its address, which is also the user name.
+    /// The address, which is also the user name.
     pub address: Address,
     /// The password of AUTH LOGIN.
     pub password: Secret,
-    /// Access tokens taken by XOAUTH2, besides those of the token endpoint.
+    /// Access tokens accepted by XOAUTH2, in addition to those of the token endpoint.
     pub tokens: Vec<Secret>,
-    /// Addresses it may send as, besides its own. `*@domain` is any address there.
+    /// The addresses that the mailbox may send as, in addition to its own. `*@domain` is any
+    /// address in the domain.
     pub senders: Vec<String>,
 }
 
 impl MailboxSettings {
-    /// A mailbox that sends as itself.
+    /// A mailbox that may only send as itself.
     #[must_use]
     pub fn new(address: Address, password: &str) -> Self {
         Self {
@@ -220,24 +223,24 @@ impl MailboxSettings {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Transactions in any 60 s.
+    /// Transactions in any 60 seconds.
     pub messages_per_minute: usize,
-    /// Recipients in any 24 h.
+    /// Recipients in any 24 hours.
     pub recipients_per_day: u64,
     /// Recipients of one message.
     pub recipients_per_message: usize,
-    /// Submissions at once.
+    /// Submissions at the same time.
     pub connections: usize,
-    /// `MaxSendSize` of the mailbox.
+    /// `MaxSendSize` of the mailbox in Exchange.
     pub max_send_size: ByteSize,
-    /// What `SIZE` announces.
+    /// The limit that `SIZE` announces.
     pub announced_size: ByteSize,
-    /// Room for Sent Items, which keeps every message sent; none is without end.
+    /// The space for Sent Items, which keeps every sent message; none means unlimited.
     pub quota: Option<ByteSize>,
-    /// Repetitions of one permanent error after which the mailbox is throttled (550 5.2.251 to
-    /// .255); the true number is not published.
+    /// The number of repetitions of one permanent error after which the mailbox is throttled (550
+    /// 5.2.251 to .255). The real number is not published.
     pub continuous_errors: u32,
-    /// How long that lasts.
+    /// How long the throttle lasts.
     #[serde(with = "seconds")]
     pub throttled_for: Duration,
 }
@@ -259,7 +262,7 @@ impl Default for Limits {
 }
 
 mod seconds {
-    //! Durations as whole seconds, as the control API writes them.
+    //! Durations as whole seconds, the form of the control API.
 
     use std::time::Duration;
 

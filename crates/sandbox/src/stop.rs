@@ -1,6 +1,6 @@
-//! The word that every task of the sandbox watches for.
+//! The stop signal that every task of the sandbox watches.
 
-/// Whether the sandbox is to stop.
+/// Whether the sandbox must stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
     NotYet,

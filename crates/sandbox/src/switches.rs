@@ -1,42 +1,42 @@
-//! What an administrator of the tenant, or Microsoft, could change: while the sandbox runs.
+//! The settings that the tenant's administrator or Microsoft could change during operation.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// What can be changed while it runs. Names are those of the control API.
+/// The settings that can change while the sandbox runs. The names are those of the control API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Switches {
     /// `SmtpClientAuthenticationDisabled`.
     pub smtp_auth: SmtpAuth,
-    /// Whether passwords are taken.
+    /// Whether password logins are accepted.
     pub basic: Basic,
     /// How a bad token is refused.
     pub token_refusal: TokenRefusal,
-    /// What exceeding the rate brings.
+    /// What happens when a client exceeds the message rate.
     pub over_rate: OverRate,
     /// `RejectDirectSend`.
     pub reject_direct_send: bool,
-    /// The inbound connector.
+    /// The kind of inbound connector.
     pub connector: Connector,
-    /// The mailbox sends spam, says outbound spam control.
+    /// Outbound spam control has blocked the mailbox.
     pub blocked: bool,
-    /// The application has no FullAccess on the mailbox (yet): 430 at end of data.
+    /// The application does not have FullAccess to the mailbox (yet): 430 at end of data.
     pub no_full_access: bool,
 }
 
 impl Switches {
-    /// The same with one switch set, from its name and value as the control API writes them.
+    /// Returns a copy with one switch set. Name and value are in the form of the control API.
     ///
     /// # Errors
-    /// What is wrong with the name or the value.
+    /// When the name or the value is invalid.
     pub fn with(self, name: &str, value: &str) -> Result<Self, String> {
         let value = value.parse().map_or_else(|_no_bool| Value::from(value), Value::Bool);
         overlaid(self, [(name.to_owned(), value)].into_iter().collect())
     }
 }
 
-/// `current` with the fields of `changes` in place of its own.
+/// Returns `current` with the fields of `changes` replaced.
 pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(
     current: T,
     changes: Map<String, Value>,
@@ -52,25 +52,25 @@ pub(crate) fn overlaid<T: Serialize + DeserializeOwned>(
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SmtpAuth {
-    /// Logins are taken.
+    /// Logins are accepted.
     #[default]
     Enabled,
-    /// Off for the organization.
+    /// Logins are disabled for the organization.
     DisabledForTenant,
-    /// Off for the mailbox.
+    /// Logins are disabled for the mailbox.
     DisabledForMailbox,
 }
 
-/// Whether passwords are taken.
+/// Whether password logins are accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basic {
-    /// They are: until the end of December 2026.
+    /// Passwords are accepted: until the end of December 2026.
     #[default]
     Enabled,
-    /// Switched off by policy: 535 5.7.139.
+    /// A policy disables passwords: 535 5.7.139.
     Disabled,
-    /// Switched off by Microsoft: 550 5.7.30.
+    /// Microsoft has retired passwords: 550 5.7.30.
     Retired,
 }
 
@@ -78,34 +78,35 @@ pub enum Basic {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenRefusal {
-    /// 535 at once, as Exchange Online does.
+    /// With 535 at once, as Exchange Online does.
     #[default]
     AtOnce,
-    /// The reason in a challenge, and 535 after the client's empty line, as Google does.
+    /// With the reason in a challenge, then 535 after the client's empty line, as Google does.
     Challenge,
 }
 
-/// What exceeding the messages per minute brings. Microsoft's texts contradict each other, and so
-/// do reports.
+/// What happens when a client exceeds the messages per minute. Microsoft's texts contradict each
+/// other, and so do reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OverRate {
-    /// The 250 waits until the minute allows it (Microsoft's text of 2025).
+    /// The 250 is delayed until the rate allows it (Microsoft's text of 2025).
     #[default]
     Delay,
-    /// 421 4.4.2 at `MAIL FROM` (Exchange Server, and reports).
+    /// `MAIL FROM` is refused with 421 4.4.2 (Exchange Server and reports).
     Reject,
 }
 
-/// The inbound connector of the MX side.
+/// The inbound connector on the MX side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connector {
-    /// None: mail to others than the tenant's mailboxes is refused.
+    /// There is no connector: mail to anyone except the tenant's mailboxes is refused.
     #[default]
     Absent,
-    /// Matches every client by address: senders must be of an accepted domain (ATTR36).
+    /// The connector matches every client by address. Senders must be in an accepted domain
+    /// (ATTR36).
     ByAddress,
-    /// Matches clients whose certificate names an accepted domain.
+    /// The connector matches clients whose certificate names an accepted domain.
     ByCertificate,
 }

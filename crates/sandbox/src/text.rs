@@ -1,31 +1,31 @@
-//! The text of a message as it comes: its end, the dots taken off (RFC 5321 4.5.2), and what is
-//! noticed in passing.
+//! Reads the text of a message as it arrives: finds its end, removes dot-stuffing (RFC 5321 4.5.2),
+//! and collects facts about it.
 //!
-//! Strict on purpose: the end is `<CRLF>.<CRLF>` and nothing else, and a bare CR or LF is noted
-//! against the client.
+//! Strict on purpose: only `<CRLF>.<CRLF>` ends the text, and a bare CR or LF counts as a violation
+//! of the client.
 
 use mail_parser::MessageParser;
 
-/// Octets of header that are looked at. Exchange Online's own limit for a header is 256 KB; what it
-/// acts on stands early.
+/// The octets of the header that are examined. Exchange Online's own limit for a header is 256 KB,
+/// but the fields that it acts on come early.
 const HEADER_LIMIT: usize = 64 * 1024;
 
-/// What is known of a text at its end.
+/// The facts about a complete text.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TextFacts {
-    /// Octets after unstuffing.
+    /// The number of octets after the removal of dot-stuffing.
     pub(crate) octets: u64,
-    /// A CR without LF, or an LF without CR.
+    /// Whether the text has a CR without LF or an LF without CR.
     pub(crate) bare_line_ends: bool,
-    /// `Message-ID`, with its angle brackets.
+    /// The `Message-ID` with its angle brackets.
     pub(crate) message_id: Option<String>,
     /// The addresses of `From`.
     pub(crate) from: Vec<String>,
-    /// `Content-Type: message/partial`.
+    /// Whether the text has `Content-Type: message/partial`.
     pub(crate) is_partial: bool,
 }
 
-/// Watches text go by.
+/// Collects facts from the text as it passes.
 #[derive(Default)]
 struct Watch {
     octets: u64,
@@ -46,7 +46,7 @@ impl Watch {
         }
         if !self.header_ended {
             let room = HEADER_LIMIT.saturating_sub(self.header.len()).min(text.len());
-            // The end may straddle two pieces; what lies before was searched.
+            // The end of the header may span two pieces. The octets before it have been searched.
             let searched = self.header.len().saturating_sub(3);
             self.header.extend_from_slice(text.get(..room).unwrap_or_default());
             let unsearched = self.header.get(searched..).unwrap_or_default();
@@ -62,7 +62,7 @@ impl Watch {
     }
 
     fn facts(mut self) -> TextFacts {
-        // What ends in a lone CR has it bare.
+        // A lone CR at the end of the text is bare.
         self.bare_line_ends |= self.last == b'\r';
         let mut facts = TextFacts {
             octets: self.octets,
@@ -86,10 +86,10 @@ impl Watch {
     }
 }
 
-/// Where in a line the reader stands.
+/// The reader's position in a line.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum TextPosition {
-    /// After CRLF, and at the beginning.
+    /// At the beginning of a line: after CRLF, or at the beginning of the text.
     #[default]
     LineStart,
     /// Within a line.
@@ -102,12 +102,12 @@ enum TextPosition {
     DotCr,
 }
 
-/// What one piece of input came to.
+/// The result of one piece of input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Taken {
-    /// Octets used up.
+    /// The number of octets consumed.
     pub(crate) consumed: usize,
-    /// The end was among them.
+    /// Whether the end of the text was among them.
     pub(crate) ended: bool,
 }
 
@@ -119,7 +119,7 @@ pub(crate) struct TextReader {
 }
 
 impl TextReader {
-    /// Takes text of `DATA`; appends what it means to `out`.
+    /// Reads text of `DATA` and appends its content to `out`.
     pub(crate) fn dotted(&mut self, input: &[u8], out: &mut Vec<u8>) -> Taken {
         let start = out.len();
         let mut consumed = 0;
@@ -158,17 +158,17 @@ impl TextReader {
         Taken { consumed, ended }
     }
 
-    /// Takes text of a chunk, which means itself.
+    /// Reads text of a chunk, which has no dot-stuffing.
     pub(crate) fn raw(&mut self, input: &[u8]) {
         self.watch.see(input);
     }
 
-    /// Octets so far.
+    /// The number of octets so far.
     pub(crate) fn octets(&self) -> u64 {
         self.watch.octets
     }
 
-    /// What is known at the end.
+    /// The facts about the complete text.
     pub(crate) fn facts(self) -> TextFacts {
         self.watch.facts()
     }

@@ -1,4 +1,4 @@
-//! A client's octets in and out, within bounds and patience.
+//! Buffered input and output of a client, with limits on length and time.
 
 use std::{io, time::Duration};
 
@@ -10,12 +10,12 @@ use tokio::{
 
 use crate::{Timing, stop::Stop};
 
-/// RFC 4954 4.5.3.1: lines of an AUTH exchange may have 12,288 octets; tokens are long.
+/// RFC 4954 4.5.3.1: AUTH lines may have 12,288 octets, because tokens are long.
 const LINE_LIMIT: usize = 12_288;
-/// One read, and one write to a file.
+/// The size of a read and of a write to a file.
 const READ_SIZE: usize = 64 * 1024;
 
-/// What a read brought.
+/// The result of a read.
 pub(crate) enum Filled {
     Octets,
     End,
@@ -23,20 +23,20 @@ pub(crate) enum Filled {
     Stop,
 }
 
-/// A line without its end.
+/// A line without its line end.
 pub(crate) enum WireLine {
     Whole(Vec<u8>),
     TooLong,
 }
 
-/// Whether the rest of an over-long line is being thrown away.
+/// Whether the rest of an over-long line is being discarded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Skipping {
     No,
     ToLineEnd,
 }
 
-/// What was read and not used, what is due and not sent.
+/// The unread input and the unsent output of a client.
 pub(crate) struct Wire {
     pub(crate) input: Vec<u8>,
     pub(crate) output: Vec<u8>,
@@ -50,7 +50,7 @@ impl Wire {
         Self { input: Vec::new(), output: Vec::new(), skipping: Skipping::No, timing, stop }
     }
 
-    /// The next whole line, if it has come.
+    /// Returns the next whole line; none while it is incomplete.
     pub(crate) fn take_line(&mut self) -> Option<WireLine> {
         let end = self.input.iter().position(|octet| *octet == b'\n');
         match (end, self.skipping) {
@@ -81,7 +81,7 @@ impl Wire {
         }
     }
 
-    /// Sends what is due, then reads more.
+    /// Sends the pending output, then reads more input.
     pub(crate) async fn fill<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -100,7 +100,7 @@ impl Wire {
         }
     }
 
-    /// Sends what is due.
+    /// Sends the pending output.
     pub(crate) async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
@@ -113,7 +113,7 @@ impl Wire {
         timeout(self.timing.idle, written).await?
     }
 
-    /// Sends this an octet at a time.
+    /// Sends this text one octet at a time.
     pub(crate) async fn drip<S: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -127,7 +127,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Sleeps, unless the sandbox stops.
+    /// Waits for `pause`, or until the sandbox stops.
     pub(crate) async fn wait(&mut self, pause: Duration) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

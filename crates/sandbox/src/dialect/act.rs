@@ -1,51 +1,51 @@
-//! What the connection is told to do.
+//! The acts that a dialogue demands of its connection.
 
 use std::time::Duration;
 
 use crate::dialect::accepted::Accepted;
 
-/// What the connection must do, in this order.
+/// An act of the connection. Acts are performed in order.
 #[derive(PartialEq, Debug)]
 pub(crate) enum Act {
-    /// Sends this.
+    /// Sends this text.
     Say(String),
-    /// Sends this an octet at a time.
+    /// Sends this text one octet at a time.
     Drip(String),
-    /// Sends what is due, then waits.
+    /// Sends the pending output, then waits.
     Pause(Duration),
-    /// Throws away what was read, then begins TLS.
+    /// Discards the pending input, then starts TLS.
     Handshake(Handshake),
-    /// Takes text.
+    /// Receives text.
     Receive(Receive),
-    /// The text received becomes a kept message.
+    /// Stores the received text as a message.
     Keep(Box<Accepted>),
-    /// The text received is thrown away.
+    /// Discards the received text.
     Lose,
-    /// The message was answered: calls `Dialogue::settle`.
+    /// Calls `Dialogue::settle`, because the message has been answered.
     Settle,
     /// Ends the connection.
     Leave(Leave),
 }
 
-/// How TLS begins.
+/// The kind of TLS handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Handshake {
     Proper,
     WrongName,
     UntrustedIssuer,
     Expired,
-    /// Plain text where a ServerHello should be.
+    /// Sends plain text in place of a ServerHello.
     Garbage,
 }
 
-/// How text is taken.
+/// How text is received.
 #[derive(PartialEq, Debug)]
 pub(crate) enum Receive {
-    /// To `<CRLF>.<CRLF>`; with a fault, only so far.
+    /// Text up to `<CRLF>.<CRLF>`. A fault may cut it short.
     Dotted { cut: Option<Cut> },
-    /// So many octets (RFC 3030).
+    /// A chunk with this number of octets (RFC 3030).
     Chunk { octets: u64, last: bool, cut: Option<Cut> },
-    /// So many octets, not kept: the chunk was refused.
+    /// A refused chunk with this number of octets, which are discarded.
     Swallow { octets: u64 },
 }
 
@@ -59,12 +59,12 @@ pub(crate) struct Cut {
 /// How a connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Leave {
-    /// After sending what is due.
+    /// Sends the pending output, then closes.
     Close,
-    /// At once.
+    /// Closes at once.
     Cut,
-    /// At once, by TCP reset.
+    /// Closes at once with a TCP reset.
     Reset,
-    /// When the client leaves; it hears nothing until then.
+    /// Sends nothing more and waits until the client disconnects.
     Silence,
 }

@@ -1,8 +1,8 @@
-//! A line to a command, as strictly as Exchange Online reads it.
+//! Parses a line as a command, as strictly as Exchange Online does.
 
 use postroom_core::model::{Address, ReversePath};
 
-/// One command.
+/// A command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Command {
     Helo(String),
@@ -13,12 +13,12 @@ pub(crate) enum Command {
         initial: Option<String>,
     },
     Mail {
-        /// None for what is not a path.
+        /// None when the argument is not a path.
         sender: Option<ReversePath>,
         parameters: Vec<String>,
     },
     Rcpt {
-        /// None for what is not a path.
+        /// None when the argument is not a path.
         recipient: Option<Address>,
         parameters: Vec<String>,
     },
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Noop,
     Quit,
     Vrfy,
-    /// The first word, made printable.
+    /// The first word of an unknown command, made printable.
     Unknown(String),
 }
 
@@ -82,7 +82,7 @@ fn printable(word: &str) -> String {
     word.chars().filter(char::is_ascii_graphic).take(40).collect()
 }
 
-/// `FROM:<a@b> SIZE=1` to the path without its brackets and the parameters.
+/// Splits `FROM:<a@b> SIZE=1` into the path without its brackets and the parameters.
 fn split_path<'a>(rest: &'a str, keyword: &str) -> (Option<&'a str>, Vec<String>) {
     let named = rest.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword));
     let after = rest.get(keyword.len()..).filter(|_| named).unwrap_or_default().trim_start();

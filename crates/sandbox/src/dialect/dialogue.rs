@@ -1,4 +1,4 @@
-//! One session: the greeting, TLS, the limits on errors, and which command goes where.
+//! One session: the greeting, TLS, the error limits, and the dispatch of commands.
 
 use std::net::IpAddr;
 
@@ -17,9 +17,9 @@ use crate::{
 };
 use postroom_core::model::{Address, Timestamp, TlsVersion};
 
-/// Exchange Server: `MaxProtocolErrors` of a receive connector.
+/// The default of `MaxProtocolErrors` of a receive connector of Exchange Server.
 const PROTOCOL_ERROR_LIMIT: u32 = 5;
-/// Exchange Server: `MaxLogonFailures` of a receive connector.
+/// The default of `MaxLogonFailures` of a receive connector of Exchange Server.
 pub(super) const LOGON_FAILURE_LIMIT: u32 = 3;
 
 /// One session.
@@ -35,12 +35,12 @@ pub(crate) struct Dialogue {
     pub(super) mail: Option<Transaction>,
     pub(super) protocol_errors: u32,
     pub(super) logon_failures: u32,
-    /// Until it is counted out.
+    /// The listener that counts this connection; none after the connection was counted as ended.
     pub(super) connected: Option<Role>,
 }
 
 impl Dialogue {
-    /// A session and its banner.
+    /// Opens a session. Returns it with its banner.
     pub(crate) fn open(
         role: Role,
         peer: IpAddr,
@@ -69,15 +69,15 @@ impl Dialogue {
         (dialogue, acts)
     }
 
-    /// TLS is on.
+    /// Records that TLS is active.
     pub(crate) fn secured(&mut self, version: TlsVersion, client_names: Vec<String>) {
         self.tls = Some(version);
         self.client_names = client_names;
-        // RFC 3207 4.2: both sides forget what was said before.
+        // RFC 3207 4.2: both sides discard what was said before the handshake.
         self.helo = None;
     }
 
-    /// A line without its end.
+    /// Handles a line, given without its line end.
     pub(crate) fn line(&mut self, line: &[u8], tenant: &mut Tenant, now: Timestamp) -> Vec<Act> {
         if now.since(self.opened) >= self.timing.session {
             return self.expired(now);
@@ -110,7 +110,8 @@ impl Dialogue {
             Command::Noop => say("250 2.0.0 OK"),
             Command::Vrfy => say("252 2.1.5 Cannot VRFY user"),
             Command::Quit => {
-                // Before the client can know: its next session may begin at once.
+                // The client is logged out before it can see the answer, because its next session
+                // may begin at once.
                 self.log_out(tenant);
                 let mut acts = self
                     .played(Stage::Quit, &[], tenant, now)
@@ -198,7 +199,7 @@ impl Dialogue {
         ready.into_iter().chain([handshake]).collect()
     }
 
-    /// A command line beyond all bounds.
+    /// Handles a command line that is too long.
     pub(crate) fn line_too_long(&mut self) -> Vec<Act> {
         self.exchange = Exchange::None;
         self.protocol_error("500 5.5.2 Command too long\r\n".to_owned())
@@ -218,7 +219,7 @@ impl Dialogue {
         vec![Act::Say(text), Act::Leave(Leave::Close)]
     }
 
-    /// The client said nothing for too long.
+    /// Ends a session whose client has been idle for too long.
     pub(crate) fn idle() -> Vec<Act> {
         vec![
             Act::Say("451 4.7.0 Timeout waiting for client input\r\n".to_owned()),
@@ -239,12 +240,12 @@ impl Dialogue {
         vec![Act::Say(text), Act::Leave(Leave::Close)]
     }
 
-    /// The sandbox stops.
+    /// Ends a session because the sandbox stops.
     pub(crate) fn shut_down() -> Vec<Act> {
         vec![Act::Say("421 4.3.2 Service not available\r\n".to_owned()), Act::Leave(Leave::Close)]
     }
 
-    /// The connection is gone, or as good as gone. Twice does no harm.
+    /// Records that the connection has ended or is about to. A second call does nothing.
     pub(crate) fn closed(&mut self, tenant: &mut Tenant) {
         self.log_out(tenant);
         if let Some(connected) = self.connected.take() {

@@ -15,11 +15,11 @@ use crate::{
 };
 use postroom_core::model::{Address, Secret, Timestamp};
 
-/// Google, "OAuth 2.0 Mechanism": what its challenge has for a client to read.
+/// The text of the challenge with which Google refuses a token (Google, "OAuth 2.0 Mechanism").
 const GOOGLES_REASON: &str =
     r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
 
-/// Where a login stands.
+/// The state of a login.
 pub(crate) enum Exchange {
     None,
     LoginUser,
@@ -27,7 +27,7 @@ pub(crate) enum Exchange {
         user: String,
     },
     Token,
-    /// The reason of a refusal was told; an empty line is to acknowledge it.
+    /// The reason for a refusal was sent. The client must acknowledge it with an empty line.
     RefusedToken(&'static str),
 }
 
@@ -70,7 +70,7 @@ impl Dialogue {
         say(&format!("334 {challenge}"))
     }
 
-    /// The client's next line of a login.
+    /// Handles the client's next line of a login.
     pub(crate) fn login_step(
         &mut self,
         exchange: Exchange,
@@ -147,7 +147,7 @@ impl Dialogue {
     }
 }
 
-/// `user=…^Aauth=Bearer …^A^A`.
+/// Splits `user=…^Aauth=Bearer …^A^A`.
 fn split_token(text: &str) -> Option<(&str, &str)> {
     let (user, rest) = text.strip_prefix("user=")?.split_once('\x01')?;
     let token = rest.strip_prefix("auth=")?.strip_suffix("\x01\x01")?;

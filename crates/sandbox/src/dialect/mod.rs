@@ -1,13 +1,14 @@
-//! Exchange Online's half of the conversation, without sockets and clock: lines in, [`Act`]s out.
+//! Exchange Online's side of the conversation, without sockets or a clock: lines go in, [`Act`]s
+//! come out.
 //!
-//! - `act`: what the connection is told to do
-//! - `command`: a line to a command
-//! - `wording`: banners, lists, suffixes
+//! - `act`: the acts that a dialogue demands of its connection
+//! - `command`: parses a line as a command
+//! - `wording`: banners, keyword lists and suffixes
 //! - `login`: AUTH LOGIN and XOAUTH2
 //! - `transaction`: from MAIL to the answer to end of data
 //!
-//! Replies follow a public log of a whole session with smtp.office365.com of 2025-11-23, and
-//! Exchange Server's texts where that log is silent.
+//! Replies follow a public log of a complete session with smtp.office365.com of 2025-11-23. Where
+//! that log is silent, they follow the texts of Exchange Server.
 
 mod accepted;
 mod act;

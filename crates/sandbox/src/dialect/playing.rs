@@ -1,4 +1,4 @@
-//! Faults in the conversation: what is done in place of the proper answer, and at what pace.
+//! Plays faults in the conversation: what replaces the normal answer, and how fast it is sent.
 
 use crate::{
     Effect, Fault, Stage,
@@ -12,9 +12,10 @@ use crate::{
 };
 use postroom_core::model::{Address, Timestamp};
 
-/// Where a fault in the text strikes: past any header, before the end of any scan.
+/// The number of octets of text after which a fault strikes: past any header, before the end of any
+/// scan.
 pub(super) const CUT_AFTER: u64 = 512;
-/// What a broken middlebox may say.
+/// An answer of a broken middlebox.
 pub(super) const GARBAGE: &str = "*** 2\u{7f}XX ** not SMTP **\r\n";
 
 impl Dialogue {
@@ -42,7 +43,8 @@ impl Dialogue {
         }
     }
 
-    /// What a fault does instead of the proper answer; none when it only changes how that is given.
+    /// The acts that replace the normal answer; none when the fault only changes how that answer is
+    /// sent.
     pub(super) fn instead(&self, fault: &Fault, from: &str, now: Timestamp) -> Option<Vec<Act>> {
         match &fault.effect {
             Effect::Reply(template) => {
@@ -71,7 +73,7 @@ impl Dialogue {
     }
 }
 
-/// Whether a fault takes the place of an answer.
+/// Whether a fault replaces an answer.
 pub(super) enum Played {
     Instead(Vec<Act>),
     Properly(Pace),

@@ -1,5 +1,5 @@
-//! Dialogues, from `tests/transcripts/sandbox`: the client's lines are played, what follows must be
-//! the file.
+//! Dialogues from `tests/transcripts/sandbox`: each test plays the client's lines and compares the
+//! result with the file.
 
 use std::{fmt::Write, net::IpAddr};
 
@@ -100,7 +100,7 @@ impl Rehearsal {
         }
     }
 
-    /// Does what a line that begins with `!` says; false for one that tells what follows.
+    /// Performs a line that begins with `!`. False when the line states an expectation instead.
     fn direct(&mut self, directive: &str) -> bool {
         let (verb, rest) = directive.split_once(' ').unwrap_or((directive, ""));
         match verb {
@@ -135,7 +135,7 @@ impl Rehearsal {
         self.client("DATA");
     }
 
-    /// What is not under test is left out.
+    /// Performs `act` and leaves its output out of the transcript.
     fn quietly(&mut self, act: impl FnOnce(&mut Self)) {
         let out = std::mem::take(&mut self.out);
         act(self);
@@ -234,7 +234,8 @@ fn bad_texts_are_refused_at_their_end() {
     check(include_str!("../../../../tests/transcripts/sandbox/refused-texts.smtp"));
 }
 
-/// What a whole session comes to with this fault switched on, or asked for by these addresses.
+/// The transcript of a whole session with this fault, which is switched on or chosen by these
+/// addresses.
 fn played(faults: Vec<Switched>, sender: &str, recipient: &str, user: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -286,8 +287,8 @@ fn everybody(fault: &str) -> Vec<Switched> {
     vec![Switched { fault: fault.to_owned(), times: None, every: None, listener: None }]
 }
 
-/// Every fault of the conversation there is a row for, and every stage with every plain effect that
-/// it takes.
+/// Every fault of the conversation that has a row, and every stage with each plain effect that it
+/// supports.
 fn all_faults() -> Vec<Fault> {
     let plain = ["451", "421", "554", "drop", "reset", "silence", "garbage"];
     let combined = Stage::ALL
@@ -301,7 +302,7 @@ fn all_faults() -> Vec<Fault> {
         .collect()
 }
 
-/// What the client says just before a fault of this stage strikes.
+/// The client's line before a fault of this stage strikes.
 fn line_before(stage: Stage) -> &'static str {
     match stage {
         Stage::Token | Stage::Greeting => "",
@@ -316,7 +317,7 @@ fn line_before(stage: Stage) -> &'static str {
     }
 }
 
-/// What is seen of a fault that has struck, if anything is.
+/// The visible trace of a fault that has struck, if it leaves one.
 fn trace_of(fault: &Fault) -> Option<String> {
     let expected = match &fault.effect {
         Effect::Reply(text) if fault.stage == Stage::Body => {

@@ -17,11 +17,12 @@ use crate::{
 };
 use postroom_core::model::{Address, ReversePath, Timestamp};
 
-/// Envelope recipients of one transaction at the MX (Microsoft's non-delivery page on 4.5.3).
+/// The maximum number of envelope recipients of one transaction at the MX (Microsoft's non-delivery
+/// page on 4.5.3).
 const MX_RECIPIENT_LIMIT: usize = 200;
-/// Parameters of `MAIL FROM` that Exchange Online knows.
+/// The parameters of `MAIL FROM` that Exchange Online knows.
 const MAIL_PARAMETERS: &[&str] = &["SIZE", "BODY", "RET", "ENVID", "AUTH", "SMTPUTF8"];
-/// Parameters of `RCPT TO` that Exchange Online knows.
+/// The parameters of `RCPT TO` that Exchange Online knows.
 const RCPT_PARAMETERS: &[&str] = &["NOTIFY", "ORCPT"];
 const START_INPUT: &str = "354 Start mail input; end with <CRLF>.<CRLF>\r\n";
 
@@ -31,12 +32,12 @@ pub(crate) struct Transaction {
     parameters: Vec<String>,
     begun: Timestamp,
     recipients: Vec<AcceptedRecipient>,
-    /// Set from `DATA` or the first chunk to the last answer.
+    /// The open submission, from `DATA` or the first chunk to the last answer.
     open: Option<Submission>,
 }
 
 impl Transaction {
-    /// What tells it from others before its text is known.
+    /// The value that identifies the message before its text is known.
     fn envid(&self) -> &str {
         self.parameters
             .iter()
@@ -171,7 +172,7 @@ impl Dialogue {
             return vec![Act::Receive(Receive::Chunk { octets, last, cut: None })];
         }
         match self.admit_text(tenant, now) {
-            // RFC 3030 4.2: the octets of a refused chunk come all the same.
+            // RFC 3030 4.2: the client sends the octets of a chunk even when it is refused.
             Err(refusal) => {
                 std::iter::once(Act::Receive(Receive::Swallow { octets })).chain(refusal).collect()
             }
@@ -216,17 +217,17 @@ impl Dialogue {
 
     fn cut(&self, fault: &Fault, sender: &str, now: Timestamp) -> Option<Cut> {
         let mut acts = self.instead(fault, sender, now)?;
-        // After an answer in the middle of the text nothing sensible can follow.
+        // After an answer in the middle of the text, the session cannot continue.
         acts.push(Act::Leave(Leave::Close));
         Some(Cut { after: CUT_AFTER, acts })
     }
 
-    /// A chunk that is not the last was taken.
+    /// Handles a received chunk that is not the last.
     pub(crate) fn chunk_taken(octets: u64) -> Vec<Act> {
         say(&format!("250 2.6.0 CHUNK received OK, {octets} octets"))
     }
 
-    /// The text is complete.
+    /// Handles the end of the text.
     pub(crate) fn end_of_data(
         &mut self,
         facts: &TextFacts,
@@ -258,8 +259,8 @@ impl Dialogue {
                 now,
             );
         }
-        // Settled after any delay, and before the client can know: its next message may begin at
-        // once.
+        // The message is settled after any delay but before the client can see the answer, because
+        // its next message may begin at once.
         let end = acts
             .iter()
             .position(|act| matches!(act, Act::Say(_) | Act::Drip(_) | Act::Leave(_)))
@@ -303,7 +304,7 @@ impl Dialogue {
         acts
     }
 
-    /// The answer to an accepted message, as the fault at end of data lets it out.
+    /// The answer to an accepted message, as changed by a fault at end of data.
     fn answer(
         &self,
         text: String,
@@ -365,7 +366,7 @@ impl Dialogue {
         }
     }
 
-    /// The last answer was given: the transaction is over.
+    /// Ends the transaction after its last answer.
     pub(crate) fn settle(&mut self, tenant: &mut Tenant) {
         self.abandon(tenant);
     }
@@ -383,13 +384,13 @@ impl Dialogue {
     }
 }
 
-/// What follows 354.
+/// What follows the answer 354.
 enum AfterStart {
     Receive(Option<Cut>),
     Leave,
 }
 
-/// Whether an effect at end of data means that nothing is stored.
+/// Whether an effect at end of data means that no message is stored.
 const fn is_refusal(effect: &Effect) -> bool {
     match effect {
         Effect::Reply(_) | Effect::DropLost | Effect::SilenceLost => true,

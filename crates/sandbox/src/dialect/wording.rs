@@ -1,4 +1,4 @@
-//! Exchange Online's words: suffixes, banners, lists, and the filling of templates.
+//! Exchange Online's wording: suffixes, banners, keyword lists, and the templates of replies.
 
 use std::net::IpAddr;
 
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use postroom_core::model::Timestamp;
 
-/// Which of the two listeners.
+/// The role of a listener.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
-    /// `smtp.office365.com`.
+    /// Client submission, like `smtp.office365.com`.
     Submission,
-    /// `contoso-com.mail.protection.outlook.com`.
+    /// The MX host, like `contoso-com.mail.protection.outlook.com`.
     Mx,
 }
 
-/// The front end in suffixes.
+/// The name of the front end server in suffixes.
 const FRONT_END: &str = "FAKE1PR01CA0001.TESTPRD01.PROD.OUTLOOK.COM";
-/// The mailbox server.
+/// The name of the mailbox server.
 const STORE: &str = "FAKE1PR01MB0001.testprd01.prod.outlook.com";
-/// .NET counts hundreds of nanoseconds from the year 1; this is 1970 in them.
+/// The ticks of .NET at the beginning of 1970. A tick is 100 ns, counted from the year 1.
 const TICKS_TO_1970: u64 = 621_355_968_000_000_000;
-/// More than 2 KB of hexadecimal, as a public log of 2025-11 has it.
+/// The length of hexadecimal diagnostics: more than 2 KB, as in a public log of 2025-11.
 const DIAGNOSTICS_LENGTH: usize = 2200;
 
 impl Role {
-    /// What the server calls itself.
+    /// The host name of the server.
     pub(crate) const fn host(self) -> &'static str {
         match self {
             Self::Submission => "FAKE1PR01CA0001.outlook.office365.com",
@@ -35,8 +35,8 @@ impl Role {
     }
 }
 
-/// A session's id: the time in .NET ticks. The public ones are within hours of that. The counter
-/// tells apart what began together.
+/// The id of a session: the time in .NET ticks, which published ids match to within hours. The
+/// counter distinguishes sessions that begin at the same time.
 pub(crate) fn session_id(opened: Timestamp, counter: u64) -> String {
     let ticks = opened
         .as_millis()
@@ -46,7 +46,7 @@ pub(crate) fn session_id(opened: Timestamp, counter: u64) -> String {
     format!("{ticks:016X}")
 }
 
-/// What a session's replies are made with.
+/// The facts that a session's replies contain.
 #[derive(Clone, Debug)]
 pub(crate) struct Wording {
     pub(crate) role: Role,
@@ -54,7 +54,7 @@ pub(crate) struct Wording {
     pub(crate) session_id: String,
 }
 
-/// Who is spoken about.
+/// The user and the sender that a reply mentions.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct About<'a> {
     pub(crate) user: &'a str,
@@ -71,7 +71,7 @@ impl Wording {
         )
     }
 
-    /// The answer to EHLO. AUTH takes the place of STARTTLS once TLS is on.
+    /// The answer to EHLO. AUTH replaces STARTTLS once TLS is active.
     pub(crate) fn extensions(&self, size: u64, fifth: Option<&str>) -> String {
         let size = format!("SIZE {size}");
         let keywords = [
@@ -100,12 +100,12 @@ impl Wording {
         )
     }
 
-    /// The Message-ID of a message that came without.
+    /// The Message-ID that the server gives to a message without one.
     pub(crate) fn own_message_id(&self, number: u64) -> String {
         format!("<{}{number:08X}@{STORE}>", self.session_id)
     }
 
-    /// Fills in a template and ends the line.
+    /// Fills in a template and adds CRLF.
     pub(crate) fn render(&self, template: &str, about: About<'_>, now: Timestamp) -> String {
         let mut out = String::with_capacity(template.len() + 128);
         let mut rest = template;

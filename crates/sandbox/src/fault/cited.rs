@@ -1,8 +1,8 @@
-//! The texts of Exchange Online's replies that more than one place of the sandbox says.
+//! Texts of Exchange Online's replies that several places of the sandbox use.
 //!
-//! Texts follow Microsoft's documentation and public logs of 2018 to 2026. `{fe}` is the front
-//! end's suffix, `{host}` its short form, `{store}` the mailbox server's, `{ip}`, `{user}`,
-//! `{from}` what they say.
+//! The texts follow Microsoft's documentation and public logs of 2018 to 2026. `{fe}` is the suffix
+//! of the front end server, `{host}` its short form, and `{store}` the suffix of the mailbox
+//! server. `{ip}`, `{user}` and `{from}` are what their names say.
 
 pub(crate) const CONCURRENT: &str = "432 4.3.2 Concurrent connections limit exceeded. Visit \
     https://aka.ms/concurrent_sending for more information. {store}";

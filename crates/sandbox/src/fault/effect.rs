@@ -1,4 +1,4 @@
-//! What a fault does, and a row of the tables.
+//! The effect of a fault, and the rows of the fault tables.
 
 use std::borrow::Cow;
 
@@ -7,49 +7,49 @@ use crate::fault::stage::Stage;
 /// What a fault does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// Answers this; `{…}` is filled in. A 421 also closes.
+    /// Answers with this text, in which `{…}` is filled in. A 421 also closes the connection.
     Reply(Cow<'static, str>),
     /// Closes the connection without an answer. At end of data the message is stored first.
     Drop,
-    /// As `Drop`, by TCP reset.
+    /// Like `Drop`, with a TCP reset.
     Reset,
     /// Never answers again. At end of data the message is stored first.
     Silence,
-    /// The right answer, octet by octet.
+    /// Sends the normal answer one octet at a time.
     Slow,
-    /// An answer that is not SMTP.
+    /// Sends an answer that is not SMTP.
     Garbage,
     /// At end of data: drops the connection and the message.
     DropLost,
     /// At end of data: never answers, and the message is lost.
     SilenceLost,
-    /// Says 354 and closes.
+    /// Answers 354, then closes the connection.
     DropAfter354,
-    /// The right answer, after a long wait.
+    /// Sends the normal answer after a long wait.
     SlowDot,
     /// EHLO does not offer STARTTLS.
     HideStartTls,
     /// EHLO does not offer AUTH.
     HideAuth,
-    /// The certificate is of another name.
+    /// The certificate is for another name.
     WrongName,
-    /// The certificate is of an issuer that nobody trusts.
+    /// The certificate has an untrusted issuer.
     UntrustedIssuer,
-    /// The certificate ended in 2020.
+    /// The certificate expired in 2020.
     Expired,
 }
 
-/// One row of the tables.
+/// A row of the fault tables.
 pub(crate) struct FaultRow {
     pub(crate) name: &'static str,
     pub(crate) stage: Stage,
     pub(crate) effect: Effect,
-    /// What it rehearses.
+    /// What the fault rehearses.
     pub(crate) says: &'static str,
 }
 
 impl FaultRow {
-    /// A row whose fault is a reply.
+    /// Makes a row whose effect is a reply.
     pub(crate) const fn reply(
         name: &'static str,
         stage: Stage,

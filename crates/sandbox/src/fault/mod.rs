@@ -1,10 +1,10 @@
-//! What can go wrong, by name. An address or the control API chooses a fault; the tables in `rows`
-//! and `replies` are the one source of the lookup, of `postroom sandbox --list-faults` and of
-//! `docs/sandbox.md`.
+//! The faults that the sandbox can play, by name. An address or the control API chooses a fault.
+//! The tables in `rows` and `replies` are the only source for the lookup, for `postroom sandbox
+//! --list-faults`, and for `docs/sandbox.md`.
 //!
 //! A name is `<stage>-<effect>` (`rcpt-550`, `auth-silence`), a named row (`eod-sendas`, `poison`),
-//! a cited reply (`reply-<slug>`) or that reply at another stage (`eod-reply-rate`). `once-`,
-//! `twice-` and `first-<n>-` before it end it after this number of times.
+//! a cited reply (`reply-<slug>`), or that reply at another stage (`eod-reply-rate`). The prefixes
+//! `once-`, `twice-` and `first-<n>-` limit the number of times that it strikes.
 
 pub(crate) mod cited;
 mod effect;

@@ -1,4 +1,4 @@
-//! A fault found by its name, or by the address that asks for it.
+//! Finds a fault by its name or by the address that chooses it.
 
 use crate::fault::{
     effect::Effect,
@@ -7,7 +7,7 @@ use crate::fault::{
     stage::{Plain, Stage},
 };
 
-/// How often an address's fault strikes for one message.
+/// How often the fault of an address strikes for one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Repeat {
     Always,
@@ -17,16 +17,16 @@ pub(crate) enum Repeat {
 /// One fault.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// Its name, without `once-` and the like.
+    /// The name, without `once-` and similar prefixes.
     pub name: String,
-    /// Where it strikes.
+    /// The stage at which the fault strikes.
     pub stage: Stage,
-    /// What it does.
+    /// The effect of the fault.
     pub effect: Effect,
 }
 
 impl Fault {
-    /// The fault of this name.
+    /// Finds the fault with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         if let Some(row) = NAMED.iter().chain(replies()).find(|row| row.name == name) {
@@ -47,7 +47,7 @@ impl Fault {
         Some(Self { name: name.to_owned(), stage, effect })
     }
 
-    /// The fault that a local part asks for: what stands after its last `+`, or all of it.
+    /// Finds the fault that a local part chooses: the part after the last `+`, or all of it.
     pub(crate) fn asked_for(local_part: &str) -> Option<(Self, Repeat)> {
         let tag =
             local_part.rsplit_once('+').map_or(local_part, |(_, tag)| tag).to_ascii_lowercase();

@@ -1,5 +1,5 @@
-//! Which fault strikes now: those switched on for everybody first, then the one an address asks
-//! for.
+//! Decides which fault strikes now: a fault that is switched on for everybody comes first, then the
+//! one that an address chooses.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,24 +14,25 @@ use crate::{
 };
 use postroom_core::model::Address;
 
-/// Faults switched on at once: more are nobody's rehearsal.
+/// The maximum number of faults switched on at once. No rehearsal needs more.
 pub(crate) const SWITCHED_LIMIT: usize = 100;
-/// Remembered `once-` occasions; the oldest are forgotten, and their faults strike again.
+/// The maximum number of `once-` occasions remembered. The oldest are forgotten, and their faults
+/// strike again.
 const REMEMBERED_LIMIT: usize = 100_000;
 
-/// A fault switched on for everybody. The control API's form.
+/// A fault that is switched on for everybody, as the control API represents it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Switched {
-    /// Its name.
+    /// The name of the fault.
     pub(crate) fault: String,
-    /// It ends after this number of times. Without a number it stays.
+    /// The number of times that the fault strikes. Without a number it stays on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) times: Option<u32>,
-    /// Only every so-manieth occasion; absent, each.
+    /// The fault strikes at every n-th occasion. Without a number it strikes at each one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) every: Option<u32>,
-    /// Only there; absent, on both.
+    /// The only listener at which the fault strikes. Without one it strikes at both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) listener: Option<Role>,
 }
@@ -42,13 +43,13 @@ struct Active {
     occasions: u32,
 }
 
-/// The moment that a fault may strike at.
+/// A moment at which a fault may strike.
 pub(crate) struct Occasion<'a> {
     pub(crate) role: Role,
     pub(crate) stage: Stage,
-    /// Whose local parts may ask for a fault.
+    /// The addresses whose local parts may choose a fault.
     pub(crate) addresses: &'a [&'a Address],
-    /// What tells this message from others, as far as it is known: `Message-ID`, else `ENVID`.
+    /// The identity of the message as far as it is known: `Message-ID`, otherwise `ENVID`.
     pub(crate) message: &'a str,
 }
 
@@ -61,7 +62,7 @@ pub(crate) struct FaultPlan {
 }
 
 impl FaultPlan {
-    /// Replaces the faults switched on for everybody, or names the one that is unknown.
+    /// Replaces the faults that are switched on for everybody. The error names an unknown fault.
     pub(crate) fn switch(&mut self, wanted: Vec<Switched>) -> Result<(), String> {
         if wanted.len() > SWITCHED_LIMIT {
             return Err(format!("more than {SWITCHED_LIMIT} faults"));
@@ -81,7 +82,7 @@ impl FaultPlan {
         Ok(())
     }
 
-    /// The faults switched on for everybody.
+    /// The faults that are switched on for everybody.
     pub(crate) fn switched(&self) -> Vec<Switched> {
         self.active.iter().map(|active| active.switched.clone()).collect()
     }

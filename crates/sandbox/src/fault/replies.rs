@@ -1,12 +1,11 @@
-//! The refusals of Exchange Online as they were seen or documented, each playable as
-//! `reply-<slug>`.
+//! Refusals of Exchange Online, as observed or documented. Each can be played as `reply-<slug>`.
 
 mod account;
 mod message;
 
 use crate::fault::effect::FaultRow;
 
-/// Each reply, by name.
+/// All replies.
 pub(crate) fn replies() -> impl Iterator<Item = &'static FaultRow> {
     account::REPLIES.iter().chain(message::REPLIES)
 }

@@ -1,4 +1,4 @@
-//! The faults that have a name of their own.
+//! The faults with a name of their own.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ const fn effect(name: &'static str, stage: Stage, effect: Effect, says: &'static
     FaultRow { name, stage, effect, says }
 }
 
-/// Faults that people and tests ask for most.
+/// The faults that people and tests use most.
 pub(crate) const NAMED: &[FaultRow] = &[
     effect(
         "no-starttls",

@@ -1,6 +1,6 @@
-//! Where a fault can strike, and which plain effects fit there.
+//! The stages at which a fault can strike, and the plain effects that each stage supports.
 
-/// Where in the conversation a fault strikes.
+/// The stage of the conversation at which a fault strikes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Stage {
     /// The answer of the token endpoint.
@@ -11,7 +11,7 @@ pub enum Stage {
     Ehlo,
     /// The answer to STARTTLS.
     StartTls,
-    /// The handshake.
+    /// The TLS handshake.
     Tls,
     /// The last answer of AUTH.
     Auth,
@@ -30,7 +30,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All, in the order of a session.
+    /// All stages, in the order of a session.
     pub const ALL: [Self; 12] = [
         Self::Token,
         Self::Greeting,
@@ -46,7 +46,7 @@ impl Stage {
         Self::Quit,
     ];
 
-    /// The word that begins a fault's name.
+    /// The word with which a fault's name begins.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Stage {
         }
     }
 
-    /// Which address can choose a fault here.
+    /// The address that can choose a fault at this stage.
     #[must_use]
     pub const fn chosen_by(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl Stage {
         }
     }
 
-    /// Whether a plain `<stage>-<effect>` name makes sense.
+    /// Whether this stage supports a plain `<stage>-<effect>` name.
     pub(super) const fn takes(self, plain: Plain) -> bool {
         match (self, plain) {
             (Self::Token, Plain::Drop | Plain::Reset | Plain::Slow)

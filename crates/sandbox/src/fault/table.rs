@@ -1,4 +1,4 @@
-//! The fault tables for people: `--list-faults` and `docs/sandbox.md`.
+//! The fault tables for `--list-faults` and `docs/sandbox.md`.
 
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ const PLAIN: &[(&str, Plain, &str)] = &[
     ("garbage", Plain::Garbage, "an answer that is no SMTP"),
 ];
 
-/// One line of the table, whatever its form.
+/// A line of the table, in either format.
 struct TableRow {
     name: String,
     chosen_by: &'static str,
@@ -69,7 +69,7 @@ fn line(row: &FaultRow) -> TableRow {
     TableRow { name: row.name.to_owned(), chosen_by: row.stage.chosen_by(), what }
 }
 
-/// As `postroom sandbox --list-faults` prints it.
+/// The table that `postroom sandbox --list-faults` prints.
 #[must_use]
 pub fn plain_table() -> String {
     let mut out = String::new();
@@ -82,7 +82,7 @@ pub fn plain_table() -> String {
     out
 }
 
-/// As `docs/sandbox.md` has it.
+/// The table in `docs/sandbox.md`.
 #[must_use]
 pub fn markdown_table() -> String {
     let mut out = String::from("| effect | what happens |\n|---|---|\n");

@@ -1,4 +1,4 @@
-//! Who may log in, begin a message, relay.
+//! Decides who may log in, begin a message, or relay.
 
 use subtle::ConstantTimeEq;
 
@@ -12,14 +12,14 @@ use crate::{
 };
 use postroom_core::model::{Address, ReversePath, Secret, Timestamp};
 
-/// How a client proves who it is.
+/// The credential of a client.
 pub(crate) enum Credential {
     Password(Secret),
     Token(Secret),
 }
 
 impl Tenant {
-    /// Checks a login; the refusal is a template.
+    /// Checks a login. The error is the template of the refusal.
     pub(crate) fn log_in(
         &mut self,
         user: &str,
@@ -87,20 +87,20 @@ impl Tenant {
         Ok(address)
     }
 
-    /// A logged-in session ended.
+    /// Records the end of a logged-in session.
     pub(crate) fn logged_out(&mut self, user: &Address) {
         if let Some(mailbox) = self.mailbox(user) {
             mailbox.report.sessions.fall();
         }
     }
 
-    /// `MAIL FROM` of a logged-in session: the moment that the message rate counts.
+    /// Handles `MAIL FROM` of a logged-in session. The message rate counts this moment.
     pub(crate) fn begin(&mut self, user: &Address, now: Timestamp) -> Result<(), &'static str> {
         let (limit, over_rate) =
             (count(self.settings.limits.messages_per_minute), self.settings.switches.over_rate);
         let Some(mailbox) = self.mailbox(user) else { return Err(cited::NOT_AUTHENTICATED) };
-        // A refused attempt is none in Exchange's count, else a client that retried at once would
-        // never come out.
+        // Exchange does not count a refused attempt. Otherwise a client that retries at once would
+        // stay over the limit for ever.
         let over = mailbox.begun.sum(now) >= limit;
         let refused = over && over_rate == OverRate::Reject;
         let seen = if refused { limit + 1 } else { mailbox.begun.add(now, 1) };
@@ -111,7 +111,7 @@ impl Tenant {
         if refused { Err(cited::RATE) } else { Ok(()) }
     }
 
-    /// `RCPT TO` on the MX side.
+    /// Decides on `RCPT TO` on the MX side.
     pub(crate) fn relay(
         &self,
         sender: &ReversePath,
@@ -127,7 +127,8 @@ impl Tenant {
         let internal = accepted(recipient.domain());
         match self.settings.switches.connector {
             Connector::ByCertificate if certified => Ok(()),
-            // Since 2017-07-05: by address alone, only the tenant's own senders may leave it.
+            // Since 2017-07-05, a connector that matches by address relays only for the tenant's
+            // own senders.
             Connector::ByAddress if internal || own_sender => Ok(()),
             Connector::ByAddress => Err(cited::ATTR36),
             Connector::Absent | Connector::ByCertificate => {

@@ -1,15 +1,16 @@
-//! Which message was tried for whom, and when: finds repetitions and duplicates.
+//! Records which message was tried for which recipient and when, to find repetitions and
+//! duplicates.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::tenant::judge::SandboxState;
 use postroom_core::model::Timestamp;
 
-/// Pairs of message and recipient remembered; the oldest are forgotten, and a repetition of theirs
-/// goes unnoticed.
+/// The maximum number of pairs of message and recipient remembered. The oldest are forgotten, and
+/// their repetitions go unnoticed.
 const REMEMBERED_LIMIT: usize = 200_000;
 
-/// How a try ended.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
     Accepted,
@@ -21,7 +22,7 @@ struct Tried {
     accepted: bool,
 }
 
-/// The tries so far.
+/// The attempts so far.
 #[derive(Default)]
 pub(crate) struct Attempts {
     tried: HashMap<(String, String), Tried>,

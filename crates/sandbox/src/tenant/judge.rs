@@ -1,5 +1,5 @@
-//! What was seen of the client, for the tests and the curious: counters, peaks, and every limit
-//! that was exceeded.
+//! Observations of the client, for tests and for curious users: counters, peaks, and every exceeded
+//! limit.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use postroom_core::model::Timestamp;
 
-/// Violations told in full; the rest is counted.
+/// The maximum number of violations kept in full. Further ones are only counted.
 const VIOLATIONS_KEPT: usize = 1000;
 
-/// Something that goes up and down, and how far up it went.
+/// A number that rises and falls, with its peak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Gauge {
     /// The present number.
     pub now: usize,
     /// The largest number so far.
     pub peak: usize,
-    /// All together.
+    /// The total number of rises.
     pub total: u64,
 }
 
@@ -33,7 +33,7 @@ impl Gauge {
         self.now = self.now.saturating_sub(1);
     }
 
-    /// Forgets the past, not the present.
+    /// Resets the peak and the total, but keeps the present number.
     pub(crate) fn reset(&mut self) {
         *self = Self { now: self.now, peak: self.now, total: 0 };
     }
@@ -43,96 +43,96 @@ impl Gauge {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// `MAIL FROM` in any 60 s.
+    /// The number of `MAIL FROM` in any 60 s.
     MessagesPerMinute,
-    /// Recipients of accepted messages in any 24 h.
+    /// The number of recipients of accepted messages in any 24 h.
     RecipientsPerDay,
-    /// Recipients of one message.
+    /// The number of recipients of one message.
     RecipientsPerMessage,
-    /// Sessions logged in at once.
+    /// The number of sessions logged in at the same time.
     Connections,
-    /// Messages between `DATA` and its last answer at once.
+    /// The number of messages between `DATA` and the last answer at the same time.
     Submissions,
-    /// Octets of one message.
+    /// The size of one message in octets.
     MessageSize,
     /// A bare CR or LF in the text.
     BareLineEnd,
 }
 
-/// One time that a limit was exceeded.
+/// One occasion on which a limit was exceeded.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Violation {
     /// The time at which the limit was exceeded.
     pub at: Timestamp,
-    /// Whose; empty on the MX side.
+    /// The mailbox; empty on the MX side.
     pub mailbox: String,
     /// The limit that was exceeded.
     pub limit: Limit,
-    /// What was seen.
+    /// The observed value.
     pub seen: u64,
-    /// What is allowed.
+    /// The allowed value.
     pub allowed: u64,
 }
 
-/// What was seen of one mailbox.
+/// Observations of one mailbox.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct MailboxReport {
-    /// Logins taken.
+    /// The number of successful logins.
     pub logins: u64,
-    /// `MAIL FROM` accepted.
+    /// The number of accepted `MAIL FROM`.
     pub begun: u64,
-    /// Messages accepted.
+    /// The number of accepted messages.
     pub accepted: u64,
-    /// Messages refused at end of data, whether by rule or by fault.
+    /// The number of messages refused at end of data, by rule or by fault.
     pub refused: u64,
-    /// Recipients of accepted messages.
+    /// The number of recipients of accepted messages.
     pub recipients: u64,
-    /// The most `MAIL FROM` in any 60 s.
+    /// The highest number of `MAIL FROM` in any 60 s.
     pub begun_per_minute_peak: u64,
-    /// The most messages accepted in any 60 s.
+    /// The highest number of accepted messages in any 60 s.
     pub accepted_per_minute_peak: u64,
-    /// The most recipients of accepted messages in any 24 h.
+    /// The highest number of recipients of accepted messages in any 24 h.
     pub recipients_per_day_peak: u64,
-    /// Sessions logged in.
+    /// Logged-in sessions.
     pub sessions: Gauge,
-    /// Messages between `DATA` and its last answer.
+    /// Messages between `DATA` and the last answer.
     pub submissions: Gauge,
-    /// The continuous-error throttle holds until then.
+    /// The time until which the continuous-error throttle is in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled_until: Option<Timestamp>,
-    /// Octets in Sent Items.
+    /// The octets in Sent Items.
     pub stored: u64,
 }
 
-/// What was seen of the client.
+/// Observations of the client.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct SandboxState {
-    /// By address.
+    /// The mailboxes by address.
     pub mailboxes: BTreeMap<String, MailboxReport>,
     /// Connections to the submission listener.
     pub connections: Gauge,
     /// Connections to the MX listener.
     pub mx_connections: Gauge,
-    /// Messages accepted, both listeners.
+    /// The number of messages accepted by both listeners.
     pub accepted: u64,
-    /// Access tokens handed out.
+    /// The number of access tokens issued.
     pub tokens: u64,
-    /// Refused logins.
+    /// The number of refused logins.
     pub refused_logins: u64,
-    /// Messages accepted whose answer was withheld: each repetition is a duplicate.
+    /// The number of accepted messages whose answer was withheld. Each repetition is a duplicate.
     pub unanswered: u64,
-    /// Recipients of a message that were tried again.
+    /// The number of repeated attempts to send a message to a recipient.
     pub repeated: u64,
-    /// The least time between two such tries, in milliseconds.
+    /// The shortest time between two such attempts in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortest_repeat_ms: Option<u64>,
-    /// Recipients that were given the same message again.
+    /// The number of times that a recipient got the same message again.
     pub duplicates: u64,
-    /// Faults played.
+    /// The number of faults played.
     pub faults_played: u64,
-    /// All violations.
+    /// The total number of violations.
     pub violations_total: u64,
-    /// The first of them.
+    /// The first violations in full.
     pub violations: Vec<Violation>,
 }
 

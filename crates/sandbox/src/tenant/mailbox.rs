@@ -1,4 +1,4 @@
-//! One mailbox: its windows, its throttle, its room.
+//! One mailbox with its windows, its throttle and its quota.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -12,9 +12,9 @@ use crate::{
 };
 use postroom_core::model::{Address, Timestamp};
 
-/// What Microsoft counts messages by.
+/// The window in which Microsoft counts messages.
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
-/// What Microsoft counts recipients by.
+/// The window in which Microsoft counts recipients.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The permanent errors whose repetition throttles a mailbox (550 5.2.251 to .255).
@@ -38,8 +38,8 @@ pub(crate) struct Mailbox {
     pub(crate) begun: Window,
     pub(crate) accepted: Window,
     pub(crate) recipients: Window,
-    /// When the last answers were or will be given, at most a minute's worth: what a delay is
-    /// reckoned from.
+    /// The times of the last answers, past and planned, for at most a minute. Delays are computed
+    /// from them.
     releases: VecDeque<Timestamp>,
     streak: Option<(ContinuousError, u32)>,
     throttle: Option<(ContinuousError, Timestamp)>,
@@ -60,7 +60,7 @@ impl Mailbox {
         }
     }
 
-    /// Forgets the past, not who is connected.
+    /// Resets all records of the past, but keeps the sessions that are connected.
     pub(crate) fn reset(&mut self) {
         let (mut sessions, mut submissions): (Gauge, Gauge) =
             (self.report.sessions, self.report.submissions);
@@ -70,7 +70,7 @@ impl Mailbox {
         self.report = MailboxReport { sessions, submissions, ..MailboxReport::default() };
     }
 
-    /// Whether it may send as this address. A tag after a plus changes nothing.
+    /// Whether the mailbox may send as this address. A plus tag is ignored.
     pub(crate) fn may_send_as(&self, address: &str) -> bool {
         let Ok(address) = address.parse::<Address>() else { return false };
         let plain = without_tag(&address);
@@ -82,7 +82,8 @@ impl Mailbox {
             || self.settings.senders.iter().any(listed)
     }
 
-    /// The refusal in force because one error was repeated too often.
+    /// The refusal in force because the client repeated one error too often; none without a
+    /// throttle.
     pub(crate) fn throttled(&mut self, now: Timestamp) -> Option<&'static str> {
         if self.throttle.is_some_and(|(_, until)| now >= until) {
             self.throttle = None;
@@ -91,7 +92,7 @@ impl Mailbox {
         self.throttle.map(|(error, _)| error.throttled())
     }
 
-    /// Notes a permanent error, which may be one too many.
+    /// Records a permanent error. Too many in a row throttle the mailbox.
     pub(crate) fn repeat(&mut self, error: ContinuousError, limits: &Limits, now: Timestamp) {
         let times = match self.streak {
             Some((same, times)) if same == error => times + 1,
@@ -103,8 +104,8 @@ impl Mailbox {
         }
     }
 
-    /// Counts an accepted message. Returns how long its answer is held back, when the rate is kept
-    /// by delay.
+    /// Counts an accepted message. Returns how long its answer is delayed, when the rate is
+    /// enforced by delay.
     pub(crate) fn accept(
         &mut self,
         recipients: u64,
@@ -140,8 +141,8 @@ impl Mailbox {
     }
 }
 
-/// The address without what follows a plus in its local part: how Exchange Online resolves plus
-/// addresses.
+/// The address without the plus tag of its local part: Exchange Online resolves plus addresses in
+/// this way.
 pub(crate) fn without_tag(address: &Address) -> String {
     let local = address.local_part();
     let plain = local.split_once('+').map_or(local, |(plain, _)| plain);

@@ -1,11 +1,11 @@
-//! What Exchange Online remembers between commands and sessions, with the time as an argument.
+//! What Exchange Online remembers between commands and sessions. The time is an argument.
 //!
 //! - `window`: exact sliding windows
-//! - `mailbox`: one mailbox's windows, throttle and room
-//! - `access`: who may log in, send, relay
+//! - `mailbox`: the windows, throttle and quota of one mailbox
+//! - `access`: who may log in, send, or relay
 //! - `submit`: the decision at end of data
-//! - `attempts`: what was tried before
-//! - `judge`: what was seen, and which limits were exceeded
+//! - `attempts`: earlier attempts to send a message
+//! - `judge`: the observations and the exceeded limits
 
 mod access;
 mod attempts;
@@ -31,7 +31,7 @@ use crate::{
 };
 use postroom_core::model::{Address, Secret, Timestamp};
 
-/// Mailboxes made on first login by an open sandbox.
+/// The maximum number of mailboxes that an open sandbox creates at first login.
 const MAILBOX_LIMIT: usize = 1000;
 
 /// The tenant.
@@ -68,13 +68,13 @@ impl Tenant {
         self.settings.switches
     }
 
-    /// Changes what can be changed while it runs.
+    /// Changes the settings that can change while the sandbox runs.
     pub(crate) fn rule(&mut self, switches: Switches, limits: Limits) {
         self.settings.switches = switches;
         self.settings.limits = limits;
     }
 
-    /// Replaces the faults switched on for everybody.
+    /// Replaces the faults that are switched on for everybody.
     pub(crate) fn switch_faults(&mut self, wanted: Vec<Switched>) -> Result<(), String> {
         self.faults.switch(wanted)
     }
@@ -90,7 +90,7 @@ impl Tenant {
         fault
     }
 
-    /// Forgets everything seen and every fault; settings, switches and connections stay.
+    /// Forgets all observations and faults. Settings, switches and connections stay.
     pub(crate) fn reset(&mut self) {
         self.faults = FaultPlan::default();
         self.attempts = Attempts::default();
@@ -102,7 +102,7 @@ impl Tenant {
         self.state = SandboxState { connections, mx_connections, ..SandboxState::default() };
     }
 
-    /// What was seen.
+    /// The observations of the client.
     pub(crate) fn state(&self) -> SandboxState {
         let mailboxes = self
             .mailboxes
@@ -120,7 +120,7 @@ impl Tenant {
         self.connections(role).fall();
     }
 
-    /// A request for a token; `random` makes what it hands out.
+    /// Handles a token request. The issued tokens are made from `random`.
     pub(crate) fn token(
         &mut self,
         directory: &str,
@@ -134,12 +134,13 @@ impl Tenant {
         answer
     }
 
-    /// Takes a token of another authorization server until it ends; it opens every mailbox.
+    /// Accepts a token of another authorization server until it expires. It gives access to every
+    /// mailbox.
     pub(crate) fn admit_token(&mut self, token: Secret, ends: Timestamp) {
         self.tokens.admit(token, ends);
     }
 
-    /// A request for a device code.
+    /// Handles a request for a device code.
     pub(crate) fn device_code(
         &mut self,
         directory: &str,
@@ -178,7 +179,7 @@ impl Tenant {
         }
     }
 
-    /// An answer to an accepted message was withheld.
+    /// Counts an accepted message whose answer was withheld.
     pub(crate) fn left_unanswered(&mut self) {
         self.state.unanswered += 1;
     }
@@ -199,7 +200,7 @@ impl Tenant {
         self.state.violate(Violation { at: now, mailbox, limit, seen, allowed });
     }
 
-    /// A transaction with a `Message-ID` came to its end of data.
+    /// Records that a transaction with a `Message-ID` reached end of data.
     pub(crate) fn tried<'a>(
         &mut self,
         message_id: &str,
@@ -213,7 +214,7 @@ impl Tenant {
     }
 }
 
-/// A count as the judge writes it.
+/// Converts a number to the judge's type.
 pub(crate) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

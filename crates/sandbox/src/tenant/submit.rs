@@ -1,4 +1,4 @@
-//! The decision at end of data, where Exchange Online makes nearly all of them.
+//! The decision at end of data, where Exchange Online makes nearly all of its decisions.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::{
 };
 use postroom_core::model::{Address, Timestamp};
 
-/// Whether a submission began while as many as allowed were under way.
+/// Whether a submission began when the maximum number was already in progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Submission {
     Within,
     Extra,
 }
 
-/// What becomes of a message.
+/// The decision on a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
-    /// It is taken; the answer is held back this long.
+    /// The message is accepted. Its answer is delayed by `hold`.
     Accept { hold: Duration },
-    /// It is not, in these words, about this sender.
+    /// The message is refused with this text, which mentions this sender.
     Refuse { text: &'static str, from: String },
 }
 
@@ -33,7 +33,7 @@ impl Verdict {
 }
 
 impl Tenant {
-    /// `DATA` of a logged-in session was answered with 354.
+    /// Records that `DATA` of a logged-in session was answered with 354.
     pub(crate) fn open_submission(&mut self, user: &Address, now: Timestamp) -> Submission {
         let limit = self.settings.limits.connections;
         let Some(mailbox) = self.mailbox(user) else { return Submission::Within };
@@ -45,14 +45,14 @@ impl Tenant {
         Submission::Extra
     }
 
-    /// Its last answer was given, or never will be.
+    /// Records that the last answer was given, or never will be.
     pub(crate) fn close_submission(&mut self, user: &Address) {
         if let Some(mailbox) = self.mailbox(user) {
             mailbox.report.submissions.fall();
         }
     }
 
-    /// A message was refused at end of data by a fault.
+    /// Counts a message that a fault refused at end of data.
     pub(crate) fn refused_by_fault(&mut self, user: &Address) {
         if let Some(mailbox) = self.mailbox(user) {
             mailbox.report.refused += 1;
@@ -185,7 +185,7 @@ impl Tenant {
 }
 
 impl Tenant {
-    /// A recipient came beyond the limit of one message.
+    /// Records a recipient above the limit of one message.
     pub(crate) fn too_many_recipients(
         &mut self,
         user: Option<&Address>,
@@ -196,7 +196,7 @@ impl Tenant {
         self.violate(now, user, Limit::RecipientsPerMessage, seen, allowed);
     }
 
-    /// Messages accepted so far.
+    /// The number of messages accepted so far.
     pub(crate) const fn accepted(&self) -> u64 {
         self.state.accepted
     }

@@ -1,12 +1,12 @@
-//! What fell into the last so-many seconds, and the most that ever did: exact, as the judge must
-//! be.
+//! Exact sliding windows: the weight of the events in the last period, and the peak. The judge
+//! needs exact numbers.
 
 use std::{collections::VecDeque, time::Duration};
 
 use postroom_core::model::Timestamp;
 
-/// Events kept. A mailbox within its limits has at most 10,000 a day; one far outside has been
-/// judged long before.
+/// The maximum number of events kept. A mailbox within its limits has at most 10,000 a day; one far
+/// above them has been judged long before.
 const EVENT_LIMIT: usize = 1_000_000;
 
 /// A sliding window over weighted events.
@@ -23,9 +23,9 @@ impl Window {
         Self { span, events: VecDeque::new(), sum: 0, peak: 0 }
     }
 
-    /// Adds an event and tells the weight of the window that ends with it. The most that any window
-    /// of this span ever held is the largest such answer, as the fullest window can always be moved
-    /// to end with an event.
+    /// Adds an event and returns the weight of the window that ends with it. The peak of all
+    /// windows is the largest of these weights, because the fullest window can always be moved so
+    /// that it ends with an event.
     pub(crate) fn add(&mut self, at: Timestamp, weight: u64) -> u64 {
         self.forget(at);
         self.events.push_back((at, weight));
@@ -37,13 +37,13 @@ impl Window {
         self.sum
     }
 
-    /// The weight now. An event exactly one span old is outside.
+    /// The weight at `now`. An event exactly one span old is outside the window.
     pub(crate) fn sum(&mut self, now: Timestamp) -> u64 {
         self.forget(now);
         self.sum
     }
 
-    /// The most that any window of this span ever held.
+    /// The highest weight that any window of this span had.
     pub(crate) const fn peak(&self) -> u64 {
         self.peak
     }

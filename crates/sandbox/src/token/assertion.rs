@@ -1,4 +1,4 @@
-//! Client assertions: a JWT signed with the application's certificate (RFC 7523 2.2, Microsoft's
+//! Client assertions: JWTs signed with the application's certificate (RFC 7523 2.2, Microsoft's
 //! certificate credentials).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,16 +13,16 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use postroom_core::model::Timestamp;
 
-/// Why an assertion proves nothing.
+/// Why an assertion is rejected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum AssertionError {
-    /// It names another certificate.
+    /// The assertion names another certificate.
     UnknownKey,
-    /// It was not signed with the certificate's key.
+    /// The signature was not made with the certificate's key.
     BadSignature,
-    /// It cannot be read, or a claim is wrong: which.
+    /// The assertion cannot be read, or this claim is wrong.
     Malformed(&'static str),
-    /// It is too old or too new.
+    /// The assertion is expired or not yet valid.
     NotNow,
 }
 
@@ -46,7 +46,7 @@ struct Claims {
     exp: u64,
 }
 
-/// Checks an assertion of `client_id`, meant for the token endpoint of `directory`.
+/// Verifies an assertion of `client_id` that is meant for the token endpoint of `directory`.
 pub(crate) fn verify(
     assertion: &str,
     certificate: &[u8],
@@ -77,7 +77,7 @@ pub(crate) fn verify(
         UnparsedPublicKey::new(algorithm, parsed.public_key().subject_public_key.data.as_ref());
     key.verify(signed.as_bytes(), &signature)
         .map_err(|_unspecified| AssertionError::BadSignature)?;
-    // The authority differs by cloud, and a sandbox has its own: what follows it is checked.
+    // The authority differs by cloud, and a sandbox has its own. Only the part after it is checked.
     if !claims.aud.ends_with(&format!("/{directory}/oauth2/v2.0/token")) {
         return Err(AssertionError::Malformed("aud"));
     }
@@ -91,7 +91,7 @@ pub(crate) fn verify(
     if now >= claims.exp || now < claims.nbf { Err(AssertionError::NotNow) } else { Ok(()) }
 }
 
-/// Whether the header names this certificate, by SHA-256 or, the older way, by SHA-1.
+/// Whether the header names this certificate by its SHA-256 hash or, in the older form, by SHA-1.
 fn names(header: &Header, certificate: &[u8]) -> bool {
     let thumbprint = |algorithm| URL_SAFE_NO_PAD.encode(digest(algorithm, certificate));
     match (&header.x5t_s256, &header.x5t) {

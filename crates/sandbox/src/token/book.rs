@@ -1,4 +1,4 @@
-//! The tokens and device codes that were handed out, and how more are.
+//! Records the issued tokens and device codes, and issues new ones.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::{
 };
 use postroom_core::model::{Secret, Timestamp};
 
-/// Tokens of each kind remembered; the oldest are forgotten.
+/// The maximum number of tokens of each kind remembered. The oldest are forgotten.
 const REMEMBERED_LIMIT: usize = 10_000;
-/// Microsoft's refresh tokens hold 90 days.
+/// The lifetime of Microsoft's refresh tokens: 90 days.
 pub(super) const REFRESH_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Device codes hold 15 minutes.
+/// The lifetime of device codes: 15 minutes.
 pub(super) const DEVICE_CODE_LIFETIME: Duration = Duration::from_secs(900);
 
 struct Minted {
@@ -36,7 +36,7 @@ struct DeviceCode {
     ends: Timestamp,
 }
 
-/// What was handed out.
+/// The tokens and device codes issued.
 #[derive(Default)]
 pub(crate) struct TokenBook {
     access: VecDeque<Minted>,
@@ -45,7 +45,7 @@ pub(crate) struct TokenBook {
 }
 
 impl TokenBook {
-    /// Whether this token opens this mailbox now.
+    /// Whether this token gives access to this mailbox now.
     pub(crate) fn is_good(&self, token: &Secret, mailbox: &str, now: Timestamp) -> bool {
         let opens = |minted: &Minted| match &minted.subject {
             Subject::Application => true,
@@ -56,13 +56,13 @@ impl TokenBook {
         })
     }
 
-    /// Takes over a token that another authorization server has handed out to an application.
+    /// Accepts a token that another authorization server issued to an application.
     pub(crate) fn admit(&mut self, token: Secret, ends: Timestamp) {
         remember(&mut self.access, Minted { token, subject: Subject::Application, ends });
     }
 
-    /// What the token is to be for. RFC 8628 3.4: of a device code it was said when the code was
-    /// asked for.
+    /// The scope of the requested token. RFC 8628 3.4: for a device code, the scope was given when
+    /// the code was requested.
     fn scope_of(&self, form: &Form) -> String {
         let presented = form.field("device_code");
         match self.devices.iter().find(|device| device.code == presented) {
@@ -116,8 +116,8 @@ impl TokenBook {
         random: [u8; 32],
     ) -> Answer {
         let hex: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
-        // Real tokens have 1.5 to 3 KB: a client that puts one on a single line of 512 octets
-        // should learn it here.
+        // Real tokens have 1.5 to 3 KB. This long token reveals a client that puts it on a single
+        // line of 512 octets.
         let token = format!("eyJ0eXAiOiJKV1QifQ.{}", hex.repeat(30));
         let lifetime = application.token_lifetime;
         let mut body = json!({
@@ -136,8 +136,8 @@ impl TokenBook {
             }
             Resource::Other => {}
         }
-        // Only a user's consent gives a refresh token. The one it replaces stays good, as
-        // Microsoft's do.
+        // Only a user's consent yields a refresh token. The token that it replaces stays valid, as
+        // with Microsoft.
         if let (Subject::User(_), true, Value::Object(fields)) =
             (&subject, scope.contains("offline_access"), &mut body)
         {

@@ -1,4 +1,4 @@
-//! What the directory knows of tenants and applications, and how an application proves itself.
+//! The tenants and applications in the directory, and the authentication of an application.
 
 use crate::{
     Application, Unlisted,
@@ -9,7 +9,7 @@ use crate::{
 };
 use postroom_core::model::{Address, Timestamp};
 
-/// What the directory knows.
+/// The contents of the directory.
 pub(crate) struct Directory<'a> {
     pub(crate) application: &'a Application,
     pub(crate) domains: &'a [String],
@@ -49,7 +49,7 @@ impl Directory<'_> {
         Ok(())
     }
 
-    /// The application proves itself, by secret or by certificate.
+    /// Authenticates the application by secret or certificate.
     pub(super) fn authenticate(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! A request of the token endpoint and its answer, in Microsoft's form.
+//! A request to the token endpoint and its answer, in Microsoft's form.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ impl Form {
     }
 }
 
-/// What the endpoint answers.
+/// An answer of the endpoint.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -31,7 +31,7 @@ impl Answer {
         Self { status: 200, body }
     }
 
-    /// A refusal in Microsoft's form. The number behind `AADSTS` is told twice.
+    /// Makes a refusal in Microsoft's form, which repeats the number of the `AADSTS` code.
     pub(crate) fn refusal(status: u16, error: &str, description: &str, now: Timestamp) -> Self {
         let digits: String = description
             .strip_prefix("AADSTS")
@@ -52,7 +52,7 @@ impl Answer {
         Self { status, body }
     }
 
-    /// A refusal as a fault's row has it: `401 invalid_client AADSTS…`.
+    /// Makes a refusal from the text of a fault's row: `401 invalid_client AADSTS…`.
     pub(crate) fn of_template(template: &str, now: Timestamp) -> Self {
         let mut words = template.splitn(3, ' ');
         let status = words.next().and_then(|status| status.parse().ok()).unwrap_or(500);

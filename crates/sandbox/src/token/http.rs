@@ -1,4 +1,4 @@
-//! The token endpoint's socket side: `/{directory}/oauth2/v2.0/token` and `/devicecode`.
+//! The sockets of the token endpoint: `/{directory}/oauth2/v2.0/token` and `/devicecode`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     token::{Answer, Form},
 };
 
-/// What `Retry-After` says, in seconds.
+/// The value of `Retry-After` in seconds.
 const RETRY_AFTER: &str = "5";
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -63,7 +63,7 @@ async fn fault(shared: &Shared) -> Option<Response> {
         Effect::Garbage => Some((StatusCode::OK, "<html>not the directory</html>").into_response()),
         Effect::Silence => {
             let mut stop = shared.stop.clone();
-            // A sender that is gone means the same.
+            // A closed channel also means stop.
             let _gone = stop.wait_for(|stop| *stop == Stop::Now).await;
             Some(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }

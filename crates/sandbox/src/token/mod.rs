@@ -1,14 +1,14 @@
-//! The token endpoint of the directory: requests in, answers out, with time and randomness as
+//! The token endpoint of the directory: requests go in, answers come out. Time and randomness are
 //! arguments.
 //!
 //! - `assertion`: client assertions signed with a certificate
 //! - `http`: the endpoint's sockets
 //! - `exchange`: a request and its answer
-//! - `directory`: which tenants and applications exist
-//! - `resource`: whom a token speaks for, and what it opens
-//! - `book`: the tokens that were handed out
+//! - `directory`: the tenants and applications
+//! - `resource`: the subject of a token and the services that it is for
+//! - `book`: the issued tokens
 //!
-//! Codes and texts follow Microsoft's identity platform (`AADSTS…`).
+//! Error codes and texts follow Microsoft's identity platform (`AADSTS…`).
 
 mod assertion;
 mod book;

@@ -1,9 +1,9 @@
-//! Whom a token speaks for, and what it opens.
+//! The subject of a token and the service that it is for.
 
 use crate::token::exchange::Answer;
 use postroom_core::model::Timestamp;
 
-/// Hosts whose scopes are good for SMTP, in all clouds.
+/// The hosts whose scopes allow SMTP, in all clouds.
 const EXCHANGE_HOSTS: &[&str] = &[
     "outlook.office365.com",
     "outlook.office.com",
@@ -13,20 +13,20 @@ const EXCHANGE_HOSTS: &[&str] = &[
     "ps.outlook.com",
 ];
 
-/// Whom a token speaks for.
+/// The subject of a token.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// The application itself: any mailbox.
+    /// The application itself. Its token gives access to any mailbox.
     Application,
-    /// One user's mailbox.
+    /// A user. The token gives access to the user's mailbox.
     User(String),
 }
 
-/// What a token is for.
+/// The service that a token is for.
 #[derive(Clone, Copy)]
 pub(super) enum Resource {
     Exchange,
-    /// Something else: a token is given, and SMTP refuses it.
+    /// Another service: a token is issued, but SMTP refuses it.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! The directory's answers, without sockets.
+//! The answers of the directory, without sockets.
 
 use std::time::Duration;
 
@@ -184,7 +184,7 @@ fn a_device_code_can_be_declined_and_ends() {
     assert_eq!(desk.ask(&form.replace(&code, "other")).body["error"], "bad_verification_code");
 }
 
-/// An application's certificate and what signs with it.
+/// An application's certificate and its signing key.
 struct Credential {
     certificate: Vec<u8>,
     key: RsaKeyPair,

@@ -1,4 +1,4 @@
-//! Refusals of the session, the login, or the mailbox that sends.
+//! Refusals that concern the session, the login, or the sending mailbox.
 
 use crate::fault::{
     cited::{

@@ -1,4 +1,4 @@
-//! Refusals of a recipient, of the form of a message, or of relaying it.
+//! Refusals that concern a recipient, the form of a message, or relaying.
 
 use crate::fault::{
     cited::{
