@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{Timing, stop::Stop};
 
-/// RFC 4954 4.5.3.1: AUTH lines may have 12,288 octets, because tokens are long.
+/// RFC 4954 4: AUTH lines may have 12,288 octets, because tokens are long.
 const LINE_LIMIT: usize = 12_288;
 /// The size of a read and of a write to a file.
 const READ_SIZE: usize = 64 * 1024;
