@@ -141,10 +141,7 @@ async fn a_certificate_that_cannot_be_used_is_the_accounts_trouble() {
         let trouble = upstream.connect().await.err().unwrap();
         assert_eq!(trouble.verdict.outcome, Outcome::Stop, "{trouble:?}");
         assert!(
-            trouble
-                .verdict
-                .advice
-                .starts_with("The client certificate of the account cannot be used"),
+            trouble.verdict.advice.starts_with("The account's client certificate cannot be used"),
             "{trouble:?}"
         );
     }

@@ -146,7 +146,7 @@ async fn a_ca_of_the_same_name_with_another_key_is_told_from_an_unknown_one() {
         trouble.fault
     );
     assert!(
-        trouble.verdict.advice.contains("a ca_file that does not belong to the server's chain"),
+        trouble.verdict.advice.contains("ca_file holds the old CA certificate"),
         "{}",
         trouble.verdict.advice
     );

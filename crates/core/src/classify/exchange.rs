@@ -20,23 +20,21 @@ const MOMENT: Outcome = Pause(Duration::from_secs(20));
 const HOUR: Outcome = pause(60);
 
 // Advice that several rows give.
-const DAY_USED_UP: &str = "\
-    The mailbox has reached its 10,000 recipients of the last 24 hours. Mail waits until the \
-    window frees; add a second account and name it in spill_to.";
-const MAILBOX_FULL: &str = "\
-    The sending mailbox is full: a copy of everything goes into its Sent Items. Empty them, and \
-    set a retention policy; or Set-Mailbox -Identity <mailbox> -ProhibitSendQuota <more>. Then: \
-    postroom account enable. Without that it is tried once a day, since Microsoft throttles \
-    mailboxes that repeat this.";
-const SEND_AS: &str = "\
-    The mailbox may not send with this From address. Set sender.rewrite = \"when_not_allowed\" \
-    for the account, or allow it: Add-RecipientPermission -Identity <From address> -Trustee \
-    <mailbox> -AccessRights SendAs.";
-const NEW_ADDRESS: &str = "\
-    Microsoft holds mail from this address back, because it is new or its pattern has changed. \
-    It settles over days; a connector or a login avoids it.";
+const DAY_USED_UP: &str = "The mailbox has reached its limit of 10,000 recipients in 24 hours. Its \
+mail waits until the limit permits more. To send sooner, add a second account and name it in \
+spill_to.";
+const MAILBOX_FULL: &str = "The sending mailbox is full: its Sent Items folder keeps a copy of \
+every message. Empty that folder and set a retention policy, or raise the limit: Set-Mailbox \
+-Identity <mailbox> -ProhibitSendQuota <larger>. Then run: postroom account enable. Until then, \
+Postroom tries once a day, because Microsoft throttles mailboxes that repeat this error.";
+const SEND_AS: &str = "The mailbox is not allowed to send with this From address. Set \
+sender.rewrite = \"when_not_allowed\" for the account, or allow it: Add-RecipientPermission \
+-Identity <From address> -Trustee <mailbox> -AccessRights SendAs.";
+const NEW_ADDRESS: &str = "Microsoft delays mail from this IP address because the address is new \
+or its sending pattern has changed. The delays end after some days. An account with a connector or \
+a login avoids them.";
 const NO_RECIPIENT: &str =
-    "There is no such recipient in that organization. Correct the address on the device.";
+    "The recipient does not exist in that organization. Correct the address on the device.";
 
 pub(super) static ROWS: &[Row] = &[
     // --- the session has lasted, or idled, too long ---
@@ -44,36 +42,39 @@ pub(super) static ROWS: &[Row] = &[
         "421 4.4.1",
         &["Connection timed out"],
         Retry,
-        "The server ended a session that had lasted too long. The message goes out over a new one.",
+        "The server ended a session that had lasted too long. Postroom sends the message in a new \
+        session.",
     ),
     Row::new(
         "451 4.7.0",
         &["Timeout waiting for client input"],
         Retry,
-        "The server ended a session that had been idle. The message goes out over a new one.",
+        "The server ended a session that had been idle. Postroom sends the message in a new \
+        session.",
     ),
     // --- too fast: the account rests for a moment ---
     Row::new(
         "4xx",
         &["rate for this client"],
         pause(1),
-        "The mailbox has sent its 30 messages of this minute. Mail goes on in a minute; lower \
-        limits.messages_per_minute if others send with it, too.",
+        "The mailbox has reached its limit of 30 messages a minute. Postroom continues in one \
+        minute. If something else also sends with this mailbox, lower limits.messages_per_minute.",
     ),
     Row::new(
         "432",
         &["Concurrent connections", "sender thread limit"],
         MOMENT,
-        "More than three connections submit for this mailbox at once. Mail goes on in a moment; \
-        lower limits.connections, and find out who else sends with this mailbox.",
+        "More than three connections submit mail for this mailbox at once. Postroom continues \
+        after a short pause. Lower limits.connections, and find out what else sends with this \
+        mailbox.",
     )
     .too_many_connections(),
     Row::new(
         "450",
         &["queue quota exceeded"],
         pause(5),
-        "The queue of your organization at Microsoft is full. Mail waits until it has drained; \
-        look for a mail loop or a flood in the message trace.",
+        "Your organization's queue at Microsoft is full. Mail waits until the queue has room. Look \
+        for a mail loop or a flood in the message trace.",
     ),
     // --- the day's recipients are used up ---
     Row::new(
@@ -92,32 +93,32 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.7.232-233",
         &[],
         HOUR,
-        "Your organization has reached its limit of external recipients for 24 hours. Mail waits; \
-        see the tenant's limit in the Exchange admin center under Reports, Tenant Outbound \
-        External Recipients.",
+        "Your organization has reached its limit of external recipients in 24 hours. Mail waits. \
+        The Exchange admin center shows the limit under Reports, Tenant Outbound External \
+        Recipients.",
     ),
     Row::new(
         "5xx 5.7.236",
         &[],
         HOUR,
-        "Mail from an onmicrosoft.com address may go to 100 external recipients in 24 hours only. \
-        Send from an address of your own domain: address and sender of the account.",
+        "An onmicrosoft.com address can send to only 100 external recipients in 24 hours. Send \
+        from an address in your own domain: set the account's address and sender.",
     ),
     // --- the mailbox is being punished, or blocked ---
     Row::new(
         "5xx",
         &["Sender throttled due to continuous"],
         HOUR,
-        "Microsoft holds the mailbox back because the same error came again and again; its words \
-        name the error. Find and mend the cause; Microsoft's support cannot lift this, it ends by \
-        itself.",
+        "Microsoft throttles the mailbox because the same error occurred repeatedly. The reply \
+        names the error. Correct its cause. Microsoft's support cannot lift the throttling; it \
+        ends by itself.",
     ),
     Row::new(
         "5xx",
         &["verdict is RefuseQuota", "verdict is Throttle"],
         HOUR,
-        "Microsoft's outbound spam control holds the mailbox back because it sends too much. Mail \
-        waits an hour; raise the limits in the outbound spam policy \
+        "Microsoft's outbound spam control throttles the mailbox because it sends too much. Mail \
+        waits an hour. Raise the limits in the outbound spam policy \
         (security.microsoft.com/antispam), or send from more mailboxes.",
     ),
     Row::new(
@@ -126,7 +127,7 @@ pub(super) static ROWS: &[Row] = &[
         Stop,
         "Microsoft has blocked the mailbox for spam. Find out what sent it, then unblock the \
         mailbox: security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress \
-        -SenderAddress <mailbox>. Then: postroom account enable.",
+        -SenderAddress <mailbox>. Then run: postroom account enable.",
     )
     .punished(),
     Row::new(
@@ -135,7 +136,8 @@ pub(super) static ROWS: &[Row] = &[
         Stop,
         "Microsoft has blocked the mailbox for spam. Find out what sent it, then unblock the \
         mailbox: security.microsoft.com/restrictedentities, or Remove-BlockedSenderAddress \
-        -SenderAddress <mailbox>. It takes hours. Then: postroom account enable.",
+        -SenderAddress <mailbox>. This takes hours to take effect. Then run: postroom account \
+        enable.",
     )
     .punished(),
     Row::new(
@@ -150,9 +152,9 @@ pub(super) static ROWS: &[Row] = &[
         "430",
         &["mailbox logon failure", "no rights on this session"],
         pause(30),
-        "The login works, but the application may not open the mailbox. Add-MailboxPermission \
-        -Identity <mailbox> -User <service principal's object id> -AccessRights FullAccess; it \
-        takes up to an hour.",
+        "The login works, but the application is not allowed to open the mailbox. Allow it: \
+        Add-MailboxPermission -Identity <mailbox> -User <service principal's object id> \
+        -AccessRights FullAccess. The change takes up to an hour.",
     ),
     // --- this sender is not allowed ---
     Row::new(
@@ -167,7 +169,7 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.7.62",
         &[],
         Fail,
-        "A High Volume Email account may send from its own address only. Set sender.rewrite = \
+        "A High Volume Email account can send only from its own address. Set sender.rewrite = \
         \"always\" for the account.",
     )
     .for_all(),
@@ -175,93 +177,96 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.6.241",
         &[],
         Fail,
-        "A High Volume Email account may have its own address only in From. Set sender.rewrite = \
-        \"always\" for the account.",
+        "A High Volume Email account can use only its own address in the From field. Set \
+        sender.rewrite = \"always\" for the account.",
     )
     .for_all(),
     Row::new(
         "5xx 5.2.240",
         &[],
         Stop,
-        "This login is no High Volume Email account. Use one (Exchange admin center, Mail flow, \
-        High Volume Email), or preset = \"office365\".",
+        "This login is not a High Volume Email account. Use such an account (Exchange admin \
+        center, Mail flow, High Volume Email), or set preset = \"office365\".",
     ),
     // The same punishments without their words; 5.2.252 alone says SendAsDenied, too.
     Row::new(
         "5xx 5.2.251-255",
         &[],
         HOUR,
-        "Microsoft holds the mailbox back because the same error came again and again. Find and \
-        mend the cause; Microsoft's support cannot lift this, it ends by itself.",
+        "Microsoft throttles the mailbox because the same error occurred repeatedly. Find the \
+        error in the log and correct its cause. Microsoft's support cannot lift the throttling; it \
+        ends by itself.",
     ),
     Row::new(
         "5xx 5.7.240",
         &[],
         Stop,
-        "The application may not use this High Volume Email account. Allow it: Add-HVEAppAccess \
-        -Identity <account> -AppIds <client id>.",
+        "The application is not allowed to use this High Volume Email account. Allow it: \
+        Add-HVEAppAccess -Identity <account> -AppIds <client id>.",
     ),
     // --- the account as a whole is refused ---
     Row::new(
         "5xx 5.7.30",
         &[],
         Stop,
-        "Microsoft no longer takes passwords here. Use OAuth: auth = { method = \"xoauth2\", ... \
-        }.",
+        "Microsoft no longer accepts passwords for this login. Use OAuth: auth = { method = \
+        \"xoauth2\", ... }.",
     ),
     Row::new(
         "530 5.7.57",
         &[],
         Stop,
-        "The server wants a login before mail, or its policy does not let this login send. Set \
-        auth in the account; if it is set, allow SMTP AUTH: Set-CASMailbox -Identity <mailbox> \
-        -SmtpClientAuthenticationDisabled $false.",
+        "The server requires a login before it accepts mail, or its policy does not allow this \
+        login to send. Set auth in the account. If auth is set, allow SMTP AUTH: Set-CASMailbox \
+        -Identity <mailbox> -SmtpClientAuthenticationDisabled $false.",
     ),
     Row::new(
         "xxx",
         &["TLS 1.0 and 1.1 are not supported"],
         Stop,
-        "The server says that the connection uses TLS 1.0 or 1.1. Postroom speaks 1.2 and 1.3 \
-        only, so something in between opens the connection: exempt this machine from the \
+        "The server says that the connection uses TLS 1.0 or 1.1. Postroom uses only TLS 1.2 and \
+        1.3, so a device on the path intercepts the connection. Exempt this machine from the \
         firewall's TLS inspection.",
     ),
     Row::new(
         "5xx 5.7.64",
         &["ATTR36"],
         Stop,
-        "Microsoft does not relay for this sender: its domain is no accepted domain of your \
-        organization, and the connector goes by address, not by certificate. Rewrite the sender \
-        (sender.rewrite), add the domain in the Microsoft 365 admin center, or use a \
-        certificate-based connector.",
+        "Microsoft does not relay for this sender: its domain is not an accepted domain of your \
+        organization, and the connector identifies this machine by IP address, not by certificate. \
+        Rewrite the sender (sender.rewrite), add the domain in the Microsoft 365 admin center, or \
+        use a certificate-based connector.",
     ),
     Row::new(
         "5xx 5.7.64",
         &[],
         Stop,
-        "No inbound connector of your organization fits this machine. In the Exchange admin center \
-        under Mail flow, Connectors, enter the public address that the server shows in its answer \
-        to EHLO, or Set-InboundConnector -Identity <connector> -SenderIPAddresses <address>.",
+        "No inbound connector of your organization matches this machine. In the Exchange admin \
+        center under Mail flow, Connectors, enter the public IP address that the server shows in \
+        its reply to EHLO, or run: Set-InboundConnector -Identity <connector> -SenderIPAddresses \
+        <address>.",
     ),
     Row::new(
         "5xx 5.7.68",
         &[],
         Stop,
-        "Your organization refuses Direct Send. Use an account with a login or a connector; or \
-        allow it: Set-OrganizationConfig -RejectDirectSend $false.",
+        "Your organization refuses Direct Send. Use an account with a login or a connector, or \
+        allow Direct Send: Set-OrganizationConfig -RejectDirectSend $false.",
     ),
     Row::new(
         "4xx",
         &["wrong Office 365 region"],
         Stop,
-        "Host names the wrong server: this organization's mail is elsewhere. Use the MX host shown \
-        in the Microsoft 365 admin center under Domains.",
+        "The account's host is the wrong server: another server holds this organization's mail. \
+        Use the MX host shown in the Microsoft 365 admin center under Domains.",
     ),
     Row::new(
         "454",
         &["Failed to establish appropriate TLS channel"],
         Stop,
-        "The connector wants TLS with a certificate that we did not show. Check its settings: \
-        Get-InboundConnector | Format-List RequireTls, TlsSenderCertificateName.",
+        "The connector requires TLS with a client certificate that Postroom did not present. Check \
+        the connector's settings: Get-InboundConnector | Format-List RequireTls, \
+        TlsSenderCertificateName.",
     ),
     // --- this machine's address is held back, or refused ---
     Row::new("4xx 4.7.500-699", &[], pause(10), NEW_ADDRESS),
@@ -269,8 +274,8 @@ pub(super) static ROWS: &[Row] = &[
         "4xx 4.7.850-899",
         &[],
         pause(15),
-        "Microsoft is still judging this address and holds its mail back. It settles over days; a \
-        connector or a login avoids it.",
+        "Microsoft is still evaluating this IP address and delays its mail. The delays end after \
+        some days. An account with a connector or a login avoids them.",
     ),
     Row::new(
         "4xx",
@@ -282,88 +287,88 @@ pub(super) static ROWS: &[Row] = &[
         "421 4.3.2",
         &[],
         pause(1),
-        "The server is being restarted or is too busy. Mail goes on in a minute.",
+        "The server is restarting or too busy. Postroom continues in one minute.",
     ),
     Row::new(
         "5xx 5.7.506",
         &[],
         Stop,
-        "The name we call ourselves is one of the server's own. Set hostname to a name of this \
-        machine.",
+        "The name that Postroom gives in EHLO belongs to the server. Set hostname to this \
+        machine's name.",
     ),
     Row::new(
         "5xx 5.7.509",
         &[],
         Stop,
-        "The sender's domain does not vouch for this machine (DMARC). Add its public address to \
-        the domain's SPF record, or send with a login.",
+        "The DMARC policy of the sender's domain does not allow mail from this machine. Add the \
+        machine's public IP address to the domain's SPF record, or use an account with a login.",
     ),
     Row::new(
         "5xx 5.7.511",
         &[],
         Stop,
-        "Microsoft has banned this address. Ask for its removal as the server's words say: forward \
-        them to delist@microsoft.com.",
+        "Microsoft has banned this machine's IP address. Request its removal: forward the reply to \
+        delist@microsoft.com.",
     ),
     Row::new(
         "5xx 5.7.600-699",
         &[],
         Stop,
-        "Microsoft has banned this address. Ask for its removal: sender.office.com; or send with a \
-        login on port 587.",
+        "Microsoft has banned this machine's IP address. Request its removal at sender.office.com, \
+        or use an account with a login on port 587.",
     ),
     Row::new(
         "5xx",
         &["blocked using"],
         Stop,
-        "This address is on a block list, which the server's words name. Look it up there and ask \
-        for its removal (Spamhaus: check.spamhaus.org); or send with a login on port 587.",
+        "This machine's IP address is on a block list, which the reply names. Request its removal \
+        there (Spamhaus: check.spamhaus.org), or use an account with a login on port 587.",
     ),
     Row::new(
         "5xx 5.7.705",
         &[],
         Stop,
-        "Microsoft has blocked your organization for sending too much spam. Secure the mailboxes \
-        that sent it, then ask Microsoft's support to lift the block.",
+        "Microsoft has blocked your organization because it sent too much spam. Secure the \
+        mailboxes that sent it, then ask Microsoft's support to lift the block.",
     ),
     Row::new(
         "5xx 5.7.708",
         &[],
         Stop,
-        "Microsoft takes no mail from this address for your organization, as a rule since it is \
-        new. Ask Microsoft's support to lift the block.",
+        "Microsoft does not accept mail from this IP address for your organization, usually \
+        because the organization is new. Ask Microsoft's support to lift the block.",
     ),
     Row::new(
         "5xx 5.7.711",
         &[],
         Stop,
-        "The inbound connector has been misused or is set up badly, and is blocked. Check it in \
-        the Exchange admin center under Mail flow, Connectors; unblock it at \
-        security.microsoft.com/restrictedentities.",
+        "Microsoft has blocked the inbound connector because it was misused or is configured \
+        wrongly. Check it in the Exchange admin center under Mail flow, Connectors, then unblock \
+        it at security.microsoft.com/restrictedentities.",
     ),
     Row::new(
         "5xx 5.7.750",
         &[],
         Stop,
-        "Your organization sends from domains that are not registered with it, and is blocked. Add \
-        them in the Microsoft 365 admin center under Domains, or rewrite the sender \
-        (sender.rewrite).",
+        "Microsoft has blocked your organization because it sends from domains that it has not \
+        registered. Add them in the Microsoft 365 admin center under Domains, or rewrite the \
+        sender (sender.rewrite).",
     ),
     // --- this recipient ---
     Row::new(
         "4xx 4.5.3",
         &[],
         NextTransaction,
-        "The server takes no more recipients in one transaction; the others follow in the next. \
-        Lower limits.recipients_per_message to avoid it.",
+        "The server does not accept more recipients in one transaction. Postroom sends to the \
+        others in the next transaction. To avoid this reply, lower limits.recipients_per_message.",
     )
     .at(&[RcptTo]),
     Row::new(
         "xxx 5.2.121-122",
         &[],
         RetryAfter(Duration::from_secs(60 * 60)),
-        "The recipient has got as much mail as it may in an hour. It is tried again when the hour \
-        is over.",
+        "The recipient has received as much mail as its limit permits in an hour. Postroom tries \
+        again when the hour is over.",
     ),
     Row::new("5xx 5.4.1", &["Access denied"], Fail, NO_RECIPIENT),
     Row::new("5xx 5.1.10", &[], Fail, NO_RECIPIENT),
@@ -371,63 +376,65 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.7.12",
         &[],
         Fail,
-        "The recipient takes mail from its own organization only. Send with a login (route = \
-        \"submission\"), which counts as inside, or allow outside senders: Set-DistributionGroup \
-        -Identity <group> -RequireSenderAuthenticationEnabled $false.",
+        "The recipient accepts mail only from its own organization. Send with a login (route = \
+        \"submission\"), which counts as internal, or allow external senders: \
+        Set-DistributionGroup -Identity <group> -RequireSenderAuthenticationEnabled $false.",
     ),
     Row::new(
         "5xx 5.7.124",
         &[],
         Fail,
-        "The group takes mail from certain senders only. Add this one: Set-DistributionGroup \
+        "The group accepts mail only from certain senders. Add this one: Set-DistributionGroup \
         -Identity <group> -AcceptMessagesOnlyFrom @{Add='<sender>'}.",
     ),
     Row::new(
         "5xx 5.7.130-139",
         &[],
         Fail,
-        "The recipient takes mail from its own organization only. Send with a login (route = \
-        \"submission\"), which counts as inside, or allow outside senders: Set-Mailbox -Identity \
-        <recipient> -RequireSenderAuthenticationEnabled $false.",
+        "The recipient accepts mail only from its own organization. Send with a login (route = \
+        \"submission\"), which counts as internal, or allow external senders: Set-Mailbox \
+        -Identity <recipient> -RequireSenderAuthenticationEnabled $false.",
     ),
     // --- this message ---
     Row::new(
         "5xx",
         &["MaxSubmissionExceeded"],
         Fail,
-        "The message is larger than the mailbox may send (35 MB, unless it was changed). Lower the \
-        resolution on the device, or Set-Mailbox -Identity <mailbox> -MaxSendSize 150MB.",
+        "The message is larger than the mailbox is allowed to send (35 MB by default). Lower the \
+        scan resolution on the device, or raise the limit: Set-Mailbox -Identity <mailbox> \
+        -MaxSendSize 150MB.",
     )
     .for_all(),
     Row::new(
         "5xx",
         &["message/partial"],
         Fail,
-        "The device splits large mail into parts, which Microsoft does not take. Switch \"split\" \
-        or \"divide by size\" off on the device.",
+        "The device splits large messages into parts, which Microsoft does not accept. Turn off \
+        \"split\" or \"divide by size\" on the device.",
     )
     .for_all(),
     Row::new(
         "5xx 5.7.512",
         &[],
         Fail,
-        "The message has no valid From field. Set from for the device, which adds one.",
+        "The message has no valid From field. Set from for the device; Postroom then adds the \
+        field.",
     )
     .for_all(),
     Row::new(
         "5xx 5.1.20",
         &[],
         Fail,
-        "The message has more than one address in From. Set from for the device, which replaces \
-        them.",
+        "The From field of the message has more than one address. Set from for the device; \
+        Postroom then replaces them.",
     )
     .for_all(),
     Row::new(
         "4xx",
         &["failed to be replicated", "Insufficient system resources", "PRX"],
         Retry,
-        "A server of Microsoft's is in trouble. It is tried again; see the service health page of \
-        Microsoft 365 if it goes on.",
+        "A Microsoft server has a problem. Postroom tries again. If this continues, see the \
+        Microsoft 365 service health page.",
     )
     .at(&[MailFrom, RcptTo, Data, EndOfData]),
 ];

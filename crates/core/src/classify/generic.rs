@@ -15,46 +15,45 @@ pub(super) static ROWS: &[Row] = &[
         "530",
         &[],
         Stop,
-        "The server wants a login, or TLS, before it takes mail. Set auth, or tls = \"starttls\", \
-        in the account.",
+        "The server requires a login or TLS before it accepts mail. Set auth, or tls = \
+        \"starttls\", in the account.",
     ),
     Row::new(
         "535",
         &[],
         Stop,
-        "The server does not accept the login for sending. Check auth of \
-        the account.",
+        "The server does not allow this login to send. Check the account's auth.",
     ),
     // --- limits of other servers ---
     Row::new(
         "5xx",
         &["Daily user sending limit exceeded", "Daily sending quota exceeded"],
         Pause(Duration::from_secs(60 * 60)),
-        "The account has reached the server's limit for a day. Mail waits; add a second account \
-        and name it in spill_to.",
+        "The account has reached the server's daily limit. Mail waits. To send sooner, add a \
+        second account and name it in spill_to.",
     ),
     Row::new(
         "4xx",
         &["too many connections"],
         Pause(Duration::from_secs(60)),
-        "The server says that too many connections are open at once. Mail goes on in a minute; \
-        lower limits.connections of the account.",
+        "The server says that too many connections are open at once. Postroom continues in one \
+        minute. Lower the account's limits.connections.",
     )
     .too_many_connections(),
     Row::new(
         "4xx",
         &["too much mail", "rate limit", "sending rate"],
         Pause(Duration::from_secs(60)),
-        "The server says that mail comes too fast. Mail goes on in a minute; lower limits of the \
-        account.",
+        "The server says that Postroom sends too fast. Postroom continues in one minute. Lower the \
+        account's limits.",
     ),
     // RFC 5321 4.5.3.1.10: 452; and 552 from old servers means the same.
     Row::new(
         "x5x",
         &["too many recipients"],
         NextTransaction,
-        "The server takes no more recipients in one transaction; the others follow in the next. \
-        Lower limits.recipients_per_message to avoid it.",
+        "The server does not accept more recipients in one transaction. Postroom sends to the \
+        others in the next transaction. To avoid this reply, lower limits.recipients_per_message.",
     )
     .at(&[RcptTo]),
     // --- this recipient ---
@@ -62,82 +61,73 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.1.1",
         &[],
         Fail,
-        "There is no such recipient. Correct the address on the \
-        device.",
+        "The recipient does not exist. Correct the address on the device.",
     )
     .at(&[RcptTo]),
     Row::new(
         "5xx 5.1.3",
         &[],
         Fail,
-        "The recipient's address is not well formed. Correct it on \
-        the device.",
+        "The recipient's address is malformed. Correct it on the device.",
     )
     .at(&[RcptTo]),
     Row::new(
         "5xx 5.2.2",
         &[],
         Fail,
-        "The recipient's mailbox is full. The recipient has to make \
-        room.",
+        "The recipient's mailbox is full. The recipient must delete mail or get a larger mailbox.",
     )
     .at(&[RcptTo]),
     Row::new(
         "5xx",
         &["relay"],
         Fail,
-        "The server does not relay to this recipient for us. If it should, its administrator has \
-        to allow this machine or give it a login.",
+        "The server does not relay mail from this machine to this recipient. If it should, its \
+        administrator must allow this machine or provide a login.",
     )
     .at(&[RcptTo]),
     Row::new(
         "553 5.6.7",
         &[],
         Fail,
-        "An address has letters beyond ASCII, which the server does not take (SMTPUTF8). Use \
-        another address.",
+        "An address contains characters outside ASCII, and the server does not support them \
+        (SMTPUTF8). Use another address.",
     )
     .for_all(),
     // --- this message ---
-    Row::new(
-        "5xx 5.1.7",
-        &[],
-        Fail,
-        "The sender's address is not well formed. Set from for the \
-        device.",
-    )
-    .for_all()
-    .at(&[MailFrom]),
+    Row::new("5xx 5.1.7", &[], Fail, "The sender's address is malformed. Set from for the device.")
+        .for_all()
+        .at(&[MailFrom]),
     Row::new(
         "5xx 5.3.4",
         &[],
         Fail,
-        "The message is larger than the server takes. Lower the resolution on the device, or set \
-        max_message so that it is told at once.",
+        "The message is larger than the server accepts. Lower the scan resolution on the device, \
+        or lower max_message so that the device gets the refusal at once.",
     )
     .for_all(),
     Row::new(
         "552",
         &["size"],
         Fail,
-        "The message is larger than the server takes. Lower the resolution on the device, or set \
-        max_message so that it is told at once.",
+        "The message is larger than the server accepts. Lower the scan resolution on the device, \
+        or lower max_message so that the device gets the refusal at once.",
     )
     .for_all(),
     Row::new(
         "5xx",
         &["bare linefeed", "bare LF", "bare newline"],
         Fail,
-        "The server found a bare line feed in the message. Tell the makers of Postroom: line ends \
-        are mended before mail goes out.",
+        "The server found a bare line feed in the message. Postroom repairs line ends before it \
+        sends a message, so this is a bug: report it to the Postroom project.",
     )
     .for_all(),
     Row::new(
         "5xx 5.6.x",
         &[],
         Fail,
-        "The server does not take the form of the message; its words \
-        say more. Look at what the device makes.",
+        "The server does not accept the format of the message. The reply gives details. Check what \
+        the device produces.",
     )
     .for_all(),
     Row::new(
@@ -153,8 +143,9 @@ pub(super) static ROWS: &[Row] = &[
         "5xx",
         &["send as"],
         Fail,
-        "The server does not let this login send from the sender's address. Rewrite the sender \
-        (sender.rewrite), or have the login allowed to send as it.",
+        "The server does not allow this login to send from the sender's address. Rewrite the \
+        sender (sender.rewrite), or ask the server's administrator to allow the login to use that \
+        address.",
     )
     .for_all()
     .at(&[EndOfData]),
@@ -162,7 +153,7 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.3.x",
         &[],
         Fail,
-        "The server's mail system cannot take the message; its words say why.",
+        "The server's mail system cannot accept the message. The reply gives the reason.",
     )
     .for_all()
     .at(&[EndOfData]),
@@ -170,7 +161,7 @@ pub(super) static ROWS: &[Row] = &[
         "5xx",
         &["STOREDRV.Submission"],
         Fail,
-        "The sending mailbox refused the message or its sender; the server's words say why.",
+        "The sending mailbox refused the message or its sender. The reply gives the reason.",
     )
     .for_all()
     .at(&[EndOfData]),
@@ -179,40 +170,39 @@ pub(super) static ROWS: &[Row] = &[
         "421",
         &[],
         Retry,
-        "The server ended the session. Nothing was accepted; it is tried \
-        again.",
+        "The server ended the session. It has not accepted the message. Postroom tries again.",
     ),
-    Row::new(
-        "4xx",
-        &[],
-        Retry,
-        "The server refused for now, and says that it may work later. It \
-        is tried again.",
-    ),
+    Row::new("4xx", &[], Retry, "The server refused temporarily. Postroom tries again."),
     Row::new(
         "5xx",
         &[],
         Fail,
-        "The server refused the sender for good; its words say why. Check \
-        sender of the account.",
+        "The server refused the sender permanently. The reply gives the reason. Check the \
+        account's sender.",
     )
     .at(&[MailFrom]),
     Row::new(
         "5xx",
         &[],
         Fail,
-        "The server refused the recipient for good; its words say why. \
-        Check the address on the device.",
+        "The server refused the recipient permanently. The reply gives the reason. Check the \
+        address on the device.",
     )
     .at(&[RcptTo]),
-    Row::new("5xx", &[], Fail, "The server refused the message for good; its words say why.")
-        .at(&[Data, Body, EndOfData]),
+    Row::new(
+        "5xx",
+        &[],
+        Fail,
+        "The server refused the message permanently. The reply gives the \
+    reason.",
+    )
+    .at(&[Data, Body, EndOfData]),
     Row::new(
         "3xx",
         &[],
         Doubt,
-        "The server's answer to the end of the message makes no sense: it may have it. It is tried \
-        again with the same Message-ID.",
+        "The server sent a meaningless reply to the end of the message, so it may have accepted \
+        the message. Postroom tries again with the same Message-ID.",
     )
     .at(&[EndOfData]),
 ];
@@ -222,5 +212,6 @@ pub(super) static OTHERWISE: Row = Row::new(
     "xxx",
     &[],
     Retry,
-    "The server answered out of turn. Nothing was handed over; it is tried again.",
+    "The server sent a reply that does not fit the command. It has not accepted the message. \
+    Postroom tries again.",
 );

@@ -54,8 +54,8 @@ fn of_our_own(stage: Stage, fault: &LocalFault) -> Finding {
         LocalFault::Dns(fault) => of_dns(fault),
         LocalFault::Tcp(TcpFault::NoServer { .. }) => Finding::new(
             PAUSE,
-            "No mail server of the domain can be reached. Check whether the firewall and the \
-            provider let this machine out on port 25: many networks block it.",
+            "None of the domain's mail servers can be reached. Check that the firewall and the \
+            internet provider allow outgoing connections on port 25. Many networks block them.",
         )
         .in_the_form_of(451, EnhancedCode(4, 4, 1)),
         LocalFault::Tcp(
@@ -70,8 +70,9 @@ fn of_our_own(stage: Stage, fault: &LocalFault) -> Finding {
         LocalFault::Token(trouble) => of_token(trouble),
         LocalFault::UnreadableText(_) => Finding::new(
             Retry,
-            "The message could not be read from the spool. Check the disk that holds data_dir: \
-            dmesg, df. Nothing was handed over; it is tried again.",
+            "Postroom could not read the message from the spool. Check the disk that holds \
+            data_dir with dmesg and df. The server has not accepted the message. Postroom tries \
+            again.",
         ),
     }
 }
@@ -80,39 +81,39 @@ fn of_dns(fault: &DnsFault) -> Finding {
     match fault {
         DnsFault::Unresolved { .. } => Finding::new(
             PAUSE,
-            "The server's name cannot be resolved. Check host of the account, and the DNS of this \
-            machine: resolvectl query <host>.",
+            "The server's name cannot be resolved. Check the account's host and this machine's \
+            DNS: resolvectl query <host>.",
         ),
         DnsFault::NoSuchDomain(_) | DnsFault::NoMailServer(_) => Finding::new(
             Fail,
-            "The recipient's domain does not exist, or has no mail server. Correct the address on \
-            the device, or domains of the account.",
+            "The recipient's domain does not exist or has no mail server. Correct the address on \
+            the device or the account's domains.",
         )
         .in_the_form_of(550, EnhancedCode(5, 1, 2)),
         // RFC 7505 4.1, 4.2.
         DnsFault::NullMx(_) => Finding::new(
             Fail,
-            "The recipient's domain says in DNS that it takes no mail. Correct the address on the \
-            device, or domains of the account.",
+            "The recipient's domain declares in DNS that it does not accept mail. Correct the \
+            address on the device or the account's domains.",
         )
         .in_the_form_of(556, EnhancedCode(5, 1, 10)),
         DnsFault::Ourselves(_) => Finding::new(
             Fail,
-            "DNS names this machine as the mail server of the recipient's domain: mail would go \
-            round in circles. Let the domain's MX record name the server that has the mailboxes, \
-            or set hostname to this machine's own name.",
+            "DNS names this machine as the mail server of the recipient's domain, so that mail \
+            would loop. Correct the domain's MX record to name the server that holds the \
+            mailboxes, or set hostname to this machine's own name.",
         )
         .in_the_form_of(554, EnhancedCode(5, 4, 6)),
         DnsFault::Broken { .. } => Finding::new(
             Retry,
-            "The recipient's domain cannot be looked up: its DNS servers fail, or its signatures \
-            do not hold (DNSSEC). It is tried again; if it goes on, whoever runs the domain's DNS \
-            has to look: dig +dnssec MX <domain>.",
+            "The recipient's domain cannot be looked up: its DNS servers fail, or its DNSSEC \
+            signatures are not valid. Postroom tries again. If this continues, ask the operator of \
+            the domain's DNS to check it: dig +dnssec MX <domain>.",
         )
         .in_the_form_of(451, EnhancedCode(4, 4, 3)),
         DnsFault::Silent { .. } => Finding::new(
             PAUSE,
-            "The DNS server does not answer. Check [dns] servers, or the DNS of this machine: \
+            "The DNS server does not answer. Check servers in [dns], or this machine's DNS: \
             resolvectl query <domain>.",
         )
         .of_every_next_hop(),
@@ -123,37 +124,41 @@ fn of_tls(stage: Stage, fault: &TlsFault) -> Finding {
     match fault {
         TlsFault::ClientCertificate(_) => Finding::new(
             Stop,
-            "The client certificate of the account cannot be used. Check that certificate and key \
-            exist, belong together and can be read by the service; postroom check says more.",
+            "The account's client certificate cannot be used. Check that the certificate and the \
+            key exist, belong together, and are readable by the service. postroom check gives \
+            details.",
         ),
         TlsFault::NotTls(_) => Finding::new(
             Stop,
-            "The server answered the TLS handshake with something else. Check that port and tls of \
-            the account belong together: 587 and 25 want \"starttls\", 465 wants \"implicit\".",
+            "The server answered the TLS handshake with something that is not TLS. Check that the \
+            account's port and tls match: ports 587 and 25 need \"starttls\", port 465 needs \
+            \"implicit\".",
         ),
         TlsFault::NotOffered => Finding::new(
             Stop,
-            "The server does not offer STARTTLS, and nothing is sent without it. If it should, \
-            something on the way (a firewall's SMTP inspection) hides it: switch that off. For a \
-            smart host on your own network tls = \"none\" does without.",
+            "The server does not offer STARTTLS, and Postroom sends nothing without TLS. If the \
+            server should offer it, a device on the path hides it (a firewall's SMTP inspection): \
+            turn that off. For a smart host on your own network, allow plaintext with tls = \
+            \"none\".",
         ),
         TlsFault::AheadOfTls => Finding::new(
             Stop,
-            "The server, or someone in between, sent something in the clear where TLS should have \
-            begun. Look for a device that tampers with the connection; if there is none, whoever \
-            runs the server has to update it.",
+            "The server, or a device on the path, sent plaintext where TLS should have begun. Look \
+            for a device that interferes with the connection. If there is none, the server's \
+            administrator must update the server.",
         ),
         TlsFault::NoCommonVersion(_) => Finding::new(
             Stop,
-            "The server speaks no version of TLS that is still safe; 1.2 or 1.3 is needed. Whoever \
-            runs it has to update it.",
+            "The server supports no secure version of TLS. Postroom requires TLS 1.2 or 1.3. The \
+            server's administrator must update the server.",
         ),
         TlsFault::NotAsSafe { .. } => Finding::new(
             Retry,
-            "The domain's mail servers do not offer the TLS that the domain asks for (MTA-STS, \
-            DANE) or tls = \"required\" wants. Nothing is sent without it; it is tried again. If \
-            it goes on, a firewall opens TLS, or whoever runs the domain has to look: openssl \
-            s_client -starttls smtp -connect <server>:25.",
+            "The domain's mail servers do not offer the TLS that the domain's policy (MTA-STS, \
+            DANE) or the account's tls = \"required\" demands. Postroom sends nothing without it \
+            and tries again. If this continues, look for a firewall that intercepts TLS, or ask \
+            the domain's administrator to check: openssl s_client -starttls smtp -connect \
+            <server>:25.",
         )
         .in_the_form_of(454, EnhancedCode(4, 7, 5)),
         TlsFault::Expired { .. }
@@ -172,37 +177,39 @@ fn of_certificate(stage: Stage, fault: &TlsFault) -> Finding {
     match fault {
         TlsFault::Expired { .. } => Finding::new(
             Stop,
-            "The server's certificate has expired. If the date of this machine is right \
-            (timedatectl), whoever runs the server has to renew it; for a smart host of your own \
-            verify = false does without.",
+            "The server's certificate has expired. If this machine's date is correct \
+            (timedatectl), the server's administrator must renew the certificate. For a smart host \
+            of your own, verify = false turns the check off.",
         ),
         TlsFault::NotYetValid { .. } => Finding::new(
             Stop,
-            "The server's certificate is not valid yet. Most likely the clock of this machine is \
-            wrong: timedatectl.",
+            "The server's certificate is not valid yet. Most likely this machine's clock is wrong. \
+            Check it with timedatectl.",
         ),
         TlsFault::WrongName { .. } => Finding::new(
             Stop,
-            "The server's certificate is for another name than host of the account. Write the name \
-            that is in the certificate; for Exchange Online that is smtp.office365.com, never an \
+            "The server's certificate is for a name other than the account's host. Set host to the \
+            name in the certificate. For Exchange Online, this is smtp.office365.com, never an IP \
             address.",
         ),
         TlsFault::UnknownIssuer => Finding::new(
             Stop,
             "The server's certificate comes from an issuer that this machine does not trust. For a \
-            public server update the trust store (Debian: apt install --reinstall ca-certificates) \
-            and look for a firewall that opens TLS; for your own give its CA as ca_file.",
+            public server, update the trust store (Debian: apt install --reinstall \
+            ca-certificates) and look for a firewall that intercepts TLS. For a server of your \
+            own, set ca_file to the certificate of its CA.",
         ),
         TlsFault::OtherIssuer => Finding::new(
             Stop,
-            "The server's certificate was issued by another CA than the one trusted here, though \
-            both have the same name: a ca_file that does not belong to the server's chain, as \
-            after a CA was made anew. Put the certificate of the CA that issued the server's \
-            present one into ca_file. Without a ca_file: look for a firewall that opens TLS.",
+            "The server's certificate was issued by a different CA of the same name as the one \
+            that is trusted here. This happens when a CA is created again: ca_file holds the old \
+            CA certificate. Write the certificate of the CA that issued the server's current \
+            certificate to ca_file. If the account has no ca_file, look for a firewall that \
+            intercepts TLS.",
         ),
         TlsFault::BadCertificate(_) => Finding::new(
             Stop,
-            "The server's certificate cannot be accepted. Whoever runs the server has to replace \
+            "The server's certificate is not acceptable. The server's administrator must replace \
             it.",
         ),
         TlsFault::ClientCertificate(_)
@@ -221,18 +228,18 @@ fn of_login(fault: &LoginFault) -> Finding {
     match fault {
         LoginFault::NoSecret { .. } => Finding::new(
             Stop,
-            "The password or token file of the account cannot be used. Check that it exists, is \
-            not empty, and can be read by the service: systemctl show postroom -p LoadCredential.",
+            "The account's password or token file cannot be used. Check that the file exists, is \
+            not empty, and is readable by the service: systemctl show postroom -p LoadCredential.",
         ),
         LoginFault::NoMechanism { .. } => Finding::new(
             Stop,
-            "The server does not offer the login that auth.method names. Exchange Online takes \
-            \"login\" and \"xoauth2\"; for another server choose one that it offers.",
+            "The server does not offer the login method in auth.method. Exchange Online supports \
+            \"login\" and \"xoauth2\". For another server, choose a method that it offers.",
         ),
         LoginFault::AsksForMore { .. } | LoginFault::OddChallenge(_) => Finding::new(
             Stop,
-            "The server's side of the login makes no sense for auth.method. Choose another method \
-            that it offers.",
+            "The server's side of the login does not fit auth.method. Choose another method that \
+            the server offers.",
         ),
     }
 }
@@ -249,46 +256,47 @@ fn by_stage(stage: Stage) -> Finding {
     let (outcome, advice) = match stage {
         Stage::Connect => (
             PAUSE,
-            "The server cannot be reached. Check host and port of the account, and whether the \
-            firewall lets this machine out on that port: many networks block port 25.",
+            "The server cannot be reached. Check the account's host and port, and check that the \
+            firewall allows outgoing connections to that port. Many networks block port 25.",
         ),
         Stage::Tls => (
             PAUSE,
-            "The TLS handshake failed. If it goes on, look for a firewall or virus scanner that \
-            intercepts the connection.",
+            "The TLS handshake failed. If this continues, look for a firewall or virus scanner \
+            that intercepts the connection.",
         ),
         Stage::Greeting => (
             PAUSE,
-            "The server took the connection but did not greet us. Check that port and tls of the \
-            account belong together: 587 and 25 want \"starttls\", 465 wants \"implicit\".",
+            "The server accepted the connection but sent no greeting. Check that the account's \
+            port and tls match: ports 587 and 25 need \"starttls\", port 465 needs \"implicit\".",
         ),
         Stage::Ehlo => (
             PAUSE,
-            "The connection broke off before the login. It is tried again; if it goes on, ask who \
-            runs the server.",
+            "The connection failed before the login. Postroom tries again. If this continues, ask \
+            the server's administrator.",
         ),
-        Stage::Token => (PAUSE, "The secret for the login could not be had. It is tried again."),
+        Stage::Token => (PAUSE, "Postroom could not get the secret for the login. It tries again."),
         Stage::Auth => (
             PAUSE,
-            "The connection broke off during the login. It is tried again; if it goes on, ask who \
-            runs the server.",
+            "The connection failed during the login. Postroom tries again. If this continues, ask \
+            the server's administrator.",
         ),
         Stage::MailFrom | Stage::RcptTo | Stage::Data => (
             Retry,
-            "The connection broke off before the message was sent. Nothing was handed over; it is \
-            tried again.",
+            "The connection failed before the message was sent. The server has not accepted the \
+            message. Postroom tries again.",
         ),
         Stage::Body => (
             Retry,
-            "The connection broke off while the message was being sent. The server cannot have \
-            accepted it; it is tried again.",
+            "The connection failed while Postroom was sending the message. The server cannot have \
+            accepted it. Postroom tries again.",
         ),
         // RFC 5321 4.2.5, 6.1: without an answer the message is still ours; RFC 1047 tells of the
         // doubles that this makes.
         Stage::EndOfData => (
             Doubt,
-            "The message was sent to its end and never answered: the server may have it. It is \
-            tried again with the same Message-ID, so that the recipient can tell a double.",
+            "Postroom sent the whole message and got no reply, so the server may have accepted it. \
+            Postroom tries again with the same Message-ID, so that the recipient's mail system can \
+            recognise a duplicate.",
         ),
     };
     Finding::new(outcome, advice)

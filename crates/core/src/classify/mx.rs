@@ -8,15 +8,15 @@ pub(super) static ROWS: &[Row] = &[
         "5xx 5.7.64",
         &[],
         Stop,
-        "The server that the domain's MX record names takes no mail for this domain: it is no \
-        accepted domain of an organization there. Add it in the Microsoft 365 admin center under \
-        Domains, correct its MX record, or take it out of domains of the account.",
+        "The server in the domain's MX record does not accept mail for this domain: no \
+        organization there has it as an accepted domain. Add the domain in the Microsoft 365 admin \
+        center under Domains, correct its MX record, or remove it from the account's domains.",
     ),
     Row::new(
         "5xx 5.7.1",
         &["Unable to relay", "Relay access denied", "relaying denied", "not permitted to relay"],
         Stop,
-        "The server that the domain's MX record names takes no mail for this domain. Correct the \
-        MX record, or take the domain out of domains of the account.",
+        "The server in the domain's MX record does not accept mail for this domain. Correct the MX \
+        record, or remove the domain from the account's domains.",
     ),
 ];

@@ -17,8 +17,7 @@ pub(super) static ROWS: &[Row] = &[
         "530",
         &["STARTTLS"],
         Stop,
-        "The server wants TLS before anything else. Set tls = \
-        \"starttls\" in the account.",
+        "The server requires TLS before any other command. Set tls = \"starttls\" in the account.",
     ),
     // --- the login is refused: Exchange Online ---
     Row::new(
@@ -41,15 +40,15 @@ pub(super) static ROWS: &[Row] = &[
         "5xx",
         &["basic authentication is disabled", "Basic authentication is not supported"],
         Stop,
-        "Microsoft no longer takes passwords here. Use OAuth: auth = { method = \"xoauth2\", ... \
-        }; or, while it is still allowed, let the mailbox's policy permit it: \
-        Set-AuthenticationPolicy -Identity <policy> -AllowBasicAuthSmtp.",
+        "Microsoft no longer accepts passwords for this login. Use OAuth: auth = { method = \
+        \"xoauth2\", ... }; or, while Microsoft still permits passwords, allow them in the \
+        mailbox's policy: Set-AuthenticationPolicy -Identity <policy> -AllowBasicAuthSmtp.",
     ),
     Row::new(
         "535 5.7.139",
         &["security defaults policy"],
         Stop,
-        "Security Defaults of the organization block passwords for SMTP. Use OAuth (method = \
+        "The organization's Security Defaults block password logins over SMTP. Use OAuth (method = \
         \"xoauth2\"), or replace Security Defaults with Conditional Access in the Entra admin \
         center (Identity, Overview, Properties).",
     ),
@@ -57,46 +56,47 @@ pub(super) static ROWS: &[Row] = &[
         "535 5.7.139",
         &["did not meet the criteria"],
         Stop,
-        "A Conditional Access policy or multifactor authentication blocks the login. Look for it \
-        in the Entra admin center under Sign-in logs, and exclude this mailbox from the policy, or \
-        use OAuth (method = \"xoauth2\").",
+        "A Conditional Access policy or multifactor authentication blocks the login. Find the \
+        blocked sign-in in the Entra admin center under Sign-in logs and exclude this mailbox from \
+        the policy, or use OAuth (method = \"xoauth2\").",
     ),
     Row::new(
         "535 5.7.139",
         &["organization configuration doesn't allow"],
         Stop,
-        "An authentication policy of the organization blocks the login. For a password allow it: \
-        Set-AuthenticationPolicy -Identity <policy> -AllowBasicAuthSmtp; or use OAuth (method = \
-        \"xoauth2\").",
+        "An authentication policy of the organization blocks the login. To log in with a password, \
+        allow it: Set-AuthenticationPolicy -Identity <policy> -AllowBasicAuthSmtp; or use OAuth \
+        (method = \"xoauth2\").",
     ),
     Row::new(
         "535 5.7.139",
         &["federated STS"],
         FIVE_MINUTES,
-        "Your organization's own sign-in server (AD FS) could not be reached by Microsoft. Check \
-        that it runs and can be reached by HTTPS from outside; the login is tried again.",
+        "Microsoft could not reach your organization's own sign-in server (AD FS). Check that it \
+        is running and that HTTPS connections from the internet reach it. Postroom tries the login \
+        again.",
     ),
     Row::new(
         "535 5.7.139",
         &["credentials were incorrect"],
         Stop,
-        "User name or password is wrong, or the mailbox wants a second factor. Sign in with both \
-        at outlook.office.com, then renew the password file of the account.",
+        "The user name or password is wrong, or the mailbox requires a second factor. Try both at \
+        outlook.office.com, then correct the account's password file.",
     ),
     // --- the login is refused: High Volume Email ---
     Row::new(
         "501 5.5.121-126",
         &[],
         Stop,
-        "The token or the user name in the OAuth login is not in the form the server wants. Check \
-        user of the account: for High Volume Email it is the address of the HVE account.",
+        "The server does not accept the form of the token or of the user name in the OAuth login. \
+        Check the account's user: for High Volume Email, it is the address of the HVE account.",
     ),
     Row::new(
         "535 5.7.142-143",
         &[],
         Stop,
-        "The OAuth token has expired or is about to. Whatever writes the token file has to renew \
-        it at least 20 minutes before its end.",
+        "The OAuth token has expired or is about to expire. The program that writes the token file \
+        must renew the token at least 20 minutes before it expires.",
     ),
     Row::new(
         "535 5.7.144",
@@ -111,23 +111,24 @@ pub(super) static ROWS: &[Row] = &[
         "535 5.7.3",
         &[],
         Stop,
-        "The login was refused. With a password: it or the user name is wrong. With OAuth: \
-        register the application for the mailbox with New-ServicePrincipal -AppId <client id> \
-        -ObjectId <object id under Enterprise applications> and Add-MailboxPermission -Identity \
-        <mailbox> -User <that object id> -AccessRights FullAccess; it takes up to an hour.",
+        "The server refused the login. If the account uses a password, the password or the user \
+        name is wrong. If it uses OAuth, register the application for the mailbox with \
+        New-ServicePrincipal -AppId <client id> -ObjectId <object id under Enterprise \
+        applications> and Add-MailboxPermission -Identity <mailbox> -User <that object id> \
+        -AccessRights FullAccess. The change takes up to an hour.",
     ),
     Row::new(
         "5xx",
         &["Application-specific password"],
         Stop,
-        "The server wants an app password. Make one in the settings of that account (Google: \
-        Security, App passwords) and put it into the password file.",
+        "The server requires an app password. Create one in the settings of that account (Google: \
+        Security, App passwords) and write it to the password file.",
     ),
     Row::new(
         "504",
         &[],
         Stop,
-        "The server does not know this way to log in. Exchange Online takes auth.method = \
+        "The server does not support this login method. Exchange Online supports auth.method = \
         \"login\" or \"xoauth2\".",
     )
     .at(&[Stage::Auth]),
@@ -135,15 +136,15 @@ pub(super) static ROWS: &[Row] = &[
         "454 4.7.0",
         &["Too many login attempts"],
         FIVE_MINUTES,
-        "The server has had too many logins from this account. It is left alone for a while; if it \
-        goes on, find out who else logs in with it.",
+        "The server has received too many logins from this account. Postroom waits before it logs \
+        in again. If this continues, find out what else logs in with this account.",
     ),
     Row::new(
         "4xx",
         &["Temporary authentication failure", "temporary server error"],
         MINUTE,
-        "The server cannot check logins just now. It is tried again; see the service health page \
-        of Microsoft 365 if it goes on.",
+        "The server cannot check logins at the moment. Postroom tries again. If this continues, \
+        see the Microsoft 365 service health page.",
     )
     .at(&[Stage::Auth]),
     // --- EHLO ---
@@ -151,16 +152,16 @@ pub(super) static ROWS: &[Row] = &[
         "501 5.5.4",
         &["Invalid domain name"],
         Stop,
-        "The server does not take the name we call ourselves. Set hostname to a full name like \
-        postroom.example.com.",
+        "The server does not accept the name that Postroom gives in EHLO. Set hostname to a fully \
+        qualified name such as postroom.example.com.",
     ),
     // --- the door ---
     Row::new(
         "421 4.7.0",
         &["Too many errors"],
         FIVE_MINUTES,
-        "The server has ended the connection after too many errors, most likely refused logins. It \
-        is left alone for a while.",
+        "The server ended the connection after too many errors, most likely refused logins. \
+        Postroom waits before it connects again.",
     ),
 ];
 
@@ -170,37 +171,45 @@ pub(super) static CLASSES: &[Row] = &[
         "4xx",
         &["concurrent connections", "sender thread limit", "too many connections"],
         MINUTE,
-        "The server says that too many connections are open at once. Mail goes on in a minute; \
-        lower limits.connections of the account.",
+        "The server says that too many connections are open at once. Postroom continues in one \
+        minute. Lower the account's limits.connections.",
     )
     .too_many_connections(),
     Row::new(
         "5xx",
         &["too many connections"],
         Stop,
-        "The server says that too many connections are open at once. Lower limits.connections of \
-        the account, and find out who else sends from this address.",
+        "The server says that too many connections are open at once. Lower the account's \
+        limits.connections, and find out what else sends from this address.",
     )
     .too_many_connections(),
-    Row::new("432", &[], MINUTE, "The server is busy. It is tried again over fewer connections.")
-        .too_many_connections(),
-    Row::new("4xx", &[], MINUTE, "The server is busy or being restarted. It is tried again.")
-        .at(&[Stage::Connect, Stage::Greeting, Stage::Ehlo]),
-    Row::new("4xx", &[], MINUTE, "The server refused the login for now. It is tried again."),
+    Row::new(
+        "432",
+        &[],
+        MINUTE,
+        "The server is busy. Postroom tries again with fewer connections.",
+    )
+    .too_many_connections(),
+    Row::new("4xx", &[], MINUTE, "The server is busy or restarting. Postroom tries again.").at(&[
+        Stage::Connect,
+        Stage::Greeting,
+        Stage::Ehlo,
+    ]),
+    Row::new("4xx", &[], MINUTE, "The server refused the login temporarily. Postroom tries again."),
     Row::new(
         "5xx",
         &[],
         Stop,
-        "The server refused the login. Check user and password or token of the account; the \
-        server's words say more.",
+        "The server refused the login. Check the account's user and its password or token. The \
+        reply gives details.",
     )
     .at(&[Stage::Auth]),
     Row::new(
         "5xx",
         &[],
         Stop,
-        "The server does not take mail from this machine. Its words say why: a block list, a \
-        firewall, or the name in hostname.",
+        "The server does not accept mail from this machine. The reply gives the reason: a block \
+        list, a firewall rule, or the name in hostname.",
     ),
 ];
 
@@ -209,6 +218,6 @@ pub(super) static OTHERWISE: Row = Row::new(
     "xxx",
     &[],
     MINUTE,
-    "The server answered out of turn. It is tried again; if it goes on, check that host and port \
-    name a mail server.",
+    "The server sent a reply that does not fit the command. Postroom tries again. If this \
+    continues, check that host and port name a mail server.",
 );

@@ -210,7 +210,7 @@ fn what_we_find_out_ourselves_has_its_own_advice() {
         (Tls, TlsFault::UnknownIssuer.into(), "account stop", "ca_file"),
         (Tls, TlsFault::BadCertificate(host()).into(), "account stop", "certificate"),
         (Tls, TlsFault::NotTls(host()).into(), "account stop", "587"),
-        (Tls, TlsFault::AheadOfTls.into(), "account stop", "tampers"),
+        (Tls, TlsFault::AheadOfTls.into(), "account stop", "interferes"),
         (Tls, TlsFault::NoCommonVersion(host()).into(), "account stop", "1.2"),
         (Body, Fault::Local(LocalFault::UnreadableText(host())), "message retry", "data_dir"),
     ];

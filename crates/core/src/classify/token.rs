@@ -27,7 +27,7 @@ pub enum Remedy {
 
 /// How long to wait when the server does not say.
 const PAUSE: Duration = Duration::from_secs(60);
-const BUSY: &str = "The authorization server is busy; nothing has to be done.";
+const BUSY: &str = "The authorization server is busy. Postroom tries again; no action is needed.";
 /// Longest wait that a server may impose with `Retry-After`.
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
 
@@ -48,19 +48,24 @@ const PASSING: &[u32] = &[
 const CODES: &[(u32, &str)] = &[
     (
         7_000_215,
-        "The client secret is wrong. Often the secret's ID was copied instead of its value: make a \
-        new secret under App registrations > Certificates & secrets, and store its Value.",
+        "The client secret is wrong. Often the secret's ID was copied instead of its value: create \
+        a new secret under App registrations > Certificates & secrets, and store its Value.",
     ),
     (
         7_000_222,
-        "The client secret has expired. Make a new one under App registrations > Certificates & \
+        "The client secret has expired. Create a new one under App registrations > Certificates & \
         secrets, and store its Value in client_secret_file.",
     ),
     (
         700_016,
-        "The application is not known in this tenant. Check client_id (Application ID) and tenant.",
+        "The application does not exist in this tenant. Check client_id (Application ID) and \
+        tenant.",
     ),
-    (90_002, "The tenant is not known. Check tenant: its ID, or one of its domains."),
+    (
+        90_002,
+        "The tenant does not exist. Check tenant: it is the tenant's ID or one of its \
+    domains.",
+    ),
     (
         700_027,
         "The certificate of the assertion is not registered for the application. Upload it under \
@@ -68,8 +73,8 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         50_027,
-        "The signed assertion was refused. Check the clock of this machine, the tenant, and that \
-        client_key belongs to client_certificate.",
+        "Entra refused the signed assertion. Check this machine's clock and the tenant, and check \
+        that client_key belongs to client_certificate.",
     ),
     (
         65_001,
@@ -78,19 +83,20 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         90_094,
-        "An administrator has to consent. Grant admin consent for the application in the Entra \
-        admin center.",
+        "An administrator must consent. Grant admin consent for the application in the Entra admin \
+        center.",
     ),
     (28_000, "The scope mixes several resources. Leave scope at its default."),
     (
         70_011,
-        "The scope is not valid. Leave scope at its default: an application's ends in /.default, \
-        that of somebody who signs in is https://outlook.office.com/SMTP.Send offline_access.",
+        "The scope is not valid. Leave scope at its default: the scope of an application ends in \
+        /.default, and the scope of a person who signs in is https://outlook.office.com/SMTP.Send \
+        offline_access.",
     ),
     (
         500_011,
-        "The resource is not known in this tenant. Check the cloud (preset) and that Exchange \
-        Online is licensed.",
+        "The resource does not exist in this tenant. Check the cloud (preset), and check that \
+        Exchange Online is licensed.",
     ),
     (
         700_082,
@@ -109,8 +115,8 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         50_079,
-        "The account has to register for multi-factor authentication. Do so in a browser, then: \
-        postroom account login NAME.",
+        "The account must register for multi-factor authentication. Register in a browser, then \
+        run: postroom account login NAME.",
     ),
     (
         53_003,
@@ -119,11 +125,11 @@ const CODES: &[(u32, &str)] = &[
     ),
     (50_034, "The user does not exist in this tenant. Check the account's address."),
     (50_057, "The user account is disabled. Enable it in the Entra admin center."),
-    (50_126, "User name or password is wrong. Sign in again: postroom account login NAME."),
+    (50_126, "The user name or password is wrong. Sign in again: postroom account login NAME."),
     (
         50_053,
         "The account is locked after too many failed sign-ins. Wait, or unlock it in the Entra \
-        admin center; then: postroom account login NAME.",
+        admin center, then run: postroom account login NAME.",
     ),
     (
         50_055,
@@ -137,7 +143,7 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         50_158,
-        "Conditional Access asks for a further step. Sign in again: postroom account login NAME.",
+        "Conditional Access requires a further step. Sign in again: postroom account login NAME.",
     ),
     (70_008, "The sign-in or code has expired. Sign in again: postroom account login NAME."),
     (
@@ -147,15 +153,19 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         700_024,
-        "The signed assertion is not within its time. Set the clock of this machine right: is it \
-        synchronised?",
+        "The signed assertion is not valid at this time. Correct this machine's clock, and check \
+        that it is synchronised.",
     ),
     (
         700_003,
-        "The device of the sign-in is gone or disabled. Sign in again: postroom account login \
+        "The device of the sign-in was deleted or disabled. Sign in again: postroom account login \
         NAME.",
     ),
-    (900_023, "The tenant's name is not valid. Check tenant: its ID, or one of its domains."),
+    (
+        900_023,
+        "The tenant's name is not valid. Check tenant: it is the tenant's ID or one of its \
+    domains.",
+    ),
     (1_002_012, "An application's scope must end in /.default. Leave scope at its default."),
     (
         7_000_112,
@@ -163,12 +173,13 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         7_000_229,
-        "The application has no service principal in this tenant. Grant admin consent, which makes \
-        it.",
+        "The application has no service principal in this tenant. Grant admin consent; this \
+        creates it.",
     ),
     (
         650_052,
-        "The tenant has no Exchange Online. Check tenant, and that Exchange Online is licensed.",
+        "The tenant does not have Exchange Online. Check tenant, and check that Exchange Online is \
+        licensed.",
     ),
     (
         650_057,
@@ -177,8 +188,8 @@ const CODES: &[(u32, &str)] = &[
     ),
     (
         7_000_218,
-        "The application does not allow public client flows. Switch them on under App \
-        registrations > Authentication.",
+        "The application does not allow public client flows. Turn them on under App registrations \
+        > Authentication.",
     ),
 ];
 
@@ -198,22 +209,26 @@ impl TokenTrouble {
         let (advice, remedy) = match error {
             "temporarily_unavailable" | "server_error" | "slow_down" => (BUSY, Remedy::Wait(PAUSE)),
             "invalid_client" => (
-                "The application could not show who it is. Check client_id and its secret or \
+                "The application could not prove its identity. Check client_id and its secret or \
                 certificate.",
                 Remedy::Person,
             ),
             "invalid_grant" => (
-                "The sign-in is no longer good. Sign in again: postroom account login NAME.",
+                "The sign-in is no longer valid. Sign in again: postroom account login NAME.",
                 Remedy::Person,
             ),
             "invalid_scope" => {
                 ("The scope is not valid. Leave scope at its default.", Remedy::Person)
             }
             "unauthorized_client" | "access_denied" => (
-                "The application may not do this. Check its permissions and the admin consent.",
+                "The application does not have permission for this. Check its permissions and the \
+                admin consent.",
                 Remedy::Person,
             ),
-            _ => ("The authorization server refused. Its words say why.", Remedy::Person),
+            _ => (
+                "The authorization server refused the request. Its reply gives the reason.",
+                Remedy::Person,
+            ),
         };
         Self { what, advice, remedy }
     }
@@ -221,8 +236,8 @@ impl TokenTrouble {
     /// The server could not be reached or made no sense.
     #[must_use]
     pub fn unreachable(what: String) -> Self {
-        let advice = "The authorization server cannot be reached. Check DNS, the way out to it on \
-            port 443, and any proxy between.";
+        let advice = "The authorization server cannot be reached. Check DNS, the path to it on \
+        port 443, and any proxy on the path.";
         Self { what, advice, remedy: Remedy::Wait(PAUSE) }
     }
 
@@ -315,12 +330,12 @@ mod tests {
     #[test]
     fn an_unknown_code_falls_back_to_the_standards_error() {
         check("invalid_grant", "AADSTS1: something new", "Sign in again", Remedy::Person);
-        check("temporarily_unavailable", "", "nothing has to be done", Remedy::Wait(PAUSE));
-        check("anything", "", "Its words", Remedy::Person);
+        check("temporarily_unavailable", "", "no action is needed", Remedy::Wait(PAUSE));
+        check("anything", "", "Its reply", Remedy::Person);
         check(
             "invalid_grant",
             "AADSTS90033: A transient error has occurred. Please try again.",
-            "nothing has to be done",
+            "no action is needed",
             Remedy::Wait(PAUSE),
         );
     }

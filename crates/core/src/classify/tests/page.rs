@@ -7,9 +7,9 @@ fn outcome_in_words(outcome: Outcome) -> String {
         Outcome::Deliver => "delivered".to_owned(),
         Outcome::Retry => "tried again".to_owned(),
         Outcome::RetryAfter(wait) => {
-            format!("tried again, not before {}", humantime::format_duration(wait))
+            format!("tried again after {} at the earliest", humantime::format_duration(wait))
         }
-        Outcome::NextTransaction => "sent in another transaction".to_owned(),
+        Outcome::NextTransaction => "sent in the next transaction".to_owned(),
         Outcome::Fail => "failed".to_owned(),
         Outcome::Doubt => "in doubt: tried again".to_owned(),
         Outcome::Pause(pause) => format!("account pauses {}", humantime::format_duration(pause)),
