@@ -14,6 +14,8 @@ pub use postroom_sandbox as sandbox;
 pub mod clock;
 pub mod metrics;
 
+pub mod http;
+
 pub mod device;
 
 pub mod spool;

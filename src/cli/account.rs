@@ -17,9 +17,9 @@ use crate::{
     clock::Clock,
     config::Config,
     model::Timestamp,
-    oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn},
+    oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn, TokenClient},
     queue::{AccountState, AccountStatus, SettingStatus},
-    upstream::{self, SecretSource},
+    upstream::SecretSource,
 };
 
 /// A credential that expires within this time is shown with advice.
@@ -203,7 +203,7 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
             configuration names"
         ),
     };
-    let http = upstream::https_client(clock.clone())?;
+    let http = TokenClient::new(clock.clone())?;
     let explained = |trouble: TokenTrouble| {
         let advice = account.name.in_advice(trouble.advice);
         anyhow::Error::new(trouble).context(advice)

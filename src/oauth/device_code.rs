@@ -9,13 +9,13 @@ use oauth2::{
 use crate::{
     classify::TokenTrouble,
     model::{AccountName, Secret},
-    oauth::{HttpClient, OAuthSettings, RefreshTokenStore, http::HttpError, tokens::decode},
+    oauth::{ExchangeError, OAuthSettings, RefreshTokenStore, TokenClient, tokens::decode},
 };
 
 /// A sign-in in progress.
 pub struct DeviceLogin {
     settings: OAuthSettings,
-    http: HttpClient,
+    http: TokenClient,
     response: StandardDeviceAuthorizationResponse,
 }
 
@@ -35,7 +35,7 @@ impl DeviceLogin {
     ///
     /// # Errors
     /// When the server issues no code.
-    pub async fn begin(settings: OAuthSettings, http: HttpClient) -> Result<Self, TokenTrouble> {
+    pub async fn begin(settings: OAuthSettings, http: TokenClient) -> Result<Self, TokenTrouble> {
         let url = DeviceAuthorizationUrl::new(settings.device_url.clone())
             .map_err(|error| wrong_url(&settings.device_url, &error))?;
         let client = BasicClient::new(ClientId::new(settings.client_id.clone()))
@@ -95,7 +95,7 @@ fn wrong_url(url: &str, error: &dyn std::error::Error) -> TokenTrouble {
     TokenTrouble::ours(format!("{url}: {error}"), "Correct the URL in the configuration.")
 }
 
-fn decode_poll(error: RequestTokenError<HttpError, DeviceCodeErrorResponse>) -> TokenTrouble {
+fn decode_poll(error: RequestTokenError<ExchangeError, DeviceCodeErrorResponse>) -> TokenTrouble {
     match error {
         RequestTokenError::ServerResponse(response) => match response.error().as_ref() {
             "expired_token" => TokenTrouble::ours(

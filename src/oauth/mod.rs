@@ -16,16 +16,16 @@
 mod assertion;
 mod claims;
 mod device_code;
+mod exchange;
 mod expiry;
-mod http;
 mod settings;
 mod store;
 mod tokens;
 
 pub use claims::Claims;
 pub use device_code::{DeviceLogin, SignIn};
+pub use exchange::{ExchangeError, TokenClient};
 pub use expiry::{CredentialKind, Expiry, read as expiry_of};
-pub use http::HttpClient;
 pub use settings::{Cloud, Grant, OAuthSettings};
 pub use store::RefreshTokenStore;
 pub use tokens::{Refused, Tokens};

@@ -19,8 +19,8 @@ use crate::{
     clock::Clock,
     model::{AccountName, Secret, Timestamp},
     oauth::{
-        Expiry, Grant, HttpClient, OAuthSettings, RefreshTokenStore, assertion, expiry,
-        http::HttpError,
+        ExchangeError, Expiry, Grant, OAuthSettings, RefreshTokenStore, TokenClient, assertion,
+        expiry,
     },
 };
 
@@ -43,14 +43,14 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 pub(super) type Response = StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>;
 pub(super) type RequestError =
-    RequestTokenError<HttpError, StandardErrorResponse<BasicErrorResponseType>>;
+    RequestTokenError<ExchangeError, StandardErrorResponse<BasicErrorResponseType>>;
 
 /// The tokens of one account.
 pub struct Tokens {
     account: AccountName,
     settings: OAuthSettings,
     store: RefreshTokenStore,
-    http: HttpClient,
+    http: TokenClient,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -88,7 +88,7 @@ impl Tokens {
         account: AccountName,
         settings: OAuthSettings,
         store: RefreshTokenStore,
-        http: HttpClient,
+        http: TokenClient,
         clock: Clock,
     ) -> Self {
         Self { account, settings, store, http, clock, state: Mutex::new(State::default()) }
@@ -411,19 +411,13 @@ mod tests {
             client_id: "app".into(),
             grant: grant(dir.path()),
         };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
         let clock = Clock::fixed(Timestamp::from_millis(1_763_900_000_000));
         let store = RefreshTokenStore::new(dir.path().join("secrets"));
         let tokens = Tokens::new(
             "scanner".into(),
             settings,
             store,
-            HttpClient::new(Arc::new(tls)),
+            TokenClient::new(clock.clone()).unwrap(),
             clock.clone(),
         );
         Fixture { server, clock, dir, tokens }

@@ -40,6 +40,6 @@ pub use destination::{
 };
 pub use dns::resolver::{DnsSettings, Dnssec};
 pub use smtp::{connection::Connection, session::Upstream, stream::Stream};
-pub use tls::{certificates, https_client};
+pub use tls::certificates;
 
 pub use crate::classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of};

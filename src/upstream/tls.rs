@@ -12,7 +12,6 @@ use rustls::{
     CertificateError, ClientConfig, ConfigBuilder, Error as TlsError, RootCertStore,
     client::WantsClientCert,
     crypto::{CryptoProvider, ring},
-    time_provider::TimeProvider,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use tokio::time::timeout;
@@ -21,8 +20,8 @@ use tokio_rustls::TlsConnector;
 use crate::{
     classify::{Fault, TlsFault},
     clock::Clock,
+    http::trust::{WallClock, machine_store},
     model::Timestamp,
-    oauth::HttpClient,
     upstream::{
         client_certificate::Chain,
         destination::{ClientCertificate, Destination, Verification},
@@ -87,16 +86,7 @@ impl Tls {
         check: &Check,
         within: Duration,
     ) -> Result<Secured, Fault> {
-        let config = match (&self.identity, check) {
-            (Some(identity), check) => self.as_ourselves(identity.clone(), check).await?,
-            (None, Check::Trusted) => Arc::clone(&self.trusting),
-            (None, Check::Anyone) => Arc::clone(&self.careless),
-            (None, Check::Recorded(_)) => Arc::new(
-                self.builder(check)
-                    .map_err(|error| TlsFault::Other(error.to_string()))?
-                    .with_no_client_auth(),
-            ),
-        };
+        let config = self.config(check).await?;
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_not_a_name| TlsFault::NotAName(host.to_owned()))?;
         match timeout(within, TlsConnector::from(config).connect(name, stream)).await {
@@ -107,6 +97,20 @@ impl Tls {
             }
             Ok(Err(error)) => Err(fault(&error)),
             Err(_elapsed) => Err(Fault::TimedOut),
+        }
+    }
+
+    /// The settings of a handshake, with our certificate as it is on disk now.
+    pub(super) async fn config(&self, check: &Check) -> Result<Arc<ClientConfig>, Fault> {
+        match (&self.identity, check) {
+            (Some(identity), check) => self.as_ourselves(identity.clone(), check).await,
+            (None, Check::Trusted) => Ok(Arc::clone(&self.trusting)),
+            (None, Check::Anyone) => Ok(Arc::clone(&self.careless)),
+            (None, Check::Recorded(_)) => Ok(Arc::new(
+                self.builder(check)
+                    .map_err(|error| TlsFault::Other(error.to_string()))?
+                    .with_no_client_auth(),
+            )),
         }
     }
 
@@ -161,45 +165,19 @@ fn build(
     })
 }
 
-/// An HTTPS client for requests to an authorization server. It trusts the machine's store, never
-/// `ca_file`, which is for the mail server.
-///
-/// # Errors
-/// When the cryptography provider supports none of our TLS versions, which cannot happen in this
-/// build.
-pub fn https_client(clock: Clock) -> io::Result<HttpClient> {
-    let builder = ClientConfig::builder_with_details(
-        Arc::new(ring::default_provider()),
-        Arc::new(WallClock(clock)),
-    )
-    .with_safe_default_protocol_versions()
-    .map_err(io::Error::other)?;
-    Ok(HttpClient::new(Arc::new(
-        builder.with_root_certificates(trusted(None)?).with_no_client_auth(),
-    )))
-}
-
-/// The issuers to trust: those in `ca_file` alone, otherwise the platform's store, otherwise
-/// Mozilla's list (a container without certificates has no store).
+/// The issuers to trust: those in `ca_file` alone, otherwise the machine's.
 fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
+    let Some(path) = ca_file else { return Ok(machine_store()) };
+    let unreadable = |error: &dyn std::fmt::Display| {
+        io::Error::other(format!("ca_file \"{}\" {error}", path.display()))
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| unreadable(&format!("cannot be read: {error}")))?;
     let mut store = RootCertStore::empty();
-    if let Some(path) = ca_file {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            io::Error::other(format!("ca_file \"{}\" {error}", path.display()))
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| unreadable(&format!("cannot be read: {error}")))?;
-        for certificate in certificates(&text).map_err(|error| unreadable(&error))? {
-            store.add(certificate).map_err(|error| {
-                unreadable(&format!("holds a certificate that cannot be used: {error}"))
-            })?;
-        }
-        return Ok(store);
-    }
-    // Some certificates in platform stores cannot be parsed. The others are still used.
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() {
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    for certificate in certificates(&text).map_err(|error| unreadable(&error))? {
+        store.add(certificate).map_err(|error| {
+            unreadable(&format!("holds a certificate that cannot be used: {error}"))
+        })?;
     }
     Ok(store)
 }
@@ -273,15 +251,4 @@ fn certificate_fault(reason: &CertificateError) -> TlsFault {
 /// The name alone: rustls formats it as `DnsName("mail.example.com")`.
 fn bare(name: &str) -> String {
     name.split('"').nth(1).unwrap_or(name).to_owned()
-}
-
-/// A time provider for rustls, so that certificates are checked against the same clock as
-/// everything else.
-#[derive(Debug)]
-struct WallClock(Clock);
-
-impl TimeProvider for WallClock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().as_millis())))
-    }
 }

@@ -7,35 +7,34 @@
 
 use std::{
     collections::HashMap,
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
     Request,
-    body::Bytes,
-    client::conn::http1,
     header::{CONTENT_TYPE, HOST},
 };
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use rustls_pki_types::ServerName;
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::{
     clock::Clock,
+    http::{HttpClient, Limits, body},
     model::Timestamp,
     upstream::{
         dns::resolver::Names,
-        smtp::stream::Stream,
         tls::{Check, Tls},
     },
 };
 
-/// RFC 8461 3.2: a policy is at most 64 KB.
-const LARGEST_POLICY: usize = 64 * 1024;
 /// RFC 8461 3.3: a fetch ends within a minute.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// RFC 8461 3.2: a policy is at most 64 KB.
+const LIMITS: Limits =
+    Limits { time: PATIENCE, answer: 64 * 1024, kept_connections: 0, kept_for: Duration::ZERO };
 /// RFC 8461 3.2: `max_age` is at most about a year.
 const LONGEST: Duration = Duration::from_secs(31_557_600);
 /// RFC 8461 3.3: failed fetches should be limited. Otherwise an hour's mail would wait for a web
@@ -209,17 +208,7 @@ impl Policies {
             names.addresses(&host).await.map_err(|fault| format!("{host}: {fault}"))?;
         let mut reason = "no address".to_owned();
         for address in addresses {
-            let tried = async {
-                let tcp = TcpStream::connect((address, self.port))
-                    .await
-                    .map_err(|error| error.to_string())?;
-                let secured = tls
-                    .handshake(Box::new(tcp), &host, &Check::Trusted, PATIENCE)
-                    .await
-                    .map_err(|fault| fault.to_string())?;
-                get(secured.stream, &host).await
-            };
-            match tried.await {
+            match self.get(&host, address, tls).await {
                 Ok(text) => {
                     return Policy::parse(&text)
                         .ok_or_else(|| "the policy makes no sense".to_owned());
@@ -229,17 +218,18 @@ impl Policies {
         }
         Err(reason)
     }
-}
 
-async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
-    let said = |error: hyper::Error| error.to_string();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
-    let request = Request::get("/.well-known/mta-sts.txt")
-        .header(HOST, host)
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let exchange = async move {
-        let answer = sender.send_request(request).await.map_err(said)?;
+    /// Asks the server at one address. What the account trusts is trusted here too.
+    async fn get(&self, host: &str, address: IpAddr, tls: &Tls) -> Result<String, String> {
+        let config = tls.config(&Check::Trusted).await.map_err(|fault| fault.to_string())?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+        let place = SocketAddr::new(address, self.port);
+        let request = Request::get(format!("https://{place}/.well-known/mta-sts.txt"))
+            .header(HOST, host)
+            .body(body::empty())
+            .map_err(|error| error.to_string())?;
+        let client = HttpClient::expecting(name, config, LIMITS);
+        let answer = client.send(request).await.map_err(|error| error.to_string())?;
         let is_text = answer
             .headers()
             .get(CONTENT_TYPE)
@@ -247,16 +237,8 @@ async fn get(stream: Box<dyn Stream>, host: &str) -> Result<String, String> {
         if answer.status() != 200 || !is_text {
             return Err(format!("HTTP {}", answer.status()));
         }
-        let body = Limited::new(answer.into_body(), LARGEST_POLICY)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?;
-        String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())
-    };
-    // The connection is driven only here, so no task outlives the request. A connection error after
-    // a complete answer does not matter; the exchange reports any earlier error too.
-    let (answer, _ended) = tokio::join!(exchange, connection);
-    answer
+        String::from_utf8(answer.into_body().into()).map_err(|error| error.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     model::{Reply, Secret},
-    oauth::{Expiry, RefreshTokenStore, Refused, Tokens},
+    oauth::{Expiry, RefreshTokenStore, Refused, TokenClient, Tokens},
     upstream::{
         attempt::Trouble,
         destination::{Destination, NextHop, SecretSource, Security, Verification},
@@ -35,7 +35,7 @@ use crate::{
             stream::{self, Stream},
             wire::Wire,
         },
-        tls::{Check, Tls, https_client},
+        tls::{Check, Tls},
     },
 };
 
@@ -81,7 +81,7 @@ impl Upstream {
                     account.clone(),
                     settings.clone(),
                     store,
-                    https_client(clock.clone())?,
+                    TokenClient::new(clock.clone())?,
                     clock.clone(),
                 ))
             }

@@ -76,7 +76,7 @@ fn a_library_with_an_owner_is_named_by_its_owner_alone() {
         ("sled", "src/spool/index/sled_store"),
         ("mail_send", "src/upstream/smtp/"),
         ("openssl", "src/listener/"),
-        ("reqwest", "src/oauth/"),
+        ("hyper_rustls", "src/http/"),
     ];
     let mut violations = Vec::new();
     for source in sources() {
