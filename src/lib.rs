@@ -8,7 +8,9 @@
 //! Read the modules in the order in which they are declared here: each uses only those above it, as
 //! the table allows.
 
-pub use postroom_core::{classify, client_hello, entry, message, model, pop_before_smtp, smtp};
+pub use postroom_core::{
+    attempt, classify, client_hello, entry, message, model, pop_before_smtp, smtp,
+};
 pub use postroom_sandbox as sandbox;
 
 pub mod clock;

@@ -16,4 +16,4 @@ mod reporter;
 mod settings;
 
 pub use reporter::Reporter;
-pub use settings::{AccountChange, Failure, ReportSettings};
+pub use settings::{AccountChange, ReportSettings};

@@ -13,8 +13,9 @@ use mail_builder::{
 };
 
 use crate::{
+    attempt::Failure,
     model::{Address, MessageId, Reply, Timestamp},
-    report::{Failure, ReportSettings},
+    report::ReportSettings,
     spool::{Entry, RecipientState},
 };
 

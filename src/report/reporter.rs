@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use crate::{
+    attempt::Failure,
     clock::Clock,
     metrics::Metrics,
     model::{
@@ -13,7 +14,7 @@ use crate::{
         Recipient, RecipientOutcome, ReturnContent, ReversePath, Timestamp, Via,
     },
     report::{
-        AccountChange, Failure, ReportSettings,
+        AccountChange, ReportSettings,
         notice::{self, HEADER_LIMIT, Notice, Original, Subject},
         rate::{Leave, NoticeRate},
     },

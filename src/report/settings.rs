@@ -1,4 +1,4 @@
-//! The settings of reports, and the events that are reported.
+//! The settings of reports, and the changes of an account that are reported.
 
 use crate::model::{AccountName, Address};
 
@@ -14,17 +14,6 @@ pub struct ReportSettings {
     pub hostname: String,
     /// The account that sends notices.
     pub account: AccountName,
-}
-
-/// A recipient for which Postroom gave up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failure {
-    /// The recipient's position in the entry.
-    pub index: usize,
-    /// The stage at which the last attempt ended, as the log names it.
-    pub stage: &'static str,
-    /// An explanation for the administrator, with the next step.
-    pub advice: &'static str,
 }
 
 /// A change of an account's state.

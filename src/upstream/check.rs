@@ -11,13 +11,13 @@ use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use crate::{
+    attempt::{NextHop, Trouble},
     classify::{DnsFault, Fault, LocalFault, Stage},
     model::Secret,
     oauth::Claims,
     upstream::{
-        attempt::Trouble,
         client_certificate::Leaf,
-        destination::{Auth, Destination, NextHop, SecretSource, Security, Verification},
+        destination::{Auth, Destination, SecretSource, Security, Verification},
         smtp::{auth::login, ehlo::Offers, session::Upstream, wire::Wire},
     },
 };

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
+    attempt::NextHop,
     model::{AccountName, Address},
     oauth::OAuthSettings,
     upstream::dns::resolver::DnsSettings,
@@ -78,15 +79,6 @@ pub struct Exchangers {
     pub dns: DnsSettings,
     /// The port from which MTA-STS policies are fetched: 443 except in tests.
     pub policy_port: u16,
-}
-
-/// The next hop of a transaction. All its recipients must have the same one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum NextHop {
-    /// The account's one server.
-    Server,
-    /// The mail servers of one domain, found by DNS.
-    Domain(String),
 }
 
 /// PEM files. They are read for each connection, so that a renewed certificate is picked up.

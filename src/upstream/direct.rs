@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
+    attempt::Trouble,
     classify::{Fault, LocalFault, ServerFault, ServerReason, Stage, TcpFault, TlsFault},
     upstream::{
-        attempt::Trouble,
         destination::Security,
         dns::{
             dane::Tlsa,

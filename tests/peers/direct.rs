@@ -9,11 +9,12 @@ use std::{
 };
 
 use postroom::{
+    attempt::{NextHop, Trouble},
+    classify::Outcome,
     clock::{self, Clock},
     metrics::Metrics,
     upstream::{
-        Connection, Destination, DnsSettings, Dnssec, Exchangers, NextHop, Outcome, Security,
-        Timeouts, Trouble, Upstream,
+        Connection, Destination, DnsSettings, Dnssec, Exchangers, Security, Timeouts, Upstream,
     },
 };
 use rcgen::PublicKeyData;

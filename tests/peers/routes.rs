@@ -4,10 +4,11 @@
 use std::fs;
 
 use postroom::{
-    clock::{self},
+    classify::{Outcome, Verdict},
+    clock,
     metrics::Metrics,
     sandbox::{Connector, RunningSandbox, Sandbox, SandboxSettings},
-    upstream::{ClientCertificate, Destination, Outcome, Upstream, Verdict},
+    upstream::{ClientCertificate, Destination, Upstream},
 };
 use rcgen::KeyPair;
 use tempfile::TempDir;

@@ -9,14 +9,16 @@ use std::{
 };
 
 use postroom::{
-    clock::{self},
+    attempt::Counted,
+    classify::{Concern, Outcome, Stage},
+    clock,
     message::Text,
     metrics::Metrics,
     model::{BodyKind, MailParameters, Recipient, ReversePath},
     sandbox::{RunningSandbox, Sandbox, SandboxSettings},
     upstream::{
-        Auth, AuthMethod, Concern, Connection, Counted, Destination, Handover, Outcome,
-        SecretSource, Security, Stage, Timeouts, Upstream, Verification,
+        Auth, AuthMethod, Connection, Destination, Handover, SecretSource, Security, Timeouts,
+        Upstream, Verification,
     },
 };
 use tempfile::TempDir;

@@ -4,6 +4,7 @@
 //! - [`model`]: the words that all parts share
 //! - [`clock`]: the time as an argument
 //! - [`classify`]: what an answer or a fault of an upstream server means
+//! - [`attempt`]: what became of an attempt to hand a message over
 //! - [`entry`]: what has become of a message, for each recipient
 //! - [`client_hello`]: what the first octets of a client offer
 //! - [`smtp`]: the server's half of SMTP
@@ -16,6 +17,8 @@ pub mod model;
 pub mod clock;
 
 pub mod classify;
+
+pub mod attempt;
 
 pub mod entry;
 

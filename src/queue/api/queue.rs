@@ -5,18 +5,21 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
+    attempt::Failure,
     clock::Clock,
     metrics::Metrics,
     model::{AccountName, MessageId, RecipientOutcome},
     queue::{
         AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, RetrySettings,
-        driver::conclude::put_or_remove,
-        driver::core::{Account, Core, Parts},
-        driver::scheduler,
-        driver::transport::Transport,
+        driver::{
+            conclude::put_or_remove,
+            core::{Account, Core, Parts},
+            scheduler,
+            transport::Transport,
+        },
         engine::settle::{self, Context},
     },
-    report::{Failure, Reporter},
+    report::Reporter,
     spool::{Change, Entry, Hold, Progress, Spool, SpoolError},
     upstream::Upstream,
 };

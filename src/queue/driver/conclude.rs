@@ -8,6 +8,7 @@
 use tracing::error;
 
 use crate::{
+    attempt::{Counted, Dsn, NextHop, Report},
     classify::Verdict,
     entry::{Doubt, Entry, Hold, JournalLine, Progress},
     metrics::OutcomeLabel,
@@ -26,7 +27,6 @@ use crate::{
         },
     },
     spool::{Change, Memo, MemoKind},
-    upstream::{Counted, Dsn, NextHop, Report},
 };
 
 /// A message is put aside after this number of panics during its attempts.

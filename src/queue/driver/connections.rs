@@ -11,6 +11,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 
 use crate::{
+    attempt::{NextHop, Trouble},
     classify::{Outcome, Verdict},
     model::Timestamp,
     queue::{
@@ -20,7 +21,6 @@ use crate::{
         },
         engine::{claim::Claim, health::Health},
     },
-    upstream::{NextHop, Trouble},
 };
 
 /// The maximum wait for the server's answer to `QUIT`.

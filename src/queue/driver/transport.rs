@@ -6,9 +6,10 @@
 use std::{future::Future, io};
 
 use crate::{
+    attempt::{NextHop, Report, Trouble},
     message::Text,
     oauth::Expiry,
-    upstream::{Connection, Handover, NextHop, Report, Trouble, Upstream},
+    upstream::{Connection, Handover, Upstream},
 };
 
 /// Makes connections for one account.

@@ -10,6 +10,7 @@ use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
 use tracing::error;
 
 use crate::{
+    attempt::NextHop,
     entry::Entry,
     model::Address,
     queue::{
@@ -26,7 +27,6 @@ use crate::{
         outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
     },
     spool::{MessageReader, SpoolError},
-    upstream::NextHop,
 };
 
 /// How long the account is paused after the disk refused a write.

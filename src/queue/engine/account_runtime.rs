@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    attempt::{NextHop, Trouble},
     classify::{Concurrency, Scope},
     entry::Charge,
     model::Timestamp,
@@ -17,7 +18,6 @@ use crate::{
             round_robin::RoundRobin,
         },
     },
-    upstream::{NextHop, Trouble},
 };
 
 /// Other accounts may take over the mail when the wait for the budget is longer than this. The

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    attempt::NextHop,
     classify::Verdict,
     entry::{Charge, Entry},
     model::Timestamp,
@@ -15,7 +16,6 @@ use crate::{
         settle::Attempt,
         view::View,
     },
-    upstream::NextHop,
 };
 
 /// A message claimed for one account.

@@ -7,12 +7,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    attempt::{NextHop, Trouble},
+    classify::{Concern, Fault, Outcome, Verdict},
     model::{EnhancedCode, Reply, Timestamp},
     queue::{
         AccountState, Enabled,
         engine::health::{Health, News},
     },
-    upstream::{Concern, Fault, NextHop, Outcome, Trouble, Verdict},
 };
 
 /// Mail for a domain in trouble is checked again after this time at the latest, so that it goes
@@ -184,7 +185,7 @@ fn in_the_form_of_a_reply(domain: &str, fault: &Fault) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{queue::fixture::at, upstream::Stage};
+    use crate::{classify::Stage, queue::fixture::at};
 
     fn lane(domain: &str) -> NextHop {
         NextHop::Domain(domain.to_owned())

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use crate::{
+    attempt::Trouble,
     classify::{Alarm, Outcome, Probe, Verdict},
     model::Timestamp,
     queue::engine::account_state::{AccountState, Enabled},
-    upstream::Trouble,
 };
 
 pub(in crate::queue) mod remembered;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
+    attempt::{Counted, Report, Trouble},
     classify::{Concern, Fault, Outcome, Stage, Verdict},
     queue::engine::{account_runtime::Ending, budget::End},
-    upstream::{Counted, Report, Trouble},
 };
 
 /// Whether the connection carried a transaction before this one.

@@ -6,11 +6,11 @@
 //! `spill_to` that can carry them, or they fail with the reason before any server is contacted.
 
 use crate::{
+    attempt::NextHop,
     classify::{Concern, Outcome, Stage, Verdict},
     entry::{Entry, RecipientState},
     model::{Address, ByteSize, EnhancedCode, Reply, ReversePath},
     queue::{AccountSettings, Reach, engine::sender},
-    upstream::NextHop,
 };
 
 /// The route of a recipient by an account.

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use crate::{
+    attempt::{Counted, Dsn, Failure, Report},
     classify::{Concern, Outcome, Splitting, Stage, Verdict},
     entry::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
     model::{AccountName, RecipientOutcome, Reply, Timestamp},
-    queue::{RetrySettings, Split, engine::recipient_groups, engine::retry_schedule::Next},
-    report::Failure,
-    upstream::{Counted, Dsn, Report},
+    queue::{
+        RetrySettings, Split,
+        engine::{recipient_groups, retry_schedule::Next},
+    },
 };
 
 /// A crash cuts an attempt off at an unknown time, from which the spacing counts. This covers the

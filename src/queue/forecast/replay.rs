@@ -12,6 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    attempt::NextHop,
     entry::Charge,
     model::{MessageId, Timestamp},
     queue::engine::{
@@ -19,7 +20,6 @@ use crate::{
         budget::End,
         round_robin::FlowKey,
     },
-    upstream::NextHop,
 };
 
 /// The forecast ends here: a later time is of no use.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    attempt::NextHop,
     entry::Entry,
     model::{AccountName, MessageId, Timestamp},
     queue::{
@@ -22,7 +23,6 @@ use crate::{
         forecast::replay::{Cause, Forecast, Rest, Scene, Start, Waiting, Why, play},
     },
     spool::SpoolError,
-    upstream::NextHop,
 };
 
 /// The maximum number of messages of an account that are read for one answer, which takes a few

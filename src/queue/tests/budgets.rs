@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::house::{House, scanner};
+use crate::classify::{Outcome, Stage};
 use crate::model::RecipientOutcome;
 use crate::queue::{
     AccountSettings, BatchSettings, LimitSettings, SenderRewrite, Split,
     fixture::{account, at},
     tests::fake_transport::{Reaction, trouble},
 };
-use crate::upstream::{Outcome, Stage};
 
 fn limited(per_minute: Option<u32>, per_day: Option<u32>) -> AccountSettings {
     let limits = LimitSettings {

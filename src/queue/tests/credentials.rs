@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use super::house::{House, scanner};
 use crate::{
+    classify::{Outcome, Stage},
     metrics::{CredentialLabel, CredentialValue},
     model::RecipientOutcome,
     oauth::{CredentialKind, Expiry},
     queue::{AccountState, fixture::at, tests::fake_transport::trouble},
-    upstream::{Outcome, Stage},
 };
 
 const DAY: u64 = 86_400;

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::house::{House, scanner};
 use crate::{
+    classify::{Outcome, Stage},
     model::RecipientOutcome,
     queue::{
         AccountSettings, LimitSettings, Split,
         tests::fake_transport::{Reaction, Seen},
     },
-    upstream::{Outcome, Stage},
 };
 
 /// The events of the three days, in order.

@@ -17,6 +17,7 @@ use super::{
     three_days::Dice,
 };
 use crate::{
+    attempt::{Counted, NextHop, Report},
     classify::{Concern, Outcome, Stage},
     entry::{Entry, Progress},
     model::{AccountName, ByteSize, MessageId, RecipientOutcome, Timestamp},
@@ -36,7 +37,6 @@ use crate::{
         },
         fixture::{account, at, envelope},
     },
-    upstream::{Counted, NextHop, Report},
 };
 
 const ACCOUNTS: [&str; 3] = ["first", "second", "third"];
@@ -373,7 +373,7 @@ impl Days {
         let Flying { account: place, claim, fate, .. } = flying;
         let all = claim.attempt.recipients.len();
         let each = |verdict| report(vec![verdict; all]);
-        let barred = |trouble: crate::upstream::Trouble| Report {
+        let barred = |trouble: crate::attempt::Trouble| Report {
             account: Some(trouble.clone()),
             ..report(vec![trouble.verdict; all])
         };

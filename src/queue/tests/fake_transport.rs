@@ -10,15 +10,14 @@ use std::{
 use tokio::time::sleep;
 
 use crate::{
+    attempt::{Counted, Dsn, NextHop, Report, Trouble},
+    classify::{Concern, Fault, Outcome, Stage, Verdict, classify},
     clock::Clock,
     message::Text,
     model::{Reply, Timestamp},
     oauth::Expiry,
     queue::{Link, Transport},
-    upstream::{
-        Concern, Counted, Dsn, Fault, Handover, NextHop, Outcome, Report, Stage, Trouble, Verdict,
-        classify,
-    },
+    upstream::Handover,
 };
 
 /// How the server reacts to a transaction.

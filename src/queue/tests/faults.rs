@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::house::{House, plan, scanner};
 use crate::{
+    classify::{Outcome, Stage},
     model::{MessageId, RecipientOutcome},
     queue::{
         AccountState,
@@ -9,7 +10,6 @@ use crate::{
         tests::fake_transport::{Reaction, trouble},
     },
     spool::Progress,
-    upstream::{Outcome, Stage},
 };
 
 const TAKE: Reaction = Reaction::Take(Duration::from_millis(100));

@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::house::{House, scanner};
 use crate::{
+    classify::{Outcome, Stage},
     model::{MessageId, Timestamp},
     queue::{
         AccountSettings, BatchSettings, Enabled, Forecast, LimitSettings, SenderRewrite, Split,
@@ -9,7 +10,6 @@ use crate::{
         fixture::{account, at},
         tests::fake_transport::{Reaction, trouble},
     },
-    upstream::{Outcome, Stage},
 };
 
 impl House {

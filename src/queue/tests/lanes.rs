@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::house::House;
 use crate::{
-    classify::{DnsFault, TcpFault, TlsFault},
+    attempt::{NextHop, Trouble},
+    classify::{DnsFault, Fault, Outcome, Stage, TcpFault, TlsFault, classify},
     model::{RecipientOutcome, Reply},
     queue::{
         AccountSettings, AccountState, Enabled, Reach, SenderRewrite,
@@ -10,7 +11,7 @@ use crate::{
         forecast::replay::Why,
         tests::fake_transport::Reaction,
     },
-    upstream::{DnsSettings, Exchangers, Fault, NextHop, Outcome, Stage, Trouble, classify},
+    upstream::{DnsSettings, Exchangers},
 };
 
 /// Direct send to two domains.

@@ -1,8 +1,8 @@
 use super::house::{House, scanner};
 use crate::{
+    classify::Stage,
     model::{Notify, ReturnContent},
     queue::tests::fake_transport::Reaction,
-    upstream::Stage,
 };
 
 const SUCCESS: Notify = Notify { success: true, failure: true, delay: false };

@@ -8,6 +8,7 @@ use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use super::house::plan;
 use crate::{
+    attempt::{NextHop, Report, Trouble},
     clock::{self, Clock},
     message::Text,
     metrics::Metrics,
@@ -19,10 +20,7 @@ use crate::{
     report::{ReportSettings, Reporter},
     sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
     spool::{JournalLine, Spool, SpoolSettings},
-    upstream::{
-        Auth, AuthMethod, Connection, Handover, NextHop, Report, SecretSource, Security, Trouble,
-        Upstream,
-    },
+    upstream::{Auth, AuthMethod, Connection, Handover, SecretSource, Security, Upstream},
 };
 
 /// The durations that no machine can shorten: those of the network and of Exchange Online.

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use super::house::{House, scanner};
 use crate::{
+    classify::Stage,
     model::MessageId,
     queue::{AccountState, Enabled, QueueError, fixture::at, tests::fake_transport::Reaction},
     spool::SpoolError,
-    upstream::Stage,
 };
 
 #[tokio::test(start_paused = true)]

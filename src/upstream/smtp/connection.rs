@@ -11,14 +11,15 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use crate::{
+    attempt::Report,
     classify::{Fault, LocalFault, Peer, Stage},
     message::Text,
     metrics::Metrics,
     model::Reply,
     smtp::dot_stuffing::DotStuffing,
     upstream::{
-        attempt::{Handover, Report},
         destination::Timeouts,
+        handover::Handover,
         smtp::{
             ehlo::Offers,
             transaction::{Broken, Command, Left, Next, Transaction, Use},

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     model::{BodyKind, Notify, Recipient, ReturnContent},
-    upstream::attempt::Handover,
+    upstream::handover::Handover,
 };
 
 /// The extensions that the client uses.

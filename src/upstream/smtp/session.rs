@@ -17,6 +17,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
+    attempt::{NextHop, Trouble},
     classify::{
         DnsFault, Fault, Peer, Stage, TcpFault, TlsFault, TokenTrouble, Unresolved, classify_of,
     },
@@ -25,8 +26,7 @@ use crate::{
     model::{Reply, Secret},
     oauth::{Expiry, RefreshTokenStore, Refused, TokenClient, Tokens},
     upstream::{
-        attempt::Trouble,
-        destination::{Destination, NextHop, SecretSource, Security, Verification},
+        destination::{Destination, SecretSource, Security, Verification},
         dns::mx::{self, Finder},
         smtp::{
             auth::{login, read_secret},

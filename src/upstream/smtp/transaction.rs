@@ -1,12 +1,10 @@
 //! The state of one transaction, and what it means for each recipient. Pure.
 
 use crate::{
+    attempt::{Counted, Dsn, Report, Trouble},
     classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
     model::{Recipient, Reply, ReversePath},
-    upstream::{
-        attempt::{Counted, Dsn, Report, Trouble},
-        smtp::ehlo::Offers,
-    },
+    upstream::smtp::ehlo::Offers,
 };
 
 /// The stage and the fault at which a transaction broke off. The connection must not be used again.

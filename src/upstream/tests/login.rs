@@ -4,7 +4,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use tempfile::NamedTempFile;
 
 use super::{Act, Auth, AuthMethod, Point, Script, destination, pipe, upstream};
-use crate::upstream::{Fault, Outcome, Stage, Trouble};
+use crate::{
+    attempt::Trouble,
+    classify::{Fault, Outcome, Stage},
+};
 
 const USER: &str = "test@contoso.onmicrosoft.com";
 

@@ -15,8 +15,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Auth, AuthMethod, Connection, Destination, Handover, Outcome, Report, Security, Stream,
-    Timeouts, Trouble, Upstream, Verification,
+    Auth, AuthMethod, Connection, Destination, Handover, Security, Stream, Timeouts, Upstream,
+    Verification,
+};
+use crate::{
+    attempt::{Report, Trouble},
+    classify::Outcome,
 };
 use crate::{
     clock,

@@ -8,7 +8,10 @@ use super::{
     ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, connect, destination,
     handover, letter, pipe, upstream,
 };
-use crate::upstream::{Concern, Counted, Outcome, Stage};
+use crate::{
+    attempt::Counted,
+    classify::{Concern, Outcome, Stage},
+};
 
 const LATE: Duration = Duration::from_secs(200);
 

@@ -14,10 +14,12 @@ use super::{
     outcomes, pipe, upstream,
 };
 use crate::{
+    attempt::Trouble,
+    classify::{Concern, Fault, Outcome, Stage},
     clock::{self, Clock},
     metrics::Metrics,
     model::Timestamp,
-    upstream::{Concern, Fault, Finding, Outcome, Stage, Step, Trouble, Upstream},
+    upstream::{Finding, Step, Upstream},
 };
 
 /// A certificate authority. Its own certificate is in the file.

@@ -12,11 +12,14 @@ use tokio::{
 use super::{
     Act, NO_PIPELINING, Point, Script, connect, destination, handover, letter, outcomes, upstream,
 };
-use crate::upstream::{
-    Concern, Counted, Fault,
-    Outcome::{Deliver, Fail, NextTransaction, Pause, Retry, Stop},
-    Stage,
-    smtp::stream,
+use crate::{
+    attempt::Counted,
+    classify::{
+        Concern, Fault,
+        Outcome::{Deliver, Fail, NextTransaction, Pause, Retry, Stop},
+        Stage,
+    },
+    upstream::smtp::stream,
 };
 
 const BOTH: [&str; 2] = ["ann@contoso.com", "bob@contoso.com"];

@@ -1,30 +1,25 @@
-//! The input and the result of a delivery attempt.
+//! What an attempt is and what became of it, as plain data: made by the upstream, read by the
+//! queue and by the reports to people.
+//!
+//! An attempt is one transaction that offers some recipients of a message to a server.
 
-use crate::{
-    classify::{Fault, Stage, Verdict},
-    model::{Address, MailParameters, Recipient, ReversePath},
-};
+use crate::classify::{Fault, Stage, Verdict};
 
-/// A message for one transaction.
-pub struct Handover<T> {
-    /// The reverse-path of `MAIL FROM`.
-    pub sender: ReversePath,
-    /// The recipients, in the order of `RCPT TO`. The [`Report`] keeps this order.
-    pub recipients: Vec<Recipient>,
-    /// The size of the text in octets, for `SIZE=`.
-    pub size: u64,
-    /// The parameters that the sender gave besides the addresses.
-    pub parameters: MailParameters,
-    /// The text, without dot-stuffing, its lines ended by CRLF.
-    pub text: T,
+/// The next hop of a transaction. All its recipients must have the same one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NextHop {
+    /// The account's one server.
+    Server,
+    /// The mail servers of one domain, found by DNS.
+    Domain(String),
 }
 
-/// The result of a transaction.
+/// The result of an attempt.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Report {
-    /// The verdicts, in the order of [`Handover::recipients`]. When the account has a problem, each
-    /// verdict has [`Concern::Account`](crate::classify::Concern::Account) with its pause or stop,
-    /// and the attempt does not count against the recipient.
+    /// The verdicts, in the order of the recipients that were handed over. When the account has a
+    /// problem, each verdict has [`Concern::Account`](crate::classify::Concern::Account) with its
+    /// pause or stop, and the attempt does not count against the recipient.
     pub recipients: Vec<Verdict>,
     /// The trouble that pauses or stops the account, if there is any.
     pub account: Option<Trouble>,
@@ -68,17 +63,13 @@ pub struct Trouble {
     pub verdict: Verdict,
 }
 
-impl<T> Handover<T> {
-    /// Whether any address requires SMTPUTF8.
-    #[must_use]
-    pub fn needs_smtputf8(&self) -> bool {
-        self.sender.mailbox().is_some_and(Address::needs_smtputf8)
-            || self.recipients.iter().any(|r| r.address.needs_smtputf8())
-    }
-
-    /// Separates the text from the envelope: only the text is read piece by piece.
-    pub(super) fn into_parts(self) -> (Handover<()>, T) {
-        let Self { sender, recipients, size, parameters, text } = self;
-        (Handover { sender, recipients, size, parameters, text: () }, text)
-    }
+/// A recipient for which Postroom gave up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// The recipient's position in the entry.
+    pub index: usize,
+    /// The stage at which the last attempt ended, as the log names it.
+    pub stage: &'static str,
+    /// An explanation for the administrator, with the next step.
+    pub advice: &'static str,
 }
