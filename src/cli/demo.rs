@@ -62,13 +62,13 @@ pub(super) async fn demo(arguments: DemoArguments, clock: Clock) -> anyhow::Resu
     };
     let stage = tokio::select! {
         stage = shown => stage?,
-        () = stop(&mut signals) => return Ok(()),
+        () = stop(&mut signals) => return folder.say_farewell(),
     };
     if !arguments.once {
         stage.invite(&folder.path)?;
         tokio::select! {
             watched = stage.watch() => watched?,
-            () = stop(&mut signals) => {}
+            () = stop(&mut signals) => folder.say_farewell()?,
         }
     }
     stage.strike().await
@@ -96,6 +96,20 @@ impl Folder {
             .create(&path)
             .with_context(|| format!("{}", path.display()))?;
         Ok(Self { path: path.canonicalize()?, keep })
+    }
+
+    /// Says that the demo stops, and what becomes of the messages that it received.
+    fn say_farewell(&self) -> anyhow::Result<()> {
+        let path = self.path.display();
+        // The terminal shows `^C` at the beginning of the line.
+        Ok(say(&if self.keep {
+            format!("\nStopping. The demo keeps its data and the mail that arrived in {path}.")
+        } else {
+            format!(
+                "\nStopping. The demo deletes {path}, and with it the mail that arrived. To keep \
+                it, start the demo with --dir DIRECTORY."
+            )
+        })?)
     }
 }
 
@@ -228,11 +242,11 @@ impl Stage {
         let Status { admin, .. } = self.admin.status();
         let admin = admin.context("the admin address is not bound")?;
         let (listener, config) = (self.listener()?, folder.join("postroom.toml"));
-        let config = config.display();
+        let config = quoted(&config);
         say(&format!("\nhealth   http://{admin}/readyz\nmetrics  http://{admin}/metrics"))?;
         // The program is usually not on the PATH yet.
         let postroom = std::env::current_exe().unwrap_or_else(|_unknown| "postroom".into());
-        let postroom = postroom.display();
+        let postroom = quoted(&postroom);
         say(&format!("arrived  {}/messages", self.sandbox.dir().display()))?;
         say("\nTry:")?;
         say(&format!("  {postroom} status --config {config}"))?;
@@ -353,6 +367,13 @@ fn compose(scan: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         .text_body("Your scan is attached.\r\n")
         .attachment("application/pdf", "scan.pdf", scan);
     Ok(message.write_to_vec()?)
+}
+
+/// A path as one types it in a shell.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn step(began: Instant, what: &str) -> anyhow::Result<()> {

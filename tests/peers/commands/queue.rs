@@ -1,0 +1,133 @@
+//! Commands about waiting mail and about accounts.
+
+use super::*;
+
+/// Puts a message into the queue and yields its id.
+fn queued(office: &Office) -> String {
+    let output = office.run(&["send", "--to", "megan@contoso.com", "--wait", "0s"]);
+    assert_eq!(output.status.code(), Some(1), "it cannot have been delivered: {output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("still in the queue"), "{said}");
+    let list = office.json(&["queue", "list"]);
+    let entry = list.as_array().unwrap().last().unwrap();
+    entry["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_person_may_hold_release_export_and_delete_mail() {
+    let office = Office::new();
+    let _daemon = office.start();
+    let id = queued(&office);
+    office.good(&["queue", "hold", &id, "--reason", "wait for Alex"]);
+    assert!(office.good(&["queue", "list"]).contains("held: wait for Alex"));
+    let entry = office.json(&["queue", "show", &id]);
+    assert_eq!(entry["recipients"][0]["recipient"]["address"], "megan@contoso.com");
+    office.good(&["queue", "release", &id]);
+    assert!(!office.good(&["queue", "show", &id]).contains("held"));
+
+    let file = office.dir.path().join("export.eml");
+    office.good(&["queue", "export", &id, "--output", file.to_str().unwrap()]);
+    let exported = fs::read_to_string(&file).unwrap();
+    assert!(exported.contains("Subject: Test message from Postroom\r\n"), "{exported}");
+    assert_eq!(exported, office.good(&["queue", "export", &id]));
+    // An export never overwrites.
+    office.bad(&["queue", "export", &id, "--output", file.to_str().unwrap()], 1);
+
+    assert!(office.bad(&["queue", "delete", &id], 1).contains("add --yes"));
+    office.good(&["queue", "delete", &id, "--yes"]);
+    assert_eq!(office.good(&["queue", "list"]), "The queue is empty.\n");
+    assert!(office.bad(&["queue", "show", &id], 1).contains("there is no message"));
+}
+
+#[test]
+fn a_retry_asks_before_it_shortens_the_half_hour() {
+    let office = Office::new();
+    let _daemon = office.start();
+    let id = queued(&office);
+    let said = office.bad(&["queue", "retry", &id], 1);
+    assert!(said.contains("30 minutes apart") && said.contains("--yes"), "{said}");
+    assert!(office.good(&["queue", "retry", &id, "--yes"]).contains("is due now"));
+    office.good(&["queue", "hold", &id, "--reason", "wait for Alex"]);
+    let said = office.good(&["queue", "retry", &id, "--yes"]);
+    assert!(
+        said.contains("held (wait for Alex)")
+            && said.contains(&format!("postroom queue release {id}")),
+        "{said}"
+    );
+    assert!(office.json(&["queue", "show", &id])["size"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn an_account_is_switched_off_and_on() {
+    let office = Office::new();
+    let _daemon = office.start();
+    let state =
+        || office.json(&["account", "list"])[0]["state"]["state"].as_str().unwrap().to_owned();
+    office.good(&["account", "disable", "out/1"]);
+    assert_eq!(state(), "disabled");
+    office.good(&["account", "enable", "out/1"]);
+    until("the account to be on", || (state() != "disabled").then_some(()));
+    assert!(
+        office.bad(&["account", "enable", "other"], 1).contains("there is no account \"other\"")
+    );
+}
+
+#[test]
+fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
+    let office = Office::new();
+    let mut daemon = office.start();
+    let said = office.good(&[
+        "account",
+        "set",
+        "out/1",
+        "batch.messages=10",
+        "batch.interval=60s",
+        "split=always",
+    ]);
+    assert!(
+        said.contains("batch.messages  30           10")
+            && said.contains("the most recent change counts"),
+        "{said}"
+    );
+    assert!(
+        office
+            .bad(&["account", "set", "out/1", "batch.interval=soon"], 1)
+            .contains("write for example 60s")
+    );
+    assert!(
+        office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("restart")
+    );
+    assert!(office.bad(&["account", "set", "out/1", "nonsense"], 2).contains("KEY=VALUE"));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended(), Some(0));
+    let _daemon = office.start();
+    assert!(office.log().contains("account setting differs from the file"), "{}", office.log());
+    let settings = office.json(&["account", "settings", "out/1"]);
+    assert_eq!((&settings[1]["file"], &settings[1]["value"]), (&"0s".into(), &"1m".into()));
+    assert!(settings[1]["changed"]["by"].is_string(), "{settings}");
+    assert!(office.bad(&["account", "restore-defaults", "out/1"], 1).contains("--yes"));
+    let said = office.good(&["account", "restore-defaults", "out/1", "--yes"]);
+    assert!(!said.contains("most recent change"), "{said}");
+    assert!(
+        office.good(&["account", "restore-defaults", "out/1"]).contains("no changed settings"),
+        "nobody has to be asked"
+    );
+}
+
+#[test]
+fn the_queue_says_when_a_message_goes_and_why_not_now() {
+    let office = Office::new();
+    let _daemon = office.start();
+    let id = queued(&office);
+    office.good(&["account", "disable", "out/1"]);
+    assert!(office.good(&["queue", "list"]).contains("account disabled"));
+    assert!(office.good(&["queue", "show", &id]).contains("next try  when the account is enabled"));
+    office.good(&["account", "enable", "out/1"]);
+    // Nobody listens on its port, so it pauses at the first try.
+    until("the account to be paused", || {
+        let shown = office.json(&["queue", "show", &id]);
+        (shown["forecast"]["why"]["reason"] == "paused" && shown["forecast"]["at"].is_u64())
+            .then_some(())
+    });
+    assert!(office.good(&["status"]).contains("no limit"));
+}
