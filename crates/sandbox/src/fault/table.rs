@@ -13,14 +13,14 @@ const PLAIN: &[(&str, Plain, &str)] = &[
     (
         "<code>",
         Plain::Code,
-        "answers this 4xx or 5xx code; 421 also closes; in the text: answers in the middle and \
-        closes",
+        "answers with this 4xx or 5xx code; 421 also closes; at the stage `body`: answers in the \
+        middle of the text and closes",
     ),
     ("drop", Plain::Drop, "closes without an answer (at end of data: after storing)"),
     ("reset", Plain::Reset, "the same, by TCP reset"),
     ("silence", Plain::Silence, "never answers again"),
-    ("slow", Plain::Slow, "the right answer, one octet at a time"),
-    ("garbage", Plain::Garbage, "an answer that is no SMTP"),
+    ("slow", Plain::Slow, "gives the right answer, one octet at a time"),
+    ("garbage", Plain::Garbage, "gives an answer that is not SMTP"),
 ];
 
 /// A line of the table, in either format.
