@@ -1,10 +1,12 @@
 //! Holds the code to `ARCHITECTURE.md`: which module may use which, that no files use each other
 //! in a circle, what the deciding parts do without, which file alone names a library, how long a
-//! file may be, and that the documents name files and tests that exist.
+//! file may be, that a module names each file, and that the documents name files and tests that
+//! exist.
 
 mod documents;
 mod graph;
 mod layers;
+mod orphans;
 mod paths;
 mod purity;
 mod source;

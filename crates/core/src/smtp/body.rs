@@ -1,10 +1,11 @@
-//! The text after `DATA`: undoes dot-stuffing, finds the end, and stores nothing but clean lines.
+//! The text after `DATA`: the decoder undoes dot-stuffing, finds the end, and passes on only clean
+//! lines.
 //!
-//! A bare CR and a bare LF each become CRLF, a NUL is dropped. The end is recognised in what was
-//! received, before any of this: `<CRLF>.<CRLF>` and nothing that merely looks like it, in any
-//! server's eyes. What is stored holds CRLF line ends alone, so a line that consists of a dot is
-//! stuffed on the way out like any other: no second message can hide in the first, neither here nor
-//! at the next server.
+//! A bare CR and a bare LF each become CRLF, and a NUL is dropped. The end is recognised in what
+//! was received, before any of this: only `<CRLF>.<CRLF>` ends a text, and nothing that merely
+//! looks like it to some server. The stored text has only CRLF line ends, so a line that consists
+//! of a dot is stuffed on the way out like any other. No second message can hide in the first,
+//! neither here nor at the next server.
 //!
 //! ```text
 //!   LineStart ──"."──▶ Dot ──CR──▶ DotCr ──LF──▶ end of data, if the line before was ended by CRLF
@@ -17,15 +18,16 @@ use std::collections::BTreeSet;
 
 use crate::smtp::{EndOfData, Quirk};
 
-/// Most decoded text handed over at once. A power of two well above a read from the socket, and
-/// small enough to be held for each connection.
+/// The most decoded text that is returned at once: a power of two well above one read from the
+/// socket, and small enough to hold for each connection.
 pub const CHUNK: usize = 64 * 1024;
-/// The most that one octet of input adds to the output: a dot held back and two line ends.
+/// The most that one octet of input adds to the output: a dot that was held back, and two line
+/// ends.
 const STEP_LIMIT: usize = 5;
-/// RFC 5321 4.5.3.1.6: longest line of text, without its end.
+/// RFC 5321 4.5.3.1.6: the longest line of text, without its end.
 const LINE_LIMIT: usize = 998;
 
-/// Decodes one message's text, whatever pieces it comes in.
+/// Decodes the text of one message, which may come in any pieces.
 pub struct Decoder {
     at: At,
     end_of_data: EndOfData,
@@ -35,16 +37,16 @@ pub struct Decoder {
     tail: Tail,
 }
 
-/// What the text received so far ends with.
+/// The end of the text received so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tail {
-    /// A line that consists of one dot, after a lone LF. Some devices mean the end of data by it.
+    /// A line that consists of one dot, after a lone LF. Some devices mean it as the end of data.
     Lookalike,
     /// Anything else.
     Text,
 }
 
-/// Where in the text we are.
+/// The position in the text.
 #[derive(Clone, Copy)]
 enum At {
     /// Nothing of the line has been seen.
@@ -59,7 +61,7 @@ enum At {
     Cr,
 }
 
-/// What stood before the line.
+/// What came before the line.
 #[derive(Clone, Copy)]
 enum Before {
     /// Nothing: `DATA` itself was ended by CRLF, so an end of data may follow at once.
@@ -69,12 +71,12 @@ enum Before {
     BareCr,
 }
 
-/// What came of some input.
+/// The result of decoding some input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress {
     /// The input is used up, or the output is full.
     More,
-    /// End of data; what follows in the input is not text.
+    /// The end of data. What follows in the input is not text.
     Ended(Ended),
 }
 
@@ -88,7 +90,7 @@ pub enum Ended {
 }
 
 impl Decoder {
-    /// For the text that follows 354.
+    /// A decoder for the text that follows 354.
     #[must_use]
     pub const fn new(end_of_data: EndOfData) -> Self {
         Self {
@@ -101,13 +103,13 @@ impl Decoder {
         }
     }
 
-    /// Octets decoded so far: those that count against a size limit (RFC 1870 5).
+    /// The octets decoded so far, which count towards a size limit (RFC 1870 5).
     #[must_use]
     pub const fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// What was odd about the text so far.
+    /// The quirks of the text so far.
     #[must_use]
     pub const fn quirks(&self) -> &BTreeSet<Quirk> {
         &self.quirks
@@ -120,8 +122,8 @@ impl Decoder {
         self.tail == Tail::Lookalike
     }
 
-    /// Decodes into `output`, which never grows beyond [`CHUNK`]: how many octets of `input` were
-    /// used up, and what came of it.
+    /// Decodes into `output`, which never grows beyond [`CHUNK`]. Returns how many octets of
+    /// `input` were consumed, and the result.
     pub fn decode(&mut self, input: &[u8], output: &mut Vec<u8>) -> (usize, Progress) {
         let mut consumed = 0;
         while output.len() + STEP_LIMIT <= CHUNK {
@@ -140,8 +142,8 @@ impl Decoder {
         (consumed, Progress::More)
     }
 
-    /// Length of what can be copied as it is: whole lines at memory speed, one search for each line
-    /// end.
+    /// The length of what can be copied unchanged: whole lines at memory speed, with one search for
+    /// each line end.
     fn clean_run(&mut self, window: &[u8]) -> usize {
         match self.at {
             At::LineStart(_) | At::InLine => {}
@@ -173,7 +175,7 @@ impl Decoder {
         clean
     }
 
-    /// One octet that is not plain text in its place.
+    /// Decodes one octet that is not plain text at its position.
     fn step(&mut self, byte: u8, output: &mut Vec<u8>) -> Option<Ended> {
         self.tail = Tail::Text;
         match self.at {
@@ -240,8 +242,8 @@ impl Decoder {
             }
             _ => {
                 // RFC 5321 4.5.2: a leading dot with anything after it was put there by the client.
-                // Whoever ends lines with a bare LF or CR stuffs after those, so the rule holds
-                // after every line end.
+                // A client that ends lines with a bare LF or CR also stuffs dots after those, so
+                // the rule applies after every line end.
                 self.at = At::InLine;
                 return self.step(byte, output);
             }
@@ -277,241 +279,4 @@ impl Decoder {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Decodes `pieces` one after the other: text, how it ended, what was left.
-    fn decode(
-        end_of_data: EndOfData,
-        pieces: &[&[u8]],
-    ) -> (Vec<u8>, Option<Ended>, Vec<u8>, BTreeSet<Quirk>) {
-        let mut decoder = Decoder::new(end_of_data);
-        let (mut text, mut output) = (Vec::new(), Vec::new());
-        for (index, piece) in pieces.iter().enumerate() {
-            let mut rest = *piece;
-            loop {
-                let (consumed, progress) = decoder.decode(rest, &mut output);
-                assert!(output.len() <= CHUNK);
-                text.append(&mut output);
-                rest = &rest[consumed..];
-                match progress {
-                    Progress::Ended(ended) => {
-                        let left = [rest, &pieces[index + 1..].concat()].concat();
-                        assert_eq!(usize::try_from(decoder.octets()).unwrap(), text.len());
-                        return (text, Some(ended), left, decoder.quirks);
-                    }
-                    Progress::More if rest.is_empty() => break,
-                    Progress::More => assert!(consumed > 0),
-                }
-            }
-        }
-        (text, None, Vec::new(), decoder.quirks)
-    }
-
-    /// Whole, byte by byte, and split in two at every place: always the same.
-    fn check(end_of_data: EndOfData, input: &[u8], text: &[u8], ended: Option<Ended>, left: &[u8]) {
-        let whole = decode(end_of_data, &[input]);
-        assert_eq!(
-            (whole.0.escape_ascii().to_string(), whole.1),
-            (text.escape_ascii().to_string(), ended),
-            "{}",
-            input.escape_ascii()
-        );
-        assert_eq!(whole.2, left, "{}", input.escape_ascii());
-        assert_eq!(
-            decode(end_of_data, &input.chunks(1).collect::<Vec<_>>()),
-            whole,
-            "byte by byte: {}",
-            input.escape_ascii()
-        );
-        for at in 0..=input.len() {
-            let (one, two) = input.split_at(at);
-            assert_eq!(
-                decode(end_of_data, &[one, two]),
-                whole,
-                "split at {at}: {}",
-                input.escape_ascii()
-            );
-        }
-    }
-
-    fn strict(input: &[u8], text: &[u8], left: &[u8]) {
-        check(EndOfData::Strict, input, text, Some(Ended::Properly), left);
-    }
-
-    #[test]
-    fn crlf_dot_crlf_ends_the_text() {
-        strict(b"hi\r\n.\r\nQUIT\r\n", b"hi\r\n", b"QUIT\r\n");
-        strict(b".\r\nRSET\r\n", b"", b"RSET\r\n");
-        strict(b"\r\n.\r\n", b"\r\n", b"");
-        strict(b"a\r\n\r\n..\r\n...b\r\n.c\r\n.\r\n", b"a\r\n\r\n.\r\n..b\r\nc\r\n", b"");
-    }
-
-    #[test]
-    fn what_merely_looks_like_the_end_of_data_is_text() {
-        // Each of these has been taken for an end of data by some server (CVE-2023-51764 and its
-        // kin).
-        for (fake, stored) in [
-            (b"\n.\n".as_slice(), b"\r\n.\r\n".as_slice()),
-            (b"\r.\r", b"\r\n.\r\n"),
-            (b"\n.\r\n", b"\r\n.\r\n"),
-            (b"\r\n.\n", b"\r\n.\r\n"),
-            (b"\r\n.\r", b"\r\n.\r\n"),
-            (b"\r.\r\n", b"\r\n.\r\n"),
-            (b"\r\n\0.\r\n", b"\r\n.\r\n"),
-            (b"\r\n.\0\r\n", b"\r\n\r\n"),
-            (b"\r\n.\r\0\n", b"\r\n.\r\n\r\n"),
-            (b"\r\n.\r\r\n", b"\r\n.\r\n\r\n"),
-            (b"\r\0\n.\r\n", b"\r\n\r\n.\r\n"),
-            (b"\r\r\n.\n\r\n", b"\r\n\r\n.\r\n\r\n"),
-        ] {
-            let input = [b"a", fake, b"MAIL FROM:<evil@example.com>\r\n.\r\nQUIT\r\n"].concat();
-            let text = [b"a", stored, b"MAIL FROM:<evil@example.com>\r\n"].concat();
-            strict(&input, &text, b"QUIT\r\n");
-        }
-    }
-
-    #[test]
-    fn lf_dot_lf_ends_the_text_where_it_is_allowed_to() {
-        let lone = |input: &[u8], text: &[u8], ended, left: &[u8]| {
-            check(EndOfData::LoneLfThenClose, input, text, Some(ended), left);
-        };
-        lone(b"a\nb\n.\nQUIT\n", b"a\r\nb\r\n", Ended::ByLoneLf, b"QUIT\n");
-        lone(b".\n", b"", Ended::ByLoneLf, b"");
-        lone(b"a\r\n.\r\nQUIT\r\n", b"a\r\n", Ended::Properly, b"QUIT\r\n");
-        lone(b"a\nb\n.\r\nQUIT\r\n", b"a\r\nb\r\n", Ended::ByLoneLf, b"QUIT\r\n");
-        lone(b"a\r\n.\nb\n.\r\nc\r\n.\r\n", b"a\r\n.\r\nb\r\n", Ended::ByLoneLf, b"c\r\n.\r\n");
-        check(EndOfData::Strict, b"a\n.\nQUIT\n", b"a\r\n.\r\nQUIT\r\n", None, b"");
-    }
-
-    #[test]
-    fn a_text_that_resembles_an_end_is_told_from_others() {
-        for (input, expected) in [
-            (b"a\n.\n".as_slice(), true),
-            (b"a\n.\r\n", true),
-            (b".\n", true),
-            (b"a\n.\nb", false),
-            (b"a\n.\n\n", false),
-            (b"a\r\n.\n", false),
-            (b"a\n..\n", false),
-            (b"a\r\n", false),
-        ] {
-            for size in [1, input.len()] {
-                let mut decoder = Decoder::new(EndOfData::Strict);
-                for piece in input.chunks(size) {
-                    decoder.decode(piece, &mut Vec::new());
-                }
-                assert_eq!(decoder.resembles_an_end(), expected, "{}", input.escape_ascii());
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_odd_is_noted() {
-        let quirks =
-            |input: &[u8]| decode(EndOfData::Strict, &[input]).3.into_iter().collect::<Vec<_>>();
-        assert_eq!(quirks(b"fine\r\n.\r\n"), []);
-        assert_eq!(quirks(b"a\nb\r\n.\r\n"), [Quirk::BareLineEnd]);
-        assert_eq!(quirks(b"a\rb\r\n.\r\n"), [Quirk::BareLineEnd]);
-        assert_eq!(quirks(b"a\0b\r\n.\r\n"), [Quirk::NulInText]);
-        let line = |length| [vec![b'x'; length], b"\r\n.\r\n".to_vec()].concat();
-        assert_eq!(quirks(&line(998)), []);
-        assert_eq!(quirks(&line(999)), [Quirk::LongLine]);
-    }
-
-    /// What a line-minded client means by its text: every kind of line end is one, NUL is nothing.
-    fn normalise(text: &[u8]) -> Vec<u8> {
-        lines(text)
-            .into_iter()
-            .flat_map(|(line, end)| {
-                [line.as_slice(), if end.is_empty() { b"" } else { b"\r\n" }].concat()
-            })
-            .filter(|b| *b != 0)
-            .collect()
-    }
-
-    /// As a client sends its text (RFC 5321 4.5.2), whatever it believes a line end to be.
-    fn stuff(text: &[u8]) -> Vec<u8> {
-        let stuffed = |(line, end): (Vec<u8>, Vec<u8>)| {
-            [if line.starts_with(b".") { b"." } else { b"".as_slice() }, &line, &end].concat()
-        };
-        let mut wire: Vec<u8> = lines(text).into_iter().flat_map(stuffed).collect();
-        wire.extend_from_slice(b".\r\n");
-        wire
-    }
-
-    fn lines(text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let (mut lines, mut line, mut rest) = (Vec::new(), Vec::new(), text);
-        while let Some((byte, tail)) = rest.split_first() {
-            let end = match (byte, tail.first()) {
-                (b'\r', Some(b'\n')) => 2,
-                (b'\r' | b'\n', _) => 1,
-                _ => 0,
-            };
-            if end == 0 {
-                line.push(*byte);
-                rest = tail;
-            } else {
-                lines.push((std::mem::take(&mut line), rest[..end].to_vec()));
-                rest = &rest[end..];
-            }
-        }
-        if !line.is_empty() {
-            lines.push((line, Vec::new()));
-        }
-        lines
-    }
-
-    /// Text made of what matters, ended by CRLF as a client ends it.
-    fn nasty_text() -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop_oneof![
-            Just(b"\r\n".to_vec()),
-            Just(b"\r".to_vec()),
-            Just(b"\n".to_vec()),
-            Just(b".".to_vec()),
-            Just(b"\0".to_vec()),
-            Just(b"a".to_vec()),
-            proptest::collection::vec(any::<u8>(), 0..40),
-        ];
-        proptest::collection::vec(piece, 0..40).prop_map(|pieces| {
-            let mut text = pieces.concat();
-            if !text.is_empty() {
-                text.extend_from_slice(b"\r\n");
-            }
-            text
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn decoding_undoes_stuffing_for_every_split(text in nasty_text()) {
-            strict(&stuff(&text), &normalise(&text), b"");
-        }
-
-        #[test]
-        fn nothing_stored_can_end_data_at_the_next_server(wire in nasty_text(), cut in any::<prop::sample::Index>()) {
-            let (one, two) = wire.split_at(cut.index(wire.len() + 1));
-            for end_of_data in [EndOfData::Strict, EndOfData::LoneLfThenClose] {
-                let (stored, ..) = decode(end_of_data, &[one, two]);
-                let bare = lines(&stored).into_iter().any(|(_, end)| end.len() == 1);
-                prop_assert!(!bare && !stored.contains(&0), "{}", stored.escape_ascii());
-            }
-        }
-    }
-
-    #[test]
-    fn a_large_text_comes_in_bounded_chunks() {
-        let text =
-            b"TWFuIGlzIGRpc3Rpbmd1aXNoZWQsIG5vdCBvbmx5IGJ5IGhpcyByZWFzb24sIGJ1dCBieSB0aGlz\r\n"
-                .repeat(10_000);
-        let wire = stuff(&text);
-        assert_eq!(decode(EndOfData::Strict, &[&wire]).0, text);
-        let bare = "\n".repeat(200_000);
-        assert_eq!(
-            decode(EndOfData::Strict, &[bare.as_bytes()]).0,
-            "\r\n".repeat(200_000).into_bytes()
-        );
-    }
-}
+mod tests;
