@@ -1,35 +1,35 @@
-//! What a ClientHello offers, from the bytes alone, before any TLS library has seen them.
+//! What a ClientHello offers, read from the bytes before any TLS library sees them.
 //!
-//! Three forms are met: the record of TLS (RFC 8446 5.1, unchanged since SSL 3.0), possibly
+//! Three forms occur: the record of TLS (RFC 8446 5.1, unchanged since SSL 3.0), possibly
 //! fragmented; the hello of SSL 2.0 that offers something newer (RFC 5246 E.2), which devices of
-//! before 2010 send; and no TLS at all. Pure: the caller keeps what it has read, asks again when
-//! more has come, and replays it all to a library.
+//! before 2010 send; and no TLS at all. The code is pure: the caller keeps what it has read, asks
+//! again when more has come, and passes everything to a library.
 
 use crate::model::TlsVersion;
 
-/// Largest hello looked at. Today's largest, with post-quantum key shares, have 2 KiB; RFC 8446 4
-/// allows 16 MiB.
+/// The largest hello that is read. Today's largest, with post-quantum key shares, have 2 KiB; RFC
+/// 8446 4 allows 16 MiB.
 pub const HELLO_LIMIT: usize = 16 * 1024;
 
 /// What the first bytes of a client are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Opening {
-    /// Too little to tell.
+    /// There are too few octets to decide.
     Incomplete,
     /// Not TLS: an SMTP client that talks first.
     NoTls,
-    /// TLS, but no hello that we can read. A library may find the right words for it.
+    /// TLS, but not a hello that we can read. A library may describe the error.
     Garbled,
-    /// A whole hello.
+    /// A complete hello.
     Hello(Offer),
 }
 
 /// What a hello offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Offer {
-    /// The highest version; none is SSL 2.0 and nothing better.
+    /// The highest version; `None` means SSL 2.0 and nothing newer.
     pub highest: Option<TlsVersion>,
-    /// With what it can encrypt.
+    /// The kind of ciphers that the client offers.
     pub ciphers: Ciphers,
 }
 
@@ -47,7 +47,7 @@ pub enum Ciphers {
 const HANDSHAKE_RECORD: u8 = 22;
 /// RFC 8446 4: the handshake type "client_hello"; SSL 2.0 has the same number.
 const CLIENT_HELLO: u8 = 1;
-/// RFC 8446 5.1: longest fragment of a record; with room for the expansion that RFC 5246 6.2.3
+/// RFC 8446 5.1: the longest fragment of a record, with room for the expansion that RFC 5246 6.2.3
 /// allows.
 const FRAGMENT_LIMIT: usize = (1 << 14) + 2048;
 
@@ -74,7 +74,7 @@ fn records(octets: &[u8]) -> Opening {
             return Opening::Garbled;
         }
         let Some(fragment) = rest.take(length) else {
-            // What there is of the fragment may already show that it is not a hello.
+            // The part of the fragment that has arrived may already show that it is not a hello.
             return if message.is_empty() && rest.0.first().is_some_and(|kind| *kind != CLIENT_HELLO)
             {
                 Opening::Garbled
@@ -101,7 +101,7 @@ fn unfinished(octets: &[u8]) -> Opening {
     if octets.len() < HELLO_LIMIT { Opening::Incomplete } else { Opening::Garbled }
 }
 
-/// RFC 8446 4.1.2, RFC 5246 7.4.1.2. None when it breaks off.
+/// RFC 8446 4.1.2, RFC 5246 7.4.1.2. `None` if it is incomplete.
 fn hello(body: &[u8]) -> Option<Offer> {
     let mut reader = Reader(body);
     let legacy_version = reader.number(2)?;
@@ -122,7 +122,7 @@ fn hello(body: &[u8]) -> Option<Offer> {
     Some(Offer { highest, ciphers: if modern { Ciphers::Modern } else { Ciphers::Old } })
 }
 
-/// What the extensions say that matters for the choice of a library.
+/// The parts of the extensions that matter for the choice of a library.
 #[derive(Default)]
 struct Extensions {
     highest: Option<TlsVersion>,
@@ -137,7 +137,7 @@ impl Extensions {
             // nothing.
             43 => self.highest = numbers(content.vector(1)?).filter_map(version).max(),
             // RFC 8446 4.2.3, signature_algorithms: rustls signs with SHA-256 or better, and
-            // insists on being told.
+            // requires that the client offers this.
             13 => {
                 self.signatures =
                     numbers(content.vector(2)?).any(|scheme| MODERN_SIGNATURES.contains(&scheme));
@@ -197,7 +197,7 @@ fn ssl2_hello(body: &[u8]) -> Option<Offer> {
     })
 }
 
-/// None for SSL 2.0, for GREASE (RFC 8701) and for numbers that mean nothing.
+/// `None` for SSL 2.0, for GREASE (RFC 8701) and for unassigned numbers.
 const fn version(number: usize) -> Option<TlsVersion> {
     match number {
         0x0300 => Some(TlsVersion::Ssl3),
@@ -214,7 +214,7 @@ fn numbers(vector: &[u8]) -> impl Iterator<Item = usize> {
     vector.chunks_exact(2).filter_map(|pair| Reader(pair).number(2))
 }
 
-/// Reads from the front; every step may find the end.
+/// Reads from the front. Each step may reach the end.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -228,12 +228,12 @@ impl<'a> Reader<'a> {
         self.take(1)?.first().copied()
     }
 
-    /// A number of up to four octets, the highest first.
+    /// A number of up to four octets, most significant first.
     fn number(&mut self, octets: usize) -> Option<usize> {
         Some(self.take(octets)?.iter().fold(0, |number, octet| (number << 8) | usize::from(*octet)))
     }
 
-    /// A vector with its length in front (RFC 8446 3.4).
+    /// A vector preceded by its length (RFC 8446 3.4).
     fn vector(&mut self, length_octets: usize) -> Option<&'a [u8]> {
         let length = self.number(length_octets)?;
         self.take(length)

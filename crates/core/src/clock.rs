@@ -15,7 +15,7 @@ use crate::model::Timestamp;
 
 /// Where the time comes from.
 pub trait TimeSource: Debug + Send + Sync {
-    /// The time. It may step, in both directions.
+    /// The current time. It may step in both directions.
     fn now(&self) -> Timestamp;
 
     /// Sets the time, where the source can be set. The machine's clock ignores this.
@@ -39,7 +39,7 @@ impl Clock {
         Self::new(Fixed(AtomicU64::new(at.as_millis())))
     }
 
-    /// The time.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.now()
@@ -51,7 +51,7 @@ impl Clock {
     }
 }
 
-/// Stands still, in milliseconds since the epoch.
+/// A source that stands still, in milliseconds since the epoch.
 #[derive(Debug)]
 struct Fixed(AtomicU64);
 

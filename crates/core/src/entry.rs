@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!             attempt begins          outcome
-//!   Waiting ────────────────▶ Attempting ───▶ Delivered | Failed   (settled: leaves the queue with the last of its kind)
+//!   Waiting ────────────────▶ Attempting ───▶ Delivered | Failed   (settled)
 //!      ▲                          │  │
-//!      └──────── retry ───────────┘  └── crash or lost connection after end of data: Waiting, with a doubt counted
+//!      └──────── retry ───────────┘  └── no reply after end of data: Waiting, and a doubt is counted
 //! ```
 
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use crate::model::{
     RecipientOutcome, Reply, ReversePath, Timestamp,
 };
 
-/// Which way out each recipient of a message takes, in their order; the last is that of all further
-/// ones. Never empty.
+/// The account of each recipient of a message, in their order. The last one applies to all further
+/// recipients. Never empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Routes(Vec<AccountName>);
 
 impl Routes {
-    /// One for each recipient.
+    /// One account for each recipient.
     #[must_use]
     pub const fn new(accounts: Vec<AccountName>) -> Self {
         Self(accounts)
@@ -34,14 +34,14 @@ impl Routes {
 }
 
 impl From<AccountName> for Routes {
-    /// All take the same.
+    /// All recipients use the same account.
     fn from(account: AccountName) -> Self {
         Self(vec![account])
     }
 }
 
 impl From<&str> for Routes {
-    /// All take the same.
+    /// All recipients use the same account.
     fn from(account: &str) -> Self {
         Self(vec![account.into()])
     }
@@ -50,27 +50,27 @@ impl From<&str> for Routes {
 /// One message in the queue.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Which message.
+    /// The message.
     pub id: MessageId,
     /// When it was accepted.
     pub received: Timestamp,
-    /// Who handed it in.
+    /// The device that submitted it.
     pub device: DeviceName,
-    /// Which way out it takes, save for recipients that have one of their own.
+    /// The account that sends it, except for recipients that have one of their own.
     pub account: AccountName,
-    /// Octets of the text on disk.
+    /// The size of the text on disk, in octets.
     pub size: ByteSize,
     /// The envelope's sender.
     pub sender: ReversePath,
-    /// What the sender asked for beside the sender's address.
+    /// The other parameters of `MAIL FROM`.
     #[serde(flatten)]
     pub parameters: MailParameters,
     /// One for each recipient of the envelope, in its order, settled ones included.
     pub recipients: Vec<RecipientState>,
-    /// Kept back by a person.
+    /// Set while a person holds the message back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// When the delay notice went out.
+    /// The time at which the delay notice was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_notice: Option<Timestamp>,
     /// Panics that attempts of this message caused; the second sends it to quarantine.
@@ -79,7 +79,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A message just accepted: everything due at once.
+    /// The entry of a message that was just accepted: every recipient is due at once.
     #[must_use]
     pub fn new(envelope: &Envelope, routes: impl Into<Routes>, size: ByteSize) -> Self {
         let routes = routes.into();
@@ -111,8 +111,8 @@ impl Entry {
 
     /// When the next recipient is due; none when held or when nothing waits.
     ///
-    /// A recipient being attempted counts with the due time that was stored before the attempt:
-    /// should nobody ever report its outcome, it comes up again then.
+    /// A recipient with an attempt under way counts with the due time that was stored before the
+    /// attempt. If its outcome is never reported, it becomes due again at that time.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         if self.hold.is_some() {
@@ -121,7 +121,7 @@ impl Entry {
         self.recipients.iter().filter_map(RecipientState::due).min()
     }
 
-    /// Which way out a recipient takes.
+    /// The account that sends to a recipient.
     #[must_use]
     pub fn account_of<'a>(&'a self, recipient: &'a RecipientState) -> &'a AccountName {
         recipient.account.as_ref().unwrap_or(&self.account)
@@ -152,22 +152,22 @@ impl Entry {
 /// What has become of one recipient.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RecipientState {
-    /// As in the envelope.
+    /// The recipient as in the envelope.
     pub recipient: Recipient,
-    /// Which way out it takes, when that is not the message's.
+    /// Its account, if that is not the message's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
-    /// Where it stands.
+    /// Its state.
     pub progress: Progress,
-    /// Attempts begun.
+    /// The number of attempts that were begun.
     pub attempts: u32,
     /// When the last one began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt: Option<Timestamp>,
-    /// What the server last said about it, or what went wrong (with code 0).
+    /// The server's last reply about it, or what went wrong (with code 0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reply: Option<Reply>,
-    /// Attempts of which nobody knows whether they succeeded.
+    /// Attempts whose outcome nobody knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<Doubt>,
     /// Recipients of one group share transactions; `split = "on_failure"` halves groups.
@@ -176,7 +176,7 @@ pub struct RecipientState {
 }
 
 impl RecipientState {
-    /// When it is due; none when settled.
+    /// The time at which it is due; `None` when settled.
     #[must_use]
     pub const fn due(&self) -> Option<Timestamp> {
         match &self.progress {
@@ -186,7 +186,7 @@ impl RecipientState {
         }
     }
 
-    /// Makes it due then. An attempt that nobody reported on stays one; what is settled stays so.
+    /// Makes it due at this time. An attempt under way and a settled recipient stay unchanged.
     pub const fn put_off(&mut self, until: Timestamp) {
         match &mut self.progress {
             Progress::Waiting { due } | Progress::Attempting(Attempting { due, .. }) => {
@@ -197,20 +197,20 @@ impl RecipientState {
     }
 }
 
-/// Where a recipient stands.
+/// The state of a recipient.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Progress {
-    /// To be attempted.
+    /// It waits for its next attempt.
     Waiting {
-        /// Not before.
+        /// The earliest time of the next attempt.
         due: Timestamp,
     },
     /// An attempt was begun (stored before its first byte went out).
     Attempting(Attempting),
-    /// The server took it.
+    /// The server accepted it.
     Delivered(Settled),
-    /// Given up; the administrator has been or is being told.
+    /// Postroom gave up; the administrator has been or is being told.
     Failed(Settled),
 }
 
@@ -221,48 +221,48 @@ pub struct Attempting {
     pub since: Timestamp,
     /// When the recipient is due again if nobody reports an outcome.
     pub due: Timestamp,
-    /// By which account, which after a spill is not the message's own.
+    /// The account, which after a spill is not the message's own.
     pub account: AccountName,
 }
 
-/// The end of a recipient's way.
+/// The final state of a recipient.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Settled {
     /// The time at which the recipient was settled.
     pub at: Timestamp,
 }
 
-/// An attempt whose outcome nobody knows: end of data may have been sent, and was never answered.
+/// An attempt whose outcome nobody knows: end of data may have been sent and was never answered.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Doubt {
     /// When that attempt began.
     pub attempt: Timestamp,
-    /// What is known.
+    /// What is known about it.
     pub reason: String,
 }
 
-/// Kept back by a person.
+/// Set while a person holds the message back.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Hold {
-    /// Since when.
+    /// The time from which it is held.
     pub since: Timestamp,
-    /// Why, for whoever looks next.
+    /// The reason, for the next person who looks.
     pub reason: String,
 }
 
 /// What one transaction took from an account's budget.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Charge {
-    /// Whose budget.
+    /// The account whose budget it is.
     pub account: AccountName,
     /// When the transaction began, or for a finished one, ended: the latest moment at which the
     /// server may have counted it.
     pub at: Timestamp,
-    /// Tells apart charges of the same millisecond.
+    /// Distinguishes charges of the same millisecond.
     pub sequence: u32,
     /// Recipients of the transaction.
     pub recipients: u32,
-    /// Whether the transaction has ended; one that was cut off by a crash never did.
+    /// Whether the transaction has ended; one that a crash interrupted never did.
     pub phase: Phase,
 }
 
@@ -270,9 +270,9 @@ pub struct Charge {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Not yet: the server may count it at any moment.
+    /// It has not ended: the server may count it at any moment.
     UnderWay,
-    /// The server has counted it, if at all.
+    /// It has ended: the server has counted it, if at all.
     Ended,
 }
 
@@ -281,26 +281,26 @@ pub enum Phase {
 pub struct JournalLine {
     /// When it was settled.
     pub at: Timestamp,
-    /// Which message.
+    /// The message.
     pub id: MessageId,
-    /// Who handed it in.
+    /// The device that submitted it.
     pub device: DeviceName,
-    /// Which way it went.
+    /// The account that sent it.
     pub account: AccountName,
     /// The envelope's sender.
     pub sender: ReversePath,
-    /// To whom.
+    /// The recipient.
     pub recipient: Recipient,
     /// `delivered`, `failed` or `deleted`; `quarantined` or `lost` when nobody served the
     /// recipient.
     pub outcome: RecipientOutcome,
-    /// Attempts it took.
+    /// The number of attempts.
     pub attempts: u32,
     /// The number of attempts whose outcome is unknown: each may have made a duplicate.
     pub doubts: u32,
-    /// What the server said.
+    /// The server's last reply.
     pub reply: Option<Reply>,
-    /// When it had been accepted.
+    /// The time at which it was accepted.
     pub received: Timestamp,
     /// The size of the text, in octets.
     pub size: ByteSize,

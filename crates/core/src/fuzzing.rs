@@ -1,7 +1,6 @@
-//! What the fuzz targets (`fuzz/`) need of modules that are nobody else's business. No part of the
-//! interface.
+//! What the fuzz targets (`fuzz/`) need of private modules. It is not part of the interface.
 //!
-//! Only the raw result is shown here; what must hold of it is asserted by the targets.
+//! These functions show only the raw result; the targets assert its properties.
 
 use crate::{
     client_hello,
@@ -13,9 +12,9 @@ use crate::{
     smtp::line::{Ending, Expected, LineBuffer},
 };
 
-/// Most octets of one line: see [`crate::smtp`].
+/// The most octets of one line: see [`crate::smtp`].
 pub const LINE_LIMIT: usize = crate::smtp::line::AUTH_LIMIT;
-/// Octets of a ClientHello after which nobody waits for more.
+/// The octets of a ClientHello after which the listener waits for no more.
 pub const HELLO_LIMIT: usize = client_hello::HELLO_LIMIT;
 
 /// One line that the server has read.
@@ -25,11 +24,11 @@ pub enum FuzzedLine {
     Crlf(Vec<u8>),
     /// Ended by a bare LF.
     BareLf(Vec<u8>),
-    /// Over its bound, and gone.
+    /// The line exceeded its bound and was discarded.
     TooLong,
 }
 
-/// What the line reader makes of octets that come in `pieces`.
+/// The lines that the reader finds in octets that come in `pieces`.
 #[must_use]
 pub fn lines(pieces: &[&[u8]]) -> Vec<FuzzedLine> {
     let mut buffer = LineBuffer::default();
@@ -49,16 +48,16 @@ pub fn lines(pieces: &[&[u8]]) -> Vec<FuzzedLine> {
     lines
 }
 
-/// What the first octets of a client are taken for.
+/// What the first octets of a client are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Opening {
-    /// More is needed.
+    /// More octets are needed.
     Incomplete,
-    /// Whatever comes next, this is what it is.
+    /// The decision, which further octets do not change.
     Decided(String),
 }
 
-/// What the sniffer makes of the first octets of a client.
+/// How the sniffer classifies the first octets of a client.
 #[must_use]
 pub fn opening(octets: &[u8]) -> Opening {
     match client_hello::read(octets) {
@@ -69,7 +68,7 @@ pub fn opening(octets: &[u8]) -> Opening {
     }
 }
 
-/// A stored text as the next server gets it, in chunks of `step` octets.
+/// Renders a stored text as the next server gets it, in chunks of `step` octets.
 #[must_use]
 pub fn stuffed(text: &[u8], step: usize) -> Vec<u8> {
     let mut stuffing = DotStuffing::default();
@@ -79,8 +78,7 @@ pub fn stuffed(text: &[u8], step: usize) -> Vec<u8> {
     wire
 }
 
-/// A stored text with the edits of delivery, made in chunks of `step` octets as the queue makes
-/// them.
+/// Applies the edits of delivery to a stored text, in chunks of `step` octets as the queue does.
 #[must_use]
 pub fn edited(text: &[u8], edits: &Edits, step: usize) -> Vec<u8> {
     let mut planner = LongLinePlanner::new();

@@ -8,7 +8,7 @@
 //! - [`entry`]: what has become of a message, for each recipient
 //! - [`client_hello`]: what the first octets of a client offer
 //! - [`smtp`]: the server's half of SMTP
-//! - [`pop_before_smtp`]: the little of POP3 that POP before SMTP needs
+//! - [`pop_before_smtp`]: the part of POP3 that POP before SMTP needs
 //! - [`message`]: the header block, the footer, long lines
 //! - [`fuzzing`]: what the fuzz targets see of private modules
 

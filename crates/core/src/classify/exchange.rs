@@ -1,6 +1,6 @@
-//! What Exchange Online says of mail, as seen on the wire up to 2026. Before the generic rows,
-//! since its codes alone mislead: 554 may be a quota that frees itself, 451 a setting that never
-//! heals.
+//! Replies of Exchange Online from `MAIL FROM` on, as seen on the wire up to 2026. These rows come
+//! before the generic ones because its codes alone mislead: 554 may mean a quota that frees itself,
+//! and 451 a setting that never changes by itself.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ const fn pause(minutes: u64) -> Outcome {
     Pause(Duration::from_secs(60 * minutes))
 }
 
-/// Three connections submit at once; one of them is done in a few seconds.
+/// The pause after too many connections: one of the three that submit is done in a few seconds.
 const MOMENT: Outcome = Pause(Duration::from_secs(20));
-/// What counts in hours is asked about in hours.
+/// The pause for a limit that is counted in hours.
 const HOUR: Outcome = pause(60);
 
-// Advice that several rows give.
+// The advice of several rows.
 const DAY_USED_UP: &str = "The mailbox has reached its limit of 10,000 recipients in 24 hours. Its \
 mail waits until the limit permits more. To send sooner, add a second account and name it in \
 spill_to.";
@@ -104,7 +104,7 @@ pub(super) static ROWS: &[Row] = &[
         "An onmicrosoft.com address can send to only 100 external recipients in 24 hours. Send \
         from an address in your own domain: set the account's address and sender.",
     ),
-    // --- the mailbox is being punished, or blocked ---
+    // --- the mailbox is throttled or blocked ---
     Row::new(
         "5xx",
         &["Sender throttled due to continuous"],
@@ -188,7 +188,7 @@ pub(super) static ROWS: &[Row] = &[
         "This login is not a High Volume Email account. Use such an account (Exchange admin \
         center, Mail flow, High Volume Email), or set preset = \"office365\".",
     ),
-    // The same punishments without their words; 5.2.252 alone says SendAsDenied, too.
+    // The same throttling without its text. 5.2.252 alone also says SendAsDenied.
     Row::new(
         "5xx 5.2.251-255",
         &[],
@@ -268,7 +268,7 @@ pub(super) static ROWS: &[Row] = &[
         the connector's settings: Get-InboundConnector | Format-List RequireTls, \
         TlsSenderCertificateName.",
     ),
-    // --- this machine's address is held back, or refused ---
+    // --- this machine's address is delayed or refused ---
     Row::new("4xx 4.7.500-699", &[], pause(10), NEW_ADDRESS),
     Row::new(
         "4xx 4.7.850-899",

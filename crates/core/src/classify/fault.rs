@@ -1,5 +1,5 @@
-//! What was said or went wrong in an attempt: facts, with what was known of them. The sentences for
-//! people are made here, and nowhere else; nobody reads them to find out what happened.
+//! The faults of an attempt as facts. The sentences for people are made here and nowhere else; no
+//! code reads these sentences to find out what happened.
 
 use std::{io::ErrorKind, net::SocketAddr, path::PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{
     model::{Reply, Timestamp},
 };
 
-/// What was said or went wrong.
+/// What ended an attempt: a reply, or something that went wrong.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Fault {
     /// The server answered.
@@ -19,7 +19,7 @@ pub enum Fault {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
-    /// Nothing came in time.
+    /// The server sent nothing in time.
     #[error("no answer in time")]
     TimedOut,
     /// Postroom itself found the reason why it cannot go on.
@@ -27,16 +27,16 @@ pub enum Fault {
     Local(#[from] LocalFault),
 }
 
-/// Why an attempt cannot go on, where no server said so.
+/// Why an attempt cannot continue, where no server gave the reason.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum LocalFault {
     /// A name could not be resolved.
     #[error(transparent)]
     Dns(#[from] DnsFault),
-    /// The network.
+    /// The TCP connection failed.
     #[error(transparent)]
     Tcp(#[from] TcpFault),
-    /// TLS, and the certificates of both sides.
+    /// TLS failed, or a certificate of either side is unacceptable.
     #[error(transparent)]
     Tls(#[from] TlsFault),
     /// The server does not keep to SMTP.
@@ -53,15 +53,15 @@ pub enum LocalFault {
     UnreadableText(String),
 }
 
-/// What DNS does not say, or says to no avail.
+/// Why DNS gives no usable answer.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum DnsFault {
     /// The account's own server cannot be found.
     #[error("the server's name cannot be resolved: \"{host}\": {reason}")]
     Unresolved {
-        /// The name.
+        /// The name that was looked up.
         host: String,
-        /// Why not.
+        /// The reason.
         reason: Unresolved,
     },
     /// The recipients' domain does not exist.
@@ -125,10 +125,10 @@ pub enum LookupFault {
     Silent(String),
 }
 
-/// What the network does not do.
+/// Why there is no TCP connection.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum TcpFault {
-    /// Nobody listens on that port.
+    /// No program listens on that port.
     #[error("{address}: {text}")]
     Refused {
         /// The address that was tried last.
@@ -149,7 +149,7 @@ pub enum TcpFault {
     NotConnected {
         /// The address that was tried last.
         address: SocketAddr,
-        /// Which error.
+        /// The kind of the error.
         kind: ErrorKind,
         /// In the words of the operating system.
         text: String,
@@ -157,7 +157,7 @@ pub enum TcpFault {
     /// A connection that was there has failed.
     #[error("{text}")]
     Broken {
-        /// Which error.
+        /// The kind of the error.
         kind: ErrorKind,
         /// In the words of the operating system.
         text: String,
@@ -167,24 +167,24 @@ pub enum TcpFault {
     NoServer {
         /// The recipients' domain.
         domain: String,
-        /// Each with its reason.
+        /// The servers, each with its reason.
         servers: Vec<ServerFault>,
     },
 }
 
-/// What is wrong with TLS.
+/// What is wrong with TLS or a certificate.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum TlsFault {
     /// The server's certificate has expired.
     #[error("the server's certificate has expired{}", dated(": it ended at", .ended))]
     Expired {
-        /// When, if known.
+        /// The time at which it expired, if known.
         ended: Option<Timestamp>,
     },
     /// The server's certificate is not valid yet.
     #[error("the server's certificate is not valid yet{}", dated(": it begins at", .begins))]
     NotYetValid {
-        /// From when on it is, if known.
+        /// The time from which it is valid, if known.
         begins: Option<Timestamp>,
     },
     /// The server's certificate is for another name.
@@ -207,25 +207,25 @@ pub enum TlsFault {
     /// DANE does not confirm the server's certificate (RFC 7672).
     #[error("the server's certificate is not the one that its domain has recorded (DANE)")]
     NotRecorded,
-    /// The server's certificate is unacceptable for another reason, in the words of rustls.
+    /// The server's certificate is unacceptable for another reason. The text is that of rustls.
     #[error("the server's certificate is not acceptable: {0}")]
     BadCertificate(String),
-    /// Both sides have no version or no cipher in common, in the words of rustls.
+    /// Both sides have no version or no cipher in common. The text is that of rustls.
     #[error("the server offers nothing newer than TLS 1.1, or no cipher that is still safe ({0})")]
     NoCommonVersion(String),
-    /// What came is not TLS, in the words of rustls.
+    /// The server did not answer with TLS. The text is that of rustls.
     #[error("the server did not answer with TLS ({0})")]
     NotTls(String),
-    /// The server, or someone in between, does not offer STARTTLS.
+    /// The server does not offer STARTTLS, or a device on the path hides the offer.
     #[error("the server does not offer STARTTLS")]
     NotOffered,
-    /// Octets in the clear came before the handshake (CVE-2011-0411).
+    /// Plaintext came before the handshake (CVE-2011-0411).
     #[error("something was sent in the clear behind the answer to STARTTLS")]
     AheadOfTls,
     /// Our own certificate or its key cannot be used.
     #[error("the client certificate cannot be used: {0}")]
     ClientCertificate(String),
-    /// None of the domain's mail servers offers the TLS that is asked for.
+    /// None of the domain's mail servers offers the required TLS.
     #[error(
         "no mail server of the domain is as safe as is asked for: {domain}: {}",
         joined(.servers)
@@ -233,13 +233,13 @@ pub enum TlsFault {
     NotAsSafe {
         /// The recipients' domain.
         domain: String,
-        /// Each with its reason.
+        /// The servers, each with its reason.
         servers: Vec<ServerFault>,
     },
     /// The configured host cannot be named in a handshake.
     #[error("\"{0}\" is neither a DNS name nor an address")]
     NotAName(String),
-    /// Another error of the handshake, in the words of rustls.
+    /// Another error of the handshake. The text is that of rustls.
     #[error("{0}")]
     Other(String),
 }
@@ -263,7 +263,7 @@ pub enum ServerReason {
     /// The connection failed.
     #[error("{0}")]
     Connection(Box<Fault>),
-    /// The domain is signed, but the records about the server's certificate cannot be had.
+    /// The domain is signed, but the records about the server's certificate cannot be looked up.
     #[error("its TLSA records cannot be had: {0}")]
     Tlsa(LookupFault),
     /// The domain's policy does not name it (RFC 8461 4.1).
@@ -277,16 +277,16 @@ pub enum ServerReason {
     Tls(TlsFault),
 }
 
-/// What is not SMTP.
+/// How the server breaks SMTP.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SmtpFault {
-    /// A line that cannot be a reply; another protocol, as a rule.
+    /// A line that cannot be a reply. Usually the server speaks another protocol.
     #[error("the server said something that is not SMTP: {0}")]
     NotAReply(String),
-    /// A reply without end.
+    /// A reply that exceeds the limit.
     #[error("the server's reply is longer than {limit} octets")]
     TooLong {
-        /// How much was read of it.
+        /// The octets that were read.
         limit: usize,
     },
 }
@@ -299,15 +299,15 @@ pub enum LoginFault {
     NoSecret {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: SecretFault,
     },
     /// The server does not offer the mechanism that is configured.
     #[error("the server does not offer AUTH {mechanism}; it offers {}", listed(.offered))]
     NoMechanism {
-        /// The configured one.
+        /// The configured mechanism.
         mechanism: &'static str,
-        /// What the server offers.
+        /// The mechanisms that the server offers.
         offered: Vec<String>,
     },
     /// The server asks for a further response, and the mechanism has none.
@@ -324,15 +324,15 @@ pub enum LoginFault {
 /// Why the file with a secret cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SecretFault {
-    /// It cannot be read, in the words of the operating system.
+    /// It cannot be read. The text is that of the operating system.
     #[error("{0}")]
     Unreadable(String),
     /// It is empty, or far too long.
     #[error("it has {octets} octets; 1 to {limit} make sense")]
     Length {
-        /// What it has.
+        /// The octets that it has.
         octets: usize,
-        /// What it may have.
+        /// The octets that it may have.
         limit: usize,
     },
 }

@@ -1,4 +1,5 @@
-//! What any server says of mail, from the telling to the bare classes of RFC 5321 4.2.1.
+//! Replies of any server from `MAIL FROM` on: specific ones first, then the bare classes of RFC
+//! 5321 4.2.1.
 
 use std::time::Duration;
 
@@ -207,7 +208,7 @@ pub(super) static ROWS: &[Row] = &[
     .at(&[EndOfData]),
 ];
 
-/// 2yz or 3yz where it makes no sense.
+/// A reply of class 2yz or 3yz that does not fit the command.
 pub(super) static OTHERWISE: Row = Row::new(
     "xxx",
     &[],

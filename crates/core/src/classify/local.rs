@@ -1,4 +1,4 @@
-//! What follows from a fault that no server has spoken of.
+//! What a fault without a reply means.
 
 use std::time::Duration;
 
@@ -15,15 +15,16 @@ use crate::{
     model::EnhancedCode,
 };
 
-/// Between attempts to reach a server that is not there. The queue lets repeated pauses grow.
+/// The pause between attempts to reach a server that does not answer. The queue makes repeated
+/// pauses longer.
 const PAUSE: Outcome = Pause(Duration::from_secs(60));
 
 /// One row of this part of the table.
 pub(super) struct Finding {
     pub(super) outcome: Outcome,
     pub(super) advice: &'static str,
-    /// What concerns recipients is told to them in the form of a reply, with the codes that a
-    /// server would have used.
+    /// The codes of the reply in whose form the sender learns of a fault that concerns recipients.
+    /// They are those that a server would have used.
     pub(super) codes: Option<(u16, EnhancedCode)>,
     pub(super) scope: Scope,
 }
@@ -290,8 +291,8 @@ fn by_stage(stage: Stage) -> Finding {
             "The connection failed while Postroom was sending the message. The server cannot have \
             accepted it. Postroom tries again.",
         ),
-        // RFC 5321 4.2.5, 6.1: without an answer the message is still ours; RFC 1047 tells of the
-        // doubles that this makes.
+        // RFC 5321 4.2.5, 6.1: without a reply, the message is still ours. RFC 1047 describes the
+        // duplicates that this causes.
         Stage::EndOfData => (
             Doubt,
             "Postroom sent the whole message and got no reply, so the server may have accepted it. \

@@ -1,17 +1,17 @@
-//! What an answer or a fault of the server means: one pure table.
+//! What a reply or a fault of the server means: one pure table.
 //!
-//! Code *and* text decide: Exchange Online says 5.2.0 of a used-up quota, of a blocked account and
-//! of a wrong sender alike. The first row that fits wins, in this order:
+//! Code *and* text decide: Exchange Online uses 5.2.0 for a used-up quota, a blocked account and a
+//! wrong sender alike. The first row that matches decides, in this order:
 //! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange`
 //!   that concern the account anyway, then the bare classes of RFC 5321 4.2.1
 //! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any
 //!   server says, down to the bare classes
-//! - `mx`, before all others: what the mail server of a domain says differs in meaning, because it
-//!   does not know us
+//! - `mx`, before all others: the replies of a domain's mail server differ in meaning, because that
+//!   server does not know us
 //! - `local`: what goes wrong without a reply ([`Fault`]); `token`: why there is no access token
 //!
-//! A row's code is a pattern (`row`); its concern follows from its outcome and the stage
-//! (`table`). A row also says all that the queue needs to know beside ([`Verdict`]): nobody else
+//! A row's code is a pattern (`row`); its concern follows from its outcome and the stage (`table`).
+//! A row also says everything else that the queue needs to know ([`Verdict`]): no other module
 //! looks at codes or texts.
 
 mod exchange;

@@ -1,5 +1,5 @@
-//! What a domain's mail server says to a stranger, where it means something else than to who has a
-//! login or a connector.
+//! Replies of a domain's mail server to a stranger, where they mean something else than to a client
+//! with a login or a connector.
 
 use crate::classify::{row::Row, verdict::Outcome::Stop};
 

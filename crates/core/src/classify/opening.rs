@@ -1,5 +1,5 @@
-//! What is said before `MAIL FROM`. Every row pauses or stops the account; no message is ever to
-//! blame for it.
+//! Replies before `MAIL FROM`. Every row pauses or stops the account, because no message can be the
+//! cause.
 
 use std::time::Duration;
 
@@ -155,7 +155,7 @@ pub(super) static ROWS: &[Row] = &[
         "The server does not accept the name that Postroom gives in EHLO. Set hostname to a fully \
         qualified name such as postroom.example.com.",
     ),
-    // --- the door ---
+    // --- the connection ---
     Row::new(
         "421 4.7.0",
         &["Too many errors"],
@@ -213,7 +213,7 @@ pub(super) static CLASSES: &[Row] = &[
     ),
 ];
 
-/// 2yz or 3yz where it makes no sense.
+/// A reply of class 2yz or 3yz that does not fit the command.
 pub(super) static OTHERWISE: Row = Row::new(
     "xxx",
     &[],

@@ -1,4 +1,4 @@
-//! One row of the table, and how a reply is held against it.
+//! One row of the table, and how a reply is compared with it.
 
 use crate::{
     classify::{
@@ -8,22 +8,23 @@ use crate::{
     model::{EnhancedCode, Reply},
 };
 
-/// A reply fits when stage, codes and words all do.
+/// One row of the table. A reply fits when its stage, its codes and its text all fit.
 pub(super) struct Row {
-    /// Where it has to be said; empty: anywhere.
+    /// The stages at which it applies; empty: all.
     pub(super) at: &'static [Stage],
     /// `"535 5.7.139"`, `"5xx 5.2.251-255"`, `"xxx 4.7.66"`, `"4xx"`: `x` is any digit, the detail
     /// may be a range. Without an enhanced code any will do, and none.
     pub(super) codes: &'static str,
-    /// One of these has to be in the text, in any case of letters; empty: any text.
+    /// One of these must be in the reply's text, in any case of letters; empty: any text.
     pub(super) says: &'static [&'static str],
-    /// What follows.
+    /// What follows for the recipient or the account.
     pub(super) outcome: Outcome,
     /// Whether the account should open fewer connections.
     pub(super) concurrency: Concurrency,
-    /// Whether the server punishes whoever goes on.
+    /// How the server reacts when Postroom causes the same refusal again.
     pub(super) repetition: Repetition,
-    /// Of a refused message: whether the other half of its recipients would meet with it, too.
+    /// For a refused message: whether half of its recipients may be accepted in a transaction of
+    /// their own.
     pub(super) splitting: Splitting,
     /// What to tell the administrator.
     pub(super) advice: &'static str,
@@ -57,22 +58,23 @@ impl Row {
         }
     }
 
-    /// The same at these stages only.
+    /// Limits the row to these stages.
     pub(super) const fn at(self, at: &'static [Stage]) -> Self {
         Self { at, ..self }
     }
 
-    /// The account has too many connections open.
+    /// The row means that the account has too many connections open.
     pub(super) const fn too_many_connections(self) -> Self {
         Self { concurrency: Concurrency::Lower, ..self }
     }
 
-    /// Whoever repeats this is throttled: it is tried once a day.
+    /// The server throttles a mailbox that repeats this, so Postroom tries once a day.
     pub(super) const fn punished(self) -> Self {
         Self { repetition: Repetition::Punished, ..self }
     }
 
-    /// About the message or its sender: every half of the recipients would meet with it.
+    /// The refusal concerns the message or its sender, so a part of the recipients would get the
+    /// same refusal.
     pub(super) const fn for_all(self) -> Self {
         Self { splitting: Splitting::Useless, ..self }
     }

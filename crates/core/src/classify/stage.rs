@@ -25,7 +25,7 @@ pub enum Stage {
     Data,
     /// While text was being sent: the server cannot have seen the end of data.
     Body,
-    /// From the final dot on: without an answer, nobody knows whether the server has the message.
+    /// From the final dot on. Without a reply, nobody knows whether the server has the message.
     EndOfData,
 }
 

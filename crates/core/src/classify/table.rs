@@ -14,13 +14,13 @@ use crate::{
     model::Reply,
 };
 
-/// The table, for the account's own server.
+/// Looks a fault up in the table, for the account's own server.
 #[must_use]
 pub fn classify(stage: Stage, fault: &Fault) -> Verdict {
     classify_of(Peer::Server, stage, fault)
 }
 
-/// The table.
+/// Looks a fault up in the table.
 #[must_use]
 pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
     match fault {
@@ -51,8 +51,8 @@ pub(super) fn find(stage: Stage, reply: &Reply) -> &'static Row {
         | Stage::Ehlo
         | Stage::Token
         | Stage::Auth => {
-            // What is said of a mailbox, a tenant or an address of ours may be said at the door,
-            // too.
+            // A server may also say before `MAIL FROM` what it says about a mailbox, a tenant or
+            // our address.
             let of_account = exchange::ROWS.iter().filter(|row| row.concerns_account());
             opening::ROWS
                 .iter()
@@ -70,7 +70,7 @@ pub(super) fn find(stage: Stage, reply: &Reply) -> &'static Row {
 fn concern(stage: Stage, outcome: Outcome, code: u16) -> Concern {
     match (outcome, stage) {
         (Outcome::Pause(_) | Outcome::Stop, _) => Concern::Account,
-        // RFC 5321 3.8: 421 ends the session, whatever it was said to.
+        // RFC 5321 3.8: 421 ends the session, whichever command it answers.
         (_, Stage::RcptTo) if (400..600).contains(&code) && code != 421 => Concern::Recipient,
         (Outcome::NextTransaction, _) => Concern::Recipient,
         (

@@ -12,30 +12,30 @@ pub struct TokenTrouble {
     pub what: String,
     /// What to do, for the administrator.
     pub advice: &'static str,
-    /// Who can mend it.
+    /// Who can resolve it.
     pub remedy: Remedy,
 }
 
-/// Who can mend it.
+/// Who can resolve it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Remedy {
     /// Time: ask again after this long.
     Wait(Duration),
-    /// A person: asking again changes nothing, but is done now and then in case it was mended.
+    /// A person. Asking again changes nothing; Postroom does so from time to time in case the
+    /// person has resolved it.
     Person,
 }
 
 /// How long to wait when the server does not say.
 const PAUSE: Duration = Duration::from_secs(60);
 const BUSY: &str = "The authorization server is busy. Postroom tries again; no action is needed.";
-/// Longest wait that a server may impose with `Retry-After`.
+/// The longest wait that a server may impose with `Retry-After`.
 const PAUSE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Shortest wait, whatever the server says: a queue full of mail must not become a flood of
-/// requests.
+/// The shortest wait, whatever the server says: a full queue must not become a flood of requests.
 const PAUSE_FLOOR: Duration = Duration::from_secs(30);
 
-/// Codes of passing trouble: the server is to be asked again.
+/// Codes of temporary problems, after which Postroom asks again.
 const PASSING: &[u32] = &[
     90_033, // A transient error occurred.
     90_025, // The request could not be finished in time.
@@ -233,7 +233,7 @@ impl TokenTrouble {
         Self { what, advice, remedy }
     }
 
-    /// The server could not be reached or made no sense.
+    /// The server could not be reached, or its answer was meaningless.
     #[must_use]
     pub fn unreachable(what: String) -> Self {
         let advice = "The authorization server cannot be reached. Check DNS, the path to it on \
@@ -241,7 +241,7 @@ impl TokenTrouble {
         Self { what, advice, remedy: Remedy::Wait(PAUSE) }
     }
 
-    /// 429 or 5yz, with the `Retry-After` it may have sent.
+    /// The server answered 429 or 5yz, perhaps with a `Retry-After`.
     #[must_use]
     pub fn busy(status: u16, retry_after: Option<Duration>) -> Self {
         let pause = retry_after.unwrap_or(PAUSE).clamp(PAUSE_FLOOR, PAUSE_LIMIT);
@@ -249,7 +249,7 @@ impl TokenTrouble {
         Self { what, advice: BUSY, remedy: Remedy::Wait(pause) }
     }
 
-    /// Something of ours is missing or unreadable.
+    /// A file of our own is missing or unreadable.
     #[must_use]
     pub fn ours(what: String, advice: &'static str) -> Self {
         Self { what, advice, remedy: Remedy::Person }

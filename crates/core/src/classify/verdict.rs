@@ -1,11 +1,11 @@
-//! What follows from an answer or a fault: for whom, what, and all that the queue has to know of it
-//! beside.
+//! What follows from a reply or a fault: for whom, what, and everything else that the queue needs
+//! to know.
 
 use std::time::Duration;
 
 use crate::{classify::stage::Stage, model::Reply};
 
-/// Who speaks to us.
+/// The kind of server that sent the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Peer {
     /// The account's own server, which knows us by a login, a certificate or our address.
@@ -25,22 +25,23 @@ pub enum Concern {
     Account,
 }
 
-/// What follows, in the imperative for the owner.
+/// What the owner of the message or account must do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// Nothing more: the server has it.
+    /// Nothing more is to be done: the server has the message.
     Deliver,
-    /// Try again when the plan says.
+    /// Try again at the next time of the retry schedule.
     Retry,
-    /// Try again when the plan says, but not before this long: the server named a reason that
-    /// lasts.
+    /// Try again at the next time of the schedule, but only after this time: the reason that the
+    /// server named lasts.
     RetryAfter(Duration),
     /// Not an attempt: the server takes no more recipients in this transaction (RFC 5321
     /// 4.5.3.1.10). Send to this one in another transaction, at once if the budget allows.
     NextTransaction,
     /// Give up and tell a person.
     Fail,
-    /// Nobody knows whether the server has it: try again when the plan says, and count the doubt.
+    /// Nobody knows whether the server has the message: try again at the next time of the schedule,
+    /// and count the doubt.
     Doubt,
     /// Pause the account this long; messages wait.
     Pause(Duration),
@@ -63,7 +64,7 @@ impl Outcome {
         }
     }
 
-    /// Whether a person should hear of it at once.
+    /// Whether a person is told at once.
     #[must_use]
     pub const fn alarm(self) -> Alarm {
         match self {
@@ -85,20 +86,21 @@ impl Outcome {
 /// Whether the account should open fewer connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Concurrency {
-    /// As many as before.
+    /// The account keeps its number of connections.
     Keep,
-    /// Fewer: the server says that too many are open at once.
+    /// The account opens fewer: the server says that too many are open at once.
     Lower,
 }
 
-/// What shows that the trouble of an account is over.
+/// What shows that an account's problem is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Probe {
-    /// A login.
+    /// A successful login.
     Login,
-    /// A message: a login does not meet with the trouble.
+    /// A delivered message, because a login does not reveal the problem.
     Message,
-    /// A message, tried once a day: the server punishes whoever repeats this.
+    /// A delivered message, tried once a day, because the server throttles a mailbox that repeats
+    /// this.
     MessageOnceADay,
 }
 
@@ -107,7 +109,7 @@ pub enum Probe {
 pub enum Alarm {
     /// The account is stopped, or paused for long: somebody should look.
     Person,
-    /// The log is enough.
+    /// An entry in the log is enough.
     Log,
 }
 
@@ -116,16 +118,16 @@ pub enum Alarm {
 pub enum Splitting {
     /// The whole message was refused, and one of its recipients may be the reason.
     MayHelp,
-    /// Each half would meet with the same.
+    /// Each half would get the same refusal.
     Useless,
 }
 
-/// How far the trouble of one next hop reaches.
+/// How far the problem of one next hop reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
-    /// Mail for other domains may well go.
+    /// Only this next hop: mail for other domains may be accepted.
     NextHop,
-    /// Our own side is to blame: mail for every other domain would meet with it.
+    /// Every next hop, because the cause is on our own side.
     EveryNextHop,
 }
 
@@ -135,7 +137,7 @@ pub enum Scope {
 pub struct Verdict {
     /// Where it was said or went wrong. For a delivery, [`Stage::EndOfData`].
     pub stage: Stage,
-    /// For whom.
+    /// Whom the verdict concerns.
     pub concern: Concern,
     /// What follows for the recipients or the account.
     pub outcome: Outcome,
@@ -147,19 +149,21 @@ pub struct Verdict {
     pub alarm: Alarm,
     /// Whether dividing the recipients may help.
     pub splitting: Splitting,
-    /// Of a pause or a stop, where a domain's servers are found by DNS: whether it is the domain's.
+    /// For a pause or a stop where DNS names the domain's servers: whether it concerns that domain
+    /// alone.
     pub scope: Scope,
-    /// The server's words, when it had any; of a domain that has no server which could speak, ours.
+    /// The server's reply, if there was one. For a domain without a reachable server, a reply of
+    /// our own.
     pub reply: Option<Reply>,
     /// What happened, what it means, the next step: one or two sentences for the administrator.
     pub advice: &'static str,
 }
 
 impl Verdict {
-    /// A pause this long is worth an alert: it will not heal while people wait.
+    /// The shortest pause that causes an alert: it will not end while people wait.
     pub const ALARMING_PAUSE: Duration = Duration::from_secs(30 * 60);
 
-    /// A verdict about which there is nothing special.
+    /// A verdict without special properties.
     #[must_use]
     pub const fn plain(
         stage: Stage,

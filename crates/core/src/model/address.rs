@@ -15,28 +15,29 @@ pub struct Address(Arc<str>);
 /// The reason why a text is not a mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AddressError {
-    /// Nothing between the brackets.
+    /// There is nothing between the brackets.
     #[error("the address is empty")]
     Empty,
-    /// No `@`, and not `postmaster`.
+    /// There is no `@`, and the text is not `postmaster`.
     #[error("the address has no \"@domain\"")]
     NoDomain,
-    /// Nothing before the `@`.
+    /// There is nothing before the `@`.
     #[error("the address has nothing before the \"@\"")]
     NoLocalPart,
-    /// RFC 5321 4.5.3.1: 64 octets of local part, 255 of domain. The local part is taken up to 128
-    /// octets, as devices do send such.
+    /// RFC 5321 4.5.3.1: 64 octets of local part, 255 of domain. A local part of up to 128 octets
+    /// is accepted, because devices send such addresses.
     #[error("the address is too long")]
     TooLong,
-    /// Control characters, white space or angle brackets.
+    /// The text contains control characters, white space or angle brackets.
     #[error("the address contains a character that no address can have")]
     BadCharacter,
 }
 
 impl Address {
-    /// Largest local part taken, in octets. Deliberately laxer than RFC 5321 4.5.3.1.1 (64).
+    /// The largest local part that is accepted, in octets. Deliberately laxer than RFC 5321
+    /// 4.5.3.1.1 (64).
     pub const LOCAL_PART_LIMIT: usize = 128;
-    /// RFC 5321 4.5.3.1.2: largest domain, in octets.
+    /// RFC 5321 4.5.3.1.2: the largest domain, in octets.
     pub const DOMAIN_LIMIT: usize = 255;
 
     /// The whole address.
@@ -45,13 +46,13 @@ impl Address {
         &self.0
     }
 
-    /// What stands before the last `@`; all of `postmaster`.
+    /// The part before the last `@`; for `postmaster`, the whole text.
     #[must_use]
     pub fn local_part(&self) -> &str {
         self.0.rsplit_once('@').map_or(&self.0, |(local, _)| local)
     }
 
-    /// What stands after the last `@`, in lower case; empty for `postmaster`.
+    /// The part after the last `@`, in lower case; empty for `postmaster`.
     #[must_use]
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
@@ -63,8 +64,8 @@ impl Address {
         !self.0.is_ascii()
     }
 
-    /// Same mailbox for policy: compared without regard to case, as every mail system in practice
-    /// does.
+    /// Whether both are the same mailbox for policy. The comparison ignores case, as every mail
+    /// system does in practice.
     #[must_use]
     pub fn same_mailbox(&self, other: &Address) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
@@ -92,7 +93,8 @@ impl FromStr for Address {
                 Err(AddressError::NoDomain)
             };
         };
-        // RFC 5321 2.3.5 has no dot at the end of a domain; servers refuse it, devices write it.
+        // RFC 5321 2.3.5 has no dot at the end of a domain; servers refuse it, but devices write
+        // it.
         let domain = match domain.trim_end_matches('.') {
             "" => domain,
             name => name,
@@ -143,7 +145,7 @@ impl fmt::Debug for Address {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReversePath {
-    /// `<>`: a notice. Nobody is to be told about its failure (RFC 5321 4.5.5).
+    /// `<>`: the sender of a notice. Nobody is told when a notice fails (RFC 5321 4.5.5).
     Null,
     /// A mailbox.
     Mailbox(Address),
@@ -161,7 +163,7 @@ impl ReversePath {
 }
 
 impl fmt::Display for ReversePath {
-    /// As it stands in the envelope, without the angle brackets; empty for the null path.
+    /// The path as in the envelope, without the angle brackets; empty for the null path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => Ok(()),

@@ -1,9 +1,9 @@
-//! What a client and we said to each other: protocol lines both ways, kept within bounds and
-//! without secrets.
+//! The dialogue of one connection: the protocol lines of both sides, within bounds and without
+//! secrets.
 //!
-//! A [`Recorder`] is fed while a connection lasts; what it has kept becomes a [`Dialogue`] for the
-//! administrator. What is said in order to log in is never kept, nor is the text of a message: one
-//! becomes `***`, the other its size.
+//! A [`Recorder`] receives the lines while a connection lasts. What it has kept becomes a
+//! [`Dialogue`] for the administrator. It never keeps what a client sends to log in, nor the text
+//! of a message: the former becomes `***`, the latter its size.
 
 use std::collections::VecDeque;
 
@@ -13,19 +13,22 @@ use crate::model::{Timestamp, is_invisible};
 
 /// Lines kept from the beginning: greeting, TLS, login and the first messages.
 const FIRST_LINES: usize = 40;
-/// Lines kept from the end, where the trouble is.
+/// Lines kept from the end, where the problem is.
 const LAST_LINES: usize = 24;
-/// Octets kept of a line: more than any line that means something.
+/// Octets kept of a line: more than any meaningful line has.
 const LINE_OCTETS: usize = 240;
 
-/// Whose arguments are shown. Everything else may hold a secret that came at the wrong time.
+/// Commands whose arguments are shown. Any other line may hold a secret that came at the wrong
+/// time.
 const HARMLESS: &[&str] = &[
     "HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
     "HELP", "STARTTLS", "STLS", "CAPA", "STAT", "LIST", "UIDL", "RETR", "DELE", "TOP",
 ];
-/// Whose arguments are shown even where a line may be part of a text or a login that went astray.
+/// Commands whose arguments are shown even where a line may belong to a text or a login that went
+/// astray.
 const ALWAYS_HARMLESS: &[&str] = &["HELO", "EHLO", "MAIL", "RCPT"];
-/// The mechanisms that clients ask for, ours or not; what else follows `AUTH` may be a password.
+/// The mechanisms that clients ask for, whether Postroom offers them or not. Anything else after
+/// `AUTH` may be a password.
 const MECHANISMS: &[&str] = &[
     "PLAIN",
     "LOGIN",
@@ -47,15 +50,15 @@ const MECHANISMS: &[&str] = &[
 pub struct Dialogue {
     /// When it began.
     pub begun: Timestamp,
-    /// Each opens with who said it: `C:` the client, `S:` we, `*` nobody: what happened, or was
-    /// left out.
+    /// The lines. Each begins with its speaker: `C:` for the client, `S:` for Postroom. `*` marks
+    /// an event or an omission.
     pub lines: Vec<String>,
-    /// What went wrong, when something did.
+    /// What went wrong, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 
-/// A dialogue in the making.
+/// A dialogue that is still being recorded.
 #[derive(Default)]
 pub struct Recorder {
     first: Vec<String>,
@@ -67,8 +70,8 @@ pub struct Recorder {
     standing: Standing,
 }
 
-/// Whether the client has begun to log in or to hand in a text: after that, what is not a command
-/// may be part of either.
+/// Whether the client has begun to log in or to send a text. After that, a line that is not a
+/// command may be part of either.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Caution {
     #[default]
@@ -76,65 +79,65 @@ enum Caution {
     Needed,
 }
 
-/// What we said last.
+/// Our last reply.
 #[derive(Clone, PartialEq, Eq, Default)]
 enum Standing {
     #[default]
     Silent,
-    /// All is well, and nothing is under way.
+    /// A positive reply, with nothing under way.
     Settled,
-    /// 3yz: the client is to go on.
+    /// 3yz: the client must continue.
     Asked(String),
-    /// Anything else.
+    /// Any other reply.
     Answered,
 }
 
 impl Recorder {
-    /// The client said a command.
+    /// Records a command of the client.
     pub fn command(&mut self, line: &[u8]) {
         let shown = self.shown(line);
         self.push('C', &shown);
     }
 
-    /// The client said something in order to log in.
+    /// Records that the client sent something to log in.
     pub fn response(&mut self) {
         self.push('C', "***");
     }
 
-    /// The client's line had no end within its bound.
+    /// Records that the client's line did not end within its bound.
     pub fn endless_line(&mut self) {
         self.push('C', "[a line that was too long]");
     }
 
-    /// The client sent the text of a message, all of it.
+    /// Records that the client sent the whole text of a message.
     pub fn text(&mut self, octets: u64) {
         self.push('C', &format!("[message text, {octets} octets]"));
     }
 
-    /// The client sent the text of a message, and then no more.
+    /// Records that the client sent the beginning of a text and then stopped.
     pub fn unended_text(&mut self, octets: u64) {
         self.push('C', &format!("[message text, {octets} octets, without its end]"));
     }
 
-    /// We said this: one line or more.
+    /// Records our reply, of one line or more.
     pub fn reply(&mut self, octets: &[u8]) {
         for line in String::from_utf8_lossy(octets).lines() {
             self.reply_line(line);
         }
     }
 
-    /// Something happened.
+    /// Records an event.
     pub fn remark(&mut self, text: &str) {
         self.push('*', &printable(text));
     }
 
-    /// Something happened before the first line.
+    /// Records an event before the first line.
     pub fn open_with(&mut self, text: &str) {
         self.first.insert(0, format!("* {}", printable(text)));
         self.first.truncate(FIRST_LINES);
     }
 
-    /// Something went wrong that no reply tells of.
+    /// Records a problem that no reply mentions.
     pub fn trouble(&mut self, text: &str) {
         self.remark(text);
         self.trouble = Some(printable(text));
@@ -146,7 +149,7 @@ impl Recorder {
         self.mechanism
     }
 
-    /// The connection has ended: what is kept of it, which the recorder then has no more.
+    /// Ends the recording and returns what was kept of the connection.
     pub fn end(&mut self, begun: Timestamp) -> Dialogue {
         let Self { first, last, left_out, trouble, standing, .. } = std::mem::take(self);
         let mut lines = first;
@@ -162,9 +165,10 @@ impl Recorder {
     }
 
     fn reply_line(&mut self, line: &str) {
-        // A challenge, and the proof of DIGEST-MD5, are made with the password or help to guess it.
+        // A challenge, and the proof of DIGEST-MD5, are made with the password or help someone
+        // guess it.
         let shown = if line.starts_with("334") { "334 ***".to_owned() } else { printable(line) };
-        // Which a client that keeps its connection open meets each time.
+        // A client that keeps its connection open meets this each time.
         let idle = line.starts_with("421 4.4.2") && self.standing == Standing::Settled;
         let restart = line.starts_with("421 4.3.2");
         if (line.starts_with(['4', '5']) && !idle && !restart) || line.starts_with("-ERR") {
@@ -205,7 +209,7 @@ impl Recorder {
             self.mechanism = Some(if verb.eq_ignore_ascii_case("APOP") { "APOP" } else { "POP" });
             return format!("{verb} ***");
         }
-        // No command that we know. Its first word tells which it was meant for, unless it may be a
+        // An unknown command. Its first word shows what it was meant to be, unless it may be a
         // password.
         let word = verb.len() <= 16 && verb.bytes().all(|octet| octet.is_ascii_alphabetic());
         match (self.caution, word, words.next()) {
@@ -232,7 +236,7 @@ impl Recorder {
     }
 }
 
-/// Within the bound of a line, and without what a terminal would obey.
+/// The text within the bound of a line, and without control characters that a terminal would obey.
 fn printable(text: &str) -> String {
     let end = text.floor_char_boundary(LINE_OCTETS);
     let (kept, cut) = text.split_at(end);

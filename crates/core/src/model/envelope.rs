@@ -1,4 +1,4 @@
-//! What a device said about a message, beside the message itself.
+//! What a device said about a message, apart from the message itself.
 
 use std::net::IpAddr;
 
@@ -10,24 +10,24 @@ use crate::model::{Address, DeviceName, MessageId, ReversePath, Timestamp};
 /// heads the spool file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
-    /// Given when `DATA` was accepted.
+    /// The id, which is assigned when `DATA` is accepted.
     pub id: MessageId,
-    /// When `DATA` was accepted.
+    /// The time at which `DATA` was accepted.
     pub received: Timestamp,
-    /// The device, as the config names it; for mail of our own, `postroom`.
+    /// The device, by its name in the config; for Postroom's own mail, `postroom`.
     pub device: DeviceName,
-    /// How it reached us.
+    /// The connection by which it reached us.
     pub via: Via,
     /// `MAIL FROM`.
     pub sender: ReversePath,
-    /// `RCPT TO`, at least one, without doubles.
+    /// `RCPT TO`: at least one recipient, without duplicates.
     pub recipients: Vec<Recipient>,
-    /// What the sender asked for beside the sender's address.
+    /// The other parameters of `MAIL FROM`.
     pub parameters: MailParameters,
 }
 
-/// What a client may say after the address in `MAIL FROM`, but for `SIZE`. It travels from the
-/// session to the next server as a whole.
+/// The parameters after the address in `MAIL FROM`, except `SIZE`. They travel as a whole from the
+/// session to the next server.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct MailParameters {
     /// `BODY=` (RFC 6152).
@@ -47,13 +47,13 @@ pub struct MailParameters {
 /// The connection that handed the message in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Via {
-    /// The client's address; none for mail of our own.
+    /// The client's address; `None` for Postroom's own mail.
     pub peer: Option<IpAddr>,
-    /// What it called itself in `HELO` or `EHLO`, made printable.
+    /// The name that it gave in `HELO` or `EHLO`, made printable.
     pub helo: String,
     /// `EHLO` was used.
     pub esmtp: bool,
-    /// None on a plaintext connection.
+    /// The version of TLS; `None` on a plaintext connection.
     pub tls: Option<TlsVersion>,
     /// The user it logged in as.
     pub user: Option<String>,
@@ -80,10 +80,10 @@ pub enum TlsVersion {
 }
 
 impl TlsVersion {
-    /// All of them, oldest first.
+    /// All versions, oldest first.
     pub const ALL: [Self; 5] = [Self::Ssl3, Self::Tls10, Self::Tls11, Self::Tls12, Self::Tls13];
 
-    /// As the config, the log and `Received:` have it.
+    /// The name in the config, the log and `Received:`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -105,9 +105,9 @@ impl TlsVersion {
 /// One `RCPT TO`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Recipient {
-    /// Where it goes.
+    /// The recipient's address.
     pub address: Address,
-    /// `NOTIFY=` (RFC 3461 4.1); none when not given.
+    /// `NOTIFY=` (RFC 3461 4.1); `None` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Notify>,
     /// `ORCPT=` (RFC 3461 4.2), still in xtext.
@@ -123,7 +123,7 @@ impl Recipient {
     }
 }
 
-/// About what the sender wants to be told. All off is `NOTIFY=NEVER`.
+/// The events that the sender wants to learn of. None of them is `NOTIFY=NEVER`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Notify {
     /// `SUCCESS`.
@@ -138,7 +138,7 @@ pub struct Notify {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyKind {
-    /// Not given, or `7BIT`. Devices send 8-bit text all the same.
+    /// Not given, or `7BIT`. Devices send 8-bit text even then.
     #[default]
     SevenBit,
     /// `8BITMIME`.

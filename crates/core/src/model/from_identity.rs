@@ -1,9 +1,9 @@
-//! The identity that replaces what a device says of itself.
+//! The identity that replaces what a device says about itself.
 
 use crate::model::Address;
 
-/// The identity that a device's mail carries, whatever the device itself says: `from = { address,
-/// name, reply_to }`.
+/// The identity that a device's mail carries, whatever the device says: `from = { address, name,
+/// reply_to }`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FromIdentity {
     /// The address in the envelope and in `From:`.

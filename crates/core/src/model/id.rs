@@ -12,7 +12,8 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 /// Identifies one accepted message, from `250 queued as <id>` to the journal.
 ///
-/// Twenty characters: ten of time (milliseconds, so ids sort by age), ten at random (50 bits).
+/// Twenty characters: ten for the time (milliseconds, so that ids sort by age) and ten at random
+/// (50 bits).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId([u8; MessageId::LENGTH]);
@@ -23,7 +24,7 @@ pub struct MessageId([u8; MessageId::LENGTH]);
 pub struct InvalidId;
 
 impl MessageId {
-    /// Characters of an id.
+    /// The number of characters of an id.
     pub const LENGTH: usize = 20;
     const TIME_LENGTH: usize = 10;
 
@@ -40,15 +41,15 @@ impl MessageId {
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Every constructor writes ASCII digits only, so the fallback is never taken.
+        // Every constructor writes ASCII digits only, so the fallback is never used.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The two characters that name the spool folder of this message.
     ///
-    /// They come from the time, and change every 33 seconds with a period of nine hours: messages
-    /// that arrive together lie together, so that one sync of the folder serves them all, and no
-    /// folder grows without end.
+    /// They come from the time. They change every 33 seconds and repeat after nine hours. Messages
+    /// that arrive together are thus in one folder, so that one sync of the folder serves them all,
+    /// and no folder grows without limit.
     #[must_use]
     pub fn shard(&self) -> &str {
         self.as_str().get(5..7).unwrap_or_default()
@@ -151,18 +152,18 @@ macro_rules! name {
 }
 
 name! {
-    /// A `[[device]]` of the config. Cheap to clone.
+    /// The name of a `[[device]]` of the config. Cheap to clone.
     DeviceName
 }
 
 name! {
-    /// An `[[account]]` of the config: one way out. Cheap to clone.
+    /// The name of an `[[account]]` of the config. Cheap to clone.
     AccountName
 }
 
 impl AccountName {
-    /// An advice that speaks of `postroom account login NAME`, with the account's name in it, as a
-    /// shell takes it.
+    /// Advice that mentions `postroom account login NAME`, with the account's name filled in and
+    /// quoted for a shell.
     #[must_use]
     pub fn in_advice(&self, advice: &str) -> String {
         let is_word = !self.0.is_empty()

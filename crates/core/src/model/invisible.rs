@@ -1,6 +1,7 @@
 //! Characters that a reader does not see.
 
-/// Whether a character reorders or hides those around it: what is shown would not be what is there.
+/// Whether a character reorders or hides those around it, so that what is shown differs from what
+/// is there.
 #[must_use]
 pub const fn is_invisible(c: char) -> bool {
     is_direction_mark(c)

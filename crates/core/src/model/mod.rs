@@ -3,9 +3,9 @@
 //!
 //! - [`MessageId`], [`DeviceName`], [`AccountName`]: who and what
 //! - [`Address`], [`ReversePath`], [`Envelope`], [`Recipient`]: what RFC 5321 calls the envelope
-//! - [`Pattern`], [`FromIdentity`]: which addresses are meant, and whose name mail carries
+//! - [`Pattern`], [`FromIdentity`]: which addresses match, and whose name mail carries
 //! - [`Timestamp`], [`ByteSize`]: quantities with their unit in the type
-//! - [`Quirk`]: what devices do against the standards, and we put up with
+//! - [`Quirk`]: deviations from the standards that Postroom tolerates
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
 //! - [`Dialogue`], [`Recorder`]: what was said on one connection, without secrets
 //! - [`RecipientOutcome`]: what has become of a recipient

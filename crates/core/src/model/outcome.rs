@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientOutcome {
-    /// The server took the message.
+    /// The server accepted the message.
     Delivered,
     /// The message will be tried again.
     Delayed,
@@ -19,14 +19,14 @@ pub enum RecipientOutcome {
     Doubtful,
     /// A person deleted the message.
     Deleted,
-    /// The message lies in quarantine and is not sent.
+    /// The message is in quarantine and is not sent.
     Quarantined,
     /// The message's file is gone.
     Lost,
 }
 
 impl RecipientOutcome {
-    /// The fixed word.
+    /// The fixed word of the log, the metrics and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,11 +1,11 @@
-//! Patterns for mail addresses, as `senders` and `recipients` of the configuration have them.
+//! Patterns for mail addresses, as in `senders` and `recipients` of the configuration.
 
 use std::str::FromStr;
 
 use crate::model::Address;
 
-/// A pattern that an address fits or does not: `scan@contoso.com`, `*@contoso.com`,
-/// `*@*.contoso.com` or `*`. The comparison ignores case.
+/// A pattern for addresses: `scan@contoso.com`, `*@contoso.com`, `*@*.contoso.com` or `*`. The
+/// comparison ignores case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pattern(String);
 
@@ -28,7 +28,7 @@ impl FromStr for Pattern {
 }
 
 impl Pattern {
-    /// Whether the address fits. `*` stands for any run of characters.
+    /// Whether the address matches. `*` stands for any run of characters.
     #[must_use]
     pub fn fits(&self, address: &Address) -> bool {
         glob(&self.0, &address.as_str().to_lowercase())

@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A point in wall-clock time, in milliseconds since 1970-01-01 UTC. What is stored and shown;
-/// waits use `tokio::time`.
+/// A point in wall-clock time, in milliseconds since 1970-01-01 UTC. This type is for what is
+/// stored and shown; waits use `tokio::time`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
@@ -21,7 +21,7 @@ impl Timestamp {
     /// Later than anything that will happen.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// From milliseconds since the epoch.
+    /// Makes a time from milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -39,19 +39,20 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// This long after; never beyond [`Timestamp::MAX`].
+    /// The time this long after; never beyond [`Timestamp::MAX`].
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.as_millis().try_into().unwrap_or(u64::MAX)))
     }
 
-    /// This long before; never before the epoch.
+    /// The time this long before; never before the epoch.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration.as_millis().try_into().unwrap_or(u64::MAX)))
     }
 
-    /// Time gone by since `earlier`; zero when that lies ahead (clocks do step back).
+    /// The time that has passed since `earlier`; zero if that is in the future (clocks do step
+    /// back).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -63,13 +64,13 @@ impl Timestamp {
         instant.to_zoned(jiff::tz::TimeZone::UTC)
     }
 
-    /// As header fields have it (RFC 5322 3.3): `Sun, 22 Nov 2026 20:32:48 +0000`.
+    /// The form of header fields (RFC 5322 3.3): `Sun, 22 Nov 2026 20:32:48 +0000`.
     #[must_use]
     pub fn to_rfc5322(self) -> String {
         self.zoned().strftime("%a, %-d %b %Y %H:%M:%S +0000").to_string()
     }
 
-    /// As people write a day: `2026-11-22`, in UTC.
+    /// The day, in the form that people write: `2026-11-22`, in UTC.
     #[must_use]
     pub fn to_date(self) -> String {
         self.zoned().strftime("%Y-%m-%d").to_string()
@@ -83,15 +84,15 @@ impl Timestamp {
         u64::try_from(begins.timestamp().as_millisecond()).ok().map(Self)
     }
 
-    /// As HTTP has it (RFC 9110 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms nobody
-    /// sends any more.
+    /// Reads the form of HTTP (RFC 9110 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. Nobody sends the
+    /// two older forms any more.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
         u64::try_from(instant.as_millisecond()).ok().map(Self)
     }
 
-    /// As logs and the console have it (RFC 3339): `2026-11-22T20:32:48.123Z`.
+    /// The form of logs and the console (RFC 3339): `2026-11-22T20:32:48.123Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         self.zoned().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
@@ -137,13 +138,13 @@ enum Written {
 pub struct InvalidSize(String);
 
 impl ByteSize {
-    /// From octets.
+    /// Makes a size from octets.
     #[must_use]
     pub const fn from_octets(octets: u64) -> Self {
         Self(octets)
     }
 
-    /// In units of 1,048,576 octets.
+    /// Makes a size from units of 1,048,576 octets.
     #[must_use]
     pub const fn from_mebibytes(mebibytes: u64) -> Self {
         Self(mebibytes * 1024 * 1024)
@@ -201,7 +202,7 @@ impl From<ByteSize> for u64 {
 }
 
 impl fmt::Display for ByteSize {
-    /// The largest unit that loses nothing.
+    /// The largest unit in which the size is a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, factor) in [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)] {
             if self.0 >= factor && self.0.is_multiple_of(factor) {

@@ -1,4 +1,4 @@
-//! What devices do against the standards, and we put up with.
+//! Deviations of devices from the standards that Postroom tolerates.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub enum Quirk {
     BareLfCommand,
     /// Text with a bare LF or a bare CR; each became CRLF.
     BareLineEnd,
-    /// A NUL in the text; dropped.
+    /// A NUL in the text; it was dropped.
     NulInText,
     /// Text lines over 998 octets (RFC 5321 4.5.3.1.6).
     LongLine,

@@ -1,4 +1,4 @@
-//! An SMTP reply, ours to a device or an upstream server's to us (RFC 5321 4.2, RFC 3463).
+//! An SMTP reply, from us to a device or from an upstream server to us (RFC 5321 4.2, RFC 3463).
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::is_invisible;
 
-/// RFC 3463: class, subject and detail of a status.
+/// RFC 3463: the class, subject and detail of a status.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EnhancedCode(pub u16, pub u16, pub u16);
@@ -57,7 +57,7 @@ impl fmt::Debug for EnhancedCode {
 pub struct Reply {
     /// Three digits.
     pub code: u16,
-    /// When the text begins with one.
+    /// The enhanced code, if the text begins with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enhanced: Option<EnhancedCode>,
     /// The text after the codes.
@@ -69,19 +69,19 @@ impl Reply {
     /// diagnostics.
     pub const TEXT_LIMIT: usize = 1024;
 
-    /// One of our own, known when the program is built.
+    /// A reply of our own, known at compile time.
     #[must_use]
     pub const fn fixed(code: u16, enhanced: EnhancedCode, text: &'static str) -> Self {
         Self { code, enhanced: Some(enhanced), text: Cow::Borrowed(text) }
     }
 
-    /// One of our own, with a text made on the spot. Control characters become spaces.
+    /// A reply of our own, with a text that is made at run time. Control characters become spaces.
     #[must_use]
     pub fn with(code: u16, enhanced: EnhancedCode, text: &str) -> Self {
         Self { code, enhanced: Some(enhanced), text: Cow::Owned(clean(text)) }
     }
 
-    /// From a code and the text that followed it, which may begin with an enhanced code.
+    /// Makes a reply from a code and the text after it, which may begin with an enhanced code.
     #[must_use]
     pub fn new(code: u16, text: &str) -> Self {
         let text = text.trim();
@@ -99,14 +99,14 @@ impl Reply {
         self.code / 100 == 2
     }
 
-    /// 4yz: the same may succeed later (RFC 5321 4.2.1).
+    /// Whether the code is 4yz: the same may succeed later (RFC 5321 4.2.1).
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         self.code / 100 == 4
     }
 
-    /// 5yz: the server says that the same will never succeed. Exchange Online says so of a used-up
-    /// quota, too.
+    /// Whether the code is 5yz: the server says that the same will never succeed. Exchange Online
+    /// also says so for a used-up quota.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
         self.code / 100 == 5

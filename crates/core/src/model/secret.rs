@@ -1,19 +1,20 @@
-//! What must never be printed.
+//! Texts that must never be printed.
 
 use zeroize::Zeroizing;
 
-/// A password, key or token. Has no `Debug`, `Display` or `Serialize`, and is wiped when dropped.
+/// A password, key or token. It has no `Debug`, `Display` or `Serialize`, and it is wiped when
+/// dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text into keeping.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text, for the one line that sends or compares it.
+    /// The text, for the code that sends or compares it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

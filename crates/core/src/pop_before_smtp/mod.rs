@@ -48,9 +48,9 @@ pub enum Apop {
 /// `STLS` (RFC 2595 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stls {
-    /// `STLS` is among the capabilities.
+    /// The capabilities include `STLS`.
     Offered,
-    /// TLS is not possible, or is on already.
+    /// TLS is not possible, or it is already on.
     Absent,
 }
 

@@ -1,18 +1,18 @@
 //! Transparency: how the text of a message goes over the wire (RFC 5321 4.5.2).
 
-/// Stuffs dots, chunk by chunk, and knows how the text has to be ended.
+/// Stuffs dots chunk by chunk and ends the text correctly.
 #[derive(Clone, Copy, Default)]
 pub struct DotStuffing {
     last: Last,
 }
 
-/// What the text ends with so far.
+/// The end of the text so far.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Last {
-    /// Nothing yet, or CRLF: a whole line.
+    /// Nothing, or CRLF: a complete line.
     #[default]
     Line,
-    /// A CR that is not, or not yet, part of CRLF.
+    /// A CR that is not (yet) part of CRLF.
     Cr,
     /// An LF without CR before it.
     Lf,
@@ -23,9 +23,9 @@ enum Last {
 impl DotStuffing {
     /// Appends the chunk to `out`, with a dot before each dot that begins a line.
     ///
-    /// Text is given with CRLF alone. Should a bare CR or LF slip through all the same, a dot after
-    /// it is doubled too: a server that takes it for the end of a line would else take the dot for
-    /// the end of the message, and what follows for commands.
+    /// The text should have only CRLF line ends. If it has a bare CR or LF all the same, a dot
+    /// after it is also doubled. Otherwise, a server that takes the bare character for a line end
+    /// would take the dot for the end of the message, and what follows for commands.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         for line in chunk.split_inclusive(|&octet| octet == b'\n' || octet == b'\r') {
             if line.starts_with(b".") && self.last != Last::Other {
@@ -41,8 +41,8 @@ impl DotStuffing {
         }
     }
 
-    /// Ends the text: CRLF if its last line lacks one, and none besides, since that would add an
-    /// empty line to it; then the dot.
+    /// Ends the text: adds CRLF only if the last line lacks one, because a further one would add an
+    /// empty line; then the dot.
     pub fn finish(self, out: &mut Vec<u8>) {
         if self.last != Last::Line {
             out.extend_from_slice(b"\r\n");

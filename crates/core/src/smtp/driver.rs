@@ -1,4 +1,4 @@
-//! What the session and its driver say to each other: settings, actions, questions, answers.
+//! The interface between the session and its driver: settings, actions, questions, answers.
 
 use std::sync::Arc;
 
@@ -7,22 +7,22 @@ use crate::{
     smtp::auth::{Login, Mechanism},
 };
 
-/// What a session offers and insists on. Depends on the device; replaced when a login tells who it
-/// really is.
+/// What a session offers and requires. This depends on the device, and is replaced when a login
+/// shows which device it is.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
-    /// What we call ourselves in the banner and the answer to `EHLO`.
+    /// The name that we give in the banner and the reply to `EHLO`.
     pub hostname: String,
-    /// Largest message, in octets as received. Announced with `SIZE` (RFC 1870).
+    /// The largest message, in octets as received. Announced with `SIZE` (RFC 1870).
     pub max_message: ByteSize,
-    /// Most recipients of one message; more are told 452 4.5.3.
+    /// The most recipients of one message; further ones get 452 4.5.3.
     pub max_recipients: usize,
     /// Whether `STARTTLS` is offered.
     pub starttls: StartTls,
-    /// The mechanisms offered, in this order. Empty: AUTH is not announced. Never one that cannot
-    /// be verified.
+    /// The mechanisms that are offered, in this order. If there are none, AUTH is not announced. A
+    /// mechanism that cannot be verified is never offered.
     pub mechanisms: Vec<Mechanism>,
-    /// Why there are none, when there are none.
+    /// The reason why there are none, if there are none.
     pub no_login: NoLogin,
     /// EHLO keywords hidden from this device (`SIZE`, `PIPELINING`, `8BITMIME`, …). `AUTH=` hides
     /// the old form of `AUTH` alone.
@@ -31,13 +31,13 @@ pub struct SessionSettings {
     pub end_of_data: EndOfData,
 }
 
-/// Why no mechanism is offered: what a client hears that tries all the same.
+/// Why no mechanism is offered. It decides the reply to a client that tries AUTH all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum NoLogin {
-    /// It has nothing to log in with: 503 5.5.1.
+    /// The client has no user to log in as: 503 5.5.1.
     #[default]
     Never,
-    /// It must encrypt first: 530 5.7.0 (RFC 3207 4).
+    /// The client must encrypt first: 530 5.7.0 (RFC 3207 4).
     InClear,
 }
 
@@ -56,7 +56,8 @@ pub enum EndOfData {
     /// Nothing else (RFC 5321 4.1.1.4).
     #[default]
     Strict,
-    /// `<LF>.<LF>` too, and then the session ends: nothing after it is ever taken for a command.
+    /// `<LF>.<LF>` too. The session then ends, so that nothing after it is ever taken for a
+    /// command.
     LoneLfThenClose,
 }
 
@@ -64,10 +65,10 @@ pub enum EndOfData {
 #[derive(Debug)]
 pub enum Action {
     /// Send the replies. When input is left over ([`crate::smtp::SessionStep::consumed`]), offer it
-    /// again; else read more.
+    /// again; otherwise read more.
     Read,
-    /// Send the replies, throw away whatever else has been read (RFC 3207 4.2), do the handshake,
-    /// answer [`Answer::TlsStarted`].
+    /// Send the replies, discard everything else that has been read (RFC 3207 4.2), perform the
+    /// handshake, and answer [`Answer::TlsStarted`].
     StartTls,
     /// Put the question to the policy and answer it.
     Ask(Question),
@@ -75,26 +76,26 @@ pub enum Action {
     /// [`Answer::Refuse`].
     OpenMessage(Box<Transaction>),
     /// Append [`crate::smtp::Session::body`] to the spool file, then call
-    /// [`crate::smtp::Session::advance`] again. On a write error answer
-    /// [`Answer::Refuse`]: the rest is then swallowed and the refusal given at end of data.
+    /// [`crate::smtp::Session::advance`] again. On a write error, answer [`Answer::Refuse`]: the
+    /// session then discards the rest of the text and refuses it at end of data.
     WriteBody,
-    /// End of data: commit, answer [`Answer::Accepted`] or [`Answer::Refuse`].
+    /// End of data: commit, then answer [`Answer::Accepted`] or [`Answer::Refuse`].
     Commit,
-    /// The message in progress is not to be kept, since it is too large: delete the spool file,
-    /// then call [`crate::smtp::Session::advance`] again. The rest is swallowed and the refusal
-    /// given at end of data.
+    /// The message in progress is too large: delete the spool file, then call
+    /// [`crate::smtp::Session::advance`] again. The session discards the rest of the text and
+    /// refuses it at end of data.
     Discard,
-    /// Send the replies, close the connection, delete the spool file of a message that has not been
-    /// committed.
+    /// Send the replies, close the connection, and delete the spool file of a message that has not
+    /// been committed.
     Close,
 }
 
-/// A decision that is not the session's.
+/// A decision that the session leaves to the driver.
 #[derive(Debug)]
 pub enum Question {
-    /// Is this login right? Answer [`Answer::LoggedIn`] or [`Answer::Refuse`].
+    /// Is this login valid? Answer [`Answer::LoggedIn`] or [`Answer::Refuse`].
     Login(Login),
-    /// May this sender be used, and may anything be sent at all? Answer [`Answer::Permit`] or
+    /// May this sender be used, and may the client send at all? Answer [`Answer::Permit`] or
     /// [`Answer::Refuse`].
     Sender {
         /// `MAIL FROM`.
@@ -102,35 +103,35 @@ pub enum Question {
         /// `SIZE=`, a hint only.
         size: Option<ByteSize>,
     },
-    /// May this recipient be written to?
+    /// May the client send to this recipient?
     Recipient(Address),
 }
 
-/// The driver's answer to an [`Action`]. `Proof` is what shows that a message is safe: only the
-/// spool can make one.
+/// The driver's answer to an [`Action`]. `Proof` shows that a message is durable: only the spool
+/// can make one.
 #[derive(Debug)]
 pub enum Answer<Proof> {
     /// The command is permitted.
     Permit,
-    /// No, with the reply to give. A 421 also ends the session.
+    /// The command is refused with this reply. A 421 also ends the session.
     Refuse(Reply),
-    /// The login is right; from now on these settings hold.
+    /// The login is valid; these settings apply from now on.
     LoggedIn {
         /// The name under which the client has logged in.
         user: String,
-        /// What this user's device is offered.
+        /// The settings of this user's device.
         settings: Arc<SessionSettings>,
     },
-    /// The handshake is done; from now on these settings hold, since TLS changes what a device is
-    /// offered.
+    /// The handshake is done. These settings apply from now on, because TLS changes what a device
+    /// is offered.
     TlsStarted {
-        /// What was agreed on.
+        /// The version that was negotiated.
         version: TlsVersion,
-        /// What the client is offered now that it is encrypted. A login made before is forgotten
-        /// (RFC 3207 4.2).
+        /// The settings now that the connection is encrypted. A login made before is forgotten (RFC
+        /// 3207 4.2).
         settings: Arc<SessionSettings>,
     },
-    /// The message is on disk. Becomes `250 2.0.0 queued as <id>`.
+    /// The message is on disk. The reply is `250 2.0.0 queued as <id>`.
     Accepted(Proof),
 }
 
@@ -139,9 +140,9 @@ pub enum Answer<Proof> {
 pub struct Transaction {
     /// `MAIL FROM`.
     pub sender: ReversePath,
-    /// `RCPT TO`, at least one, without doubles.
+    /// `RCPT TO`: at least one recipient, without duplicates.
     pub recipients: Vec<Recipient>,
-    /// What the sender asked for beside the sender's address.
+    /// The other parameters of `MAIL FROM`.
     pub parameters: MailParameters,
     /// `SIZE=`, a hint only.
     pub declared_size: Option<ByteSize>,

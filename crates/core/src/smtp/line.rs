@@ -1,22 +1,21 @@
-//! Bytes to command lines, within bounds.
+//! Splits bytes into command lines, within bounds.
 
 use zeroize::Zeroizing;
 
 /// RFC 5321 4.5.3.1.4 asks for 512 octets and lets extensions raise it; 4096 leaves room for every
-/// parameter there is.
+/// known parameter.
 pub(crate) const COMMAND_LIMIT: usize = 4096;
 /// RFC 4954 4: lines of an authentication exchange have up to 12,288 octets.
 pub(crate) const AUTH_LIMIT: usize = 12_288;
 
-/// Collects one line at a time. Never holds more than [`AUTH_LIMIT`] octets and a line end.
+/// Collects one line at a time. It never holds more than [`AUTH_LIMIT`] octets and a line end.
 #[derive(Default)]
 pub(crate) struct LineBuffer {
     held: Zeroizing<Vec<u8>>,
     overflow: Overflow,
 }
 
-/// Whether the line in progress has outgrown its bound; what follows up to its end is then thrown
-/// away.
+/// Whether the line in progress has exceeded its bound; the rest of it is then discarded.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Overflow {
     #[default]
@@ -30,27 +29,27 @@ pub(crate) struct ReceivedLine {
     pub(crate) ending: Ending,
 }
 
-/// How a line was ended.
+/// How a line ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
     Crlf,
-    /// Deliberately laxer than RFC 5321 2.3.8, which knows only CRLF.
+    /// Deliberately laxer than RFC 5321 2.3.8, which allows only CRLF.
     BareLf,
 }
 
-/// What is expected to come, which bounds its length.
+/// The kind of line that is expected, which bounds its length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     Command,
     AuthResponse,
 }
 
-/// The line was longer than its bound, and is gone up to its end.
+/// The line was longer than its bound and was discarded.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct TooLong;
 
 impl LineBuffer {
-    /// Takes octets up to the next line end: how many, and the line if it is complete.
+    /// Consumes octets up to the next line end. Returns how many, and the line if it is complete.
     pub(crate) fn fill(
         &mut self,
         input: &[u8],

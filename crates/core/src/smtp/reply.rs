@@ -1,8 +1,7 @@
 //! Our replies, by name (RFC 5321 4.2.3, RFC 3463), and how they are written.
 //!
-//! Each says what happened and, where there is one, the next step. Texts are conventional and in
-//! one line: devices have been seen to give up on a reply that Postfix or Exchange would not have
-//! sent.
+//! Each reply says what happened and, if there is one, the next step. The texts are conventional
+//! and have one line: some devices give up on a reply that Postfix or Exchange would not send.
 
 use std::fmt::Display;
 
@@ -16,7 +15,7 @@ pub const OK: Reply = Reply::fixed(250, EnhancedCode(2, 0, 0), "Ok");
 pub const SENDER_OK: Reply = Reply::fixed(250, EnhancedCode(2, 1, 0), "Sender ok");
 /// `RCPT`.
 pub const RECIPIENT_OK: Reply = Reply::fixed(250, EnhancedCode(2, 1, 5), "Recipient ok");
-/// `VRFY`: we do not tell who exists (RFC 5321 7.3).
+/// `VRFY`: we do not reveal which mailboxes exist (RFC 5321 7.3).
 pub const CANNOT_VERIFY: Reply = Reply::fixed(
     252,
     EnhancedCode(2, 5, 0),
@@ -30,7 +29,8 @@ pub const HELP: Reply = Reply::fixed(
 );
 /// `STARTTLS`.
 pub const READY_FOR_TLS: Reply = Reply::fixed(220, EnhancedCode(2, 0, 0), "Ready to start TLS");
-/// A good login. Exactly Exchange's and Postfix's words: a printer was seen to leave after others.
+/// A successful login. The text is exactly that of Exchange and Postfix: a printer was seen to
+/// disconnect after others.
 pub const LOGGED_IN: Reply = Reply::fixed(235, EnhancedCode(2, 7, 0), "Authentication successful");
 /// `DATA`. RFC 2034 4: intermediate replies have no enhanced code.
 pub const START_TEXT: &str = "354 End data with <CR><LF>.<CR><LF>\r\n";
@@ -44,7 +44,7 @@ pub const TIMED_OUT: Reply = Reply::fixed(
     EnhancedCode(4, 4, 2),
     "Nothing received for too long, closing the connection",
 );
-/// Too many commands that made no sense.
+/// Too many commands were invalid.
 pub const TOO_MANY_ERRORS: Reply =
     Reply::fixed(421, EnhancedCode(4, 7, 0), "Too many errors, closing the connection");
 /// Too many wrong passwords in one session.
@@ -57,11 +57,11 @@ pub const TOO_MANY_LOGINS: Reply = Reply::fixed(
 pub const NOT_A_WEB_SERVER: Reply =
     Reply::fixed(421, EnhancedCode(4, 7, 0), "This is a mail server, not a web server");
 
-/// Our own trouble, unexplained.
+/// An internal error.
 pub const LOCAL_ERROR: Reply =
     Reply::fixed(451, EnhancedCode(4, 3, 0), "Local error; try again later");
-/// Disk nearly full, or the spool cannot be written (RFC 5321 4.5.3.1.10: our own trouble is never
-/// permanent).
+/// The disk is nearly full, or the spool cannot be written (RFC 5321 4.5.3.1.10: our own problem is
+/// never permanent).
 pub const STORAGE_FULL: Reply =
     Reply::fixed(452, EnhancedCode(4, 3, 1), "Insufficient system storage; try again later");
 /// RFC 5321 4.5.3.1.10.
@@ -70,25 +70,25 @@ pub const TOO_MANY_RECIPIENTS: Reply = Reply::fixed(
     EnhancedCode(4, 5, 3),
     "Too many recipients (max_recipients); send to the others in another message",
 );
-/// A login could not be judged.
+/// A login could not be verified.
 pub const LOGIN_UNAVAILABLE: Reply =
     Reply::fixed(454, EnhancedCode(4, 7, 0), "Temporary authentication failure; try again later");
 
-/// Past the bound of a line.
+/// The line exceeds its bound.
 pub const LINE_TOO_LONG: Reply = Reply::fixed(500, EnhancedCode(5, 5, 2), "Command too long");
-/// No command that we know.
+/// The command is unknown.
 pub const UNKNOWN_COMMAND: Reply =
     Reply::fixed(500, EnhancedCode(5, 5, 1), "Command not recognized");
-/// A command that we know, written so that we do not understand it.
+/// The command is known, but malformed.
 pub const SYNTAX_ERROR: Reply =
     Reply::fixed(501, EnhancedCode(5, 5, 4), "Syntax error in the parameters of the command");
-/// Not `MAIL FROM:<address>`, or not exactly one address in it.
+/// The command is not `MAIL FROM:<address>`, or has not exactly one address.
 pub const BAD_SENDER: Reply = Reply::fixed(
     501,
     EnhancedCode(5, 1, 7),
     "Bad sender address; set a full address (name@domain) in the device",
 );
-/// Not `RCPT TO:<address>`, or not exactly one address in it.
+/// The command is not `RCPT TO:<address>`, or has not exactly one address.
 pub const BAD_RECIPIENT: Reply = Reply::fixed(
     501,
     EnhancedCode(5, 1, 3),
@@ -100,7 +100,7 @@ pub const BAD_RESPONSE: Reply =
 /// `*` in an authentication exchange (RFC 4954 4).
 pub const LOGIN_CANCELLED: Reply =
     Reply::fixed(501, EnhancedCode(5, 7, 0), "Authentication cancelled");
-/// A command of some standard that we do not serve.
+/// A command of some standard that we do not support.
 pub const NOT_IMPLEMENTED: Reply =
     Reply::fixed(502, EnhancedCode(5, 5, 1), "Command not implemented");
 /// `STARTTLS` where the listener has none.
@@ -109,9 +109,9 @@ pub const NO_TLS_HERE: Reply = Reply::fixed(
     EnhancedCode(5, 5, 1),
     "TLS is not offered here (tls of the listener); switch it off in the device",
 );
-/// `STARTTLS` again.
+/// A second `STARTTLS`.
 pub const TLS_IS_ON: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "TLS is already active");
-/// `MAIL` or `AUTH` first of all.
+/// `MAIL` or `AUTH` before any greeting.
 pub const HELO_FIRST: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "Send HELO or EHLO first");
 /// `RCPT` or `DATA` before `MAIL`.
 pub const MAIL_FIRST: Reply = Reply::fixed(503, EnhancedCode(5, 5, 1), "Send MAIL FROM first");
@@ -127,13 +127,13 @@ pub const NO_LOGIN_NOW: Reply =
 /// RFC 4954 4.
 pub const ALREADY_LOGGED_IN: Reply =
     Reply::fixed(503, EnhancedCode(5, 5, 1), "Already authenticated");
-/// AUTH that was not announced.
+/// `AUTH` that was not announced.
 pub const NO_LOGIN_HERE: Reply = Reply::fixed(
     503,
     EnhancedCode(5, 5, 1),
     "Authentication is not offered here (auth); switch it off in the device",
 );
-/// AUTH in clear (RFC 3207 4: "Must issue a STARTTLS command first").
+/// `AUTH` without TLS (RFC 3207 4: "Must issue a STARTTLS command first").
 pub const ENCRYPT_FIRST: Reply = Reply::fixed(
     530,
     EnhancedCode(5, 7, 0),
@@ -158,7 +158,7 @@ pub const NO_RECIPIENTS: Reply = Reply::fixed(554, EnhancedCode(5, 5, 1), "No va
 pub const NO_REQUIRETLS: Reply =
     Reply::fixed(555, EnhancedCode(5, 5, 4), "REQUIRETLS is not offered");
 
-/// A message is safe.
+/// The reply to a message that is on disk.
 #[must_use]
 pub fn queued(id: &MessageId) -> Reply {
     Reply::with(250, EnhancedCode(2, 0, 0), &format!("queued as {id}"))
@@ -179,8 +179,8 @@ pub(super) fn write_lines<Line: Display>(code: u16, lines: &[Line], output: &mut
     }
 }
 
-/// Appends a SASL challenge, already in base64 (RFC 4954 4). An empty one keeps the blank: some
-/// clients wait for it.
+/// Appends a SASL challenge, already in base64 (RFC 4954 4). An empty one keeps the blank, because
+/// some clients wait for it.
 pub(super) fn write_challenge(challenge: &str, output: &mut Vec<u8>) {
     output.extend_from_slice(format!("334 {challenge}\r\n").as_bytes());
 }

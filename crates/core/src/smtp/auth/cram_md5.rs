@@ -1,4 +1,5 @@
-//! CRAM-MD5 (RFC 2195). Needs the clear password, so it is offered only where that is kept.
+//! CRAM-MD5 (RFC 2195). It needs the clear password, so it is offered only where the clear password
+//! is kept.
 
 use hmac::{Hmac, Mac as _};
 use md5::Md5;
@@ -6,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{model::Secret, smtp::auth::hex::hex};
 
-/// User and digest, the latter in lower case. The user name may hold blanks.
+/// Reads user and digest, the latter in lower case. The user name may contain blanks.
 pub(super) fn parse(response: &str) -> Option<(String, String)> {
     let (user, digest) = response.trim_end().rsplit_once(' ')?;
     let digest = digest.to_ascii_lowercase();
@@ -14,8 +15,8 @@ pub(super) fn parse(response: &str) -> Option<(String, String)> {
     is_digest.then(|| (user.to_owned(), digest))
 }
 
-/// True when `digest`, in lower-case hexadecimal, answers `challenge` with this password. Constant
-/// time in the comparison.
+/// Whether `digest`, in lower-case hexadecimal, answers `challenge` with this password. The
+/// comparison takes constant time.
 #[must_use]
 pub fn verify_cram_md5(challenge: &str, digest: &str, password: &Secret) -> bool {
     // HMAC takes keys of any length.

@@ -1,5 +1,5 @@
-//! DIGEST-MD5 (RFC 2831), the server's side of `qop=auth`. Ricoh devices speak it. Needs the clear
-//! password.
+//! The server's side of DIGEST-MD5 (RFC 2831) with `qop=auth`. Ricoh devices use it. It needs the
+//! clear password.
 
 use std::{
     collections::HashMap,
@@ -33,16 +33,16 @@ pub struct DigestResponse {
 }
 
 /// Where [`DigestResponse::verify`] leaves the server's own proof, which the session then sends
-/// (RFC 2831 2.1.3): only who knows the password can make it, and the session never does.
+/// (RFC 2831 2.1.3): making it takes the password, which the session never has.
 pub(in crate::smtp) type RspAuth = Arc<OnceLock<String>>;
 
 impl DigestResponse {
-    /// Reads the directives; none when one is missing, or does not fit the challenge.
+    /// Reads the directives; `None` if one is missing or does not fit the challenge.
     pub(super) fn parse(text: &str, nonce: &str) -> Option<Self> {
         let mut directives = directives(text)?;
         let mut take = |name: &str| directives.remove(name);
         let fits = take("nonce").as_deref() == Some(nonce)
-            // RFC 2831 2.1.2: each nonce is used once only.
+            // RFC 2831 2.1.2: each nonce is used only once.
             && take("nc").as_deref() == Some("00000001")
             && take("qop").is_none_or(|qop| qop.eq_ignore_ascii_case("auth"));
         fits.then_some(())?;
@@ -64,14 +64,14 @@ impl DigestResponse {
         &self.user
     }
 
-    /// True when the response was made with this password. Constant time in the comparison.
+    /// Whether the response was made with this password. The comparison takes constant time.
     #[must_use]
     pub fn verify(&self, password: &Secret) -> bool {
         let secret = self.secret(password);
         let right: bool =
             self.digest(&secret, "AUTHENTICATE").as_bytes().ct_eq(self.response.as_bytes()).into();
         if right {
-            // Verified twice, it is the same proof.
+            // A second verification gives the same proof.
             self.rspauth.get_or_init(|| self.digest(&secret, ""));
         }
         right
@@ -81,7 +81,7 @@ impl DigestResponse {
         Arc::clone(&self.rspauth)
     }
 
-    /// RFC 2831 2.1.2.1: A1, hashed, in hexadecimal.
+    /// RFC 2831 2.1.2.1: the hash of A1, in hexadecimal.
     fn secret(&self, password: &Secret) -> Zeroizing<String> {
         let inner = Md5::new()
             .chain_update(as_hashed(&self.user))
@@ -110,14 +110,14 @@ impl DigestResponse {
     }
 }
 
-/// RFC 2831 2.1.2.1: hashed in Latin-1 where that can write it, else in UTF-8.
+/// RFC 2831 2.1.2.1: a name is hashed in Latin-1 if that can encode it, otherwise in UTF-8.
 fn as_hashed(text: &str) -> Zeroizing<Vec<u8>> {
     let latin1: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
     Zeroizing::new(latin1.unwrap_or_else(|_beyond_latin1| text.as_bytes().to_vec()))
 }
 
-/// `name=value` or `name="value"`, parted by commas; none when a directive comes twice or is never
-/// closed.
+/// Reads `name=value` or `name="value"`, separated by commas; `None` if a directive is repeated or
+/// never closed.
 fn directives(text: &str) -> Option<HashMap<String, String>> {
     let mut found = HashMap::new();
     let mut rest =

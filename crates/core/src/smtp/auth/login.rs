@@ -2,7 +2,7 @@
 
 use crate::{model::Secret, smtp::auth::digest_md5::DigestResponse};
 
-/// SASL mechanisms we can serve.
+/// The SASL mechanisms that we can serve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mechanism {
     /// RFC 4616.
@@ -19,16 +19,16 @@ pub enum Mechanism {
 pub enum Login {
     /// PLAIN or LOGIN: the password itself.
     Password {
-        /// As sent: may be `user`, `user@host` or `DOMAIN\user`.
+        /// The user name as sent: may be `user`, `user@host` or `DOMAIN\user`.
         user: String,
-        /// As sent.
+        /// The value as sent.
         password: Secret,
     },
     /// CRAM-MD5 (RFC 2195).
     CramMd5 {
-        /// As sent.
+        /// The value as sent.
         user: String,
-        /// What we sent, with its angle brackets.
+        /// Our challenge, with its angle brackets.
         challenge: String,
         /// HMAC-MD5 of the challenge, keyed with the password, as lower-case hexadecimal.
         digest: String,

@@ -4,7 +4,7 @@
 //!   PLAIN        [334 ▶] user and password                    ▶ Login::Password
 //!   LOGIN        [334 Username: ▶ user] 334 Password: ▶ password ▶ Login::Password
 //!   CRAM-MD5     334 challenge ▶ user and digest               ▶ Login::CramMd5
-//!   DIGEST-MD5   334 challenge ▶ directives                    ▶ Login::DigestMd5, then 334 rspauth ▶ empty line
+//!   DIGEST-MD5   334 challenge ▶ directives                    ▶ Login::DigestMd5, 334 ▶ empty line
 //! ```
 
 mod cram_md5;
@@ -30,7 +30,7 @@ pub use digest_md5::DigestResponse;
 pub(super) use digest_md5::RspAuth;
 pub use login::{Login, Mechanism};
 
-/// Devices leave the padding out, or pad too much.
+/// Devices omit the padding or pad too much.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -44,27 +44,27 @@ const PASSWORD_PROMPT: &str = "UGFzc3dvcmQ6";
 
 /// An exchange that waits for the client's next response.
 pub(super) enum Exchange {
-    /// PLAIN without initial response.
+    /// PLAIN without an initial response.
     Plain,
-    /// LOGIN, the user name is next.
+    /// LOGIN: the user name is next.
     Username,
-    /// LOGIN, the password is next.
+    /// LOGIN: the password is next.
     Password { user: String },
-    /// CRAM-MD5 or DIGEST-MD5, this challenge is out.
+    /// CRAM-MD5 or DIGEST-MD5: this challenge was sent.
     CramMd5 { challenge: String },
-    /// DIGEST-MD5, this nonce is out.
+    /// DIGEST-MD5: this nonce was sent.
     DigestMd5 { nonce: String },
 }
 
-/// What follows in an exchange.
+/// The next step of an exchange.
 pub(super) enum Next {
-    /// Send this, in base64, and wait.
+    /// Send this challenge in base64 and wait.
     Challenge(String, Exchange),
-    /// Have this verified.
+    /// Ask the driver to verify this login.
     Verify(Login),
 }
 
-/// Makes challenges that nobody can foresee: a hash of the session's entropy and a counter.
+/// Makes unpredictable challenges: a hash of the session's entropy and a counter.
 pub(super) struct Nonces {
     entropy: u64,
     made: u64,
@@ -96,8 +96,7 @@ pub(super) fn begin(
     hostname: &str,
     nonces: &mut Nonces,
 ) -> Result<Next, Reply> {
-    // RFC 4954 4: "=" is an empty initial response. Neither PLAIN nor LOGIN has a use for one, so
-    // we ask.
+    // RFC 4954 4: "=" is an empty initial response. Neither PLAIN nor LOGIN can use one, so we ask.
     let initial = initial.filter(|initial| *initial != "=");
     match mechanism {
         Mechanism::Plain => match initial {
@@ -157,8 +156,8 @@ impl Exchange {
     }
 }
 
-/// RFC 4616 2: `[authzid] NUL authcid NUL passwd`. The authorization identity is ignored: a login
-/// is all it can be.
+/// RFC 4616 2: `[authzid] NUL authcid NUL passwd`. The authorization identity is ignored, because a
+/// login gives no other rights.
 fn plain(response: &str) -> Result<Next, Reply> {
     let message = Zeroizing::new(decode_text(response)?);
     let mut parts = message.split('\0');
@@ -178,9 +177,9 @@ fn username(response: &str) -> Result<Next, Reply> {
     Ok(Next::Challenge(PASSWORD_PROMPT.to_owned(), Exchange::Password { user }))
 }
 
-/// Base64 to text: UTF-8, else the Latin-1 that older devices speak.
+/// Decodes base64 to text: UTF-8, or otherwise the Latin-1 of older devices.
 fn decode_text(base64: &str) -> Result<String, Reply> {
-    // At the end only, and only "=": blanks inside are an error.
+    // Only "=" at the end is removed: blanks inside are an error.
     let octets =
         BASE64.decode(base64.trim_end_matches('=')).map_err(|_no_base64| reply::BAD_RESPONSE)?;
     Ok(String::from_utf8(octets)

@@ -1,4 +1,4 @@
-//! `MAIL FROM`, understood.
+//! A parsed `MAIL FROM`.
 
 use crate::model::{ByteSize, MailParameters, ReversePath};
 
@@ -9,6 +9,6 @@ pub struct Mail {
     pub sender: ReversePath,
     /// `SIZE=`.
     pub size: Option<ByteSize>,
-    /// What the sender asked for beside the sender's address.
+    /// The other parameters.
     pub parameters: MailParameters,
 }

@@ -1,11 +1,11 @@
-//! A line to a command: repairs what devices get wrong, then parses with smtp-proto.
+//! Turns a line into a command: repairs what devices get wrong, then parses with smtp-proto.
 //!
-//! Greetings and paths are read here and in `path`, since that is where devices err; smtp-proto
-//! sees the verb, the parameters and everything else. It would also take the quotes off `"a b"@c`,
-//! refuse `a@[192.168.1.9]`, and return an empty address for `postmaster`.
+//! Greetings and paths are read here and in `path`, because devices make errors there. smtp-proto
+//! reads everything else. It would also remove the quotes of `"a b"@c`, refuse `a@[192.168.1.9]`,
+//! and return an empty address for `postmaster`.
 //!
 //! # Failure
-//! What cannot be understood is answered with the reply that [`parse`] returns.
+//! [`parse`] returns the reply to a line that it cannot parse.
 
 mod mail;
 mod parameters;
@@ -24,10 +24,10 @@ use crate::{
 pub use mail::Mail;
 pub use path::plausible_address;
 
-/// RFC 5321 4.5.3.1.2: a domain has 255 octets at most.
+/// RFC 5321 4.5.3.1.2: a domain has at most 255 octets.
 const HELO_LIMIT: usize = 255;
 
-/// One command, understood.
+/// One parsed command.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Command {
     /// `HELO`, `EHLO`.
@@ -52,12 +52,12 @@ pub enum Command {
     StartTls,
     /// `AUTH`.
     Auth {
-        /// None for one that we do not know.
+        /// The mechanism; `None` if it is unknown.
         mechanism: Option<Mechanism>,
         /// The initial response in base64, if there is one.
         initial: Option<InitialResponse>,
     },
-    /// `BDAT`, which we do not serve, and which octets follow that are no command.
+    /// `BDAT`, which we do not support. The octets that follow it are not commands.
     Bdat,
     /// A line of HTTP.
     Http,
@@ -68,7 +68,7 @@ pub enum Command {
 pub struct Hello {
     /// HELO or EHLO.
     pub verb: HelloVerb,
-    /// What the client calls itself, made printable; may be empty.
+    /// The name that the client gives, made printable; may be empty.
     pub name: String,
 }
 
@@ -81,7 +81,7 @@ pub enum HelloVerb {
     Ehlo,
 }
 
-/// What came with `AUTH`, in base64: often a password.
+/// The initial response of `AUTH`, in base64: often a password.
 #[derive(PartialEq, Eq)]
 pub struct InitialResponse(pub Zeroizing<String>);
 
@@ -91,7 +91,7 @@ impl std::fmt::Debug for InitialResponse {
     }
 }
 
-/// Understands one line, given without its end. What was odd about it goes into `quirks`.
+/// Parses one line, given without its end. Its quirks are added to `quirks`.
 ///
 /// # Errors
 /// The reply to give.
@@ -127,7 +127,7 @@ fn hello(verb: HelloVerb, argument: &str, quirks: &mut BTreeSet<Quirk>) -> Hello
     Hello { verb, name: argument.chars().take(HELO_LIMIT).map(printable).collect() }
 }
 
-/// RFC 5321 4.1.2 `Domain` and 4.1.3 `address-literal`, without looking up either.
+/// RFC 5321 4.1.2 `Domain` and 4.1.3 `address-literal`. Neither is looked up.
 fn is_domain_or_literal(text: &str) -> bool {
     if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return !literal.is_empty()
@@ -183,7 +183,7 @@ fn other(text: &str) -> Result<Command, Reply> {
             | Request::Burl { .. }
             | Request::Lhlo { .. },
         ) => Err(reply::NOT_IMPLEMENTED),
-        // Greetings and paths never come here.
+        // Greetings and paths never reach this point.
         Ok(
             Request::Ehlo { .. }
             | Request::Helo { .. }

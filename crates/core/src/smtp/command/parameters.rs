@@ -1,5 +1,5 @@
-//! The parameters of `MAIL` and `RCPT`. What we do not know is ignored and noted (devices do send
-//! such), with one exception: `REQUIRETLS`, a promise.
+//! The parameters of `MAIL` and `RCPT`. Unknown parameters, which devices do send, are ignored and
+//! noted. The exception is `REQUIRETLS`, because it is a promise.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use crate::{
     smtp::{Quirk, command::mail::Mail, reply},
 };
 
-/// RFC 3461 4.4: an envelope identifier has 100 octets at most before it is written in xtext, which
-/// triples it at worst.
+/// RFC 3461 4.4: an envelope identifier has at most 100 octets before it is written in xtext, which
+/// at worst triples it.
 const ENVID_LIMIT: usize = 300;
-/// RFC 3461 4.2: an original recipient has 500 octets at most.
+/// RFC 3461 4.2: an original recipient has at most 500 octets.
 const ORCPT_LIMIT: usize = 500;
 
-/// `MAIL`'s, with the null path in place of the sender.
+/// Parses the parameters of `MAIL`. The sender of the result is the null path.
 ///
 /// # Errors
 /// The reply to give.
@@ -27,7 +27,7 @@ pub(super) fn of_mail(words: &str, quirks: &mut BTreeSet<Quirk>) -> Result<Mail,
     let mut mail =
         Mail { sender: ReversePath::Null, size: None, parameters: MailParameters::default() };
     for word in words.split(' ').filter(|word| !word.is_empty()) {
-        // RFC 8689 4.1. Each other extension that we do not offer can be left out without harm.
+        // RFC 8689 4.1. Every other extension that we do not offer can be ignored without harm.
         if word.eq_ignore_ascii_case("REQUIRETLS") {
             return Err(reply::NO_REQUIRETLS);
         }
@@ -54,7 +54,7 @@ enum Taken {
 fn take_for_mail(from: &MailFrom<std::borrow::Cow<'_, str>>, word: &str, mail: &mut Mail) -> Taken {
     let (key, value) = word.split_once('=').unwrap_or((word, ""));
     match key.to_ascii_uppercase().as_str() {
-        // smtp-proto wraps around at more digits than fit, so the number is read here.
+        // smtp-proto overflows if there are too many digits, so the number is read here.
         "SIZE" => match value.parse() {
             Ok(octets) => mail.size = Some(ByteSize::from_octets(octets)),
             Err(_no_number) => return Taken::No,
@@ -73,15 +73,15 @@ fn take_for_mail(from: &MailFrom<std::borrow::Cow<'_, str>>, word: &str, mail: &
             mail.parameters.ret = Some(ReturnContent::Headers);
         }
         "ENVID" if is_xtext(value, ENVID_LIMIT) => mail.parameters.envid = Some(value.to_owned()),
-        // RFC 4954 5: we do not trust what a client says about another's login; it may always be
-        // left out.
+        // RFC 4954 5: we do not trust what a client says about another client's login; the
+        // parameter may always be omitted.
         "AUTH" => {}
         _ => return Taken::No,
     }
     Taken::Yes
 }
 
-/// `RCPT`'s.
+/// Parses the parameters of `RCPT`.
 pub(super) fn of_rcpt(address: Address, words: &str, quirks: &mut BTreeSet<Quirk>) -> Recipient {
     let mut recipient = Recipient::new(address);
     for word in words.split(' ').filter(|word| !word.is_empty()) {
@@ -120,7 +120,7 @@ fn take_for_rcpt(
     Taken::Yes
 }
 
-/// RFC 3461 4: printable and without blanks. It is kept as it came, and goes out again as it came.
+/// RFC 3461 4: printable and without blanks. The value is kept and sent unchanged.
 fn is_xtext(value: &str, limit: usize) -> bool {
     !value.is_empty() && value.len() <= limit && value.bytes().all(|b| b.is_ascii_graphic())
 }

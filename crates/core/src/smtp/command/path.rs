@@ -1,29 +1,29 @@
-//! The path of `MAIL FROM:` and `RCPT TO:` (RFC 5321 4.1.2), in every dress that devices put on it.
+//! The path of `MAIL FROM:` and `RCPT TO:` (RFC 5321 4.1.2), in every form that devices use.
 //!
-//! The rule: exactly one plausible address, or none at all.
+//! The rule: exactly one plausible address, or none.
 
 use crate::{
     model::{Address, is_direction_mark},
     smtp::Quirk,
 };
 
-/// What stands after `FROM:` or `TO:`.
+/// The parts after `FROM:` or `TO:`.
 pub(super) struct Written<'a> {
     path: &'a str,
     /// What follows the path.
     pub(super) parameters: &'a str,
-    /// What stands between the brackets, when nothing stands around them.
+    /// The text between the brackets, if there is nothing around them.
     inner: Option<&'a str>,
 }
 
-/// No address, or several.
+/// The path has no address, or several.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct NoAddress;
 
-/// Takes `keyword` and its colon off, and parts path from parameters. None without the keyword.
+/// Removes `keyword` and its colon, and splits path and parameters. `None` without the keyword.
 ///
 /// The colon may be missing when a blank or the path itself follows at once: RFC 5321 4.1.1.11
-/// wants it, and some devices forget it.
+/// requires it, but some devices omit it.
 pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
     let rest = rest.trim_start_matches(' ');
     let (word, after) = rest.split_at_checked(keyword.len())?;
@@ -46,16 +46,16 @@ pub(super) fn split<'a>(rest: &'a str, keyword: &str) -> Option<Written<'a>> {
     Some(Written { path, parameters, inner })
 }
 
-/// Where the colon behind the keyword stands.
+/// Where the colon after the keyword is.
 #[derive(PartialEq, Eq)]
 enum Colon {
     InPlace,
-    /// Behind a blank.
+    /// After a blank.
     Apart,
     Missing,
 }
 
-/// With brackets: up to the one that closes the first. Without: up to the first blank.
+/// Splits at the bracket that closes the first one; without brackets, at the first blank.
 fn end_of_path(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut last_closed = None;
@@ -77,12 +77,12 @@ fn end_of_path(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// The characters that are not part of a quoted string or of a comment's inside, with their places
-/// (RFC 5321 4.1.2 `Quoted-string`). A quote that is never closed is not a quote.
+/// The characters outside quoted strings and comments, with their positions (RFC 5321 4.1.2
+/// `Quoted-string`). A quote that is never closed is not a quote.
 fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut quoted_until = 0;
-    // Looked for once only, or a line of backslashes and quotes would cost the square of its
-    // length.
+    // The search runs only once; otherwise a line of backslashes and quotes would take quadratic
+    // time.
     let mut unclosed = false;
     text.char_indices().filter(move |(at, c)| {
         if *at >= quoted_until && *c == '"' && !unclosed {
@@ -95,7 +95,7 @@ fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
-/// Octets of the quoted string that `text` begins with; none if it is never closed.
+/// The octets of the quoted string at the beginning of `text`; `None` if it is never closed.
 fn quoted_length(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -110,10 +110,10 @@ fn quoted_length(text: &str) -> Option<usize> {
 }
 
 impl Written<'_> {
-    /// The one address; none for the null path `<>`.
+    /// The only address; `None` for the null path `<>`.
     pub(super) fn address(&self) -> Result<Option<Address>, NoAddress> {
-        // The replacement character stands for what was no UTF-8: we do not know who is meant. A
-        // second address after the path is somebody who would otherwise silently get nothing.
+        // The replacement character stands for octets that were not UTF-8: the address is unknown.
+        // A second address after the path is a recipient who would otherwise silently get nothing.
         // A direction mark makes the address look like another one.
         let unclear = |c| c == '\u{fffd}' || is_direction_mark(c);
         if self.path.contains(unclear) || self.parameters.split(' ').any(names_someone) {
@@ -127,8 +127,9 @@ impl Written<'_> {
                 parts(stretch, " ").map(plain).filter(|word| !word.is_empty()).collect();
             let addresses: Vec<Address> =
                 within.iter().filter_map(|word| plausible_address(word)).collect();
-            // Words beside an address are no name: only brackets part a name from its address. They
-            // may be the beginning of a local part with blanks, and its end alone is somebody else.
+            // Words next to an address are not a name: only brackets separate a name from its
+            // address. The words may be the beginning of a local part with blanks, and the end of
+            // that alone is a different mailbox.
             if !addresses.is_empty() && within.len() > 1 {
                 return Err(NoAddress);
             }
@@ -146,7 +147,7 @@ impl Written<'_> {
         Ok(Some(address))
     }
 
-    /// [`Quirk::OddPath`] when `address`, the one found, was not written as RFC 5321 has it.
+    /// [`Quirk::OddPath`] when `address`, the one found, was not written as RFC 5321 requires.
     pub(super) fn quirk(&self, address: Option<&Address>) -> Option<Quirk> {
         let exact = match address {
             None => self.inner == Some(""),
@@ -158,12 +159,12 @@ impl Written<'_> {
     }
 }
 
-/// True of a word that is not a `keyword=value`, but has an address in it.
+/// Whether a word contains an address and is not a `keyword=value`.
 fn names_someone(word: &str) -> bool {
     word.split('=').next().is_some_and(|keyword| keyword.contains('@'))
 }
 
-/// RFC 5322 3.2.2 comments, which RFC 5321 does not know.
+/// Removes comments (RFC 5322 3.2.2), which RFC 5321 does not allow.
 fn without_comments(path: &str) -> String {
     let mut kept = String::with_capacity(path.len());
     let mut depth = 0_usize;
@@ -190,12 +191,12 @@ fn without_comments(path: &str) -> String {
     kept
 }
 
-/// What stands between the brackets of a path, and around them.
+/// The text between the brackets of a path, and around them.
 fn stretches(path: &str) -> impl Iterator<Item = &str> {
     parts(path, "<>")
 }
 
-/// Parts a text at each of `separators` that is not inside quotes.
+/// Splits a text at each of `separators` that is not inside quotes.
 fn parts<'a>(text: &'a str, separators: &str) -> impl Iterator<Item = &'a str> {
     let mut cuts: Vec<usize> =
         outside_quotes(text).filter(|(_, c)| separators.contains(*c)).map(|(at, _)| at).collect();
@@ -208,7 +209,7 @@ fn parts<'a>(text: &'a str, separators: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// Without what devices wrap around an address, and without a source route.
+/// Removes what devices put around an address, and a source route.
 fn plain(word: &str) -> &str {
     let word = word.trim_matches([',', ';']);
     let word = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(word);
@@ -224,15 +225,16 @@ fn without_route(word: &str) -> &str {
     if word.starts_with('@') { word.split_once(':').map_or(word, |(_, rest)| rest) } else { word }
 }
 
-/// The address that a word is; `None` when its punctuation shows that it is several, or none.
+/// The address that a word contains; `None` if its punctuation shows that it contains several or
+/// none.
 pub fn plausible_address(word: &str) -> Option<Address> {
     let (local, domain) = word.rsplit_once('@')?;
-    // Devices are let through with underscores, address literals and U-labels; punctuation parts
+    // Underscores, address literals and U-labels are accepted; other punctuation separates
     // addresses.
     if domain.contains(|c: char| c.is_ascii_punctuation() && !"-._[]:".contains(c)) {
         return None;
     }
-    // A local part is one quoted string as a whole, or has no quote in it.
+    // A local part is one quoted string, or it has no quote.
     let well_quoted = if local.starts_with('"') {
         quoted_length(local) == Some(local.len())
     } else {

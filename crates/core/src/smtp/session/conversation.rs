@@ -1,4 +1,4 @@
-//! What outlives a state: greeting, login, TLS, replies, quirks, and the counts that end a session.
+//! What all states share: greeting, login, TLS, replies, quirks, and the counts that end a session.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,14 +13,15 @@ use crate::{
     },
 };
 
-/// Commands that made no sense, after which a session ends; an accepted message starts the count
-/// anew. A device errs once or twice; a web page's form or a confused client errs with every line.
+/// The number of invalid commands after which a session ends; an accepted message resets the count.
+/// A device makes one or two errors; a web page's form or a confused client makes one with every
+/// line.
 const FAULTS_LIMIT: u32 = 20;
-/// Failed logins after which a session ends: a device tries each of its mechanisms once, a guesser
-/// goes on.
+/// The number of failed logins after which a session ends: a device tries each of its mechanisms
+/// once, whereas someone who guesses passwords continues.
 const FAILED_LOGINS_LIMIT: u32 = 3;
 
-/// What is known of the client and owed to it.
+/// What is known about the client, and the replies that it has not received yet.
 pub(super) struct Conversation {
     pub(super) settings: Arc<SessionSettings>,
     pub(super) tls: Option<TlsVersion>,
@@ -39,8 +40,8 @@ pub(super) struct Conversation {
 pub(super) enum Greeting {
     Missing,
     Given(Hello),
-    /// Given before STARTTLS. RFC 3207 4.2 wants it forgotten; clients that send no second one are
-    /// let through with it.
+    /// The client sent it before STARTTLS. RFC 3207 4.2 demands that it is forgotten; clients that
+    /// send no second greeting are accepted with it.
     BeforeTls(Hello),
 }
 
@@ -58,7 +59,7 @@ enum Phase {
 }
 
 impl Conversation {
-    /// Opens with the banner.
+    /// Begins a conversation with the banner.
     pub(super) fn new(
         settings: Arc<SessionSettings>,
         tls: Option<TlsVersion>,
@@ -98,7 +99,7 @@ impl Conversation {
         Moved::with(State::Closed, Action::Close)
     }
 
-    /// Answers a command that made no sense; one too many ends the session.
+    /// Answers an invalid command; one too many ends the session.
     pub(super) fn fault(&mut self, state: State, reply: &Reply) -> Moved {
         self.faults += 1;
         if self.faults >= FAULTS_LIMIT {
@@ -118,12 +119,12 @@ impl Conversation {
         State::IDLE
     }
 
-    /// A message got through, so the client knows the protocol.
+    /// Notes that a message was accepted, so that the client knows the protocol.
     pub(super) const fn forgive_faults(&mut self) {
         self.faults = 0;
     }
 
-    /// RFC 2920 3.1: only who was offered PIPELINING may send commands ahead.
+    /// RFC 2920 3.1: only a client that was offered PIPELINING may send commands ahead.
     pub(super) fn note_pipelining(&mut self, ahead: Ahead) {
         let offered = self.is_esmtp() && self.offers("PIPELINING");
         if ahead == Ahead::More && !offered {
@@ -131,7 +132,7 @@ impl Conversation {
         }
     }
 
-    /// True unless `hide_extensions` has this keyword.
+    /// Whether `hide_extensions` does not list this keyword.
     pub(super) fn offers(&self, keyword: &str) -> bool {
         !self.settings.hide_extensions.iter().any(|hidden| hidden.eq_ignore_ascii_case(keyword))
     }

@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// What the answer to EHLO may announce, each to be hidden by its name; `AUTH=` is the old form of
-/// `AUTH` alone.
+/// The keywords that the reply to EHLO may announce. Each can be hidden by its name; `AUTH=` means
+/// only the old form of `AUTH`.
 pub const EXTENSIONS: [&str; 9] = [
     "SIZE",
     "PIPELINING",
@@ -29,7 +29,7 @@ pub const EXTENSIONS: [&str; 9] = [
 ];
 
 impl Conversation {
-    /// RFC 5321 4.1.4: a greeting resets a transaction. A login stays: some clients greet again
+    /// RFC 5321 4.1.4: a greeting resets a transaction. The login is kept: some clients greet again
     /// after AUTH.
     pub(super) fn greet(&mut self, hello: Hello) -> Moved {
         let lines = match hello.verb {
@@ -68,12 +68,12 @@ impl Conversation {
         std::iter::once(self.settings.hostname.clone()).chain(extensions).collect()
     }
 
-    /// What keeps a client from `MAIL` and `AUTH`: no greeting. Notes those who gave theirs before
-    /// TLS only.
+    /// The refusal of `MAIL` and `AUTH` if there was no greeting. Notes clients that greeted only
+    /// before TLS.
     pub(super) fn require_greeting(&mut self) -> Result<(), Reply> {
         match &self.greeting {
             Greeting::Given(_) => Ok(()),
-            // Deliberately laxer than RFC 3207 4.2. Nothing rests on the name; it goes into
+            // Deliberately laxer than RFC 3207 4.2. Nothing depends on the name; it goes into
             // `Received:`.
             Greeting::BeforeTls(_) => {
                 self.quirks.insert(Quirk::NoEhloAfterTls);
@@ -96,7 +96,7 @@ impl Conversation {
         }
     }
 
-    /// RFC 3207 4.2: all that was said in clear is forgotten, the login included.
+    /// RFC 3207 4.2: everything that was said in clear is forgotten, including the login.
     pub(super) fn take_handshake(&mut self, verdict: Verdict) -> State {
         match verdict {
             Verdict::TlsStarted(version, settings) => {
@@ -111,7 +111,7 @@ impl Conversation {
                 };
                 State::IDLE
             }
-            // There is no way to say anything to a client whose handshake has failed.
+            // A client whose handshake has failed cannot be told anything.
             Verdict::Permit | Verdict::Refuse(_) | Verdict::LoggedIn(_) | Verdict::Accepted(_) => {
                 State::Closed
             }
@@ -120,7 +120,7 @@ impl Conversation {
 }
 
 impl Mechanism {
-    /// As announced (IANA "SASL Mechanisms").
+    /// The name in the announcement (IANA "SASL Mechanisms").
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

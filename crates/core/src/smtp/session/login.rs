@@ -62,7 +62,7 @@ impl Conversation {
         let mechanism = mechanism
             .filter(|mechanism| self.settings.mechanisms.contains(mechanism))
             .ok_or(reply::UNKNOWN_MECHANISM)?;
-        // Deliberately laxer than RFC 4954 4, which knows AUTH after EHLO only: cameras send EHLO,
+        // Deliberately laxer than RFC 4954 4, which allows AUTH only after EHLO: cameras send EHLO,
         // HELO, AUTH.
         if self.hello().is_some_and(|hello| hello.verb == HelloVerb::Helo) {
             self.quirks.insert(Quirk::AuthAfterHelo);
@@ -121,7 +121,8 @@ impl LoginAsked {
                         });
                         Waiting::Confirming(Confirming { settings }).into()
                     }
-                    // Let in without having verified: there is no proof, so there is no login.
+                    // The driver accepted the login without verifying it: there is no proof, so
+                    // there is no login.
                     Some(None) => talk.login_failed(&reply::LOGIN_UNAVAILABLE),
                 }
             }
@@ -136,7 +137,7 @@ impl LoginAsked {
 impl Confirming {
     pub(super) fn take_response(self, line: &[u8], talk: &mut Conversation) -> Moved {
         if line.trim_ascii() == b"*" {
-            // The client did not believe our proof.
+            // The client did not accept our proof.
             return talk.fault(State::IDLE, &reply::LOGIN_CANCELLED);
         }
         Moved::to(talk.log_in(self.settings))

@@ -1,8 +1,8 @@
-//! One device's session: takes bytes and answers, gives actions and replies. How the states follow
-//! each other is in `state`.
+//! One device's session: it takes bytes and answers, and returns actions and replies. The
+//! transitions between its states are in `state`.
 //!
-//! - `state`: the states, what may follow which
-//! - `conversation`: what outlives a state: greeting, login, TLS, replies, counts
+//! - `state`: the states and their transitions
+//! - `conversation`: what all states share: greeting, login, TLS, replies, counts
 //! - `greeting`: `HELO`, `EHLO`, `STARTTLS`
 //! - `login`: `AUTH`
 //! - `transaction`: `MAIL`, `RCPT`, `DATA` and the commands that may stand anywhere
@@ -32,12 +32,12 @@ use crate::{
     },
 };
 
-/// What is wrong with a text that the client believes to have ended.
+/// What is wrong with a text that the client believes is complete.
 const LOOKALIKE_END: &str = "the text ends with a dot after a lone LF, which does not end a message \
     (end_of_data)";
 
-/// Replies are sent before more commands are taken once there are this many octets of them: a
-/// client that sends short commands and never reads cannot make us hold more.
+/// The octets of replies after which they are sent before more commands are read: a client that
+/// sends short commands and never reads cannot make us hold more.
 const REPLIES_LIMIT: usize = 16 * 1024;
 
 /// One device's session, from banner to close.
@@ -60,14 +60,15 @@ enum BodyUse {
 /// What [`Session::advance`] did with the bytes.
 #[derive(Debug)]
 pub struct SessionStep {
-    /// How many octets of the input were used up. The driver offers the rest again.
+    /// The number of octets consumed. The driver offers the rest again.
     pub consumed: usize,
-    /// What to do.
+    /// What the driver must do next.
     pub action: Action,
 }
 
 impl<Proof: AsRef<MessageId>> Session<Proof> {
-    /// A session whose banner is already among the replies. `entropy` seeds the AUTH challenges.
+    /// Begins a session whose banner is already among the replies. `entropy` seeds the AUTH
+    /// challenges.
     #[must_use]
     pub fn new(settings: Arc<SessionSettings>, tls: Option<TlsVersion>, entropy: u64) -> Self {
         let talk = Conversation::new(settings, tls, entropy);
@@ -81,7 +82,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         }
     }
 
-    /// Takes bytes from the client. Never blocks, never allocates more than its bounds.
+    /// Takes bytes from the client. It never blocks, and never allocates more than its bounds.
     pub fn advance(&mut self, input: &[u8]) -> SessionStep {
         if std::mem::replace(&mut self.body_use, BodyUse::Collecting) == BodyUse::HandedOut {
             self.body.clear();
@@ -99,7 +100,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
                 }
                 State::Waiting(waiting) => self.take_line(waiting, rest),
                 State::Text(text) => text.take(rest, &mut self.body, &mut self.talk),
-                // The driver owes an answer: better no session than a wrong one.
+                // The driver owes an answer. No session is better than a wrong one.
                 State::Asked(_) => (0, self.talk.close_with(&reply::LOCAL_ERROR)),
                 State::Closed => (0, Moved::with(State::Closed, Action::Close)),
             };
@@ -116,7 +117,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
             Action::WriteBody => self.body_use = BodyUse::HandedOut,
             // An idle connection keeps no buffer for text.
             Action::Commit | Action::Discard => self.body = Vec::new(),
-            // RFC 3207 4.2: nothing sent in clear is taken for something sent under TLS.
+            // RFC 3207 4.2: nothing that was sent in clear counts as sent under TLS.
             Action::StartTls | Action::Close => return SessionStep { consumed: offered, action },
             Action::Read | Action::Ask(_) | Action::OpenMessage(_) => {}
         }
@@ -147,7 +148,7 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         (used, moved)
     }
 
-    /// Gives the driver's answer to the last action.
+    /// Takes the driver's answer to the last action.
     pub fn answer(&mut self, answer: Answer<Proof>) {
         let state = std::mem::replace(&mut self.state, State::Closed);
         let verdict = match answer {
@@ -160,29 +161,29 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         self.state = state.take_verdict(verdict, &mut self.talk);
     }
 
-    /// The driver has learned otherwise who the client is: from now on these settings hold.
+    /// Replaces the settings, after the driver has learned in another way which client this is.
     pub fn adopt(&mut self, settings: Arc<SessionSettings>) {
         self.talk.settings = settings;
     }
 
-    /// Decoded text to append to the spool file; valid after [`Action::WriteBody`].
+    /// The decoded text to append to the spool file; valid after [`Action::WriteBody`].
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Replies not yet sent; the driver writes and clears them.
+    /// The replies that were not sent yet. The driver writes and clears them.
     pub fn replies(&mut self) -> &mut Vec<u8> {
         &mut self.talk.replies
     }
 
-    /// The client was silent for too long: 421 4.4.2, then close.
+    /// Ends the session after a long silence: 421 4.4.2, then close.
     pub fn time_out(&mut self) -> Action {
         self.end_with(&reply::TIMED_OUT)
     }
 
-    /// The driver needs the connection for something else: sends this reply, then closes. A message
-    /// in progress is lost.
+    /// Ends the session with this reply, because the driver needs the connection for something
+    /// else. A message in progress is lost.
     pub fn end_with(&mut self, reply: &Reply) -> Action {
         self.record_unended_text();
         let resembles_an_end = self.state.text_resembles_an_end();
@@ -194,8 +195,8 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         Action::Close
     }
 
-    /// The client closed the connection, or it broke: notes whether that was polite. A message in
-    /// progress is lost.
+    /// Notes that the connection was closed or lost, and whether the client had said QUIT. A
+    /// message in progress is lost.
     pub fn hang_up(&mut self) -> Action {
         if !matches!(self.state, State::Closed) {
             self.record_unended_text();
@@ -208,19 +209,19 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         Action::Close
     }
 
-    /// The daemon is stopping: 421 4.3.2 at the next command boundary. A message in progress may
-    /// finish.
+    /// Ends the session with 421 4.3.2 at the next command, because the daemon is stopping. A
+    /// message in progress may finish.
     pub fn shut_down(&mut self) {
         self.talk.shut_down();
     }
 
-    /// The connection has ended: what was said.
+    /// Ends the recording and returns the dialogue.
     pub fn end_dialogue(&mut self, begun: Timestamp) -> Dialogue {
         self.record_unended_text();
         self.talk.recorder.end(begun)
     }
 
-    /// What was said so far, for remarks.
+    /// The dialogue so far, to which the driver can add remarks.
     pub fn recorder(&mut self) -> &mut Recorder {
         &mut self.talk.recorder
     }
@@ -231,26 +232,26 @@ impl<Proof: AsRef<MessageId>> Session<Proof> {
         }
     }
 
-    /// What the client called itself, made printable; empty before HELO.
+    /// The name that the client gave, made printable; empty before HELO.
     #[must_use]
     pub fn helo(&self) -> &str {
         self.talk.helo()
     }
 
-    /// True after `EHLO`.
+    /// Whether the client has sent `EHLO`.
     #[must_use]
     pub fn is_esmtp(&self) -> bool {
         self.talk.is_esmtp()
     }
 
-    /// Octets of a text that has begun and not ended: what is lost when the client falls silent or
-    /// hangs up now.
+    /// The octets of a text that has begun and not ended: they are lost if the client now falls
+    /// silent or disconnects.
     #[must_use]
     pub fn unfinished_text(&self) -> Option<ByteSize> {
         self.state.unfinished_text().map(ByteSize::from_octets)
     }
 
-    /// Quirks seen so far.
+    /// The quirks seen so far.
     #[must_use]
     pub fn quirks(&self) -> &BTreeSet<Quirk> {
         &self.talk.quirks

@@ -48,54 +48,54 @@ use crate::{
     },
 };
 
-/// Where a session stands.
+/// The state of a session.
 pub(super) enum State {
     Waiting(Waiting),
     Asked(Asked),
     Text(BodyPhase),
-    /// Nothing more is taken.
+    /// The session takes no more input.
     Closed,
 }
 
-/// A line is to come from the client.
+/// The session waits for a line from the client.
 pub(super) enum Waiting {
-    /// Between messages; a command.
+    /// Between messages: a command is expected.
     Idle,
-    /// In an AUTH exchange; a response.
+    /// In an AUTH exchange: a response is expected.
     Responding(Responding),
-    /// DIGEST-MD5 is won; the client has yet to confirm our proof.
+    /// DIGEST-MD5 succeeded: the client has yet to confirm our proof.
     Confirming(Confirming),
-    /// The sender stands; recipients or `DATA`.
+    /// The sender is accepted: recipients or `DATA` are expected.
     Addressing(Addressing),
 }
 
-/// An answer is to come from the driver.
+/// The session waits for an answer from the driver.
 pub(super) enum Asked {
-    /// It verifies a login.
+    /// The driver verifies a login.
     Login(LoginAsked),
-    /// It does the TLS handshake.
+    /// The driver performs the TLS handshake.
     Handshake,
-    /// It judges the sender.
+    /// The driver decides about the sender.
     Sender(SenderAsked),
-    /// It judges a recipient.
+    /// The driver decides about a recipient.
     Recipient(RecipientAsked),
-    /// It opens a spool file.
+    /// The driver opens a spool file.
     Spool(SpoolAsked),
-    /// It makes the message safe.
+    /// The driver makes the message durable.
     Commit(CommitAsked),
 }
 
 /// A message is being received.
 pub(super) enum BodyPhase {
-    /// Text comes in.
+    /// Text arrives.
     Receiving(Receiving),
-    /// Text comes in that nobody wants.
+    /// Text arrives that will be refused.
     Swallowing(Swallowing),
-    /// All text is in; the driver writes the last of it.
+    /// All text has arrived; the driver writes the last of it.
     Ended(Ended),
 }
 
-/// What the driver answered, without the type of its proof.
+/// The driver's answer, without the type of its proof.
 pub(super) enum Verdict {
     Permit,
     Refuse(Reply),
@@ -112,13 +112,13 @@ pub(super) enum Ahead {
 }
 
 impl Ahead {
-    /// When `used` octets of `input` were used up.
+    /// The input that is left after `used` octets.
     pub(super) const fn after(used: usize, input: &[u8]) -> Self {
         if used < input.len() { Self::More } else { Self::Nothing }
     }
 }
 
-/// The next state, and what the driver must do before it.
+/// The next state, and what the driver must do first.
 pub(super) struct Moved {
     pub(super) state: State,
     pub(super) action: Option<Action>,
@@ -137,8 +137,8 @@ impl Moved {
 impl State {
     pub(super) const IDLE: Self = Self::Waiting(Waiting::Idle);
 
-    /// Takes the driver's answer. One that does not fit the question is a fault of ours, never a
-    /// yes.
+    /// Takes the driver's answer. An answer that does not fit the question is a bug, and never
+    /// counts as permission.
     pub(super) fn take_verdict(self, verdict: Verdict, talk: &mut Conversation) -> Self {
         if let Verdict::Refuse(refusal) = &verdict
             && refusal.code == 421
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// Whether the text ends with something that resembles the end of data and is none.
+    /// Whether the text ends with something that resembles the end of data but is not.
     pub(super) fn text_resembles_an_end(&self) -> bool {
         match self {
             Self::Text(BodyPhase::Receiving(receiving)) => receiving.resembles_an_end(),
@@ -202,7 +202,7 @@ impl Waiting {
         }
     }
 
-    /// Where a line that was too long leaves us: an AUTH exchange is over, a transaction stands.
+    /// The state after a line that was too long: an AUTH exchange ends, a transaction continues.
     pub(super) fn after_fault(self) -> State {
         match self {
             Self::Idle | Self::Responding(_) | Self::Confirming(_) => State::IDLE,
@@ -245,7 +245,7 @@ impl From<BodyPhase> for State {
 }
 
 impl Verdict {
-    /// What to refuse with, when it is not the yes that was asked for.
+    /// The refusal, if the answer is not the expected permission.
     pub(super) fn refusal(self) -> Reply {
         match self {
             Self::Refuse(reply) => reply,

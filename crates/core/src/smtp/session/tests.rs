@@ -34,7 +34,8 @@ fn settings() -> Arc<SessionSettings> {
     })
 }
 
-/// A driver that says yes to everything. Gives replies, stored texts, and how the session ended.
+/// Plays a driver that permits everything. Returns the replies, the stored texts, and how the
+/// session ended.
 fn play(session: &mut Session<Kept>, pieces: &[&[u8]]) -> (String, Vec<Vec<u8>>, bool) {
     let (mut replies, mut texts, mut text) = (Vec::new(), Vec::new(), Vec::new());
     for piece in pieces {
@@ -99,8 +100,8 @@ fn a_message_goes_through() {
     );
 }
 
-/// What some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766,
-/// CVE-2024-27305, and their kin).
+/// Sequences that some server has taken for the end of data (CVE-2023-51764, CVE-2023-51765,
+/// CVE-2023-51766, CVE-2024-27305 and similar).
 const FAKE_ENDS: [&[u8]; 20] = [
     b"\n.\n",
     b"\r.\r",
@@ -262,7 +263,7 @@ fn a_text_that_never_ends_is_not_swallowed_for_ever() {
     assert_eq!(replies, format!("{}\r\n", reply::TOO_LARGE));
 }
 
-/// Lines that matter, whole or torn, in any order.
+/// Significant lines, whole or in pieces, in any order.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         Just(b"EHLO mfp\r\n".to_vec()),

@@ -13,33 +13,33 @@ use crate::{
     },
 };
 
-/// Octets beyond `max_message` that are swallowed for the sake of a device that hears a refusal
-/// only at the end of its text. No scan is this large; without a bound a client could keep a
-/// connection busy for ever.
+/// The octets beyond `max_message` that are discarded for a device that reads a refusal only at the
+/// end of its text. No scan is this large; without a bound, a client could keep a connection busy
+/// for ever.
 pub(super) const SWALLOW_LIMIT: u64 = 256 * 1024 * 1024;
 
-/// The driver opens a spool file.
+/// The state in which the driver opens a spool file.
 pub(super) struct SpoolAsked {
     ahead: Ahead,
 }
 
-/// Text is decoded and written.
+/// The state in which text is decoded and written.
 pub(super) struct Receiving {
     decoder: Decoder,
 }
 
-/// Text is thrown away up to its end, and then refused.
+/// The state in which text is discarded up to its end and then refused.
 pub(super) struct Swallowing {
     decoder: Decoder,
     refusal: Reply,
 }
 
-/// End of data has been seen; the last text is being written.
+/// The state after the end of data, while the last text is being written.
 pub(super) struct Ended {
     by: TextEnd,
 }
 
-/// The driver makes the message safe.
+/// The state in which the driver makes the message durable.
 pub(super) struct CommitAsked {
     by: TextEnd,
 }
@@ -66,7 +66,8 @@ impl SpoolAsked {
                         talk.say(&refusal);
                         State::IDLE
                     }
-                    // Text came without waiting for 354; it must not be taken for commands.
+                    // The client sent text without waiting for 354; it must not be taken for
+                    // commands.
                     Ahead::More => talk.close_with(&refusal).state,
                 }
             }
@@ -90,7 +91,7 @@ impl Receiving {
         talk: &mut Conversation,
     ) -> (usize, Moved) {
         let (used, progress) = self.decoder.decode(input, body);
-        // RFC 1870 6.3: the text itself is measured, whatever `SIZE=` has promised.
+        // RFC 1870 6.3: the text itself is measured, whatever `SIZE=` said.
         if self.decoder.octets() > talk.settings.max_message.octets() {
             let swallowing = Swallowing { decoder: self.decoder, refusal: reply::TOO_LARGE };
             return (
@@ -113,7 +114,8 @@ impl Receiving {
                     Moved::with(BodyPhase::Ended(ended), Action::WriteBody)
                 }
             }
-            // The chunk is full. A part of one waits for more, so that the disk is asked seldom.
+            // The chunk is full. A partial chunk waits for more, so that there are few writes to
+            // disk.
             Progress::More if used < input.len() => {
                 Moved::with(BodyPhase::Receiving(self), Action::WriteBody)
             }

@@ -14,13 +14,13 @@ use crate::{
     },
 };
 
-/// The driver owes a verdict on the sender.
+/// The state in which the driver decides about the sender.
 pub(super) struct SenderAsked(Transaction);
 
-/// The sender is given; recipients follow.
+/// The state after the sender; recipients follow.
 pub(super) struct Addressing(Transaction);
 
-/// The driver owes a verdict on one more recipient.
+/// The state in which the driver decides about a further recipient.
 pub(super) struct RecipientAsked {
     addressing: Addressing,
     recipient: Recipient,
@@ -65,8 +65,8 @@ impl CommandState {
             Command::Vrfy => self.stay(&reply::CANNOT_VERIFY, talk),
             Command::Help => self.stay(&reply::HELP, talk),
             Command::Quit => talk.close_with(&reply::BYE),
-            // What follows is a chunk of text. Taken for commands, it would let the author of a
-            // text speak for the device.
+            // What follows is a chunk of text. If it were taken for commands, the author of a text
+            // could speak for the device.
             Command::Bdat if ahead == Ahead::More => talk.close_with(&reply::NOT_IMPLEMENTED),
             Command::Bdat => talk.fault(self.into(), &reply::NOT_IMPLEMENTED),
             Command::Http => talk.close_with(&reply::NOT_A_WEB_SERVER),
@@ -117,8 +117,8 @@ impl CommandState {
 }
 
 impl Conversation {
-    /// `DATA` came too early. RFC 2920 3.1 makes it the last command of a group: whoever has sent
-    /// more has sent text without waiting, and text must not be taken for commands.
+    /// `DATA` came too early. RFC 2920 3.1 makes it the last command of a group: a client that has
+    /// sent more has sent text without waiting, and text must not be taken for commands.
     fn refuse_text(
         &mut self,
         refusal: &crate::model::Reply,
@@ -156,7 +156,7 @@ impl Addressing {
         let Self(transaction) = &self;
         if transaction.recipients.iter().any(|known| known.address.same_mailbox(&recipient.address))
         {
-            // Judged already, and delivered once.
+            // This recipient was already accepted, and gets one copy.
             talk.say(&reply::RECIPIENT_OK);
             return Moved::to(Waiting::Addressing(self));
         }
