@@ -232,7 +232,7 @@ fn describe_failures(text: &mut String, entry: &Entry, failures: &[Failure]) {
         failures.iter().filter_map(|f| Some((f, entry.recipients.get(f.index)?)))
     {
         line(text, format_args!("Recipient: {}", state.recipient.address));
-        line(text, format_args!("Reply:     {} (stage: {})", said(state), failure.stage));
+        line(text, format_args!("Reply:     {} (stage: {})", said(state), failure.place));
         line(text, format_args!("Attempts:  {}", state.attempts));
         if !state.doubts.is_empty() {
             line(

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     attempt::Failure,
+    classify::Place,
     clock::Clock,
     metrics::Metrics,
     model::{
@@ -46,7 +47,8 @@ impl Reporter {
 
     /// Logs the outcome of an attempt for one recipient, with the fixed words of
     /// `docs/operations.md`.
-    pub fn settled(&self, line: &JournalLine, stage: &'static str) {
+    pub fn settled(&self, line: &JournalLine, place: Place) {
+        let stage = place.as_str();
         let (id, device, account, recipient) =
             (line.id, &line.device, &line.account, &line.recipient.address);
         let (attempts, doubts) = (line.attempts, line.doubts);

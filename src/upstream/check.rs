@@ -18,7 +18,12 @@ use crate::{
     upstream::{
         client_certificate::Leaf,
         destination::{Auth, Destination, SecretSource, Security, Verification},
-        smtp::{auth::login, ehlo::Offers, session::Upstream, wire::Wire},
+        smtp::{
+            auth::login,
+            ehlo::Offers,
+            session::{self, Upstream},
+            wire::Wire,
+        },
     },
 };
 
@@ -92,14 +97,14 @@ pub enum Finding {
 impl Upstream {
     /// Runs all steps until one fails. The login is the last step: no message is sent.
     pub async fn check(&self, mut found: impl FnMut(Finding)) {
-        if let Err(trouble) = self.walk(&mut found).await {
-            let step = match &trouble.fault {
+        if let Err((stage, fault)) = self.walk(&mut found).await {
+            let step = match &fault {
                 Fault::Local(LocalFault::Dns(DnsFault::Unresolved { .. })) => Step::Name,
                 Fault::Reply(_) | Fault::Closed | Fault::TimedOut | Fault::Local(_) => {
-                    Step::of(trouble.stage)
+                    Step::of(stage)
                 }
             };
-            found(Finding::Bad(step, Box::new(trouble)));
+            found(Finding::Bad(step, Box::new(self.trouble(stage, fault))));
         }
     }
 
@@ -119,10 +124,10 @@ impl Upstream {
         }
     }
 
-    async fn walk(&self, found: &mut impl FnMut(Finding)) -> Result<(), Trouble> {
+    async fn walk(&self, found: &mut impl FnMut(Finding)) -> session::Step<()> {
         let destination = &self.destination;
         let deadline = Instant::now() + destination.timeouts.connect;
-        let unreachable = |fault| self.trouble(Stage::Connect, fault);
+        let unreachable = |fault| (Stage::Connect, fault);
         let addresses = self.resolve(deadline).await.map_err(unreachable)?;
         let list =
             addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
@@ -138,10 +143,10 @@ impl Upstream {
         {
             found(Finding::Good(*step, self.fact(*step)));
         }
-        let (mut wire, offers) = negotiated.map_err(|(stage, fault)| self.trouble(stage, fault))?;
+        let (mut wire, offers) = negotiated?;
         self.show_certificate(wire.certificate(), found);
         if let Some(auth) = &destination.auth {
-            let secret = self.secret().await?;
+            let secret = self.secret().await.map_err(|fault| (Stage::Token, fault))?;
             self.look_at(secret.as_ref(), auth, found);
             if let Some(secret) = secret {
                 self.try_login(&mut wire, &offers, auth, &secret, found).await?;
@@ -211,10 +216,10 @@ impl Upstream {
         auth: &Auth,
         secret: &Secret,
         found: &mut impl FnMut(Finding),
-    ) -> Result<(), Trouble> {
+    ) -> session::Step<()> {
         login(wire, offers, auth, secret, self.destination.timeouts.command)
             .await
-            .map_err(|fault| self.trouble(Stage::Auth, fault))?;
+            .map_err(|fault| (Stage::Auth, fault))?;
         found(Finding::Good(Step::Login, format!("as {}", auth.user)));
         Ok(())
     }

@@ -9,8 +9,7 @@ use std::{
 };
 
 use postroom::{
-    attempt::Counted,
-    classify::{Concern, Outcome, Stage},
+    classify::{Concern, Counted, Outcome, Place, Stage},
     clock,
     message::Text,
     metrics::Metrics,
@@ -234,7 +233,7 @@ impl Tenant {
     }
 
     /// One message under a fault: where it ended, for whom, and how.
-    async fn attempt(&self, fault: &str) -> (Stage, Concern, Outcome) {
+    async fn attempt(&self, fault: &str) -> (Place, Concern, Outcome) {
         self.sandbox.switch_faults(&[fault]).unwrap();
         let verdict = match self.upstream.connect().await {
             Ok(mut connection) => {
@@ -254,7 +253,7 @@ impl Tenant {
             Err(trouble) => trouble.verdict,
         };
         self.sandbox.switch_faults::<&str>(&[]).unwrap();
-        (verdict.stage, verdict.concern, verdict.outcome)
+        (verdict.place, verdict.concern, verdict.outcome)
     }
 }
 
@@ -337,6 +336,6 @@ async fn every_fault_of_exchange_online_has_its_outcome() {
         ("eod-sendas", Stage::EndOfData, Message, Fail),
         ("quit-drop", Stage::EndOfData, Message, Deliver),
     ] {
-        assert_eq!(tenant.attempt(fault).await, (stage, concern, outcome), "{fault}");
+        assert_eq!(tenant.attempt(fault).await, (stage.place(), concern, outcome), "{fault}");
     }
 }

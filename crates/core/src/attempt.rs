@@ -3,7 +3,7 @@
 //!
 //! An attempt is one transaction that offers some recipients of a message to a server.
 
-use crate::classify::{Fault, Stage, Verdict};
+use crate::classify::{Counted, Fault, Place, Verdict};
 
 /// The next hop of a transaction. All its recipients must have the same one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,24 +39,11 @@ pub enum Dsn {
     EndsHere,
 }
 
-/// Whether the server may have counted a transaction against its limits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Counted {
-    /// The server may have counted it.
-    Perhaps,
-    /// The connection was dead, or closed with 421, before `MAIL FROM` was answered. This is not an
-    /// attempt: its charge and its count are given back, the message is due at once, and the next
-    /// connection is a new one.
-    No,
-}
-
 /// A problem of the account: connecting, TLS, token, login, or a refusal that concerns all its
-/// mail. For a lane whose servers DNS names, a problem of that domain. It is never a failure of a
+/// mail. For a next hop whose servers DNS names, a problem of that domain. It is never a failure of a
 /// message.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Trouble {
-    /// The stage at which it happened.
-    pub stage: Stage,
     /// The server's reply or the fault.
     pub fault: Fault,
     /// The consequence: a pause or a stop, with a sentence for the administrator.
@@ -68,8 +55,8 @@ pub struct Trouble {
 pub struct Failure {
     /// The recipient's position in the entry.
     pub index: usize,
-    /// The stage at which the last attempt ended, as the log names it.
-    pub stage: &'static str,
+    /// Where the last attempt ended.
+    pub place: Place,
     /// An explanation for the administrator, with the next step.
     pub advice: &'static str,
 }

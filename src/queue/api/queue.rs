@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     attempt::Failure,
+    classify::Place,
     clock::Clock,
     metrics::Metrics,
     model::{AccountName, MessageId, RecipientOutcome},
@@ -133,8 +134,9 @@ impl<T: Transport> Queue<T> {
                 .iter()
                 .enumerate()
                 .filter(|(_, state)| matches!(state.progress, Progress::Failed(_)));
-            let failures: Vec<Failure> =
-                failed.map(|(index, _)| Failure { index, stage: "held", advice: "" }).collect();
+            let failures: Vec<Failure> = failed
+                .map(|(index, _)| Failure { index, place: Place::HELD, advice: "" })
+                .collect();
             self.0.on_disk(self.0.reporter.failed(&entry, &failures)).await?;
         }
         self.amend(id, |entry| entry.hold = None).await
@@ -162,7 +164,7 @@ impl<T: Transport> Queue<T> {
                 })
                 .collect();
             for line in &journal {
-                self.0.reporter.settled(line, "queue");
+                self.0.reporter.settled(line, Place::QUEUE);
             }
             self.0.spool.apply(Change { remove: vec![id], journal, ..Change::default() })?;
         }

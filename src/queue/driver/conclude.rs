@@ -8,8 +8,8 @@
 use tracing::error;
 
 use crate::{
-    attempt::{Counted, Dsn, NextHop, Report},
-    classify::Verdict,
+    attempt::{Dsn, NextHop, Report},
+    classify::{Counted, Verdict},
     entry::{Doubt, Entry, Hold, JournalLine, Progress},
     metrics::OutcomeLabel,
     model::{MessageId, RecipientOutcome, Timestamp},
@@ -109,7 +109,7 @@ impl<T: Transport> Core<T> {
     /// Writes log lines and updates counters.
     fn announce(&self, conclusion: &Conclusion) {
         let metrics = self.metrics.sending();
-        for settle::Line { stage, line } in &conclusion.lines {
+        for settle::Line { place, line } in &conclusion.lines {
             match line.outcome {
                 RecipientOutcome::Delivered => {
                     metrics.recipients_delivered.inc();
@@ -127,7 +127,7 @@ impl<T: Transport> Core<T> {
                 | RecipientOutcome::Lost => {}
             }
             metrics.outcomes.get_or_create(&OutcomeLabel { outcome: line.outcome }).inc();
-            self.reporter.settled(line, stage.as_str());
+            self.reporter.settled(line, *place);
         }
     }
 

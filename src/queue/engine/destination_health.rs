@@ -192,8 +192,8 @@ mod tests {
     }
 
     fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
-        let verdict = Verdict::plain(stage, Concern::Account, outcome, None, "Wait.");
-        Trouble { stage, fault: Fault::TimedOut, verdict }
+        let verdict = stage.verdict(Concern::Account, outcome, None, "Wait.");
+        Trouble { fault: Fault::TimedOut, verdict }
     }
 
     #[test]

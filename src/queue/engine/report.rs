@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    attempt::{Counted, Report, Trouble},
-    classify::{Concern, Fault, Outcome, Stage, Verdict},
+    attempt::{Report, Trouble},
+    classify::{Concern, Counted, Fault, Outcome, Place, Verdict},
     queue::engine::{account_runtime::Ending, budget::End},
 };
 
@@ -45,21 +45,15 @@ pub(in crate::queue) fn trouble(report: &Report, transaction: Transaction) -> Op
         let outcome = Outcome::Pause(Duration::from_secs(60));
         let advice = "The server ends connections before it takes a message. Sending is tried \
             again at growing intervals.";
-        let verdict = Verdict::plain(Stage::MailFrom, Concern::Account, outcome, None, advice);
-        return Some(Trouble { stage: Stage::MailFrom, fault: Fault::Closed, verdict });
+        let verdict = Verdict::plain(Place::MESSAGE, Concern::Account, outcome, None, advice);
+        return Some(Trouble { fault: Fault::Closed, verdict });
     }
     let verdict = report.recipients.iter().find(|verdict| verdict.outcome.holds_account())?;
     let fault = verdict.reply.clone().map_or(Fault::Closed, Fault::Reply);
-    Some(Trouble { stage: verdict.stage, fault, verdict: verdict.clone() })
+    Some(Trouble { fault, verdict: verdict.clone() })
 }
 
-/// The number of recipients that the server refused at `RCPT TO`. They are not part of any message
-/// that it has, so it does not count them.
+/// The number of recipients that the server refused alone, and so does not count.
 fn refused_alone(report: &Report) -> usize {
-    let refused = |verdict: &&Verdict| {
-        verdict.stage == Stage::RcptTo
-            && verdict.concern == Concern::Recipient
-            && verdict.reply.is_some()
-    };
-    report.recipients.iter().filter(refused).count()
+    report.recipients.iter().filter(|verdict| verdict.counted == Counted::No).count()
 }

@@ -7,7 +7,7 @@
 
 use crate::{
     attempt::NextHop,
-    classify::{Concern, Outcome, Stage, Verdict},
+    classify::{Concern, Outcome, Place, Verdict},
     entry::{Entry, RecipientState},
     model::{Address, ByteSize, EnhancedCode, Reply, ReversePath},
     queue::{AccountSettings, Reach, engine::sender},
@@ -42,21 +42,21 @@ const OWN_FIELDS: u64 = 2048;
 impl Unroutable {
     /// The verdict for the recipients, in the words that the server would use.
     pub(in crate::queue) fn verdict(self, entry: &Entry, account: &AccountSettings) -> Verdict {
-        let (stage, concern, reply) = match self {
+        let (place, concern, reply) = match self {
             Self::TooLarge(limit) => {
                 let words = format!(
                     "the message has {}; limits.message_size of account \"{}\" is {limit}",
                     entry.size, account.name
                 );
                 let reply = Reply::with(0, EnhancedCode(5, 3, 4), &words);
-                (Stage::MailFrom, Concern::Message, reply)
+                (Place::MESSAGE, Concern::Message, reply)
             }
             Self::Outside | Self::ForeignSender | Self::NullSender => {
                 let reply = Reply::fixed(550, EnhancedCode(5, 7, 64), self.words());
-                (Stage::RcptTo, Concern::Recipient, reply)
+                (Place::RECIPIENT, Concern::Recipient, reply)
             }
         };
-        Verdict::plain(stage, concern, Outcome::Fail, Some(reply), self.advice())
+        Verdict::plain(place, concern, Outcome::Fail, Some(reply), self.advice())
     }
 
     const fn words(self) -> &'static str {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    attempt::{Counted, Dsn, Failure, Report},
-    classify::{Concern, Outcome, Splitting, Stage, Verdict},
+    attempt::{Dsn, Failure, Report},
+    classify::{Concern, Counted, Outcome, Place, Splitting, Verdict},
     entry::{Attempting, Doubt, Entry, JournalLine, Progress, RecipientState, Settled},
     model::{AccountName, RecipientOutcome, Reply, Timestamp},
     queue::{
@@ -128,7 +128,7 @@ pub(in crate::queue) struct Conclusion {
 /// A log line and a journal line about one recipient.
 #[derive(Debug)]
 pub(in crate::queue) struct Line {
-    pub(in crate::queue) stage: Stage,
+    pub(in crate::queue) place: Place,
     pub(in crate::queue) line: JournalLine,
 }
 
@@ -168,17 +168,17 @@ pub(in crate::queue) fn conclude(
         let on_failure = if apart { OnFailure::TryApart } else { OnFailure::Settle };
         let outcome = follow(recipient, verdict, on_failure, (attempt.since, received), context);
         if outcome == RecipientOutcome::Failed {
-            let (index, stage) = (before.index, verdict.stage.as_str());
-            failed.push(Failure { index, stage, advice: verdict.advice });
+            let (index, place) = (before.index, verdict.place);
+            failed.push(Failure { index, place, advice: verdict.advice });
         }
-        outcomes.push((before.index, outcome, verdict.stage));
+        outcomes.push((before.index, outcome, verdict.place));
     }
     let relayed = match report.dsn {
         Dsn::EndsHere => relayed(&entry, &outcomes),
         Dsn::PassedOn => Vec::new(),
     };
-    let line = |(index, outcome, stage)| {
-        Some(Line { stage, line: journal_line(&entry, index, outcome, context)? })
+    let line = |(index, outcome, place)| {
+        Some(Line { place, line: journal_line(&entry, index, outcome, context)? })
     };
     let lines = outcomes.into_iter().filter_map(line).collect();
     Conclusion { entry, lines, failed, relayed }
@@ -235,7 +235,7 @@ fn follow(
 }
 
 /// The recipients that were delivered and whose sender asked for a success notice.
-fn relayed(entry: &Entry, outcomes: &[(usize, RecipientOutcome, Stage)]) -> Vec<usize> {
+fn relayed(entry: &Entry, outcomes: &[(usize, RecipientOutcome, Place)]) -> Vec<usize> {
     let asked = |index: usize| {
         let notify = entry.recipients.get(index).and_then(|state| state.recipient.notify);
         notify.is_some_and(|notify| notify.success)

@@ -17,8 +17,8 @@ use super::{
     three_days::Dice,
 };
 use crate::{
-    attempt::{Counted, NextHop, Report},
-    classify::{Concern, Outcome, Stage},
+    attempt::{NextHop, Report},
+    classify::{Concern, Counted, Outcome, Stage},
     entry::{Entry, Progress},
     model::{AccountName, ByteSize, MessageId, RecipientOutcome, Timestamp},
     queue::{

@@ -10,8 +10,8 @@ use std::{
 use tokio::time::sleep;
 
 use crate::{
-    attempt::{Counted, Dsn, NextHop, Report, Trouble},
-    classify::{Concern, Fault, Outcome, Stage, Verdict, classify},
+    attempt::{Dsn, NextHop, Report, Trouble},
+    classify::{Concern, Counted, Fault, Outcome, Stage, Verdict, classify},
     clock::Clock,
     message::Text,
     model::{Reply, Timestamp},
@@ -210,7 +210,7 @@ impl Link for Line {
         let (index, reaction) = self.server.begin(seen);
         let (report, taken) = self.react(reaction, &recipients).await;
         let refused = report.recipients.iter().filter(|verdict| {
-            verdict.stage == Stage::RcptTo && verdict.concern == Concern::Recipient
+            verdict.place == Stage::RcptTo.place() && verdict.concern == Concern::Recipient
         });
         self.server.end(index, taken, refused.count());
         report
@@ -308,7 +308,6 @@ fn take_first(recipients: &[String], most: usize) -> (Report, Vec<String>) {
 pub(super) fn trouble(stage: Stage, outcome: Outcome, reply: &str) -> Trouble {
     let reply = read(reply);
     Trouble {
-        stage,
         fault: Fault::Reply(reply.clone()),
         verdict: verdict(stage, Concern::Account, outcome, Some(reply)),
     }
@@ -340,7 +339,7 @@ pub(super) fn verdict(
             let facts = classify(stage, &Fault::Reply(reply));
             Verdict { concern, outcome, advice, ..facts }
         }
-        None => Verdict::plain(stage, concern, outcome, None, advice),
+        None => stage.verdict(concern, outcome, None, advice),
     }
 }
 

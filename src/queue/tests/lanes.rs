@@ -34,7 +34,7 @@ fn unreachable(domain: &str) -> TcpFault {
 
 fn trouble(fault: impl Into<Fault>) -> Trouble {
     let fault = fault.into();
-    Trouble { stage: Stage::Connect, verdict: classify(Stage::Connect, &fault), fault }
+    Trouble { verdict: classify(Stage::Connect, &fault), fault }
 }
 
 fn outcomes(house: &House) -> Vec<(String, String, String)> {

@@ -2,6 +2,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 
 use super::*;
 use crate::{
+    classify::Place,
     model::{
         AccountName, BodyKind, ByteSize, DeviceName, Envelope, MailParameters, Recipient,
         ReversePath, Via,
@@ -79,7 +80,7 @@ fn render_with(subject: Subject<'_>, original: &Original) -> String {
 
 const FAILURE: Failure = Failure {
     index: 0,
-    stage: "rcpt_to",
+    place: Place::RECIPIENT,
     advice: "The address does not exist at Office 365. Correct it in the device.",
 };
 

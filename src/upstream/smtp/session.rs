@@ -18,9 +18,7 @@ use tracing::debug;
 
 use crate::{
     attempt::{NextHop, Trouble},
-    classify::{
-        DnsFault, Fault, Peer, Stage, TcpFault, TlsFault, TokenTrouble, Unresolved, classify_of,
-    },
+    classify::{DnsFault, Fault, Peer, Stage, TcpFault, TlsFault, Unresolved, classify_of},
     clock::Clock,
     metrics::Metrics,
     model::{Reply, Secret},
@@ -96,18 +94,22 @@ impl Upstream {
     /// The account's trouble, never a message's.
     pub async fn connect(&self) -> Result<Connection, Trouble> {
         // The secret comes first: without it, a connection is useless.
-        let secret = self.secret().await?;
-        match self.connect_with(secret.clone()).await {
+        let secret = self.needed_secret().await?;
+        let (refused, trouble) = match self.connect_with(secret.clone()).await {
+            Ok(connection) => return Ok(connection),
+            Err(missed) => self.missed(secret.as_ref(), missed).await,
+        };
+        match refused {
             // A token may have been revoked or have expired on the way. One more login with a new
             // token is tried before anything is reported.
-            Err(trouble) if self.forget(secret.as_ref(), &trouble).await == Refused::Old => {
-                debug!(
-                    host = self.destination.host,
-                    "an old token was refused; trying with a new one"
-                );
-                self.connect_with(self.secret().await?).await
+            Refused::Old => {
+                let host = &self.destination.host;
+                debug!(host, "an old token was refused; trying with a new one");
+                let secret = self.needed_secret().await?;
+                let again = self.connect_with(secret).await;
+                again.map_err(|(stage, fault)| self.trouble(stage, fault))
             }
-            other => other,
+            Refused::New => Err(trouble),
         }
     }
 
@@ -129,17 +131,24 @@ impl Upstream {
         }
     }
 
-    async fn connect_with(&self, secret: Option<Secret>) -> Result<Connection, Trouble> {
-        match self.dial().await {
-            Ok(stream) => self.open(stream, secret).await,
-            Err(fault) => Err(self.trouble(Stage::Connect, fault)),
-        }
+    async fn connect_with(&self, secret: Option<Secret>) -> Step<Connection> {
+        let stream = self.dial().await.map_err(|fault| (Stage::Connect, fault))?;
+        self.open(stream, secret).await
+    }
+
+    /// The trouble of a failed connection, and whether an old token is to blame for it.
+    async fn missed(
+        &self,
+        secret: Option<&Secret>,
+        (stage, fault): (Stage, Fault),
+    ) -> (Refused, Trouble) {
+        (self.forget(secret, stage, &fault).await, self.trouble(stage, fault))
     }
 
     /// Discards a token that the server refused. RFC 4954 6: 535 says so. Other replies that end a
     /// login are not caused by the token.
-    async fn forget(&self, secret: Option<&Secret>, trouble: &Trouble) -> Refused {
-        match (&self.tokens, secret, trouble.stage, &trouble.fault) {
+    async fn forget(&self, secret: Option<&Secret>, stage: Stage, fault: &Fault) -> Refused {
+        match (&self.tokens, secret, stage, fault) {
             (Some(tokens), Some(secret), Stage::Auth, Fault::Reply(Reply { code: 535, .. })) => {
                 tokens.refused(secret).await
             }
@@ -164,23 +173,15 @@ impl Upstream {
     /// # Errors
     /// The account's trouble, never a message's.
     pub async fn connect_over(&self, stream: Box<dyn Stream>) -> Result<Connection, Trouble> {
-        let secret = self.secret().await?;
-        let opened = self.open(stream, secret.clone()).await;
-        if let Err(trouble) = &opened {
-            self.forget(secret.as_ref(), trouble).await;
+        let secret = self.needed_secret().await?;
+        match self.open(stream, secret.clone()).await {
+            Ok(connection) => Ok(connection),
+            Err(missed) => Err(self.missed(secret.as_ref(), missed).await.1),
         }
-        opened
     }
 
-    async fn open(
-        &self,
-        stream: Box<dyn Stream>,
-        secret: Option<Secret>,
-    ) -> Result<Connection, Trouble> {
-        match self.negotiate(stream, secret, &self.tls_policy()).await {
-            Ok(opened) => Ok(self.opened(opened)),
-            Err((stage, fault)) => Err(self.trouble(stage, fault)),
-        }
+    async fn open(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Step<Connection> {
+        Ok(self.opened(self.negotiate(stream, secret, &self.tls_policy()).await?))
     }
 
     /// The TLS policy from the config for the account's one server.
@@ -206,31 +207,29 @@ impl Upstream {
         }
     }
 
+    async fn needed_secret(&self) -> Result<Option<Secret>, Trouble> {
+        self.secret().await.map_err(|fault| self.trouble(Stage::Token, fault))
+    }
+
     /// The password or token; none without a login.
-    pub(in crate::upstream) async fn secret(&self) -> Result<Option<Secret>, Trouble> {
+    pub(in crate::upstream) async fn secret(&self) -> Result<Option<Secret>, Fault> {
         let Some(auth) = &self.destination.auth else {
             return Ok(None);
         };
         match (&auth.secret, &self.tokens) {
-            (SecretSource::File(path), _) => {
-                read_secret(path).await.map(Some).map_err(|fault| self.trouble(Stage::Token, fault))
-            }
+            (SecretSource::File(path), _) => read_secret(path).await.map(Some),
             (SecretSource::OAuth { .. }, Some(tokens)) => {
-                tokens.token().await.map(Some).map_err(|trouble| self.no_token(trouble))
+                tokens.token().await.map(Some).map_err(Into::into)
             }
             // `Upstream::new` makes tokens for every OAuth login.
             (SecretSource::OAuth { .. }, None) => Ok(None),
         }
     }
 
-    fn no_token(&self, trouble: TokenTrouble) -> Trouble {
-        self.trouble(Stage::Token, trouble.into())
-    }
-
     pub(in crate::upstream) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
         self.metrics.upstream().troubles.inc();
         let verdict = classify_of(self.peer(), stage, &fault);
-        Trouble { stage, fault, verdict }
+        Trouble { fault, verdict }
     }
 
     /// Connects to the first address of the host that answers.

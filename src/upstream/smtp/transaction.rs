@@ -1,8 +1,8 @@
 //! The state of one transaction, and what it means for each recipient. Pure.
 
 use crate::{
-    attempt::{Counted, Dsn, Report, Trouble},
-    classify::{Concern, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
+    attempt::{Dsn, Report, Trouble},
+    classify::{Concern, Counted, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
     model::{Recipient, Reply, ReversePath},
     upstream::smtp::ehlo::Offers,
 };
@@ -258,7 +258,7 @@ impl Transaction {
         let verdict = classify_of(self.peer, stage, &fault);
         match verdict.concern {
             Concern::Account if self.account.is_none() => {
-                self.account = Some(Trouble { stage, fault, verdict: verdict.clone() });
+                self.account = Some(Trouble { fault, verdict: verdict.clone() });
             }
             Concern::Account | Concern::Message | Concern::Recipient => {}
         }

@@ -144,7 +144,10 @@ async fn a_bad_token_is_refused_at_once_by_microsoft_and_after_an_empty_line_by_
         let (said, trouble) = login(AuthMethod::Xoauth2, USER, "token", script).await;
         assert!(said.contains(last) && said.lines().count() <= 2, "{said:?}");
         let trouble = trouble.unwrap();
-        assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Auth, Outcome::Stop));
+        assert_eq!(
+            (trouble.verdict.place, trouble.verdict.outcome),
+            (Stage::Auth.place(), Outcome::Stop)
+        );
     }
 }
 
@@ -181,7 +184,7 @@ async fn no_secret_is_sent_to_a_server_that_does_not_offer_the_method() {
 async fn a_secret_that_is_missing_or_empty_is_the_accounts_trouble() {
     let (said, trouble) = login(AuthMethod::Login, "scan", "\n", Script::new()).await;
     assert_eq!(said, "");
-    assert_eq!(trouble.unwrap().stage, Stage::Token);
+    assert_eq!(trouble.unwrap().verdict.place, Stage::Token.place());
     let mut destination = destination();
     destination.auth = Some(Auth {
         method: AuthMethod::Login,
@@ -191,7 +194,10 @@ async fn a_secret_that_is_missing_or_empty_is_the_accounts_trouble() {
     let (ours, theirs) = pipe();
     let _server = Script::new().serve(theirs);
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Token, Outcome::Stop));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.outcome),
+        (Stage::Token.place(), Outcome::Stop)
+    );
     assert!(
         matches!(&trouble.fault, Fault::Local(_))
             && trouble.fault.to_string().contains("/nonexistent/secret"),

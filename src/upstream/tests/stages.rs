@@ -8,10 +8,7 @@ use super::{
     ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, connect, destination,
     handover, letter, pipe, upstream,
 };
-use crate::{
-    attempt::Counted,
-    classify::{Concern, Outcome, Stage},
-};
+use crate::classify::{Concern, Counted, Outcome, Stage};
 
 const LATE: Duration = Duration::from_secs(200);
 
@@ -53,8 +50,8 @@ async fn whatever_happens_before_mail_concerns_the_account() {
             destination.auth = Some(auth);
             let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
             assert_eq!(
-                (trouble.stage, trouble.verdict.concern),
-                (stage, Concern::Account),
+                (trouble.verdict.place, trouble.verdict.concern),
+                (stage.place(), Concern::Account),
                 "{stage:?} {name}"
             );
             let stops = matches!(name, "5xx" | "long" | "several lines");
@@ -131,8 +128,8 @@ async fn a_server_that_stops_reading_the_text_leaves_no_doubt() {
             connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
         let verdict = &report.recipients[0];
         assert_eq!(
-            (verdict.stage, verdict.concern, verdict.outcome),
-            (Stage::Body, Concern::Message, Outcome::Retry),
+            (verdict.place, verdict.concern, verdict.outcome),
+            (Stage::Body.place(), Concern::Message, Outcome::Retry),
             "{name}: {report:?}"
         );
         assert!(!connection.is_reusable());
@@ -149,7 +146,11 @@ async fn a_refusal_in_the_middle_of_the_text_is_heard() {
     let report =
         connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
     let verdict = &report.recipients[0];
-    assert_eq!((verdict.stage, verdict.outcome), (Stage::Body, Outcome::Fail), "{report:?}");
+    assert_eq!(
+        (verdict.place, verdict.outcome),
+        (Stage::Body.place(), Outcome::Fail),
+        "{report:?}"
+    );
     assert_eq!(verdict.reply.as_ref().unwrap().text, "too large");
 }
 
@@ -176,8 +177,8 @@ async fn a_message_that_cannot_be_read_is_broken_off_before_its_end() {
         .send(handover(&["ann@contoso.com"], vec![Ok(b"Hello\r\n".to_vec()), Err(())]))
         .await;
     assert_eq!(
-        (report.recipients[0].stage, report.recipients[0].outcome),
-        (Stage::Body, Outcome::Retry),
+        (report.recipients[0].place, report.recipients[0].outcome),
+        (Stage::Body.place(), Outcome::Retry),
         "{report:?}"
     );
     assert!(!connection.is_reusable());

@@ -117,8 +117,8 @@ async fn a_bad_certificate_stops_the_account_and_says_why() {
         ] {
             let trouble = attempt(authority.destination(security), server).await.unwrap_err();
             assert_eq!(
-                (trouble.stage, trouble.verdict.concern, trouble.verdict.outcome),
-                (Stage::Tls, Concern::Account, Outcome::Stop)
+                (trouble.verdict.place, trouble.verdict.concern, trouble.verdict.outcome),
+                (Stage::Tls.place(), Concern::Account, Outcome::Stop)
             );
             assert!(
                 matches!(&trouble.fault, Fault::Local(_))
@@ -140,7 +140,10 @@ async fn a_ca_of_the_same_name_with_another_key_is_told_from_an_unknown_one() {
     )
     .await
     .unwrap_err();
-    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.outcome),
+        (Stage::Tls.place(), Outcome::Stop)
+    );
     assert!(
         matches!(&trouble.fault, Fault::Local(_))
             && trouble.fault.to_string().contains("another of the same name"),
@@ -208,7 +211,10 @@ async fn without_starttls_nothing_is_sent() {
     let (ours, theirs) = pipe();
     let server = Script::new().serve(theirs);
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Ehlo, Outcome::Stop));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.outcome),
+        (Stage::Ehlo.place(), Outcome::Stop)
+    );
     assert_eq!(server.await.unwrap(), "EHLO postroom.example.com\r\n");
 }
 
@@ -224,7 +230,10 @@ async fn what_is_slipped_in_before_the_handshake_is_not_believed() {
     let _server = injected.serve(theirs);
     let trouble =
         upstream(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.outcome),
+        (Stage::Tls.place(), Outcome::Stop)
+    );
 }
 
 #[tokio::test]
@@ -236,7 +245,10 @@ async fn a_refusal_of_starttls_is_the_accounts_trouble() {
     let _server = refusing.serve(theirs);
     let destination = Destination { security: Security::StartTls, ..destination() };
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.concern), (Stage::Ehlo, Concern::Account));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.concern),
+        (Stage::Ehlo.place(), Concern::Account)
+    );
 }
 
 #[tokio::test]
@@ -249,7 +261,10 @@ async fn a_server_that_speaks_no_tls_on_a_tls_port_is_named() {
     });
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
     server.await.unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.outcome), (Stage::Tls, Outcome::Stop));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.outcome),
+        (Stage::Tls.place(), Outcome::Stop)
+    );
     assert!(trouble.verdict.advice.contains("587"), "{:?}", trouble);
 }
 
@@ -258,7 +273,7 @@ async fn a_handshake_that_is_never_answered_ends() {
     let destination = Destination { security: Security::Implicit, ..destination() };
     let (ours, _theirs) = pipe();
     let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.fault), (Stage::Tls, Fault::TimedOut));
+    assert_eq!((trouble.verdict.place, trouble.fault), (Stage::Tls.place(), Fault::TimedOut));
 }
 
 #[tokio::test]

@@ -13,9 +13,8 @@ use super::{
     Act, NO_PIPELINING, Point, Script, connect, destination, handover, letter, outcomes, upstream,
 };
 use crate::{
-    attempt::Counted,
     classify::{
-        Concern, Fault,
+        Concern, Counted, Fault,
         Outcome::{Deliver, Fail, NextTransaction, Pause, Retry, Stop},
         Stage,
     },
@@ -242,7 +241,7 @@ async fn a_reset_of_a_real_socket_is_a_closed_connection() {
     });
     let trouble = upstream(destination).connect().await.err().unwrap();
     server.await.unwrap();
-    assert_eq!((trouble.stage, trouble.fault), (Stage::Greeting, Fault::Closed));
+    assert_eq!((trouble.verdict.place, trouble.fault), (Stage::Greeting.place(), Fault::Closed));
 }
 
 #[tokio::test]
@@ -254,7 +253,10 @@ async fn a_port_where_nobody_listens_is_named() {
     drop(listener);
     let port = destination.port;
     let trouble = upstream(destination).connect().await.err().unwrap();
-    assert_eq!((trouble.stage, trouble.verdict.concern), (Stage::Connect, Concern::Account));
+    assert_eq!(
+        (trouble.verdict.place, trouble.verdict.concern),
+        (Stage::Connect.place(), Concern::Account)
+    );
     assert!(
         matches!(&trouble.fault, Fault::Local(_))
             && trouble.fault.to_string().contains(&format!("127.0.0.1:{port}")),

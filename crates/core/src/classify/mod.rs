@@ -20,6 +20,7 @@ mod generic;
 mod local;
 mod mx;
 mod opening;
+mod place;
 mod row;
 mod stage;
 mod table;
@@ -33,7 +34,10 @@ pub use fault::{
     DnsFault, Fault, LocalFault, LoginFault, LookupFault, SecretFault, ServerFault, ServerReason,
     SmtpFault, TcpFault, TlsFault, Unresolved,
 };
+pub use place::Place;
 pub use stage::Stage;
 pub use table::{classify, classify_of};
 pub use token::{Remedy, TokenTrouble};
-pub use verdict::{Alarm, Concern, Concurrency, Outcome, Peer, Probe, Scope, Splitting, Verdict};
+pub use verdict::{
+    Alarm, Concern, Concurrency, Counted, Outcome, Peer, Probe, Scope, Splitting, Verdict,
+};

@@ -91,7 +91,7 @@ impl Row {
 
     /// What follows from a reply that fits.
     pub(super) fn apply(&self, stage: Stage, concern: Concern, reply: &Reply) -> Verdict {
-        let plain = Verdict::plain(stage, concern, self.outcome, Some(reply.clone()), self.advice);
+        let plain = stage.verdict(concern, self.outcome, Some(reply.clone()), self.advice);
         let probe = match self.repetition {
             Repetition::Harmless => plain.probe,
             Repetition::Punished => Probe::MessageOnceADay,

@@ -2,6 +2,14 @@
 
 use std::fmt;
 
+use crate::{
+    classify::{
+        place::Place,
+        verdict::{Concern, Outcome, Probe, Verdict},
+    },
+    model::Reply,
+};
+
 /// Where in an attempt something happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
@@ -46,6 +54,25 @@ impl Stage {
             Self::Body => "body",
             Self::EndOfData => "end_of_data",
         }
+    }
+
+    /// The place, for the log and for people.
+    #[must_use]
+    pub const fn place(self) -> Place {
+        Place::new(self.as_str())
+    }
+
+    /// A verdict at this stage without special properties.
+    #[must_use]
+    pub fn verdict(
+        self,
+        concern: Concern,
+        outcome: Outcome,
+        reply: Option<Reply>,
+        advice: &'static str,
+    ) -> Verdict {
+        let probe = if self.is_about_mail() { Probe::Message } else { Probe::Login };
+        Verdict { probe, ..Verdict::plain(self.place(), concern, outcome, reply, advice) }
     }
 
     /// Whether the message has been mentioned to the server. Before that, everything concerns the

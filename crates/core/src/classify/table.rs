@@ -9,7 +9,7 @@ use crate::{
         mx, opening,
         row::Row,
         stage::Stage,
-        verdict::{Concern, Outcome, Peer, Verdict},
+        verdict::{Concern, Counted, Outcome, Peer, Verdict},
     },
     model::Reply,
 };
@@ -23,7 +23,7 @@ pub fn classify(stage: Stage, fault: &Fault) -> Verdict {
 /// Looks a fault up in the table.
 #[must_use]
 pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
-    match fault {
+    let verdict = match fault {
         Fault::Reply(reply) => {
             let of_stranger = match peer {
                 Peer::Server => None,
@@ -36,9 +36,19 @@ pub fn classify_of(peer: Peer, stage: Stage, fault: &Fault) -> Verdict {
             let Finding { outcome, advice, codes, scope } = local::find(stage, fault);
             let reply =
                 codes.map(|(code, enhanced)| Reply::with(code, enhanced, &fault.to_string()));
-            let plain = Verdict::plain(stage, concern(stage, outcome, 0), outcome, reply, advice);
+            let concern = concern(stage, outcome, 0);
+            let plain = stage.verdict(concern, outcome, reply, advice);
             Verdict { scope, ..plain }
         }
+    };
+    Verdict { counted: counted(stage, &verdict), ..verdict }
+}
+
+/// What is refused at `RCPT TO` is part of no message that the server has.
+fn counted(stage: Stage, verdict: &Verdict) -> Counted {
+    match (stage, verdict.concern, &verdict.reply) {
+        (Stage::RcptTo, Concern::Recipient, Some(_refusal)) => Counted::No,
+        _part_of_a_message => Counted::Perhaps,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{classify::stage::Stage, model::Reply};
+use crate::{classify::place::Place, model::Reply};
 
 /// The kind of server that sent the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +83,21 @@ impl Outcome {
     }
 }
 
+/// Whether the server may have counted something against its limits: a transaction, or one of its
+/// recipients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// The server may have counted it.
+    Perhaps,
+    /// The server has not counted it.
+    ///
+    /// - A transaction: the connection was dead, or closed, before the server answered anything
+    ///   about the message. This is not an attempt: its charge and its count are given back, the
+    ///   message is due at once, and the next connection is a new one.
+    /// - A recipient: it was refused alone, so it is part of no message that the server has.
+    No,
+}
+
 /// Whether the account should open fewer connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Concurrency {
@@ -135,8 +150,8 @@ pub enum Scope {
 /// applied.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdict {
-    /// Where it was said or went wrong. For a delivery, [`Stage::EndOfData`].
-    pub stage: Stage,
+    /// Where it was said or went wrong.
+    pub place: Place,
     /// Whom the verdict concerns.
     pub concern: Concern,
     /// What follows for the recipients or the account.
@@ -147,6 +162,8 @@ pub struct Verdict {
     pub probe: Probe,
     /// Whether a person is told at once.
     pub alarm: Alarm,
+    /// Whether the server may have counted the recipient.
+    pub counted: Counted,
     /// Whether dividing the recipients may help.
     pub splitting: Splitting,
     /// For a pause or a stop where DNS names the domain's servers: whether it concerns that domain
@@ -163,23 +180,24 @@ impl Verdict {
     /// The shortest pause that causes an alert: it will not end while people wait.
     pub const ALARMING_PAUSE: Duration = Duration::from_secs(30 * 60);
 
-    /// A verdict without special properties.
+    /// A verdict without special properties. For a pause or a stop, only a message shows whether it
+    /// is over.
     #[must_use]
     pub const fn plain(
-        stage: Stage,
+        place: Place,
         concern: Concern,
         outcome: Outcome,
         reply: Option<Reply>,
         advice: &'static str,
     ) -> Self {
-        let probe = if stage.is_about_mail() { Probe::Message } else { Probe::Login };
         Self {
-            stage,
+            place,
             concern,
             outcome,
             concurrency: Concurrency::Keep,
-            probe,
+            probe: Probe::Message,
             alarm: outcome.alarm(),
+            counted: Counted::Perhaps,
             splitting: Splitting::Useless,
             scope: Scope::NextHop,
             reply,

@@ -9,8 +9,8 @@ use crate::{
 
 fn trouble(stage: Stage, outcome: Outcome) -> Trouble {
     let reply = Reply::new(454, "4.7.0 Temporary authentication failure");
-    let verdict = Verdict::plain(stage, Concern::Account, outcome, Some(reply.clone()), "Wait.");
-    Trouble { stage, fault: Fault::Reply(reply), verdict }
+    let verdict = stage.verdict(Concern::Account, outcome, Some(reply.clone()), "Wait.");
+    Trouble { fault: Fault::Reply(reply), verdict }
 }
 
 fn pause(secs: u64) -> Outcome {
@@ -121,7 +121,7 @@ fn what_is_punished_when_repeated_is_tried_once_a_day_or_when_a_person_says_so()
         STOREDRV.Submission.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded";
     let fault = Fault::Reply(Reply::new(554, full));
     let verdict = classify(Stage::EndOfData, &fault);
-    let full_mailbox = Trouble { stage: Stage::EndOfData, fault, verdict };
+    let full_mailbox = Trouble { fault, verdict };
     let mut health = Health::ready();
     assert_eq!(health.trouble(&full_mailbox, at(0)), Some(News::Alarm));
     let restarted = health.clone().restored(at(3600));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    classify::{Concern, Fault, Verdict, classify},
+    classify::{Concern, Fault, Stage, Verdict, classify},
     queue::fixture::{at, entry},
 };
 
@@ -23,7 +23,7 @@ fn verdict(stage: Stage, concern: Concern, outcome: Outcome, reply: &str) -> Ver
             let facts = classify(stage, &Fault::Reply(reply));
             Verdict { concern, outcome, advice, ..facts }
         }
-        None => Verdict::plain(stage, concern, outcome, None, advice),
+        None => stage.verdict(concern, outcome, None, advice),
     }
 }
 
@@ -163,7 +163,10 @@ fn when_time_is_up_a_retry_becomes_a_failure_but_trouble_of_the_account_never_do
         report(vec![verdict(Stage::RcptTo, Concern::Recipient, Outcome::Retry, "451 4.3.2 Later")]);
     let conclusion = run(entry(1), Split::Never, 5 * 86_400, &retry);
     assert_eq!(conclusion.lines[0].line.outcome, RecipientOutcome::Failed);
-    assert_eq!(conclusion.failed, [Failure { index: 0, stage: "rcpt_to", advice: "Do this." }]);
+    assert_eq!(
+        conclusion.failed,
+        [Failure { index: 0, place: Place::RECIPIENT, advice: "Do this." }]
+    );
     let stop = report(vec![verdict(
         Stage::EndOfData,
         Concern::Account,
