@@ -42,6 +42,7 @@ impl<T: Transport> Core<T> {
         report: &Report,
         transaction: Transaction,
     ) {
+        let report = &self.judged(account, claim, next_hop, report);
         let ending = report::ending(report);
         let budget = self.locked(account, |runtime, now| {
             if ending != Ending::NotCounted {
@@ -65,6 +66,26 @@ impl<T: Transport> Core<T> {
             self.changed.notify_one();
         }
         self.tell(account, news).await;
+    }
+
+    /// The report, after what the server did with other recipients was taken into account. At a
+    /// domain's own server, a refusal says nothing about other domains.
+    fn judged(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+        next_hop: &NextHop,
+        report: &Report,
+    ) -> Report {
+        let report = report.clone();
+        match next_hop {
+            NextHop::Domain(_) => report,
+            NextHop::Server => {
+                let mut shared = account.shared();
+                let last_delivery = shared.last_delivery;
+                shared.runtime.refusals.judge(report, &claim.entry, &claim.attempt, last_delivery)
+            }
+        }
     }
 
     /// Settles the recipients of a claim with this verdict, before any server was told of the

@@ -15,6 +15,7 @@ use crate::{
             concurrency_limit::ConcurrencyLimit,
             destination_health::DestinationHealth,
             health::{Health, News},
+            refusals::Refusals,
             round_robin::RoundRobin,
         },
     },
@@ -102,6 +103,8 @@ pub(in crate::queue) struct AccountRuntime {
     pub(in crate::queue) split: Split,
     pub(in crate::queue) turns: RoundRobin,
     pub(in crate::queue) concurrency: ConcurrencyLimit,
+    /// Refusals that leave open whom they concern.
+    pub(in crate::queue) refusals: Refusals,
     /// The average duration of recent transactions.
     pub(in crate::queue) pace: Duration,
     /// Changes to the stored charges on which no attempt depends. They are stored with the next
@@ -124,6 +127,7 @@ impl AccountRuntime {
             split: batch.split,
             turns: RoundRobin::default(),
             concurrency: ConcurrencyLimit::new(settings.limits.connections),
+            refusals: Refusals::default(),
             pace: FIRST_PACE,
             unsaved: BudgetChange::default(),
         }

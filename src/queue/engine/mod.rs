@@ -12,7 +12,7 @@
 //!   `destination_health` (which domains cannot be sent to) and `round_robin` (whose turn it is)
 //! - `settle`: what a report means for the message, with `recipient_groups` (which recipients share
 //!   a transaction) and `retry_schedule` (when to try again); `report`: what it means for the
-//!   account
+//!   account; `refusals`: whom a refusal concerns when its words leave that open
 //! - `assignment`: which account carries a message to whom; `sender`: the sender it goes out with
 
 pub(in crate::queue) mod account_runtime;
@@ -26,6 +26,7 @@ pub(in crate::queue) mod destination_health;
 pub(in crate::queue) mod health;
 pub(in crate::queue) mod pool;
 pub(in crate::queue) mod recipient_groups;
+pub(in crate::queue) mod refusals;
 pub(in crate::queue) mod report;
 pub(in crate::queue) mod retry_schedule;
 pub(in crate::queue) mod round_robin;

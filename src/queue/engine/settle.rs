@@ -30,7 +30,7 @@ pub(in crate::queue) struct Attempt {
 pub(in crate::queue) struct Before {
     /// Its place in the entry.
     pub(in crate::queue) index: usize,
-    last_attempt: Option<Timestamp>,
+    pub(in crate::queue) last_attempt: Option<Timestamp>,
 }
 
 impl Attempt {

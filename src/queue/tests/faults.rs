@@ -9,7 +9,7 @@ use crate::{
         fixture::at,
         tests::fake_transport::{Reaction, trouble},
     },
-    spool::Progress,
+    spool::{JournalLine, Progress},
 };
 
 const TAKE: Reaction = Reaction::Take(Duration::from_millis(100));
@@ -84,6 +84,27 @@ async fn every_fault_at_every_stage_conserves_the_message_and_keeps_the_spacing(
         "delivered again after 1800, attempts 1, doubts 0",
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_no_to_everybody_stops_the_account_and_few_messages_fail() {
+    let mut house = House::open(vec![scanner()]);
+    house.server.react(|_| Reaction::Refuse(Stage::RcptTo, "554 go away"));
+    for number in 0..20 {
+        house.receive_for("printer", &[&format!("r{number}@contoso.com")]).await;
+    }
+    house.pass(6 * 3600).await;
+    let failed = house.journal().len();
+    assert!((1..=2).contains(&failed), "{failed} of 20 failed; the others wait");
+    assert!(matches!(house.queue.accounts()[0].state, AccountState::Stopped { .. }));
+    house.server.react(|_| TAKE);
+    house.pass(6 * 3600).await;
+    let delivered = |line: &JournalLine| {
+        line.outcome == RecipientOutcome::Delivered
+            && line.recipient.address.as_str() != "it@contoso.com"
+    };
+    assert_eq!(house.journal().into_iter().filter(delivered).count(), 20 - failed);
+    house.assert_spacing();
 }
 
 #[tokio::test(start_paused = true)]

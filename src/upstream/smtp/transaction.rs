@@ -2,7 +2,9 @@
 
 use crate::{
     attempt::{Dsn, Report, Trouble},
-    classify::{Concern, Counted, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of},
+    classify::{
+        Certainty, Concern, Counted, Fault, Outcome, Peer, Stage, Verdict, classify, classify_of,
+    },
     model::{Recipient, Reply, ReversePath},
     upstream::smtp::ehlo::Offers,
 };
@@ -237,7 +239,11 @@ impl Transaction {
             (Answer::Negative(verdict), _) | (_, Answer::Negative(verdict)) => Some(verdict),
             (Answer::Awaited | Answer::Positive, Answer::Awaited | Answer::Positive) => last,
         };
+        let account = account.filter(|trouble| !is_of_recipient(&trouble.verdict, accepted));
         let settle = |standing| match standing {
+            Standing::Judged(verdict) if is_of_recipient(&verdict, accepted) => {
+                verdict.of_recipient_alone()
+            }
             // A server that accepts no recipient at all has no limit per transaction to work
             // around. Asking again at once would never end.
             Standing::Judged(verdict)
@@ -257,13 +263,23 @@ impl Transaction {
     fn judge(&mut self, stage: Stage, fault: Fault) -> Verdict {
         let verdict = classify_of(self.peer, stage, &fault);
         match verdict.concern {
-            Concern::Account if self.account.is_none() => {
+            Concern::Account if self.account.as_ref().is_none_or(is_presumed) => {
                 self.account = Some(Trouble { fault, verdict: verdict.clone() });
             }
             Concern::Account | Concern::Message | Concern::Recipient => {}
         }
         verdict
     }
+}
+
+/// Whether a reply that seems to refuse the account refuses one recipient: the server accepted
+/// another one in the same transaction.
+fn is_of_recipient(verdict: &Verdict, accepted: usize) -> bool {
+    verdict.certainty == Certainty::UnlessOthersPass && accepted > 0
+}
+
+fn is_presumed(trouble: &Trouble) -> bool {
+    trouble.verdict.certainty == Certainty::UnlessOthersPass
 }
 
 /// RFC 6531 3.5 defines this code for the server. Here it is our own, because the address is never

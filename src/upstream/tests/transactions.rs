@@ -109,6 +109,23 @@ async fn a_trouble_of_the_account_is_not_counted_against_its_recipients() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_relays_to_one_recipient_and_not_to_another_knows_us() {
+    for words in ["550 relay not permitted", "550 authentication required"] {
+        let script =
+            Script::new().on(Point::Rcpt, Act::say(words)).on(Point::Rcpt, Act::say("250 ok"));
+        let (connection, _server) = connect(script).await;
+        let report = connection.unwrap().send(letter(&BOTH)).await;
+        assert_eq!(outcomes(&report), [Retry, Deliver], "{words}");
+        assert_eq!(report.recipients[0].concern, Concern::Recipient);
+        assert_eq!(report.account, None, "{words}");
+        let (connection, _server) = connect(Script::new().on(Point::Rcpt, Act::say(words))).await;
+        let report = connection.unwrap().send(letter(&BOTH)).await;
+        assert!(report.recipients.iter().all(|verdict| verdict.concern == Concern::Account));
+        assert_eq!(report.account.unwrap().verdict, report.recipients[0], "{words}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_goodbye_while_idle_costs_nothing() {
     for (words, account) in [
         ("421 4.4.1 Connection timed out. Total session duration: 00:05:00.7", false),

@@ -395,6 +395,14 @@ pub(super) static ROWS: &[Row] = &[
         \"submission\"), which counts as internal, or allow external senders: Set-Mailbox \
         -Identity <recipient> -RequireSenderAuthenticationEnabled $false.",
     ),
+    Row::new(
+        "5xx",
+        &["RESOLVER.RST."],
+        Fail,
+        "The recipient accepts mail from certain senders or from its own organization only. Send \
+        with a login (route = \"submission\"), which counts as internal, or allow external \
+        senders for the recipient or group.",
+    ),
     // --- this message ---
     Row::new(
         "5xx",

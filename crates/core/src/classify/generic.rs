@@ -6,33 +6,12 @@ use std::time::Duration;
 use crate::classify::{
     row::Row,
     stage::Stage::{Body, Data, EndOfData, MailFrom, RcptTo},
-    verdict::Outcome::{Deliver, Doubt, Fail, NextTransaction, Pause, Retry, Stop},
+    verdict::Outcome::{Deliver, Doubt, Fail, NextTransaction, Pause, Retry},
 };
 
 pub(super) static ROWS: &[Row] = &[
     Row::new("2xx", &[], Deliver, "The server has the message.").at(&[EndOfData]),
-    // RFC 4954 6; RFC 3207 4.
-    Row::new(
-        "530",
-        &[],
-        Stop,
-        "The server requires a login or TLS before it accepts mail. Set auth, or tls = \
-        \"starttls\", in the account.",
-    ),
-    Row::new(
-        "535",
-        &[],
-        Stop,
-        "The server does not allow this login to send. Check the account's auth.",
-    ),
     // --- limits of other servers ---
-    Row::new(
-        "5xx",
-        &["Daily user sending limit exceeded", "Daily sending quota exceeded"],
-        Pause(Duration::from_secs(60 * 60)),
-        "The account has reached the server's daily limit. Mail waits. To send sooner, add a \
-        second account and name it in spill_to.",
-    ),
     Row::new(
         "4xx",
         &["too many connections"],
@@ -41,13 +20,6 @@ pub(super) static ROWS: &[Row] = &[
         minute. Lower the account's limits.connections.",
     )
     .too_many_connections(),
-    Row::new(
-        "4xx",
-        &["too much mail", "rate limit", "sending rate"],
-        Pause(Duration::from_secs(60)),
-        "The server says that Postroom sends too fast. Postroom continues in one minute. Lower the \
-        account's limits.",
-    ),
     // RFC 5321 4.5.3.1.10: 452; and 552 from old servers means the same.
     Row::new(
         "x5x",
@@ -80,11 +52,53 @@ pub(super) static ROWS: &[Row] = &[
     )
     .at(&[RcptTo]),
     Row::new(
-        "5xx",
-        &["relay"],
+        "5xx 5.1.0-6",
+        &[],
         Fail,
-        "The server does not relay mail from this machine to this recipient. If it should, its \
-        administrator must allow this machine or provide a login.",
+        "The server does not accept the recipient's address. The reply gives the reason. Correct \
+        the address on the device.",
+    )
+    .at(&[RcptTo]),
+    Row::new(
+        "5xx 5.2.x",
+        &[],
+        Fail,
+        "The recipient's mailbox does not accept the message. The reply gives the reason.",
+    )
+    .at(&[RcptTo]),
+    Row::new(
+        "5xx",
+        &[
+            "user unknown",
+            "unknown user",
+            "unknown recipient",
+            "unknown address",
+            "recipient unknown",
+            "recipient not found",
+            "user not found",
+            "mailbox not found",
+            "no such",
+            "no mailbox",
+            "not exist",
+            "doesn't exist",
+            "not a valid",
+            "invalid recipient",
+            "invalid mailbox",
+            "mailbox unavailable",
+            "mailbox is unavailable",
+            "mailbox name not allowed",
+            "mailbox is full",
+            "mailbox full",
+            "over quota",
+            "overquota",
+            "account disabled",
+            "account is disabled",
+            "user disabled",
+            "inactive",
+        ],
+        Fail,
+        "The recipient does not exist, or its mailbox does not accept mail. The reply gives the \
+        reason. Check the address on the device.",
     )
     .at(&[RcptTo]),
     Row::new(
@@ -181,6 +195,7 @@ pub(super) static ROWS: &[Row] = &[
         "The server refused the sender permanently. The reply gives the reason. Check the \
         account's sender.",
     )
+    .unless_repeated()
     .at(&[MailFrom]),
     Row::new(
         "5xx",
@@ -189,6 +204,7 @@ pub(super) static ROWS: &[Row] = &[
         "The server refused the recipient permanently. The reply gives the reason. Check the \
         address on the device.",
     )
+    .unless_repeated()
     .at(&[RcptTo]),
     Row::new(
         "5xx",
@@ -197,6 +213,7 @@ pub(super) static ROWS: &[Row] = &[
         "The server refused the message permanently. The reply gives the \
     reason.",
     )
+    .unless_repeated()
     .at(&[Data, Body, EndOfData]),
     Row::new(
         "3xx",

@@ -4,7 +4,8 @@
 //! wrong sender alike. The first row that matches decides, in this order:
 //! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange`
 //!   that concern the account anyway, then the bare classes of RFC 5321 4.2.1
-//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `generic`, what any
+//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `account_refused`, how
+//!   any server refuses this account in replies about mail; then `generic`, what else any
 //!   server says, down to the bare classes
 //! - `mx`, before all others: the replies of a domain's mail server differ in meaning, because that
 //!   server does not know us
@@ -14,6 +15,7 @@
 //! A row also says everything else that the queue needs to know ([`Verdict`]): no other module
 //! looks at codes or texts.
 
+mod account_refused;
 mod exchange;
 mod fault;
 mod generic;
@@ -39,5 +41,6 @@ pub use stage::Stage;
 pub use table::{classify, classify_of};
 pub use token::{Remedy, TokenTrouble};
 pub use verdict::{
-    Alarm, Concern, Concurrency, Counted, Outcome, Peer, Probe, Scope, Splitting, Verdict,
+    Alarm, Certainty, Concern, Concurrency, Counted, Outcome, Peer, Probe, Scope, Splitting,
+    Verdict,
 };

@@ -3,7 +3,7 @@
 use crate::{
     classify::{
         stage::Stage,
-        verdict::{Concern, Concurrency, Outcome, Probe, Splitting, Verdict},
+        verdict::{Certainty, Concern, Concurrency, Outcome, Probe, Splitting, Verdict},
     },
     model::{EnhancedCode, Reply},
 };
@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) concurrency: Concurrency,
     /// How the server reacts when Postroom causes the same refusal again.
     pub(super) repetition: Repetition,
+    /// Whether other recipients may show that somebody else is meant.
+    pub(super) certainty: Certainty,
     /// For a refused message: whether half of its recipients may be accepted in a transaction of
     /// their own.
     pub(super) splitting: Splitting,
@@ -53,6 +55,7 @@ impl Row {
             outcome,
             concurrency: Concurrency::Keep,
             repetition: Repetition::Harmless,
+            certainty: Certainty::Stated,
             splitting: Splitting::MayHelp,
             advice,
         }
@@ -66,6 +69,17 @@ impl Row {
     /// The row means that the account has too many connections open.
     pub(super) const fn too_many_connections(self) -> Self {
         Self { concurrency: Concurrency::Lower, ..self }
+    }
+
+    /// The account is presumed to be refused, unless the server accepts other recipients.
+    pub(super) const fn unless_others_pass(self) -> Self {
+        Self { certainty: Certainty::UnlessOthersPass, ..self }
+    }
+
+    /// The recipient or the sender is presumed to be refused, unless the server says the same of
+    /// others.
+    pub(super) const fn unless_repeated(self) -> Self {
+        Self { certainty: Certainty::UnlessRepeated, ..self }
     }
 
     /// The server throttles a mailbox that repeats this, so Postroom tries once a day.
@@ -104,7 +118,13 @@ impl Row {
             ) => self.splitting,
             _taken_or_not_the_whole_message => Splitting::Useless,
         };
-        Verdict { probe, splitting, concurrency: self.concurrency, ..plain }
+        let certainty = match (self.certainty, stage) {
+            // At any other stage, one reply is for all recipients.
+            (Certainty::UnlessOthersPass, Stage::RcptTo) => Certainty::UnlessOthersPass,
+            (Certainty::UnlessOthersPass, _) => Certainty::Stated,
+            (Certainty::Stated | Certainty::UnlessRepeated, _) => self.certainty,
+        };
+        Verdict { probe, splitting, concurrency: self.concurrency, certainty, ..plain }
     }
 }
 

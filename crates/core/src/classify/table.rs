@@ -2,7 +2,7 @@
 
 use crate::{
     classify::{
-        exchange,
+        account_refused, exchange,
         fault::Fault,
         generic,
         local::{self, Finding},
@@ -72,7 +72,12 @@ pub(super) fn find(stage: Stage, reply: &Reply) -> &'static Row {
                 .unwrap_or(&opening::OTHERWISE)
         }
         Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => {
-            exchange::ROWS.iter().chain(generic::ROWS).find(fits).unwrap_or(&generic::OTHERWISE)
+            exchange::ROWS
+                .iter()
+                .chain(account_refused::ROWS)
+                .chain(generic::ROWS)
+                .find(fits)
+                .unwrap_or(&generic::OTHERWISE)
         }
     }
 }

@@ -7,7 +7,7 @@ mod page;
 use std::collections::HashSet;
 
 use before_mail::OPENING;
-use of_mail::{MAIL, SPAM_SUSPEND};
+use of_mail::{MAIL, REFUSES_US, SPAM_SUSPEND};
 
 use super::table::find;
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
         Stage::{
             Auth, Body, Connect, Data, Ehlo, EndOfData, Greeting, MailFrom, RcptTo, Tls, Token,
         },
-        TcpFault, TlsFault, TokenTrouble, Unresolved, classify, classify_of, exchange, generic, mx,
-        opening,
+        TcpFault, TlsFault, TokenTrouble, Unresolved, account_refused, classify, classify_of,
+        exchange, generic, mx, opening,
     },
     model::Reply,
 };
@@ -82,16 +82,23 @@ fn what_is_said_of_mail_is_told_apart_by_code_and_text() {
 }
 
 #[test]
+fn a_refusal_of_us_is_not_taken_for_a_refusal_of_the_recipient() {
+    check(REFUSES_US);
+}
+
+#[test]
 fn every_row_of_the_table_has_its_reply() {
     let reached = OPENING
         .iter()
         .chain(MAIL)
+        .chain(REFUSES_US)
         .map(|(stage, text, _)| std::ptr::from_ref(find(*stage, &reply(text))))
         .collect::<HashSet<_>>();
     for (table, rows) in [
         ("opening", opening::ROWS),
         ("opening", opening::CLASSES),
         ("exchange", exchange::ROWS),
+        ("account_refused", account_refused::ROWS),
         ("generic", generic::ROWS),
     ] {
         for row in rows {
@@ -112,6 +119,7 @@ fn a_domains_mail_server_that_relays_nothing_for_it_is_no_matter_of_connectors()
         "550 5.7.64 TenantAttribution; Relay Access Denied",
         "550 5.7.1 Unable to relay",
         "554 5.7.1 <a@b.c>: Relay access denied",
+        "550 relay not permitted",
     ];
     let rows = said.map(|text| {
         let verdict = classify_of(Peer::Exchanger, RcptTo, &Fault::Reply(reply(text)));
@@ -123,7 +131,7 @@ fn a_domains_mail_server_that_relays_nothing_for_it_is_no_matter_of_connectors()
         );
         mx::ROWS.iter().position(|row| row.fits(RcptTo, &reply(text)))
     });
-    assert_eq!(rows, [Some(0), Some(1), Some(1)]);
+    assert_eq!(rows, [Some(0), Some(1), Some(1), Some(1)]);
     let elsewhere = Fault::Reply(reply("550 5.1.10 RESOLVER.ADR.RecipientNotFound"));
     assert_eq!(classify_of(Peer::Exchanger, RcptTo, &elsewhere), classify(RcptTo, &elsewhere));
 }
@@ -338,7 +346,7 @@ fn a_refusal_of_the_message_or_its_sender_is_not_asked_for_again_in_halves() {
 #[test]
 fn no_reply_before_mail_can_fail_a_message() {
     for stage in [Connect, Tls, Greeting, Ehlo, Token, Auth] {
-        for (_, text, _) in OPENING.iter().chain(MAIL) {
+        for (_, text, _) in OPENING.iter().chain(MAIL).chain(REFUSES_US) {
             assert_eq!(
                 classify(stage, &Fault::Reply(reply(text))).concern,
                 Concern::Account,

@@ -137,6 +137,19 @@ pub enum Splitting {
     Useless,
 }
 
+/// Whether the reply says clearly whom it concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Certainty {
+    /// The reply says it, or nothing else is possible.
+    Stated,
+    /// The reply is presumed to refuse the account. If the server accepts other recipients, it
+    /// refuses this recipient alone.
+    UnlessOthersPass,
+    /// The reply is presumed to refuse the recipient, the sender or the message. If the server
+    /// gives the same reply for several recipients in a row, it refuses the account.
+    UnlessRepeated,
+}
+
 /// How far the problem of one next hop reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
@@ -156,6 +169,8 @@ pub struct Verdict {
     pub concern: Concern,
     /// What follows for the recipients or the account.
     pub outcome: Outcome,
+    /// Whether the reply says clearly whom it concerns.
+    pub certainty: Certainty,
     /// Whether the account should open fewer connections.
     pub concurrency: Concurrency,
     /// What shows that a pause or a stop is over.
@@ -180,6 +195,25 @@ impl Verdict {
     /// The shortest pause that causes an alert: it will not end while people wait.
     pub const ALARMING_PAUSE: Duration = Duration::from_secs(30 * 60);
 
+    /// The same reply where the server was seen to accept others: the account works, and the
+    /// recipient alone is tried again when the plan says.
+    #[must_use]
+    pub fn of_recipient_alone(self) -> Self {
+        let plain =
+            Self::plain(self.place, Concern::Recipient, Outcome::Retry, self.reply, self.advice);
+        Self { counted: Counted::No, ..plain }
+    }
+
+    /// The same reply where the server gave it for several recipients in a row: it refuses the
+    /// account, and mail waits.
+    #[must_use]
+    pub fn of_account(self) -> Self {
+        let advice = "The server gives the same reply for every recipient, so it probably refuses \
+            this account or this machine. Check the account's auth and address with the server's \
+            administrator. Mail waits; a message is tried now and then.";
+        Self::plain(self.place, Concern::Account, Outcome::Stop, self.reply, advice)
+    }
+
     /// A verdict without special properties. For a pause or a stop, only a message shows whether it
     /// is over.
     #[must_use]
@@ -194,6 +228,7 @@ impl Verdict {
             place,
             concern,
             outcome,
+            certainty: Certainty::Stated,
             concurrency: Concurrency::Keep,
             probe: Probe::Message,
             alarm: outcome.alarm(),

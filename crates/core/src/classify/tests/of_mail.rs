@@ -323,7 +323,7 @@ pub(super) const MAIL: &[(Stage, &str, &str)] = &[
         EndOfData,
         "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail sending limits \
         go to",
-        "account pause 1h",
+        "account pause 30m",
     ),
     (MailFrom, "450 4.7.1 Error: too much mail from 192.0.2.1", "account pause 1m"),
     (RcptTo, "452 Too many recipients", "recipient next transaction"),
@@ -336,7 +336,7 @@ pub(super) const MAIL: &[(Stage, &str, &str)] = &[
         "recipient fail",
     ),
     (RcptTo, "552 5.2.2 Mailbox full", "recipient fail"),
-    (RcptTo, "554 5.7.1 <ann@example.com>: Relay access denied", "recipient fail"),
+    (RcptTo, "554 5.7.1 <ann@example.com>: Relay access denied", "account pause 1m"),
     (
         RcptTo,
         "553 5.6.7 The server does not offer SMTPUTF8, which this address needs",
@@ -364,6 +364,108 @@ pub(super) const MAIL: &[(Stage, &str, &str)] = &[
     (EndOfData, "354 go on", "message doubt"),
     (Data, "250 what", "message retry"),
     (Body, "250 what", "message retry"),
+];
+
+/// Replies with which servers refuse the account, whatever the command was. Most use a code that
+/// RFC 5321 gives to a refused recipient.
+pub(super) const REFUSES_US: &[(Stage, &str, &str)] = &[
+    // A login is missing.
+    (RcptTo, "550 authentication required", "account stop"),
+    (RcptTo, "550 5.7.1 <ann@example.com>... Authentication required", "account stop"),
+    (MailFrom, "550 5.7.1 Client was not authenticated", "account stop"),
+    (
+        MailFrom,
+        "553 5.7.1 <scanner@contoso.com>: Sender address rejected: not logged in",
+        "account stop",
+    ),
+    (RcptTo, "553 5.7.1 <a@b.c>: Sender address rejected: not logged in", "account stop"),
+    (MailFrom, "503 AUTH first", "account stop"),
+    (MailFrom, "503 5.5.1 Error: authenticate first", "account stop"),
+    (RcptTo, "550 SMTP AUTH is required for message submission on port 587", "account stop"),
+    (
+        RcptTo,
+        "550 Please turn on SMTP Authentication in your mail client. a.b [192.0.2.1] is not \
+        permitted to relay through this server without authentication.",
+        "account stop",
+    ),
+    (RcptTo, "451 <a@b.c> please authenticate before send", "account stop"),
+    (RcptTo, "550 You must check for new mail first", "account stop"),
+    (
+        RcptTo,
+        "503 This mail server requires authentication. Please check your settings.",
+        "account stop",
+    ),
+    (EndOfData, "550 5.7.1 SMTP authentication is needed", "account stop"),
+    // This machine may not relay, or not any more.
+    (RcptTo, "550 relay not permitted", "account pause 1m"),
+    (RcptTo, "550 relay not permitted!", "account pause 1m"),
+    (RcptTo, "554 Relay access denied", "account pause 1m"),
+    (RcptTo, "454 4.7.1 <ann@example.com>: Relay access denied", "account pause 1m"),
+    (
+        RcptTo,
+        "550 5.7.1 <ann@example.com>... Relaying denied. IP name lookup failed [192.0.2.1]",
+        "account stop",
+    ),
+    (RcptTo, "550 5.7.1 <ann@example.com>... Relaying denied", "account pause 1m"),
+    (RcptTo, "550 5.7.1 Unable to relay for ann@example.com", "account pause 1m"),
+    (RcptTo, "550 Unable to relay", "account pause 1m"),
+    (
+        RcptTo,
+        "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+        "account pause 1m",
+    ),
+    (RcptTo, "553 <ann@example.com>... unauthorized relay traffic prohibited", "account pause 1m"),
+    (RcptTo, "571 we do not relay", "account pause 1m"),
+    (RcptTo, "550 not local host example.com, not a gateway relaying", "account pause 1m"),
+    // This machine is refused.
+    (RcptTo, "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied", "account stop"),
+    (MailFrom, "554 Client host rejected: cannot find your hostname, [192.0.2.1]", "account stop"),
+    (
+        RcptTo,
+        "550 5.7.25 [192.0.2.1] The IP address sending this message does not have a PTR record",
+        "account stop",
+    ),
+    (MailFrom, "550 Sorry, no access for this ip", "account stop"),
+    (
+        RcptTo,
+        "504 5.5.2 <printer>: Helo command rejected: need fully-qualified hostname",
+        "account stop",
+    ),
+    // Limits.
+    (
+        RcptTo,
+        "550 Domain contoso.com has exceeded the max emails per hour (201/200 (100%)) allowed. \
+        Message discarded.",
+        "account pause 30m",
+    ),
+    (
+        RcptTo,
+        "550 Domain contoso.com has exceeded the max defers and failures per hour (5/5 (100%)) \
+        allowed.",
+        "account pause 30m",
+    ),
+    (MailFrom, "550 5.7.1 rate limit exceeded", "account pause 5m"),
+    (EndOfData, "554 5.7.0 Too much mail from 192.0.2.1", "account pause 5m"),
+    (RcptTo, "450 4.7.1 Number messages per hour exceeded", "account pause 30m"),
+    (MailFrom, "452 4.7.1 message rate too high, slow down", "account pause 1m"),
+    // What resembles them and concerns the recipient or the sender.
+    (RcptTo, "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required", "recipient fail"),
+    (
+        RcptTo,
+        "550 5.1.1 <ann@example.com>: Recipient address rejected: undeliverable address: host \
+        mx.example.com[192.0.2.9] said: 554 5.7.1 Relay access denied (in reply to RCPT TO command)",
+        "recipient fail",
+    ),
+    (
+        RcptTo,
+        "553 5.7.1 <a@b.c>: Sender address rejected: not owned by user scanner",
+        "recipient fail",
+    ),
+    (EndOfData, "550 5.7.26 This message fails authentication checks", "message fail"),
+    (EndOfData, "550 DMARC authentication required", "message fail"),
+    (RcptTo, "550 mailrelay7: no such user here", "recipient fail"),
+    (RcptTo, "550 5.1.6 Recipient has moved", "recipient fail"),
+    (RcptTo, "550 5.2.1 Mailbox disabled", "recipient fail"),
 ];
 
 pub(super) const SPAM_SUSPEND: &str = "554 5.2.0 \

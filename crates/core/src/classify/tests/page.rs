@@ -1,6 +1,6 @@
 //! `docs/replies.md`, which is made from the table.
 
-use crate::classify::{Outcome, exchange, generic, mx, opening};
+use crate::classify::{Certainty, Outcome, account_refused, exchange, generic, mx, opening};
 
 fn outcome_in_words(outcome: Outcome) -> String {
     match outcome {
@@ -17,12 +17,21 @@ fn outcome_in_words(outcome: Outcome) -> String {
     }
 }
 
+fn certainty_in_words(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Stated => "",
+        Certainty::UnlessOthersPass => "; if others are accepted, tried again",
+        Certainty::UnlessRepeated => "; for several recipients in a row, account stops",
+    }
+}
+
 /// The part of `docs/replies.md` that lists the table.
 fn page() -> String {
     let mut page = String::new();
     let sections = [
         ("Before mail: connection, TLS, login", opening::ROWS),
         ("Mail: Exchange Online", exchange::ROWS),
+        ("Mail: refusals of the account, by any server", account_refused::ROWS),
         ("Direct send: the domain's mail server", mx::ROWS),
         ("Mail: any server", generic::ROWS),
         ("Before mail: everything else", opening::CLASSES),
@@ -46,7 +55,7 @@ fn page() -> String {
                 .join(" or ");
             page.push_str(&format!(
                 "| {codes} | {says} | {} | {} |\n",
-                outcome_in_words(row.outcome),
+                outcome_in_words(row.outcome) + certainty_in_words(row.certainty),
                 row.advice.replace('|', "\\|").replace('<', "&lt;")
             ));
         }
