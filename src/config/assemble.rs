@@ -1,4 +1,4 @@
-//! Puts the sections together to a checked config.
+//! Assembles the sections into a checked config.
 
 use std::{
     collections::HashMap,
@@ -37,10 +37,10 @@ use crate::{
     spool::SpoolSettings,
 };
 
-/// Where the config is, unless `--config` says otherwise.
+/// The path of the config, unless `--config` names another.
 pub const DEFAULT_PATH: &str = "/etc/postroom/postroom.toml";
 
-/// A whole config, checked.
+/// A complete, checked config.
 #[derive(Clone)]
 pub struct Config {
     /// `hostname`.
@@ -74,7 +74,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a file, with the variables of the environment over it.
+    /// Reads a file. Variables of the environment override it.
     ///
     /// # Errors
     /// When the file cannot be read, or with everything that is wrong with it.
@@ -82,7 +82,7 @@ impl Config {
         Self::parse(path, &files::text(path)?, &files::environment(), &Disk)
     }
 
-    /// Reads a text; `path` is only named. `environment` are names and values.
+    /// Reads a text. `path` only appears in messages; `environment` are names and values.
     ///
     /// # Errors
     /// With everything that is wrong with it.
@@ -151,7 +151,7 @@ fn read<'a>(reader: &'a Reader<'a>, source: &'a Source) -> Option<Config> {
     let account =
         report.account.or_else(|| accounts.first().map(|account| account.value.name.clone()))?;
     let carrier = accounts.iter().find(|placed| placed.value.name == account);
-    // Exchange Online lets the account send as itself, and as nobody else unless told so.
+    // By default, Exchange Online lets the account send only as itself.
     let from = report.from.or_else(|| carrier.and_then(|placed| placed.value.address.clone()));
     Some(Config {
         hostname: general.hostname?,
@@ -171,8 +171,8 @@ fn read<'a>(reader: &'a Reader<'a>, source: &'a Source) -> Option<Config> {
     })
 }
 
-/// Lowers `max_message` of each device to what its account lets through, unless the file has one:
-/// a device should hear at once that its message is too large.
+/// Lowers `max_message` of each device to what its account accepts, unless the file sets it: a
+/// device should learn at once that its message is too large.
 fn within_accounts(
     reader: &Reader<'_>,
     mut devices: Vec<Placed<DeviceSettings>>,
@@ -188,7 +188,8 @@ fn within_accounts(
     devices
 }
 
-/// Tells each account the senders of the devices' mail, since it decides whether they are allowed.
+/// Gives each account the senders of the devices' mail, because the account decides whether they
+/// are allowed.
 fn with_identities(
     mut accounts: Vec<AccountSettings>,
     devices: &[Placed<DeviceSettings>],
@@ -208,20 +209,20 @@ fn missing(root: &Table<'_>) {
     if !root.has(&LISTENER) {
         root.error(
             &LISTENER,
-            "is missing: devices could not connect; write [[listener]] with address = \"[::]:25\"",
+            "is missing: devices cannot connect; write [[listener]] with address = \"[::]:25\"",
         );
     }
     if !root.has(&ACCOUNT) {
         root.error(
             &ACCOUNT,
-            "is missing: mail could not go out; write [[account]] with name, \
-            route, preset, address and auth",
+            "is missing: Postroom cannot send mail; write [[account]] with name, route, preset, \
+            address and auth",
         );
     }
     if !root.has(&DEVICE) {
         root.warning(
             &DEVICE,
-            "is missing: nothing may send; write [[device]] with name and networks",
+            "is missing: no device may send; write [[device]] with name and networks",
         );
     }
 }
@@ -252,8 +253,8 @@ mod tests {
         model::Secret,
     };
 
-    /// A disk on which every file exists and holds what its name says: a certificate, its key, or a
-    /// password.
+    /// A disk on which every file exists and contains what its name says: a certificate, its key,
+    /// or a password.
     struct EveryFile;
 
     impl Files for EveryFile {
@@ -301,7 +302,7 @@ mod tests {
     #[test]
     fn every_key_that_is_switched_off_in_the_reference_can_be_switched_on() {
         let text = reference();
-        // A login has one secret, of one kind; a certificate and its key stand together.
+        // A login has one secret of one kind; a certificate and its key belong together.
         let exclusive = [
             "certificate",
             "key",

@@ -1,5 +1,5 @@
-//! What only the whole config can show: names that must exist or must not repeat, networks that
-//! overlap, loops.
+//! Checks that need the whole config: names that must exist or be unique, networks that overlap,
+//! loops.
 
 use std::{collections::HashMap, net::SocketAddr};
 
@@ -39,8 +39,7 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     certificates(reader, parts.devices);
     references(reader, parts);
     sharing::check(reader, parts.accounts);
-    // What is concluded from something that is wrong would only repeat in other words that it is
-    // wrong.
+    // Conclusions from a wrong value would only report the same problem again.
     let users_are_good = reader.is_good("user");
     for device in parts.devices {
         let are_good = |names: &[&str]| {
@@ -64,7 +63,7 @@ pub(super) fn check(reader: &Reader<'_>, parts: &Parts<'_>) {
     carrier(reader, parts);
 }
 
-/// Notices have no sender, and not every way out takes such mail to everybody.
+/// Notices have no sender, and not every account delivers such mail to everybody.
 fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
     let named =
         |account: &&Placed<AccountSettings>| Some(&account.value.name) == parts.report_account;
@@ -80,21 +79,21 @@ fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
     let text = match &account.value.reach {
         Reach::Within(domains) if outside(domains) => {
             format!(
-                "\"{name}\" would carry the notices, and {administrator} is outside its `domains`; \
-                name another account, or an administrator inside"
+                "\"{name}\" would carry the notices, but {administrator} is outside its `domains`; \
+                name another account, or an administrator inside these domains"
             )
         }
         Reach::From(domains) if outside(domains) && account.value.address.is_none() => format!(
-            "\"{name}\" would carry the notices, and a connector without certificate relays no \
-            mail with an empty sender to {administrator}; give the account an `address` to stand \
-            in for it, or name another account"
+            "\"{name}\" would carry the notices, but a connector without a certificate does not \
+            relay mail with an empty sender to {administrator}; set `address` of the account, \
+            which then replaces the empty sender, or name another account"
         ),
         Reach::Anywhere | Reach::Within(_) | Reach::From(_) => return,
     };
     error(reader, "report", "account", text);
 }
 
-/// Of every part, whatever else is wrong with it.
+/// These checks apply to every part, whatever else is wrong with it.
 fn names(reader: &Reader<'_>) {
     for kind in ["device", "account"] {
         let written = reader.names(kind);
@@ -112,7 +111,7 @@ fn unique<'a>(reader: &Reader<'_>, under: &str, values: impl Iterator<Item = (&'
                 reader,
                 key,
                 under,
-                format!("\"{value}\" is taken already by {first}; write another"),
+                format!("{first} already uses \"{value}\"; write another"),
             ),
             None => {
                 seen.insert(value, key);
@@ -122,7 +121,7 @@ fn unique<'a>(reader: &Reader<'_>, under: &str, values: impl Iterator<Item = (&'
 }
 
 fn addresses(reader: &Reader<'_>, parts: &Parts<'_>) {
-    // Port 0 takes a free one each time.
+    // Port 0 selects a free port each time.
     let fixed = |address: &SocketAddr| address.port() != 0;
     let listeners = parts.listeners.iter().map(|l| (l.key.as_str(), l.value.address));
     let http = [("admin", Some(parts.admin.address)), ("metrics", parts.admin.metrics)];
@@ -140,8 +139,8 @@ fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
         for network in &device.value.networks {
             if network.prefix_len() == 0 {
                 let text = format!(
-                    "{network} is the whole internet: whoever reaches the listener can send mail \
-                    (an open relay); name the networks of the devices"
+                    "{network} is the whole internet: anyone who reaches the listener can send \
+                    mail (an open relay); name the networks of the devices"
                 );
                 reader.note(Severity::Warning, &format!("{}.networks", device.key), text);
             }
@@ -150,7 +149,7 @@ fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
                     reader.note(
                         Severity::Warning,
                         &format!("{}.networks", device.key),
-                        format!("{network} stands there twice"),
+                        format!("{network} is listed twice"),
                     );
                 }
                 Some(first) => {
@@ -158,7 +157,10 @@ fn networks(reader: &Reader<'_>, devices: &[Placed<DeviceSettings>]) {
                         reader,
                         &device.key,
                         "networks",
-                        format!("{network} belongs to {first} already; a client is one device"),
+                        format!(
+                            "{network} already belongs to {first}; a client can be only one \
+                        device"
+                        ),
                     );
                 }
                 None => {
@@ -210,20 +212,23 @@ fn references(reader: &Reader<'_>, parts: &Parts<'_>) {
 fn exists(reader: &Reader<'_>, key: &str, under: &str, name: &str, known: &[&str]) {
     if !known.contains(&name) {
         let known = quoted(known.iter().copied());
-        let known =
-            if known.is_empty() { "there is none".to_owned() } else { format!("there is {known}") };
+        let known = if known.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("the config has {known}")
+        };
         error(reader, key, under, format!("there is no \"{name}\"; {known}"));
     }
 }
 
-/// A device that nobody can be is a slip.
+/// Notes a device that no client can be, which is a mistake.
 fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Placed<UserSettings>]) {
     let has_user = users.iter().any(|user| user.value.device == device.value.name);
     let name = &device.value.name;
     let has_certificate = !device.value.certificates.is_empty();
     if device.value.networks.is_empty() && !has_user && !has_certificate {
         let text = format!(
-            "nobody can be \"{name}\": it has no networks and no certificates, and no [[user]] \
+            "no client can be \"{name}\": it has no networks and no certificates, and no [[user]] \
             names it"
         );
         reader.note(Severity::Warning, &device.key, text);
@@ -232,8 +237,8 @@ fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Plac
         && !has_certificate
     {
         let text = format!(
-            "is \"none\", but \"{name}\" is known by its users alone, who could not log in; write \
-            \"required\", or give it networks"
+            "is \"none\", but \"{name}\" is identified only by its users, who could not log in; \
+            write \"required\", or give it networks"
         );
         error(reader, &device.key, "auth", text);
     } else if device.value.auth == DeviceAuth::Required && !has_user && !has_certificate {
@@ -241,14 +246,15 @@ fn reachable(reader: &Reader<'_>, device: &Placed<DeviceSettings>, users: &[Plac
             Severity::Warning,
             &format!("{}.auth", device.key),
             format!(
-                "is \"required\", but no [[user]] names \"{name}\": nothing will be taken from it"
+                "is \"required\", but no [[user]] names \"{name}\": Postroom will refuse all its \
+                mail"
             ),
         );
     }
 }
 
-/// Challenge and response need the password itself. A device that is to use one of them and is not
-/// offered it fails to log in.
+/// Challenge and response need the password itself. A device that should use one of these
+/// mechanisms and is not offered it cannot log in.
 fn mechanisms(
     reader: &Reader<'_>,
     device: &Placed<DeviceSettings>,
@@ -259,15 +265,15 @@ fn mechanisms(
         return;
     }
     let is_own = |user: &&Placed<UserSettings>| user.value.device == device.value.name;
-    // As in `device`: without users of its own, it lends its network to those of others.
+    // As in `device`: a device without users admits the users of other devices in its network.
     let has_own = users.iter().any(|user| is_own(&user));
     let loggers = users.iter().filter(|user| !has_own || is_own(user));
     let verifies = |mechanism: &Mechanism| {
         loggers.clone().all(|user| user.value.password.verifies(*mechanism))
     };
     if loggers.clone().next().is_some() && !device.value.mechanisms.iter().any(verifies) {
-        let text = "has none that all users of the device can log in with, since of some only a \
-            hash is known; add \"plain\" and \"login\"";
+        let text = "has no mechanism that works for all users of the device, because some have \
+        only a hash; add \"plain\" and \"login\"";
         reader.note(Severity::Error, &key, text);
         return;
     }
@@ -277,8 +283,8 @@ fn mechanisms(
     {
         if let Some(user) = loggers.clone().find(|user| !user.value.password.verifies(*mechanism)) {
             let text = format!(
-                "\"{word}\" is not offered: it needs the password itself, and of user \"{}\" only \
-                a hash is known",
+                "\"{word}\" is not offered: it needs the password itself, but user \"{}\" has only \
+                a hash",
                 user.value.name
             );
             reader.note(Severity::Warning, &key, text);
@@ -286,15 +292,16 @@ fn mechanisms(
     }
 }
 
-/// A POP listener is good for logins alone.
+/// A POP listener only accepts logins.
 fn pop(reader: &Reader<'_>, listener: &Placed<ListenerSettings>, users: &[Placed<UserSettings>]) {
     if listener.value.protocol == Protocol::Pop3 && users.is_empty() {
-        let text = "is \"pop3\", but there is no [[user]]: nobody can log in";
+        let text = "is \"pop3\", but there is no [[user]] who could log in";
         reader.note(Severity::Warning, &format!("{}.protocol", listener.key), text);
     }
 }
 
-/// A sender that the account may not use would be refused with "SendAsDenied", or rewritten.
+/// Notes a sender that the account may not use: the server would refuse it with "SendAsDenied", or
+/// Postroom would rewrite it.
 fn identity(
     reader: &Reader<'_>,
     device: &Placed<DeviceSettings>,
@@ -310,7 +317,7 @@ fn identity(
         let follows = match sender.rewrite {
             SenderRewrite::Never => "the server will probably refuse it",
             SenderRewrite::WhenNotAllowed | SenderRewrite::Always => {
-                "it will be replaced by the account's address"
+                "Postroom will replace it with the account's address"
             }
         };
         let text = format!(
@@ -321,21 +328,21 @@ fn identity(
     }
 }
 
-/// What the account does not let through, the device should hear at once.
+/// Notes a device that would submit what its account does not accept: it should learn so at once.
 fn size(reader: &Reader<'_>, device: &Placed<DeviceSettings>, account: &Placed<AccountSettings>) {
     if let Some(limit) =
         account.value.limits.message_size.filter(|limit| device.value.max_message > *limit)
     {
         let (name, ours) = (&account.value.name, device.value.max_message);
         let text = format!(
-            "is {ours}, but account \"{name}\" lets {limit} through (limits.message_size): what is \
-            larger is taken and then fails"
+            "is {ours}, but account \"{name}\" accepts only {limit} (limits.message_size): a \
+            larger message is accepted from the device and then fails"
         );
         reader.note(Severity::Warning, &format!("{}.max_message", device.key), text);
     }
 }
 
-/// The account that carries a device's mail, unless senders or recipients are sent elsewhere.
+/// The account that carries a device's mail, unless its senders or recipients select another.
 pub(super) fn account_of<'a>(
     device: &Placed<DeviceSettings>,
     accounts: &'a [Placed<AccountSettings>],
@@ -346,7 +353,7 @@ pub(super) fn account_of<'a>(
     if device.value.account.is_some() { accounts.iter().find(named) } else { default(accounts) }
 }
 
-/// The first of the file: not the second, when the first could not be read.
+/// The first account in the file, even if it could not be read.
 fn default(accounts: &[Placed<AccountSettings>]) -> Option<&Placed<AccountSettings>> {
     accounts.iter().find(|account| account.key == "account[0]")
 }

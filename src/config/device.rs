@@ -18,9 +18,9 @@ use crate::{
     smtp::Mechanism,
 };
 
-/// No scan fits into less.
+/// A scan needs at least this much.
 const LEAST_MESSAGE: ByteSize = ByteSize::from_octets(64 * 1024);
-/// The device of mail that the daemon makes itself.
+/// The name of the device for mail that the daemon itself creates.
 const OURS: &str = "postroom";
 
 pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
@@ -28,7 +28,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
     if name.as_deref() == Some(OURS) {
         table.error(
             &NAME,
-            format!("\"{OURS}\" is the name of our own mail's device; write another"),
+            format!("\"{OURS}\" is reserved for Postroom's own mail; write another name"),
         );
     }
     let networks = table.get(&NETWORKS).unwrap_or_default();
@@ -59,7 +59,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
     };
     for (key, allowed) in [(&SENDERS, &device.senders), (&RECIPIENTS, &device.recipients)] {
         if allowed.is_empty() {
-            table.warning(key, "is empty: nothing is allowed; leave it out to allow everything");
+            table.warning(key, "is empty: nothing is allowed; remove the key to allow everything");
         }
     }
     check_oldest_tls(table, &device);
@@ -73,22 +73,22 @@ fn check_oldest_tls(table: &Table<'_>, device: &DeviceSettings) {
     if device.encryption == DeviceEncryption::Required {
         table.error(
             &OLDEST_TLS,
-            "does not go with encryption = \"required\": anything older than TLS 1.2 counts as \
-            plaintext",
+            "cannot be combined with encryption = \"required\": anything older than TLS 1.2 counts \
+            as plaintext",
         );
     } else {
         let oldest = device.oldest_tls.as_str();
         table.warning(
             &OLDEST_TLS,
             format!(
-                "{oldest} can be read and changed by anyone on the way; allow it only to devices \
-                that know nothing newer"
+                "anyone on the path can read and change {oldest} traffic; allow it only for \
+                devices that support nothing newer"
             ),
         );
     }
 }
 
-/// The network that an address with a prefix length stands in.
+/// The network that contains an address with a prefix length.
 fn whole(table: &Table<'_>, network: &Network) -> IpNet {
     let Network { written, net } = network;
     if net.addr() != net.network() {
@@ -96,7 +96,7 @@ fn whole(table: &Table<'_>, network: &Network) -> IpNet {
         table.warning(
             &NETWORKS,
             format!(
-                "\"{written}\" is taken as the network {whole}; write that, or \"{one}\" for \
+                "\"{written}\" is treated as the network {whole}; write that, or \"{one}\" for \
                 this address alone"
             ),
         );
@@ -109,8 +109,8 @@ fn mechanisms(table: &Table<'_>) -> Vec<Mechanism> {
     if named.is_empty() {
         table.error(
             &MECHANISMS,
-            "is empty: nobody could log in; leave it out for all of them, or write auth = \
-            \"none\" to offer no login",
+            "is empty: nobody could log in; remove the key to offer all mechanisms, or write auth \
+            = \"none\" to offer no login",
         );
     }
     let mut once = Vec::with_capacity(named.len());
@@ -125,7 +125,13 @@ fn mechanisms(table: &Table<'_>) -> Vec<Mechanism> {
 fn max_message(table: &Table<'_>) -> ByteSize {
     let size = table.get(&MAX_MESSAGE);
     if size < LEAST_MESSAGE {
-        table.error(&MAX_MESSAGE, format!("{size} carries no scan; write for example \"35MB\""));
+        table.error(
+            &MAX_MESSAGE,
+            format!(
+                "{size} is too small for a scan; write for example \
+        \"35MB\""
+            ),
+        );
     }
     size
 }

@@ -15,7 +15,7 @@ pub(super) fn read(table: &Table<'_>) -> DnsSettings {
         table.error(
             &TRUST_ANCHOR,
             format!(
-                "{} cannot be read ({error}); leave the key out to trust the root's",
+                "{} cannot be read ({error}); remove the key to trust the root's",
                 path.display()
             ),
         );

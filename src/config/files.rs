@@ -1,7 +1,7 @@
-//! The files that a config names, and the file it is.
+//! Reads the config's file and the files that it names.
 //!
 //! # Failure
-//! Errors are returned, none is logged. What is read here is never shown.
+//! Errors are returned; none is logged. The content of these files is never shown.
 
 use std::{
     fs::File,
@@ -13,30 +13,30 @@ use std::{
 use super::problem::{ConfigError, Place, Problem, Severity};
 use crate::model::Secret;
 
-/// Octets of a config that are read: an office's has some thousand, this leaves room for a thousand
-/// devices.
+/// The maximum size of a config in octets: that of an office has a few thousand; this leaves room
+/// for a thousand devices.
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
-/// Octets of a password or token file that are read.
+/// The maximum size of a password or token file in octets.
 const LARGEST_SECRET: u64 = 64 * 1024;
 
 /// Reads the files that a config names. The real one is [`Disk`].
 pub trait Files {
-    /// The whole file.
+    /// Reads a whole file.
     ///
     /// # Errors
-    /// When it is absent, too large, or no UTF-8 text.
+    /// When it is absent, too large, or not UTF-8 text.
     fn read(&self, path: &Path) -> io::Result<SecretFile>;
 
-    /// A file that is not text, of at most `most` octets.
+    /// Reads a file that need not be text, of at most `most` octets.
     ///
     /// # Errors
     /// When it is absent or too large.
     fn octets(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
 
-    /// Whether this is a folder, or could be made one.
+    /// Checks that this is a folder or that it can be created.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// The reason why it cannot.
     fn check_folder(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -44,7 +44,7 @@ pub trait Files {
 
 /// A password file.
 pub struct SecretFile {
-    /// What it holds.
+    /// Its content.
     pub text: Secret,
     /// Its permission bits.
     pub mode: u32,
@@ -74,7 +74,7 @@ impl Files for Disk {
     }
 }
 
-/// The config's text.
+/// Reads the text of the config.
 pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
     let read = File::open(path).and_then(|file| octets(file, LARGEST_CONFIG));
     let octets =
@@ -85,8 +85,7 @@ pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// Says in which encoding a config was probably saved. `valid` octets before the first wrong one
-/// are UTF-8.
+/// Describes the encoding in which a config was probably saved. The first `valid` octets are UTF-8.
 fn not_utf8(path: &Path, octets: &[u8], valid: usize) -> Problem {
     let before = octets.get(..valid).unwrap_or_default();
     let line = 1 + before.iter().filter(|octet| **octet == b'\n').count();
@@ -123,7 +122,7 @@ fn octets(file: File, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The variables of the environment that are text.
+/// The variables of the environment whose values are text.
 pub(super) fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -11,7 +11,7 @@ use super::{
 /// 4.5.3.2.6).
 const LONGEST_STOP: Duration = Duration::from_secs(15 * 60);
 
-/// The checked keys.
+/// The checked values of these keys.
 pub(super) struct General {
     pub(super) hostname: Option<String>,
     pub(super) data_dir: PathBuf,
@@ -23,14 +23,17 @@ pub(super) fn read(root: &Table<'_>) -> General {
     if stop_timeout > LONGEST_STOP {
         root.error(
             &STOP_TIMEOUT,
-            "is longer than 15 minutes; nothing that is worth waiting for takes longer",
+            "is longer than 15 minutes, but no attempt takes longer; write for example \"30s\"",
         );
     }
     let data_dir = root.get(&DATA_DIR);
     if let Err(error) = root.reader.files.check_folder(&data_dir) {
         root.error(
             &DATA_DIR,
-            format!("{} cannot be a folder: {error}; write the path of one", data_dir.display()),
+            format!(
+                "{} cannot be used as a folder: {error}; write the path of a folder",
+                data_dir.display()
+            ),
         );
     }
     let hostname = root.get(&HOSTNAME).and_then(|name| check_hostname(root, name));

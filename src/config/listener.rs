@@ -30,7 +30,7 @@ pub(super) fn receiving(table: &Table<'_>) -> ReceivingLimits {
         pop_window: table.get(&POP_WINDOW),
     };
     if limits.pop_window < LEAST_POP_WINDOW {
-        table.error(&POP_WINDOW, "is over before a device has scanned; write at least \"1m\"");
+        table.error(&POP_WINDOW, "ends before a device has scanned; write at least \"1m\"");
     }
     for (key, timeout) in
         [(&COMMAND_TIMEOUT, limits.command_timeout), (&DATA_TIMEOUT, limits.data_timeout)]

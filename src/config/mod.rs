@@ -1,4 +1,4 @@
-//! From the file to checked settings.
+//! Turns the config file into checked settings.
 //!
 //! From the bottom up; no file uses one above it:
 //!
@@ -10,11 +10,11 @@
 //! - `placed`, `name`, `secret_file`: what several sections share
 //! - `general`, `listener`, `tls`, `device`, `user`, `account`, `dns`, `retry`, `report`, `spool`,
 //!   `admin`: one section each; they do not use each other
-//! - `sharing`, `check`: what only the whole shows
-//! - `assemble`: puts a [`Config`] together; [`reference()`]: the complete commented config
+//! - `sharing`, `check`: checks that need the whole config
+//! - `assemble`: assembles a [`Config`]; [`reference()`]: the complete commented config
 //!
-//! One run finds everything that is wrong, and each [`Problem`] says where it stands and what to
-//! write instead.
+//! One run finds every problem, and each [`Problem`] says where the value is and what to write
+//! instead.
 
 mod account;
 mod admin;

@@ -1,8 +1,8 @@
-//! The name of a device, user or account: it stands in logs, labels and commands.
+//! The name of a device, user or account, which appears in logs, labels and commands.
 
 use super::{schema::Key, table::Table};
 
-/// Longer names break tables.
+/// The maximum length of a name: longer names break tables.
 const LONGEST: usize = 64;
 
 pub(super) fn read(table: &Table<'_>, key: &Key<Option<String>>) -> Option<String> {

@@ -1,4 +1,4 @@
-//! What sections and checks tell each other: where a value was read, and the machine it is for.
+//! What sections and checks share: where a value was read, and facts about the machine.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ pub(super) struct Placed<T> {
     pub(super) value: T,
 }
 
-/// What a section has to know of the machine and of the whole.
+/// What a section needs to know about the machine and the whole config.
 pub(super) struct Here<'a> {
     pub(super) hostname: &'a str,
     pub(super) data_dir: &'a Path,
     /// `[dns]`.
     pub(super) dns: &'a DnsSettings,
-    /// For certificates and secrets that end.
+    /// The current time, for certificates and secrets that expire.
     pub(super) now: Timestamp,
 }

@@ -1,22 +1,22 @@
-//! What is wrong with a config, where it stands, and what to write instead.
+//! Problems of a config: what is wrong, where, and what to write instead.
 
 use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 
-/// How bad it is.
+/// The severity of a problem.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
-    /// The daemon does not start with it.
+    /// The daemon does not start.
     Error,
-    /// Legal, but unwise: shown by `check` and at every start.
+    /// The config is valid but unwise: `check` and every start show it.
     Warning,
 }
 
 /// Where a value was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// Line of the config file, counted from 1.
+    /// A line of the config file, counted from 1.
     Line {
         /// The file.
         file: PathBuf,
@@ -25,7 +25,7 @@ pub enum Place {
     },
     /// An environment variable.
     Variable(String),
-    /// Nowhere: the key is missing, or concerns the file as a whole.
+    /// No place: the key is missing, or the problem concerns the file as a whole.
     File(PathBuf),
 }
 
@@ -39,15 +39,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing to put right.
+/// One thing to correct.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// How bad.
+    /// Its severity.
     pub severity: Severity,
-    /// Where the value stands.
+    /// The place of the value.
     pub place: Place,
-    /// The key, as a path: `account[0].limits.connections`, counted from 0. Empty when the file as
-    /// a whole is meant.
+    /// The key, as a path: `account[0].limits.connections`, counted from 0. Empty if the problem
+    /// concerns the file as a whole.
     pub key: String,
     /// What is wrong, and what to write instead.
     pub text: String,
@@ -71,14 +71,16 @@ impl fmt::Display for Problem {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {problem}; `postroom init` writes a config, `--config FILE` names another", path.display())]
+    #[error("{}: {problem}; run `postroom init` to write a config, or name another with `--config \
+    FILE`", path.display())]
     Unreadable {
         /// The path of the file.
         path: PathBuf,
         /// The error of the operating system.
         problem: std::io::Error,
     },
-    /// It can, and is wrong. Errors and warnings, in the order of their lines.
+    /// The file was read, and its content is wrong. Errors and warnings, in the order of their
+    /// lines.
     #[error("{}", lines(.0))]
     Invalid(Vec<Problem>),
 }

@@ -1,5 +1,4 @@
-//! What the reading of a config shares: where values were written, and everything that is wrong
-//! with them.
+//! What all readers of a config share: the places of values, and the problems found.
 
 use std::cell::RefCell;
 #[cfg(test)]
@@ -14,7 +13,7 @@ use super::{
     source::Source,
 };
 
-/// Collects what is wrong, so that one run finds everything.
+/// Collects problems, so that one run finds all of them.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
     pub(super) files: &'a dyn Files,
@@ -45,12 +44,12 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// True when a key was written, in the file or the environment.
+    /// Whether a key was written, in the file or the environment.
     pub(super) fn has(&self, key: &str) -> bool {
         self.source.has(key)
     }
 
-    /// The names in the tables of a list, each with the path of its table. Tables that are wrong
+    /// The names in the tables of a list, each with the path of its table. Tables with errors
     /// count, too.
     pub(super) fn names(&self, list: &str) -> Vec<(String, String)> {
         let ValueKind::Table(root) = &self.source.root().kind else { return Vec::new() };
@@ -68,7 +67,7 @@ impl<'a> Reader<'a> {
         self.problems.borrow().iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// True when there is no error under this key: `user`, `account[0]`.
+    /// Whether there is no error under this key: `user`, `account[0]`.
     pub(super) fn is_good(&self, key: &str) -> bool {
         let is_under = |other: &str| {
             other
@@ -82,7 +81,7 @@ impl<'a> Reader<'a> {
             .any(|problem| problem.severity == Severity::Error && is_under(&problem.key))
     }
 
-    /// Every problem: first those of the file in the order of its lines, then those of the
+    /// Returns every problem: first those of the file in the order of its lines, then those of the
     /// environment and of the file as a whole.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();

@@ -4,16 +4,20 @@ use std::fmt::Write as _;
 
 use super::schema::{ROOT, Section, Shown};
 
-const HEAD: &str = "\
-# Every key of the config. Values are the defaults; where a key has no default, an example is shown.
+const HEAD: &str = "# Every key of the config. Values are the defaults; a key without a default \
+has an example.
 # Printed by `postroom reference`. A short working file is postroom.toml.
 #
-# Each key can be overridden by a variable: POSTROOM_ADMIN__ADDRESS is admin.address, POSTROOM_ACCOUNT__0__ADDRESS is
-# address of the first [[account]]. A variable separates the entries of a list by commas.
-# Durations: \"90s\", \"30m\", \"2h\", \"5d\". Sizes: \"35MB\", \"512KB\" (1 MB is 1,048,576 octets).
+# Each \
+key can be overridden by a variable: POSTROOM_ADMIN__ADDRESS is admin.address, \
+POSTROOM_ACCOUNT__0__ADDRESS is
+# address of the first [[account]]. A variable separates the \
+entries of a list by commas.
+# Durations: \"90s\", \"30m\", \"2h\", \"5d\". Sizes: \"35MB\", \
+\"512KB\" (1 MB is 1,048,576 octets).
 ";
 
-/// Widest comment line.
+/// The maximum width of a comment line.
 const WIDTH: usize = 110;
 
 /// The complete commented reference: a config that loads.

@@ -17,7 +17,7 @@ pub(super) fn read(table: &Table<'_>) -> Report {
     if !table.has(&ADMINISTRATOR) {
         table.warning(
             &ADMINISTRATOR,
-            "is missing: when mail fails or an account is refused, only the log will show it; \
+            "is missing: if mail fails or a server refuses an account, only the log shows it; \
             write for example \"it@contoso.com\"",
         );
     }

@@ -10,7 +10,7 @@ use crate::queue::RetrySettings;
 
 /// A weekend without a connection must not lose mail.
 const SHORTEST_WISE: Duration = Duration::from_secs(3 * 24 * 3600);
-/// A longer list is a slip of the pen.
+/// The maximum number of entries: a longer list is a mistake.
 const MOST_STEPS: usize = 100;
 
 pub(super) fn read(table: &Table<'_>) -> RetrySettings {
@@ -36,20 +36,20 @@ pub(super) fn read(table: &Table<'_>) -> RetrySettings {
     if give_up_after < RetrySettings::FLOOR {
         table.error(
             &GIVE_UP_AFTER,
-            "is shorter than 30 minutes: nothing would ever be tried twice; write for example \
-            \"5d\"",
+            "is shorter than 30 minutes: Postroom would never try twice; write for example \"5d\"",
         );
     } else if give_up_after < SHORTEST_WISE {
         table.warning(
             &GIVE_UP_AFTER,
-            "is shorter than a weekend: an outage could cost mail; RFC 5321 4.5.4.1 asks for 4 to \
-            5 days",
+            "is shorter than a weekend: an outage could cost mail; RFC 5321 4.5.4.1 recommends 4 \
+            to 5 days",
         );
     }
     if give_up_after >= RetrySettings::FLOOR && delay_notice_after >= give_up_after {
         table.warning(
             &DELAY_NOTICE_AFTER,
-            "is not before give_up_after: nobody will be told that mail is late",
+            "is not shorter than give_up_after: the administrator will not be told that mail is \
+            late",
         );
     }
     RetrySettings { spacing, give_up_after, delay_notice_after }

@@ -1,5 +1,5 @@
-//! What two accounts must not both have: a mailbox, whose limits the server counts once, and a
-//! pattern, which only the first gets to see.
+//! What two accounts must not share: a mailbox, whose limits the server counts once, and a pattern,
+//! which selects only the first.
 
 use super::{
     account::{PRESETS, Preset},
@@ -21,7 +21,7 @@ pub(super) fn check(reader: &Reader<'_>, accounts: &[Placed<AccountSettings>]) {
     }
 }
 
-/// Two accounts of one mailbox may share its limits, and not have each the whole.
+/// Two accounts of one mailbox must divide its limits; each must not have all of them.
 fn mailbox(
     reader: &Reader<'_>,
     account: &Placed<AccountSettings>,
@@ -67,20 +67,20 @@ fn mailbox(
     });
     if let Some((what, ours, theirs)) = above {
         let text = format!(
-            "logs in as {login}, and so does {}: the server counts the mailbox, and together they \
-            may use {ours} {what} of its {theirs}; make them one account, or write `limits` that \
-            add up to what the mailbox has",
+            "logs in as {login}, and so does {}: the server applies its limits to the mailbox, but \
+            together the accounts may use {ours} {what} of its {theirs}; merge them, or write \
+            `limits` whose sum is within those of the mailbox",
             first.key
         );
         reader.note(Severity::Error, &format!("{}.auth", account.key), text);
     }
 }
 
-/// Who logs in, at a service whose limits are known.
+/// The login at a service whose limits are known.
 fn login(account: &AccountSettings) -> Option<(&'static Preset, String)> {
     let user = &account.destination.auth.as_ref()?.user;
     let host = account.destination.host.to_lowercase();
-    // Exchange Online by another of its names is the same mailbox.
+    // A mailbox of Exchange Online is the same under each of the service's names.
     let is_another_service =
         matches!(host.as_str(), "smtp-hve.office365.com" | "smtp-mail.outlook.com");
     let is_exchange_online =
@@ -106,8 +106,8 @@ fn pool(
         });
         if let Some((key, earlier)) = taken {
             let text = format!(
-                "\"{}\" is never chosen here: the first account that fits is, and \"{}\" stands in \
-                {key}.{name}; take one of them out",
+                "\"{}\" never applies here: the first account that matches is chosen, and \
+                {key}.{name} has \"{}\"; remove one of them",
                 pattern.as_str(),
                 earlier.as_str()
             );
@@ -116,7 +116,7 @@ fn pool(
     }
 }
 
-/// True when whatever fits the later pattern fits the earlier.
+/// Whether every address that fits the later pattern fits the earlier one.
 fn covers(earlier: &Pattern, later: &Pattern) -> bool {
     let is_one = |address: Address| !later.as_str().contains('*') && earlier.fits(&address);
     earlier == later

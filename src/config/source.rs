@@ -1,5 +1,5 @@
-//! The config as it was written: file and environment merged by the `config` crate, and the place
-//! of each value.
+//! The config as written: file and environment, merged by the `config` crate, and the place of each
+//! value.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,12 @@ use toml_edit::{Document, Item};
 
 use super::problem::{ConfigError, Place, Problem, Severity};
 
-/// What every variable of ours begins with.
+/// The prefix of our variables.
 const PREFIX: &str = "POSTROOM_";
-/// Stands between the parts of a key: `POSTROOM_ADMIN__ADDRESS` is `admin.address`.
+/// The separator between the parts of a key: `POSTROOM_ADMIN__ADDRESS` is `admin.address`.
 const SEPARATOR: &str = "__";
-/// Entries of a list that a variable may name: a larger index would only make the list long.
+/// The maximum index of a list entry in a variable's name: a larger index would only make the list
+/// long.
 const MOST_ENTRIES: usize = 1000;
 
 /// File and environment, merged.
@@ -23,7 +24,7 @@ pub(super) struct Source {
     file: PathBuf,
     text: String,
     document: Document<String>,
-    /// Lower-case key to the variable's name, as it is shown.
+    /// The name of each variable as it is shown, by its key in lower case.
     variables: HashMap<String, String>,
     root: Value,
 }
@@ -45,7 +46,7 @@ impl Source {
                 variables.insert(key, name.clone());
             }
         }
-        // The keys are made here, not by the crate: it has no way to name an entry of a list.
+        // The keys are made here, because the crate cannot name an entry of a list.
         let environment = Environment::default().source(Some(values));
         let merged = config::Config::builder()
             .add_source(File::from_str(text, FileFormat::Toml))
@@ -59,7 +60,8 @@ impl Source {
         &self.root
     }
 
-    /// Where the value under this key was written; for a missing one, where its table begins.
+    /// Where the value under this key was written; for a missing one, the place where its table
+    /// begins.
     pub(super) fn place(&self, key: &str) -> Place {
         if let Some(name) = self.variables.get(key) {
             return Place::Variable(name.clone());
@@ -72,7 +74,7 @@ impl Source {
         }
     }
 
-    /// True when the key is written, in the file or as a variable.
+    /// Whether the key is written, in the file or as a variable.
     pub(super) fn has(&self, key: &str) -> bool {
         let mut item = Some(self.document.as_item());
         for step in steps(key) {
@@ -109,12 +111,12 @@ impl Source {
     }
 }
 
-/// True when the value came from the environment.
+/// Whether the value came from the environment.
 pub(super) fn is_variable(value: &Value) -> bool {
     value.origin().is_some()
 }
 
-/// True when there is nothing: a gap in a list that a variable has left.
+/// Whether there is nothing: a gap that a variable has left in a list.
 pub(super) fn is_nothing(value: &Value) -> bool {
     matches!(value.kind, ValueKind::Nil)
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{model::ByteSize, spool::SpoolSettings};
 
-/// The index needs room to write even while mail is refused.
+/// The minimum of `min_free`: the index needs room to write even while mail is refused.
 const LEAST_FREE: ByteSize = ByteSize::from_mebibytes(16);
 
 pub(super) fn read(table: &Table<'_>, data_dir: &Path) -> SpoolSettings {
@@ -17,8 +17,8 @@ pub(super) fn read(table: &Table<'_>, data_dir: &Path) -> SpoolSettings {
         table.error(
             &MIN_FREE,
             format!(
-                "is under {LEAST_FREE}: on a full disk not even the outcome of an attempt could \
-                be stored"
+                "is under {LEAST_FREE}: on a full disk, Postroom could not even store the outcome \
+                of an attempt"
             ),
         );
     }

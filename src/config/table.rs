@@ -1,5 +1,4 @@
-//! Reads the keys of one table, as they are declared in `schema`, and notes whatever is wrong with
-//! them.
+//! Reads the keys of one table, as declared in `schema`, and notes their problems.
 
 use config::{Map, Value, ValueKind};
 
@@ -57,8 +56,8 @@ impl<'a> Table<'a> {
             let severity =
                 if is_from_environment(value) { Severity::Warning } else { Severity::Error };
             let advice = match nearest(name, known()) {
-                Some(nearest) => format!("do you mean `{nearest}`?"),
-                None => format!("known are: {}", known().collect::<Vec<_>>().join(", ")),
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("the known keys are: {}", known().collect::<Vec<_>>().join(", ")),
             };
             let text = format!("there is no such key; {advice}");
             self.reader.note(severity, &self.path_of(name), text);
@@ -84,12 +83,12 @@ impl<'a> Table<'a> {
         self.reader.note(Severity::Warning, &self.path_of(key.name()), text);
     }
 
-    /// Notes that a key is missing which is needed here; `advice` says what to write.
+    /// Notes that a required key is missing; `advice` says what to write.
     pub(super) fn missing(&self, key: &dyn Named, advice: &str) {
         self.error(key, format!("is missing; {advice}"));
     }
 
-    /// True when the key is written, right or wrong.
+    /// Whether the key is written, even if its value is wrong.
     pub(super) fn has(&self, key: &dyn Named) -> bool {
         self.value(key.name()).is_some()
     }
@@ -100,7 +99,7 @@ impl<'a> Table<'a> {
         self.values?.get(name).filter(|value| !is_nothing(value))
     }
 
-    /// The value of a key. When the key is absent or wrong, its default, or `None` if it has none.
+    /// The value of a key. If the key is absent or wrong, its default, or `None` without a default.
     pub(super) fn get<T>(&self, key: &Key<T>) -> T {
         let Some(value) = self.value(key.name()) else {
             if let Some(advice) = key.advice() {
@@ -116,12 +115,12 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The text of a key, without a look at whether it is right.
+    /// The text of a key, unchecked.
     pub(super) fn written(&self, key: &dyn Named) -> Option<String> {
         scalar(self.value(key.name())?)
     }
 
-    /// One of the words of `T`, for a key whose words depend on other keys.
+    /// Reads one of the words of `T`, for a key whose words depend on other keys.
     pub(super) fn word<T: Word>(&self, key: &Key<Option<String>>) -> Option<T> {
         let text = self.get(key)?;
         let found = T::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
@@ -157,7 +156,7 @@ impl<'a> Table<'a> {
         let ValueKind::Array(values) = &value.kind else {
             self.error(
                 section,
-                format!("may stand several times: write [[{name}]], in two pairs of brackets"),
+                format!("may occur several times: write [[{name}]], in two pairs of brackets"),
             );
             return Vec::new();
         };
@@ -168,7 +167,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// True when nothing of a value was written in the file.
+/// Whether no part of a value was written in the file.
 fn is_from_environment(value: &Value) -> bool {
     match &value.kind {
         ValueKind::Table(values) if values.is_empty() => false,

@@ -1,4 +1,4 @@
-//! `[tls]`: what is shown to devices, and who vouches for theirs.
+//! `[tls]`: the certificates that devices see, and the authorities that issue theirs.
 
 use std::{
     io,
@@ -44,8 +44,8 @@ pub(super) fn read(
     }
 }
 
-/// Only devices that are known by one are asked for a certificate, and a name is worth what vouches
-/// for it.
+/// Clients are asked for a certificate only if a device is identified by one. A name in a
+/// certificate counts only if a trusted authority has issued it.
 fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCertificates {
     let ca = table.get(&CLIENT_CA);
     if let Some(file) = ca.as_deref()
@@ -60,8 +60,9 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     if !table.has(&CLIENT_CA)
         && let Some(device) = devices.iter().find(named)
     {
-        let text = "has a name, which anyone can write into a certificate; name who vouches for it \
-            in [tls] client_ca, or write its \"sha256:…\"";
+        let text = "contains a name, which anyone can write into a certificate; write the \
+        authority that issues such certificates in [tls] client_ca, or write the certificate's \
+        \"sha256:…\"";
         table.reader.note(Severity::Error, &format!("{}.certificates", device.key), text);
     }
     if devices.iter().all(|device| device.value.certificates.is_empty()) {
@@ -73,7 +74,7 @@ fn clients(table: &Table<'_>, devices: &[Placed<DeviceSettings>]) -> ClientCerti
     ClientCertificates::Asked { ca }
 }
 
-/// What serves a certificate.
+/// The protocol versions that use a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Server {
     Rustls,
@@ -116,7 +117,7 @@ fn pair(
         Ok(KeyKind::Rsa) => {}
         Ok(KeyKind::Other) => table.warning(
             certificate,
-            "is not RSA: many devices know nothing else, and will fail to connect",
+            "is not RSA: many devices support nothing else and will fail to connect",
         ),
         Err(BadPair::Certificate(error)) => {
             table.error(certificate, format!("{} {error}", shown(&certificate_file)));
@@ -126,7 +127,7 @@ fn pair(
     certificate_file.zip(key_file)
 }
 
-/// A certificate and a key for TLS 1.2 and 1.3, as far as they can be read.
+/// Reads a certificate and a key for TLS 1.2 and 1.3, as far as they are readable.
 fn modern(
     chain: Option<Result<Chain, String>>,
     key: Option<&SecretFile>,
@@ -144,7 +145,7 @@ fn modern(
     Ok(if is_rsa { KeyKind::Rsa } else { KeyKind::Other })
 }
 
-/// What is there but may not be read by whoever checks may yet be read by the daemon.
+/// A file that the user who runs the check cannot read may still be readable for the daemon.
 fn text(table: &Table<'_>, key: &Key<Option<PathBuf>>, file: &Path) -> Option<SecretFile> {
     match table.reader.files.read(file) {
         Ok(found) => Some(found),
@@ -152,7 +153,7 @@ fn text(table: &Table<'_>, key: &Key<Option<PathBuf>>, file: &Path) -> Option<Se
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             table.error(
                 key,
-                format!("{} is not there; write the path of a file (PEM)", file.display()),
+                format!("{} does not exist; write the path of a file (PEM)", file.display()),
             );
             None
         }

@@ -20,8 +20,8 @@ pub(super) fn read(table: &Table<'_>) -> Option<UserSettings> {
     if user.as_deref().is_some_and(|user| user.contains(['@', '\\'])) {
         table.error(
             &USER_NAME,
-            "is written without \"@\" and \"\\\": what a device adds there is cut off before \
-            names are compared",
+            "must not contain \"@\" or \"\\\": Postroom removes what a device adds there before it \
+            compares names",
         );
     }
     let password = table.get(&PASSWORD_FILE).and_then(|file| password(table, &file));
@@ -63,7 +63,7 @@ fn password(table: &Table<'_>, path: &Path) -> Option<PasswordSource> {
         table.error(
             &PASSWORD_FILE,
             format!(
-                "{} begins like an argon2 hash, but it is none; make one with: argon2 SALT -id -e",
+                "{} begins like an argon2 hash, but is not one; make one with: argon2 SALT -id -e",
                 path.display()
             ),
         );
@@ -72,7 +72,7 @@ fn password(table: &Table<'_>, path: &Path) -> Option<PasswordSource> {
     Some(PasswordSource::Argon2(text.to_owned()))
 }
 
-/// Algorithm, parameters and hash are all there: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+/// Whether algorithm, parameters and hash are all present: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
 fn is_usable(text: &str) -> bool {
     PasswordHash::new(text).is_ok_and(|hash| {
         hash.hash.is_some()

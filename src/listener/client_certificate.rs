@@ -100,8 +100,8 @@ impl Judge {
         let Some(authority) = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone()
         else {
             return Worth::Fingerprint(
-                "its fingerprint is no device's, and without client_ca \
-                nobody vouches for its names"
+                "no device has its fingerprint, and without client_ca, no authority confirms its \
+                names"
                     .to_owned(),
             );
         };
@@ -193,7 +193,7 @@ fn why_not(error: &rustls::Error) -> String {
             "it was not issued by client_ca"
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "it is made for servers alone; the device needs one for client authentication"
+            "it is only for servers; the device needs one for client authentication"
         }
         // Recognised by its text, since rustls has no variant for it.
         other if other.to_string().contains("CaUsedAsEndEntity") => {

@@ -173,7 +173,7 @@ pub fn check_legacy_pair(certificate: &str, key: &str) -> Result<KeyKind, BadPai
         .map_err(|error| BadPair::Certificate(format!("cannot be used: {error}")))?;
     if !key.public_eq(&public) {
         return Err(BadPair::Key(
-            "is not the key of the certificate; write the one that it was made with".to_owned(),
+            "is not the key of the certificate; write the key that belongs to it".to_owned(),
         ));
     }
     Ok(if key.id() == Id::RSA { KeyKind::Rsa } else { KeyKind::Other })

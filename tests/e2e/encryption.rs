@@ -77,13 +77,13 @@ fn a_device_with_old_tls_sees_the_alert_and_the_administrator_the_setting() {
         .unwrap_or_else(|| panic!("{log}"));
     assert!(
         line.contains(
-            "device=printers peer=127.0.0.1 reason=it offers tls1.1 at best, its \
-        oldest_tls is tls1.2"
+            "device=printers peer=127.0.0.1 reason=it offers at most tls1.1, and its oldest_tls is \
+            tls1.2"
         ),
         "{line}"
     );
     assert!(
-        line.ends_with("oldest_tls = \"tls1.1\" in [[device]] \"printers\" lets it in"),
+        line.ends_with("oldest_tls = \"tls1.1\" in [[device]] \"printers\" admits it"),
         "{line}"
     );
 }

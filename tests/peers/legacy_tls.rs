@@ -278,7 +278,7 @@ fn check_refused(office: &Office, jobs: &[(Job, &str, &str)]) {
         office.devices.sightings().remove(0).clients.remove(0).failed_handshake.unwrap().reason;
     let setting = jobs.last().unwrap().2;
     assert!(
-        reason.contains(&format!("{setting} in [[device]] \"printers\" lets it in")),
+        reason.contains(&format!("{setting} in [[device]] \"printers\" admits it")),
         "{reason}"
     );
 }

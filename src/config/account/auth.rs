@@ -21,10 +21,10 @@ use crate::{
     upstream::{Auth, AuthMethod, SecretSource, Security},
 };
 
-/// Reads `auth`. `Ok(None)` does not log in.
+/// Reads `auth`. `Ok(None)` means that the account does not log in.
 ///
 /// # Errors
-/// When something is wrong, which has been noted.
+/// When something is wrong. The problem has been noted.
 pub(super) fn read(
     table: &Table<'_>,
     known: &Known<'_>,
@@ -36,7 +36,7 @@ pub(super) fn read(
     if keys.written(&METHOD).as_deref() == Some("none") {
         keys.error(
             &METHOD,
-            "\"none\" is not a method; for a server that takes no login, leave `auth` out (route = \
+            "\"none\" is not a method; for a server that needs no login, remove `auth` (route = \
             \"smarthost\" needs none)",
         );
         return Err(Noted);
@@ -48,20 +48,20 @@ pub(super) fn read(
     if security == Security::None {
         table.warning(
             &ACCOUNT_AUTH,
-            "the password goes over the network in clear, since tls is \"none\"",
+            "the password crosses the network in clear, because tls is \"none\"",
         );
     }
     Ok(Some(auth))
 }
 
-/// Refuses `auth` at an MX host.
+/// Notes that `auth` is not possible at an MX host.
 pub(super) fn refuse(table: &Table<'_>, route: &str) {
     if table.has(&ACCOUNT_AUTH) {
         table.error(
             &ACCOUNT_AUTH,
             format!(
-                "does not go with route = \"{route}\": an MX host takes no login; leave the key \
-                out, or write route = \"submission\""
+                "cannot be used with route = \"{route}\": an MX host accepts no login; remove the \
+                key, or write route = \"submission\""
             ),
         );
     }
@@ -80,13 +80,12 @@ fn check_method(table: &Table<'_>, preset: &Preset, method: AuthMethod) {
     };
     let offered = quoted(preset.methods.iter().flat_map(|method| named(*method)));
     let until = if preset.service == Service::ExchangeOnline {
-        " (\"login\" until Microsoft switches passwords off)"
+        " (\"login\" until Microsoft turns passwords off)"
     } else {
         ""
     };
     let text = format!(
-        "is not offered by {}, which would answer every login with a refusal; it offers \
-        {offered}{until}",
+        "is not offered by {}, which would refuse every login; it offers {offered}{until}",
         preset.name
     );
     table.error(&METHOD, format!("{} {text}", quoted(named(method))));
@@ -107,15 +106,15 @@ fn login(table: &Table<'_>, known: &Known<'_>) -> Option<Auth> {
     let user =
         table.get(&AUTH_USER).or_else(|| known.address.map(|address| address.as_str().to_owned()));
     if table.has(&SECRET_FILE) && table.has(&TOKEN_FILE) {
-        table.error(&TOKEN_FILE, "stands beside password_file; write one of them");
+        table.error(&TOKEN_FILE, "cannot be combined with password_file; write only one of them");
         return None;
     }
     if oauth::is_meant(table) {
         if method != AuthMethod::Xoauth2 {
             table.error(
                 &METHOD,
-                "must be \"xoauth2\" when tokens come from OAuth (tenant, client_id); or leave the \
-                key out",
+                "must be \"xoauth2\" when tokens come from OAuth (tenant, client_id); write that, \
+                or remove the key",
             );
         }
         let settings = oauth::read(table, preset)?;
@@ -139,8 +138,8 @@ fn login(table: &Table<'_>, known: &Known<'_>) -> Option<Auth> {
         // 2026; new tenants: OAuth only.
         table.warning(
             &METHOD,
-            "Microsoft switches passwords off by default at the end of December 2026; then either \
-            an administrator switches them on again, or write auth = { tenant, client_id, \
+            "Microsoft turns passwords off by default at the end of December 2026; then an \
+            administrator must turn them on again, or write auth = { tenant, client_id, \
             client_secret_file } (OAuth)",
         );
     }
@@ -159,7 +158,7 @@ fn check_secret(table: &Table<'_>, key: &Key<Option<PathBuf>>, file: &Path) {
                 table.warning(
                     key,
                     format!(
-                        "{} is empty; the account will not send until the secret is written in it, \
+                        "{} is empty; the account does not send until the file contains the secret \
                         on one line",
                         file.display()
                     ),
@@ -170,7 +169,8 @@ fn check_secret(table: &Table<'_>, key: &Key<Option<PathBuf>>, file: &Path) {
             table.warning(
                 key,
                 format!(
-                    "{} cannot be read now ({error}); the account will not send until it can be",
+                    "{} cannot be read now ({error}); the account does not send until it is \
+                    readable",
                     file.display()
                 ),
             );
@@ -178,8 +178,8 @@ fn check_secret(table: &Table<'_>, key: &Key<Option<PathBuf>>, file: &Path) {
     }
 }
 
-/// Azure Communication Services log in as resource, application and tenant, or by the name of an
-/// SMTP username made in the portal.
+/// Azure Communication Services expect the names of resource, application and tenant, or an SMTP
+/// username that was created in the portal.
 fn check_user(auth: &Table<'_>, preset: &Preset) {
     if preset.service != Service::Azure {
         return;
@@ -196,9 +196,9 @@ fn check_user(auth: &Table<'_>, preset: &Preset) {
             auth.warning(
                 &AUTH_USER,
                 format!(
-                    "\"{user}\" has not the three parts of a login there, and works only as the \
-                    name of an SMTP username of the resource; else write resource|application \
-                    ID|tenant ID"
+                    "\"{user}\" does not have the three parts of a login there, so it works only \
+                    if it is the name of an SMTP username of the resource; otherwise write \
+                    resource|application ID|tenant ID"
                 ),
             );
         }

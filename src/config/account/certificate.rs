@@ -26,14 +26,14 @@ pub(super) fn read(
         (false, false) => return None,
         (true, false) => table.error(
             &CLIENT_KEY,
-            "is missing: the certificate is of no use without it; \
-            write the path of its private key (PEM)",
+            "is missing: the certificate cannot be used without it; write the path of its private \
+            key (PEM)",
         ),
         (false, true) => {
             table.error(
                 &CLIENT_CERTIFICATE,
-                "is missing: the key is of no use without it; write the path \
-                    of the certificate and its chain (PEM)",
+                "is missing: the key cannot be used without it; write the path of the certificate \
+                and its chain (PEM)",
             );
         }
         (true, true) => {}
@@ -43,8 +43,8 @@ pub(super) fn read(
     Some(files)
 }
 
-/// Notes whatever would make the server refuse it. A file that is not there yet stops the account,
-/// not the daemon.
+/// Notes whatever would make the server refuse the certificate. A file that does not exist yet
+/// stops the account, not the daemon.
 fn check(table: &Table<'_>, files: &ClientCertificate, domains: &[String], now: Timestamp) {
     let open = |key: &Key<_>, path: &Path| match table.reader.files.read(path) {
         Ok(found) => Some(found),
@@ -52,7 +52,8 @@ fn check(table: &Table<'_>, files: &ClientCertificate, domains: &[String], now: 
             table.warning(
                 key,
                 format!(
-                    "{} cannot be read now ({error}); the account will not send until it can be",
+                    "{} cannot be read now ({error}); the account does not send until it is \
+                    readable",
                     path.display()
                 ),
             );
@@ -86,31 +87,31 @@ fn check_chain(table: &Table<'_>, chain: &Chain, domains: &[String], now: Timest
         Extent::Alone => table.warning(
             &CLIENT_CERTIFICATE,
             format!(
-                "stands alone in its file, though \"{}\" has issued it; Exchange Online takes it \
-                for unknown (5.7.64 TenantAttribution) unless its intermediates come with it: put \
-                them behind it in the file (the CA's \"full chain\")",
+                "is alone in its file, but \"{}\" has issued it; Exchange Online does not \
+                recognise it (5.7.64 TenantAttribution) without its intermediate certificates: \
+                append them to the file (the CA's \"full chain\")",
                 chain.issuer
             ),
         ),
         Extent::SelfSigned => table.warning(
             &CLIENT_CERTIFICATE,
-            "is self-signed: Exchange Online matches a connector by certificates of public \
-            authorities only; take one of those for it",
+            "is self-signed: Exchange Online matches a connector only by certificates of public \
+            authorities; use such a certificate",
         ),
         Extent::WithIssuers => {}
     }
     if chain.names.is_empty() {
         table.error(
             &CLIENT_CERTIFICATE,
-            "names nobody, neither by an alternative name nor by its common \
-            name; a connector matches by a name",
+            "contains no name, neither an alternative name nor a common name; a connector matches \
+            by name",
         );
     } else if !domains.is_empty() && !chain.speaks_for(domains) {
         table.warning(
             &CLIENT_CERTIFICATE,
             format!(
-                "is for {names}, which is none of `domains` nor a host in one: Exchange Online \
-                will refuse to relay with it (5.7.64 ATTR36)"
+                "is for {names}, which is neither one of `domains` nor a host in one: Exchange \
+                Online refuses to relay with it (5.7.64 ATTR36)"
             ),
         );
     }

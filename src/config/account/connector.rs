@@ -20,8 +20,8 @@ pub(super) fn read(table: &Table<'_>, known: &Known<'_>) -> Way {
     let domains = route::required_domains(table);
     let identity = certificate::read(table, &domains, known.here.now);
     let own_senders = route::senders_in(&domains);
-    // With a certificate, mail of any sender may be relayed: Microsoft, "Office 365 message
-    // attribution" (2017).
+    // With a certificate, the connector may relay mail of any sender: Microsoft, "Office 365
+    // message attribution" (2017).
     let reach = if identity.is_some() { Reach::Anywhere } else { Reach::From(domains) };
     Way { destination: destination(table, known, identity), reach, preset: &MX, own_senders }
 }
@@ -60,7 +60,7 @@ fn check_host(table: &Table<'_>, host: &str) {
         table.error(
             &HOST,
             format!(
-                "{host} wants a login, and knows no connectors; write the tenant's MX host, for \
+                "{host} requires a login and has no connectors; write the tenant's MX host, for \
                 example \"contoso-com.mail.protection.outlook.com\", or route = \"submission\""
             ),
         );
@@ -74,21 +74,20 @@ fn security(table: &Table<'_>) -> Security {
         Security::Implicit => {
             table.error(
                 &ACCOUNT_TLS,
-                "\"implicit\" is not served at an MX host; write \"starttls\", or leave the key \
-                out",
+                "an MX host does not support \"implicit\"; write \"starttls\", or remove the key",
             );
         }
         Security::None if table.has(&CLIENT_CERTIFICATE) => {
             table.error(
                 &ACCOUNT_TLS,
-                "\"none\" shows no certificate, and so the connector would not recognize us; \
-                write \"starttls\", or leave the key out",
+                "with \"none\", Postroom presents no certificate, so the connector would not \
+                recognize it; write \"starttls\", or remove the key",
             );
         }
         Security::None => {
             table.warning(
                 &ACCOUNT_TLS,
-                "\"none\" sends mail over the internet in clear; leave the key out",
+                "\"none\" sends mail over the internet in clear; remove the key",
             );
         }
         Security::StartTls | Security::Opportunistic => {}

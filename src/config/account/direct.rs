@@ -38,7 +38,7 @@ fn destination(table: &Table<'_>, known: &Known<'_>, domains: &[String]) -> Opti
     auth::refuse(table, "direct");
     let auth = auth::read(table, known, security).ok()?;
     Some(Destination {
-        // One of the domains stands for all of their servers.
+        // The first domain serves as the name for all of their servers.
         host: domains.first()?.clone(),
         exchangers: Some(Exchangers { dns: known.here.dns.clone(), policy_port: HTTPS }),
         port,
@@ -57,21 +57,21 @@ fn check_keys(table: &Table<'_>) {
     if table.has(&HOST) {
         table.error(
             &HOST,
-            "does not go with route = \"direct\", which asks DNS for the servers of `domains`; \
-            leave the key out, or write route = \"connector\"",
+            "cannot be used with route = \"direct\", which finds the servers of `domains` in DNS; \
+            remove the key, or write route = \"connector\"",
         );
     }
     if table.has(&VERIFY) {
         table.error(
             &VERIFY,
-            "does not go with route = \"direct\": tls = \"opportunistic\" takes any certificate, \
-            \"required\" only valid ones",
+            "cannot be used with route = \"direct\": tls = \"opportunistic\" accepts any \
+            certificate, \"required\" only valid ones",
         );
     }
     if table.has(&CLIENT_CERTIFICATE) || table.has(&CLIENT_KEY) {
         table.error(
             &CLIENT_CERTIFICATE,
-            "does not go with route = \"direct\", which no connector knows; write route = \
+            "cannot be used with route = \"direct\", which uses no connector; write route = \
             \"connector\" with the tenant's MX host",
         );
     }

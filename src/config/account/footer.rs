@@ -12,11 +12,11 @@ use crate::config::{
 };
 use crate::queue::{FooterImage, FooterTemplate, PLACEHOLDERS};
 
-/// Octets of a footer. A footer is shorter than a page.
+/// The maximum size of a footer in octets. A footer is shorter than a page.
 const LARGEST_TEXT: usize = 16 * 1024;
-/// Characters of a signature on a usual printer.
+/// The maximum number of characters of a signature on a usual printer.
 const USUAL_TEXT: usize = 1024;
-/// Octets of the image: it goes out with every message.
+/// The maximum size of the image in octets: it is sent with every message.
 const LARGEST_IMAGE: u64 = 256 * 1024;
 
 pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
@@ -25,7 +25,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
     let (text_key, file_key): (&dyn Named, &dyn Named) = (&FOOTER_TEXT, &FOOTER_TEXT_FILE);
     let text = match (written, file) {
         (Some(_), Some(_)) => {
-            table.error(&FOOTER_TEXT_FILE, "stands beside text; write one of them");
+            table.error(&FOOTER_TEXT_FILE, "cannot be combined with text; write only one of them");
             None
         }
         (Some(text), None) => Some((text_key, text)),
@@ -46,10 +46,10 @@ pub(super) fn read(table: &Table<'_>) -> Option<FooterTemplate> {
     if text.chars().count() > USUAL_TEXT {
         table.warning(
             key,
-            format!("has more than {USUAL_TEXT} characters, and goes out with every message"),
+            format!("has more than {USUAL_TEXT} characters, and every message carries it"),
         );
     }
-    // Each is checked, whatever is wrong with another.
+    // Each is checked, even if another is wrong.
     let text_is_good = understood(table, key, &text, None);
     let html_is_good = html
         .as_ref()
@@ -70,10 +70,10 @@ fn understood(table: &Table<'_>, key: &dyn Named, text: &str, html: Option<&str>
     };
     let known = || PLACEHOLDERS.iter().map(|(name, _)| *name);
     let advice = match nearest(&unknown.0, known()) {
-        Some(nearest) => format!("do you mean {{{nearest}}}?"),
+        Some(nearest) => format!("did you mean {{{nearest}}}?"),
         None => {
             let known: Vec<String> = known().map(|name| format!("{{{name}}}")).collect();
-            format!("known are {}", known.join(", "))
+            format!("the known ones are {}", known.join(", "))
         }
     };
     table.error(key, format!("{unknown}; {advice}"));

@@ -1,4 +1,5 @@
-//! What is known of host names: the services they belong to, and those that have been given up.
+//! What is known about host names: the services that they belong to, and which of them no longer
+//! exist.
 
 use super::preset::{PRESETS, Preset};
 use crate::config::{
@@ -6,14 +7,13 @@ use crate::config::{
     table::Table,
 };
 
-/// `host`, without the dot that may stand for the root (RFC 1034 3.1): certificates and presets
-/// have none.
+/// `host` without a trailing dot (RFC 1034 3.1): certificates and presets have none.
 pub(super) fn as_written(table: &Table<'_>) -> Option<String> {
     let host = table.written(&HOST)?;
     Some(host.strip_suffix('.').unwrap_or(&host).to_owned())
 }
 
-/// Ends of the names of hosts that take mail from other servers, and no login.
+/// The ends of the names of hosts that accept mail from other servers and offer no login.
 const MX_HOSTS: [&str; 4] = [
     ".mail.protection.outlook.com",
     ".mail.protection.office365.us",
@@ -22,14 +22,14 @@ const MX_HOSTS: [&str; 4] = [
 ];
 
 pub(super) fn is_mx_host(host: &str) -> bool {
-    // smtp.hve.mx.microsoft takes logins.
+    // smtp.hve.mx.microsoft accepts logins.
     MX_HOSTS.iter().any(|end| host.ends_with(end)) && !host.starts_with("smtp.")
 }
 
-/// Notes a name that Exchange Online has given up or should not be written. True when the host no
-/// longer answers.
+/// Notes a name that Exchange Online no longer uses or that should not be written. Returns whether
+/// the host no longer answers.
 pub(super) fn check_retired(table: &Table<'_>, host: &str) -> bool {
-    // smtp-mail.outlook.com is alive: it serves private mailboxes.
+    // smtp-mail.outlook.com still exists: it serves private mailboxes.
     let regional = host.starts_with("smtp-")
         && host.ends_with(".outlook.com")
         && host != "smtp-mail.outlook.com";
@@ -37,42 +37,42 @@ pub(super) fn check_retired(table: &Table<'_>, host: &str) -> bool {
         table.error(
             &HOST,
             format!(
-                "{host} is gone: Exchange Online has no regional names any more; write preset \
-                = \"office365\" and leave host out"
+                "{host} no longer exists: Exchange Online has no regional names any more; write \
+                preset = \"office365\" and remove host"
             ),
         );
     } else if matches!(host, "smtp-legacy.office365.com" | "smtp-legacy.partner.outlook.cn") {
         table.warning(
             &HOST,
             format!(
-                "{host} is for senders without TLS 1.2, and Postroom has it; write preset = \
-                \"office365\" and leave host out"
+                "{host} is for senders without TLS 1.2, but Postroom supports TLS 1.2; write \
+                preset = \"office365\" and remove host"
             ),
         );
     } else if is_pod(host) {
         table.warning(
             &HOST,
             format!(
-                "{host} is one of Exchange Online's own machines, which come and go; write \
-                preset = \"office365\" (smtp.office365.com) and leave host out"
+                "{host} is one of Exchange Online's own machines, which change; write preset = \
+                \"office365\" (smtp.office365.com) and remove host"
             ),
         );
     } else if host == "smtp-hve.office365.com" {
         table.warning(
             &HOST,
-            format!("Microsoft is giving up {host}; write preset = \"hve\" and leave host out"),
+            format!("Microsoft is retiring {host}; write preset = \"hve\" and remove host"),
         );
     }
     regional
 }
 
-/// pod51024.outlook.com: mail programs used to be told the machine that held the mailbox.
+/// pod51024.outlook.com: mail programs used to get the name of the machine that held the mailbox.
 fn is_pod(host: &str) -> bool {
     let number = host.strip_prefix("pod").and_then(|rest| rest.strip_suffix(".outlook.com"));
     number.is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
 }
 
-/// The preset to which a submission host belongs, when none is written: a mailbox without limits
+/// The preset to which a submission host belongs, if none is written: a mailbox without limits
 /// would soon be blocked.
 pub(super) fn infer(table: &Table<'_>, preset: &'static Preset) -> &'static Preset {
     let host = as_written(table).map(|host| host.to_lowercase());
@@ -85,7 +85,8 @@ pub(super) fn infer(table: &Table<'_>, preset: &'static Preset) -> &'static Pres
                 table.warning(
                     &PRESET,
                     format!(
-                        "\"{}\" knows no limits, and the server has some: write preset = \"{}\"",
+                        "preset \"{}\" has no limits, but the server has some: write preset = \
+                        \"{}\"",
                         preset.name, known.name
                     ),
                 );
@@ -93,7 +94,10 @@ pub(super) fn infer(table: &Table<'_>, preset: &'static Preset) -> &'static Pres
             }
             table.warning(
                 &HOST,
-                format!("is taken for preset = \"{}\", with its limits; write that", known.name),
+                format!(
+                    "is treated as preset = \"{}\", with its limits; write that preset",
+                    known.name
+                ),
             );
             known
         }

@@ -35,8 +35,8 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> LimitSettings {
             table.warning(
                 key,
                 format!(
-                    "is above what {service} allows by default ({theirs}; {source}): what goes \
-                    beyond it will be refused, and may block the mailbox"
+                    "is above what {service} allows by default ({theirs}; {source}): the server \
+                    refuses what exceeds its limit, and may block the mailbox"
                 ),
             );
         }
@@ -47,7 +47,7 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> LimitSettings {
     limits
 }
 
-/// Warns of limits above those that the service enforces.
+/// Warns about limits above those that the service enforces.
 fn above_the_mailbox(table: &Table<'_>, preset: &Preset, ours: &LimitSettings) {
     let Preset { name, source, limits: known, .. } = preset;
     if ours.recipients_per_message > known.recipients_per_message
@@ -57,17 +57,17 @@ fn above_the_mailbox(table: &Table<'_>, preset: &Preset, ours: &LimitSettings) {
         let unless = if preset.is_strict {
             ""
         } else {
-            ", unless the mailbox's RecipientLimits was raised, to 1000 at most"
+            ", unless an administrator has raised the mailbox's RecipientLimits (to at most 1000)"
         };
         table.warning(
             &RECIPIENTS_PER_MESSAGE,
-            format!("is above what {name} takes in one transaction ({most}; {source}){unless}"),
+            format!("is above what {name} accepts in one transaction ({most}; {source}){unless}"),
         );
     }
     if preset.host.is_some() && ours.connections > known.connections {
         table.warning(
             &ACCOUNT_CONNECTIONS,
-            format!("is above what {name} serves at once ({}; {source})", known.connections),
+            format!("is above what {name} permits at once ({}; {source})", known.connections),
         );
     }
     if let Some(most) =
@@ -75,15 +75,15 @@ fn above_the_mailbox(table: &Table<'_>, preset: &Preset, ours: &LimitSettings) {
     {
         let unless = match preset.service {
             Service::ExchangeOnline => {
-                ", unless the mailbox's MaxSendSize was raised, to 150MB at most"
+                ", unless an administrator has raised the mailbox's MaxSendSize (to at most 150MB)"
             }
             Service::Microsoft | Service::Azure | Service::Other => "",
         };
         table.warning(
             &MESSAGE_SIZE,
             format!(
-                "is above what {name} takes ({most}; {source}){unless}: larger messages are \
-                tried and fail"
+                "is above what {name} accepts ({most}; {source}){unless}: Postroom would try \
+                larger messages, and they would fail"
             ),
         );
     }

@@ -1,11 +1,12 @@
 //! `[[account]]`: one way for mail to leave.
 //!
-//! - `preset`: what is known of the usual services; `known_hosts`: what is known of host names
+//! - `preset`: what is known about the usual services; `known_hosts`: what is known about host
+//!   names
 //! - `oauth`, `auth`: the login; `certificate`: the client certificate
-//! - `server`: host, port, encryption, for routes that name a server; `route`: what a route is
+//! - `server`: host, port and encryption, for routes that name a server; `route`: what a route is
 //! - `submission`, `connector`, `direct`, `smarthost`: one route each
-//! - `limits`, `sender`, `footer`: what is the same whatever the route
-//! - `section`: puts an account together
+//! - `limits`, `sender`, `footer`: what all routes share
+//! - `section`: assembles an account
 
 mod auth;
 mod certificate;

@@ -1,4 +1,4 @@
-//! The OAuth keys of an account's `auth`: which server, which application, which grant.
+//! The OAuth keys of an account's `auth`: the server, the application and the grant.
 
 use super::preset::{Preset, Service};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     oauth::{Cloud, Grant, OAuthSettings},
 };
 
-/// The keys that make a login one by OAuth.
+/// The keys that select a login with OAuth.
 static KEYS: [&dyn Named; 9] = [
     &TENANT,
     &CLIENT_ID,
@@ -30,7 +30,7 @@ static KEYS: [&dyn Named; 9] = [
     &SCOPE,
 ];
 
-/// True when tokens are to be requested, rather than read from a file.
+/// Whether the daemon requests tokens, instead of reading them from a file.
 pub(super) fn is_meant(table: &Table<'_>) -> bool {
     KEYS.iter().any(|key| table.has(*key))
 }
@@ -40,7 +40,8 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
         if table.has(key) {
             table.error(
                 key,
-                "stands beside the keys of OAuth (tenant, client_id); write the one or the other",
+                "cannot be combined with the keys of OAuth (tenant, client_id); write only one of \
+                the two",
             );
         }
     }
@@ -87,7 +88,7 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<OAuthSettings> 
     Some(settings)
 }
 
-/// Refuses to send secrets in clear over a network.
+/// Notes an endpoint to which secrets would go in clear over a network.
 fn check_urls(table: &Table<'_>, settings: &OAuthSettings) {
     for (key, url) in [(&TOKEN_URL, &settings.token_url), (&DEVICE_URL, &settings.device_url)] {
         if !(url.starts_with("https://")
@@ -108,7 +109,8 @@ fn is_microsofts(table: &Table<'_>, token_url: &str) -> bool {
     !table.has(&TOKEN_URL) || token_url.contains("/oauth2/v2.0/")
 }
 
-/// Entra wants another scope of an application (AADSTS1002012) than of somebody who signs in.
+/// Entra requires a different scope from an application (AADSTS1002012) than from a person who
+/// signs in.
 fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
     match grant {
         Grant::ClientSecret { .. } | Grant::ClientCertificate { .. }
@@ -117,8 +119,8 @@ fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
             table.warning(
                 &SCOPE,
                 format!(
-                    "\"{scope}\" is not for an application: it has to end \
-                in \"/.default\"; leave the key out"
+                    "\"{scope}\" is not for an application: its scope must end in \"/.default\"; \
+                    remove the key"
                 ),
             );
         }
@@ -126,8 +128,8 @@ fn check_scope(table: &Table<'_>, grant: &Grant, scope: &str) {
             table.warning(
                 &SCOPE,
                 format!(
-                    "\"{scope}\" lacks \"offline_access\": without it a sign-in is good for an \
-                    hour; leave the key out, or write it in addition"
+                    "\"{scope}\" lacks \"offline_access\": without it, a sign-in is valid for only \
+                    an hour; remove the key, or add \"offline_access\""
                 ),
             );
         }
@@ -141,7 +143,11 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
     let expires = expires(table);
     match (secret, certificate, key) {
         (Some(_), Some(_), _) => {
-            table.error(&APP_CERTIFICATE, "stands beside client_secret_file; write one of them");
+            table.error(
+                &APP_CERTIFICATE,
+                "cannot be combined with client_secret_file; write only \
+            one of them",
+            );
             None
         }
         (Some(file), None, _) => {
@@ -150,8 +156,8 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
                 Err(error) => table.warning(
                     &CLIENT_SECRET_FILE,
                     format!(
-                        "{} cannot be read now ({error}); the account will not send until it \
-                        can be",
+                        "{} cannot be read now ({error}); the account does not send until it is \
+                        readable",
                         file.display()
                     ),
                 ),
@@ -165,18 +171,18 @@ fn grant(table: &Table<'_>) -> Option<Grant> {
             Some(Grant::ClientCertificate { certificate, key: key? })
         }
         (None, None, Some(_)) => {
-            table.error(&APP_KEY, "needs client_certificate beside it");
+            table.error(&APP_KEY, "also needs client_certificate");
             None
         }
         (None, None, None) => Some(Grant::RefreshToken),
     }
 }
 
-/// Entra shows a secret's end where it was made, and nowhere else.
+/// Entra shows the date on which a secret expires only where the secret was created.
 fn expires(table: &Table<'_>) -> Option<Timestamp> {
     let text = table.get(&CLIENT_SECRET_EXPIRES)?;
     if !table.has(&CLIENT_SECRET_FILE) {
-        table.error(&CLIENT_SECRET_EXPIRES, "needs client_secret_file beside it");
+        table.error(&CLIENT_SECRET_EXPIRES, "also needs client_secret_file");
     }
     let date = Timestamp::from_date(&text);
     if date.is_none() {

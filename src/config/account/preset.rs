@@ -1,4 +1,4 @@
-//! What is known of the usual services: host, port, encryption, login, limits.
+//! What is known about the usual services: host, port, encryption, login, limits.
 
 use crate::{
     config::{
@@ -13,58 +13,58 @@ use crate::{
 /// One service.
 #[derive(Debug)]
 pub(in crate::config) struct Preset {
-    /// As the config names it.
+    /// The name in the config.
     pub(in crate::config) name: &'static str,
-    /// None has to be given.
+    /// The host; `None` if the config must name it.
     pub(in crate::config) host: Option<&'static str>,
-    /// The first is the default; none allows every port.
+    /// The ports. The first is the default; without any, every port is allowed.
     pub(in crate::config) ports: &'static [u16],
-    /// Why no other port.
+    /// The reason why other ports are refused.
     pub(in crate::config) port_reason: &'static str,
-    /// Whether `tls` may say otherwise.
+    /// How the service encrypts, and whether `tls` may change that.
     pub(in crate::config) encryption: Encryption,
     /// How a password is presented.
     pub(in crate::config) password_method: AuthMethod,
-    /// What the service offers after `EHLO`; none is whatever the config says.
+    /// The mechanisms that the service offers; if there are none, the config decides.
     pub(in crate::config) methods: &'static [AuthMethod],
-    /// What the service allows.
+    /// The limits of the service.
     pub(in crate::config) limits: LimitSettings,
-    /// Who says so.
+    /// The source of these limits.
     pub(in crate::config) source: &'static str,
-    /// Whether more recipients of one message than that are refused, whoever asks.
+    /// Whether the service refuses more recipients in one message than that from any client.
     pub(in crate::config) is_strict: bool,
     /// Whether it accepts mail only within the organization and only from the account's address.
     pub(in crate::config) is_internal: bool,
-    /// Who runs it.
+    /// The kind of operator.
     pub(in crate::config) service: Service,
 }
 
-/// How a service is reached.
+/// How a service encrypts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) enum Encryption {
-    /// STARTTLS and nothing else.
+    /// Only STARTTLS.
     StartTlsOnly,
-    /// Whatever the config says; by default what is usual on the port.
+    /// Any kind, as the config says; the default is what is usual on the port.
     AsConfigured,
 }
 
-/// Who runs a service.
+/// The operator of a service, as far as advice depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) enum Service {
-    /// Submission to a mailbox of Exchange Online: passwords end.
+    /// Exchange Online, submission to a mailbox: Microsoft is retiring passwords there.
     ExchangeOnline,
-    /// Another of Microsoft's.
+    /// Another service of Microsoft.
     Microsoft,
-    /// Azure Communication Services: a login of its own form.
+    /// Azure Communication Services, whose login has a form of its own.
     Azure,
-    /// Anyone else's.
+    /// Any other operator.
     Other,
 }
 
 /// Microsoft, "How to set up a multifunction device or application to send email": "If your device
 /// recommends or defaults to port 465, it doesn't support SMTP AUTH client submission".
-const NO_465: &str = "Exchange Online serves client submission with STARTTLS on 587 and 25 only; \
-    on 465 nobody answers";
+const NO_465: &str = "Exchange Online offers client submission only with STARTTLS on 587 and 25; \
+port 465 does not answer";
 
 /// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message,
 /// 3 connections; 35 MB, unless the mailbox's `MaxSendSize` was raised.
@@ -79,7 +79,7 @@ const MAILBOX: LimitSettings = LimitSettings {
 /// Exchange Online, seen 2025-11: `250-AUTH LOGIN XOAUTH2`; anything else is answered with 504
 /// 5.7.4.
 const LOGIN_OR_TOKEN: &[AuthMethod] = &[AuthMethod::Login, AuthMethod::Xoauth2];
-/// What needs no clear password at the server: the service keeps none.
+/// The mechanisms that need no clear password at the server, because the service keeps none.
 const NO_CHALLENGE: &[AuthMethod] = &[AuthMethod::Login, AuthMethod::Plain, AuthMethod::Xoauth2];
 
 const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
@@ -99,7 +99,7 @@ const fn exchange_online(name: &'static str, host: &'static str) -> Preset {
     }
 }
 
-/// A service of which nothing is known.
+/// A service about which nothing is known.
 pub(in crate::config) const CUSTOM: Preset = Preset {
     name: "custom",
     host: None,
@@ -108,7 +108,7 @@ pub(in crate::config) const CUSTOM: Preset = Preset {
     encryption: Encryption::AsConfigured,
     password_method: AuthMethod::Plain,
     methods: &[],
-    // RFC 5321 4.5.3.1.8: a server takes at least 100 recipients of one message.
+    // RFC 5321 4.5.3.1.8: a server accepts at least 100 recipients in one message.
     limits: LimitSettings {
         messages_per_minute: None,
         recipients_per_day: None,
@@ -122,8 +122,8 @@ pub(in crate::config) const CUSTOM: Preset = Preset {
     service: Service::Other,
 };
 
-/// The MX hosts of Exchange Online: no rates are published; 200 recipients of one domain in a
-/// transaction (non-delivery report 4.5.3).
+/// The MX hosts of Exchange Online. Microsoft publishes no rates for them; a transaction has at
+/// most 200 recipients in one domain (non-delivery report 4.5.3).
 pub(in crate::config) const MX: Preset = Preset {
     name: "an MX host",
     limits: LimitSettings { recipients_per_message: 200, ..CUSTOM.limits },
@@ -133,8 +133,7 @@ pub(in crate::config) const MX: Preset = Preset {
     ..CUSTOM
 };
 
-/// In place of a misspelt preset, which has been complained about: complains about nothing that
-/// would follow from it.
+/// The replacement for a misspelt preset, which has been noted: it causes no further problems.
 pub(in crate::config) const MISSPELT: Preset =
     Preset { name: "misspelt", host: Some("misspelt.invalid"), ..CUSTOM };
 
@@ -144,12 +143,12 @@ pub(in crate::config) const PRESETS: &[Preset] = &[
     exchange_online("office365-dod", "outlook-dod.office365.us"),
     exchange_online("office365-china", "smtp.partner.outlook.cn"),
     Preset {
-        // High Volume Email: recipients inside the tenant only; 50 of one message, 10 MB, no rates;
-        // passwords until September 2028.
+        // High Volume Email: only recipients inside the tenant; 50 recipients a message, 10 MB, no
+        // rates; passwords until September 2028.
         name: "hve",
         host: Some("smtp.hve.mx.microsoft"),
         ports: &[587],
-        port_reason: "High Volume Email is served with STARTTLS on 587 only",
+        port_reason: "High Volume Email is available only with STARTTLS on 587",
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
         methods: LOGIN_OR_TOKEN,
@@ -166,12 +165,12 @@ pub(in crate::config) const PRESETS: &[Preset] = &[
         service: Service::Microsoft,
     },
     Preset {
-        // Custom domain: 30 a minute, 100 an hour, until Microsoft raises it on request. 50
-        // recipients of one message, 10 MB.
+        // Custom domain: 30 messages a minute and 100 an hour, until Microsoft raises this on
+        // request; 50 recipients a message, 10 MB.
         name: "azure-communication-services",
         host: Some("smtp.azurecomm.net"),
         ports: &[587, 25],
-        port_reason: "Azure Communication Services are served with STARTTLS on 587 and 25 only",
+        port_reason: "Azure Communication Services are available only with STARTTLS on 587 and 25",
         encryption: Encryption::StartTlsOnly,
         password_method: AuthMethod::Login,
         methods: NO_CHALLENGE,
@@ -188,12 +187,12 @@ pub(in crate::config) const PRESETS: &[Preset] = &[
         service: Service::Azure,
     },
     Preset {
-        // A private account: 500 recipients a day, 100 of one message over SMTP, 25 MB. Workspace:
-        // 10,000 a day; raise it there.
+        // A private account: 500 recipients a day, 100 a message over SMTP, 25 MB. Workspace:
+        // 10,000 recipients a day; raise the limit there.
         name: "gmail",
         host: Some("smtp.gmail.com"),
         ports: &[587, 465, 25],
-        port_reason: "Gmail is served on 587, 465 and 25 only",
+        port_reason: "Gmail is available only on 587, 465 and 25",
         encryption: Encryption::AsConfigured,
         password_method: AuthMethod::Plain,
         methods: NO_CHALLENGE,

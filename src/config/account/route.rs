@@ -1,4 +1,4 @@
-//! What a route is: which one an account takes, and what the route makes of its keys.
+//! Which route an account uses, and how the route interprets its keys.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::{
     upstream::Destination,
 };
 
-/// What has been read of an account before its route.
+/// The part of an account that is read before its route.
 pub(super) struct Known<'a> {
     pub(super) name: Option<&'a AccountName>,
     pub(super) preset: &'static Preset,
@@ -23,25 +23,25 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Where refresh tokens are kept.
+    /// The folder of the refresh tokens.
     pub(super) fn secrets(&self) -> std::path::PathBuf {
         Path::join(self.here.data_dir, "secrets")
     }
 }
 
-/// What a route makes of the keys of an account.
+/// The result of a route's reading of an account.
 pub(super) struct Way {
-    /// `None` when something is wrong, which has been noted.
+    /// `None` if something is wrong. The problem has been noted.
     pub(super) destination: Option<Destination>,
-    /// The recipients and senders that the server takes.
+    /// The recipients and senders that the server accepts.
     pub(super) reach: Reach,
-    /// The limits that are known of the server.
+    /// The known limits of the server.
     pub(super) preset: &'static Preset,
-    /// The senders that the server accepts by default; empty for the account's address alone.
+    /// The senders that the server accepts by default; empty means only the account's address.
     pub(super) own_senders: Vec<Pattern>,
 }
 
-/// The route that is written, or the one of the preset: a known service is one that logs in.
+/// The route that is written, or otherwise that of the preset: a known service requires a login.
 pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
     if preset.host.is_some() && !table.has(&ROUTE) {
         return Some(Route::Submission);
@@ -60,7 +60,8 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
         table.error(
             &PRESET,
             format!(
-                "\"{name}\" is a service that logs in, and this route does not: leave the key out"
+                "\"{name}\" is a service that requires a login, but this route has none: remove \
+                the key"
             ),
         );
         return None;
@@ -84,7 +85,7 @@ pub(super) fn domains(table: &Table<'_>) -> Option<Vec<String>> {
     Some(table.get(&DOMAINS)?.into_iter().map(|domain| domain.0).collect())
 }
 
-/// Warns about `domains` where the route makes nothing of them.
+/// Warns about `domains` where the route does not use them.
 pub(super) fn ignore_domains(table: &Table<'_>) {
     if domains(table).is_some() {
         table.warning(

@@ -1,4 +1,4 @@
-//! Puts an account together from its route and the tables inside it.
+//! Assembles an account from its route and the tables inside it.
 
 use super::{
     connector, direct, footer, known_hosts, limits, preset,
@@ -29,7 +29,7 @@ pub(in crate::config) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<Acco
         Some(Route::Submission) => submission::read(table, &known),
         Some(Route::Connector) => connector::read(table, &known),
         Some(Route::Direct) => direct::read(table, &known),
-        // The keys of an account without a route are checked as those of any server.
+        // The keys of an account without a route are checked like those of any server.
         Some(Route::Smarthost) | None => smarthost::read(table, &known),
     };
     let limits = limits::read(&table.table_or_empty(&ACCOUNT_LIMITS), way.preset);

@@ -12,8 +12,8 @@ use crate::{
     queue::{SenderRewrite, SenderSettings},
 };
 
-/// Reads `[account.sender]`. `own` are senders that the server accepts by default; without any, it
-/// is the account's address.
+/// Reads `[account.sender]`. `own` are the senders that the server accepts by default; if there are
+/// none, the default is the account's address.
 pub(super) fn read(
     table: &Table<'_>,
     address: Option<&Address>,
@@ -23,7 +23,7 @@ pub(super) fn read(
         if address.is_some() { SenderRewrite::WhenNotAllowed } else { SenderRewrite::Never };
     let rewrite = table.get(&REWRITE).unwrap_or(usual);
     let allowed = table.get(&ALLOWED).unwrap_or_else(|| match address {
-        // A list that is wrong has been noted; everything is allowed then.
+        // The problem of a wrong list has been noted; every sender is then allowed.
         _ if table.has(&ALLOWED) => "*".parse().into_iter().collect(),
         _ if !own.is_empty() => own.to_vec(),
         Some(address) => address.as_str().parse().into_iter().collect(),
@@ -34,8 +34,8 @@ pub(super) fn read(
             table.warning(
                 &ALLOWED,
                 format!(
-                    "does not allow the account's own address, {address}; add it, or rewritten \
-                    senders are not allowed themselves"
+                    "does not contain the account's own address, {address}; add it, because \
+                    otherwise a rewritten sender is not allowed"
                 ),
             );
         }
@@ -51,8 +51,8 @@ pub(super) fn read(
     SenderSettings { rewrite, allowed, identities: Arc::default() }
 }
 
-/// Notes what High Volume Email does not take: it accepts the account's own address in envelope
-/// and header, and nothing else (5.7.62, 5.6.241).
+/// Notes settings that High Volume Email does not accept: it accepts the account's own address in
+/// envelope and header, and nothing else (5.7.62, 5.6.241).
 pub(super) fn check_internal(
     account: &Table<'_>,
     table: &Table<'_>,
@@ -77,8 +77,8 @@ pub(super) fn check_internal(
         table.error(
             &REWRITE,
             format!(
-                "\"never\" lets other senders through, and \"{name}\" takes {address} alone; leave \
-                it out"
+                "\"never\" permits other senders, but \"{name}\" accepts only {address}; remove \
+                the key"
             ),
         );
     }
@@ -86,7 +86,10 @@ pub(super) fn check_internal(
     {
         table.error(
             &ALLOWED,
-            format!("has more than {address}, and \"{name}\" takes no other sender; leave it out"),
+            format!(
+                "contains more than {address}, but \"{name}\" accepts no other sender; remove \
+            the key"
+            ),
         );
     }
 }

@@ -20,7 +20,7 @@ pub(super) const SMTP: u16 = 25;
 /// RFC 8314 3.3: TLS from the first octet.
 const SUBMISSIONS: u16 = 465;
 
-/// The server, as written or as the preset knows it.
+/// The server: the written one, or that of the preset.
 pub(super) fn host(table: &Table<'_>, known: &Known<'_>) -> Option<String> {
     let host = known_hosts::as_written(table).or_else(|| known.preset.host.map(str::to_owned));
     if host.is_none() && !table.has(&HOST) {
@@ -44,35 +44,36 @@ fn check_host(table: &Table<'_>, host: String, hostname: &str) -> Option<String>
     if host.eq_ignore_ascii_case(hostname) {
         table.error(
             &HOST,
-            "is this machine's own `hostname`: mail would go round in circles; \
-            write the upstream server",
+            "is this machine's own `hostname`: mail would loop; write the name of the upstream \
+            server",
         );
         return None;
     }
     Some(host)
 }
 
-/// Notes an address where Microsoft's service has to be named.
+/// Notes an IP address where the name of Microsoft's service is required.
 pub(super) fn check_is_name(table: &Table<'_>, host: &str) {
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok();
     if address.is_some_and(|address| !address.is_loopback()) {
         table.error(
             &HOST,
             format!(
-                "{host} is an address; Microsoft's addresses change, and the certificate names \
-                none: write the host's name"
+                "{host} is an IP address; Microsoft's addresses change, and the certificate \
+                contains none: write the host's name"
             ),
         );
     }
 }
 
-/// What is wrong with any written host; `None` when nothing else needs to be said about it.
+/// Notes what is wrong with a written host. Returns `None` if nothing else needs to be said about
+/// it.
 pub(super) fn written_host(table: &Table<'_>, host: Option<&str>) -> Option<String> {
     let host = host.filter(|_| table.has(&HOST))?.to_lowercase();
     (!known_hosts::check_retired(table, &host)).then_some(host)
 }
 
-/// The port, as written or as the preset knows it; else the usual one of the route.
+/// The port: the written one, that of the preset, or the usual one of the route.
 pub(super) fn port(table: &Table<'_>, preset: &Preset, usual: u16) -> u16 {
     let default = preset.ports.first().copied().unwrap_or(usual);
     let Some(port) = table.get(&PORT) else {
@@ -83,8 +84,8 @@ pub(super) fn port(table: &Table<'_>, preset: &Preset, usual: u16) -> u16 {
         table.error(
             &PORT,
             format!(
-                "{port} does not work with preset \"{}\": {reason}; write {default}, or leave \
-                the key out",
+                "{port} does not work with preset \"{}\": {reason}; write {default}, or remove the \
+                key",
                 preset.name
             ),
         );
@@ -99,15 +100,15 @@ pub(super) fn mx_port(table: &Table<'_>) -> u16 {
         table.warning(
             &PORT,
             format!(
-                "{port} is not where MX hosts take mail: that is {SMTP}, whatever the port of a \
-                login; leave the key out"
+                "{port} is not the port of MX hosts: they accept mail only on {SMTP}; remove the \
+                key"
             ),
         );
     }
     port
 }
 
-/// `tls`, or what is usual on the port; `Err` when the preset does not allow it, which has been
+/// `tls`, or what is usual on the port. `Err` if the preset does not allow it; the problem has been
 /// noted.
 pub(super) fn security(
     table: &Table<'_>,
@@ -123,7 +124,7 @@ pub(super) fn security(
         table.error(
             &ACCOUNT_TLS,
             format!(
-                "preset \"{}\" is reached with \"starttls\" only; write that, or leave the key out",
+                "preset \"{}\" requires \"starttls\"; write that, or remove the key",
                 preset.name
             ),
         );
@@ -149,8 +150,9 @@ pub(super) fn verify(table: &Table<'_>, security: Security) -> Verification {
     if security != Security::None {
         table.warning(
             &VERIFY,
-            "false accepts every certificate: anyone between us and the server \
-            can read the mail and the password; better name the server's own in `ca_file`",
+            "false accepts every certificate, so anyone between Postroom and the server can read \
+            the mail and the password; it is safer to write the server's own certificate in \
+            `ca_file`",
         );
     }
     Verification::Off

@@ -43,7 +43,7 @@ fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
             table.error(
                 &HOST,
                 format!(
-                    "{host} is an MX host, which takes no login; write route = \"connector\", or \
+                    "{host} is an MX host, which accepts no login; write route = \"connector\", or \
                     the preset of the service"
                 ),
             );
@@ -67,7 +67,7 @@ fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
     if !table.has(&ACCOUNT_AUTH) {
         table.missing(
             &ACCOUNT_AUTH,
-            "write for example auth = { method = \"login\", password_file = \
+            "write, for example, auth = { method = \"login\", password_file = \
             \"/etc/postroom/scanner.pass\" }",
         );
     }

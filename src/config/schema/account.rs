@@ -13,8 +13,8 @@ use crate::{
 };
 
 keys! {
-    /// A way for mail to leave. May stand several times; the first carries all mail that is not
-    /// assigned to another.
+    /// A route by which mail leaves. May occur several times; the first account carries all mail
+    /// that is not assigned to another.
     ACCOUNT = "[[account]]", tables [
         ACCOUNT_AUTH, ACCOUNT_LIMITS, ACCOUNT_BATCH, ACCOUNT_SENDER, ACCOUNT_FOOTER,
     ];
@@ -50,16 +50,16 @@ keys! {
     /// With route = "direct": "opportunistic" (encrypted where the server offers it, with any
     /// certificate; the default) or "required" (nothing is sent without a valid certificate).
     ///
-    /// What the domain asks for in MTA-STS or DANE is obeyed in any case.
+    /// Postroom obeys the domain's MTA-STS policy and DANE records in any case.
     ACCOUNT_TLS: Key<Option<String>> = Key::new("tls").off("starttls");
     /// Check the server's certificate. false lets anyone between this machine and the server read
     /// the mail and the password.
     VERIFY: Key<bool> = Key::new("verify").default(|| true);
-    /// Trust the certificates in this file (PEM) instead of the machine's.
+    /// Trust the certificates in this file (PEM) instead of those of the machine.
     CA_FILE: Key<Option<PathBuf>> = Key::new("ca_file").off("/etc/postroom/ca.pem");
     /// The accepted domains of the organization. With route = "connector" and no certificate, mail
-    /// that leaves these domains has to be from them. With route = "direct", recipients have to be
-    /// in them. With preset = "hve" too; there the default is the domain of address.
+    /// to other domains must come from these. With route = "direct" and with preset = "hve",
+    /// recipients must be in these domains. The default for "hve" is the domain of address.
     DOMAINS: Key<Option<Vec<Domain>>> = Key::new("domains").off_list(&["contoso.com"]);
     /// The certificate that is shown to the server when it asks for one, followed by its issuers
     /// (PEM). Read again for each connection.
@@ -68,17 +68,17 @@ keys! {
     /// Its private key (PEM).
     CLIENT_KEY: Key<Option<PathBuf>> = Key::new("key")
         .off("/run/credentials/postroom.service/connector-key");
-    /// Accounts that take over, in this order, when this one cannot send.
+    /// The accounts that take over, in this order, when this one cannot send.
     SPILL_TO: Key<Vec<AccountName>> = Key::new("spill_to").default(Vec::new);
     /// Mail of these senders goes by this account: "*@sales.contoso.com". The account of a device
-    /// goes before.
+    /// takes precedence.
     FOR_SENDERS: Key<Vec<Pattern>> = Key::new("for_senders").default(Vec::new);
     /// Mail to these recipients goes by this account: "*@contoso.com". Recipients of one message
-    /// may go by different accounts. The account of a device and for_senders go before.
+    /// may go by different accounts. The account of a device and for_senders take precedence.
     FOR_RECIPIENTS: Key<Vec<Pattern>> = Key::new("for_recipients").default(Vec::new);
 }
 
-/// No server takes more recipients than this in one transaction.
+/// The maximum: no server accepts more recipients in one transaction.
 const MOST_RECIPIENTS: u64 = 100_000;
 const MOST_CONNECTIONS: u64 = 1000;
 #[expect(clippy::as_conversions, reason = "`From` is not const, and a u32 fits")]
@@ -97,7 +97,7 @@ keys! {
     RECIPIENTS_PER_DAY: Key<Option<Limit<u32>>> = Key::new("recipients_per_day")
         .within(1, u64::MAX)
         .example("10000");
-    /// Recipients of one transaction; a message to more is sent in parts.
+    /// Recipients in one transaction. A message to more recipients is sent in several transactions.
     RECIPIENTS_PER_MESSAGE: Key<Option<usize>> = Key::new("recipients_per_message")
         .within(1, MOST_RECIPIENTS)
         .example("500");
@@ -110,30 +110,30 @@ keys! {
 }
 
 keys! {
-    /// How messages share connections. May be absent.
+    /// How messages share connections. Optional.
     ACCOUNT_BATCH = "[account.batch]", tables [];
 
-    /// Most messages in one batch.
+    /// The maximum number of messages in one batch.
     // A minute's worth for Exchange Online.
     BATCH_MESSAGES: Key<u32> = Key::new("messages")
         .within(1, MOST_MESSAGES)
         .default(|| 30);
-    /// Pause before the next batch.
+    /// The pause before the next batch.
     INTERVAL: Key<Duration> = Key::new("interval").default(|| Duration::ZERO);
     /// How recipients of one message share transactions. "never": one transaction for all.
     /// "always": one transaction for each.
     ///
     /// "on_failure": one transaction for all; when it is refused, smaller and smaller groups, so
-    /// that one bad recipient does not hold up the others.
+    /// that one bad recipient does not delay the others.
     SPLIT: Key<Split> = Key::new("split").default(|| Split::OnFailure);
 }
 
 keys! {
-    /// The senders that the account may use. May be absent.
+    /// The senders that the account may use. Optional.
     ACCOUNT_SENDER = "[account.sender]", tables [];
 
-    /// "never", "when_not_allowed" or "always": replace the sender by the account's address.
-    /// Reply-To keeps the old one.
+    /// "never", "when_not_allowed" or "always": replace the sender with the account's address.
+    /// Reply-To keeps the original.
     ///
     /// Default: "when_not_allowed" with an address, "never" without.
     REWRITE: Key<Option<SenderRewrite>> = Key::new("rewrite").example("when_not_allowed");
@@ -143,23 +143,23 @@ keys! {
 }
 
 keys! {
-    /// A text at the end of each message; signed and encrypted messages are left as they are. May
-    /// be absent: then there is none. See docs/sender.md.
+    /// A text at the end of each message; signed and encrypted messages are left as they are.
+    /// Optional. See docs/sender.md.
     ACCOUNT_FOOTER = "[account.footer]", tables [];
 
     /// For the plain text. Placeholders: {device}, {sender}, {account}, {date}, {time}, {hostname},
-    /// {id}. Printers usually allow 1,024 characters, and readers do not welcome more.
+    /// {id}. Printers usually allow 1,024 characters.
     FOOTER_TEXT: Key<Option<String>> = Key::new("text").off("Scanned by {device} on {date}");
-    /// The same from a file (UTF-8). Read at the start.
+    /// A file (UTF-8) with this text, which Postroom reads when it starts.
     FOOTER_TEXT_FILE: Key<Option<PathBuf>> = Key::new("text_file").off("/etc/postroom/footer.txt");
     /// For the HTML text: a piece of HTML without <html> and <body>. When absent, it is made from
-    /// the plain one. {image} is the address of the image.
+    /// the plain text. {image} is the address of the image.
     FOOTER_HTML_FILE: Key<Option<PathBuf>> = Key::new("html_file").off("/etc/postroom/footer.html");
     /// An image below the HTML text: PNG, JPEG or GIF, up to 256 KB.
     FOOTER_IMAGE: Key<Option<PathBuf>> = Key::new("image").off("/etc/postroom/logo.png");
 }
 
-/// The way by which an account sends.
+/// The route by which an account sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) enum Route {
     /// A mailbox logs in.

@@ -14,7 +14,7 @@ keys! {
 
     /// "login" or "plain" (password), "cram-md5" (password), "xoauth2" (token).
     METHOD: Key<Option<AuthMethod>> = Key::new("method").example("login");
-    /// When absent, the account's address.
+    /// The user name. When absent, the account's address.
     AUTH_USER: Key<Option<String>> = Key::new("user").off("scanner@contoso.com");
     /// A file with the password on one line. Read again at each login. The path shown here is that
     /// of a systemd credential (LoadCredential=).
@@ -32,8 +32,8 @@ keys! {
     /// certificate, a person signs in once: postroom account login NAME.
     CLIENT_SECRET_FILE: Key<Option<PathBuf>> = Key::new("client_secret_file")
         .off("/run/credentials/postroom.service/client-secret");
-    /// The date on which the secret expires, as Entra showed it when the secret was made. The
-    /// administrator is warned 30, 14, 7 and 1 days before.
+    /// The date on which the secret expires. Entra shows it only when the secret is created.
+    /// Postroom warns the administrator 30, 14, 7 and 1 days before.
     CLIENT_SECRET_EXPIRES: Key<Option<String>> = Key::new("client_secret_expires")
         .off("2027-05-01");
     /// OAuth as an application, with a certificate instead of a secret (PEM).
@@ -42,13 +42,13 @@ keys! {
     /// Its RSA key (PEM).
     APP_KEY: Key<Option<PathBuf>> = Key::new("client_key")
         .off("/run/credentials/postroom.service/app-key");
-    /// OAuth: another server than Microsoft's, or the sandbox's.
+    /// OAuth: the token endpoint of another server, or of the sandbox.
     TOKEN_URL: Key<Option<String>> = Key::new("token_url")
         .off("https://login.example.com/oauth2/token");
     /// The server that issues device codes, if token_url is set.
     DEVICE_URL: Key<Option<String>> = Key::new("device_url")
         .off("https://login.example.com/oauth2/devicecode");
-    /// OAuth: what the token is for. The preset knows it.
+    /// OAuth: the scope of the token. The preset knows it.
     SCOPE: Key<Option<String>> = Key::new("scope")
         .off("https://outlook.office365.com/.default");
 }

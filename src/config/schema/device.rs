@@ -1,4 +1,4 @@
-//! `[[device]]` and `[[user]]`: who may hand in mail.
+//! `[[device]]` and `[[user]]`: the clients that may submit mail.
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -19,8 +19,8 @@ const MOST_RECIPIENTS: u64 = 10_000;
 const MOST_CONNECTIONS: u64 = 10_000;
 
 keys! {
-    /// Who may hand in mail, and what. May stand several times. A client is known by the most
-    /// specific network, or by the user as which it logs in.
+    /// A device that may submit mail. May occur several times. Postroom identifies a client by its
+    /// certificate, by the user it logs in as, or by the most specific network.
     DEVICE = "[[device]]", tables [DEVICE_FROM];
 
     /// Its name in logs, metrics and commands.
@@ -31,8 +31,8 @@ keys! {
     /// absent, the device is known by its users only.
     NETWORKS: Key<Option<Vec<Network>>> = Key::new("networks").examples(&["192.168.10.0/24"]);
     /// The TLS certificates of this device: "mfp7.contoso.lan" is a name in a certificate that an
-    /// authority in [tls] client_ca has issued, "sha256:…" is a fingerprint. They go before
-    /// networks and count as a login.
+    /// authority in [tls] client_ca has issued, "sha256:…" is a fingerprint. They take precedence
+    /// over networks and count as a login.
     CERTIFICATES: Key<Vec<CertificatePattern>> = Key::new("certificates").default(Vec::new);
     /// "none": no login is offered. "optional": a login is offered. "required": nothing is accepted
     /// before a login.
@@ -48,10 +48,10 @@ keys! {
         .default(|| DeviceEncryption::Optional);
     /// The senders that it may use: "*@contoso.com", "scan@contoso.com", "*".
     SENDERS: Key<Vec<Pattern>> = Key::new("senders").default(anybody);
-    /// The recipients that it may write to.
+    /// The recipients that it may send to.
     RECIPIENTS: Key<Vec<Pattern>> = Key::new("recipients").default(anybody);
-    /// Further messages within a minute are told to come back (450). When absent, there is no
-    /// limit.
+    /// The maximum number of messages a minute; further ones get a temporary refusal (450). When
+    /// absent, there is no limit.
     MESSAGES_PER_MINUTE: Key<Option<u32>> = Key::new("messages_per_minute")
         .within(1, u64::MAX)
         .off("60");
@@ -62,7 +62,7 @@ keys! {
     // 35 MB is Exchange Online's own limit, unless its administrator has raised it.
     MAX_MESSAGE: Key<ByteSize> = Key::new("max_message")
         .default(|| ByteSize::from_mebibytes(35));
-    /// Most recipients of one message (RFC 5321: at least 100).
+    /// The maximum number of recipients of one message (RFC 5321: at least 100).
     MAX_RECIPIENTS: Key<usize> = Key::new("max_recipients")
         .within(1, MOST_RECIPIENTS)
         .default(|| 500);
@@ -70,8 +70,8 @@ keys! {
     DEVICE_CONNECTIONS: Key<usize> = Key::new("connections")
         .within(1, MOST_CONNECTIONS)
         .default(|| 20);
-    /// The ways to log in that are offered, in this order. The last two are offered only where the
-    /// passwords of the users are kept in clear.
+    /// The login mechanisms that are offered, in this order. The last two require that the
+    /// passwords of the users are stored in clear.
     MECHANISMS: Key<Vec<OfferedMechanism>> = Key::new("mechanisms").default(all_mechanisms);
     /// Parts of the answer to EHLO that confuse this device: "SIZE", "PIPELINING", "8BITMIME",
     /// "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "STARTTLS", "AUTH", or "AUTH=", which is the old
@@ -85,23 +85,23 @@ keys! {
 }
 
 keys! {
-    /// The sender of the device's mail, whatever the device itself writes. May be absent.
+    /// The sender of the device's mail, whatever the device writes. Optional.
     DEVICE_FROM = "[device.from]", tables [];
 
     /// The sender in the envelope and in From:.
     FROM_ADDRESS: Key<Option<Address>> = Key::new("address").example("scanner@contoso.com");
-    /// The name beside it.
+    /// The display name in From:.
     FROM_NAME: Key<Option<String>> = Key::new("name").example("Office printers");
-    /// Where replies go.
+    /// The address for replies.
     REPLY_TO: Key<Option<Address>> = Key::new("reply_to").example("helpdesk@contoso.com");
 }
 
 keys! {
-    /// A login for devices. May stand several times, or not at all.
+    /// A login for devices. May occur several times. Optional.
     USER = "[[user]]", tables [];
 
-    /// The user name, without realm or domain: "mfp1@anything" and "ANYTHING\mfp1" mean this user,
-    /// too. Old devices can only enter short names.
+    /// The user name, without realm or domain: "mfp1@anything" and "ANYTHING\mfp1" also mean this
+    /// user. Old devices accept only short names.
     USER_NAME: Key<Option<String>> = Key::new("name")
         .required("write a short name")
         .example("mfp1");
@@ -120,11 +120,11 @@ fn anybody() -> Vec<Pattern> {
     "*".parse().into_iter().collect()
 }
 
-/// A network, and how it was written.
+/// A network, and its text in the config.
 pub(in crate::config) struct Network {
     /// The text in the config.
     pub(in crate::config) written: String,
-    /// Its address is not always the first one of the network.
+    /// The text in the config. Its address is not always the first one of the network.
     pub(in crate::config) net: IpNet,
 }
 
@@ -151,7 +151,7 @@ impl Scalar for Network {
     }
 }
 
-/// The IPv4 network that is meant by an IPv4-mapped one (RFC 4291 2.5.5.2), such as
+/// The IPv4 network that corresponds to an IPv4-mapped one (RFC 4291 2.5.5.2), such as
 /// `::ffff:10.0.0.0/104`.
 fn unmapped(net: IpNet) -> Option<IpNet> {
     let IpNet::V6(net) = net else {

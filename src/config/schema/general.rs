@@ -28,15 +28,15 @@ keys! {
     HOSTNAME: Key<Option<String>> = Key::new("hostname")
         .required("write the full name of this machine, for example \"postroom.contoso.lan\"")
         .example("postroom.contoso.lan");
-    /// The folder of the messages, the index and the keys. Each daemon needs a folder of its own.
+    /// The folder of the messages, the index and the keys. Each daemon needs its own.
     DATA_DIR: Key<PathBuf> = Key::new("data_dir").default(|| PathBuf::from("/var/lib/postroom"));
-    /// How long a stop waits for sessions and attempts under way. What is cut off then is kept and
-    /// attempted again: it is never lost, but it may be delivered twice.
+    /// How long a stop waits for sessions and attempts under way. A message whose attempt is then
+    /// cut off is attempted again: it is never lost, but it may be delivered twice.
     STOP_TIMEOUT: Key<Duration> = Key::new("stop_timeout").default(|| Duration::from_secs(60));
 }
 
 keys! {
-    /// For route = "direct". May be absent.
+    /// DNS servers and checks for route = "direct". Optional.
     DNS = "[dns]", tables [];
 
     /// DNS servers. When absent, those of the machine (/etc/resolv.conf).
@@ -50,26 +50,26 @@ keys! {
 }
 
 keys! {
-    /// When a message that could not be delivered is tried again. May be absent.
+    /// When Postroom tries a message again that it could not deliver. Optional.
     RETRY = "[retry]", tables [];
 
     /// How long to wait after the first, second, … failed attempt; the last one repeats. The
     /// shortest is 30m (RFC 5321 4.5.4.1).
     SPACING: Key<Vec<Duration>> = Key::new("spacing")
         .default(|| vec![HOUR / 2, HOUR / 2, HOUR, 2 * HOUR, 4 * HOUR]);
-    /// After this time the recipient fails, and the administrator is told (RFC 5321 4.5.4.1: at
-    /// least 4 to 5 days).
+    /// After this time, Postroom gives up on the recipient and informs the administrator (RFC 5321
+    /// 4.5.4.1: at least 4 to 5 days).
     GIVE_UP_AFTER: Key<Duration> = Key::new("give_up_after").default(|| 5 * DAY);
-    /// After this time the administrator is told that a message is late.
+    /// After this time, Postroom informs the administrator that a message is late.
     DELAY_NOTICE_AFTER: Key<Duration> = Key::new("delay_notice_after").default(|| 4 * HOUR);
 }
 
 keys! {
-    /// Who is told about trouble.
+    /// Notices and alerts to the administrator.
     REPORT = "[report]", tables [];
 
-    /// Who is told about failures and about accounts that need help. When absent, this stands only
-    /// in the log.
+    /// The address that gets notices about failures and about accounts that need attention. When
+    /// absent, they appear only in the log.
     ADMINISTRATOR: Key<Option<Address>> = Key::new("administrator").example("it@contoso.com");
     /// The sender of this mail. When absent, the address of the account that carries it.
     FROM: Key<Option<Address>> = Key::new("from").off("postroom@contoso.com");
@@ -78,21 +78,21 @@ keys! {
 }
 
 keys! {
-    /// The disk. May be absent.
+    /// The storage of messages. Optional.
     SPOOL = "[spool]", tables [];
 
-    /// With less free space than this, devices are told to come back later (452), so that the disk
-    /// does not fill up.
+    /// With less free space than this, devices get a temporary refusal (452), so that the disk does
+    /// not fill up.
     MIN_FREE: Key<ByteSize> = Key::new("min_free").default(|| ByteSize::from_mebibytes(500));
-    /// How long the line about each delivered or failed recipient is kept.
+    /// How long Postroom keeps the line about each delivered or failed recipient.
     JOURNAL_KEEP: Key<Duration> = Key::new("journal_keep").default(|| 90 * DAY);
 }
 
 keys! {
-    /// Health and metrics over HTTP. Commands use data_dir/admin.sock instead. May be absent.
+    /// Health and metrics over HTTP. Commands use data_dir/admin.sock instead. Optional.
     ADMIN = "[admin]", tables [];
 
-    /// Serves /healthz, /readyz and /metrics. Nothing can be changed there.
+    /// Serves /healthz, /readyz and /metrics. It cannot change anything.
     ADMIN_ADDRESS: Key<SocketAddr> = Key::new("address")
         .default(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025));
 }

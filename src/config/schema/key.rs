@@ -45,13 +45,13 @@ impl<T: Setting> Key<Option<T>> {
         }
     }
 
-    /// The smallest and the largest number that is taken.
+    /// The smallest and the largest number that is accepted.
     pub(super) const fn within(mut self, least: u64, most: u64) -> Self {
         self.bounds = (least, most);
         self
     }
 
-    /// What the key yields when it is absent; the reference shows it.
+    /// The value of the key when it is absent; the reference shows it.
     pub(super) const fn default(self, absent: fn() -> T) -> Key<T> {
         Key {
             name: self.name,
@@ -65,7 +65,7 @@ impl<T: Setting> Key<Option<T>> {
         }
     }
 
-    /// The key has to be written; `advice` says how.
+    /// Makes the key required; `advice` says what to write.
     pub(super) const fn required(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
         self
@@ -103,7 +103,7 @@ impl<T> Key<T> {
         self
     }
 
-    /// What is written, understood.
+    /// Parses the written value.
     ///
     /// # Errors
     /// With everything that is wrong with it.
@@ -122,7 +122,7 @@ impl<T> Key<T> {
         self.advice
     }
 
-    /// The example or the default, as it would be written.
+    /// The example or the default, as written in a config.
     fn shown_value(&self) -> String {
         let list = |texts: &[&str]| {
             let each: Vec<String> = texts.iter().map(|text| literal(text)).collect();
@@ -150,7 +150,7 @@ pub(in crate::config) trait Named: Sync {
     /// The name as written.
     fn name(&self) -> &'static str;
 
-    /// What it means, for the administrator.
+    /// Its meaning, for the administrator.
     fn about(&self) -> &'static [&'static str];
 
     /// How the reference shows it.
@@ -188,13 +188,13 @@ impl<T> Named for Key<T> {
 
 /// One table of the config: `[retry]`, `[[account]]`, `[account.auth]`.
 pub(in crate::config) struct Section {
-    /// As written, with its brackets; empty for the keys before the first table.
+    /// The name with its brackets; empty for the keys before the first table.
     pub(in crate::config) header: &'static str,
     /// What the table is for, for the administrator.
     pub(in crate::config) about: &'static [&'static str],
     /// Its keys, then the tables inside it.
     pub(in crate::config) keys: &'static [&'static dyn Named],
-    /// For the table around it.
+    /// Its entry in the table around it.
     pub(super) this: fn() -> &'static Self,
 }
 
@@ -218,10 +218,10 @@ impl Named for Section {
 ///
 /// ```text
 /// keys! {
-///     /// The disk. May be absent.
+///     /// The storage of messages. Optional.
 ///     SPOOL = "[spool]", tables [];
 ///
-///     /// How long the line about each delivered or failed recipient is kept.
+///     /// How long Postroom keeps the line about each delivered or failed recipient.
 ///     JOURNAL_KEEP: Key<Duration> = Key::new("journal_keep").default(|| days(90));
 /// }
 /// ```

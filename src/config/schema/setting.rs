@@ -1,5 +1,4 @@
-//! The types that a key of the config can have: how each is read from what is written, and how it
-//! is written.
+//! The types that a key of the config can have: how each is parsed, and how it is written.
 
 use std::{fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -13,7 +12,7 @@ use crate::{
     smtp::command::plausible_address,
 };
 
-/// What a declaration says of the values that are right.
+/// What a declaration says about valid values.
 pub(in crate::config) struct Hints<'a> {
     /// One of them, as it would be written.
     pub(super) example: &'a str,
@@ -21,21 +20,21 @@ pub(in crate::config) struct Hints<'a> {
     pub(super) bounds: (u64, u64),
 }
 
-/// What a key can hold: one [`Scalar`], or a list of them.
+/// The value of a key: one [`Scalar`], or a list of them.
 pub(in crate::config) trait Setting: Sized {
-    /// Understands what is written.
+    /// Parses the written value.
     ///
     /// # Errors
     /// With everything that is wrong with it.
     fn read(value: &Value, hints: &Hints<'_>) -> Result<Self, Vec<String>>;
 
-    /// The value as it would be written.
+    /// The value as written in a config.
     fn show(&self) -> String;
 }
 
 /// A value that is written as one text, number or switch.
 pub(in crate::config) trait Scalar: Sized {
-    /// Understands a text.
+    /// Parses a text.
     ///
     /// # Errors
     /// With what is wrong, and what to write instead.

@@ -45,7 +45,7 @@ pub(in crate::config) fn none_of<'w>(
     let meant = nearest(&folded, lower.iter().map(|(lower, _)| lower.as_str()));
     let meant = meant
         .and_then(|meant| lower.iter().find(|(lower, _)| lower == meant))
-        .map(|(_, known)| format!("; do you mean \"{known}\"?"))
+        .map(|(_, known)| format!("; did you mean \"{known}\"?"))
         .unwrap_or_default();
     format!("\"{word}\" is none of {}{meant}", quoted(known))
 }

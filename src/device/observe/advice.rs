@@ -47,7 +47,7 @@ pub fn admitting(stranger: &Sighting, name: &str) -> String {
         .mechanism
         .as_deref()
         .map_or_else(String::new, |mechanism| format!(" ({mechanism})"));
-    lines.push(format!("auth = \"optional\"  # it wants to log in{how}"));
+    lines.push(format!("auth = \"optional\"  # the device tries to log in{how}"));
     if let Some(user) = stranger.login.as_ref().and_then(|login| login.user.as_deref()) {
         lines.push(format!(
             "# It logs in as {}, which exists: it has the wrong password.",
@@ -84,8 +84,8 @@ pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) ->
             )
         }
         RefusalKind::LoginWrong => {
-            "Compare user name and password in the device with those of the [[user]]; a new \
-            password is made by: postroom device password."
+            "Compare the user name and password in the device with those of the [[user]]. To \
+            create a new password, run: postroom device password."
                 .to_owned()
         }
         RefusalKind::LoginTooMany => {
@@ -204,7 +204,7 @@ fn too_large(device: &DeviceSettings) -> String {
     let (name, now) = (&device.name, device.max_message);
     format!(
         "Lower the resolution in the device or split the document; or raise max_message (now \
-        {now}) of [[device]] \"{name}\" if the account takes more, and restart."
+        {now}) of [[device]] \"{name}\" if the account accepts more, and restart."
     )
 }
 

@@ -43,7 +43,7 @@ impl TlsRefusal {
             }
             Self::NotBuilt(version) => {
                 return format!(
-                    "it offers {} at best; this build has no legacy TLS (Cargo feature legacy-tls)",
+                    "it offers at most {}; this build has no legacy TLS (Cargo feature legacy-tls)",
                     version.as_str()
                 );
             }
@@ -55,21 +55,21 @@ impl TlsRefusal {
             Some(device) if device.encryption == DeviceEncryption::Required => {
                 let name = &device.name;
                 format!(
-                    "it offers {offered} at best, and [[device]] \"{name}\" has encryption = \
-                    \"required\", which takes tls1.2 or newer"
+                    "it offers at most {offered}, and [[device]] \"{name}\" has encryption = \
+                    \"required\", which requires tls1.2 or newer"
                 )
             }
             Some(device) => {
                 let name = &device.name;
                 format!(
-                    "it offers {offered} at best, its oldest_tls is {allowed}; oldest_tls = \
-                    \"{needed}\" in [[device]] \"{name}\" lets it in"
+                    "it offers at most {offered}, and its oldest_tls is {allowed}; oldest_tls = \
+                    \"{needed}\" in [[device]] \"{name}\" admits it"
                 )
             }
             None => {
                 format!(
-                    "it offers {offered} at best; a [[device]] with its address in networks and \
-                    oldest_tls = \"{needed}\" lets it in"
+                    "it offers at most {offered}; a [[device]] with its address in networks and \
+                    oldest_tls = \"{needed}\" admits it"
                 )
             }
         }

@@ -25,14 +25,14 @@ fn a_refused_handshake_names_what_was_offered_and_the_setting_that_lets_it_in() 
     check(
         printer,
         TlsRefusal::TooOld(Some(TlsVersion::Ssl3)),
-        "it offers ssl3 at best, its oldest_tls is tls1.2; oldest_tls = \"ssl3\" in [[device]] \
-        \"printers\" lets it in",
+        "it offers at most ssl3, and its oldest_tls is tls1.2; oldest_tls = \"ssl3\" in [[device]] \
+        \"printers\" admits it",
     );
     check(
         printer,
         TlsRefusal::OldCiphers,
-        "it offers tls1.2 with RC4 or 3DES at best, its oldest_tls is tls1.2; oldest_tls = \
-        \"tls1.1\" in [[device]] \"printers\" lets it in",
+        "it offers at most tls1.2 with RC4 or 3DES, and its oldest_tls is tls1.2; oldest_tls = \
+        \"tls1.1\" in [[device]] \"printers\" admits it",
     );
     check(
         printer,
@@ -42,13 +42,13 @@ fn a_refused_handshake_names_what_was_offered_and_the_setting_that_lets_it_in() 
     check(
         printer,
         TlsRefusal::NotBuilt(TlsVersion::Tls10),
-        "it offers tls1.0 at best; this build has no legacy TLS (Cargo feature legacy-tls)",
+        "it offers at most tls1.0; this build has no legacy TLS (Cargo feature legacy-tls)",
     );
     check(
         "172.16.0.1",
         TlsRefusal::TooOld(Some(TlsVersion::Tls10)),
-        "it offers tls1.0 at best; a [[device]] with its address in networks and oldest_tls = \
-        \"tls1.0\" lets it in",
+        "it offers at most tls1.0; a [[device]] with its address in networks and oldest_tls = \
+        \"tls1.0\" admits it",
     );
 }
 

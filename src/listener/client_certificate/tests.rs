@@ -75,7 +75,7 @@ fn names_count_only_where_somebody_vouches_for_them_and_in_their_time() {
     );
     assert_eq!(
         why(&judge(Some(&ours)), &for_servers(&ours), IN_2026),
-        "it is made for servers alone; the device needs one for client authentication"
+        "it is only for servers; the device needs one for client authentication"
     );
     assert!(why(&judge(None), &shown, IN_2026).contains("without client_ca"));
 }

@@ -15,10 +15,10 @@ fn exchange_online_is_used_as_it_can_be() {
     refused(
         &account("host = \"smtp.office365.com.\"\nport = 465"),
         "account[0].port",
-        "on 465 nobody answers; write 587",
+        "port 465 does not answer; write 587",
     );
-    refused(&account("port = 465"), "account[0].port", "on 465 nobody answers; write 587");
-    refused(&account("tls = \"implicit\""), "account[0].tls", "\"starttls\" only");
+    refused(&account("port = 465"), "account[0].port", "port 465 does not answer; write 587");
+    refused(&account("tls = \"implicit\""), "account[0].tls", "requires \"starttls\"");
     assert_eq!(good(&account("port = 25")).accounts.first().unwrap().destination.port, 25);
     let password = with("method = \"xoauth2\", token_file", "method = \"login\", password_file");
     warned(&password, "account[0].auth.method", "end of December 2026");
@@ -35,7 +35,7 @@ fn exchange_online_is_used_as_it_can_be() {
     warned(
         &account("limits = { connections = 4 }"),
         "account[0].limits.connections",
-        "above what office365 serves at once (3; Microsoft",
+        "above what office365 permits at once (3; Microsoft",
     );
 }
 
@@ -62,9 +62,10 @@ fn the_limits_of_exchange_online_are_known() {
     limit(
         "message_size = \"36MB\"",
         "message_size",
-        "(35MB; Microsoft, \"Exchange Online limits\"), unless the mailbox's MaxSendSize",
+        "(35MB; Microsoft, \"Exchange Online limits\"), unless an administrator has raised the \
+        mailbox's MaxSendSize",
     );
-    limit("message_size = \"none\"", "message_size", "is above what office365 takes");
+    limit("message_size = \"none\"", "message_size", "is above what office365 accepts");
     let size = |text: &str| good(text).accounts.first().unwrap().limits.message_size;
     assert_eq!(size(GOOD), Some(ByteSize::from_mebibytes(35)));
     assert_eq!(size(&account("limits = { message_size = \"none\" }")), None);
@@ -80,7 +81,12 @@ fn the_limits_of_exchange_online_are_known() {
         "networks = [\"192.168.10.0/24\"]\nmax_message = \"20MB\"",
         1,
     );
-    warned(&said, "device[0].max_message", "what is larger is taken and then fails");
+    warned(
+        &said,
+        "device[0].max_message",
+        "a larger message is accepted from the device and then \
+    fails",
+    );
     assert_eq!(
         good(&account("limits = { connections = 1 }")).accounts.first().unwrap().limits.connections,
         1
@@ -124,8 +130,8 @@ fn a_mailbox_in_two_accounts_has_its_limits_once() {
     refused(
         &same(""),
         "account[1].auth",
-        "and so does account[0]: the server counts the mailbox, and together they may use 60 \
-        messages a minute of its 30",
+        "and so does account[0]: the server applies its limits to the mailbox, but together the \
+        accounts may use 60 messages a minute of its 30",
     );
     refused(
         &same("limits = { messages_per_minute = \"none\" }").replace("none", "1"),
@@ -175,15 +181,15 @@ fn a_pattern_that_an_earlier_account_takes_is_pointed_out() {
     warned(
         &senders("*@contoso.com", "*@Contoso.com"),
         "account[1].for_senders",
-        "stands in account[0].for_senders; take one of them out",
+        "account[0].for_senders has",
     );
     warned(
         &senders("*@contoso.com", "erp@contoso.com"),
         "account[1].for_senders",
-        "\"erp@contoso.com\" is never chosen here",
+        "\"erp@contoso.com\" never applies here",
     );
     let recipients = two("for_recipients = [\"*\"]", "for_recipients = [\"*@contoso.com\"]");
-    warned(&recipients, "account[1].for_recipients", "\"*\" stands in account[0].for_recipients");
+    warned(&recipients, "account[1].for_recipients", "account[0].for_recipients has \"*\"");
     assert_eq!(good(&senders("erp@contoso.com", "*@contoso.com")).warnings, []);
     assert_eq!(
         good(&two("for_senders = [\"*@contoso.com\"]", "for_recipients = [\"*@contoso.com\"]"))
@@ -226,7 +232,7 @@ fn senders_that_would_be_refused_are_pointed_out() {
     warned(
         &sender("allowed = [\"*@fabrikam.com\"]"),
         "account[0].sender.allowed",
-        "does not allow the account's own address",
+        "does not contain the account's own address",
     );
     let from = |rewrite: &str| {
         let text = sender(&format!("rewrite = \"{rewrite}\""));
@@ -236,7 +242,7 @@ fn senders_that_would_be_refused_are_pointed_out() {
     warned(
         &from("when_not_allowed"),
         "device[0].from.address",
-        "replaced by the account's address",
+        "replace it with the account's address",
     );
     assert_eq!(good(&from("always")).warnings, []);
 }
@@ -251,11 +257,11 @@ fn a_footer_is_understood_before_any_message_needs_it() {
     assert!(good(&footer("text = \"Scanned by {device}\"")).accounts[0].footer.is_some());
     assert!(good(&footer("text_file = \"/etc/postroom/footer.txt\"")).accounts[0].footer.is_some());
     assert!(good(GOOD).accounts[0].footer.is_none(), "off unless it is asked for");
-    refused(&footer("text = \"by {devise}\""), "account[0].footer.text", "do you mean {device}?");
+    refused(&footer("text = \"by {devise}\""), "account[0].footer.text", "did you mean {device}?");
     refused(
         &footer("text = \"by {printer}\""),
         "account[0].footer.text",
-        "known are {device}, {sender}",
+        "the known ones are {device}, {sender}",
     );
     refused(
         &footer("html_file = \"/etc/postroom/footer.html\""),
@@ -265,7 +271,7 @@ fn a_footer_is_understood_before_any_message_needs_it() {
     refused(
         &footer("text = \"x\"\ntext_file = \"/etc/x\""),
         "account[0].footer.text_file",
-        "write one of them",
+        "write only one of them",
     );
     refused(&footer("text_file = \"/absent\""), "account[0].footer.text_file", "cannot be read");
     refused(

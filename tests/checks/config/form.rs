@@ -12,20 +12,25 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     refused(
         &with("hostname =", "host_name = \"x\"\nhostname ="),
         "host_name",
-        "do you mean `hostname`?",
+        "did you mean `hostname`?",
     );
     refused(
         &with("networks =", "max_mesage = \"1MB\"\nnetworks ="),
         "device[0].max_mesage",
-        "do you mean `max_message`?",
+        "did you mean `max_message`?",
     );
     refused(
         &with("token_file =", "tokenfile = \"/x\", token_file ="),
         "account[0].auth.tokenfile",
-        "do you mean `token_file`?",
+        "did you mean `token_file`?",
     );
-    refused(&with("[report]", "[reports]\n[report]"), "reports", "do you mean `report`?");
-    refused(&with("[report]", "[zebra]\n[report]"), "zebra", "known are: hostname, data_dir");
+    refused(&with("[report]", "[reports]\n[report]"), "reports", "did you mean `report`?");
+    refused(
+        &with("[report]", "[zebra]\n[report]"),
+        "zebra",
+        "the known keys are: hostname, \
+    data_dir",
+    );
 }
 
 #[test]
@@ -161,7 +166,7 @@ fn values_of_the_wrong_form_say_which_is_right() {
     refused(
         &with("networks =", "max_message = \"1KB\"\nnetworks ="),
         "device[0].max_message",
-        "carries no scan",
+        "too small for a scan",
     );
     refused(
         &with("networks =", "mechanisms = [\"ntlm\"]\nnetworks ="),
@@ -219,7 +224,7 @@ fn retries_are_never_closer_than_half_an_hour() {
     refused(
         &with("[report]", "[retry]\ngive_up_after = \"10m\"\n[report]"),
         "retry.give_up_after",
-        "nothing would ever be tried twice",
+        "Postroom would never try twice",
     );
 }
 
@@ -228,7 +233,7 @@ fn names_that_are_referred_to_exist() {
     refused(
         &with("networks =", "account = \"skanner\"\nnetworks ="),
         "device[0].account",
-        "there is no \"skanner\"; there is \"scanner\"",
+        "there is no \"skanner\"; the config has \"scanner\"",
     );
     refused(
         &with("device = \"printers\"", "device = \"printer\""),
@@ -255,14 +260,10 @@ fn names_that_are_referred_to_exist() {
 #[test]
 fn names_are_unique_and_printable() {
     let device = "[[device]]\nname = \"printers\"\nnetworks = [\"10.0.0.1\"]\n[[user]]";
-    refused(
-        &with("[[user]]", device),
-        "device[1].name",
-        "\"printers\" is taken already by device[0]",
-    );
+    refused(&with("[[user]]", device), "device[1].name", "device[0] already uses \"printers\"");
     let user =
         "[[user]]\nname = \"ERP\"\npassword_file = \"/x\"\ndevice = \"printers\"\n[[account]]";
-    refused(&with("[[account]]", user), "user[1].name", "is taken already");
+    refused(&with("[[account]]", user), "user[1].name", "already uses");
     refused(
         &with("name = \"scanner\"", "name = \"scan\\nner\""),
         "account[0].name",
@@ -276,9 +277,14 @@ fn names_are_unique_and_printable() {
     refused(
         &with("[[user]]", "[[device]]\nname = \"postroom\"\n[[user]]"),
         "device[1].name",
-        "our own mail",
+        "Postroom's own mail",
     );
-    refused(&with("name = \"erp\"", "name = \"erp@contoso.com\""), "user[0].name", "without \"@\"");
+    refused(
+        &with("name = \"erp\"", "name = \"erp@contoso.com\""),
+        "user[0].name",
+        "must not \
+    contain \"@\"",
+    );
 }
 
 proptest! {

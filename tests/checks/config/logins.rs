@@ -45,7 +45,7 @@ fn a_login_has_one_secret_that_fits_its_method() {
     refused(
         &auth("password_file = \"/p\", token_file = \"/t\""),
         "account[0].auth.token_file",
-        "write one of them",
+        "write only one of them",
     );
     refused(
         &auth("method = \"xoauth2\", password_file = \"/p\""),
@@ -61,7 +61,7 @@ fn a_login_has_one_secret_that_fits_its_method() {
     warned(
         &auth("token_file = \"/run/absent\""),
         "account[0].auth.token_file",
-        "the account will not send until it can be",
+        "the account does not send until it is readable",
     );
 }
 
@@ -76,7 +76,12 @@ fn an_azure_login_has_three_parts() {
     warned(&azure(""), "account[0].auth.user", "resource|application ID|tenant ID");
     refused(&azure("user = \"mail|1111\", "), "account[0].auth.user", "two \"|\"");
     assert_eq!(good(&azure("user = \"mail|1111|2222\", ")).warnings, []);
-    warned(&azure("user = \"contoso-mail\", "), "account[0].auth.user", "has not the three parts");
+    warned(
+        &azure("user = \"contoso-mail\", "),
+        "account[0].auth.user",
+        "does not have the three \
+    parts",
+    );
     assert_eq!(good(&azure("user = \"scanner@contoso.com\", ")).warnings, []);
 }
 
@@ -98,7 +103,7 @@ fn password_files_are_for_the_daemon_alone() {
     };
     refused_content("", "is empty");
     refused_content("a\nb\n", "several lines");
-    refused_content("$argon2id$rubbish\n", "is none");
+    refused_content("$argon2id$rubbish\n", "is not one");
     refused(
         &with("/etc/postroom/erp.pass", "/etc/postroom/absent"),
         "user[0].password_file",
@@ -141,7 +146,7 @@ fn a_scope_fits_whoever_asks_for_the_token() {
     warned(
         &auth(&format!("{application}{}", scope("https://outlook.office.com/SMTP.Send"))),
         key,
-        "has to end in \"/.default\"",
+        "must end in \"/.default\"",
     );
     assert_eq!(
         good(&auth(&format!("{application}{}", scope("https://outlook.office365.com/.default"))))
@@ -151,7 +156,7 @@ fn a_scope_fits_whoever_asks_for_the_token() {
     warned(
         &auth(&scope("https://outlook.office365.com/.default")),
         key,
-        "without it a sign-in is good for an hour",
+        "without it, a sign-in is valid for only an hour",
     );
     assert_eq!(
         good(&auth(&scope("https://outlook.office.com/SMTP.Send offline_access"))).warnings,
@@ -171,5 +176,5 @@ fn a_scope_fits_whoever_asks_for_the_token() {
 #[test]
 fn a_server_without_a_login_has_no_auth() {
     let lan = format!("{SMARTHOST}auth = {{ method = \"none\" }}\n[report]");
-    refused(&with("[report]", &lan), "account[1].auth.method", "leave `auth` out");
+    refused(&with("[report]", &lan), "account[1].auth.method", "remove `auth`");
 }

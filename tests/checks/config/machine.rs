@@ -56,8 +56,8 @@ fn addresses_are_bound_once() {
     let second = |address: &str| {
         with("[[device]]", &format!("[[listener]]\naddress = \"{address}\"\n[[device]]"))
     };
-    refused(&second("[::]:25"), "listener[1].address", "is taken already by listener[0]");
-    refused(&second("127.0.0.1:8025"), "admin.address", "is taken already by listener[1]");
+    refused(&second("[::]:25"), "listener[1].address", "listener[0] already uses");
+    refused(&second("127.0.0.1:8025"), "admin.address", "listener[1] already uses");
     let free = second("127.0.0.1:0").replace("[::]:25", "127.0.0.1:0");
     assert_eq!(good(&free).listeners.len(), 2);
 }

@@ -30,7 +30,7 @@ fn another_server_needs_no_login_and_no_limits() {
 #[test]
 fn unsafe_ways_out_are_pointed_out() {
     let lan = |keys: &str| with("[report]", &format!("{SMARTHOST}{keys}\n[report]"));
-    warned(&lan("verify = false"), "account[1].verify", "anyone between us and the server");
+    warned(&lan("verify = false"), "account[1].verify", "anyone between Postroom and the server");
     let clear =
         "tls = \"none\"\nauth = { method = \"plain\", user = \"x\", password_file = \"/p\" }";
     warned(&lan(clear), "account[1].auth", "in clear");
@@ -42,7 +42,7 @@ fn unsafe_ways_out_are_pointed_out() {
     refused(
         &lan("").replace("mx.contoso.lan", "Relay.contoso.lan"),
         "account[1].host",
-        "round in circles",
+        "mail would loop",
     );
     refused(
         &lan("").replace("mx.contoso.lan", "smtp://mx"),
@@ -95,16 +95,21 @@ fn direct_send_reaches_the_own_domains_and_finds_their_servers() {
     refused(
         &direct("auth = { method = \"login\", user = \"x\", password_file = \"/p\" }"),
         "account[1].auth",
-        "an MX host takes no login",
+        "an MX host accepts no login",
     );
-    refused(&direct("host = \"mx.contoso.com\""), "account[1].host", "asks DNS");
-    refused(&direct("verify = false"), "account[1].verify", "takes any certificate");
+    refused(
+        &direct("host = \"mx.contoso.com\""),
+        "account[1].host",
+        "finds the servers of \
+    `domains` in DNS",
+    );
+    refused(&direct("verify = false"), "account[1].verify", "accepts any certificate");
     refused(
         &direct("tls = \"implicit\""),
         "account[1].tls",
         "none of \"opportunistic\", \"required\"",
     );
-    refused(&direct("preset = \"office365\""), "account[1].preset", "leave the key out");
+    refused(&direct("preset = \"office365\""), "account[1].preset", "remove the key");
     refused(
         &direct("").replace("domains = [\"contoso.com\", \"contoso.de\"]\n", ""),
         "account[1].domains",
@@ -150,10 +155,15 @@ fn what_does_not_go_with_a_connector_is_refused_with_the_reason() {
     refused(
         &connector("auth = { method = \"login\", user = \"x\", password_file = \"/p\" }"),
         "account[1].auth",
-        "an MX host takes no login",
+        "an MX host accepts no login",
     );
-    refused(&connector("tls = \"implicit\""), "account[1].tls", "not served at an MX host");
-    refused(&connector("preset = \"office365\""), "account[1].preset", "leave the key out");
+    refused(
+        &connector("tls = \"implicit\""),
+        "account[1].tls",
+        "an MX host does not support \
+    \"implicit\"",
+    );
+    refused(&connector("preset = \"office365\""), "account[1].preset", "remove the key");
     refused(&connector("key = \"/k\""), "account[1].certificate", "is missing");
     refused(
         &connector("").replace("domains = [\"contoso.com\"]\n", ""),
@@ -168,14 +178,14 @@ fn what_does_not_go_with_a_connector_is_refused_with_the_reason() {
     refused(
         &connector("").replace("contoso-com.mail.protection.outlook.com", "smtp.office365.com"),
         "account[1].host",
-        "wants a login",
+        "requires a login",
     );
     refused(
         &connector("").replace("contoso-com.mail.protection.outlook.com", "52.101.73.1"),
         "account[1].host",
-        "is an address",
+        "is an IP address",
     );
-    warned(&connector("port = 587"), "account[1].port", "not where MX hosts take mail");
+    warned(&connector("port = 587"), "account[1].port", "not the port of MX hosts");
     warned(&connector("tls = \"none\""), "account[1].tls", "over the internet in clear");
     warned(
         &connector("limits = { recipients_per_message = 500 }"),
@@ -193,16 +203,25 @@ fn a_notice_that_no_connector_would_relay_is_noticed_before() {
         )
     };
     assert_eq!(good(&carrier("", "it@contoso.com")).warnings, []);
-    refused(&carrier("", "it@fabrikam.com"), "report.account", "no mail with an empty sender");
+    refused(
+        &carrier("", "it@fabrikam.com"),
+        "report.account",
+        "not relay mail with an empty \
+    sender",
+    );
     assert_eq!(good(&carrier("address = \"scanner@contoso.com\"", "it@fabrikam.com")).warnings, []);
 }
 
 #[test]
 fn hosts_that_do_not_fit_their_route_are_refused() {
     let host = |host: &str| with("preset = \"office365\"", &format!("host = \"{host}\""));
-    refused(&host("contoso-com.mail.protection.outlook.com"), "account[0].host", "takes no login");
-    refused(&host("contoso-com.a-v1.mx.microsoft"), "account[0].host", "takes no login");
-    refused(&host("smtp-emea.outlook.com"), "account[0].host", "is gone");
+    refused(
+        &host("contoso-com.mail.protection.outlook.com"),
+        "account[0].host",
+        "accepts no login",
+    );
+    refused(&host("contoso-com.a-v1.mx.microsoft"), "account[0].host", "accepts no login");
+    refused(&host("smtp-emea.outlook.com"), "account[0].host", "no longer exists");
     let office = |host: &str| {
         with("preset = \"office365\"", &format!("preset = \"office365\"\nhost = \"{host}\""))
     };
@@ -216,7 +235,7 @@ fn hosts_that_do_not_fit_their_route_are_refused() {
         [],
         "private mailboxes are served there"
     );
-    warned(&host("SMTP.office365.com"), "account[0].host", "is taken for preset = \"office365\"");
+    warned(&host("SMTP.office365.com"), "account[0].host", "is treated as preset = \"office365\"");
     assert_eq!(
         good(&host("smtp.office365.com")).accounts.first().unwrap().limits.messages_per_minute,
         Some(30)
@@ -252,12 +271,12 @@ fn high_volume_email_stays_inside_and_sends_as_itself() {
     refused(
         &hve("sender = { rewrite = \"never\" }"),
         "account[0].sender.rewrite",
-        "takes scanner@contoso.com alone",
+        "accepts only scanner@contoso.com",
     );
     refused(
         &hve("sender = { allowed = [\"*@contoso.com\"] }"),
         "account[0].sender.allowed",
-        "takes no other sender",
+        "accepts no other sender",
     );
     warned(
         &hve("limits = { recipients_per_message = 100 }"),

@@ -14,7 +14,7 @@ fn exit_codes_tell_usage_config_and_failure_apart() {
         let said = office.bad(&[command], 78);
         assert!(
             said.contains(
-                "postroom.toml:2: error: listner: there is no such key; do you mean `listener`?"
+                "postroom.toml:2: error: listner: there is no such key; did you mean `listener`?"
             ),
             "{said}"
         );
