@@ -4,6 +4,7 @@ mod budgets;
 mod credentials;
 mod days;
 mod engine_days;
+mod engine_judges;
 mod fake_transport;
 mod faults;
 mod forecasts;

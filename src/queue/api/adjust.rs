@@ -10,55 +10,13 @@ use tracing::{info, warn};
 use crate::{
     model::AccountName,
     queue::{
-        AccountSettings, Queue, QueueError, SettingStatus, api::tuning::Tuning,
-        driver::core::Account, driver::transport::Transport, engine::budget::BudgetChange,
+        Queue, QueueError, SettingStatus,
+        api::tuning::Tuning,
+        driver::{account::Account, opening::remember, transport::Transport},
+        engine::budget::BudgetChange,
     },
-    spool::{Change, Memo, MemoKind, Spool, SpoolError},
+    spool::Change,
 };
-
-/// The settings that a person changed in an earlier process and that still hold.
-pub(in crate::queue) fn recalled(
-    spool: &Spool,
-    settings: &AccountSettings,
-) -> Result<Tuning, SpoolError> {
-    let name = settings.name.as_str();
-    // A record that cannot be read has an older form, which does not prevent the start.
-    let stored =
-        spool.recall::<Tuning>(MemoKind::BatchTuning, name).ok().flatten().unwrap_or_default();
-    let (tuning, outdated) = stored.restored(&settings.batch);
-    for old in &outdated {
-        warn!(
-            account = name,
-            setting = old.key,
-            dropped = old.value,
-            file = old.file,
-            "account setting dropped; the file has changed since"
-        );
-    }
-    if !outdated.is_empty() {
-        remember(spool, &settings.name, &tuning)?;
-    }
-    for row in tuning.status(&settings.batch).iter().filter(|row| row.changed.is_some()) {
-        info!(
-            account = name,
-            setting = row.key,
-            value = row.value,
-            file = row.file,
-            "account setting differs from the file"
-        );
-    }
-    Ok(tuning)
-}
-
-fn remember(spool: &Spool, account: &AccountName, tuning: &Tuning) -> Result<(), SpoolError> {
-    let name = account.as_str();
-    let memo = if tuning.is_empty() {
-        Memo::forget(MemoKind::BatchTuning, name)
-    } else {
-        Memo::keep(MemoKind::BatchTuning, name, tuning)?
-    };
-    spool.apply(Change { remember: vec![memo], ..Change::default() })
-}
 
 impl<T: Transport> Queue<T> {
     /// The settings of an account that can be changed while it runs.

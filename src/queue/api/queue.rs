@@ -13,8 +13,9 @@ use crate::{
     queue::{
         AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, RetrySettings,
         driver::{
+            account::Account,
             conclude::put_or_remove,
-            core::{Account, Core, Parts},
+            core::{Core, Parts},
             scheduler,
             transport::Transport,
         },

@@ -1,12 +1,13 @@
 //! Asks the engine which message an account sends next.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tracing::error;
 
 use crate::{
     queue::{
         driver::{
-            core::{Account, Core},
-            spool_store::{SpoolView, Stored},
+            account::Account, core::Core, spool_store::Stored, spool_view::SpoolView,
             transport::Transport,
         },
         engine::{
@@ -22,6 +23,9 @@ use crate::{
 /// The maximum number of steps that may pass mail on without finding any to send. Then other tasks
 /// get a turn.
 const MOST_STEPS: usize = 64;
+
+/// The pause after the index could not be read.
+const READ_PAUSE: Duration = Duration::from_secs(10);
 
 impl<T: Transport> Core<T> {
     /// Claims the next message for an account, if there is one and the engine permits it. The claim
@@ -52,9 +56,14 @@ impl<T: Transport> Core<T> {
 
     /// When the account next has something to do.
     pub(in crate::queue) fn outlook(&self, account: &Account<T>) -> Outlook {
-        let (flows, view) = (self.flows(account), self.view());
-        self.locked(account, |runtime, now| {
-            claim::outlook(self.rules(account), &flows, runtime, &view, now)
+        let (flows, rules) = (self.flows(account), self.rules(account));
+        let view = self.view();
+        let outlook = self.decide(account, &view, |runtime, view, now| {
+            claim::outlook(rules, &flows, runtime, view, now)
+        });
+        outlook.unwrap_or_else(|problem| {
+            error!(account = %account.settings.name, %problem, "queue not read");
+            Outlook::In(READ_PAUSE)
         })
     }
 
@@ -64,6 +73,7 @@ impl<T: Transport> Core<T> {
             self.account(name)
                 .is_some_and(|other| self.locked(other, |runtime, now| runtime.is_out(now)))
         };
+        // Which flows wait is known in memory.
         self.pool.flows(&account.settings.name, &self.view(), is_out)
     }
 

@@ -14,10 +14,7 @@ use crate::{
     metrics::OutcomeLabel,
     model::{MessageId, RecipientOutcome, Timestamp},
     queue::{
-        driver::{
-            core::{Account, Core},
-            transport::Transport,
-        },
+        driver::{account::Account, core::Core, transport::Transport},
         engine::{
             account_runtime::Ending,
             budget::{BudgetChange, End},

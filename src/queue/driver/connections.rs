@@ -1,14 +1,6 @@
-//! The connections of an account: idle ones and new ones.
+//! Finds the connection for a message: an idle one or a new one.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::{
     attempt::{NextHop, Trouble},
@@ -16,55 +8,14 @@ use crate::{
     model::Timestamp,
     queue::{
         driver::{
-            core::{Account, Core},
+            account::Account,
+            core::Core,
+            live::{Idle, Live, close},
             transport::{Link, Transport},
         },
         engine::{claim::Claim, health::Health},
     },
 };
-
-/// The maximum wait for the server's answer to `QUIT`.
-const QUIT_TIME: Duration = Duration::from_secs(5);
-
-/// A connection that is not in use.
-pub(in crate::queue) struct Idle<L> {
-    pub(in crate::queue) live: Live<L>,
-    pub(in crate::queue) since: Instant,
-}
-
-/// A connection, counted as open until it is dropped.
-pub(in crate::queue) struct Live<L> {
-    pub(in crate::queue) link: L,
-    /// The next hop it leads to.
-    pub(in crate::queue) next_hop: NextHop,
-    /// The number of transactions it has carried.
-    pub(in crate::queue) carried: u32,
-    _slot: Slot,
-}
-
-/// A slot of the account's connections, held until it is dropped.
-pub(in crate::queue) struct Slot(Arc<AtomicUsize>);
-
-impl Slot {
-    /// Counts a new connection before it is opened.
-    pub(in crate::queue) fn reserve(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Ends the session with QUIT if the server is still listening.
-pub(in crate::queue) async fn close<L: Link>(live: Live<L>) {
-    let Live { link, .. } = live;
-    // It does not matter whether the server answers QUIT.
-    if link.is_reusable() && timeout(QUIT_TIME, link.quit()).await.is_err() {}
-}
 
 impl<T: Transport> Core<T> {
     /// Returns a connection to the account's server. `None` when the account is in trouble; the
@@ -197,7 +148,7 @@ impl<T: Transport> Core<T> {
         let slot = account.reserve();
         self.make_room(account).await;
         let link = account.transport.connect(next_hop).await?;
-        let live = Live { link, next_hop: next_hop.clone(), carried: 0, _slot: slot };
+        let live = Live::new(link, next_hop.clone(), slot);
         let news = self.locked(account, |runtime, now| runtime.connected(next_hop, now));
         self.tell(account, news).await;
         Ok(live)

@@ -1,12 +1,12 @@
 //! The state that the tasks of the queue share.
 //!
 //! There are two kinds of lock: one for each account, and one for the leases. The lock of the
-//! leases may be taken while an account's lock is held. Neither is held across an await or while a
-//! change is written.
+//! leases may be taken while an account's lock is held. Neither is held across an await, or while the
+//! disk is read or written.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use tokio::sync::Notify;
@@ -15,17 +15,11 @@ use tracing::error;
 use crate::{
     clock::Clock,
     metrics::Metrics,
-    model::{AccountName, Timestamp},
-    oauth::Expiry,
+    model::AccountName,
     queue::{
         AccountSettings, QueueError, RetrySettings,
-        api::tuning::Tuning,
         driver::{
-            connections::{Idle, Slot},
-            leases::Leases,
-            monotonic_clock::{MonotonicClock, Step},
-            opening,
-            transport::Transport,
+            account::Account, leases::Leases, monotonic_clock::Step, opening, transport::Transport,
         },
         engine::{
             account_runtime::{AccountRuntime, Now, Subject},
@@ -53,35 +47,6 @@ pub(in crate::queue) struct Core<T: Transport> {
     pub(in crate::queue) leases: Arc<Leases>,
 }
 
-/// One account, with everything needed to send by it.
-pub(in crate::queue) struct Account<T: Transport> {
-    pub(in crate::queue) settings: Arc<AccountSettings>,
-    pub(in crate::queue) transport: T,
-    shared: Mutex<Shared>,
-    /// Open connections that are not in use; at most `limits.connections`.
-    idle: Mutex<Vec<Idle<T::Link>>>,
-    open: Arc<AtomicUsize>,
-}
-
-/// The state that the tasks of one account share.
-pub(in crate::queue) struct Shared {
-    pub(in crate::queue) runtime: AccountRuntime,
-    pub(in crate::queue) monotonic: MonotonicClock,
-    /// The changes that a person has made to the file's `batch`.
-    pub(in crate::queue) tuning: Tuning,
-    /// The number of tasks that send by the account; at most `limits.connections`.
-    pub(in crate::queue) workers: usize,
-    /// Whether a worker has not reached its first claim yet. Only one starts at a time; the others
-    /// wait until it succeeds.
-    pub(in crate::queue) starting: bool,
-    pub(in crate::queue) last_delivery: Option<Timestamp>,
-    /// When the account's credentials expire, as last read.
-    pub(in crate::queue) expiry: Option<Expiry>,
-    /// Set when the index was lost: the budget counts as used up until this time. The administrator
-    /// has to be told.
-    pub(in crate::queue) lost_until: Option<Timestamp>,
-}
-
 /// Everything a [`Core`] is made from, except the accounts.
 pub(in crate::queue) struct Parts {
     pub(in crate::queue) retry: RetrySettings,
@@ -100,13 +65,8 @@ impl<T: Transport> Core<T> {
         let Parts { retry, spool, reporter, clock, metrics } = parts;
         let mut prepared = Vec::with_capacity(accounts.len());
         for (settings, transport) in accounts {
-            prepared.push(Arc::new(Account {
-                shared: Mutex::new(opening::open(&settings, &spool, &clock)?),
-                settings: Arc::new(settings),
-                transport,
-                idle: Mutex::new(Vec::new()),
-                open: Arc::new(AtomicUsize::new(0)),
-            }));
+            let shared = opening::open(&settings, &spool, &clock)?;
+            prepared.push(Arc::new(Account::new(settings, transport, shared)));
         }
         opening::forget_loss(&spool)?;
         let settings = prepared.iter().map(|account| Arc::clone(&account.settings)).collect();
@@ -218,32 +178,5 @@ impl<T: Transport> Core<T> {
         let (reason, advice) = health.words();
         self.on_disk(self.reporter.account_changed(name, change, reason, advice)).await;
         self.changed.notify_one();
-    }
-}
-
-impl<T: Transport> Account<T> {
-    /// Locks the shared state as it is. Decisions use [`Core::locked`] instead.
-    pub(in crate::queue) fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(in crate::queue) fn idle(&self) -> MutexGuard<'_, Vec<Idle<T::Link>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts a new connection before it is opened.
-    pub(in crate::queue) fn reserve(&self) -> Slot {
-        Slot::reserve(&self.open)
-    }
-
-    pub(in crate::queue) fn connections(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-}
-
-impl Shared {
-    /// The current time by both clocks.
-    pub(in crate::queue) fn now(&self, clock: &Clock) -> Now {
-        Now { wall: clock.now(), steady: self.monotonic.now() }
     }
 }

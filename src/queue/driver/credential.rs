@@ -10,10 +10,7 @@ use tracing::{error, warn};
 use crate::{
     model::Timestamp,
     oauth::Expiry,
-    queue::{
-        driver::core::{Account, Core},
-        driver::transport::Transport,
-    },
+    queue::driver::{account::Account, core::Core, transport::Transport},
     spool::{Change, Memo, MemoKind},
 };
 

@@ -19,9 +19,10 @@ use crate::{
     oauth::CredentialKind,
     queue::{
         driver::{
-            connections::{Idle, close},
-            core::{Account, Core},
+            account::Account,
+            core::Core,
             credential::Look,
+            live::{Idle, close},
             transport::Transport,
             worker::{self, Starting},
         },

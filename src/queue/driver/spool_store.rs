@@ -1,35 +1,26 @@
 //! The engine's store on top of the spool. The account's lock makes a step atomic, and the lease
-//! keeps a message in one step at a time. No lock is held while a change is written: the engine
-//! decides under the lock, and its decision is undone when the spool refuses it.
+//! keeps a message in one step at a time. No lock is held while the disk is read or written: the
+//! engine decides under the lock from what was read before, and its decision is undone when the
+//! spool refuses it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::{
-    entry::Entry,
-    model::{AccountName, DeviceName, MessageId, Timestamp},
     queue::{
         driver::{
-            core::{Account, Core},
-            leases::Leases,
+            account::Account,
+            core::Core,
+            spool_view::{Missing, SpoolView},
             transport::Transport,
         },
         engine::{
             account_runtime::{AccountRuntime, Now},
             claim::{Claim, Decision, Work},
-            round_robin::FlowKey,
             store::Store,
-            view::View,
         },
     },
-    spool::{Change, Spool, SpoolError},
+    spool::{Change, SpoolError},
 };
-
-/// The queue as one step sees it. When it is dropped, the leases it took end unless they were kept.
-pub(in crate::queue) struct SpoolView {
-    spool: Spool,
-    leases: Arc<Leases>,
-    taken: Mutex<Vec<MessageId>>,
-}
 
 /// A decision that is stored.
 pub(in crate::queue) struct Stored {
@@ -38,67 +29,33 @@ pub(in crate::queue) struct Stored {
     pub(in crate::queue) passed: usize,
 }
 
-impl SpoolView {
-    pub(in crate::queue) const fn new(spool: Spool, leases: Arc<Leases>) -> Self {
-        Self { spool, leases, taken: Mutex::new(Vec::new()) }
-    }
-
-    /// Passes the lease on to an attempt, which ends it.
-    fn keep(&self, id: MessageId) {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).retain(|taken| *taken != id);
-    }
-}
-
-impl View for SpoolView {
-    type Error = SpoolError;
-
-    fn devices_waiting(&self, account: &AccountName) -> Vec<DeviceName> {
-        self.spool.devices_waiting(account)
-    }
-
-    fn accounts_waiting(&self) -> Vec<AccountName> {
-        self.spool.accounts_waiting().into_iter().map(|(name, _)| name).collect()
-    }
-
-    fn first_due(
+impl<T: Transport> Core<T> {
+    /// Decides under the account's lock. Reads what the decision asks for while the lock is
+    /// released.
+    pub(in crate::queue) fn decide<R>(
         &self,
-        (device, account): &FlowKey,
-        most: usize,
-    ) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
-        self.spool.first_due(account, device, most)
-    }
-
-    fn entry(&self, id: MessageId) -> Result<Option<Entry>, SpoolError> {
-        self.spool.entry(id)
-    }
-
-    fn leases(&self) -> usize {
-        self.leases.count()
-    }
-
-    fn is_leased(&self, id: MessageId) -> bool {
-        self.leases.is_held(id)
-    }
-
-    fn lease(&self, id: MessageId) -> Result<Option<Entry>, SpoolError> {
-        if !self.leases.try_take(id) {
-            return Ok(None);
-        }
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-        self.spool.entry(id)
-    }
-
-    fn let_go(&self, id: MessageId) {
-        self.keep(id);
-        self.leases.release(id);
-    }
-}
-
-impl Drop for SpoolView {
-    fn drop(&mut self) {
-        let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for id in taken {
-            self.leases.release(*id);
+        account: &Account<T>,
+        view: &SpoolView,
+        decide: impl Fn(&mut AccountRuntime, &SpoolView, Now) -> Result<R, Missing>,
+    ) -> Result<R, SpoolError> {
+        let mut pages = 0_usize;
+        loop {
+            let missing = match self.locked(account, |runtime, now| decide(runtime, view, now)) {
+                Ok(decision) => {
+                    view.decided();
+                    return Ok(decision);
+                }
+                Err(missing) => missing,
+            };
+            if matches!(missing, Missing::Page(..)) {
+                pages = pages.saturating_add(1);
+                // The first message of the first flow is usually the one. A decision that looks
+                // further looks at all flows.
+                if pages == 2 {
+                    view.read_first(&self.flows(account))?;
+                }
+            }
+            view.read(missing)?;
         }
     }
 }
@@ -112,10 +69,10 @@ impl<T: Transport> Store for Core<T> {
     async fn step(
         &self,
         account: &Account<T>,
-        decide: impl FnOnce(&mut AccountRuntime, &SpoolView, Now) -> Result<Decision, SpoolError> + Send,
+        decide: impl Fn(&mut AccountRuntime, &SpoolView, Now) -> Result<Decision, Missing> + Send,
     ) -> Result<Stored, SpoolError> {
         let view = self.view();
-        let decision = self.locked(account, |runtime, now| decide(runtime, &view, now))?;
+        let decision = self.decide(account, &view, decide)?;
         let Decision { claim, passed: put, budget } = decision;
         let passed = put.len();
         let mut change =

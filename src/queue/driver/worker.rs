@@ -15,8 +15,9 @@ use crate::{
     model::Address,
     queue::{
         driver::{
-            connections::{Live, close},
-            core::{Account, Core},
+            account::Account,
+            core::Core,
+            live::{Live, close},
             transport::{Link, Transport},
         },
         engine::{

@@ -73,6 +73,10 @@ pub(in crate::queue) enum Outlook {
 }
 
 /// Claims the next message for an account, if there is one and its health, budget and batch permit.
+///
+/// # Errors
+/// When the view cannot show what the decision needs. Nothing is decided then, and the caller may
+/// ask again.
 pub(in crate::queue) fn claim<V: View>(
     rules: Rules<'_>,
     flows: &[FlowKey],
@@ -133,30 +137,36 @@ fn begin(
 }
 
 /// When an account next has something to do.
+///
+/// # Errors
+/// When the view cannot show what the answer needs.
 pub(in crate::queue) fn outlook<V: View>(
     rules: Rules<'_>,
     flows: &[FlowKey],
     runtime: &mut AccountRuntime,
     view: &V,
     now: Now,
-) -> Outlook {
+) -> Result<Outlook, V::Error> {
     if !runtime.health.may_connect(now.wall) {
         let next = runtime.health.next_at();
-        return next.map_or(Outlook::Idle, |at| Outlook::In(at.since(now.wall)));
+        return Ok(next.map_or(Outlook::Idle, |at| Outlook::In(at.since(now.wall))));
     }
     if !runtime.health.may_send() {
-        return Outlook::Now; // A stopped account's probe is due.
+        return Ok(Outlook::Now); // A stopped account's probe is due.
     }
     let destinations = &runtime.destinations;
     let candidates = Candidates { rules, view, destinations, now: now.wall };
-    let due: Option<Timestamp> =
-        flows.iter().filter_map(|flow| candidates.due(flow).ok().flatten()).min();
-    match due {
+    let mut first: Option<Timestamp> = None;
+    for flow in flows {
+        let due = candidates.due(flow)?;
+        first = [first, due].into_iter().flatten().min();
+    }
+    Ok(match first {
         None => Outlook::Idle,
         Some(due) if due > now.wall => Outlook::In(due.since(now.wall)),
         Some(_due) => match runtime.permit(now) {
             Permit::Recipients(_) => Outlook::Now,
             Permit::Wait(wait, _) => wait.map_or(Outlook::Idle, Outlook::In),
         },
-    }
+    })
 }

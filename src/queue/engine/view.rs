@@ -8,7 +8,7 @@ use crate::{
 
 /// The queue as one step sees it.
 pub(in crate::queue) trait View {
-    /// The error when the queue cannot be read.
+    /// Why the view cannot show something: it has not been read yet, or cannot be read.
     type Error;
 
     /// The devices whose mail waits for an account.

@@ -9,10 +9,7 @@ use crate::{
     model::{AccountName, MessageId, Timestamp},
     queue::{
         AccountState, Queue,
-        driver::{
-            core::{Account, Core},
-            transport::Transport,
-        },
+        driver::{account::Account, core::Core, transport::Transport},
         engine::{
             account_runtime::Limit,
             pool::TakeoverScope,

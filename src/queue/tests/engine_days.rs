@@ -2,18 +2,16 @@
 //! disk. Every guarantee is checked after every event.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    future::Future,
-    pin::pin,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use super::{
+    engine_judges::{Counter, DAY, PER_DAY, PER_MINUTE, Turns, assert_legal},
     fake_transport::{refusal, report, taken, trouble, verdict},
     house,
-    memory_store::{Desk, MemoryStore},
+    memory_store::{Desk, MemoryStore, ready},
     three_days::Dice,
 };
 use crate::{
@@ -32,19 +30,17 @@ use crate::{
             report as reports,
             round_robin::FlowKey,
             select::Rules,
-            settle::{self, Context as SettleContext},
+            settle::{self, Context},
             store::Store,
         },
         fixture::{account, at, envelope},
     },
 };
 
+mod disturbances;
+
 const ACCOUNTS: [&str; 3] = ["first", "second", "third"];
-const PER_MINUTE: usize = 30;
-const PER_DAY: u64 = 3000;
 const CONNECTIONS: usize = 3;
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 3600);
 const DAYS: u32 = 3;
 /// How long after its end a transaction may still be counted, when its answer was lost.
 const LATE: u64 = 290_000;
@@ -70,60 +66,6 @@ struct Flying {
     claim: Claim,
     ends: Duration,
     fate: Fate,
-}
-
-/// What the server counts of one account, independently of the engine.
-#[derive(Default)]
-struct Counter {
-    minute: VecDeque<Duration>,
-    day: VecDeque<(Duration, u64)>,
-    recipients: u64,
-}
-
-impl Counter {
-    fn count(&mut self, at: Duration, recipients: u64) {
-        self.minute.push_back(at);
-        self.day.push_back((at, recipients));
-        self.recipients += recipients;
-        while self.minute.front().is_some_and(|first| *first + MINUTE <= at) {
-            self.minute.pop_front();
-        }
-        while let Some((_, old)) = self.day.front().filter(|(first, _)| *first + DAY <= at) {
-            self.recipients -= old;
-            self.day.pop_front();
-        }
-        assert!(self.minute.len() <= PER_MINUTE, "{} in a minute", self.minute.len());
-        assert!(self.recipients <= PER_DAY, "{} in a day", self.recipients);
-    }
-}
-
-/// The last turn of each flow, and since when each flow has waited, both in numbers of turns.
-#[derive(Default)]
-struct Turns {
-    turns: u64,
-    had: HashMap<FlowKey, u64>,
-    waits: HashMap<FlowKey, u64>,
-}
-
-impl Turns {
-    /// Records a turn. `waiting` are the flows that had free mail when `taken` was chosen.
-    fn took(&mut self, taken: &FlowKey, waiting: &[FlowKey]) {
-        self.turns += 1;
-        self.waits.retain(|flow, _| waiting.contains(flow));
-        for flow in waiting {
-            self.waits.entry(flow.clone()).or_insert(self.turns);
-        }
-        if let Some(before) = self.had.get(taken) {
-            for other in waiting.iter().filter(|other| *other != taken) {
-                let (since, last) = (self.waits[other], self.had.get(other).copied().unwrap_or(0));
-                assert!(
-                    since > *before || last > *before,
-                    "{taken:?} had two turns while {other:?} waited"
-                );
-            }
-        }
-        self.had.insert(taken.clone(), self.turns);
-    }
 }
 
 struct Days {
@@ -153,14 +95,6 @@ struct Days {
     settled: usize,
     doubts: u64,
     events: u64,
-}
-
-/// Completes a future of the in-memory store, which never waits.
-fn ready<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("the store waited"),
-    }
 }
 
 fn settings(place: usize) -> AccountSettings {
@@ -279,6 +213,7 @@ impl Days {
                 let mut runtime = self.desks[place].runtime.lock().unwrap();
                 claim::outlook(self.rules(place), &flows, &mut runtime, &self.store, now)
             };
+            let Ok(outlook) = outlook;
             match outlook {
                 Outlook::In(wait) => return Some(wait),
                 Outlook::Idle => return None,
@@ -354,20 +289,6 @@ impl Days {
         self.flying.push(Flying { account: place, claim, ends, fate });
     }
 
-    fn fate(&mut self) -> Fate {
-        if self.calm {
-            return Fate::Taken;
-        }
-        match self.dice.between(0, 999) {
-            0..20 => Fate::Later,
-            20..25 => Fate::Doubt,
-            25..27 => Fate::Pause,
-            27 => Fate::Stop,
-            28..33 => Fate::Dead,
-            _ => Fate::Taken,
-        }
-    }
-
     /// Ends a transaction.
     fn end(&mut self, flying: Flying) {
         let Flying { account: place, claim, fate, .. } = flying;
@@ -401,7 +322,7 @@ impl Days {
         }
         let (retry, name) = (&self.retry, &self.settings[place].name);
         let split = self.settings[place].batch.split;
-        let context = SettleContext { plan: retry, account: name, split, now: self.wall };
+        let context = Context { plan: retry, account: name, split, now: self.wall };
         let conclusion = settle::conclude(claim.entry.clone(), &claim.attempt, &outcome, &context);
         let settled = conclusion
             .lines
@@ -422,54 +343,6 @@ impl Days {
         }
         if fate == Fate::Doubt {
             self.doubts += u64::try_from(all).unwrap();
-        }
-    }
-
-    /// The process dies and starts again. The results of transactions under way are lost.
-    fn crash(&mut self) {
-        for Flying { claim, .. } in std::mem::take(&mut self.flying) {
-            for index in claim.indexes() {
-                self.ended.insert((claim.entry.id, index), self.wall);
-                assert!(matches!(claim.entry.recipients[index].progress, Progress::Attempting(_)));
-                self.doubts += 1;
-            }
-        }
-        self.store.crash();
-        // Turns are not stored.
-        self.turns = Default::default();
-        let down = self.dice.between(0, 60);
-        self.pass(self.time + Duration::from_secs(down));
-        self.start();
-    }
-
-    /// Sets the wall clock.
-    fn set_clock(&mut self) {
-        let by = Duration::from_secs(self.dice.between(1, 5400));
-        let (from, to) = if self.dice.once_in(2) {
-            (self.wall, self.wall.plus(by))
-        } else {
-            (self.wall, self.wall.minus(by))
-        };
-        (self.wall, self.steady) = (to, to);
-        for place in 0..3 {
-            self.with(place, |runtime, _| runtime.clock_was_set(from, to));
-        }
-    }
-
-    fn arrive(&mut self) {
-        let place = usize::try_from(self.dice.between(0, 2)).unwrap();
-        let device = format!("{}-{}", ACCOUNTS[place], self.dice.between(0, 3));
-        let burst = self.dice.once_in(40);
-        let messages = if burst { self.dice.between(50, 200) } else { 1 };
-        for _ in 0..messages {
-            self.number += 1;
-            let recipients = usize::try_from(self.dice.between(1, 3)).unwrap();
-            let mut envelope = envelope(MessageId::new(self.wall, self.number), recipients);
-            envelope.device = device.as_str().into();
-            envelope.received = self.wall;
-            let size = ByteSize::from_octets(1000);
-            self.store.accept(Entry::new(&envelope, ACCOUNTS[place], size));
-            self.accepted += recipients;
         }
     }
 
@@ -516,41 +389,10 @@ impl Days {
         }
     }
 
-    fn disturb(&mut self) {
-        match self.dice.between(0, 3) {
-            0 | 1 => self.crash(),
-            2 => self.set_clock(),
-            _ => {
-                let place = usize::try_from(self.dice.between(0, 2)).unwrap();
-                self.with(place, |runtime, _| runtime.health.set_enabled(Enabled::Off));
-                self.with(place, |runtime, _| runtime.health.set_enabled(Enabled::On));
-            }
-        }
-    }
-
     fn event(&mut self) {
         self.events += 1;
         self.assert_conserved();
     }
-}
-
-/// Checks transitions against the table in the documentation of [`Health`].
-#[track_caller]
-fn assert_legal(from: &Health, to: &Health) {
-    let legal = match (from, to) {
-        (Health::Disabled, Health::Disabled | Health::Ready { .. }) => true,
-        (Health::Disabled, _) => false,
-        (Health::Ready { .. }, Health::Probing { .. }) => false,
-        (Health::Stopped { .. }, Health::Paused { .. }) => false,
-        (
-            Health::Ready { .. }
-            | Health::Probing { .. }
-            | Health::Paused { .. }
-            | Health::Stopped { .. },
-            _,
-        ) => true,
-    };
-    assert!(legal, "from {from:?} to {to:?}");
 }
 
 #[test]

@@ -4,7 +4,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     convert::Infallible,
+    future::Future,
+    pin::pin,
     sync::Mutex,
+    task::{Context, Poll, Waker},
 };
 
 use crate::{
@@ -181,7 +184,7 @@ impl Store for MemoryStore {
     async fn step(
         &self,
         desk: &Desk,
-        decide: impl FnOnce(&mut AccountRuntime, &Self, Now) -> Result<Decision, Infallible> + Send,
+        decide: impl Fn(&mut AccountRuntime, &Self, Now) -> Result<Decision, Infallible> + Send,
     ) -> Result<Option<Claim>, Infallible> {
         let now = *desk.now.lock().unwrap();
         let Decision { claim, passed, budget } =
@@ -196,5 +199,13 @@ impl Store for MemoryStore {
             queue.put(entry.clone());
         }
         Ok(claim)
+    }
+}
+
+/// Completes a future of the in-memory store, which never waits.
+pub(super) fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the store waited"),
     }
 }
