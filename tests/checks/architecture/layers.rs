@@ -109,6 +109,31 @@ fn modules_use_only_those_that_the_table_allows() {
 }
 
 #[test]
+fn the_engine_of_the_queue_uses_the_core_and_the_settings_of_the_queue_alone() {
+    let sources = sources();
+    let core: BTreeSet<&String> = sources
+        .iter()
+        .filter(|source| source.path.starts_with("crates/core/"))
+        .map(|source| &source.layer)
+        .collect();
+    let modules: BTreeSet<&String> = sources.iter().map(|source| &source.layer).collect();
+    let effects = ["driver::", "api::", "forecast::", "outgoing::"];
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("src/queue/engine/")) {
+        for name in used(&source.code) {
+            if modules.contains(&name) && !core.contains(&name) && name != "queue" {
+                violations.push(format!("{}: uses `{name}`, which has effects", source.path));
+            }
+        }
+        for part in effects.iter().filter(|part| source.code.contains(**part)) {
+            violations.push(format!("{}: uses `queue::{part}`", source.path));
+        }
+    }
+    assert!(core.len() > 5, "the modules of the core were found");
+    hold(&violations);
+}
+
+#[test]
 fn the_table_names_modules_that_exist_and_has_no_circle() {
     let layers = layers();
     let exist: BTreeSet<String> = sources().into_iter().map(|source| source.layer).collect();

@@ -11,7 +11,7 @@ mod paths;
 mod purity;
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use self::source::sources;
 
@@ -30,23 +30,15 @@ const STATE_MACHINES: [&str; 2] = [
     "crates/sandbox/src/dialect/",
 ];
 
-/// How many files of each layer may use each other in other circles until these are removed. The
-/// numbers only shrink.
-const IN_CIRCLES: [(&str, usize); 1] = [("queue", 9)];
-
 fn hold(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
-    let sources = sources();
-    let layer: BTreeMap<&String, &String> =
-        sources.iter().map(|source| (&source.path, &source.layer)).collect();
-    let uses = graph::uses(&sources);
-    let circles = graph::circles(&uses);
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for circle in &circles {
+    let uses = graph::uses(&sources());
+    let mut violations = Vec::new();
+    for circle in graph::circles(&uses) {
         let machine = STATE_MACHINES
             .iter()
             .find(|folder| circle.iter().all(|file| file.starts_with(**folder)));
@@ -54,22 +46,14 @@ fn no_files_use_each_other_in_a_circle() {
             eprintln!("states of one machine: {} files in {machine}", circle.len());
             continue;
         }
-        eprintln!("circle of {} files:", circle.len());
-        for file in circle {
-            *counts.entry(layer[file]).or_default() += 1;
-            let inside: BTreeSet<_> = uses[file].intersection(circle).collect();
-            eprintln!("  {file} uses {inside:?}");
-        }
+        let lines = circle.iter().map(|file| {
+            let inside: BTreeSet<_> = uses[file].intersection(&circle).collect();
+            format!("  {file} uses {inside:?}")
+        });
+        let lines: Vec<String> = lines.collect();
+        violations.push(format!("circle of {} files:\n{}", circle.len(), lines.join("\n")));
     }
-    eprintln!("files in circles: {counts:?}");
-    let known: BTreeMap<&str, usize> = IN_CIRCLES.into_iter().collect();
-    hold(
-        &counts
-            .into_iter()
-            .filter(|(layer, count)| *count > known.get(layer).copied().unwrap_or_default())
-            .map(|(layer, count)| format!("{layer}: {count} files use each other in circles"))
-            .collect::<Vec<_>>(),
-    );
+    hold(&violations);
 }
 
 #[test]
