@@ -173,7 +173,7 @@ impl<T: Transport> Queue<T> {
     }
 
     /// Switches an account on or off by order of a person. The order survives restarts. Switching
-    /// on ends a pause or a stop.
+    /// on ends a pause or a stop, and an attempt to connect that began before does not cause one.
     ///
     /// # Errors
     /// When there is no such account, or the disk refuses.
@@ -185,6 +185,8 @@ impl<T: Transport> Queue<T> {
         let account = self.known(account)?;
         if enabled == Enabled::On {
             account.transport.mended().await;
+            let mut shared = account.shared();
+            shared.orders = shared.orders.wrapping_add(1);
         }
         let health = self.0.locked(account, |runtime, _| {
             runtime.health.set_enabled(enabled);

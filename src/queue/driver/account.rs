@@ -42,6 +42,8 @@ pub(in crate::queue) struct Shared {
     /// Whether a worker has not reached its first claim yet. Only one starts at a time; the others
     /// wait until it succeeds.
     pub(in crate::queue) starting: bool,
+    /// How often a person has switched the account on.
+    pub(in crate::queue) orders: u64,
     pub(in crate::queue) last_delivery: Option<Timestamp>,
     /// When the account's credentials expire, as last read.
     pub(in crate::queue) expiry: Option<Expiry>,

@@ -147,7 +147,15 @@ impl<T: Transport> Core<T> {
         }
         let slot = account.reserve();
         self.make_room(account).await;
-        let link = account.transport.connect(next_hop).await?;
+        let link = loop {
+            let orders = account.shared().orders;
+            match account.transport.connect(next_hop).await {
+                Ok(link) => break link,
+                // A person has meanwhile said that the cause is removed.
+                Err(_outdated) if account.shared().orders != orders => {}
+                Err(trouble) => return Err(trouble),
+            }
+        };
         let live = Live::new(link, next_hop.clone(), slot);
         let news = self.locked(account, |runtime, now| runtime.connected(next_hop, now));
         self.tell(account, news).await;

@@ -40,6 +40,7 @@ pub(in crate::queue) fn open(
         tuning,
         workers: 0,
         starting: false,
+        orders: 0,
         last_delivery,
         expiry: None,
         lost_until,

@@ -1,10 +1,15 @@
 use std::time::Duration;
 
-use super::house::{House, scanner};
+use tokio::time::sleep;
+
+use super::{
+    fake_transport::{Reaction, trouble},
+    house::{House, scanner},
+};
 use crate::{
-    classify::Stage,
+    classify::{Outcome, Stage},
     model::MessageId,
-    queue::{AccountState, Enabled, QueueError, fixture::at, tests::fake_transport::Reaction},
+    queue::{AccountState, Enabled, QueueError, fixture::at},
     spool::SpoolError,
 };
 
@@ -88,6 +93,24 @@ async fn a_disabled_account_stays_so_over_a_restart() {
         house.queue.set_enabled(&"nobody".into(), Enabled::On).await,
         Err(QueueError::NoSuchAccount(_))
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_from_before_an_order_does_not_undo_it() {
+    let mut house = House::open(vec![scanner()]);
+    house.server.admit(|_| {
+        Some(trouble(Stage::Auth, Outcome::Stop, "535 5.7.3 Authentication unsuccessful"))
+    });
+    house.receive(1).await;
+    while house.server.logins().is_empty() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    // The answer is on its way while the person corrects the password.
+    house.server.admit(|_| None);
+    house.queue.set_enabled(&house.settings[0].name, Enabled::On).await.unwrap();
+    house.pass(1).await;
+    assert_eq!(house.queue.accounts()[0].state, AccountState::Ready);
+    assert_eq!((house.server.logins().len(), house.seen().len()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
