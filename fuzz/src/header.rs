@@ -3,7 +3,10 @@
 
 use postroom_core::{
     fuzzing::edited,
-    message::{Edits, Identity, edit, header::HeaderBlock, long_lines::LINE_LIMIT},
+    message::{
+        Edits, Identity, edit,
+        header::{HeaderBlock, LINE_LIMIT},
+    },
     model::{MessageId, Timestamp},
     smtp::{
         EndOfData,
@@ -68,7 +71,6 @@ fn edits(input: &Input<'_>) -> Edits {
         hostname: "postroom.example".to_owned(),
         fallback: input.option(0).then(|| address("mfp1@contoso.com")),
         identity: input.option(1).then_some(identity),
-        transfer_encoding: None,
     }
 }
 

@@ -4,10 +4,7 @@
 
 use crate::{
     client_hello,
-    message::{
-        self, Edits,
-        long_lines::{LineFolder, LongLinePlanner},
-    },
+    message::{Edits, EightBit, Planner, Rewriter},
     smtp::dot_stuffing::DotStuffing,
     smtp::line::{Ending, Expected, LineBuffer},
 };
@@ -81,21 +78,15 @@ pub fn stuffed(text: &[u8], step: usize) -> Vec<u8> {
 /// Applies the edits of delivery to a stored text, in chunks of `step` octets as the queue does.
 #[must_use]
 pub fn edited(text: &[u8], edits: &Edits, step: usize) -> Vec<u8> {
-    let mut planner = LongLinePlanner::new();
+    let mut planner = Planner::default();
     text.chunks(step.max(1)).for_each(|chunk| planner.read(chunk));
-    let plan = planner.finish();
-    let own_header =
-        message::header::HeaderBlock::read(text).length().try_into().unwrap_or(u64::MAX);
-    let plan =
-        if plan.fits(own_header) { plan } else { message::long_lines::LongLinePlan::default() };
-    let transfer_encoding = plan.reencodes_whole_body().then_some("quoted-printable");
-    let edited = message::edit(text, &Edits { transfer_encoding, ..edits.clone() });
-    let mut sent = edited.header;
-    let mut folder = LineFolder::new(plan, own_header);
-    text.get(edited.replaces..)
-        .unwrap_or_default()
-        .chunks(step.max(1))
-        .for_each(|chunk| folder.push(chunk, &mut sent));
-    folder.finish(&mut sent);
+    let plan = planner.finish().plan(edits, None, EightBit::Kept);
+    let (size, mut sent) = (plan.size(text.len().try_into().unwrap_or(u64::MAX)), Vec::new());
+    let mut rewriter = Rewriter::new(plan);
+    text.chunks(step.max(1)).for_each(|chunk| rewriter.push(chunk, &mut sent));
+    rewriter.finish(&mut sent);
+    debug_assert!(
+        size.is_none_or(|size| usize::try_from(size).is_ok_and(|size| size == sent.len()))
+    );
     sent
 }

@@ -25,7 +25,7 @@ use crate::{
             report::Transaction,
             sender,
         },
-        outgoing::{self, Footed, Footing, Outgoing, Stored, WithFooting},
+        outgoing::{self, Changes, Outgoing, Stored},
     },
     spool::{MessageReader, SpoolError},
 };
@@ -116,7 +116,7 @@ impl<T: Transport> Core<T> {
         claim: &Claim,
         next_hop: &NextHop,
         live: &mut Live<T::Link>,
-        text: Outgoing<Footed<MessageReader>>,
+        text: Outgoing<MessageReader>,
     ) {
         self.metrics.sending().attempts.inc();
         let handover = outgoing::handover(&claim.entry, &claim.indexes(), &account.settings, text);
@@ -165,7 +165,7 @@ impl<T: Transport> Core<T> {
         &self,
         account: &Account<T>,
         claim: &Claim,
-    ) -> ControlFlow<(), Option<Outgoing<Footed<MessageReader>>>> {
+    ) -> ControlFlow<(), Option<Outgoing<MessageReader>>> {
         let (stored, text) = tokio::join!(
             self.on_disk(self.spool.sync()),
             self.on_disk(self.prepare(account, &claim.entry))
@@ -188,7 +188,7 @@ impl<T: Transport> Core<T> {
         &self,
         account: &Account<T>,
         entry: &Entry,
-    ) -> Result<Outgoing<Footed<MessageReader>>, SpoolError> {
+    ) -> Result<Outgoing<MessageReader>, SpoolError> {
         let settings = &account.settings;
         let text = self.spool.body(entry.id).await?;
         let unreadable = |source| SpoolError::Io {
@@ -197,17 +197,13 @@ impl<T: Transport> Core<T> {
             source,
         };
         let stored = Stored { spool: &self.spool, id: entry.id };
-        let footing = match outgoing::footer(entry, settings) {
-            Some(footer) => {
-                Footing::find(&footer, &stored).await.map_err(unreadable)?.within(entry, settings)
-            }
-            None => None,
+        let changes = Changes {
+            edits: outgoing::edits(entry, settings),
+            footer: outgoing::footer(entry, settings),
+            limit: settings.limits.message_size,
         };
-        let source = WithFooting { source: stored, footing };
         let whom = |author: Option<&Address>| sender::header(entry, author, settings);
-        Outgoing::prepare(source.over(text), outgoing::edits(entry, settings), whom, &source)
-            .await
-            .map_err(unreadable)
+        Outgoing::prepare(text, changes, whom, &stored).await.map_err(unreadable)
     }
 
     /// Gives a claim back that the disk refused to store: nothing was sent.

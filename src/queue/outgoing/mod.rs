@@ -1,14 +1,14 @@
 //! The envelope and text that an account sends of a message, with the edits of delivery. The spool
 //! file stays as it was accepted.
 //!
-//! - `footed`: the text with the account's footer
+//! - `footer`: the account's footer for one message
 //! - `text`: the text with its edits, read in chunks
 
-mod footed;
+mod footer;
 mod text;
 
-pub(in crate::queue) use footed::{Footed, Footing, WithFooting, footer};
-pub(in crate::queue) use text::Outgoing;
+pub(in crate::queue) use footer::footer;
+pub(in crate::queue) use text::{Changes, Outgoing};
 
 use std::{future::Future, io};
 
@@ -55,7 +55,6 @@ pub(in crate::queue) fn edits(entry: &Entry, account: &AccountSettings) -> Edits
             .cloned()
             .or_else(|| account.address.clone()),
         identity: None,
-        transfer_encoding: None,
     }
 }
 

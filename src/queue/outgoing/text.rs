@@ -1,22 +1,22 @@
 //! The text of an outgoing message with its edits, read in chunks.
 //!
 //! # Failure
-//! An error of the disk breaks the attempt off before end of data. Nothing is logged here.
+//! An error of the disk breaks the attempt off before end of data. A footer that would make the
+//! message too large is logged and left out.
 
 use std::io;
 
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::{
-    message::{
-        self, Edits, Identity, Text,
-        header::{HEADER_LIMIT, HeaderBlock},
-        long_lines::{LineFolder, LongLinePlan, LongLinePlanner},
-    },
-    model::Address,
+    message::{Edits, EightBit, Findings, Identity, Plan, Planner, Rewriter, Text, footer::Footer},
+    model::{Address, ByteSize},
     queue::outgoing::Source,
     spool::MessageReader,
 };
+
+/// The maximum size of a chunk in octets, as [`Text::read`] promises.
+const CHUNK: usize = 64 * 1024;
 
 impl Text for MessageReader {
     fn size(&self) -> u64 {
@@ -31,58 +31,60 @@ impl Text for MessageReader {
 /// A text with the edits of delivery.
 pub(in crate::queue) struct Outgoing<T> {
     source: T,
-    /// Output that precedes the rest of the source: the edited header, and the text that was read
-    /// with it.
-    ahead: Vec<u8>,
-    folder: Option<LineFolder>,
-    size: u64,
+    /// `None` when the rest goes out as it comes.
+    rewriter: Option<Rewriter>,
+    /// Changed text; `given` counts the octets of it that were read.
+    ready: Vec<u8>,
+    given: usize,
     chunk: Vec<u8>,
+    size: u64,
+}
+
+/// What has to be done to a message, beside what it asks for itself.
+pub(in crate::queue) struct Changes {
+    pub(in crate::queue) edits: Edits,
+    pub(in crate::queue) footer: Option<Footer>,
+    /// The largest message that the account takes.
+    pub(in crate::queue) limit: Option<ByteSize>,
 }
 
 impl<T: Text> Outgoing<T> {
-    /// Surveys `source` and edits its header. `whom` gets the address in `From:` and returns the
-    /// identity that the message must have. A text of more than one chunk is read once for the
-    /// survey, then opened again. A text with lines to fold is read once more for its size.
+    /// Reads `source` to plan its edits. `whom` gets the address in `From:` and returns the identity
+    /// that the message must have. A text of more than one chunk is opened again to be sent. It is
+    /// read once more for its size when that cannot be computed.
     pub(in crate::queue) async fn prepare(
         mut source: T,
-        mut edits: Edits,
+        mut changes: Changes,
         whom: impl FnOnce(Option<&Address>) -> Option<Identity>,
         again: &impl Source<Text = T>,
     ) -> io::Result<Self> {
-        let mut ahead = Vec::new();
-        source.read(&mut ahead).await?;
-        let (plan, one_chunk) = survey(&mut source, &ahead).await?;
-        if !one_chunk {
-            source = again.open().await?;
-            source.read(&mut ahead).await?;
-        }
-        read_header(&mut source, &mut ahead).await?;
         let original = source.size();
-        let own_header = HeaderBlock::read(&ahead).length();
-        if own_header >= HEADER_LIMIT {
-            return Ok(Self { source, ahead, folder: None, size: original, chunk: Vec::new() });
+        let mut first = Vec::new();
+        source.read(&mut first).await?;
+        let findings = survey(&mut source, &first).await?;
+        changes.edits.identity = whom(findings.author().as_ref());
+        let (plan, size) = sized(&findings, &changes, original, again).await?;
+        if !plan.repairs().is_empty() {
+            debug!(id = %changes.edits.id, repairs = ?plan.repairs(), "header repaired");
         }
-        let plan = if plan.fits(octets(own_header)) { plan } else { LongLinePlan::default() };
-        edits.identity = whom(message::author(&ahead).as_ref());
-        edits.transfer_encoding = plan.reencodes_whole_body().then_some("quoted-printable");
-        let edited = message::edit(&ahead, &edits);
-        if !edited.repairs.is_empty() {
-            debug!(id = %edits.id, repairs = ?edited.repairs, "header repaired");
-        }
-        let body = if plan.is_empty() {
-            original - octets(edited.replaces)
+        let is_one_chunk = octets(first.len()) >= original;
+        let rewriter = (!plan.is_empty()).then(|| Rewriter::new(plan));
+        let mut outgoing =
+            Self { source, rewriter, ready: Vec::new(), given: 0, chunk: Vec::new(), size };
+        if is_one_chunk {
+            outgoing.ready = match outgoing.rewriter.take() {
+                None => first,
+                Some(mut rewriter) => {
+                    let mut ready = Vec::with_capacity(first.len() + 512);
+                    rewriter.push(&first, &mut ready);
+                    rewriter.finish(&mut ready);
+                    ready
+                }
+            };
         } else {
-            mended_size(again.open().await?, &plan, edited.replaces).await?
-        };
-        let size = octets(edited.header.len()) + body;
-        let mut folder = (!plan.is_empty()).then(|| LineFolder::new(plan, octets(edited.replaces)));
-        let rest = ahead.get(edited.replaces..).unwrap_or_default();
-        let mut ready = edited.header;
-        match &mut folder {
-            Some(folder) => folder.push(rest, &mut ready),
-            None => ready.extend_from_slice(rest),
+            outgoing.source = again.open().await?;
         }
-        Ok(Self { source, ahead: ready, folder, size, chunk: Vec::new() })
+        Ok(outgoing)
     }
 }
 
@@ -92,82 +94,98 @@ impl<T: Text> Text for Outgoing<T> {
     }
 
     async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        if !self.ahead.is_empty() {
-            // Moved, not copied: most messages are a single chunk.
-            std::mem::swap(buffer, &mut self.ahead);
-            self.ahead = Vec::new();
-            return Ok(());
-        }
-        let Some(folder) = &mut self.folder else {
-            return self.source.read(buffer).await;
-        };
-        buffer.clear();
-        // The folder may hold back a whole chunk. Only the end of the source ends the text.
-        while buffer.is_empty() {
+        while self.given >= self.ready.len() {
+            self.ready.clear();
+            self.given = 0;
+            let Some(rewriter) = &mut self.rewriter else {
+                return self.source.read(buffer).await;
+            };
             self.source.read(&mut self.chunk).await?;
             if self.chunk.is_empty() {
-                folder.finish(buffer);
-                break;
+                rewriter.finish(&mut self.ready);
+                self.rewriter = None;
+            } else {
+                rewriter.push(&self.chunk, &mut self.ready);
             }
-            folder.push(&self.chunk, buffer);
         }
+        if self.given == 0 && self.ready.len() <= CHUNK {
+            // Moved, not copied: most messages are a single chunk.
+            std::mem::swap(buffer, &mut self.ready);
+            self.ready.clear();
+            return Ok(());
+        }
+        let rest = self.ready.get(self.given..).unwrap_or_default();
+        let piece = rest.get(..CHUNK).unwrap_or(rest);
+        buffer.clear();
+        buffer.extend_from_slice(piece);
+        self.given += piece.len();
         Ok(())
     }
 }
 
-/// The number of octets after the first `replaces` ones, once their long lines are folded.
-/// RFC 1870 3: a server may refuse a message by its declared size.
-async fn mended_size<T: Text>(
-    mut source: T,
-    plan: &LongLinePlan,
-    replaces: usize,
-) -> io::Result<u64> {
-    let mut folder = LineFolder::new(plan.clone(), octets(replaces));
-    let (mut skip, mut size) = (replaces, 0);
-    let (mut chunk, mut mended) = (Vec::new(), Vec::new());
-    loop {
-        source.read(&mut chunk).await?;
-        let body = chunk.get(skip.min(chunk.len())..).unwrap_or_default();
-        skip = skip.saturating_sub(chunk.len());
-        mended.clear();
-        if chunk.is_empty() {
-            folder.finish(&mut mended);
-            return Ok(size + octets(mended.len()));
-        }
-        folder.push(body, &mut mended);
-        size += octets(mended.len());
-    }
-}
-
-/// Finds the parts with lines that are too long. Also returns whether `first` was the whole text.
-async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<(LongLinePlan, bool)> {
-    let mut survey = LongLinePlanner::new();
-    survey.read(first);
-    let one_chunk = octets(first.len()) >= source.size();
-    if !one_chunk {
+/// Reads a message to its end, or to where nothing matters any more. `first` was read already.
+async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<Findings> {
+    let mut planner = Planner::default();
+    planner.read(first);
+    if octets(first.len()) < source.size() {
         let mut chunk = Vec::new();
-        loop {
+        while !planner.is_settled() {
             source.read(&mut chunk).await?;
             if chunk.is_empty() {
                 break;
             }
-            survey.read(&chunk);
+            planner.read(&chunk);
         }
     }
-    Ok((survey.finish(), one_chunk))
+    Ok(planner.finish())
 }
 
-/// Reads on until the header is complete or reaches its limit.
-async fn read_header<T: Text>(source: &mut T, ahead: &mut Vec<u8>) -> io::Result<()> {
-    let mut chunk = Vec::new();
-    while !HeaderBlock::read(ahead).is_whole(ahead) && ahead.len() < HEADER_LIMIT {
-        source.read(&mut chunk).await?;
-        if chunk.is_empty() {
-            break;
-        }
-        ahead.extend_from_slice(&chunk);
+/// The plan, and the octets of the message once it is carried out. A footer that makes the message
+/// larger than the account takes is left out.
+async fn sized<T: Text>(
+    findings: &Findings,
+    changes: &Changes,
+    original: u64,
+    again: &impl Source<Text = T>,
+) -> io::Result<(Plan, u64)> {
+    let Changes { edits, footer, limit } = changes;
+    let plan = findings.plan(edits, footer.as_ref(), EightBit::Kept);
+    let size = measured(&plan, original, again).await?;
+    let Some(limit) = limit.filter(|limit| footer.is_some() && size > limit.octets()) else {
+        return Ok((plan, size));
+    };
+    let without = findings.plan(edits, None, EightBit::Kept);
+    if without == plan {
+        return Ok((plan, size));
     }
-    Ok(())
+    info!(id = %edits.id, size, %limit, "footer left out");
+    let size = measured(&without, original, again).await?;
+    Ok((without, size))
+}
+
+/// The octets of the message once the plan is carried out. RFC 1870 3: a server may refuse a message
+/// by its declared size.
+async fn measured<T: Text>(
+    plan: &Plan,
+    original: u64,
+    again: &impl Source<Text = T>,
+) -> io::Result<u64> {
+    if let Some(size) = plan.size(original) {
+        return Ok(size);
+    }
+    let mut rewriter = Rewriter::new(plan.clone());
+    let mut source = again.open().await?;
+    let (mut chunk, mut changed, mut size) = (Vec::new(), Vec::new(), 0);
+    loop {
+        source.read(&mut chunk).await?;
+        changed.clear();
+        if chunk.is_empty() {
+            rewriter.finish(&mut changed);
+            return Ok(size + octets(changed.len()));
+        }
+        rewriter.push(&chunk, &mut changed);
+        size += octets(changed.len());
+    }
 }
 
 fn octets(length: usize) -> u64 {
@@ -218,10 +236,9 @@ mod tests {
         let source = Chunks { text: text.to_vec(), at: 0, step };
         let again = source.clone();
         let whom = |author: Option<&Address>| sender::header(&entry, author, &account);
-        let mut outgoing =
-            Outgoing::prepare(source, outgoing::edits(&entry, &account), whom, &again)
-                .await
-                .unwrap();
+        let changes =
+            Changes { edits: outgoing::edits(&entry, &account), footer: None, limit: None };
+        let mut outgoing = Outgoing::prepare(source, changes, whom, &again).await.unwrap();
         let (mut sent, mut chunk) = (Vec::new(), Vec::new());
         loop {
             outgoing.read(&mut chunk).await.unwrap();

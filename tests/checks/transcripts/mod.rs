@@ -285,7 +285,6 @@ impl<'a> Stage<'a> {
             hostname: self.script.settings.hostname.clone(),
             fallback: self.sender.mailbox().cloned(),
             identity: self.script.identity.clone(),
-            transfer_encoding: None,
         };
         self.outcome.sent.push(lines(&edited(text, &edits, 1000)));
     }

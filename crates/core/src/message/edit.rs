@@ -41,16 +41,6 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
     if let Some(identity) = &edits.identity {
         assume(&mut header, identity);
     }
-    if let Some(encoding) = edits.transfer_encoding {
-        header.replace(
-            "Content-Transfer-Encoding",
-            format!("Content-Transfer-Encoding: {encoding}\r\n"),
-        );
-        // RFC 2045 4: without it a reader need not decode anything.
-        if header.find("MIME-Version").is_none() {
-            header.replace("MIME-Version", "MIME-Version: 1.0\r\n".to_owned());
-        }
-    }
     Edited { header: header.render(), replaces: header.length(), repairs }
 }
 
@@ -111,7 +101,6 @@ mod tests {
             hostname: "postroom.contoso.lan".into(),
             fallback: Some("scan@contoso.com".parse().unwrap()),
             identity,
-            transfer_encoding: None,
         }
     }
 
@@ -355,18 +344,6 @@ mod tests {
             ),
             &[],
         );
-    }
-
-    #[test]
-    fn an_encoding_is_announced_together_with_mime_itself() {
-        let edits = Edits { transfer_encoding: Some("quoted-printable"), ..edits(None) };
-        let edited = edit(format!("From: a@b.c\r\n{WHOLE}\r\n").as_bytes(), &edits);
-        let expected = format!(
-            "From: a@b.c\r\n{WHOLE}Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: \
-            1.0\r\n\r\n"
-        );
-        assert_eq!(String::from_utf8(edited.header).unwrap(), expected);
-        assert_eq!(edited.repairs, []);
     }
 
     #[test]

@@ -15,8 +15,6 @@ pub struct Edits {
     pub fallback: Option<Address>,
     /// Whom it must be from, whatever the header tells.
     pub identity: Option<Identity>,
-    /// How the whole body will be encoded, when that is changed on the way.
-    pub transfer_encoding: Option<&'static str>,
 }
 
 /// Whom a message must be from.

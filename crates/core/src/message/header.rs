@@ -6,30 +6,27 @@
 
 use std::borrow::Cow;
 
-use crate::message::work;
+pub use crate::message::fold::LINE_LIMIT;
+use crate::message::{
+    fold::fold,
+    header_lines::{HeaderLines, NextLine, field_name},
+    work,
+};
 
-/// RFC 5321 4.5.3.1.6: 1000 octets with CRLF.
-pub const LINE_LIMIT: usize = 998;
 /// Octets of a message in which the header must end. A longer one goes out unedited: nothing a
 /// device means to send needs more.
 pub const HEADER_LIMIT: usize = 256 * 1024;
 
-/// After how many octets a line that is too long is folded. Leaves room for a long word before the
-/// limit.
-const FOLD_AT: usize = 200;
-/// Octets of a folded line at most: one is left for the blank that a break may put in front.
-const FOLDED_LIMIT: usize = LINE_LIMIT - 1;
-/// Octets of a field's name. Longer ones are text with a colon in it; no line could hold name and
-/// value anyway.
-const NAME_LIMIT: usize = 100;
-/// Blanks in a row that are kept in a line that is too long.
-const GAP_LIMIT: usize = 100;
+/// Where a line of the header goes that is no field.
+pub(super) const STRAY: &str = "X-Postroom-Malformed";
 
 /// A header block, and where it ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HeaderBlock<'a> {
     fields: Vec<Field<'a>>,
     length: usize,
+    ended: bool,
+    strays: usize,
 }
 
 /// One field: its name and its lines, unfolded only when asked.
@@ -47,25 +44,39 @@ impl<'a> HeaderBlock<'a> {
     /// the end of `text`.
     #[must_use]
     pub fn read(text: &'a [u8]) -> Self {
-        let mut fields: Vec<Field<'a>> = Vec::new();
-        let mut length = 0;
+        let (mut fields, mut lines): (Vec<Field<'a>>, _) = (Vec::new(), HeaderLines::default());
+        let (mut length, mut field_start, mut ended) = (0, 0, false);
+        let (mut doubtful, mut strays) = (None, 0);
         while let Some(line) = line_at(text, length) {
-            if line == b"\r\n" {
-                length += line.len();
-                break;
-            }
-            let continues = is_folded(line);
-            if continues && let Some(field) = fields.last_mut() {
-                let start = length - field.raw.len();
-                field.raw = Cow::Borrowed(text.get(start..length + line.len()).unwrap_or_default());
-            } else if let Some(name) = field_name(line) {
-                fields.push(Field { name, raw: Cow::Borrowed(line) });
-            } else {
-                break;
+            let next = lines.next(line);
+            ended = matches!(next, NextLine::End | NextLine::Body) && line.ends_with(b"\n");
+            match next {
+                NextLine::Doubtful => {
+                    doubtful = Some(length);
+                }
+                NextLine::End | NextLine::Body => {
+                    length += if next == NextLine::End { line.len() } else { 0 };
+                    break;
+                }
+                NextLine::Folded => {
+                    if let Some(field) = fields.last_mut() {
+                        let whole = text.get(field_start..length + line.len());
+                        field.raw = Cow::Borrowed(whole.unwrap_or_default());
+                    }
+                }
+                NextLine::Field => {
+                    let stray = doubtful.take().and_then(|from| text.get(from..length));
+                    strays += usize::from(stray.is_some());
+                    fields.extend(stray.map(Field::put_aside));
+                    let name = field_name(line).unwrap_or_default();
+                    fields.push(Field { name, raw: Cow::Borrowed(line) });
+                    field_start = length;
+                }
             }
             length += line.len();
         }
-        Self { fields, length }
+        let length = doubtful.filter(|_| lines.is_in_doubt()).unwrap_or(length);
+        Self { fields, length, ended, strays }
     }
 
     /// Octets of `text` that the block takes up, its empty line included.
@@ -74,11 +85,10 @@ impl<'a> HeaderBlock<'a> {
         self.length
     }
 
-    /// True when `text` shows where the block ends: an empty line, or a whole line that is no
-    /// field. Else more of it is needed.
+    /// True when the text that was read shows where the block ends. Else more of it is needed.
     #[must_use]
-    pub fn is_whole(&self, text: &[u8]) -> bool {
-        self.is_ended(text) || text.get(self.length..).is_some_and(|rest| rest.contains(&b'\n'))
+    pub const fn is_whole(&self) -> bool {
+        self.ended
     }
 
     /// True when an empty line ends it; false when `text` goes on at once, or has ended.
@@ -86,6 +96,12 @@ impl<'a> HeaderBlock<'a> {
     pub fn is_ended(&self, text: &[u8]) -> bool {
         text.get(..self.length)
             .is_some_and(|block| block.ends_with(b"\r\n\r\n") || block == b"\r\n")
+    }
+
+    /// True when lines among the fields were none, and stand in fields of their own now.
+    #[must_use]
+    pub const fn has_stray_lines(&self) -> bool {
+        self.strays > 0
     }
 
     /// The fields, in their order.
@@ -163,6 +179,20 @@ impl<'a> HeaderBlock<'a> {
         (outer, inner)
     }
 
+    /// The first field of each name that says something, as a block of its own.
+    pub(super) fn only(&self, names: &[&str]) -> Vec<u8> {
+        let mut block = Vec::new();
+        for name in names {
+            let says_something = |field: &&Field<'_>| field.is(name) && !field.value().is_empty();
+            if let Some(field) = self.fields.iter().find(says_something) {
+                block.extend_from_slice(field.raw.trim_ascii_end());
+                block.extend_from_slice(b"\r\n");
+            }
+        }
+        block.extend_from_slice(b"\r\n");
+        block
+    }
+
     /// The fields, then the empty line. Lines over 998 octets are folded (RFC 5322 2.1.1).
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
@@ -183,6 +213,12 @@ impl<'a> HeaderBlock<'a> {
 }
 
 impl Field<'_> {
+    /// A line that is no field, kept in a field of its own.
+    fn put_aside(line: &[u8]) -> Self {
+        let raw = [STRAY.as_bytes(), b": ", line.trim_ascii(), b"\r\n"].concat();
+        Self { name: STRAY.as_bytes(), raw: Cow::Owned(raw) }
+    }
+
     /// Its name, as it was written.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -226,84 +262,6 @@ impl Field<'_> {
     }
 }
 
-/// Breaks a field's lines that are too long, so that none is longer than it may be. Each ends in
-/// CRLF then.
-fn fold(raw: &[u8], text: &mut Vec<u8>) {
-    work::looks_at(raw);
-    let mut lines = raw.split(|octet| *octet == b'\n');
-    let first = lines.next().unwrap_or_default();
-    // Not right after the name: a first line without a value is taken for an empty field by some.
-    let name = first.iter().position(|octet| *octet == b':').map_or(0, |colon| colon + 2);
-    fold_line(first, name, text);
-    // A folded line of blanks says nothing, and without them it would end the header.
-    for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
-        fold_line(line, 1, text);
-    }
-}
-
-/// Breaks before blanks (RFC 5322 2.2.3), not before octet `from`. Where there is no blank in time,
-/// a break with a blank is put in, as Postfix does: there is no legal way to send such a word, and
-/// a word with a blank in it is better than a message that is refused.
-fn fold_line(line: &[u8], mut from: usize, text: &mut Vec<u8>) {
-    let shortened = if line.len() > FOLDED_LIMIT {
-        Cow::Owned(without_gaps(line.trim_ascii_end()))
-    } else {
-        Cow::Borrowed(line.trim_ascii_end())
-    };
-    let mut rest: &[u8] = &shortened;
-    // Octets of the blank that was put before the rest.
-    let mut put = 0;
-    while let Some(place) = place_of_break(rest, from, put) {
-        let (piece, after) = rest.split_at(place);
-        text.extend_from_slice(piece);
-        text.extend_from_slice(b"\r\n");
-        put = usize::from(!matches!(after.first(), Some(b' ' | b'\t')));
-        text.extend_from_slice(b" ".get(..put).unwrap_or_default());
-        rest = after;
-        from = 1 - put;
-    }
-    text.extend_from_slice(rest);
-    text.extend_from_slice(b"\r\n");
-}
-
-/// Before the last word that begins within [`FOLD_AT`], else before the first one after it, else in
-/// the middle of a word. None for a line that is short enough. `put` octets are before it already.
-fn place_of_break(line: &[u8], from: usize, put: usize) -> Option<usize> {
-    let (fold_at, limit) = (FOLD_AT - put, FOLDED_LIMIT - put);
-    if line.len() <= fold_at {
-        return None;
-    }
-    work::looks_at(line.get(..limit.min(line.len())).unwrap_or_default());
-    let begins_word = |place: &usize| {
-        matches!(line.get(*place), Some(b' ' | b'\t')) && line.get(place + 1).is_some_and(|next| !matches!(next, b' ' | b'\t'))
-            // A line of blanks alone ends the header in the eyes of some.
-            && line.get(..*place).is_some_and(|before| !before.trim_ascii().is_empty())
-    };
-    let near = (from..=fold_at).rev().find(begins_word);
-    if near.is_some() || line.len() <= limit {
-        return near;
-    }
-    // Never inside a character of UTF-8.
-    let begins_character =
-        |place: &usize| line.get(*place).is_some_and(|octet| octet & 0xc0 != 0x80);
-    let far = (fold_at..limit).find(begins_word);
-    far.or_else(|| (limit - 4..limit).rev().find(begins_character)).or(Some(limit - 1))
-}
-
-/// With every run of many blanks cut to one, so that no line has to consist of blanks.
-fn without_gaps(line: &[u8]) -> Vec<u8> {
-    work::looks_at(line);
-    let mut kept = Vec::with_capacity(line.len());
-    let mut gap = 0;
-    for octet in line {
-        gap = if matches!(octet, b' ' | b'\t') { gap + 1 } else { 0 };
-        if gap <= GAP_LIMIT {
-            kept.push(*octet);
-        }
-    }
-    kept
-}
-
 fn line_at(text: &[u8], start: usize) -> Option<&[u8]> {
     let rest = text.get(start..)?;
     let end =
@@ -312,32 +270,12 @@ fn line_at(text: &[u8], start: usize) -> Option<&[u8]> {
     rest.get(..end).filter(|line| !line.is_empty())
 }
 
-/// True when a line, with its CRLF, goes on with the block that `before` begins: an empty line, a
-/// field, or more of the last one.
-pub(super) fn continues(before: &[u8], line: &[u8]) -> bool {
-    line == b"\r\n" || (is_folded(line) && !before.is_empty()) || field_name(line).is_some()
-}
-
-fn is_folded(line: &[u8]) -> bool {
-    matches!(line.first(), Some(b' ' | b'\t'))
-}
-
-/// RFC 5322 3.6.8: printable ASCII but the colon; blanks before the colon are obsolete and taken
-/// (4.5).
-pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
-    work::looks_at(line);
-    let colon = line.iter().position(|octet| *octet == b':')?;
-    let name = line.get(..colon)?.trim_ascii_end();
-    let legal = (1..=NAME_LIMIT).contains(&name.len())
-        && name.iter().all(|octet| (33..=126).contains(octet));
-    legal.then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::header_lines::NAME_LIMIT;
 
     #[test]
     fn a_word_that_was_broken_is_not_broken_again() {
@@ -374,7 +312,7 @@ mod tests {
         let text = b"From: a@b\r\nSubject: s\r\n\r\nbody\r\n";
         for length in 0..text.len() {
             let seen = &text[..length];
-            assert_eq!(HeaderBlock::read(seen).is_whole(seen), length >= 25, "{length}");
+            assert_eq!(HeaderBlock::read(seen).is_whole(), length >= 25, "{length}");
         }
     }
 

@@ -1,18 +1,22 @@
 //! Whether a header is longer than it can be worked on, told while it comes in and without keeping
 //! it.
 
-use crate::message::header::{HEADER_LIMIT, field_name};
+use crate::message::{
+    header::HEADER_LIMIT,
+    header_lines::{HeaderLines, NextLine},
+};
 
 /// Octets that a device's header may have; what is left is for the field that we put before it.
 pub const ACCEPTED_HEADER: usize = HEADER_LIMIT - 4 * 1024;
 /// Octets of a line that tell whether it is a field: a name and its colon, with room for blanks.
-const TELLING: usize = 200;
+const TELLING: usize = 256;
 
 /// Counts the octets of a header, to its end or its bound.
 #[derive(Default)]
 pub struct HeaderLength {
     octets: usize,
     line: Vec<u8>,
+    lines: HeaderLines,
     ended: bool,
 }
 
@@ -27,11 +31,12 @@ impl HeaderLength {
             let room = TELLING.saturating_sub(self.line.len()).min(piece.len());
             self.line.extend_from_slice(piece.get(..room).unwrap_or_default());
             if piece.ends_with(b"\n") {
-                let goes_on = matches!(self.line.first(), Some(b' ' | b'\t'))
-                    || field_name(&self.line).is_some();
-                self.ended = !goes_on;
+                if !self.line.ends_with(b"\n") {
+                    self.line.push(b'\n');
+                }
+                self.ended = matches!(self.lines.next(&self.line), NextLine::End | NextLine::Body);
                 // The line that ends it belongs to the body.
-                self.octets -= if goes_on { 0 } else { piece.len().min(self.octets) };
+                self.octets -= if self.ended { piece.len().min(self.octets) } else { 0 };
                 self.line.clear();
             }
         }

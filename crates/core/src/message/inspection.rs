@@ -45,7 +45,7 @@ impl Inspection {
     #[must_use]
     pub fn quirks(&self) -> BTreeSet<Quirk> {
         let header = HeaderBlock::read(&self.head);
-        if self.head.len() >= HEAD_LIMIT && !header.is_whole(&self.head) {
+        if self.head.len() >= HEAD_LIMIT && !header.is_whole() {
             return BTreeSet::new();
         }
         let mut quirks: BTreeSet<Quirk> =

@@ -69,7 +69,6 @@ fn edits() -> Edits {
             name: None,
             reply_to: None,
         }),
-        transfer_encoding: None,
     }
 }
 

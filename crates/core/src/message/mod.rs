@@ -4,26 +4,32 @@
 //! - [`received`]: the `Received:` field of an accepted message
 //! - [`header`]: fields that can be looked up and replaced
 //! - [`mailbox`]: what stands in `From:`
-//! - [`long_lines`]: lines that no server has to take, made legal
+//! - [`Planner`], [`Plan`], [`Rewriter`]: what has to change on the way out, and the change itself
 //! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right;
 //!   `header_encoding`: 8-bit text in a header; `encoded_word`: how it is written
 //! - [`footer`]: a text at the end of each message
+//! - `mime`: the structure of a message, told in one way to everybody
+//! - `header_lines`: where a header goes on and where it ends; `fold`: how its lines are broken
 //! - [`FirstLine`]: what must not touch our own field; [`HeaderLength`]: what is too long to be
 //!   worked on
 //! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 
+mod codec;
 mod edit;
 mod edits;
 mod encoded_word;
 mod first_line;
+mod fold;
 pub mod footer;
 pub mod header;
 mod header_encoding;
 mod header_length;
+mod header_lines;
 mod inspection;
-pub mod long_lines;
 pub mod mailbox;
+mod mime;
+mod plan;
 mod repair;
 mod text;
 mod trace;
@@ -38,6 +44,7 @@ pub use edits::{Edits, Identity};
 pub use first_line::FirstLine;
 pub use header_length::{ACCEPTED_HEADER, HeaderLength};
 pub use inspection::Inspection;
+pub use plan::{EightBit, Findings, Plan, Planner, Rewriter};
 pub use repair::Repair;
 pub use text::Text;
 pub use trace::received;

@@ -6,25 +6,9 @@
 //!
 //! - [`FooterTemplate`]: what the config says; [`Footer`]: the same with its placeholders filled
 //!   for one message
-//! - [`FooterPlanner`], the first pass: finds where the footer belongs, and makes a [`FooterPlan`]; `target` is
-//!   one text part of it
-//! - [`FooterInserter`], the second pass: carries the plan out while the message is sent; `codec` has its
-//!   encodings
 //!
-//! Neither pass holds more than a line's beginning, a part's header, and the footer itself. The
-//! same message gives the same octets at each attempt.
+//! Where a footer belongs and how it is put in is part of the plan of a message (`plan`).
 
-mod codec;
-mod footer_inserter;
-mod plan;
-mod planner;
-mod target;
 mod template;
 
-#[cfg(test)]
-mod tests;
-
-pub use footer_inserter::FooterInserter;
-pub use plan::FooterPlan;
-pub use planner::FooterPlanner;
 pub use template::{Facts, Footer, FooterImage, FooterTemplate, PLACEHOLDERS, UnknownPlaceholder};

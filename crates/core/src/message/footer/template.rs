@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use thiserror::Error;
 
-use crate::message::footer::codec::quoted_printable;
+use crate::message::codec::quoted_printable;
 
 /// The placeholders, and what each stands for.
 pub const PLACEHOLDERS: &[(&str, &str)] = &[
@@ -61,18 +61,18 @@ pub struct Facts {
 /// A footer for one message. Line ends are CRLF; the last line has none.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Footer {
-    pub(super) text: String,
+    pub(in crate::message) text: String,
     /// ASCII: what is not stands as a character reference, so that it fits into every charset.
-    pub(super) html: String,
+    pub(in crate::message) html: String,
     /// Whether a message without any text gets HTML beside plain text.
-    pub(super) rich: Rich,
-    pub(super) image: Option<Arc<FooterImage>>,
-    pub(super) tag: String,
+    pub(in crate::message) rich: Rich,
+    pub(in crate::message) image: Option<Arc<FooterImage>>,
+    pub(in crate::message) tag: String,
 }
 
 /// Whether the config has more than plain text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Rich {
+pub(in crate::message) enum Rich {
     Yes,
     No,
 }
@@ -199,12 +199,12 @@ fn crlf(text: &str) -> String {
 
 impl Footer {
     /// A boundary of this message's own.
-    pub(super) fn boundary(&self, which: &str) -> String {
+    pub(in crate::message) fn boundary(&self, which: &str) -> String {
         format!("=_footer_{which}_{}", self.tag)
     }
 
     /// A part for a message that has no text: header, empty line, body without its last line end.
-    pub(super) fn whole_part(&self) -> Vec<u8> {
+    pub(in crate::message) fn whole_part(&self) -> Vec<u8> {
         let plain = format!(
             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \
             quoted-printable\r\n\r\n{}",
@@ -249,7 +249,7 @@ impl Footer {
     }
 
     /// RFC 2392: what `cid:` refers to.
-    pub(super) fn image_part(&self) -> Option<Vec<u8>> {
+    pub(in crate::message) fn image_part(&self) -> Option<Vec<u8>> {
         let FooterImage { content_type, name, octets } = self.image.as_deref()?;
         let mut part = format!(
             "Content-Type: {content_type}; name=\"{name}\"\r\nContent-Transfer-Encoding: \

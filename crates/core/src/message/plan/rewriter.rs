@@ -1,24 +1,36 @@
-//! The second pass: carries out a [`FooterPlan`], and nothing else.
+//! The second reading: carries out a [`Plan`], and nothing else.
 
 use std::collections::VecDeque;
 
-use crate::message::footer::{
+use crate::message::{
     codec::{Decoder, Encoder},
-    plan::{Edit, FooterPlace, FooterPlan, Recoding, With},
+    plan::{
+        edit_list::{Edit, FooterPlace, Plan, Recoding, With},
+        lines::{Base64Folder, SoftBreaker, Wrapper},
+    },
 };
 
 /// Changes a message while it passes through, in chunks of any size.
-pub struct FooterInserter {
+pub struct Rewriter {
     edits: VecDeque<Edit>,
     offset: u64,
-    recoder: Option<Recoder>,
+    work: Option<Work>,
 }
 
-impl FooterInserter {
+/// A range that is being changed.
+enum Work {
+    Dropped,
+    Recoded(Box<Recoder>),
+    Folded(Base64Folder),
+    SoftBreaks(SoftBreaker),
+    Wrapped(Wrapper),
+}
+
+impl Rewriter {
     /// At the start of the message that the plan was made for.
     #[must_use]
-    pub fn new(plan: FooterPlan) -> Self {
-        Self { edits: plan.edits.into(), offset: 0, recoder: None }
+    pub fn new(plan: Plan) -> Self {
+        Self { edits: plan.edits.into(), offset: 0, work: None }
     }
 
     /// Appends the changed form of `chunk` to `output`.
@@ -31,14 +43,9 @@ impl FooterInserter {
             let length = usize::try_from(edge - self.offset).unwrap_or(usize::MAX).min(chunk.len());
             let (piece, rest) = chunk.split_at(length);
             match self.edits.front() {
-                Some(Edit { range, with }) if self.offset >= range.start => match with {
-                    With::Text(_) => {}
-                    With::Recoded(recoding) => {
-                        self.recoder
-                            .get_or_insert_with(|| Recoder::new(recoding))
-                            .push(piece, output);
-                    }
-                },
+                Some(edit) if self.offset >= edit.range.start => {
+                    self.work.get_or_insert_with(|| Work::new(&edit.with)).push(piece, output);
+                }
                 Some(_) | None => output.extend_from_slice(piece),
             }
             self.offset += u64::try_from(length).unwrap_or(u64::MAX);
@@ -56,13 +63,44 @@ impl FooterInserter {
     /// Ends the edits whose range is behind.
     fn pass(&mut self, output: &mut Vec<u8>) {
         while self.edits.front().is_some_and(|edit| edit.range.end <= self.offset) {
-            match self.edits.pop_front().map(|edit| edit.with) {
-                Some(With::Text(text)) => output.extend_from_slice(&text),
-                Some(With::Recoded(recoding)) => {
-                    self.recoder.take().unwrap_or_else(|| Recoder::new(&recoding)).finish(output);
-                }
-                None => {}
+            let Some(edit) = self.edits.pop_front() else { return };
+            let work = self.work.take().unwrap_or_else(|| Work::new(&edit.with));
+            work.finish(output);
+            if let With::Text(text) = edit.with {
+                output.extend_from_slice(&text);
             }
+        }
+    }
+}
+
+impl Work {
+    fn new(with: &With) -> Self {
+        match with {
+            With::Text(_) => Self::Dropped,
+            With::Recoded(recoding) => Self::Recoded(Box::new(Recoder::new(recoding))),
+            With::FoldedBase64 { .. } => Self::Folded(Base64Folder::default()),
+            With::SoftBreaks => Self::SoftBreaks(SoftBreaker::default()),
+            With::Wrapped => Self::Wrapped(Wrapper::default()),
+        }
+    }
+
+    fn push(&mut self, piece: &[u8], output: &mut Vec<u8>) {
+        match self {
+            Self::Dropped => {}
+            Self::Recoded(recoder) => recoder.push(piece, output),
+            Self::Folded(folder) => piece.iter().for_each(|octet| folder.push(*octet, output)),
+            Self::SoftBreaks(breaker) => {
+                piece.iter().for_each(|octet| breaker.push(*octet, output));
+            }
+            Self::Wrapped(wrapper) => piece.iter().for_each(|octet| wrapper.push(*octet, output)),
+        }
+    }
+
+    fn finish(self, output: &mut Vec<u8>) {
+        match self {
+            Self::Dropped | Self::Folded(_) | Self::Wrapped(_) => {}
+            Self::Recoded(recoder) => recoder.finish(output),
+            Self::SoftBreaks(mut breaker) => breaker.finish(output),
         }
     }
 }
@@ -97,13 +135,15 @@ impl Recoder {
     fn finish(mut self, output: &mut Vec<u8>) {
         let Self { recoding, decoder, join } = &mut self;
         decoder.finish(&mut |octet, _| join.put(octet, recoding, output));
-        match recoding.place {
-            FooterPlace::At(place) if place < join.given => {}
-            FooterPlace::At(_) => join.write(&recoding.footer, output),
-            FooterPlace::End => {
-                join.write(gap(join.given, join.tail), output);
-                join.write(&recoding.footer, output);
-                join.write(b"\r\n", output);
+        if let Some(insertion) = &recoding.insertion {
+            match insertion.place {
+                FooterPlace::At(place) if place < join.given => {}
+                FooterPlace::At(_) => join.write(&insertion.footer, output),
+                FooterPlace::End => {
+                    join.write(gap(join.given, join.tail), output);
+                    join.write(&insertion.footer, output);
+                    join.write(b"\r\n", output);
+                }
             }
         }
         join.encoder.finish(output);
@@ -113,8 +153,10 @@ impl Recoder {
 
 impl Join {
     fn put(&mut self, octet: u8, recoding: &Recoding, output: &mut Vec<u8>) {
-        if recoding.place == FooterPlace::At(self.given) {
-            self.write(&recoding.footer, output);
+        if let Some(insertion) = &recoding.insertion
+            && insertion.place == FooterPlace::At(self.given)
+        {
+            self.write(&insertion.footer, output);
         }
         self.given += 1;
         self.tail = [self.tail[1], octet];

@@ -5,8 +5,8 @@ use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
 use crate::message::{
-    footer::{Facts, Footer, FooterImage, FooterInserter, FooterPlanner, FooterTemplate},
-    header::HeaderBlock,
+    footer::{Facts, Footer, FooterImage, FooterTemplate},
+    plan::{EightBit, Planner, Rewriter},
 };
 
 const MARK: &str = "Gruß vom Büro";
@@ -32,15 +32,21 @@ fn logo() -> Option<FooterImage> {
     })
 }
 
-/// Sends a message through both passes, in chunks of `step`.
+/// Sends a message through both readings, in chunks of `step`. Its header stays but for what the
+/// footer asks for.
 fn insert(text: &[u8], footer: &Footer, step: usize) -> Vec<u8> {
-    let (header, body) = text.split_at(HeaderBlock::read(text).length());
-    let mut planner = FooterPlanner::new(footer, header);
-    body.chunks(step).for_each(|chunk| planner.read(chunk));
-    let mut inserter = FooterInserter::new(planner.finish());
-    let mut output = Vec::new();
-    text.chunks(step).for_each(|chunk| inserter.push(chunk, &mut output));
-    inserter.finish(&mut output);
+    let mut planner = Planner::default();
+    text.chunks(step).for_each(|chunk| planner.read(chunk));
+    let plan = planner.finish().plan_without_repairs(Some(footer), EightBit::Kept);
+    let size = plan.size(u64::try_from(text.len()).unwrap());
+    let (mut rewriter, mut output) = (Rewriter::new(plan), Vec::new());
+    text.chunks(step).for_each(|chunk| rewriter.push(chunk, &mut output));
+    rewriter.finish(&mut output);
+    assert!(
+        size.is_none_or(|size| usize::try_from(size).unwrap() == output.len()),
+        "{size:?} {}",
+        output.len()
+    );
     output
 }
 
@@ -349,7 +355,7 @@ proptest! {
         let body = lines.join("\r\n");
         let (name, body) = match encoding {
             0 => ("7bit", format!("{}\r\n", body.replace("-----BEGIN", ""))),
-            1 => ("quoted-printable", format!("{}\r\n", super::codec::quoted_printable(body.as_bytes()))),
+            1 => ("quoted-printable", format!("{}\r\n", crate::message::codec::quoted_printable(body.as_bytes()))),
             _ => ("base64", format!("{}\r\n", STANDARD.encode(&body))),
         };
         let part = format!("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \

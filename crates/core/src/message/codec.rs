@@ -1,12 +1,50 @@
 //! Quoted-printable and base64 in both directions, octet by octet (RFC 2045 6.7, 6.8). Tolerant
 //! when reading: devices are.
 
-use crate::message::footer::plan::Encoding;
+use crate::message::transfer_encoding::TransferEncoding;
 
 /// RFC 2045 6.7, 6.8: the longest line.
 const LINE: usize = 76;
 
+/// How the octets of a part are written (RFC 2045 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Encoding {
+    /// 7bit, 8bit, binary.
+    Identity,
+    QuotedPrintable,
+    Base64,
+}
+
+impl Encoding {
+    /// None when it is not known.
+    pub(super) const fn known(encoding: TransferEncoding) -> Option<Self> {
+        match encoding {
+            TransferEncoding::Identity => Some(Self::Identity),
+            TransferEncoding::QuotedPrintable => Some(Self::QuotedPrintable),
+            TransferEncoding::Base64 => Some(Self::Base64),
+            TransferEncoding::Unknown => None,
+        }
+    }
+
+    /// Its name in `Content-Transfer-Encoding:`.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "8bit",
+            Self::QuotedPrintable => "quoted-printable",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
+/// Octets of base64 that so many octets become, in lines of 76.
+pub(super) const fn base64_octets(decoded: u64) -> u64 {
+    let encoded = decoded.div_ceil(3) * 4;
+    let lines = encoded.div_ceil(76);
+    encoded + lines.saturating_sub(1) * 2
+}
+
 /// Decodes; tells with each octet where it came from.
+#[derive(Clone)]
 pub(super) struct Decoder {
     encoding: Encoding,
     /// `=`, `=x` or `=\r`.
