@@ -208,6 +208,49 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_no_field_does_not_end_the_header() {
+        for line in [
+            "From a@b.c Sun Mar  9 19:25:28 2025 +0100",
+            ">From a@b.c",
+            "=====",
+            "Header of the scan",
+        ] {
+            check(
+                &format!("From: a@b.c\r\n{line}\r\n{WHOLE}Subject: x\r\n\r\nbody\r\n"),
+                None,
+                &format!(
+                    "From: a@b.c\r\nX-Postroom-Malformed: {line}\r\n{WHOLE}Subject: \
+                    x\r\n\r\nbody\r\n"
+                ),
+                &[Repair::StrayLine],
+            );
+        }
+        check(
+            &format!("From: a@b.c\r\nBüro\r\n{WHOLE}\r\n"),
+            None,
+            &format!("From: a@b.c\r\nX-Postroom-Malformed: =?utf-8?B?QsO8cm8=?=\r\n{WHOLE}\r\n"),
+            &[Repair::StrayLine, Repair::EightBitHeader],
+        );
+    }
+
+    #[test]
+    fn text_that_follows_the_header_at_once_stays_text() {
+        for text in [
+            "Hello\r\nthere: this is no field that anybody knows\r\n\r\n",
+            "The toner is low\r\nDate: today\r\n\r\n",
+            "Hello\r\n From: x\r\n",
+            "Hello\r\n",
+        ] {
+            check(
+                &format!("From: a@b.c\r\n{WHOLE}{text}"),
+                None,
+                &format!("From: a@b.c\r\n{WHOLE}\r\n{text}"),
+                &[Repair::MissingHeader],
+            );
+        }
+    }
+
+    #[test]
     fn a_second_field_where_one_may_stand_goes() {
         check(
             &format!("From: a@b.c\r\nSubject: 1\r\n{WHOLE}FROM: x@y.z\r\nsubject: 2\r\n\r\n"),

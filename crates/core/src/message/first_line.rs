@@ -4,14 +4,20 @@
 //!
 //! Decided while the message is received, since this field is put before it then.
 
-use crate::{message::header::field_name, model::Quirk};
+use crate::{message::header_lines::field_name, model::Quirk};
+
+/// What some programs put before a text to tell its encoding: UTF-8, and UTF-8 read as Latin-1 and
+/// written as UTF-8.
+const MARKS: [&[u8]; 2] = [b"\xef\xbb\xbf", b"\xc3\xaf\xc2\xbb\xc2\xbf"];
+/// Lines before the first field that are neither field nor text.
+const ODD_LINES: usize = 4;
 
 /// What has to be done to the beginning of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FirstLine {
     /// The text begins as it should and stays as it is.
     Stays,
-    /// These octets are left out: a whole separator of mbox, or the blanks before a field.
+    /// These octets are left out: separators of mbox, blanks, or the mark of an encoding.
     Without(usize),
     /// An empty line is put before it: it is not a field, so there is no header.
     IsBody,
@@ -21,18 +27,34 @@ impl FirstLine {
     /// Judges a text by its first octets; a line that goes on beyond them is not a separator.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
-        let line = text.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
-        if is_mbox_separator(line) {
-            return Self::Without(line.len());
+        let mark = MARKS.iter().find_map(|mark| text.strip_prefix(*mark));
+        let mut rest = mark.unwrap_or(text);
+        for _ in 0..ODD_LINES {
+            let line = rest.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+            let is_blank = line.ends_with(b"\n")
+                && matches!(line.first(), Some(b' ' | b'\t'))
+                && line.trim_ascii().is_empty();
+            if !is_blank && !is_mbox_separator(line) {
+                break;
+            }
+            rest = rest.get(line.len()..).unwrap_or_default();
         }
-        if !matches!(line.first(), Some(b' ' | b'\t')) {
-            return Self::Stays;
-        }
+        let line = rest.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
         let field = line.trim_ascii_start();
-        if field_name(field).is_some() {
-            Self::Without(line.len() - field.len())
-        } else {
-            Self::IsBody
+        let odd = text.len() - rest.len() + line.len() - field.len();
+        let blank = matches!(text.first(), Some(b' ' | b'\t'));
+        match (field_name(field).is_some(), odd) {
+            (true, 0) => Self::Stays,
+            (true, odd) => Self::Without(odd),
+            (false, _)
+                if is_mbox_separator(
+                    text.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default(),
+                ) =>
+            {
+                Self::Without(text.len() - rest.len())
+            }
+            (false, _) if blank => Self::IsBody,
+            (false, _) => Self::Stays,
         }
     }
 
@@ -109,6 +131,21 @@ mod tests {
         check("\t for <x@y.z>; yesterday\r\nFrom: a@b.c\r\n\r\n", FirstLine::IsBody, &[]);
         check("  \r\nHello\r\n", FirstLine::IsBody, &[]);
         check("", FirstLine::Stays, &[]);
+    }
+
+    #[test]
+    fn what_is_neither_field_nor_text_does_not_hide_the_header() {
+        let fields = "Subject: scan\r\n\r\n";
+        for odd in [
+            "\u{feff}",
+            "  \r\n",
+            "\u{feff}\t\r\n  \r\n",
+            "From a@b.c Sun Mar  9 19:25:28 2025\r\n \r\n",
+        ] {
+            check(&format!("{odd}{fields}"), FirstLine::Without(odd.len()), &["Subject"]);
+        }
+        check("\u{feff}Hello\r\n", FirstLine::Stays, &[]);
+        check(&format!("{}{fields}", " \r\n".repeat(100)), FirstLine::IsBody, &[]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::{
 pub enum Repair {
     /// No header at all, or no empty line after it.
     MissingHeader,
+    /// A line among the fields that is no field: it was put into one of its own.
+    StrayLine,
     /// A field that may stand there once stood there more often: the first was kept.
     DoubleField,
     /// No `From:`, or none that has an address.
@@ -91,6 +93,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
     let eight_bit = !signed && header.fields().any(|field| encoding::encoded(field).is_some());
     [
+        header.has_stray_lines().then_some(Repair::StrayLine),
         private.then_some(Repair::PrivateField),
         double,
         from_fault(value("From").as_deref()),
@@ -128,8 +131,8 @@ fn from_fault(value: Option<&str>) -> Option<Repair> {
 /// Puts one fault right; false when what is known does not suffice.
 pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
     match fault {
-        // The empty line comes with the block.
-        Repair::MissingHeader => {}
+        // The empty line comes with the block, and so does the field for a stray line.
+        Repair::MissingHeader | Repair::StrayLine => {}
         Repair::PrivateField => remove_private(header),
         Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
         Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => {
@@ -226,9 +229,10 @@ impl Repair {
             | Self::MissingMessageId
             | Self::MissingTo
             | Self::MissingMimeVersion => Quirk::MissingFields,
-            Self::DoubleField | Self::MalformedDate | Self::MalformedMessageId => {
-                Quirk::MalformedFields
-            }
+            Self::StrayLine
+            | Self::DoubleField
+            | Self::MalformedDate
+            | Self::MalformedMessageId => Quirk::MalformedFields,
             Self::PrivateField => Quirk::PrivateFields,
             Self::MalformedTo => Quirk::MalformedTo,
             Self::MalformedFrom => Quirk::MalformedFrom,
