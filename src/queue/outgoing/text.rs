@@ -49,8 +49,8 @@ pub(in crate::queue) struct Changes {
 }
 
 impl<T: Text> Outgoing<T> {
-    /// Reads `source` to plan its edits. `whom` gets the address in `From:` and returns the identity
-    /// that the message must have. A text of more than one chunk is opened again to be sent. It is
+    /// Reads `source` to plan its edits. `whom` gets the address in `From:` and returns the required
+    /// identity. A text of more than one chunk is opened again to be sent. It is
     /// read once more for its size when that cannot be computed.
     pub(in crate::queue) async fn prepare(
         mut source: T,
@@ -163,8 +163,8 @@ async fn sized<T: Text>(
     Ok((without, size))
 }
 
-/// The octets of the message once the plan is carried out. RFC 1870 3: a server may refuse a message
-/// by its declared size.
+/// The size of the message after its edits. RFC 1870 3: a server may refuse a message by its
+/// declared size.
 async fn measured<T: Text>(
     plan: &Plan,
     original: u64,

@@ -36,7 +36,7 @@ impl Encoding {
     }
 }
 
-/// Octets of base64 that so many octets become, in lines of 76.
+/// The length of the base64 form of `decoded` octets, in lines of 76.
 pub(super) const fn base64_octets(decoded: u64) -> u64 {
     let encoded = decoded.div_ceil(3) * 4;
     let lines = encoded.div_ceil(76);

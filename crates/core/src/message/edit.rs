@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn text_that_follows_the_header_at_once_stays_text() {
         for text in [
-            "Hello\r\nthere: this is no field that anybody knows\r\n\r\n",
+            "Hello\r\nthere: this is not a known field\r\n\r\n",
             "The toner is low\r\nDate: today\r\n\r\n",
             "Hello\r\n From: x\r\n",
             "Hello\r\n",

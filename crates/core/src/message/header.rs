@@ -17,7 +17,7 @@ use crate::message::{
 /// device means to send needs more.
 pub const HEADER_LIMIT: usize = 256 * 1024;
 
-/// Where a line of the header goes that is no field.
+/// The field for a line of the header that is not a field.
 pub(super) const STRAY: &str = "X-Postroom-Malformed";
 
 /// A header block, and where it ended.
@@ -213,7 +213,7 @@ impl<'a> HeaderBlock<'a> {
 }
 
 impl Field<'_> {
-    /// A line that is no field, kept in a field of its own.
+    /// A line that is not a field, kept in a field of its own.
     fn put_aside(line: &[u8]) -> Self {
         let raw = [STRAY.as_bytes(), b": ", line.trim_ascii(), b"\r\n"].concat();
         Self { name: STRAY.as_bytes(), raw: Cow::Owned(raw) }

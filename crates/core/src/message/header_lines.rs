@@ -7,13 +7,13 @@ use crate::message::work;
 /// Octets of a field's name. Longer ones are text with a colon in it; no line could hold name and
 /// value anyway.
 pub(super) const NAME_LIMIT: usize = 100;
-/// Lines in a header that are no fields, and that are put aside. A header with more of them is text.
+/// Lines in a header that are not fields, and that are put aside. A header with more of them is text.
 const STRAY_LIMIT: u8 = 4;
 
 /// Octets of such a line. A longer one is text.
 const STRAY_LENGTH: usize = 200;
 
-/// Fields that mail programs know. A line that is no field is put aside only when one of these
+/// Fields that mail programs know. A line that is not a field is put aside only when one of these
 /// follows directly; text that happens to have a colon does not begin so.
 const KNOWN: [&[u8]; 17] = [
     b"Received",

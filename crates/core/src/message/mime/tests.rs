@@ -198,14 +198,22 @@ proptest! {
     }
 
     #[test]
-    fn header_and_body_are_parted_where_the_header_is_read(text in "([A-Za-z-]{1,9}: ?[ -~]{0,9}\r\n|From: x\r\n|Date: x\r\n|junk\r\n| x\r\n|\r\n){0,9}(x|Date: y)?", step in 1usize..40) {
+    fn header_and_body_are_parted_where_the_header_is_read(
+        text in "([A-Za-z-]{1,9}: ?[ -~]{0,9}\r\n|From: x\r\n|Date: x\r\n|junk\r\n| x\r\n|\r\n){0,9}\
+            (x|Date: y)?",
+        step in 1usize..40,
+    ) {
         let heard = walk(text.as_bytes(), step);
-        prop_assert_eq!(heard.own_header, Some(u64::try_from(HeaderBlock::read(text.as_bytes()).length()).unwrap()));
+        let header = u64::try_from(HeaderBlock::read(text.as_bytes()).length()).unwrap();
+        prop_assert_eq!(heard.own_header, Some(header));
         prop_assert_eq!(heard.octets, length(text.as_bytes()));
     }
 
     #[test]
-    fn no_octets_panic(text in proptest::collection::vec(any::<u8>(), 0..400), step in 1usize..400) {
+    fn no_octets_panic(
+        text in proptest::collection::vec(any::<u8>(), 0..400),
+        step in 1usize..400,
+    ) {
         prop_assert_eq!(walk(&text, step), walk(&text, usize::MAX));
     }
 }

@@ -162,7 +162,7 @@ impl Walker {
         self.prefix = prefix;
     }
 
-    /// Tells octets of a line that is no boundary.
+    /// Tells octets of a line that is not a boundary.
     fn tell(&mut self, piece: &[u8], listener: &mut impl Listener) {
         if piece.is_empty() {
             return;

@@ -65,7 +65,7 @@ pub(super) enum With {
     /// The range itself, in another encoding, maybe with the footer inside.
     Recoded(Recoding),
     /// The range, which is base64, in lines that are short enough (RFC 2045 6.8: line breaks mean
-    /// nothing). It has so many octets then.
+    /// nothing). `octets` is its length then.
     FoldedBase64 { octets: u64 },
     /// The range, which is quoted-printable, with `=` at the ends of lines that go on (RFC 2045
     /// 6.7).

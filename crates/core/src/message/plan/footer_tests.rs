@@ -5,6 +5,7 @@ use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
 use crate::message::{
+    codec::quoted_printable,
     footer::{Facts, Footer, FooterImage, FooterTemplate},
     plan::{EightBit, Planner, Rewriter},
 };
@@ -355,7 +356,7 @@ proptest! {
         let body = lines.join("\r\n");
         let (name, body) = match encoding {
             0 => ("7bit", format!("{}\r\n", body.replace("-----BEGIN", ""))),
-            1 => ("quoted-printable", format!("{}\r\n", crate::message::codec::quoted_printable(body.as_bytes()))),
+            1 => ("quoted-printable", format!("{}\r\n", quoted_printable(body.as_bytes()))),
             _ => ("base64", format!("{}\r\n", STANDARD.encode(&body))),
         };
         let part = format!("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \
