@@ -139,7 +139,9 @@ async fn serve<L: Listener>(mut listener: L, router: Router, mut stop: watch::Re
     let mut connections = JoinSet::new();
     loop {
         let event = tokio::select! {
-            (io, _) = listener.accept(), if connections.len() < MOST_CONNECTIONS => Event::Accepted(io),
+            (io, _) = listener.accept(), if connections.len() < MOST_CONNECTIONS => {
+                Event::Accepted(io)
+            }
             Some(_) = connections.join_next() => Event::Ended,
             _ = stop.wait_for(|stop| *stop) => Event::Stop,
         };

@@ -256,7 +256,12 @@ pub(super) struct SendArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) smtp: Option<SocketAddr>,
     /// How long to wait for the outcome.
-    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        default_value = "60s",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
     pub(super) wait: Duration,
 }
 

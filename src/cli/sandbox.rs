@@ -61,7 +61,12 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FILE")]
     client_certificate: Option<PathBuf>,
     /// Lifetime of access tokens.
-    #[arg(long, value_name = "TIME", default_value = "3599s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "3599s",
+        value_parser = humantime::parse_duration
+    )]
     token_lifetime: Duration,
     /// A mailbox and its password. Use passwords for rehearsals only, because other users can see
     /// the command line. Can be given several times. [default: scanner@contoso.com:sandbox]
@@ -114,16 +119,36 @@ pub struct SandboxArgs {
     #[arg(long)]
     discard: bool,
     /// Delay before the reply to a failed login.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "5s",
+        value_parser = humantime::parse_duration
+    )]
     tarpit: Duration,
     /// Silence after which the sandbox closes a connection.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "5m",
+        value_parser = humantime::parse_duration
+    )]
     idle: Duration,
     /// Duration after which the sandbox closes a session, between commands.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10m",
+        value_parser = humantime::parse_duration
+    )]
     session: Duration,
     /// Delay of the fault `slow-dot`.
-    #[arg(long, value_name = "TIME", default_value = "65s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "65s",
+        value_parser = humantime::parse_duration
+    )]
     slow_dot: Duration,
     /// Print all addresses and paths as one line of JSON, for scripts.
     #[arg(long)]

@@ -9,8 +9,8 @@ pub struct Fingerprint(pub [u8; 32]);
 /// One entry of `certificates`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CertificatePattern {
-    /// `sha256:…`: exactly this certificate. Neither its issuer nor its dates matter, since a person
-    /// has checked it.
+    /// `sha256:…`: exactly this certificate. Neither its issuer nor its dates matter, since a
+    /// person has checked it.
     Fingerprint(Fingerprint),
     /// A name in lower case: any certificate with this name whose issuer is in `client_ca`.
     Name(String),
@@ -35,8 +35,8 @@ impl FromStr for CertificatePattern {
             Ok(Self::Name(lower))
         } else {
             Err(format!(
-                "\"{text}\" is not the name of a certificate; write for example \"mfp7.contoso.lan\" or \
-                \"sha256:…\""
+                "\"{text}\" is not the name of a certificate; write for example \
+                \"mfp7.contoso.lan\" or \"sha256:…\""
             ))
         }
     }

@@ -54,8 +54,8 @@ impl Client {
         client.after_pop().unwrap_or(client)
     }
 
-    /// The client as its address alone identifies it: what it has shown or said is forgotten, except
-    /// for a login by POP, which admits the address.
+    /// The client as its address alone identifies it: what it has shown or said is forgotten,
+    /// except for a login by POP, which admits the address.
     #[must_use]
     pub fn anew(&self) -> Self {
         Self::identify(Arc::clone(&self.directory), Arc::clone(&self.memory), self.peer())

@@ -23,8 +23,8 @@ use crate::{
 
 /// All devices and users of the configuration. Cheap to clone.
 ///
-/// The settings come from a `watch` channel: a client is identified by the latest, and keeps what it
-/// was identified with. What was seen and counted outlives a change of the settings.
+/// The settings come from a `watch` channel: a client is identified by the latest, and keeps what
+/// it was identified with. What was seen and counted outlives a change of the settings.
 #[derive(Clone)]
 pub struct Devices(Arc<Shared>);
 

@@ -1,8 +1,8 @@
 //! One bound socket: accepts connections, and lets them finish when the daemon stops.
 //!
 //! # Failure
-//! [`Listener::bind`] returns [`ListenerError`]. Afterwards only the daemon ends a listener: a failed
-//! accept is logged and tried again, and a panic in a connection ends that connection alone.
+//! [`Listener::bind`] returns [`ListenerError`]. Afterwards only the daemon ends a listener: a
+//! failed accept is logged and tried again, and a panic in a connection ends that connection alone.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ use tracing::{debug, error, info};
 
 use crate::listener::{ListenerContext, ListenerError, ListenerSettings, admission::admit};
 
-/// The number of tasks that accept from one socket, so that one core alone does not have to accept a
-/// burst of connections.
+/// The number of tasks that accept from one socket, so that one core alone does not have to accept
+/// a burst of connections.
 const ACCEPTORS: usize = 2;
 /// The number of connections that the kernel completes before we accept them: enough for a whole
 /// office that comes back after a power cut.
@@ -62,8 +62,8 @@ impl Listener {
         &self.socket
     }
 
-    /// Serves until `stop` turns true. Then it accepts no more connections, ends each session at its
-    /// next command boundary, and returns when the last has ended. The daemon bounds the wait:
+    /// Serves until `stop` turns true. Then it accepts no more connections, ends each session at
+    /// its next command boundary, and returns when the last has ended. The daemon bounds the wait:
     /// dropping this future cuts the sessions off.
     pub async fn run(self, context: ListenerContext, stop: watch::Receiver<bool>) {
         let ListenerSettings { address, tls, protocol } = self.settings;

@@ -136,8 +136,8 @@ impl ConnectionContext {
         self.shared.slots.take(client, self.settings.limits)
     }
 
-    /// Waits until a login of this client may be verified. The places of `slots` bound the number of
-    /// clients that wait.
+    /// Waits until a login of this client may be verified. The places of `slots` bound the number
+    /// of clients that wait.
     pub(super) async fn login_permit(&self, client: &Client) -> LoginPermit<'_> {
         // The semaphores are never closed, so there is always a permit.
         let stranger = match client.device() {

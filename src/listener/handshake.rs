@@ -123,7 +123,12 @@ pub(super) async fn encrypt<IO: Transport + 'static>(
     {
         Ok(Encrypted { agreed, chain, stream }) => {
             metrics.handshakes.get_or_create(&agreed.version.into()).inc();
-            debug!(peer = %client.peer(), tls = agreed.version.as_str(), cipher = agreed.cipher, "encrypted");
+            debug!(
+                peer = %client.peer(),
+                tls = agreed.version.as_str(),
+                cipher = agreed.cipher,
+                "encrypted"
+            );
             *wire = Wire::Tls(stream);
             let certificate = context.tls().judge().read(&chain, context.now());
             Ok(Secured { agreed, certificate })

@@ -1,8 +1,8 @@
 //! A message that a client hands in, from `DATA` to `250`.
 //!
 //! # Failure
-//! When the disk refuses, each step logs why and returns the reply for the client. A message that is
-//! dropped before [`IncomingMessage::commit`] leaves nothing behind.
+//! When the disk refuses, each step logs why and returns the reply for the client. A message that
+//! is dropped before [`IncomingMessage::commit`] leaves nothing behind.
 
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -154,6 +154,7 @@ impl IncomingMessage {
 
 fn refused(context: &ConnectionContext, client: &Client, error: &SpoolError) -> Reply {
     context.metrics().messages_not_stored.inc();
-    error!(device = client.device().map(|device| device.name.as_str()), peer = %client.peer(), %error, "not stored");
+    let device = client.device().map(|device| device.name.as_str());
+    error!(device, peer = %client.peer(), %error, "not stored");
     error_replies::for_device(error)
 }

@@ -37,7 +37,7 @@ struct Shared {
     metrics: Metrics,
 }
 
-/// Who holds which place. Bounded by the number of connections.
+/// The places that are taken, and by whom. Bounded by the number of connections.
 #[derive(Default)]
 struct Table {
     holders: HashMap<u64, Holder>,

@@ -178,8 +178,8 @@ impl Upstream {
             && security != Security::Opportunistic
         {
             let text = format!(
-                "the certificate ends in {days} days; from then on nothing is sent. Whoever runs \
-                the server has to renew it"
+                "the certificate expires in {days} days; Postroom then sends nothing. The \
+                server's administrator must renew it"
             );
             found(Finding::Suspect(Step::Certificate, text));
         }

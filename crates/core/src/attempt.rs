@@ -40,8 +40,8 @@ pub enum Dsn {
 }
 
 /// A problem of the account: connecting, TLS, token, login, or a refusal that concerns all its
-/// mail. For a next hop whose servers DNS names, a problem of that domain. It is never a failure of a
-/// message.
+/// mail. For a next hop whose servers DNS names, a problem of that domain. It is never a failure of
+/// a message.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Trouble {
     /// The server's reply or the fault.

@@ -401,7 +401,11 @@ mod tests {
         }
 
         #[test]
-        fn no_broken_hello_makes_it_panic(place in 0_usize..200, octet: u8, fragment in 1_usize..90) {
+        fn no_broken_hello_makes_it_panic(
+            place in 0_usize..200,
+            octet: u8,
+            fragment in 1_usize..90,
+        ) {
             let mut extensions = modern_extensions();
             extensions.push((43, vec![4, 3, 4, 3, 3]));
             let whole = message(&body(0x0303, MODERN, Some(&extensions)));

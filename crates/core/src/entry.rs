@@ -4,7 +4,7 @@
 //!             attempt begins          outcome
 //!   Waiting ────────────────▶ Attempting ───▶ Delivered | Failed   (settled)
 //!      ▲                          │  │
-//!      └──────── retry ───────────┘  └── no reply after end of data: Waiting, and a doubt is counted
+//!      └──────── retry ───────────┘  └── no reply after end of data: Waiting, with a doubt
 //! ```
 
 use std::collections::BTreeMap;

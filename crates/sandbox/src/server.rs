@@ -194,7 +194,9 @@ async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let event = tokio::select! {
-            client = listener.accept(), if connections.len() < CONNECTION_LIMIT => Event::Client(client),
+            client = listener.accept(), if connections.len() < CONNECTION_LIMIT => {
+                Event::Client(client)
+            }
             Some(_) = connections.join_next() => Event::Ended,
             _ = stop.wait_for(|stop| *stop == Stop::Now) => Event::Stop,
         };

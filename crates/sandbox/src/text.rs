@@ -234,13 +234,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_stuffed_text_comes_out_as_it_was(lines in prop::collection::vec("[.a\r]{0,6}", 0..8), size in 1_usize..9) {
-            let text: String = lines.iter().map(|line| format!("{}\r\n", line.replace('\r', "x"))).collect();
-            let stuffed: String = text.split_inclusive("\r\n").map(|line| if line.starts_with('.') { format!(".{line}") } else { line.to_owned() }).collect();
+        fn any_stuffed_text_comes_out_as_it_was(
+            lines in prop::collection::vec("[.a\r]{0,6}", 0..8),
+            size in 1_usize..9,
+        ) {
+            let text: String =
+                lines.iter().map(|line| format!("{}\r\n", line.replace('\r', "x"))).collect();
+            let stuff =
+                |line: &str| format!("{}{line}", if line.starts_with('.') { "." } else { "" });
+            let stuffed: String = text.split_inclusive("\r\n").map(stuff).collect();
             let wire = format!("{stuffed}.\r\n");
             let mut reader = TextReader::default();
             let mut out = Vec::new();
-            let ended: Vec<bool> = wire.as_bytes().chunks(size).map(|piece| reader.dotted(piece, &mut out).ended).collect();
+            let pieces = wire.as_bytes().chunks(size);
+            let ended: Vec<bool> =
+                pieces.map(|piece| reader.dotted(piece, &mut out).ended).collect();
             prop_assert_eq!(String::from_utf8(out).unwrap(), text);
             prop_assert_eq!(ended.last(), Some(&true));
         }

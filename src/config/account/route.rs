@@ -49,9 +49,9 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
     if !table.has(&ROUTE) {
         table.missing(
             &ROUTE,
-            "write \"submission\" (a mailbox logs in), \"connector\" (the tenant's MX host, with an \
-            inbound connector), \"direct\" (the mail servers of your own domains, for recipients \
-            in them) or \"smarthost\" (any other server)",
+            "write \"submission\" (a mailbox logs in), \"connector\" (the tenant's MX host, with \
+            an inbound connector), \"direct\" (the mail servers of your own domains, for \
+            recipients in them) or \"smarthost\" (any other server)",
         );
     }
     let route = table.get(&ROUTE)?;

@@ -38,8 +38,8 @@ pub(in crate::device) struct LoginGuard {
     homes: Mutex<HashMap<String, IpAddr>>,
 }
 
-/// Who failed, as seen from the network. Names are kept as hashes, since a stranger chooses their
-/// length and number.
+/// The client of a failed login, by address or by name. Names are kept as hashes, because a
+/// stranger chooses their length and number.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Culprit {
     Address(IpAddr),

@@ -1,4 +1,5 @@
-//! Who a client is: known by its network, by the certificate it shows, or by the user it logs in as.
+//! Who a client is: known by its network, by the certificate it shows, or by the user it logs in
+//! as.
 //!
 //! - `directory`: the devices and users of the configuration, and how a client is recognised
 //! - `standing`: what one connection's client is taken for

@@ -133,7 +133,10 @@ impl Observer {
         let peer = who.peer;
         match (who.device_name(), self.allowance(who)) {
             (Some(device), Allowance::Line { left_out }) => {
-                info!(%device, %peer, names, %fingerprint, reason, left_out, "certificate not known");
+                info!(
+                    %device, %peer, names, %fingerprint, reason, left_out,
+                    "certificate not known"
+                );
             }
             (Some(_), Allowance::Nothing) => {}
             (None, _) => debug!(%peer, names, %fingerprint, reason, "certificate not known"),

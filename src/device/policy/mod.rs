@@ -1,5 +1,5 @@
-//! What a client may do. Every decision is a function of the settings; the only state is how often a
-//! device has sent.
+//! What a client may do. Every decision is a function of the settings; the only state is how often
+//! a device has sent.
 //!
 //! - `device`: [`device::Device`], one device's rules
 //! - `offer`: what a session offers

@@ -96,8 +96,8 @@ impl Offer {
 }
 
 /// The listed mechanisms that work for every one of these users. A device picks the first offered
-/// mechanism that it prefers (Canon: CRAM-MD5 before all others), so a mechanism that fails for some
-/// user must not be offered at all.
+/// mechanism that it prefers (Canon: CRAM-MD5 before all others), so a mechanism that fails for
+/// some user must not be offered at all.
 fn verifiable(mechanisms: &[Mechanism], users: &[&UserSettings]) -> Vec<Mechanism> {
     if users.is_empty() {
         return Vec::new();

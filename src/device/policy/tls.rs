@@ -8,8 +8,8 @@ use crate::{
 /// Why a handshake is refused: the client's offer says so before any key is agreed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TlsRefusal {
-    /// The best version that the client offers is older than `oldest_tls` of its device. None stands
-    /// for SSL 2.0.
+    /// The best version that the client offers is older than `oldest_tls` of its device. None
+    /// stands for SSL 2.0.
     TooOld(Option<TlsVersion>),
     /// The client offers TLS 1.2 with no cipher but RC4 and 3DES. These are served only to devices
     /// that may use a TLS version older than 1.2.

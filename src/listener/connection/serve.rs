@@ -46,7 +46,8 @@ pub(in crate::listener) struct Connection<IO> {
     pub(super) starttls: StartTls,
     timeouts: Timeouts,
     stop: watch::Receiver<bool>,
-    /// The session knows that the daemon is stopping. A message in progress is still read to its end.
+    /// The session knows that the daemon is stopping. A message in progress is still read to its
+    /// end.
     stopping: bool,
     begun: Timestamp,
     /// How long the client may take to read our replies.

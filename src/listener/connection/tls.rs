@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl<IO: Transport + 'static> Connection<IO> {
-    /// Whether a ClientHello came instead of the first command. It was on its way when the banner was
-    /// sent, and the device will not understand the banner.
+    /// Whether a ClientHello came instead of the first command. It was on its way when the banner
+    /// was sent, and the device will not understand the banner.
     pub(super) fn hears_tls(&self) -> bool {
         self.tls.is_none()
             && self.session.helo().is_empty()

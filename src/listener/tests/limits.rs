@@ -1,4 +1,4 @@
-//! Who finds a place and who does not.
+//! Which clients get a place and which do not.
 
 use std::{net::IpAddr, time::Duration};
 

@@ -64,7 +64,9 @@ mod tests {
         /// Devices come, hand in any number of messages, and run dry. After each of these events
         /// one message goes.
         #[test]
-        fn no_device_has_two_turns_while_another_waits(dumps in proptest::collection::vec((0u8..7, 0usize..30), 1..200)) {
+        fn no_device_has_two_turns_while_another_waits(
+            dumps in proptest::collection::vec((0u8..7, 0usize..30), 1..200),
+        ) {
             let mut turns = RoundRobin::default();
             let mut waiting: BTreeMap<u8, usize> = BTreeMap::new();
             // For each waiting device, the devices that had a turn since it began to wait.

@@ -59,7 +59,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
-    fn three_bad_days_lose_nothing_and_break_no_promise(events in events(), seed in any::<u64>(), split in 0u8..3) {
+    fn three_bad_days_lose_nothing_and_break_no_promise(
+        events in events(),
+        seed in any::<u64>(),
+        split in 0u8..3,
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async move {
             let limits = LimitSettings { messages_per_minute: Some(10), recipients_per_day: Some(150), ..scanner().limits };

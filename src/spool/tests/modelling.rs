@@ -154,7 +154,9 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn files_index_and_counts_stay_in_step_whatever_happens(steps in collection::vec(steps(), 1..40)) {
+    fn files_index_and_counts_stay_in_step_whatever_happens(
+        steps in collection::vec(steps(), 1..40),
+    ) {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
             let mut run = Run::begin();
             for step in steps {

@@ -2,10 +2,10 @@
 //!
 //! Code *and* text decide: Exchange Online uses 5.2.0 for a used-up quota, a blocked account and a
 //! wrong sender alike. The first row that matches decides, in this order:
-//! - before `MAIL FROM` everything concerns the account: `opening`, then the rows of `exchange`
+//! - before `MAIL FROM` everything concerns the account: `before_mail`, then the rows of `exchange`
 //!   that concern the account anyway, then the bare classes of RFC 5321 4.2.1
-//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `account_refused`, how
-//!   any server refuses this account in replies about mail; then `generic`, what else any
+//! - from `MAIL FROM` on: `exchange`, what Exchange Online says of mail; then `account_refused`,
+//!   how any server refuses this account in replies about mail; then `generic`, what else any
 //!   server says, down to the bare classes
 //! - `mx`, before all others: the replies of a domain's mail server differ in meaning, because that
 //!   server does not know us
@@ -16,12 +16,12 @@
 //! looks at codes or texts.
 
 mod account_refused;
+mod before_mail;
 mod exchange;
 mod fault;
 mod generic;
 mod local;
 mod mx;
-mod opening;
 mod place;
 mod row;
 mod stage;

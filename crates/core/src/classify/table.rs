@@ -2,11 +2,11 @@
 
 use crate::{
     classify::{
-        account_refused, exchange,
+        account_refused, before_mail, exchange,
         fault::Fault,
         generic,
         local::{self, Finding},
-        mx, opening,
+        mx,
         row::Row,
         stage::Stage,
         verdict::{Concern, Counted, Outcome, Peer, Verdict},
@@ -64,12 +64,12 @@ pub(super) fn find(stage: Stage, reply: &Reply) -> &'static Row {
             // A server may also say before `MAIL FROM` what it says about a mailbox, a tenant or
             // our address.
             let of_account = exchange::ROWS.iter().filter(|row| row.concerns_account());
-            opening::ROWS
+            before_mail::ROWS
                 .iter()
                 .chain(of_account)
-                .chain(opening::CLASSES)
+                .chain(before_mail::CLASSES)
                 .find(fits)
-                .unwrap_or(&opening::OTHERWISE)
+                .unwrap_or(&before_mail::OTHERWISE)
         }
         Stage::MailFrom | Stage::RcptTo | Stage::Data | Stage::Body | Stage::EndOfData => {
             exchange::ROWS

@@ -18,7 +18,7 @@ use crate::{
             Auth, Body, Connect, Data, Ehlo, EndOfData, Greeting, MailFrom, RcptTo, Tls, Token,
         },
         TcpFault, TlsFault, TokenTrouble, Unresolved, account_refused, classify, classify_of,
-        exchange, generic, mx, opening,
+        exchange, generic, mx,
     },
     model::Reply,
 };
@@ -95,8 +95,8 @@ fn every_row_of_the_table_has_its_reply() {
         .map(|(stage, text, _)| std::ptr::from_ref(find(*stage, &reply(text))))
         .collect::<HashSet<_>>();
     for (table, rows) in [
-        ("opening", opening::ROWS),
-        ("opening", opening::CLASSES),
+        ("before_mail", crate::classify::before_mail::ROWS),
+        ("before_mail", crate::classify::before_mail::CLASSES),
         ("exchange", exchange::ROWS),
         ("account_refused", account_refused::ROWS),
         ("generic", generic::ROWS),

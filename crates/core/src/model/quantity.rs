@@ -134,7 +134,7 @@ enum Written {
 
 /// A text that is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("\"{0}\" is no size; write a number and a unit, for example \"35MB\" or \"512KiB\"")]
+#[error("\"{0}\" is not a size; write a number and a unit, for example \"35MB\" or \"512KiB\"")]
 pub struct InvalidSize(String);
 
 impl ByteSize {

@@ -20,7 +20,7 @@ impl FromStr for EnhancedCode {
             (Some(Ok(class)), Some(Ok(subject)), Some(Ok(detail)), None) => {
                 Ok(Self(class, subject, detail))
             }
-            _ => Err(format!("\"{text}\" is no enhanced status code")),
+            _ => Err(format!("\"{text}\" is not an enhanced status code")),
         }
     }
 }

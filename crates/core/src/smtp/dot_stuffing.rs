@@ -105,7 +105,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_stuffed_is_received_as_it_was(lines in prop::collection::vec("[a.]{0,4}", 0..8), cuts in prop::collection::vec(0_usize..40, 0..4)) {
+        fn what_is_stuffed_is_received_as_it_was(
+            lines in prop::collection::vec("[a.]{0,4}", 0..8),
+            cuts in prop::collection::vec(0_usize..40, 0..4),
+        ) {
             let text = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
             let mut cuts = cuts.iter().map(|cut| (*cut).min(text.len())).collect::<Vec<_>>();
             cuts.sort_unstable();
@@ -124,7 +127,12 @@ mod tests {
             let body = &wire[..wire.len() - 3];
             let whole = [b"\r\n", body].concat();
             for end in [&b"\r\n.\r\n"[..], b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\r", b"\n.\r"] {
-                prop_assert!(!whole.windows(end.len()).any(|window| window == end), "{:?} holds {:?}", text, end.escape_ascii().to_string());
+                prop_assert!(
+                    !whole.windows(end.len()).any(|window| window == end),
+                    "{:?} holds {:?}",
+                    text,
+                    end.escape_ascii().to_string()
+                );
             }
         }
     }

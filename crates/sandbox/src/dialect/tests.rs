@@ -314,9 +314,10 @@ proptest::proptest! {
     fn whatever_a_client_says_is_answered_and_counted_out_at_the_end(
         lines in proptest::collection::vec(
             proptest::sample::select(vec![
-                "EHLO relay", "HELO x", "STARTTLS", "AUTH LOGIN", SCANNER, "c2FuZGJveA==", "*", "MAIL \
-                    FROM:<scanner@contoso.com>", "MAIL FROM:<>",
-                "RCPT TO:<a@example.com>", "RCPT TO:<a+rcpt-550@example.com>", "DATA", "BDAT 3", "BDAT 0 LAST", "RSET", "NOOP", "", "{fe}", "\u{fffd}",
+                "EHLO relay", "HELO x", "STARTTLS", "AUTH LOGIN", SCANNER, "c2FuZGJveA==", "*",
+                "MAIL FROM:<scanner@contoso.com>", "MAIL FROM:<>", "RCPT TO:<a@example.com>",
+                "RCPT TO:<a+rcpt-550@example.com>", "DATA", "BDAT 3", "BDAT 0 LAST", "RSET",
+                "NOOP", "", "{fe}", "\u{fffd}",
             ]),
             0..40,
         ),
@@ -334,6 +335,9 @@ proptest::proptest! {
         rehearsal.dialogue.closed(&mut rehearsal.tenant);
         let state = rehearsal.tenant.state();
         let mailbox = &state.mailboxes["scanner@contoso.com"];
-        proptest::prop_assert_eq!((state.connections.now, mailbox.sessions.now, mailbox.submissions.now), (0, 0, 0));
+        proptest::prop_assert_eq!(
+            (state.connections.now, mailbox.sessions.now, mailbox.submissions.now),
+            (0, 0, 0)
+        );
     }
 }

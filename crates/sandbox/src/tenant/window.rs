@@ -79,7 +79,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_peak_is_that_of_counting_every_window(gaps in prop::collection::vec((0_u64..40, 1_u64..5), 1..60)) {
+        fn the_peak_is_that_of_counting_every_window(
+            gaps in prop::collection::vec((0_u64..40, 1_u64..5), 1..60),
+        ) {
             let mut window = Window::new(Duration::from_millis(100));
             let mut now = 0;
             let mut events = Vec::new();
@@ -88,7 +90,11 @@ mod tests {
                 events.push((now, weight));
                 window.add(Timestamp::from_millis(now), weight);
             }
-            let most = (0..=now).map(|end| events.iter().filter(|(at, _)| *at <= end && at + 100 > end).map(|(_, w)| w).sum::<u64>()).max();
+            let weight = |end: u64| {
+                let inside = events.iter().filter(|(at, _)| *at <= end && at + 100 > end);
+                inside.map(|(_, weight)| weight).sum::<u64>()
+            };
+            let most = (0..=now).map(weight).max();
             prop_assert_eq!(Some(window.peak()), most);
         }
     }

@@ -121,7 +121,8 @@ impl TokenBook {
         let token = format!("eyJ0eXAiOiJKV1QifQ.{}", hex.repeat(30));
         let lifetime = application.token_lifetime;
         let mut body = json!({
-            "token_type": "Bearer", "expires_in": lifetime.as_secs(), "ext_expires_in": lifetime.as_secs(), "access_token": token,
+            "token_type": "Bearer", "expires_in": lifetime.as_secs(),
+            "ext_expires_in": lifetime.as_secs(), "access_token": token,
         });
         match resource {
             Resource::Exchange => {
@@ -235,8 +236,10 @@ impl TokenBook {
             enter the code {user_code} to authenticate."
         );
         Answer::good(json!({
-            "user_code": user_code, "device_code": code, "verification_uri": "https://microsoft.com/devicelogin",
-            "expires_in": DEVICE_CODE_LIFETIME.as_secs(), "interval": interval.as_secs(), "message": message,
+            "user_code": user_code, "device_code": code,
+            "verification_uri": "https://microsoft.com/devicelogin",
+            "expires_in": DEVICE_CODE_LIFETIME.as_secs(), "interval": interval.as_secs(),
+            "message": message,
         }))
     }
 }

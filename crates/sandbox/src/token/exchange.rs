@@ -46,7 +46,8 @@ impl Answer {
             format!("{description} Trace ID: {trace} Correlation ID: {trace} Timestamp: {time}");
         let uri = format!("https://login.microsoftonline.com/error?code={digits}");
         let body = json!({
-            "error": error, "error_description": description, "error_codes": codes, "timestamp": time,
+            "error": error, "error_description": description, "error_codes": codes,
+            "timestamp": time,
             "trace_id": trace, "correlation_id": trace, "error_uri": uri,
         });
         Self { status, body }

@@ -199,7 +199,11 @@ proptest! {
 
     /// The server's worst case: it counts each transaction at the least favourable moment.
     #[test]
-    fn no_window_that_the_server_may_see_holds_more_than_the_limit(events in events(), per_minute in 1u32..8, per_day in 1u32..40) {
+    fn no_window_that_the_server_may_see_holds_more_than_the_limit(
+        events in events(),
+        per_minute in 1u32..8,
+        per_day in 1u32..40,
+    ) {
         let (mut now, mut wall) = (0u64, 1_763_900_000_000u64);
         let mut ledger = ledger(Some(per_minute), Some(per_day));
         let mut stored = Stored::default();

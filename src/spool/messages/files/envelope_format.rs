@@ -429,7 +429,11 @@ mod tests {
         }
 
         #[test]
-        fn nothing_makes_the_reader_panic(octets in any::<Vec<u8>>(), at in 0usize..600, envelope in envelopes()) {
+        fn nothing_makes_the_reader_panic(
+            octets in any::<Vec<u8>>(),
+            at in 0usize..600,
+            envelope in envelopes(),
+        ) {
             let _refused = parse(&octets);
             let mut file = render(&envelope).unwrap();
             let at = at.min(file.len());

@@ -453,7 +453,8 @@ pub(super) const REFUSES_US: &[(Stage, &str, &str)] = &[
     (
         RcptTo,
         "550 5.1.1 <ann@example.com>: Recipient address rejected: undeliverable address: host \
-        mx.example.com[192.0.2.9] said: 554 5.7.1 Relay access denied (in reply to RCPT TO command)",
+        mx.example.com[192.0.2.9] said: 554 5.7.1 Relay access denied (in reply to RCPT TO \
+        command)",
         "recipient fail",
     ),
     (

@@ -1,6 +1,6 @@
 //! `docs/replies.md`, which is made from the table.
 
-use crate::classify::{Certainty, Outcome, account_refused, exchange, generic, mx, opening};
+use crate::classify::{Certainty, Outcome, account_refused, before_mail, exchange, generic, mx};
 
 fn outcome_in_words(outcome: Outcome) -> String {
     match outcome {
@@ -29,12 +29,12 @@ fn certainty_in_words(certainty: Certainty) -> &'static str {
 fn page() -> String {
     let mut page = String::new();
     let sections = [
-        ("Before mail: connection, TLS, login", opening::ROWS),
+        ("Before mail: connection, TLS, login", before_mail::ROWS),
         ("Mail: Exchange Online", exchange::ROWS),
         ("Mail: refusals of the account, by any server", account_refused::ROWS),
         ("Direct send: the domain's mail server", mx::ROWS),
         ("Mail: any server", generic::ROWS),
-        ("Before mail: everything else", opening::CLASSES),
+        ("Before mail: everything else", before_mail::CLASSES),
     ];
     for (title, rows) in sections {
         page.push_str(&format!(

@@ -149,7 +149,9 @@ fn a_client_that_talks_something_else_is_shown_out() {
 
 proptest! {
     #[test]
-    fn no_input_panics_or_keeps_more_than_a_line(input in proptest::collection::vec(any::<u8>(), 0..4096)) {
+    fn no_input_panics_or_keeps_more_than_a_line(
+        input in proptest::collection::vec(any::<u8>(), 0..4096),
+    ) {
         let mut session = PopSession::new("h", ALL, 0);
         let mut rest = input.as_slice();
         for _ in 0..5000 {

@@ -159,7 +159,10 @@ mod tests {
 
     // RFC 2831 4, first example.
     const NONCE: &str = "OA6MG9tEQGm2hh";
-    const RESPONSE: &str = "charset=utf-8,username=\"chris\",realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",nc=00000001,cnonce=\"OA6MHXh6VqTrRk\",digest-uri=\"imap/elwood.innosoft.com\",response=d388dad90d4bbd760a152321f2143af7,qop=auth";
+    const RESPONSE: &str = "charset=utf-8,username=\"chris\",\
+        realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",\
+        nc=00000001,cnonce=\"OA6MHXh6VqTrRk\",digest-uri=\"imap/elwood.innosoft.com\",\
+        response=d388dad90d4bbd760a152321f2143af7,qop=auth";
 
     fn check(response: &str, password: &str, rspauth: Option<&str>) {
         let response = DigestResponse::parse(response, NONCE).unwrap();

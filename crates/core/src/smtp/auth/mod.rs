@@ -4,7 +4,7 @@
 //!   PLAIN        [334 ▶] user and password                    ▶ Login::Password
 //!   LOGIN        [334 Username: ▶ user] 334 Password: ▶ password ▶ Login::Password
 //!   CRAM-MD5     334 challenge ▶ user and digest               ▶ Login::CramMd5
-//!   DIGEST-MD5   334 challenge ▶ directives                    ▶ Login::DigestMd5, 334 ▶ empty line
+//!   DIGEST-MD5   334 challenge ▶ directives                 ▶ Login::DigestMd5, 334 ▶ empty line
 //! ```
 
 mod cram_md5;

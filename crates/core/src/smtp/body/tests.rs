@@ -213,7 +213,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_stored_can_end_data_at_the_next_server(wire in nasty_text(), cut in any::<prop::sample::Index>()) {
+    fn nothing_stored_can_end_data_at_the_next_server(
+        wire in nasty_text(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let (one, two) = wire.split_at(cut.index(wire.len() + 1));
         for end_of_data in [EndOfData::Strict, EndOfData::LoneLfThenClose] {
             let (stored, ..) = decode(end_of_data, &[one, two]);

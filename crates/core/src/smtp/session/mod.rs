@@ -33,8 +33,8 @@ use crate::{
 };
 
 /// What is wrong with a text that the client believes is complete.
-const LOOKALIKE_END: &str = "the text ends with a dot after a lone LF, which does not end a message \
-    (end_of_data)";
+const LOOKALIKE_END: &str = "the text ends with a dot after a lone LF, which does not end a \
+    message (end_of_data)";
 
 /// The octets of replies after which they are sent before more commands are read: a client that
 /// sends short commands and never reads cannot make us hold more.

@@ -1,34 +1,39 @@
 //! The states of a session. Each step consumes the state that it leaves.
 //!
 //! ```text
-//!   from                    on                                    to
-//!   Waiting::Idle           MAIL                                  Asked::Sender
-//!                           AUTH                                  Waiting::Responding | Asked::Login
-//!   Waiting::Idle,          STARTTLS                              Asked::Handshake
-//!           Addressing      HELO, EHLO, RSET                      Waiting::Idle
-//!   Waiting::Responding     a response                            Waiting::Responding | Asked::Login
-//!                           "*", no base64                        Waiting::Idle
-//!   Waiting::Confirming     any line                              Waiting::Idle
-//!   Waiting::Addressing     RCPT                                  Asked::Recipient | Waiting::Addressing (a double, too many)
-//!                           DATA                                  Asked::Spool | Waiting::Addressing (no recipients)
-//!   Waiting (all)           QUIT, too many faults, shutdown       Closed
-//!   Asked::Login            logged in                             Waiting::Idle | Waiting::Confirming (DIGEST-MD5)
-//!                           refused                               Waiting::Idle, after the third time Closed
-//!   Asked::Handshake        TLS is on                             Waiting::Idle
-//!                           failed                                Closed
-//!   Asked::Sender           permitted                             Waiting::Addressing
-//!                           refused                               Waiting::Idle
-//!   Asked::Recipient        permitted, refused                    Waiting::Addressing
-//!   Asked::Spool            permitted                             BodyPhase::Receiving
-//!                           refused                               Waiting::Idle | Closed (text came ahead)
-//!   BodyPhase::Receiving         end of data                           BodyPhase::Ended | Asked::Commit (all is written)
-//!                           too large, the spool cannot write     BodyPhase::Swallowing
-//!   BodyPhase::Ended             the last text is written              Asked::Commit
-//!                           the spool cannot write                Waiting::Idle | Closed (lone LF)
-//!   BodyPhase::Swallowing        end of data                           Waiting::Idle | Closed (lone LF)
-//!                           far too much of it                    Closed
-//!   Asked::Commit           accepted, refused                     Waiting::Idle | Closed (lone LF)
-//!   all                     a refusal with 421, a timeout         Closed
+//!   from                   on                              to
+//!   Waiting::Idle          MAIL                            Asked::Sender
+//!                          AUTH                            Waiting::Responding | Asked::Login
+//!   Waiting::Idle,         STARTTLS                        Asked::Handshake
+//!   Addressing             HELO, EHLO, RSET                Waiting::Idle
+//!   Waiting::Responding    a response                      Waiting::Responding | Asked::Login
+//!                          "*", no base64                  Waiting::Idle
+//!   Waiting::Confirming    any line                        Waiting::Idle
+//!   Waiting::Addressing    RCPT                            Asked::Recipient
+//!                                                          | Waiting::Addressing (refused)
+//!                          DATA                            Asked::Spool
+//!                                                          | Waiting::Addressing (no recipients)
+//!   Waiting (all)          QUIT, too many faults, shutdown Closed
+//!   Asked::Login           logged in                       Waiting::Idle
+//!                                                          | Waiting::Confirming (DIGEST-MD5)
+//!                          refused                         Waiting::Idle, the third time Closed
+//!   Asked::Handshake       TLS is on                       Waiting::Idle
+//!                          failed                          Closed
+//!   Asked::Sender          permitted                       Waiting::Addressing
+//!                          refused                         Waiting::Idle
+//!   Asked::Recipient       permitted, refused              Waiting::Addressing
+//!   Asked::Spool           permitted                       BodyPhase::Receiving
+//!                          refused                         Waiting::Idle
+//!                                                          | Closed (text came ahead)
+//!   BodyPhase::Receiving   end of data                     BodyPhase::Ended
+//!                                                          | Asked::Commit (all is written)
+//!                          too large, cannot be written    BodyPhase::Swallowing
+//!   BodyPhase::Ended       the last text is written        Asked::Commit
+//!                          the spool cannot write          Waiting::Idle | Closed (lone LF)
+//!   BodyPhase::Swallowing  end of data                     Waiting::Idle | Closed (lone LF)
+//!                          far too much of it              Closed
+//!   Asked::Commit          accepted, refused               Waiting::Idle | Closed (lone LF)
+//!   all                    a refusal with 421, a timeout   Closed
 //! ```
 
 use std::sync::Arc;

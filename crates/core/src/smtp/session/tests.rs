@@ -291,7 +291,10 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_bytes_can_break_a_session_or_its_bounds(input in soup(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5)) {
+    fn no_bytes_can_break_a_session_or_its_bounds(
+        input in soup(),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
+    ) {
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
         places.extend([0, input.len()]);
         places.sort_unstable();
@@ -302,7 +305,10 @@ proptest! {
     }
 
     #[test]
-    fn how_a_message_is_cut_changes_nothing(text in proptest::collection::vec(any::<u8>(), 0..300), cut in any::<prop::sample::Index>()) {
+    fn how_a_message_is_cut_changes_nothing(
+        text in proptest::collection::vec(any::<u8>(), 0..300),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let head = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n";
         let input = [head.as_slice(), &text, b"\r\n.\r\nQUIT\r\n"].concat();
         let whole = play(&mut session(), &[&input]);
