@@ -9,7 +9,7 @@
 //! the table allows.
 
 pub use postroom_core::{
-    attempt, classify, client_hello, entry, message, model, pop_before_smtp, smtp,
+    attempt, classify, client_hello, entry, message, model, pop_before_smtp, reach, smtp,
 };
 pub use postroom_sandbox as sandbox;
 

@@ -192,7 +192,7 @@ async fn sign_in(config: &Path, name: &str, clock: &Clock) -> anyhow::Result<()>
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
     let account =
         account.with_context(|| format!("there is no account \"{name}\" in the configuration"))?;
-    let (settings, secrets) = match account.destination.auth.as_ref().map(|auth| &auth.secret) {
+    let (settings, secrets) = match account.route.secret() {
         Some(SecretSource::OAuth { settings, secrets, .. })
             if settings.grant == Grant::RefreshToken =>
         {

@@ -14,9 +14,8 @@ use crate::{
     config::Config,
     metrics::Metrics,
     model::{AccountName, Timestamp},
-    oauth::{RefreshTokenStore, expiry_of},
-    queue::{AccountSettings, AccountState, AccountStatus, Reach},
-    upstream::{Finding, SecretSource, Upstream},
+    queue::{AccountSettings, AccountState, AccountStatus},
+    upstream::{Finding, Upstream},
 };
 
 /// Performs the steps itself, without the daemon. The result therefore applies to every program on
@@ -26,22 +25,14 @@ pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Res
     let account = config.accounts.iter().find(|account| account.name.as_str() == name);
     let account =
         account.with_context(|| format!("there is no account \"{name}\" in the configuration"))?;
-    let upstream = Upstream::new(account.destination.clone(), clock.clone(), Metrics::new())?;
+    let upstream = Upstream::new(&account.route, clock.clone(), Metrics::new())?;
     let mut findings = Vec::new();
     let mut tell = |finding| {
         // Printed immediately: a step may take a minute, and the user wants to see which one.
         let told = say(&render(&finding, &account.name));
         findings.push((finding, told));
     };
-    match (&account.reach, account.destination.lane_ahead()) {
-        // Direct send has no server of its own, but the servers of its domains.
-        (Reach::Within(domains), None) => {
-            for domain in domains {
-                upstream.check_domain(domain, &mut tell).await;
-            }
-        }
-        (Reach::Anywhere | Reach::Within(_) | Reach::From(_), _) => upstream.check(&mut tell).await,
-    }
+    upstream.check(&mut tell).await;
     let mut code = ExitCode::SUCCESS;
     for (finding, told) in findings {
         told?;
@@ -53,7 +44,7 @@ pub(super) async fn check(path: &Path, name: &str, clock: &Clock) -> anyhow::Res
         say(&line)?;
     }
     if code == ExitCode::SUCCESS {
-        let can = if account.destination.auth.is_some() { "log in" } else { "reach its servers" };
+        let can = if account.route.auth().is_some() { "log in" } else { "reach its servers" };
         say(&format!(
             "Account \"{name}\" can {can}. No mail was sent. To send a test message: postroom send \
             --account {name} --to ADDRESS"
@@ -103,13 +94,7 @@ fn render(finding: &Finding, account: &AccountName) -> String {
 
 /// Says when the account's credential expires.
 pub(super) fn ending(account: &AccountSettings, clock: &Clock) -> Option<String> {
-    let Some(SecretSource::OAuth { settings, account, secrets }) =
-        account.destination.auth.as_ref().map(|auth| &auth.secret)
-    else {
-        return None;
-    };
     // A file that cannot be read was already reported by a step.
-    let expiry =
-        expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten()?;
+    let expiry = account.route.secret()?.expiry().ok().flatten()?;
     Some(format!("note    {}", expiry.sentence(clock.now())))
 }

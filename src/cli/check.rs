@@ -3,12 +3,7 @@
 use std::path::Path;
 
 use super::output::{plural, print, say};
-use crate::{
-    clock::Clock,
-    config::Config,
-    oauth::{Expiry, RefreshTokenStore, expiry_of},
-    upstream::{Chain, SecretSource},
-};
+use crate::{clock::Clock, config::Config, oauth::Expiry, upstream::Chain};
 
 /// Prints all problems. An error causes exit code 78; a warning does not.
 pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
@@ -22,7 +17,7 @@ pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
     }
     for account in &config.accounts {
         // A file that cannot be read has already caused a warning.
-        if let Some(files) = &account.destination.identity
+        if let Some(files) = account.route.identity()
             && let Ok(chain) = std::fs::read_to_string(&files.certificate)
                 .map_err(drop)
                 .and_then(|pem| Chain::read(&pem).map_err(drop))
@@ -59,15 +54,10 @@ fn count(number: usize, what: &str) -> String {
 fn ends(config: &Config, clock: &Clock) -> Vec<String> {
     let now = clock.now();
     let warning = |account: &crate::queue::AccountSettings| {
-        let SecretSource::OAuth { settings, account, secrets } =
-            &account.destination.auth.as_ref()?.secret
-        else {
-            return None;
-        };
         // A file that cannot be read stops the account, not the daemon, and `account check` reports
         // it.
-        let expiry =
-            expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account).ok().flatten();
+        let expiry = account.route.secret()?.expiry().ok().flatten();
+        let account = &account.name;
         let expiry = expiry.filter(|expiry: &Expiry| expiry.days_left(now) <= 30)?;
         Some(format!(
             "warning: account \"{account}\": {} {}",

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn empty_answers_give_a_config_that_loads() {
         let (config, _) = check("\n\n\n\n\n\n\n\n");
-        assert_eq!(config.accounts[0].destination.host, "smtp.office365.com");
+        assert_eq!(config.accounts[0].route.server().unwrap().host, "smtp.office365.com");
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
             "relay\nrelay.contoso.lan\n10.0.0.0/8\ncustom\nmx.contoso.com\nscan\nscan@contoso.com\ntoken\nit@contoso.com\n",
         );
         assert_eq!(config.hostname, "relay.contoso.lan");
-        assert_eq!(config.accounts[0].destination.host, "mx.contoso.com");
+        assert_eq!(config.accounts[0].route.server().unwrap().host, "mx.contoso.com");
         assert!(
             said.contains("The name must contain a dot, for example postroom.example.lan."),
             "{said}"

@@ -17,7 +17,8 @@ use crate::{
     device::{DeviceAuth, DeviceSettings, UserSettings},
     listener::{ListenerSettings, Protocol},
     model::{AccountName, Address},
-    queue::{AccountSettings, Reach, SenderRewrite},
+    queue::{AccountSettings, SenderRewrite},
+    reach::Reach,
     smtp::Mechanism,
 };
 
@@ -76,7 +77,7 @@ fn carrier(reader: &Reader<'_>, parts: &Parts<'_>) {
     let outside =
         |domains: &[String]| !domains.iter().any(|domain| domain == administrator.domain());
     let name = &account.value.name;
-    let text = match &account.value.reach {
+    let text = match account.value.route.reach() {
         Reach::Within(domains) if outside(domains) => {
             format!(
                 "\"{name}\" would carry the notices, but {administrator} is outside its `domains`; \

@@ -78,8 +78,9 @@ fn mailbox(
 
 /// The login at a service whose limits are known.
 fn login(account: &AccountSettings) -> Option<(&'static Preset, String)> {
-    let user = &account.destination.auth.as_ref()?.user;
-    let host = account.destination.host.to_lowercase();
+    let server = account.route.server()?;
+    let user = &server.auth.as_ref()?.user;
+    let host = server.host.to_lowercase();
     // A mailbox of Exchange Online is the same under each of the service's names.
     let is_another_service =
         matches!(host.as_str(), "smtp-hve.office365.com" | "smtp-mail.outlook.com");

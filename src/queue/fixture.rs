@@ -7,11 +7,9 @@ use crate::{
         AccountName, ByteSize, DeviceName, Envelope, MailParameters, MessageId, Recipient,
         ReversePath, Timestamp, Via,
     },
-    queue::{
-        AccountSettings, BatchSettings, LimitSettings, Reach, SenderRewrite, SenderSettings, Split,
-    },
+    queue::{AccountSettings, BatchSettings, LimitSettings, SenderRewrite, SenderSettings, Split},
     spool::Entry,
-    upstream::{Destination, Security, Timeouts, Verification},
+    upstream::{Route, Server, Smarthost},
 };
 
 /// Keeps simulated time from leaping ahead until it is dropped. A running blocking task does that
@@ -57,20 +55,10 @@ pub(in crate::queue) fn entry(recipients: usize) -> Entry {
 pub(in crate::queue) fn account(name: &str, rewrite: SenderRewrite) -> AccountSettings {
     AccountSettings {
         name: AccountName::from(name),
-        destination: Destination {
-            host: "127.0.0.1".into(),
-            exchangers: None,
-            port: 587,
-            security: Security::StartTls,
-            verify: Verification::Required,
-            ca_file: None,
-            identity: None,
-            auth: None,
-            helo: "postroom.contoso.lan".into(),
-            timeouts: Timeouts::default(),
-        },
+        route: Route::Smarthost(Smarthost {
+            server: Server::new("127.0.0.1", 587, "postroom.contoso.lan"),
+        }),
         address: Some(format!("{name}@contoso.com").parse().unwrap()),
-        reach: Reach::Anywhere,
         limits: LimitSettings {
             messages_per_minute: Some(30),
             recipients_per_day: Some(10_000),

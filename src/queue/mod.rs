@@ -31,6 +31,6 @@ pub use engine::{
 };
 pub use forecast::replay::{Forecast, Why};
 pub use settings::{
-    AccountSettings, BatchSettings, LimitSettings, Reach, RetrySettings, SenderRewrite,
-    SenderSettings, Split,
+    AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings,
+    Split,
 };

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use crate::{
     message::footer::FooterTemplate,
     model::{AccountName, Address, ByteSize, DeviceName, FromIdentity, Pattern},
-    upstream::Destination,
+    upstream::Route,
 };
 
 /// One `[[account]]`.
@@ -13,12 +13,10 @@ use crate::{
 pub struct AccountSettings {
     /// `name`: the name of the account.
     pub name: AccountName,
-    /// The server to send to, and how to connect and log in.
-    pub destination: Destination,
+    /// `route`: how mail leaves: the server to send to, how to connect and log in.
+    pub route: Route,
     /// `address`: the mailbox, if there is one.
     pub address: Option<Address>,
-    /// `domains`: the mail that the server accepts by this account.
-    pub reach: Reach,
     /// `limits`: the limits of the account.
     pub limits: LimitSettings,
     /// `batch`: the batches of the account.
@@ -33,18 +31,6 @@ pub struct AccountSettings {
     pub footer: Option<FooterTemplate>,
     /// `spill_to`: the accounts that take over when this one cannot send.
     pub spill_to: Vec<AccountName>,
-}
-
-/// The mail that a server accepts by an account, as far as that is known beforehand.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reach {
-    /// The server alone decides what it accepts.
-    Anywhere,
-    /// Only recipients in these domains: High Volume Email.
-    Within(Vec<String>),
-    /// All mail within these domains and from them: a connector that identifies us by our IP
-    /// address.
-    From(Vec<String>),
 }
 
 /// `limits = { … }`. `None` sets no limit.

@@ -13,7 +13,7 @@ use std::{net::IpAddr, path::Path};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::{model::Timestamp, upstream::destination::ClientCertificate};
+use crate::{model::Timestamp, upstream::smtp::settings::ClientCertificate};
 
 /// The maximum number of certificates in a chain. A root, its intermediates and ours are three to
 /// five.

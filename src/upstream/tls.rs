@@ -24,9 +24,11 @@ use crate::{
     model::Timestamp,
     upstream::{
         client_certificate::Chain,
-        destination::{ClientCertificate, Destination, Verification},
         dns::dane::{ByRecord, Tlsa},
-        smtp::stream::{self, Secured, Stream},
+        smtp::{
+            settings::{ClientCertificate, SmtpSettings, Verification},
+            stream::{self, Secured, Stream},
+        },
         verifier::{Anyone, Verifier},
     },
 };
@@ -56,9 +58,9 @@ pub(super) enum Check {
 
 impl Tls {
     /// Reads the trust store.
-    pub(super) fn new(destination: &Destination, clock: Clock) -> io::Result<Self> {
-        let roots = Arc::new(match destination.verify {
-            Verification::Required => trusted(destination.ca_file.as_deref())?,
+    pub(super) fn new(settings: &SmtpSettings, clock: Clock) -> io::Result<Self> {
+        let roots = Arc::new(match settings.verify {
+            Verification::Required => trusted(settings.ca_file.as_deref())?,
             Verification::Off => RootCertStore::empty(),
         });
         let provider = Arc::new(ring::default_provider());
@@ -68,14 +70,7 @@ impl Tls {
         };
         let trusting = config(&Check::Trusted).map_err(io::Error::other)?;
         let careless = config(&Check::Anyone).map_err(io::Error::other)?;
-        Ok(Self {
-            trusting,
-            careless,
-            provider,
-            clock,
-            roots,
-            identity: destination.identity.clone(),
-        })
+        Ok(Self { trusting, careless, provider, clock, roots, identity: settings.identity.clone() })
     }
 
     /// Runs the handshake, directly over TCP or after STARTTLS.

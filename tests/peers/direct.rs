@@ -14,7 +14,7 @@ use postroom::{
     clock::{self, Clock},
     metrics::Metrics,
     upstream::{
-        Connection, Destination, DnsSettings, Dnssec, Exchangers, Security, Timeouts, Upstream,
+        Connection, Direct, DnsSettings, Dnssec, Route, Security, SmtpSettings, Timeouts, Upstream,
     },
 };
 use rcgen::PublicKeyData;
@@ -96,14 +96,13 @@ impl World {
             trust_anchor: Some(self.zones.trust_anchor.clone()),
             patience: self.patience,
         };
-        let destination = Destination {
-            exchangers: Some(Exchangers { dns, policy_port: self.policy_port }),
-            security,
-            ca_file: Some(self.folder.path().join("ca.pem")),
-            timeouts: Timeouts { connect: Duration::from_secs(20), ..Timeouts::default() },
-            ..Destination::new("contoso.test", self.port, "postroom.contoso.test")
-        };
-        Upstream::new(destination, clock, Metrics::new()).unwrap()
+        let mut smtp = SmtpSettings::new(self.port, "postroom.contoso.test");
+        smtp.security = security;
+        smtp.ca_file = Some(self.folder.path().join("ca.pem"));
+        smtp.timeouts = Timeouts { connect: Duration::from_secs(20), ..Timeouts::default() };
+        let domains = vec!["contoso.test".to_owned()];
+        let route = Route::Direct(Direct { domains, dns, policy_port: self.policy_port, smtp });
+        Upstream::new(&route, clock, Metrics::new()).unwrap()
     }
 
     /// The daemon, with an account that sends to these domains directly.
@@ -121,7 +120,7 @@ impl World {
     }
 
     async fn connect(&self, security: Security, domain: &str) -> Result<Connection, Trouble> {
-        self.upstream(security).connect_to(&NextHop::Domain(domain.to_owned())).await
+        self.upstream(security).connect(&NextHop::Domain(domain.to_owned())).await
     }
 }
 
@@ -288,14 +287,14 @@ async fn a_policy_holds_although_it_can_no_longer_be_fetched() {
     let upstream = world.upstream(Security::Opportunistic);
     let lane = NextHop::Domain("odd.plain".to_owned());
     refused(
-        upstream.connect_to(&lane).await,
+        upstream.connect(&lane).await,
         Outcome::Retry,
         Some("454 4.7.5"),
         "as safe as is asked for",
     );
     "<html>gone</html>".clone_into(&mut world.policy.lock().unwrap());
     refused(
-        upstream.connect_to(&lane).await,
+        upstream.connect(&lane).await,
         Outcome::Retry,
         Some("454 4.7.5"),
         "as safe as is asked for",
@@ -310,13 +309,13 @@ async fn a_policy_that_could_not_be_fetched_is_not_asked_for_at_each_message() {
     let clock = Clock::fixed(clock::system().now());
     let upstream = world.upstream_at(Security::Opportunistic, clock.clone());
     let lane = NextHop::Domain("odd.plain".to_owned());
-    connected(upstream.connect_to(&lane).await);
+    connected(upstream.connect(&lane).await);
     "version: STSv1\r\nmode: enforce\r\nmx: *.odd.plain\r\nmax_age: 600\r\n"
         .clone_into(&mut world.policy.lock().unwrap());
-    connected(upstream.connect_to(&lane).await);
+    connected(upstream.connect(&lane).await);
     clock.set(clock.now().plus(Duration::from_secs(5 * 60)));
     refused(
-        upstream.connect_to(&lane).await,
+        upstream.connect(&lane).await,
         Outcome::Retry,
         Some("454 4.7.5"),
         "as safe as is asked for",

@@ -4,11 +4,12 @@
 use std::fs;
 
 use postroom::{
+    attempt::NextHop,
     classify::{Outcome, Verdict},
     clock,
     metrics::Metrics,
     sandbox::{Connector, RunningSandbox, Sandbox, SandboxSettings},
-    upstream::{ClientCertificate, Destination, Upstream},
+    upstream::{ClientCertificate, Route, Server, Smarthost, Upstream},
 };
 use rcgen::KeyPair;
 use tempfile::TempDir;
@@ -30,12 +31,12 @@ impl Tenant {
         Self { sandbox, folder }
     }
 
-    fn destination(&self, identity: Option<ClientCertificate>) -> Destination {
-        Destination {
-            ca_file: Some(self.sandbox.dir().join("ca.pem")),
-            identity,
-            ..Destination::new("localhost", self.sandbox.mx().port(), "postroom.contoso.com")
-        }
+    /// The settings of the route, by address or with a certificate.
+    fn route(&self, identity: Option<ClientCertificate>) -> Route {
+        let mut server = Server::new("localhost", self.sandbox.mx().port(), "postroom.contoso.com");
+        server.smtp.ca_file = Some(self.sandbox.dir().join("ca.pem"));
+        server.smtp.identity = identity;
+        Route::Smarthost(Smarthost { server })
     }
 
     /// Files with this chain and key.
@@ -57,9 +58,11 @@ impl Tenant {
         recipient: &str,
     ) -> Verdict {
         let upstream =
-            Upstream::new(self.destination(identity), clock::system(), Metrics::new()).unwrap();
-        let mut connection =
-            upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
+            Upstream::new(&self.route(identity), clock::system(), Metrics::new()).unwrap();
+        let mut connection = upstream
+            .connect(&NextHop::Server)
+            .await
+            .unwrap_or_else(|trouble| panic!("{trouble:?}"));
         let report = connection.send(handover(sender, &[recipient])).await;
         report.recipients.into_iter().next().unwrap()
     }
@@ -113,13 +116,15 @@ async fn a_renewed_certificate_is_picked_up_without_a_restart() {
     let (old, old_key) = root.issue(&["relay.fabrikam.com"]);
     let identity = tenant.identity(&[&old, &root.pem], &old_key);
     let upstream =
-        Upstream::new(tenant.destination(Some(identity)), clock::system(), Metrics::new()).unwrap();
-    let mut connection = upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
+        Upstream::new(&tenant.route(Some(identity)), clock::system(), Metrics::new()).unwrap();
+    let mut connection =
+        upstream.connect(&NextHop::Server).await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
     let refused = connection.send(handover("", &["bob@example.org"])).await;
     assert_eq!(refused.recipients.first().unwrap().outcome, Outcome::Stop);
     let (new, new_key) = root.issue(&["relay.contoso.com"]);
     tenant.identity(&[&new, &root.pem], &new_key);
-    let mut connection = upstream.connect().await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
+    let mut connection =
+        upstream.connect(&NextHop::Server).await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
     let taken = connection.send(handover("", &["bob@example.org"])).await;
     assert_eq!(taken.recipients.first().unwrap().outcome, Outcome::Deliver, "{taken:?}");
 }
@@ -137,9 +142,8 @@ async fn a_certificate_that_cannot_be_used_is_the_accounts_trouble() {
     };
     for identity in [mismatched, absent] {
         let upstream =
-            Upstream::new(tenant.destination(Some(identity)), clock::system(), Metrics::new())
-                .unwrap();
-        let trouble = upstream.connect().await.err().unwrap();
+            Upstream::new(&tenant.route(Some(identity)), clock::system(), Metrics::new()).unwrap();
+        let trouble = upstream.connect(&NextHop::Server).await.err().unwrap();
         assert_eq!(trouble.verdict.outcome, Outcome::Stop, "{trouble:?}");
         assert!(
             trouble.verdict.advice.starts_with("The account's client certificate cannot be used"),

@@ -16,8 +16,8 @@ use postroom::{
     model::{BodyKind, MailParameters, Recipient, ReversePath},
     sandbox::{RunningSandbox, Sandbox, SandboxSettings},
     upstream::{
-        Auth, AuthMethod, Connection, Destination, Handover, SecretSource, Security, Timeouts,
-        Upstream, Verification,
+        Auth, AuthMethod, Connection, Handover, SecretSource, Security, Server, ServerClient,
+        Timeouts,
     },
 };
 use tempfile::TempDir;
@@ -50,23 +50,14 @@ impl Sink {
     }
 
     async fn connect(&mut self) -> Connection {
-        let destination = Destination {
-            host: "localhost".to_owned(),
-            exchangers: None,
-            port: 25,
-            security: Security::None,
-            verify: Verification::Required,
-            ca_file: None,
-            identity: None,
-            auth: None,
-            helo: "postroom.example.com".to_owned(),
-            timeouts: Timeouts {
-                end_of_data: Duration::from_secs(10),
-                command: Duration::from_secs(10),
-                ..Timeouts::default()
-            },
+        let mut server = Server::new("localhost", 25, "postroom.example.com");
+        server.smtp.security = Security::None;
+        server.smtp.timeouts = Timeouts {
+            end_of_data: Duration::from_secs(10),
+            command: Duration::from_secs(10),
+            ..Timeouts::default()
         };
-        let upstream = Upstream::new(destination, clock::system(), Metrics::new()).unwrap();
+        let upstream = ServerClient::new(server, clock::system(), Metrics::new()).unwrap();
         let stream = loop {
             match UnixStream::connect(self.folder.path().join("smtp")).await {
                 Ok(stream) => break stream,
@@ -190,7 +181,7 @@ async fn a_refusal_of_one_command_is_the_verdict_and_the_connection_lives_on() {
 /// A sandbox, and an account that fits it.
 struct Tenant {
     sandbox: RunningSandbox,
-    upstream: Upstream,
+    upstream: ServerClient,
     _folder: TempDir,
 }
 
@@ -205,30 +196,23 @@ impl Tenant {
         std::fs::write(&secret_file, "sandbox\n").unwrap();
         // What is silent is silent for ever; what answers does so at once.
         let patience = Duration::from_secs(1);
-        let destination = Destination {
-            host: "localhost".to_owned(),
-            exchangers: None,
-            port: sandbox.submission().port(),
-            security: Security::StartTls,
-            verify: Verification::Required,
-            ca_file: Some(sandbox.dir().join("ca.pem")),
-            identity: None,
-            auth: Some(Auth {
-                method: AuthMethod::Login,
-                user: "scanner@contoso.com".to_owned(),
-                secret: SecretSource::File(secret_file),
-            }),
-            helo: "postroom.example.com".to_owned(),
-            timeouts: Timeouts {
-                connect: patience,
-                greeting: patience,
-                command: patience,
-                data: patience,
-                block: patience,
-                end_of_data: patience,
-            },
+        let mut server =
+            Server::new("localhost", sandbox.submission().port(), "postroom.example.com");
+        server.smtp.ca_file = Some(sandbox.dir().join("ca.pem"));
+        server.smtp.timeouts = Timeouts {
+            connect: patience,
+            greeting: patience,
+            command: patience,
+            data: patience,
+            block: patience,
+            end_of_data: patience,
         };
-        let upstream = Upstream::new(destination, clock::system(), Metrics::new()).unwrap();
+        server.auth = Some(Auth {
+            method: AuthMethod::Login,
+            user: "scanner@contoso.com".to_owned(),
+            secret: SecretSource::File(secret_file),
+        });
+        let upstream = ServerClient::new(server, clock::system(), Metrics::new()).unwrap();
         Self { sandbox, upstream, _folder: folder }
     }
 

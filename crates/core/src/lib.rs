@@ -5,6 +5,7 @@
 //! - [`clock`]: the time as an argument
 //! - [`classify`]: what an answer or a fault of an upstream server means
 //! - [`attempt`]: what became of an attempt to hand a message over
+//! - [`reach`]: whom a route reaches
 //! - [`entry`]: what has become of a message, for each recipient
 //! - [`client_hello`]: what the first octets of a client offer
 //! - [`smtp`]: the server's half of SMTP
@@ -19,6 +20,8 @@ pub mod clock;
 pub mod classify;
 
 pub mod attempt;
+
+pub mod reach;
 
 pub mod entry;
 

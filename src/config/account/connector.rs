@@ -12,47 +12,33 @@ use crate::{
         schema::account::{ACCOUNT_TLS, CLIENT_CERTIFICATE, HOST},
         table::Table,
     },
-    queue::Reach,
-    upstream::{ClientCertificate, Destination, Security, Timeouts},
+    upstream::{ClientCertificate, Connector, Route, Security, Server},
 };
 
 pub(super) fn read(table: &Table<'_>, known: &Known<'_>) -> Way {
     let domains = route::required_domains(table);
     let identity = certificate::read(table, &domains, known.here.now);
     let own_senders = route::senders_in(&domains);
-    // With a certificate, the connector may relay mail of any sender: Microsoft, "Office 365
-    // message attribution" (2017).
-    let reach = if identity.is_some() { Reach::Anywhere } else { Reach::From(domains) };
-    Way { destination: destination(table, known, identity), reach, preset: &MX, own_senders }
+    let route = server(table, known, identity).map(|server| Connector { server, domains });
+    Way { route: route.map(Route::Connector), preset: &MX, own_senders }
 }
 
-fn destination(
+fn server(
     table: &Table<'_>,
     known: &Known<'_>,
     identity: Option<ClientCertificate>,
-) -> Option<Destination> {
+) -> Option<Server> {
     let host = server::host(table, known);
     if let Some(host) = server::written_host(table, host.as_deref()) {
         check_host(table, &host);
     }
     let port = server::mx_port(table);
     let security = security(table);
-    let verify = server::verify(table, security);
-    let ca_file = server::ca_file(table);
+    let mut smtp = server::smtp(table, known, port, security);
+    smtp.identity = identity;
     auth::refuse(table, "connector");
     let auth = auth::read(table, known, security).ok()?;
-    Some(Destination {
-        host: host?,
-        exchangers: None,
-        port,
-        security,
-        verify,
-        ca_file,
-        identity,
-        auth,
-        helo: known.here.hostname.to_owned(),
-        timeouts: Timeouts::default(),
-    })
+    Some(Server { host: host?, auth, smtp })
 }
 
 fn check_host(table: &Table<'_>, host: &str) {

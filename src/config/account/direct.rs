@@ -11,8 +11,7 @@ use crate::{
         schema::account::{ACCOUNT_TLS, CLIENT_CERTIFICATE, CLIENT_KEY, DirectTls, HOST, VERIFY},
         table::Table,
     },
-    queue::Reach,
-    upstream::{Destination, Exchangers, Security, Timeouts},
+    upstream::{Direct, Route, Security},
 };
 
 /// RFC 8461 3.3.
@@ -20,36 +19,26 @@ const HTTPS: u16 = 443;
 
 pub(super) fn read(table: &Table<'_>, known: &Known<'_>) -> Way {
     let domains = route::required_domains(table);
-    let destination = destination(table, known, &domains);
     let own_senders = route::senders_in(&domains);
-    Way { destination, reach: Reach::Within(domains), preset: &MX, own_senders }
+    let route = direct(table, known, domains).map(Route::Direct);
+    Way { route, preset: &MX, own_senders }
 }
 
-fn destination(table: &Table<'_>, known: &Known<'_>, domains: &[String]) -> Option<Destination> {
+fn direct(table: &Table<'_>, known: &Known<'_>, domains: Vec<String>) -> Option<Direct> {
     check_keys(table);
-    let identity = certificate::read(table, domains, known.here.now);
+    let identity = certificate::read(table, &domains, known.here.now);
     let port = server::mx_port(table);
     let security = match table.word::<DirectTls>(&ACCOUNT_TLS) {
         Some(DirectTls::Required) => Security::StartTls,
         Some(DirectTls::Opportunistic) | None => Security::Opportunistic,
     };
-    let verify = server::verify(table, security);
-    let ca_file = server::ca_file(table);
+    let mut smtp = server::smtp(table, known, port, security);
+    smtp.identity = identity;
     auth::refuse(table, "direct");
-    let auth = auth::read(table, known, security).ok()?;
-    Some(Destination {
-        // The first domain serves as the name for all of their servers.
-        host: domains.first()?.clone(),
-        exchangers: Some(Exchangers { dns: known.here.dns.clone(), policy_port: HTTPS }),
-        port,
-        security,
-        verify,
-        ca_file,
-        identity,
-        auth,
-        helo: known.here.hostname.to_owned(),
-        timeouts: Timeouts::default(),
-    })
+    auth::read(table, known, security).ok()?;
+    let has_domains = !domains.is_empty();
+    let dns = known.here.dns.clone();
+    has_domains.then_some(Direct { domains, dns, policy_port: HTTPS, smtp })
 }
 
 /// Notes keys that belong to other routes.

@@ -6,12 +6,11 @@ use super::preset::Preset;
 use crate::{
     config::{
         placed::Here,
-        schema::account::{DOMAINS, PRESET, ROUTE, Route},
+        schema::account::{DOMAINS, PRESET, ROUTE, RouteName},
         table::Table,
     },
     model::{AccountName, Address, Pattern},
-    queue::Reach,
-    upstream::Destination,
+    upstream::Route,
 };
 
 /// The part of an account that is read before its route.
@@ -32,9 +31,7 @@ impl Known<'_> {
 /// The result of a route's reading of an account.
 pub(super) struct Way {
     /// `None` if something is wrong. The problem has been noted.
-    pub(super) destination: Option<Destination>,
-    /// The recipients and senders that the server accepts.
-    pub(super) reach: Reach,
+    pub(super) route: Option<Route>,
     /// The known limits of the server.
     pub(super) preset: &'static Preset,
     /// The senders that the server accepts by default; empty means only the account's address.
@@ -42,9 +39,13 @@ pub(super) struct Way {
 }
 
 /// The route that is written, or otherwise that of the preset: a known service requires a login.
-pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
+///
+/// # Errors
+/// When there is none, which has been noted. The keys are then checked like those of the route
+/// that the error names.
+pub(super) fn named(table: &Table<'_>, preset: &Preset) -> Result<RouteName, RouteName> {
     if preset.host.is_some() && !table.has(&ROUTE) {
-        return Some(Route::Submission);
+        return Ok(RouteName::Submission);
     }
     if !table.has(&ROUTE) {
         table.missing(
@@ -54,8 +55,10 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
             recipients in them) or \"smarthost\" (any other server)",
         );
     }
-    let route = table.get(&ROUTE)?;
-    if let (Route::Connector | Route::Direct, Some(_host)) = (route, preset.host) {
+    let Some(route) = table.get(&ROUTE) else {
+        return Err(RouteName::Smarthost);
+    };
+    if let (RouteName::Connector | RouteName::Direct, Some(_host)) = (route, preset.host) {
         let name = preset.name;
         table.error(
             &PRESET,
@@ -64,9 +67,9 @@ pub(super) fn read(table: &Table<'_>, preset: &Preset) -> Option<Route> {
                 the key"
             ),
         );
-        return None;
+        return Err(RouteName::Smarthost);
     }
-    Some(route)
+    Ok(route)
 }
 
 /// `domains`, which the route needs.

@@ -11,7 +11,7 @@ use crate::{
         placed::Here,
         schema::account::{
             ACCOUNT_ADDRESS, ACCOUNT_BATCH, ACCOUNT_FOOTER, ACCOUNT_LIMITS, ACCOUNT_NAME,
-            ACCOUNT_SENDER, FOR_RECIPIENTS, FOR_SENDERS, Route, SPILL_TO,
+            ACCOUNT_SENDER, FOR_RECIPIENTS, FOR_SENDERS, RouteName, SPILL_TO,
         },
         table::Table,
     },
@@ -24,13 +24,12 @@ pub(in crate::config) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<Acco
     let preset = known_hosts::infer(table, preset::read(table));
     let address = table.get(&ACCOUNT_ADDRESS);
     let known = Known { name: name.as_ref(), preset, address: address.as_ref(), here };
-    let route = route::read(table, preset);
-    let way = match route {
-        Some(Route::Submission) => submission::read(table, &known),
-        Some(Route::Connector) => connector::read(table, &known),
-        Some(Route::Direct) => direct::read(table, &known),
-        // The keys of an account without a route are checked like those of any server.
-        Some(Route::Smarthost) | None => smarthost::read(table, &known),
+    let named = route::named(table, preset);
+    let way = match named.unwrap_or_else(|stand_in| stand_in) {
+        RouteName::Submission => submission::read(table, &known),
+        RouteName::Connector => connector::read(table, &known),
+        RouteName::Direct => direct::read(table, &known),
+        RouteName::Smarthost => smarthost::read(table, &known),
     };
     let limits = limits::read(&table.table_or_empty(&ACCOUNT_LIMITS), way.preset);
     let batch = limits::batch(&table.table_or_empty(&ACCOUNT_BATCH));
@@ -41,10 +40,9 @@ pub(in crate::config) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<Acco
     let (spill_to, for_senders) = (table.get(&SPILL_TO), table.get(&FOR_SENDERS));
     let for_recipients = table.get(&FOR_RECIPIENTS);
     Some(AccountSettings {
-        name: name.filter(|_| route.is_some())?,
-        destination: way.destination?,
+        name: name.filter(|_| named.is_ok())?,
+        route: way.route?,
         address,
-        reach: way.reach,
         limits,
         batch,
         sender,

@@ -12,7 +12,7 @@ use crate::{
         schema::account::{ACCOUNT_TLS, CA_FILE, HOST, PORT, ServerTls, VERIFY},
         table::Table,
     },
-    upstream::{Security, Verification, certificates},
+    upstream::{Security, SmtpSettings, Verification, certificates},
 };
 
 /// RFC 5321: the port of MX hosts.
@@ -71,6 +71,21 @@ pub(super) fn check_is_name(table: &Table<'_>, host: &str) {
 pub(super) fn written_host(table: &Table<'_>, host: Option<&str>) -> Option<String> {
     let host = host.filter(|_| table.has(&HOST))?.to_lowercase();
     (!known_hosts::check_retired(table, &host)).then_some(host)
+}
+
+/// How to speak to servers, as far as all routes say it in the same way.
+pub(super) fn smtp(
+    table: &Table<'_>,
+    known: &Known<'_>,
+    port: u16,
+    security: Security,
+) -> SmtpSettings {
+    SmtpSettings {
+        security,
+        verify: verify(table, security),
+        ca_file: ca_file(table),
+        ..SmtpSettings::new(port, known.here.hostname)
+    }
 }
 
 /// The port: the written one, that of the preset, or the usual one of the route.
@@ -143,7 +158,7 @@ pub(super) fn written_security(table: &Table<'_>) -> Option<Security> {
 }
 
 /// `verify`.
-pub(super) fn verify(table: &Table<'_>, security: Security) -> Verification {
+fn verify(table: &Table<'_>, security: Security) -> Verification {
     if table.get(&VERIFY) {
         return Verification::Required;
     }
@@ -159,7 +174,7 @@ pub(super) fn verify(table: &Table<'_>, security: Security) -> Verification {
 }
 
 /// `ca_file`. Without it the daemon would not start.
-pub(super) fn ca_file(table: &Table<'_>) -> Option<PathBuf> {
+fn ca_file(table: &Table<'_>) -> Option<PathBuf> {
     let path = table.get(&CA_FILE)?;
     check_ca_file(table, &path);
     Some(path)

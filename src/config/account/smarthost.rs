@@ -8,18 +8,16 @@ use super::{
 };
 use crate::{
     config::{schema::account::HOST, table::Table},
-    queue::Reach,
-    upstream::{Destination, Timeouts},
+    upstream::{Route, Server, Smarthost},
 };
 
 pub(super) fn read(table: &Table<'_>, known: &Known<'_>) -> Way {
     route::ignore_domains(table);
-    let destination = destination(table, known);
-    let preset = known.preset;
-    Way { destination, reach: Reach::Anywhere, preset, own_senders: Vec::new() }
+    let route = server(table, known).map(|server| Smarthost { server });
+    Way { route: route.map(Route::Smarthost), preset: known.preset, own_senders: Vec::new() }
 }
 
-fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
+fn server(table: &Table<'_>, known: &Known<'_>) -> Option<Server> {
     let preset = known.preset;
     let identity = certificate::read(table, &[], known.here.now);
     let host = server::host(table, known);
@@ -36,19 +34,8 @@ fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
     }
     let port = server::port(table, preset, server::SMTP);
     let security = server::security(table, preset, port).unwrap_or_else(|noted| noted);
-    let verify = server::verify(table, security);
-    let ca_file = server::ca_file(table);
+    let mut smtp = server::smtp(table, known, port, security);
+    smtp.identity = identity;
     let auth = auth::read(table, known, security).ok()?;
-    Some(Destination {
-        host: host?,
-        exchangers: None,
-        port,
-        security,
-        verify,
-        ca_file,
-        identity,
-        auth,
-        helo: known.here.hostname.to_owned(),
-        timeouts: Timeouts::default(),
-    })
+    Some(Server { host: host?, auth, smtp })
 }

@@ -14,8 +14,7 @@ use crate::{
         },
         table::Table,
     },
-    queue::Reach,
-    upstream::{Destination, Security, Timeouts},
+    upstream::{Route, Security, Server, Submission},
 };
 
 /// RFC 6409 3.1.
@@ -23,18 +22,18 @@ const SUBMISSION: u16 = 587;
 
 pub(super) fn read(table: &Table<'_>, known: &Known<'_>) -> Way {
     let preset = known.preset;
-    let reach = if preset.is_internal {
+    let domains = if preset.is_internal {
         let own = || known.address.map(|address| address.domain().to_owned());
-        Reach::Within(route::domains(table).unwrap_or_else(|| own().into_iter().collect()))
+        Some(route::domains(table).unwrap_or_else(|| own().into_iter().collect()))
     } else {
         route::ignore_domains(table);
-        Reach::Anywhere
+        None
     };
-    let destination = destination(table, known);
-    Way { destination, reach, preset, own_senders: Vec::new() }
+    let route = server(table, known).map(|server| Submission { server, domains });
+    Way { route: route.map(Route::Submission), preset, own_senders: Vec::new() }
 }
 
-fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
+fn server(table: &Table<'_>, known: &Known<'_>) -> Option<Server> {
     let preset = known.preset;
     let identity = certificate::read(table, &[], known.here.now);
     let host = server::host(table, known);
@@ -62,8 +61,8 @@ fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
         );
     }
     let security = security.unwrap_or_else(|noted| noted);
-    let verify = server::verify(table, security);
-    let ca_file = server::ca_file(table);
+    let mut smtp = server::smtp(table, known, port, security);
+    smtp.identity = identity;
     if !table.has(&ACCOUNT_AUTH) {
         table.missing(
             &ACCOUNT_AUTH,
@@ -72,16 +71,5 @@ fn destination(table: &Table<'_>, known: &Known<'_>) -> Option<Destination> {
         );
     }
     let auth = auth::read(table, known, security).ok()?;
-    Some(Destination {
-        host: host?,
-        exchangers: None,
-        port,
-        security,
-        verify,
-        ca_file,
-        identity,
-        auth,
-        helo: known.here.hostname.to_owned(),
-        timeouts: Timeouts::default(),
-    })
+    Some(Server { host: host?, auth, smtp })
 }

@@ -34,7 +34,7 @@ keys! {
     /// "smarthost": any other server, with or without a login.
     ///
     /// Default: "submission" with a preset that knows its host.
-    ROUTE: Key<Option<Route>> = Key::new("route").example("submission");
+    ROUTE: Key<Option<RouteName>> = Key::new("route").example("submission");
     /// Fills in host, port, encryption and limits: "office365", "office365-gcc-high",
     /// "office365-dod", "office365-china", "hve", "azure-communication-services", "gmail" or
     /// "custom" (the default: nothing is filled in).
@@ -161,7 +161,7 @@ keys! {
 
 /// The route by which an account sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::config) enum Route {
+pub(in crate::config) enum RouteName {
     /// A mailbox logs in.
     Submission,
     /// The tenant's MX host, with an inbound connector that recognizes us.
@@ -172,7 +172,7 @@ pub(in crate::config) enum Route {
     Smarthost,
 }
 
-impl Word for Route {
+impl Word for RouteName {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("submission", Self::Submission),
         ("connector", Self::Connector),

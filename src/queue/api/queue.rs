@@ -50,12 +50,9 @@ impl Queue {
     ) -> Result<Self, QueueError> {
         let mut ways = Vec::with_capacity(accounts.len());
         for settings in accounts {
-            let upstream =
-                Upstream::new(settings.destination.clone(), clock.clone(), metrics.clone())
-                    .map_err(|source| QueueError::TrustStore {
-                        account: settings.name.clone(),
-                        source,
-                    })?;
+            let upstream = Upstream::new(&settings.route, clock.clone(), metrics.clone()).map_err(
+                |source| QueueError::TrustStore { account: settings.name.clone(), source },
+            )?;
             ways.push((settings, upstream));
         }
         Self::over(ways, retry, spool, reporter, clock, metrics)

@@ -56,7 +56,7 @@ impl Transport for Upstream {
     type Link = Connection;
 
     async fn connect(&self, lane: &NextHop) -> Result<Connection, Trouble> {
-        self.connect_to(lane).await
+        Self::connect(self, lane).await
     }
 
     async fn expiry(&self) -> io::Result<Option<Expiry>> {

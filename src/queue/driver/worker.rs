@@ -52,7 +52,7 @@ pub(in crate::queue) async fn work<T: Transport>(
     starting: Starting<T>,
 ) {
     let mut starting = Some(starting);
-    let ahead = account.settings.destination.lane_ahead();
+    let ahead = account.settings.route.only_next_hop();
     let mut held = None;
     match &ahead {
         Some(next_hop) => match core.connection(&account, next_hop).await {

@@ -11,11 +11,12 @@ use crate::{
         account_runtime::{AccountRuntime, Now, Permit},
         budget::BudgetChange,
         round_robin::FlowKey,
-        route::{RouteDecision, Unroutable},
+        route::RouteDecision,
         select::{Bounds, Candidates, Rules, Selection},
         settle::Attempt,
         view::View,
     },
+    reach::Unroutable,
 };
 
 /// A message claimed for one account.
@@ -130,7 +131,7 @@ fn begin(
                     Attempt::without(&entry, &indexes, now.wall)
                 }
             };
-            let verdict = obstacle.verdict(&entry, account);
+            let verdict = obstacle.verdict(entry.size, &account.name);
             Claim { entry, attempt, work: Work::Settle(verdict) }
         }
     }

@@ -97,7 +97,7 @@ impl Pool {
             }
         };
         let fits = |other: &&AccountSettings| {
-            scope == TakeoverScope::Anybody || other.destination.exchangers.is_none()
+            scope == TakeoverScope::Anybody || other.route.only_next_hop().is_some()
         };
         let spilling = self.spills_from(&account.name).filter(|_| scope == TakeoverScope::Anybody);
         let others = account.spill_to.iter().filter_map(|name| self.find(name)).chain(spilling);

@@ -5,7 +5,8 @@ use crate::{
     entry::Entry,
     message::Identity,
     model::{Address, FromIdentity, ReversePath},
-    queue::{AccountSettings, Reach, SenderRewrite},
+    queue::{AccountSettings, SenderRewrite},
+    reach::Reach,
 };
 
 /// The envelope sender that the account may use. A notice keeps its null sender: no notice is sent
@@ -30,7 +31,7 @@ pub(in crate::queue) fn spoken(
     recipients: &[&Address],
     account: &AccountSettings,
 ) -> ReversePath {
-    match (envelope(entry, account), &account.reach, &account.address) {
+    match (envelope(entry, account), account.route.reach(), &account.address) {
         (ReversePath::Null, Reach::From(domains), Some(own)) => {
             let inside =
                 |recipient: &&Address| domains.iter().any(|domain| domain == recipient.domain());

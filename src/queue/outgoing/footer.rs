@@ -21,7 +21,7 @@ pub(in crate::queue) fn footer(entry: &Entry, account: &AccountSettings) -> Opti
         ("account", account.name.to_string()),
         ("date", date.to_owned()),
         ("time", time.get(..5).unwrap_or_default().to_owned()),
-        ("hostname", account.destination.helo.clone()),
+        ("hostname", account.route.hostname().to_owned()),
         ("id", entry.id.to_string()),
     ];
     Some(template.fill(&Facts { values, tag: entry.id.to_string() }))

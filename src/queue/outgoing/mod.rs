@@ -49,7 +49,7 @@ pub(in crate::queue) fn edits(entry: &Entry, account: &AccountSettings) -> Edits
     Edits {
         id: entry.id,
         received: entry.received,
-        hostname: account.destination.helo.clone(),
+        hostname: account.route.hostname().to_owned(),
         fallback: sender::envelope(entry, account)
             .mailbox()
             .cloned()

@@ -6,20 +6,23 @@ use crate::{
     classify::{DnsFault, Fault, Outcome, Stage, TcpFault, TlsFault, classify},
     model::{RecipientOutcome, Reply},
     queue::{
-        AccountSettings, AccountState, Enabled, Reach, SenderRewrite,
+        AccountSettings, AccountState, Enabled, SenderRewrite,
         fixture::{account, at},
         forecast::replay::Why,
         tests::fake_transport::Reaction,
     },
-    upstream::{DnsSettings, Exchangers},
+    upstream::{Direct, DnsSettings, Route, SmtpSettings},
 };
 
 /// Direct send to two domains.
 fn inside(spill_to: &[&str]) -> AccountSettings {
     let mut settings = account("inside", SenderRewrite::Never);
-    settings.reach = Reach::Within(vec!["contoso.com".to_owned(), "contoso.de".to_owned()]);
-    settings.destination.exchangers =
-        Some(Exchangers { dns: DnsSettings::default(), policy_port: 443 });
+    settings.route = Route::Direct(Direct {
+        domains: vec!["contoso.com".to_owned(), "contoso.de".to_owned()],
+        dns: DnsSettings::default(),
+        policy_port: 443,
+        smtp: SmtpSettings::new(25, "postroom.contoso.lan"),
+    });
     settings.spill_to = spill_to.iter().map(|name| (*name).into()).collect();
     settings
 }

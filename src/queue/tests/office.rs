@@ -20,7 +20,10 @@ use crate::{
     report::{ReportSettings, Reporter},
     sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
     spool::{JournalLine, Spool, SpoolSettings},
-    upstream::{Auth, AuthMethod, Connection, Handover, SecretSource, Security, Upstream},
+    upstream::{
+        Auth, AuthMethod, Connection, Handover, Route, SecretSource, Security, ServerClient,
+        Smarthost,
+    },
 };
 
 /// The durations that no machine can shorten: those of the network and of Exchange Online.
@@ -129,12 +132,9 @@ impl Office {
         let reporter =
             Reporter::new(report, spool.clone(), self.clock.clone(), self.metrics.clone());
         let way = |settings: &AccountSettings| {
-            let upstream = Upstream::new(
-                settings.destination.clone(),
-                self.clock.clone(),
-                self.metrics.clone(),
-            )
-            .unwrap();
+            let server = settings.route.server().unwrap().clone();
+            let upstream =
+                ServerClient::new(server, self.clock.clone(), self.metrics.clone()).unwrap();
             (settings.clone(), Way { upstream, sandbox: self.sandbox.clone(), pace: self.pace })
         };
         let ways = self.settings.iter().map(way).collect();
@@ -251,19 +251,21 @@ fn going_out(
     adjust: &impl Fn(&mut AccountSettings),
 ) -> AccountSettings {
     let mut settings = account(name, SenderRewrite::Always);
-    settings.destination.security = Security::None;
-    settings.destination.auth = Some(Auth {
+    let mut server = settings.route.server().unwrap().clone();
+    server.smtp.security = Security::None;
+    server.auth = Some(Auth {
         method: AuthMethod::Login,
         user: format!("{name}@contoso.com"),
         secret: secret.clone(),
     });
+    settings.route = Route::Smarthost(Smarthost { server });
     adjust(&mut settings);
     settings
 }
 
 /// The transport to the sandbox: the real upstream, over a pipe instead of TCP and TLS.
 pub(super) struct Way {
-    upstream: Upstream,
+    upstream: ServerClient,
     sandbox: InMemory,
     pace: Pace,
 }

@@ -7,12 +7,9 @@ use rand::seq::SliceRandom;
 use crate::{
     classify::{DnsFault, LookupFault},
     clock::Clock,
-    upstream::{
-        destination::{Destination, Exchangers},
-        dns::{
-            mta_sts::Policies,
-            resolver::{Exchanger, Names, Proven},
-        },
+    upstream::dns::{
+        mta_sts::Policies,
+        resolver::{DnsSettings, Exchanger, Names, Proven},
     },
 };
 
@@ -27,11 +24,12 @@ pub(in crate::upstream) struct Finder {
 }
 
 impl Finder {
-    pub(in crate::upstream) fn new(exchangers: &Exchangers, clock: Clock) -> io::Result<Self> {
-        Ok(Self {
-            names: Names::new(&exchangers.dns)?,
-            policies: Policies::new(clock, exchangers.policy_port),
-        })
+    pub(in crate::upstream) fn new(
+        dns: &DnsSettings,
+        policy_port: u16,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        Ok(Self { names: Names::new(dns)?, policies: Policies::new(clock, policy_port) })
     }
 
     /// The servers of a domain, in the order in which to try them.
@@ -90,12 +88,4 @@ fn broken(domain: &str, reason: String) -> DnsFault {
 
 fn silent(domain: &str, reason: String) -> DnsFault {
     DnsFault::Silent { domain: domain.to_owned(), reason }
-}
-
-/// The finder for a `destination` whose servers DNS names.
-pub(in crate::upstream) fn finder(
-    destination: &Destination,
-    clock: Clock,
-) -> io::Result<Option<Finder>> {
-    destination.exchangers.as_ref().map(|exchangers| Finder::new(exchangers, clock)).transpose()
 }

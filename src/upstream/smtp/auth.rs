@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 use crate::{
     classify::{Fault, LoginFault, SecretFault},
     model::Secret,
-    upstream::{
-        destination::{Auth, AuthMethod},
-        smtp::{ehlo::Offers, wire::Wire},
+    upstream::smtp::{
+        ehlo::Offers,
+        settings::{Auth, AuthMethod},
+        wire::Wire,
     },
 };
 

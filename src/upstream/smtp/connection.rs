@@ -18,10 +18,10 @@ use crate::{
     model::Reply,
     smtp::dot_stuffing::DotStuffing,
     upstream::{
-        destination::Timeouts,
         handover::Handover,
         smtp::{
             ehlo::Offers,
+            settings::Timeouts,
             transaction::{Broken, Command, Left, Next, Transaction, Use},
             wire::Wire,
         },

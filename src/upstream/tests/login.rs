@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use tempfile::NamedTempFile;
 
-use super::{Act, Auth, AuthMethod, Point, Script, destination, pipe, upstream};
+use super::{Act, Auth, AuthMethod, Point, Script, client, destination, pipe};
 use crate::{
     attempt::Trouble,
     classify::{Fault, Outcome, Stage},
@@ -28,7 +28,7 @@ async fn login(
     });
     let (ours, theirs) = pipe();
     let server = script.serve(theirs);
-    let trouble = match upstream(destination).connect_over(ours).await {
+    let trouble = match client(destination).connect_over(ours).await {
         Ok(connection) => {
             connection.quit().await;
             None
@@ -193,7 +193,7 @@ async fn a_secret_that_is_missing_or_empty_is_the_accounts_trouble() {
     });
     let (ours, theirs) = pipe();
     let _server = Script::new().serve(theirs);
-    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    let trouble = client(destination).connect_over(ours).await.err().unwrap();
     assert_eq!(
         (trouble.verdict.place, trouble.verdict.outcome),
         (Stage::Token.place(), Outcome::Stop)

@@ -15,14 +15,11 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Auth, AuthMethod, Connection, Destination, Handover, Security, Stream, Timeouts, Upstream,
-    Verification,
+    Auth, AuthMethod, Connection, Handover, Security, Server, ServerClient, Stream, Verification,
 };
 use crate::{
     attempt::{Report, Trouble},
     classify::Outcome,
-};
-use crate::{
     clock,
     message::Text,
     metrics::Metrics,
@@ -143,7 +140,7 @@ impl Script {
     /// Serves in the background. Returns what the client wrote.
     fn serve(self, stream: impl Stream + 'static) -> JoinHandle<String> {
         tokio::spawn(async move {
-            let mut server = Server {
+            let mut server = Scripted {
                 script: self,
                 stream: Box::new(stream),
                 said: String::new(),
@@ -155,7 +152,7 @@ impl Script {
     }
 }
 
-struct Server {
+struct Scripted {
     script: Script,
     stream: Box<dyn Stream>,
     said: String,
@@ -165,7 +162,7 @@ struct Server {
 /// The connection is over.
 struct Over;
 
-impl Server {
+impl Scripted {
     async fn run(&mut self) -> Option<Over> {
         self.act(Point::Greeting).await.ok()?;
         loop {
@@ -304,23 +301,20 @@ fn letter(recipients: &[&str]) -> Handover<Chunks> {
     handover(recipients, vec![Ok(b"Hello\r\n".to_vec())])
 }
 
-fn destination() -> Destination {
-    Destination {
-        host: "fake.example.com".to_owned(),
-        exchangers: None,
-        port: 587,
-        security: Security::None,
-        verify: Verification::Required,
-        ca_file: None,
-        identity: None,
-        auth: None,
-        helo: "postroom.example.com".to_owned(),
-        timeouts: Timeouts::default(),
-    }
+fn destination() -> Server {
+    let mut server = Server::new("fake.example.com", 587, "postroom.example.com");
+    server.smtp.security = Security::None;
+    server
 }
 
-fn upstream(destination: Destination) -> Upstream {
-    Upstream::new(destination, clock::system(), Metrics::new()).unwrap()
+fn over(security: Security) -> Server {
+    let mut server = destination();
+    server.smtp.security = security;
+    server
+}
+
+fn client(server: Server) -> ServerClient {
+    ServerClient::new(server, clock::system(), Metrics::new()).unwrap()
 }
 
 /// The capacity of the pipe: more than any transaction here needs, so that neither side waits for
@@ -336,7 +330,7 @@ fn pipe() -> (Box<DuplexStream>, DuplexStream) {
 async fn connect(script: Script) -> (Result<Connection, Trouble>, JoinHandle<String>) {
     let (ours, theirs) = pipe();
     let server = script.serve(theirs);
-    (upstream(destination()).connect_over(ours).await, server)
+    (client(destination()).connect_over(ours).await, server)
 }
 
 fn outcomes(report: &Report) -> Vec<Outcome> {

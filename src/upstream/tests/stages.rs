@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::io::duplex;
 
 use super::{
-    ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, connect, destination,
-    handover, letter, pipe, upstream,
+    ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, client, connect,
+    destination, handover, letter, pipe,
 };
 use crate::classify::{Concern, Counted, Outcome, Stage};
 
@@ -48,7 +48,7 @@ async fn whatever_happens_before_mail_concerns_the_account() {
             let _server = Script::new().on(point, act).serve(theirs);
             let mut destination = destination();
             destination.auth = Some(auth);
-            let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+            let trouble = client(destination).connect_over(ours).await.err().unwrap();
             assert_eq!(
                 (trouble.verdict.place, trouble.verdict.concern),
                 (stage.place(), Concern::Account),
@@ -123,7 +123,7 @@ async fn a_server_that_stops_reading_the_text_leaves_no_doubt() {
         // The pipe holds less than the text, so that the client cannot finish writing it.
         let (ours, theirs) = duplex(16 * 1024);
         let _server = Script::new().on(Point::Body, act).serve(theirs);
-        let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();
+        let mut connection = client(destination()).connect_over(Box::new(ours)).await.unwrap();
         let report =
             connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
         let verdict = &report.recipients[0];
@@ -142,7 +142,7 @@ async fn a_refusal_in_the_middle_of_the_text_is_heard() {
     let _server = Script::new()
         .on(Point::Body, Act::SayAndClose("552 5.3.4 too large".to_owned()))
         .serve(theirs);
-    let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();
+    let mut connection = client(destination()).connect_over(Box::new(ours)).await.unwrap();
     let report =
         connection.send(handover(&["ann@contoso.com"], vec![Ok(vec![b'x'; 65_536]); 4])).await;
     let verdict = &report.recipients[0];

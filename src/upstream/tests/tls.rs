@@ -10,16 +10,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Act, Destination, Point, Script, Security, Verification, connect, destination, letter,
-    outcomes, pipe, upstream,
+    Act, Point, Script, Security, Server, ServerClient, Verification, client, connect, destination,
+    letter, outcomes, over, pipe,
 };
 use crate::{
     attempt::Trouble,
     classify::{Concern, Fault, Outcome, Stage},
-    clock::{self, Clock},
+    clock,
     metrics::Metrics,
     model::Timestamp,
-    upstream::{Finding, Step, Upstream},
+    upstream::{Finding, Step, finding::show_certificate},
 };
 
 /// A certificate authority. Its own certificate is in the file.
@@ -57,8 +57,12 @@ impl Authority {
         TlsAcceptor::from(Arc::new(config))
     }
 
-    fn destination(&self, security: Security) -> Destination {
-        Destination { security, ca_file: Some(self.file.path().to_owned()), ..destination() }
+    fn destination(&self, security: Security) -> Server {
+        {
+            let mut destination = over(security);
+            destination.smtp.ca_file = Some(self.file.path().to_owned());
+            destination
+        }
     }
 }
 
@@ -67,9 +71,9 @@ fn script() -> Script {
 }
 
 /// Tries to send a message.
-async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), Trouble> {
+async fn attempt(destination: Server, acceptor: TlsAcceptor) -> Result<(), Trouble> {
     let (ours, theirs) = pipe();
-    match destination.security {
+    match destination.smtp.security {
         Security::None | Security::StartTls | Security::Opportunistic => {
             drop(script().tls(acceptor).serve(theirs));
         }
@@ -79,7 +83,7 @@ async fn attempt(destination: Destination, acceptor: TlsAcceptor) -> Result<(), 
             }
         })),
     }
-    let mut connection = upstream(destination).connect_over(ours).await?;
+    let mut connection = client(destination).connect_over(ours).await?;
     assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Outcome::Deliver]);
     connection.quit().await;
     Ok(())
@@ -165,10 +169,13 @@ fn a_certificate_that_ends_within_three_weeks_is_suspect() {
     params.not_after = date_time_ymd(2027, 3, 1);
     let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
     let seen = |day: &str| {
-        let clock = Clock::fixed(Timestamp::from_date(day).unwrap());
-        let upstream = Upstream::new(destination(), clock, Metrics::new()).unwrap();
         let mut findings = Vec::new();
-        upstream.show_certificate(Some(certificate.der()), &mut |finding| findings.push(finding));
+        show_certificate(
+            Some(certificate.der()),
+            &destination().smtp,
+            Timestamp::from_date(day).unwrap(),
+            &mut |finding| findings.push(finding),
+        );
         findings
     };
     let facts = "the certificate is for fake.example.com, 192.0.2.7, issued by CN=rcgen self \
@@ -185,14 +192,14 @@ fn a_certificate_that_ends_within_three_weeks_is_suspect() {
 #[tokio::test]
 async fn verification_off_takes_any_certificate() {
     let (authority, stranger) = (Authority::new("Contoso CA"), Authority::new("Another CA"));
-    let destination =
-        Destination { verify: Verification::Off, ..authority.destination(Security::StartTls) };
+    let mut destination = authority.destination(Security::StartTls);
+    destination.smtp.verify = Verification::Off;
     attempt(destination, stranger.server("other.example.org", 2020)).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_platforms_store_does_not_trust_a_stranger() {
-    let destination = Destination { security: Security::Implicit, ..destination() };
+    let destination = over(Security::Implicit);
     let trouble =
         attempt(destination, Authority::new("Contoso CA").server("fake.example.com", 2999))
             .await
@@ -207,10 +214,10 @@ async fn the_platforms_store_does_not_trust_a_stranger() {
 
 #[tokio::test]
 async fn without_starttls_nothing_is_sent() {
-    let destination = Destination { security: Security::StartTls, ..destination() };
+    let destination = over(Security::StartTls);
     let (ours, theirs) = pipe();
     let server = Script::new().serve(theirs);
-    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    let trouble = client(destination).connect_over(ours).await.err().unwrap();
     assert_eq!(
         (trouble.verdict.place, trouble.verdict.outcome),
         (Stage::Ehlo.place(), Outcome::Stop)
@@ -229,7 +236,7 @@ async fn what_is_slipped_in_before_the_handshake_is_not_believed() {
     let (ours, theirs) = pipe();
     let _server = injected.serve(theirs);
     let trouble =
-        upstream(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
+        client(authority.destination(Security::StartTls)).connect_over(ours).await.err().unwrap();
     assert_eq!(
         (trouble.verdict.place, trouble.verdict.outcome),
         (Stage::Tls.place(), Outcome::Stop)
@@ -243,8 +250,8 @@ async fn a_refusal_of_starttls_is_the_accounts_trouble() {
         .on(Point::StartTls, Act::say("454 4.7.0 TLS not available"));
     let (ours, theirs) = pipe();
     let _server = refusing.serve(theirs);
-    let destination = Destination { security: Security::StartTls, ..destination() };
-    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    let destination = over(Security::StartTls);
+    let trouble = client(destination).connect_over(ours).await.err().unwrap();
     assert_eq!(
         (trouble.verdict.place, trouble.verdict.concern),
         (Stage::Ehlo.place(), Concern::Account)
@@ -253,13 +260,13 @@ async fn a_refusal_of_starttls_is_the_accounts_trouble() {
 
 #[tokio::test]
 async fn a_server_that_speaks_no_tls_on_a_tls_port_is_named() {
-    let destination = Destination { security: Security::Implicit, ..destination() };
+    let destination = over(Security::Implicit);
     let (ours, mut theirs) = pipe();
     let server = tokio::spawn(async move {
         theirs.write_all(b"220 fake.example.com ESMTP\r\n").await.unwrap();
         drop(theirs.read_to_end(&mut Vec::new()).await);
     });
-    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    let trouble = client(destination).connect_over(ours).await.err().unwrap();
     server.await.unwrap();
     assert_eq!(
         (trouble.verdict.place, trouble.verdict.outcome),
@@ -270,9 +277,9 @@ async fn a_server_that_speaks_no_tls_on_a_tls_port_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_is_never_answered_ends() {
-    let destination = Destination { security: Security::Implicit, ..destination() };
+    let destination = over(Security::Implicit);
     let (ours, _theirs) = pipe();
-    let trouble = upstream(destination).connect_over(ours).await.err().unwrap();
+    let trouble = client(destination).connect_over(ours).await.err().unwrap();
     assert_eq!((trouble.verdict.place, trouble.fault), (Stage::Tls.place(), Fault::TimedOut));
 }
 
@@ -280,8 +287,9 @@ async fn a_handshake_that_is_never_answered_ends() {
 async fn a_ca_file_without_certificates_is_refused_at_start() {
     let empty = NamedTempFile::new().unwrap();
     for path in [empty.path().to_owned(), "/nonexistent/ca.pem".into()] {
-        let destination = Destination { ca_file: Some(path.clone()), ..destination() };
-        let error = Upstream::new(destination, clock::system(), Metrics::new()).err().unwrap();
+        let mut destination = destination();
+        destination.smtp.ca_file = Some(path.clone());
+        let error = ServerClient::new(destination, clock::system(), Metrics::new()).err().unwrap();
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Act, NO_PIPELINING, Point, Script, connect, destination, handover, letter, outcomes, upstream,
+    Act, NO_PIPELINING, Point, Script, client, connect, destination, handover, letter, outcomes,
 };
 use crate::{
     classify::{
@@ -152,7 +152,7 @@ async fn a_goodbye_while_idle_costs_nothing() {
             theirs.write_all(format!("{words}\r\n").as_bytes()).await.unwrap();
             theirs
         });
-        let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();
+        let mut connection = client(destination()).connect_over(Box::new(ours)).await.unwrap();
         assert_eq!(outcomes(&connection.send(letter(&["ann@contoso.com"])).await), [Deliver]);
         let mut theirs = server.await.unwrap();
         let report = connection.send(letter(&["ann@contoso.com"])).await;
@@ -205,7 +205,7 @@ async fn a_small_message_takes_two_writes_of_ours_and_two_of_the_server() {
         }
         heard
     });
-    let mut connection = upstream(destination()).connect_over(Box::new(ours)).await.unwrap();
+    let mut connection = client(destination()).connect_over(Box::new(ours)).await.unwrap();
     let text = vec![Ok(b".Hello\r\n".to_vec()), Ok(b".\r\n".to_vec())];
     assert_eq!(outcomes(&connection.send(handover(&BOTH, text)).await), [Deliver, Deliver]);
     drop(connection);
@@ -251,12 +251,12 @@ async fn a_reset_of_a_real_socket_is_a_closed_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut destination = destination();
     destination.host = "127.0.0.1".to_owned();
-    destination.port = listener.local_addr().unwrap().port();
+    destination.smtp.port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
         let (stream, _client) = listener.accept().await.unwrap();
         stream.set_zero_linger().unwrap();
     });
-    let trouble = upstream(destination).connect().await.err().unwrap();
+    let trouble = client(destination).connect().await.err().unwrap();
     server.await.unwrap();
     assert_eq!((trouble.verdict.place, trouble.fault), (Stage::Greeting.place(), Fault::Closed));
 }
@@ -266,10 +266,10 @@ async fn a_port_where_nobody_listens_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut destination = destination();
     destination.host = "127.0.0.1".to_owned();
-    destination.port = listener.local_addr().unwrap().port();
+    destination.smtp.port = listener.local_addr().unwrap().port();
     drop(listener);
-    let port = destination.port;
-    let trouble = upstream(destination).connect().await.err().unwrap();
+    let port = destination.smtp.port;
+    let trouble = client(destination).connect().await.err().unwrap();
     assert_eq!(
         (trouble.verdict.place, trouble.verdict.concern),
         (Stage::Connect.place(), Concern::Account)

@@ -19,7 +19,7 @@ fn exchange_online_is_used_as_it_can_be() {
     );
     refused(&account("port = 465"), "account[0].port", "port 465 does not answer; write 587");
     refused(&account("tls = \"implicit\""), "account[0].tls", "requires \"starttls\"");
-    assert_eq!(good(&account("port = 25")).accounts.first().unwrap().destination.port, 25);
+    assert_eq!(good(&account("port = 25")).accounts.first().unwrap().route.smtp().port, 25);
     let password = with("method = \"xoauth2\", token_file", "method = \"login\", password_file");
     warned(&password, "account[0].auth.method", "end of December 2026");
     warned(
@@ -204,12 +204,12 @@ fn presets_know_the_usual_services() {
         let config = good(&with("preset = \"office365\"", &format!("preset = \"{preset}\"")));
         let account = config.accounts.first().unwrap();
         let seen = (
-            account.destination.host.as_str(),
-            account.destination.port,
+            account.route.server().unwrap().host.as_str(),
+            account.route.smtp().port,
             account.limits.recipients_per_message,
         );
         assert_eq!(seen, (host, port, recipients_per_message), "{preset}");
-        assert_eq!(account.destination.security, Security::StartTls, "{preset}");
+        assert_eq!(account.route.smtp().security, Security::StartTls, "{preset}");
     };
     check("office365", "smtp.office365.com", 587, 500);
     check("office365-gcc-high", "smtp.office365.us", 587, 500);

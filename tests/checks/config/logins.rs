@@ -36,8 +36,7 @@ fn a_login_has_one_secret_that_fits_its_method() {
             &format!("auth = {{ {auth} }}"),
         )
     };
-    let method =
-        |text: &str| good(text).accounts.first().unwrap().destination.auth.as_ref().unwrap().method;
+    let method = |text: &str| good(text).accounts.first().unwrap().route.auth().unwrap().method;
     assert_eq!(method(&auth("token_file = \"/t\"")), AuthMethod::Xoauth2);
     assert_eq!(method(&auth("password_file = \"/p\"")), AuthMethod::Login);
     let gmail = auth("password_file = \"/p\"").replace("office365", "gmail");

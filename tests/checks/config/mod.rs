@@ -155,14 +155,11 @@ fn a_good_config_loads_without_a_word() {
     let config = good(GOOD);
     assert_eq!(config.warnings, []);
     let [account] = config.accounts.as_slice() else { panic!("not one account") };
-    let destination = &account.destination;
-    assert_eq!((destination.host.as_str(), destination.port), ("smtp.office365.com", 587));
-    assert_eq!(
-        (destination.security, destination.verify),
-        (Security::StartTls, Verification::Required)
-    );
-    assert_eq!(destination.helo, "relay.contoso.lan");
-    assert_eq!(destination.auth.as_ref().unwrap().user, "scanner@contoso.com");
+    let (route, smtp) = (&account.route, account.route.smtp());
+    assert_eq!((route.server().unwrap().host.as_str(), smtp.port), ("smtp.office365.com", 587));
+    assert_eq!((smtp.security, smtp.verify), (Security::StartTls, Verification::Required));
+    assert_eq!(smtp.helo, "relay.contoso.lan");
+    assert_eq!(route.auth().unwrap().user, "scanner@contoso.com");
     assert_eq!(account.limits.messages_per_minute, Some(30));
     assert_eq!((account.limits.recipients_per_day, account.limits.connections), (Some(10_000), 3));
     assert_eq!(

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use postroom::{
     model::Address,
-    queue::{Reach, SenderRewrite},
-    upstream::Security,
+    queue::SenderRewrite,
+    reach::Reach,
+    upstream::{Direct, Route, Security},
 };
 
 use super::{SMARTHOST, good, refused, warned, with};
@@ -14,8 +15,11 @@ use super::{SMARTHOST, good, refused, warned, with};
 fn another_server_needs_no_login_and_no_limits() {
     let config = good(&with("[report]", &format!("{SMARTHOST}[report]")));
     let account = config.accounts.last().unwrap();
-    assert_eq!((account.destination.port, account.destination.security), (25, Security::StartTls));
-    assert!(account.destination.auth.is_none());
+    assert_eq!(
+        (account.route.smtp().port, account.route.smtp().security),
+        (25, Security::StartTls)
+    );
+    assert!(account.route.auth().is_none());
     assert_eq!(
         (
             account.limits.messages_per_minute,
@@ -51,7 +55,7 @@ fn unsafe_ways_out_are_pointed_out() {
     );
     let none = with("preset = \"office365\"", "host = \"mx.contoso.lan\"\ntls = \"none\"");
     refused(&none, "account[0].tls", "would send the password in clear");
-    let implicit = good(&lan("port = 465")).accounts.last().unwrap().destination.security;
+    let implicit = good(&lan("port = 465")).accounts.last().unwrap().route.smtp().security;
     assert_eq!(implicit, Security::Implicit);
 }
 
@@ -76,21 +80,21 @@ fn direct_send_reaches_the_own_domains_and_finds_their_servers() {
     );
     let account = config.accounts.last().unwrap();
     assert_eq!(
-        account.reach,
-        Reach::Within(vec!["contoso.com".to_owned(), "contoso.de".to_owned()])
+        account.route.reach(),
+        Reach::Within(&["contoso.com".to_owned(), "contoso.de".to_owned()])
     );
     assert_eq!(
-        (account.destination.port, account.destination.security),
+        (account.route.smtp().port, account.route.smtp().security),
         (25, Security::Opportunistic)
     );
     assert_eq!(account.limits.recipients_per_message, 200);
-    let dns = &account.destination.exchangers.as_ref().unwrap().dns;
+    let Route::Direct(Direct { dns, .. }) = &account.route else { panic!("{account:?}") };
     assert_eq!(
         dns.servers,
         ["127.0.0.1:53".parse::<SocketAddr>().unwrap(), "[::1]:5353".parse().unwrap()]
     );
     let required =
-        good(&direct("tls = \"required\"")).accounts.last().unwrap().destination.security;
+        good(&direct("tls = \"required\"")).accounts.last().unwrap().route.smtp().security;
     assert_eq!(required, Security::StartTls);
     refused(
         &direct("auth = { method = \"login\", user = \"x\", password_file = \"/p\" }"),
@@ -130,16 +134,13 @@ fn connector(keys: &str) -> String {
 fn a_connector_is_the_tenants_mx_host_and_sends_as_the_organization() {
     let config = good(&connector(""));
     let account = config.accounts.last().unwrap();
-    let destination = &account.destination;
-    assert_eq!(
-        (destination.port, destination.security, &destination.identity),
-        (25, Security::StartTls, &None)
-    );
+    let smtp = account.route.smtp();
+    assert_eq!((smtp.port, smtp.security, &smtp.identity), (25, Security::StartTls, &None));
     assert_eq!(
         (account.limits.recipients_per_message, account.limits.messages_per_minute),
         (200, None)
     );
-    assert_eq!(account.reach, Reach::From(vec!["contoso.com".to_owned()]));
+    assert_eq!(account.route.reach(), Reach::From(&["contoso.com".to_owned()]));
     assert!(
         account
             .sender
@@ -265,8 +266,8 @@ fn high_volume_email_stays_inside_and_sends_as_itself() {
     let hve = |keys: &str| with("preset = \"office365\"", &format!("preset = \"hve\"\n{keys}"));
     let config = good(&hve(""));
     assert_eq!(
-        config.accounts.first().unwrap().reach,
-        Reach::Within(vec!["contoso.com".to_owned()])
+        config.accounts.first().unwrap().route.reach(),
+        Reach::Within(&["contoso.com".to_owned()])
     );
     refused(
         &hve("sender = { rewrite = \"never\" }"),

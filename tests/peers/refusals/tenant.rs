@@ -59,7 +59,7 @@ impl Tenant {
         let mut config = Config::parse(Path::new("postroom.toml"), &text, &[], &Disk)
             .unwrap_or_else(|error| panic!("{error}"));
         for account in &mut config.accounts {
-            account.destination.timeouts.end_of_data = SILENCE;
+            account.route.smtp_mut().timeouts.end_of_data = SILENCE;
         }
         config
     }

@@ -8,25 +8,29 @@
 //! # Failure
 //! Every failure is a [`Trouble`], classified like all others.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::Direct;
 use crate::{
-    attempt::Trouble,
-    classify::{Fault, LocalFault, ServerFault, ServerReason, Stage, TcpFault, TlsFault},
+    attempt::{NextHop, Trouble},
+    classify::{Fault, LocalFault, Peer, ServerFault, ServerReason, Stage, TcpFault, TlsFault},
+    clock::Clock,
+    metrics::Metrics,
     upstream::{
-        destination::Security,
         dns::{
             dane::Tlsa,
             mta_sts::{Mode, Policy},
             mx::Finder,
             resolver::{Exchanger, Proven},
         },
+        finding::{Finding, Step, show_certificate},
         smtp::{
             connection::Connection,
-            session::{TlsPolicy, Upstream},
+            session::{Sessions, TlsPolicy},
+            settings::{Security, SmtpSettings},
         },
         tls::Check,
     },
@@ -42,21 +46,56 @@ enum Miss {
     Unsafe(ServerReason),
 }
 
-impl Upstream {
+/// Makes connections to the mail servers of domains.
+pub(in crate::upstream::routes) struct DirectClient {
+    domains: Vec<String>,
+    sessions: Sessions,
+    finder: Finder,
+}
+
+impl DirectClient {
+    /// Reads the trust store and the settings of DNS.
+    ///
+    /// # Errors
+    /// When `ca_file` cannot be read or has no certificate, or the DNS settings cannot be read.
+    pub(in crate::upstream::routes) fn new(
+        route: &Direct,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
+        let finder = Finder::new(&route.dns, route.policy_port, clock.clone())?;
+        let sessions = Sessions::new(&route.smtp, Peer::Exchanger, clock, metrics)?;
+        Ok(Self { domains: route.domains.clone(), sessions, finder })
+    }
+
     /// Connects to one of a domain's servers.
-    pub(super) async fn connect_domain(
+    ///
+    /// # Errors
+    /// The account's trouble or the domain's. Its verdict decides the outcome for the recipients.
+    pub(in crate::upstream::routes) async fn connect(
         &self,
-        finder: &Finder,
-        domain: &str,
+        next_hop: &NextHop,
     ) -> Result<Connection, Trouble> {
-        let (servers, proven) = match finder.servers(domain, &self.destination.helo).await {
+        match next_hop {
+            NextHop::Domain(domain) => self.connect_domain(domain).await,
+            // The route names a domain for every recipient. Without one, any will do.
+            NextHop::Server => {
+                let first = self.domains.first().map_or("", String::as_str);
+                self.connect_domain(first).await
+            }
+        }
+    }
+
+    async fn connect_domain(&self, domain: &str) -> Result<Connection, Trouble> {
+        let Self { sessions, finder, .. } = self;
+        let (servers, proven) = match finder.servers(domain, &sessions.settings.helo).await {
             Ok(found) => found,
-            Err(fault) => return Err(self.trouble(Stage::Connect, fault.into())),
+            Err(fault) => return Err(sessions.trouble(Stage::Connect, fault.into())),
         };
-        let policy = finder.policies.of(domain, &finder.names, &self.tls).await;
+        let policy = finder.policies.of(domain, &finder.names, &sessions.tls).await;
         let mut misses = Vec::new();
         for server in &servers {
-            match self.try_server(finder, server, proven, policy.as_ref()).await {
+            match self.try_server(server, proven, policy.as_ref()).await {
                 Ok(connection) => return Ok(connection),
                 Err(miss) => misses.push((&server.host, miss)),
             }
@@ -64,13 +103,32 @@ impl Upstream {
         Err(self.all_missed(domain, misses))
     }
 
+    /// Finds the mail servers of each domain and connects to one.
+    pub(in crate::upstream::routes) async fn check(&self, found: &mut impl FnMut(Finding)) {
+        for domain in &self.domains {
+            match self.connect_domain(domain).await {
+                Ok(connection) => {
+                    found(Finding::Good(
+                        Step::Servers,
+                        format!("one of {domain} takes us, protected as the domain asks for"),
+                    ));
+                    let (settings, now) = (&self.sessions.settings, self.sessions.clock.now());
+                    show_certificate(connection.certificate(), settings, now, found);
+                    connection.quit().await;
+                }
+                Err(trouble) => found(Finding::Bad(Step::Servers, Box::new(trouble))),
+            }
+        }
+    }
+
     async fn try_server(
         &self,
-        finder: &Finder,
         server: &Exchanger,
         proven: Proven,
         policy: Option<&Policy>,
     ) -> Result<Connection, Miss> {
+        let Self { sessions, finder, .. } = self;
+        let SmtpSettings { port, security, timeouts, .. } = &sessions.settings;
         let host = server.host.as_str();
         let enforced = policy.filter(|policy| policy.mode == Mode::Enforce);
         let (addresses, addresses_proven) = finder
@@ -84,7 +142,7 @@ impl Upstream {
             // have tampered with the answer.
             finder
                 .names
-                .tlsa(host, self.destination.port)
+                .tlsa(host, *port)
                 .await
                 .map_err(|fault| Miss::Unsafe(ServerReason::Tlsa(fault)))?
         } else {
@@ -101,34 +159,29 @@ impl Upstream {
             }
             (Security::StartTls, Check::Trusted)
         } else {
-            let check = if self.destination.security == Security::Opportunistic {
-                Check::Anyone
-            } else {
-                Check::Trusted
-            };
-            (self.destination.security, check)
+            let check =
+                if *security == Security::Opportunistic { Check::Anyone } else { Check::Trusted };
+            (*security, check)
         };
-        let deadline = Instant::now() + self.destination.timeouts.connect;
-        let addresses: Vec<_> = addresses
-            .into_iter()
-            .map(|address| SocketAddr::new(address, self.destination.port))
-            .collect();
-        let stream = self.dial_any(host, &addresses, deadline).await.map_err(absent)?;
+        let deadline = Instant::now() + timeouts.connect;
+        let addresses: Vec<_> =
+            addresses.into_iter().map(|address| SocketAddr::new(address, *port)).collect();
+        let stream = sessions.dial_any(host, &addresses, deadline).await.map_err(absent)?;
         let policy = TlsPolicy { host, security, check };
-        let (stage, fault) = match self.negotiate(stream, None, &policy).await {
-            Ok(opened) => return Ok(self.opened(opened)),
+        let (stage, fault) = match sessions.negotiate(stream, None, &policy).await {
+            Ok(opened) => return Ok(sessions.opened(opened)),
             Err(failed) => failed,
         };
         // RFC 7435: without other requirements, mail goes in plaintext when TLS fails.
         if stage == Stage::Tls && security == Security::Opportunistic {
             debug!(host, ?fault, "no TLS with this server; in the clear then");
-            let deadline = Instant::now() + self.destination.timeouts.connect;
-            let stream = self.dial_any(host, &addresses, deadline).await.map_err(absent)?;
+            let deadline = Instant::now() + timeouts.connect;
+            let stream = sessions.dial_any(host, &addresses, deadline).await.map_err(absent)?;
             let clear = TlsPolicy { host, security: Security::None, check: Check::Anyone };
-            return self
+            return sessions
                 .negotiate(stream, None, &clear)
                 .await
-                .map(|opened| self.opened(opened))
+                .map(|opened| sessions.opened(opened))
                 .map_err(|(stage, fault)| miss(stage, fault));
         }
         Err(miss(stage, fault))
@@ -147,7 +200,7 @@ impl Upstream {
             }
         }
         if let Some((stage, fault)) = refusal {
-            return self.trouble(stage, fault);
+            return self.sessions.trouble(stage, fault);
         }
         let domain = domain.to_owned();
         let fault = if unsafe_.is_empty() {
@@ -155,7 +208,7 @@ impl Upstream {
         } else {
             TlsFault::NotAsSafe { domain, servers: unsafe_ }.into()
         };
-        self.trouble(Stage::Connect, fault)
+        self.sessions.trouble(Stage::Connect, fault)
     }
 }
 

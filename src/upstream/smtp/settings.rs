@@ -1,22 +1,15 @@
-//! The destination of an account's mail and how to reach it, from the config.
+//! How to speak to an SMTP server: what the settings of all routes over SMTP have in common.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
-    attempt::NextHop,
-    model::{AccountName, Address},
-    oauth::OAuthSettings,
-    upstream::dns::resolver::DnsSettings,
+    model::AccountName,
+    oauth::{Expiry, OAuthSettings, RefreshTokenStore, expiry_of},
 };
 
-/// The checked destination of an account.
+/// How to speak to a server, whichever it is.
 #[derive(Clone, Debug)]
-pub struct Destination {
-    /// `host`: a DNS name or an address, against which the certificate is checked. For direct send,
-    /// which finds its hosts by DNS, one of the domains.
-    pub host: String,
-    /// For direct send: how the servers of each domain are found by DNS.
-    pub exchangers: Option<Exchangers>,
+pub struct SmtpSettings {
     /// `port`.
     pub port: u16,
     /// `tls`.
@@ -27,58 +20,45 @@ pub struct Destination {
     pub ca_file: Option<PathBuf>,
     /// `certificate` and `key`: presented when the server asks for a client certificate.
     pub identity: Option<ClientCertificate>,
-    /// `auth`. Without it there is no login.
-    pub auth: Option<Auth>,
     /// `hostname`: our name in `EHLO`.
     pub helo: String,
     /// All timeouts of RFC 5321 4.5.3.2. Tests scale them.
     pub timeouts: Timeouts,
 }
 
-impl Destination {
-    /// One server over STARTTLS, without a login.
+impl SmtpSettings {
+    /// STARTTLS with a trusted certificate.
     #[must_use]
-    pub fn new(host: &str, port: u16, helo: &str) -> Self {
+    pub fn new(port: u16, helo: &str) -> Self {
         Self {
-            host: host.to_owned(),
-            exchangers: None,
             port,
             security: Security::StartTls,
             verify: Verification::Required,
             ca_file: None,
             identity: None,
-            auth: None,
             helo: helo.to_owned(),
             timeouts: Timeouts::default(),
         }
     }
-
-    /// The lane of all mail, for any recipient; none when it depends on the recipient.
-    #[must_use]
-    pub fn lane_ahead(&self) -> Option<NextHop> {
-        match self.exchangers {
-            Some(_) => None,
-            None => Some(NextHop::Server),
-        }
-    }
-
-    /// The lane of mail for a recipient.
-    #[must_use]
-    pub fn lane(&self, recipient: &Address) -> NextHop {
-        match self.exchangers {
-            Some(_) => NextHop::Domain(recipient.domain().to_owned()),
-            None => NextHop::Server,
-        }
-    }
 }
 
-/// How the servers of a domain are found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Exchangers {
-    /// `[dns]`.
-    pub dns: DnsSettings,
-    /// The port from which MTA-STS policies are fetched: 443 except in tests.
-    pub policy_port: u16,
+/// One server that takes all mail of an account.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `host`: a DNS name or an address, against which the certificate is checked.
+    pub host: String,
+    /// `auth`. Without it there is no login.
+    pub auth: Option<Auth>,
+    /// How to speak to it.
+    pub smtp: SmtpSettings,
+}
+
+impl Server {
+    /// A server over STARTTLS, without a login.
+    #[must_use]
+    pub fn new(host: &str, port: u16, helo: &str) -> Self {
+        Self { host: host.to_owned(), auth: None, smtp: SmtpSettings::new(port, helo) }
+    }
 }
 
 /// PEM files. They are read for each connection, so that a renewed certificate is picked up.
@@ -139,6 +119,21 @@ pub enum SecretSource {
         /// The folder of the refresh tokens: `data_dir/secrets`.
         secrets: PathBuf,
     },
+}
+
+impl SecretSource {
+    /// When the secret expires, as far as it is known.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn expiry(&self) -> io::Result<Option<Expiry>> {
+        match self {
+            Self::File(_) => Ok(None),
+            Self::OAuth { settings, account, secrets } => {
+                expiry_of(settings, &RefreshTokenStore::new(secrets.clone()), account)
+            }
+        }
+    }
 }
 
 /// `method` of an account's login.
