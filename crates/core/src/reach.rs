@@ -80,7 +80,7 @@ impl Unroutable {
     const fn words(self) -> &'static str {
         match self {
             Self::TooLarge(_) => "The message is too large",
-            Self::Outside => "This way out takes mail for the own organization only",
+            Self::Outside => "This way out takes mail for the organization only",
             Self::ForeignSender => "The connector does not relay for this sender (ATTR36)",
             Self::NullSender => "The connector does not relay mail without a sender (ATTR36)",
         }
