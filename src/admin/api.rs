@@ -21,8 +21,8 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    Admin, HoldRequest, Queued, Refusal, RestoreRequest, SendAnswer, SendRequest, SetRequest,
-    Sightings, Status,
+    Admin, HoldRequest, Order, OrderError, Queued, Refusal, RestoreRequest, SendAnswer,
+    SendRequest, SetRequest, SettingStatus, Sightings, Status,
 };
 use crate::{
     device::DeviceSighting,
@@ -30,7 +30,7 @@ use crate::{
         AccountName, BodyKind, DeviceName, Envelope, MailParameters, MessageId, Recipient,
         ReversePath, Timestamp, Via,
     },
-    queue::{AccountStatus, Enabled, QueueError, SettingStatus},
+    queue::{AccountStatus, Enabled, QueueError},
     spool::{Entry, JournalLine, MessageReader, SpoolError},
 };
 
@@ -70,7 +70,6 @@ impl IntoResponse for QueueError {
     fn into_response(self) -> Response {
         let code = match &self {
             Self::Spool(SpoolError::NotFound(_)) | Self::NoSuchAccount(_) => StatusCode::NOT_FOUND,
-            Self::Setting(_) => StatusCode::BAD_REQUEST,
             Self::Busy(_) => StatusCode::CONFLICT,
             Self::Spool(SpoolError::Full) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Spool(_) | Self::TrustStore { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -153,28 +152,31 @@ async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer
     Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::Off).await?))
 }
 
-async fn settings(
-    State(admin): State<Admin>,
-    Path(name): Path<String>,
-) -> Answer<Vec<SettingStatus>> {
-    Ok(Json(admin.0.queue.settings(&AccountName::from(name))?))
+type Settings = Result<Json<Vec<SettingStatus>>, OrderError>;
+
+async fn settings(State(admin): State<Admin>, Path(name): Path<String>) -> Settings {
+    ordered(&admin, Order::Settings(name.into()), "").await
 }
 
 async fn set(
     State(admin): State<Admin>,
     Path(name): Path<String>,
     Json(request): Json<SetRequest>,
-) -> Answer<Vec<SettingStatus>> {
-    let words: Vec<(String, String)> = request.set.into_iter().collect();
-    Ok(Json(admin.0.queue.set(&AccountName::from(name), &words, &request.by).await?))
+) -> Settings {
+    let values = request.set.into_iter().collect();
+    ordered(&admin, Order::Set(name.into(), values), &request.by).await
 }
 
 async fn restore_defaults(
     State(admin): State<Admin>,
     Path(name): Path<String>,
     Json(request): Json<RestoreRequest>,
-) -> Answer<Vec<SettingStatus>> {
-    Ok(Json(admin.0.queue.restore_defaults(&AccountName::from(name), &request.by).await?))
+) -> Settings {
+    ordered(&admin, Order::RestoreDefaults(name.into()), &request.by).await
+}
+
+async fn ordered(admin: &Admin, order: Order, by: &str) -> Settings {
+    Ok(Json(admin.0.control.order(order, by).await?))
 }
 
 async fn forget_budget(

@@ -4,16 +4,19 @@
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
 //!   can be changed through it
+//! - `control`: orders that change settings, which the daemon carries out
 //! - `api`: the Unix side, `/api/v1/…`, with the same actions as the commands. Whoever may open the
 //!   socket may do everything
 //! - `server`: sockets and connections, with bounds
 
 mod api;
+mod control;
 mod health;
 mod server;
 mod sightings;
 mod status;
 
+pub use control::{Answer, Control, Order, OrderError, Ordered, SettingChange, SettingStatus};
 pub use server::{AdminError, AdminServer};
 pub use sightings::Sightings;
 pub use status::{ListenerStatus, Status};
@@ -68,6 +71,8 @@ pub struct Parts {
     pub queue: Queue,
     /// The devices and what was seen of them.
     pub devices: Devices,
+    /// Takes orders that change settings.
+    pub control: Control,
     /// The clock.
     pub clock: Clock,
     /// The metrics.

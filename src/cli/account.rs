@@ -12,13 +12,13 @@ use super::{
     output::{Answer, confirm, print, print_json, relative, say, table},
 };
 use crate::{
-    admin::{RestoreRequest, SetRequest},
+    admin::{RestoreRequest, SetRequest, SettingStatus},
     classify::TokenTrouble,
     clock::Clock,
     config::Config,
     model::Timestamp,
     oauth::{DeviceLogin, Grant, RefreshTokenStore, SignIn, TokenClient},
-    queue::{AccountState, AccountStatus, SettingStatus},
+    queue::{AccountState, AccountStatus},
     upstream::SecretSource,
 };
 

@@ -15,6 +15,7 @@ use super::{
     problem::{ConfigError, Problem},
     reader::Reader,
     report, retry,
+    run_time::RunTime,
     schema::{
         ROOT, Section,
         account::ACCOUNT,
@@ -71,6 +72,22 @@ pub struct Config {
     pub admin: AdminSettings,
     /// Things that are legal but unwise, shown at every start.
     pub warnings: Vec<Problem>,
+    /// What it was read from.
+    pub(super) written: Arc<Written>,
+}
+
+/// The file and the environment that a config was read from.
+pub(super) struct Written {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    pub(super) environment: Vec<(String, String)>,
+}
+
+impl Written {
+    /// Merges file, environment and what was set at run time.
+    pub(super) fn merge(&self, run_time: &RunTime) -> Result<Source, ConfigError> {
+        Source::merge(&self.path, &self.text, &self.environment, run_time)
+    }
 }
 
 impl Config {
@@ -92,9 +109,14 @@ impl Config {
         environment: &[(String, String)],
         files: &dyn Files,
     ) -> Result<Self, ConfigError> {
-        let source = Source::merge(path, text, environment)?;
+        let written = Arc::new(Written {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            environment: environment.to_owned(),
+        });
+        let source = written.merge(&RunTime::default())?;
         let reader = Reader::new(&source, files);
-        let config = read(&reader, &source);
+        let config = read(&reader, &source, &written);
         let failed = reader.has_errors();
         let problems = reader.into_problems();
         match config {
@@ -110,12 +132,13 @@ impl Config {
 /// # Errors
 /// When the file cannot be read or is not TOML.
 pub fn data_dir(path: &Path) -> Result<PathBuf, ConfigError> {
-    let source = Source::merge(path, &files::text(path)?, &files::environment())?;
+    let (text, environment) = (files::text(path)?, files::environment());
+    let source = Source::merge(path, &text, &environment, &RunTime::default())?;
     let reader = Reader::new(&source, &Disk);
     Ok(Table::root(&reader, &source, &ROOT).get(&DATA_DIR))
 }
 
-fn read<'a>(reader: &'a Reader<'a>, source: &'a Source) -> Option<Config> {
+fn read<'a>(reader: &'a Reader<'a>, source: &'a Source, written: &Arc<Written>) -> Option<Config> {
     let root = Table::root(reader, source, &ROOT);
     let general = general::read(&root);
     let hostname = general.hostname.clone().unwrap_or_default();
@@ -168,6 +191,7 @@ fn read<'a>(reader: &'a Reader<'a>, source: &'a Source) -> Option<Config> {
         spool,
         admin,
         warnings: Vec::new(),
+        written: Arc::clone(written),
     })
 }
 
@@ -290,11 +314,16 @@ mod tests {
         keys
     }
 
+    fn written(text: String) -> Arc<Written> {
+        Arc::new(Written { path: "reference.toml".into(), text, environment: Vec::new() })
+    }
+
     #[test]
     fn the_reader_asks_for_every_documented_key_and_for_no_other() {
-        let source = Source::merge(Path::new("reference.toml"), &reference(), &[]).unwrap();
+        let written = written(reference());
+        let source = written.merge(&RunTime::default()).unwrap();
         let reader = Reader::new(&source, &EveryFile);
-        read(&reader, &source);
+        read(&reader, &source, &written);
         let documented: BTreeSet<_> = keys(&ROOT).into_iter().collect();
         assert_eq!(reader.asked(), documented);
     }
@@ -328,9 +357,10 @@ mod tests {
                 continue;
             }
             let on = text.replace(line, line.trim_start_matches("# "));
-            let source = Source::merge(Path::new("reference.toml"), &on, &[]).unwrap();
+            let written = written(on);
+            let source = written.merge(&RunTime::default()).unwrap();
             let reader = Reader::new(&source, &EveryFile);
-            read(&reader, &source);
+            read(&reader, &source, &written);
             assert!(!reader.has_errors(), "{line}: {:#?}", reader.into_problems());
         }
     }

@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::model::{AccountName, Timestamp};
+
 /// The severity of a problem.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
@@ -25,6 +27,17 @@ pub enum Place {
     },
     /// An environment variable.
     Variable(String),
+    /// A value that a person has set while the daemon ran.
+    RunTime {
+        /// The account whose setting it is.
+        account: AccountName,
+        /// The key, relative to the account: `batch.interval`.
+        key: String,
+        /// Who set it.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
     /// No place: the key is missing, or the problem concerns the file as a whole.
     File(PathBuf),
 }
@@ -34,6 +47,11 @@ impl fmt::Display for Place {
         match self {
             Self::Line { file, line } => write!(f, "{}:{line}", file.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::RunTime { account, key, by, at } => write!(
+                f,
+                "{key} of account \"{account}\", set by {by} at {at} (to drop it: postroom account \
+                restore-defaults {account})"
+            ),
             Self::File(file) => write!(f, "{}", file.display()),
         }
     }

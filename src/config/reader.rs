@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| match &problem.place {
             Place::Line { line, .. } => *line,
-            Place::Variable(_) | Place::File(_) => usize::MAX,
+            Place::Variable(_) | Place::RunTime { .. } | Place::File(_) => usize::MAX,
         });
         problems
     }

@@ -1,5 +1,5 @@
-//! The config as written: file and environment, merged by the `config` crate, and the place of each
-//! value.
+//! The config as it was written: file, environment and what was set at run time, merged by the
+//! `config` crate, and the place of each value.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,11 @@ use std::{
 use config::{Environment, File, FileFormat, Value, ValueKind};
 use toml_edit::{Document, Item};
 
-use super::problem::{ConfigError, Place, Problem, Severity};
+use super::{
+    problem::{ConfigError, Place, Problem, Severity},
+    run_time::RunTime,
+};
+use crate::model::AccountName;
 
 /// The prefix of our variables.
 const PREFIX: &str = "POSTROOM_";
@@ -19,22 +23,26 @@ const SEPARATOR: &str = "__";
 /// long.
 const MOST_ENTRIES: usize = 1000;
 
-/// File and environment, merged.
+/// File, environment and run time, merged.
 pub(super) struct Source {
     file: PathBuf,
     text: String,
     document: Document<String>,
     /// The name of each variable as it is shown, by its key in lower case.
     variables: HashMap<String, String>,
+    /// Key to the place of the value that was set at run time.
+    changed: HashMap<String, Place>,
     root: Value,
 }
 
 impl Source {
-    /// Merges a file's text with the environment, which wins.
+    /// Merges a file's text with the environment, which wins, and both with what was set at run
+    /// time, which wins over both.
     pub(super) fn merge(
         file: &Path,
         text: &str,
         environment: &[(String, String)],
+        run_time: &RunTime,
     ) -> Result<Self, ConfigError> {
         let document =
             Document::parse(text.to_owned()).map_err(|error| syntax(file, text, &error))?;
@@ -47,13 +55,29 @@ impl Source {
             }
         }
         // The keys are made here, because the crate cannot name an entry of a list.
-        let environment = Environment::default().source(Some(values));
-        let merged = config::Config::builder()
+        let failed = |error: config::ConfigError| whole_file(file, error.to_string());
+        let layers = config::Config::builder()
             .add_source(File::from_str(text, FileFormat::Toml))
-            .add_source(environment)
-            .build();
-        let root = merged.map_err(|error| whole_file(file, error.to_string()))?.cache;
-        Ok(Self { file: file.to_owned(), text: text.to_owned(), document, variables, root })
+            .add_source(Environment::default().source(Some(values)));
+        let mut root = layers.clone().build().map_err(failed)?.cache;
+        let changes = changes(&root, run_time);
+        let mut changed = HashMap::new();
+        if !changes.is_empty() {
+            let mut layers = layers;
+            for (key, value, place) in changes {
+                layers = layers.set_override(&key, value).map_err(failed)?;
+                changed.insert(key, place);
+            }
+            root = layers.build().map_err(failed)?.cache;
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            document,
+            variables,
+            changed,
+            root,
+        })
     }
 
     pub(super) fn root(&self) -> &Value {
@@ -63,6 +87,9 @@ impl Source {
     /// Where the value under this key was written; for a missing one, the place where its table
     /// begins.
     pub(super) fn place(&self, key: &str) -> Place {
+        if let Some(place) = self.changed.get(key) {
+            return place.clone();
+        }
         if let Some(name) = self.variables.get(key) {
             return Place::Variable(name.clone());
         }
@@ -109,6 +136,41 @@ impl Source {
         }
         offset
     }
+}
+
+/// What was set at run time: the whole key, the value, and its place. An account that is no longer
+/// in the config has no key.
+fn changes<'a>(root: &Value, run_time: &'a RunTime) -> Vec<(String, &'a str, Place)> {
+    let names = account_names(root);
+    let mut changes = Vec::new();
+    for (account, changed) in &run_time.0 {
+        let Some(index) = names.iter().position(|name| name.as_ref() == Some(account)) else {
+            continue;
+        };
+        for (short, change) in &changed.0 {
+            let key = format!("batch.{short}");
+            let place = Place::RunTime {
+                account: account.clone(),
+                key: key.clone(),
+                by: change.by.clone(),
+                at: change.at,
+            };
+            changes.push((format!("account[{index}].{key}"), change.value.as_str(), place));
+        }
+    }
+    changes
+}
+
+fn account_names(root: &Value) -> Vec<Option<AccountName>> {
+    let ValueKind::Table(root) = &root.kind else { return Vec::new() };
+    let Some(ValueKind::Array(accounts)) = root.get("account").map(|value| &value.kind) else {
+        return Vec::new();
+    };
+    let name = |account: &Value| {
+        let ValueKind::Table(account) = &account.kind else { return None };
+        account.get("name")?.clone().into_string().ok().map(AccountName::from)
+    };
+    accounts.iter().map(name).collect()
 }
 
 /// Whether the value came from the environment.
@@ -204,7 +266,7 @@ mod tests {
     fn a_place_is_the_line_of_the_key_or_of_the_table_around_it() {
         let text = "hostname = \"a\"\n\n[[account]]\nname = \"x\"\nlimits = { connections = 3 \
             }\n\n[[account]]\nname = \"y\"\n";
-        let source = Source::merge(Path::new("f"), text, &[]).unwrap();
+        let source = Source::merge(Path::new("f"), text, &[], &RunTime::default()).unwrap();
         let line = |line| Place::Line { file: "f".into(), line };
         assert_eq!(source.place("account[0].name"), line(4));
         assert_eq!(source.place("account[0].limits.connections"), line(5));

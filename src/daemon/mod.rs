@@ -1,6 +1,8 @@
 //! Start order, stop order, and what becomes of a part that ends by itself.
 //!
 //! - `logging`: where log lines go
+//! - `error`: [`DaemonError`], why it did not start or ended
+//! - `control`: orders of people that change settings
 //! - `sockets`: sockets that systemd has bound already
 //! - `sightings`: what was seen of devices, kept on the disk
 //! - `supervise`: signals and the watchdog
@@ -20,63 +22,40 @@
 //! the daemon, in good order: systemd starts it again. A panic in one connection or attempt is
 //! caught further down and ends that one alone.
 
+mod control;
+mod error;
 mod logging;
 mod sightings;
 mod sockets;
 mod supervise;
 
+pub use error::DaemonError;
 pub use logging::{LogFormat, log_to};
 pub use sockets::Sockets;
 pub use supervise::{Signal, Signals};
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use thiserror::Error;
+use control::Steward;
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 use tracing::{error, info, warn};
 
 use crate::{
-    admin::{Admin, AdminError, AdminServer, Parts, Progress},
+    admin::{Admin, AdminServer, Control, Ordered, Parts, Progress},
     clock::Clock,
-    config::Config,
+    config::{Config, Problem},
     device::{Devices, DirectorySettings},
-    listener::{Listener, ListenerContext, ListenerError, ListenerParts, ReceivingSettings, Tls},
+    listener::{Listener, ListenerContext, ListenerParts, ReceivingSettings, Tls},
     metrics::Metrics,
     model::{AccountName, DeviceName, Envelope},
-    queue::{Queue, QueueError, Routing},
+    queue::{Queue, Routing},
     report::Reporter,
     spool::{RouteMessage, Routes, Spool, SpoolError},
 };
-
-/// Why the daemon did not start, or ended.
-#[derive(Debug, Error)]
-pub enum DaemonError {
-    /// The data folder.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
-    /// The queue, for example an account in it.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// A listener or its certificate.
-    #[error(transparent)]
-    Listener(#[from] ListenerError),
-    /// The admin side.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// Sockets handed over by systemd that no listener is for.
-    #[error(
-        "systemd has bound {0}, and no [[listener]] has that address; make postroom.socket and the \
-        config say the same"
-    )]
-    StraySocket(String),
-    /// A part ended by itself.
-    #[error("{0} has ended unexpectedly; the log before this line says why")]
-    Ended(&'static str),
-}
 
 /// How long a start waits for the previous process to release the data folder: the kernel takes a
 /// moment to clear away a process that was killed.
@@ -132,21 +111,18 @@ impl Daemon {
         sockets: Sockets,
         clock: Clock,
     ) -> Result<Self, DaemonError> {
-        for warning in &config.warnings {
-            warn!(place = %warning.place, key = warning.key, text = warning.text, "config warning");
-        }
+        log_warnings(&config.warnings);
         let metrics = Metrics::new();
         let spool = open_spool(&config, &clock, &metrics).await?;
+        let logged = config.warnings.len();
+        let steward = Steward::new(config, spool.clone(), clock.clone())?;
+        let config = steward.config().clone();
+        log_warnings(config.warnings.get(logged..).unwrap_or_default());
+        let (control, orders) = Control::new();
         let reporter =
             Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
-        let queue = Queue::new(
-            config.accounts.clone(),
-            config.retry.clone(),
-            spool.clone(),
-            reporter,
-            clock.clone(),
-            metrics.clone(),
-        )?;
+        let queue =
+            Queue::new(steward.queue(), spool.clone(), reporter, clock.clone(), metrics.clone())?;
         let directory = watch::Sender::new(Arc::new(directory(&config)));
         let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
         sightings::restore(&devices, &spool);
@@ -156,6 +132,7 @@ impl Daemon {
             spool: spool.clone(),
             queue: queue.clone(),
             devices: devices.clone(),
+            control,
             started: clock.now(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -184,6 +161,7 @@ impl Daemon {
         daemon.spawn_queue(queue);
         daemon.bind_listeners(parts, sockets)?;
         daemon.spawn_services().await?;
+        daemon.spawn_control(steward, orders);
         Ok(daemon)
     }
 
@@ -221,6 +199,10 @@ impl Daemon {
             });
         }
         Ok(())
+    }
+
+    fn spawn_control(&mut self, steward: Steward, orders: mpsc::Receiver<Ordered>) {
+        self.services.spawn(steward.run(orders, self.stop_services.subscribe()));
     }
 
     async fn spawn_services(&mut self) -> Result<(), DaemonError> {
@@ -320,6 +302,12 @@ impl Daemon {
         self.services.join_all_in_place().await;
         info!("stopped");
         Ok(synced?)
+    }
+}
+
+fn log_warnings(warnings: &[Problem]) {
+    for warning in warnings {
+        warn!(place = %warning.place, key = warning.key, text = warning.text, "config warning");
     }
 }
 

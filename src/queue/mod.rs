@@ -22,7 +22,6 @@ pub use crate::message::footer::{FooterImage, FooterTemplate, PLACEHOLDERS};
 pub use api::{
     queue::Queue,
     status::{AccountStatus, DomainStatus, QueueError},
-    tuning::{SettingChange, SettingStatus},
 };
 pub use driver::transport::{Link, Transport};
 pub use engine::{
@@ -31,6 +30,6 @@ pub use engine::{
 };
 pub use forecast::replay::{Forecast, Why};
 pub use settings::{
-    AccountSettings, BatchSettings, LimitSettings, RetrySettings, SenderRewrite, SenderSettings,
-    Split,
+    AccountSettings, BatchSettings, LimitSettings, QueueSettings, RetrySettings, SenderRewrite,
+    SenderSettings, Split,
 };

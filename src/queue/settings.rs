@@ -8,6 +8,15 @@ use crate::{
     upstream::Route,
 };
 
+/// Everything that the queue goes by. The daemon sends another one when it changes.
+#[derive(Clone, Debug)]
+pub struct QueueSettings {
+    /// The accounts; the first one is the default.
+    pub accounts: Vec<AccountSettings>,
+    /// When failed recipients are attempted again.
+    pub retry: RetrySettings,
+}
+
 /// One `[[account]]`.
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
@@ -57,6 +66,13 @@ pub struct BatchSettings {
     pub interval: Duration,
     /// How recipients share transactions.
     pub split: Split,
+}
+
+impl BatchSettings {
+    /// The maximum of `messages`.
+    pub const MOST_MESSAGES: u32 = 1_000_000;
+    /// The maximum of `interval`.
+    pub const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
 }
 
 /// How recipients of a message share transactions.

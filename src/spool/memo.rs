@@ -12,8 +12,8 @@ pub enum MemoKind {
     AccountHealth,
     /// When an account last delivered, by its name.
     LastDelivery,
-    /// What a person has changed of an account's batch settings, by its name.
-    BatchTuning,
+    /// What people have set of an account while the daemon ran, by its name.
+    RunTimeSettings,
     /// How near the end of a login a person was last warned of, by the account's name.
     CredentialWarning,
     /// What was seen of a device, by its name or address.
@@ -28,7 +28,7 @@ impl MemoKind {
         match self {
             Self::AccountHealth => "account",
             Self::LastDelivery => "delivery",
-            Self::BatchTuning => "batch",
+            Self::RunTimeSettings => "batch",
             Self::CredentialWarning => "credential",
             Self::DeviceSighting => "sighting",
             Self::LostIndex => "index",

@@ -4,7 +4,7 @@ use super::preset::{Preset, Service};
 use crate::{
     config::{
         schema::{
-            Key, Limit, Named,
+            Key, Limit, Named, Word as _,
             account::{
                 ACCOUNT_CONNECTIONS, BATCH_MESSAGES, INTERVAL, MESSAGE_SIZE, MESSAGES_PER_MINUTE,
                 RECIPIENTS_PER_DAY, RECIPIENTS_PER_MESSAGE, SPLIT,
@@ -12,7 +12,7 @@ use crate::{
         },
         table::Table,
     },
-    queue::{BatchSettings, LimitSettings},
+    queue::{BatchSettings, LimitSettings, Split},
 };
 
 pub(super) fn read(table: &Table<'_>, preset: &Preset) -> LimitSettings {
@@ -90,10 +90,20 @@ fn above_the_mailbox(table: &Table<'_>, preset: &Preset, ours: &LimitSettings) {
 }
 
 /// `[account.batch]`.
-pub(super) fn batch(table: &Table<'_>) -> BatchSettings {
+pub(in crate::config) fn batch(table: &Table<'_>) -> BatchSettings {
     let interval = table.get(&INTERVAL);
     if interval > BatchSettings::LONGEST_REST {
         table.error(&INTERVAL, "is longer than a day; write for example \"60s\"");
     }
     BatchSettings { messages: table.get(&BATCH_MESSAGES), interval, split: table.get(&SPLIT) }
+}
+
+/// The keys of `[account.batch]` with their values as people see them.
+pub(in crate::config) fn batch_texts(batch: &BatchSettings) -> [(&'static str, String); 3] {
+    let split = Split::WORDS.iter().find(|(_, split)| *split == batch.split);
+    [
+        (BATCH_MESSAGES.name(), batch.messages.to_string()),
+        (INTERVAL.name(), humantime::format_duration(batch.interval).to_string()),
+        (SPLIT.name(), split.map_or("", |(word, _)| *word).to_owned()),
+    ]
 }

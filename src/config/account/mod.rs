@@ -24,5 +24,6 @@ mod server;
 mod smarthost;
 mod submission;
 
+pub(super) use limits::{batch, batch_texts};
 pub(super) use preset::{PRESETS, Preset};
 pub(super) use section::read;

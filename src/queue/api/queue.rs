@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::{
     attempt::Failure,
@@ -11,7 +12,7 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, MessageId, RecipientOutcome},
     queue::{
-        AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, RetrySettings,
+        AccountSettings, AccountStatus, DomainStatus, Enabled, QueueError, QueueSettings,
         driver::{
             account::Account,
             conclude::put_or_remove,
@@ -19,7 +20,10 @@ use crate::{
             scheduler,
             transport::Transport,
         },
-        engine::settle::{self, Context},
+        engine::{
+            budget::BudgetChange,
+            settle::{self, Context},
+        },
     },
     report::Reporter,
     spool::{Change, Entry, Hold, Progress, Spool, SpoolError},
@@ -36,44 +40,45 @@ impl<T: Transport> Clone for Queue<T> {
 }
 
 impl Queue {
-    /// Prepares the accounts. Nothing is sent before [`Queue::run`].
+    /// Prepares the accounts. Nothing is sent before [`Queue::run`]. Settings that are sent later
+    /// apply from the next message on.
     ///
     /// # Errors
     /// When the spool cannot be read or an account's trust store cannot be loaded.
     pub fn new(
-        accounts: Vec<AccountSettings>,
-        retry: RetrySettings,
+        settings: watch::Receiver<Arc<QueueSettings>>,
         spool: Spool,
         reporter: Reporter,
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, QueueError> {
-        let mut ways = Vec::with_capacity(accounts.len());
-        for settings in accounts {
-            let upstream = Upstream::new(&settings.route, clock.clone(), metrics.clone()).map_err(
-                |source| QueueError::TrustStore { account: settings.name.clone(), source },
-            )?;
-            ways.push((settings, upstream));
-        }
-        Self::over(ways, retry, spool, reporter, clock, metrics)
+        let upstream = {
+            let (clock, metrics) = (clock.clone(), metrics.clone());
+            move |account: &AccountSettings| {
+                Upstream::new(&account.route, clock.clone(), metrics.clone()).map_err(|source| {
+                    QueueError::TrustStore { account: account.name.clone(), source }
+                })
+            }
+        };
+        Self::over(upstream, settings, spool, reporter, clock, metrics)
     }
 }
 
 impl<T: Transport> Queue<T> {
-    /// Like [`Queue::new`], over the given transports.
+    /// Like [`Queue::new`], over other transports.
     ///
     /// # Errors
-    /// When the spool cannot be read.
+    /// When the spool cannot be read, or an account has no transport.
     pub fn over(
-        accounts: Vec<(AccountSettings, T)>,
-        retry: RetrySettings,
+        transport: impl Fn(&AccountSettings) -> Result<T, QueueError>,
+        settings: watch::Receiver<Arc<QueueSettings>>,
         spool: Spool,
         reporter: Reporter,
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, QueueError> {
-        let parts = Parts { retry, spool, reporter, clock, metrics };
-        Ok(Self(Arc::new(Core::new(accounts, parts)?)))
+        let parts = Parts { settings, spool, reporter, clock, metrics };
+        Ok(Self(Arc::new(Core::new(transport, parts)?)))
     }
 
     /// Sends until `stop` turns true. Then attempts under way may finish within the daemon's drain
@@ -193,6 +198,22 @@ impl<T: Transport> Queue<T> {
         self.0.remember(account, &health)?;
         self.0.on_disk(self.0.spool.sync()).await?;
         self.0.changed.notify_one();
+        Ok(())
+    }
+
+    /// Stops counting the recipients of everything that was sent. A person orders this after the
+    /// index was lost, because the person knows what was really sent.
+    ///
+    /// # Errors
+    /// When there is no such account, or the disk refuses.
+    pub async fn forget_budget(&self, account: &AccountName, by: &str) -> Result<(), QueueError> {
+        let (core, account) = (self.core(), self.known(account)?);
+        let BudgetChange { charge, refund } =
+            core.locked(account, |runtime, now| runtime.budget.forget(now.steady));
+        core.spool.apply(Change { charge, refund, ..Change::default() })?;
+        core.on_disk(core.spool.sync()).await?;
+        core.changed.notify_one();
+        warn!(account = account.settings.name.as_str(), by, "account budget forgotten");
         Ok(())
     }
 

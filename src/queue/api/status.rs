@@ -18,9 +18,6 @@ pub enum QueueError {
     /// There is no such account.
     #[error("there is no account \"{0}\" in the config")]
     NoSuchAccount(AccountName),
-    /// A setting is invalid.
-    #[error("{0}")]
-    Setting(String),
     /// The message is being attempted now.
     #[error("message {0} is being attempted just now; try again when the attempt is over")]
     Busy(MessageId),

@@ -11,7 +11,6 @@ use crate::{
     oauth::Expiry,
     queue::{
         AccountSettings,
-        api::tuning::Tuning,
         driver::{
             live::{Idle, Slot},
             monotonic_clock::MonotonicClock,
@@ -35,8 +34,6 @@ pub(in crate::queue) struct Account<T: Transport> {
 pub(in crate::queue) struct Shared {
     pub(in crate::queue) runtime: AccountRuntime,
     pub(in crate::queue) monotonic: MonotonicClock,
-    /// The changes that a person has made to the file's `batch`.
-    pub(in crate::queue) tuning: Tuning,
     /// The number of tasks that send by the account; at most `limits.connections`.
     pub(in crate::queue) workers: usize,
     /// Whether a worker has not reached its first claim yet. Only one starts at a time; the others

@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tracing::error;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     metrics::Metrics,
     model::AccountName,
     queue::{
-        AccountSettings, QueueError, RetrySettings,
+        AccountSettings, QueueError, QueueSettings, RetrySettings,
         driver::{
             account::Account, leases::Leases, monotonic_clock::Step, opening, transport::Transport,
         },
@@ -36,6 +36,8 @@ use crate::{
 pub(in crate::queue) struct Core<T: Transport> {
     pub(in crate::queue) accounts: Vec<Arc<Account<T>>>,
     pub(in crate::queue) pool: Pool,
+    /// The settings as the daemon last sent them.
+    pub(in crate::queue) settings: watch::Receiver<Arc<QueueSettings>>,
     pub(in crate::queue) retry: RetrySettings,
     pub(in crate::queue) spool: Spool,
     pub(in crate::queue) reporter: Reporter,
@@ -47,9 +49,9 @@ pub(in crate::queue) struct Core<T: Transport> {
     pub(in crate::queue) leases: Arc<Leases>,
 }
 
-/// Everything a [`Core`] is made from, except the accounts.
+/// Everything a [`Core`] is made from, except the transports.
 pub(in crate::queue) struct Parts {
-    pub(in crate::queue) retry: RetrySettings,
+    pub(in crate::queue) settings: watch::Receiver<Arc<QueueSettings>>,
     pub(in crate::queue) spool: Spool,
     pub(in crate::queue) reporter: Reporter,
     pub(in crate::queue) clock: Clock,
@@ -59,20 +61,23 @@ pub(in crate::queue) struct Parts {
 impl<T: Transport> Core<T> {
     /// Opens the accounts with the health and the charges that an earlier process has stored.
     pub(in crate::queue) fn new(
-        accounts: Vec<(AccountSettings, T)>,
+        transport: impl Fn(&AccountSettings) -> Result<T, QueueError>,
         parts: Parts,
     ) -> Result<Self, QueueError> {
-        let Parts { retry, spool, reporter, clock, metrics } = parts;
+        let Parts { settings, spool, reporter, clock, metrics } = parts;
+        let QueueSettings { accounts, retry } = settings.borrow().as_ref().clone();
         let mut prepared = Vec::with_capacity(accounts.len());
-        for (settings, transport) in accounts {
-            let shared = opening::open(&settings, &spool, &clock)?;
-            prepared.push(Arc::new(Account::new(settings, transport, shared)));
+        for account in accounts {
+            let (transport, shared) =
+                (transport(&account)?, opening::open(&account, &spool, &clock)?);
+            prepared.push(Arc::new(Account::new(account, transport, shared)));
         }
         opening::forget_loss(&spool)?;
-        let settings = prepared.iter().map(|account| Arc::clone(&account.settings)).collect();
+        let pool = prepared.iter().map(|account| Arc::clone(&account.settings)).collect();
         Ok(Self {
             accounts: prepared,
-            pool: Pool::new(settings),
+            pool: Pool::new(pool),
+            settings,
             retry,
             spool,
             reporter,
@@ -86,6 +91,15 @@ impl<T: Transport> Core<T> {
 
     pub(in crate::queue) fn account(&self, name: &AccountName) -> Option<&Arc<Account<T>>> {
         self.accounts.iter().find(|account| account.settings.name == *name)
+    }
+
+    /// Applies other settings, from the next message on. No connection is closed for it.
+    pub(in crate::queue) fn apply(&self, settings: &QueueSettings) {
+        for new in &settings.accounts {
+            if let Some(account) = self.account(&new.name) {
+                account.shared().runtime.retune(&new.batch);
+            }
+        }
     }
 
     pub(in crate::queue) fn is_stopping(&self) -> bool {

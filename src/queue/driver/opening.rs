@@ -1,13 +1,12 @@
 //! Opens the runtime of an account at startup from what earlier processes have stored.
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::{
     clock::Clock,
-    model::{AccountName, Timestamp},
+    model::Timestamp,
     queue::{
         AccountSettings,
-        api::tuning::Tuning,
         driver::{account::Shared, monotonic_clock::MonotonicClock},
         engine::{
             account_runtime::AccountRuntime,
@@ -31,13 +30,11 @@ pub(in crate::queue) fn open(
     let health = spool.recall::<Remembered>(MemoKind::AccountHealth, name).ok().flatten();
     let health =
         health.map_or_else(Health::ready, |health| Health::from(health).restored(clock.now()));
-    let tuning = recalled(spool, settings)?;
-    let runtime = AccountRuntime::new(settings, &tuning.over(&settings.batch), health, budget);
+    let runtime = AccountRuntime::new(settings, health, budget);
     let last_delivery = spool.recall::<Timestamp>(MemoKind::LastDelivery, name).ok().flatten();
     Ok(Shared {
         runtime,
         monotonic,
-        tuning,
         workers: 0,
         starting: false,
         orders: 0,
@@ -45,52 +42,6 @@ pub(in crate::queue) fn open(
         expiry: None,
         lost_until,
     })
-}
-
-/// The settings that a person changed in an earlier process and that still hold.
-fn recalled(spool: &Spool, settings: &AccountSettings) -> Result<Tuning, SpoolError> {
-    let name = settings.name.as_str();
-    // A record that cannot be read has an older form, which does not prevent the start.
-    let stored =
-        spool.recall::<Tuning>(MemoKind::BatchTuning, name).ok().flatten().unwrap_or_default();
-    let (tuning, outdated) = stored.restored(&settings.batch);
-    for old in &outdated {
-        warn!(
-            account = name,
-            setting = old.key,
-            dropped = old.value,
-            file = old.file,
-            "account setting dropped; the file has changed since"
-        );
-    }
-    if !outdated.is_empty() {
-        remember(spool, &settings.name, &tuning)?;
-    }
-    for row in tuning.status(&settings.batch).iter().filter(|row| row.changed.is_some()) {
-        info!(
-            account = name,
-            setting = row.key,
-            value = row.value,
-            file = row.file,
-            "account setting differs from the file"
-        );
-    }
-    Ok(tuning)
-}
-
-/// Stores the settings that a person has changed.
-pub(in crate::queue) fn remember(
-    spool: &Spool,
-    account: &AccountName,
-    tuning: &Tuning,
-) -> Result<(), SpoolError> {
-    let name = account.as_str();
-    let memo = if tuning.is_empty() {
-        Memo::forget(MemoKind::BatchTuning, name)
-    } else {
-        Memo::keep(MemoKind::BatchTuning, name, tuning)?
-    };
-    spool.apply(Change { remember: vec![memo], ..Change::default() })
 }
 
 /// Opens the budget. Also returns until when it counts as used up because the index was lost.

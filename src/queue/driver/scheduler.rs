@@ -51,6 +51,7 @@ const CREDENTIAL_SPACING: Duration = Duration::from_secs(3600);
 pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch::Receiver<bool>) {
     let mut tasks = Tasks { workers: JoinSet::new(), accounts: HashMap::new() };
     let wakeups = core.spool.wakeups();
+    let mut settings = core.settings.clone();
     let mut gauges_at = Instant::now();
     let mut catch_up_at = Instant::now() + LONGEST_SLEEP;
     let mut credentials_at = Instant::now();
@@ -80,6 +81,10 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
             () = &mut stopped => break,
             () = arrived => {}
             () = changed => {}
+            Ok(()) = settings.changed() => {
+                let settings = Arc::clone(&settings.borrow_and_update());
+                core.apply(&settings);
+            }
             Some(ended) = tasks.workers.join_next_with_id(), if !tasks.workers.is_empty() => tasks.ended(&core, ended).await,
             () = sleep_until(wake_at) => {}
         }

@@ -115,7 +115,6 @@ pub(in crate::queue) struct AccountRuntime {
 impl AccountRuntime {
     pub(in crate::queue) fn new(
         settings: &AccountSettings,
-        batch: &BatchSettings,
         health: Health,
         budget: Budget,
     ) -> Self {
@@ -123,8 +122,8 @@ impl AccountRuntime {
             health,
             destinations: DestinationHealth::default(),
             budget,
-            batch: Batch::new(batch),
-            split: batch.split,
+            batch: Batch::new(&settings.batch),
+            split: settings.batch.split,
             turns: RoundRobin::default(),
             concurrency: ConcurrencyLimit::new(settings.limits.connections),
             refusals: Refusals::default(),

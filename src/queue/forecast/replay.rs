@@ -310,9 +310,9 @@ mod tests {
             split: Split::Never,
         };
         let settings = account("scanner", SenderRewrite::Never);
-        let settings = AccountSettings { limits, ..settings };
+        let settings = AccountSettings { limits, batch, ..settings };
         let budget = Budget::new(settings.name.clone(), &settings.limits);
-        let mut runtime = AccountRuntime::new(&settings, &batch, Health::ready(), budget);
+        let mut runtime = AccountRuntime::new(&settings, Health::ready(), budget);
         runtime.pace = Duration::from_secs(1);
         Scene { now: Now::both(at(0)), runtime, recipients: 1, flows: Vec::new() }
     }

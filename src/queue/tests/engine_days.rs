@@ -147,7 +147,7 @@ impl Days {
             let change = budget.restore(self.store.charges(&settings.name), now.steady);
             self.store.store(change);
             let health = Health::from(remembered.clone()).restored(now.wall);
-            let runtime = AccountRuntime::new(settings, &settings.batch, health, budget);
+            let runtime = AccountRuntime::new(settings, health, budget);
             Desk { runtime: Mutex::new(runtime), now: Mutex::new(now) }
         };
         self.desks = self.settings.iter().zip(&self.remembered).map(open).collect();

@@ -17,7 +17,7 @@ use crate::{
         ReversePath, Timestamp,
     },
     queue::{
-        AccountSettings, Queue, RetrySettings, Routing, SenderRewrite,
+        AccountSettings, Queue, QueueSettings, RetrySettings, Routing, SenderRewrite,
         fixture::{account, at, envelope, stand_still},
         tests::fake_transport::{Seen, Server},
     },
@@ -33,6 +33,7 @@ pub(super) struct House {
     pub(super) settings: Vec<AccountSettings>,
     pub(super) spool: Spool,
     pub(super) queue: Queue<Server>,
+    sent: watch::Sender<Arc<QueueSettings>>,
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
     received: u64,
@@ -58,7 +59,7 @@ impl House {
         let clock = clock::simulated(at(0));
         let server = Server::new(clock.clone());
         let metrics = Metrics::new();
-        let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
+        let (spool, queue, sent) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
         Self {
             dir,
@@ -68,6 +69,7 @@ impl House {
             settings,
             spool,
             queue,
+            sent,
             stop,
             running,
             received: 0,
@@ -98,6 +100,7 @@ impl House {
             settings,
             spool,
             queue,
+            sent: _sent,
             stop: _stop,
             running,
             received,
@@ -111,7 +114,7 @@ impl House {
         drop(spool);
         meanwhile(dir.path());
         tokio::time::sleep(down).await;
-        let (spool, queue) = start(&dir, &clock, &metrics, &server, &settings);
+        let (spool, queue, sent) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
         Self {
             dir,
@@ -121,12 +124,19 @@ impl House {
             settings,
             spool,
             queue,
+            sent,
             stop,
             running,
             received,
             notify: None,
             ret: None,
         }
+    }
+
+    /// The settings change while the queue runs.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Vec<AccountSettings>)) {
+        change(&mut self.settings);
+        self.sent.send_replace(queue_settings(&self.settings));
     }
 
     pub(super) async fn stop(&mut self) {
@@ -300,7 +310,7 @@ fn start(
     metrics: &Metrics,
     server: &Server,
     settings: &[AccountSettings],
-) -> (Spool, Queue<Server>) {
+) -> (Spool, Queue<Server>, watch::Sender<Arc<QueueSettings>>) {
     let routing = Routing::new(settings, HashMap::new());
     let route = Arc::new(move |envelope: &Envelope| Routes::new(routing.accounts(envelope)));
     let disk = SpoolSettings {
@@ -316,11 +326,21 @@ fn start(
         account: settings.last().map_or(AccountName::from("scanner"), |last| last.name.clone()),
     };
     let reporter = Reporter::new(report, spool.clone(), clock.clone(), metrics.clone());
-    let accounts = settings.iter().map(|settings| (settings.clone(), server.clone())).collect();
-    let queue =
-        Queue::over(accounts, plan(), spool.clone(), reporter, clock.clone(), metrics.clone())
-            .unwrap();
-    (spool, queue)
+    let (transport, sent) = (server.clone(), watch::Sender::new(queue_settings(settings)));
+    let queue = Queue::over(
+        move |_account: &AccountSettings| Ok(transport.clone()),
+        sent.subscribe(),
+        spool.clone(),
+        reporter,
+        clock.clone(),
+        metrics.clone(),
+    )
+    .unwrap();
+    (spool, queue, sent)
+}
+
+fn queue_settings(accounts: &[AccountSettings]) -> Arc<QueueSettings> {
+    Arc::new(QueueSettings { accounts: accounts.to_vec(), retry: plan() })
 }
 
 fn run(queue: &Queue<Server>) -> (watch::Sender<bool>, JoinHandle<()>) {

@@ -14,7 +14,7 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, Address, ByteSize, DeviceName, Envelope, MessageId, Recipient},
     queue::{
-        AccountSettings, Link, Queue, SenderRewrite, Transport,
+        AccountSettings, Link, Queue, QueueSettings, SenderRewrite, Transport,
         fixture::{account, at, envelope, stand_still},
     },
     report::{ReportSettings, Reporter},
@@ -135,12 +135,12 @@ impl Office {
             let server = settings.route.server().unwrap().clone();
             let upstream =
                 ServerClient::new(server, self.clock.clone(), self.metrics.clone()).unwrap();
-            (settings.clone(), Way { upstream, sandbox: self.sandbox.clone(), pace: self.pace })
+            Ok(Way { upstream, sandbox: self.sandbox.clone(), pace: self.pace })
         };
-        let ways = self.settings.iter().map(way).collect();
+        let settings = QueueSettings { accounts: self.settings.clone(), retry: plan() };
         let queue = Queue::over(
-            ways,
-            plan(),
+            way,
+            watch::Sender::new(Arc::new(settings)).subscribe(),
             spool.clone(),
             reporter,
             self.clock.clone(),

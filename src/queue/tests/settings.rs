@@ -3,8 +3,7 @@ use std::time::Duration;
 use super::house::{House, scanner};
 use crate::model::RecipientOutcome;
 use crate::queue::{
-    AccountSettings, LimitSettings, QueueError, SettingStatus, Split, fixture::at,
-    tests::fake_transport::Reaction,
+    AccountSettings, BatchSettings, LimitSettings, Split, tests::fake_transport::Reaction,
 };
 
 fn unlimited() -> AccountSettings {
@@ -17,16 +16,6 @@ fn unlimited() -> AccountSettings {
     AccountSettings { limits, ..scanner() }
 }
 
-async fn set(house: &House, words: &[(&str, &str)]) -> Result<Vec<SettingStatus>, QueueError> {
-    let words: Vec<_> =
-        words.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    house.queue.set(&house.settings[0].name, &words, "anna").await
-}
-
-fn in_force(rows: &[SettingStatus]) -> Vec<&str> {
-    rows.iter().map(|row| row.value.as_str()).collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn batches_are_changed_while_mail_flows_and_no_connection_ends() {
     let mut house = House::open(vec![unlimited()]);
@@ -35,8 +24,10 @@ async fn batches_are_changed_while_mail_flows_and_no_connection_ends() {
         house.receive(1).await;
     }
     house.pass(5).await;
-    let rows = set(&house, &[("batch.messages", "5"), ("batch.interval", "20s")]).await.unwrap();
-    assert_eq!(in_force(&rows), ["5", "20s", "on_failure"]);
+    house.change(|accounts| {
+        let rest = Duration::from_secs(20);
+        accounts[0].batch = BatchSettings { messages: 5, interval: rest, ..accounts[0].batch };
+    });
     let before = house.seen().len();
     house.pass(200).await;
     let seen = house.seen();
@@ -53,61 +44,18 @@ async fn batches_are_changed_while_mail_flows_and_no_connection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_changed_holds_across_a_crash_until_the_files_values_are_brought_back() {
-    let house = House::open(vec![unlimited()]);
-    set(&house, &[("split", "always")]).await.unwrap();
-    let mut house = house.crash(Duration::from_secs(1)).await;
-    let rows = house.queue.settings(&house.settings[0].name).unwrap();
-    assert_eq!(in_force(&rows), ["30", "0s", "always"]);
-    assert_eq!(
-        rows[2].changed.as_ref().map(|change| (change.by.as_str(), change.at)),
-        Some(("anna", at(0)))
-    );
+async fn how_recipients_share_transactions_is_changed_there_and_back() {
+    let mut house = House::open(vec![unlimited()]);
+    house.change(|accounts| accounts[0].batch.split = Split::Always);
+    house.pass(1).await;
     house.receive(3).await;
     house.pass(5).await;
     assert_eq!(house.seen().len(), 3, "each recipient alone");
-    let rows = house.queue.restore_defaults(&house.settings[0].name, "bert").await.unwrap();
-    assert!(rows.iter().all(|row| row.changed.is_none()), "{rows:?}");
+    house.change(|accounts| accounts[0].batch.split = Split::OnFailure);
+    house.pass(1).await;
     house.receive(3).await;
     house.pass(5).await;
     assert_eq!(house.seen().len(), 4, "all together again");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_that_was_edited_since_has_the_last_word() {
-    let mut house = House::open(vec![unlimited()]);
-    set(&house, &[("batch.messages", "7"), ("split", "always")]).await.unwrap();
-    house.settings[0].batch.messages = 12;
-    let house = house.crash(Duration::from_secs(1)).await;
-    assert_eq!(
-        in_force(&house.queue.settings(&house.settings[0].name).unwrap()),
-        ["12", "0s", "always"]
-    );
-    let mut house = house;
-    house.settings[0].batch.messages = 30;
-    let house = house.crash(Duration::from_secs(1)).await;
-    assert_eq!(
-        in_force(&house.queue.settings(&house.settings[0].name).unwrap()),
-        ["30", "0s", "always"],
-        "what is dropped stays so"
-    );
-    assert_eq!(house.settings[0].batch.split, Split::OnFailure);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_bad_value_changes_nothing() {
-    let house = House::open(vec![unlimited()]);
-    let refused =
-        set(&house, &[("batch.messages", "7"), ("batch.interval", "soon")]).await.unwrap_err();
-    assert!(refused.to_string().contains("batch.interval"), "{refused}");
-    assert_eq!(
-        in_force(&house.queue.settings(&house.settings[0].name).unwrap()),
-        ["30", "0s", "on_failure"]
-    );
-    assert!(matches!(
-        house.queue.set(&"nobody".into(), &[], "anna").await,
-        Err(QueueError::NoSuchAccount(_))
-    ));
 }
 
 #[tokio::test(start_paused = true)]

@@ -141,14 +141,14 @@ async fn a_change_is_applied_whole_or_not_at_all() {
     let change = Change {
         put: vec![after],
         remove: vec![unknown],
-        remember: vec![Memo::of(MemoKind::BatchTuning, "x", Some(json!(1)))],
+        remember: vec![Memo::of(MemoKind::RunTimeSettings, "x", Some(json!(1)))],
         ..Change::default()
     };
     assert!(
         matches!(spool.apply(change), Err(SpoolError::NotFound(missing)) if missing == unknown)
     );
     assert_eq!(spool.entry(id).unwrap(), Some(before));
-    assert_eq!(spool.recall::<u32>(MemoKind::BatchTuning, "x").unwrap(), None);
+    assert_eq!(spool.recall::<u32>(MemoKind::RunTimeSettings, "x").unwrap(), None);
     assert_eq!(spool.first_due(&account(), &"printers".into(), 9).unwrap(), [(NOW, id)]);
 }
 

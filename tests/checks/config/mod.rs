@@ -6,6 +6,7 @@ mod form;
 mod logins;
 mod machine;
 mod routes;
+mod run_time;
 
 use std::{io, net::SocketAddr, path::Path, sync::OnceLock, time::Duration};
 

@@ -92,7 +92,7 @@ fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
     assert!(
         office
             .bad(&["account", "set", "out/1", "batch.interval=soon"], 1)
-            .contains("write for example 60s")
+            .contains("for example \"30m\"")
     );
     assert!(
         office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("restart")

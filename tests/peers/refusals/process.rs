@@ -7,7 +7,7 @@ use postroom::{
     config::Config,
     metrics::Metrics,
     model::{DeviceName, Envelope, MailParameters, MessageId, Recipient, ReversePath, Via},
-    queue::{AccountState, Queue},
+    queue::{AccountState, Queue, QueueSettings},
     report::Reporter,
     spool::{Progress, RecipientState, RouteMessage, Spool, SpoolError},
 };
@@ -52,9 +52,10 @@ impl Process {
         let spool = open_spool(config, &route, &clock, &metrics);
         let reporter =
             Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
+        let settings =
+            QueueSettings { accounts: config.accounts.clone(), retry: config.retry.clone() };
         let queue = Queue::new(
-            config.accounts.clone(),
-            config.retry.clone(),
+            watch::Sender::new(Arc::new(settings)).subscribe(),
             spool.clone(),
             reporter,
             clock,
