@@ -2,9 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// The SHA-256 fingerprint of a whole certificate.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Fingerprint(pub [u8; 32]);
+use crate::model::Fingerprint;
 
 /// One entry of `certificates`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,16 +14,13 @@ pub enum CertificatePattern {
     Name(String),
 }
 
-/// The prefix of a fingerprint.
-const SHA256: &str = "sha256:";
-
 impl FromStr for CertificatePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let lower = text.to_lowercase();
-        if let Some(digits) = lower.strip_prefix(SHA256) {
-            return digits.parse().map(Self::Fingerprint);
+        if lower.starts_with(Fingerprint::PREFIX) {
+            return lower.parse().map(Self::Fingerprint);
         }
         let good = !lower.is_empty()
             && lower.trim() == lower
@@ -39,37 +34,6 @@ impl FromStr for CertificatePattern {
                 \"mfp7.contoso.lan\" or \"sha256:…\""
             ))
         }
-    }
-}
-
-impl FromStr for Fingerprint {
-    type Err = String;
-
-    /// Reads 64 hexadecimal digits, with or without the colons that openssl puts between them.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
-        let mut octets = [0; 32];
-        let good =
-            digits.len() == 2 * octets.len() && digits.chars().all(|c| c.is_ascii_hexdigit());
-        if !good {
-            return Err(
-                "a fingerprint has 64 hexadecimal digits; print it with: openssl x509 -noout \
-                -fingerprint -sha256 -in FILE"
-                    .to_owned(),
-            );
-        }
-        for (octet, pair) in octets.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).unwrap_or_default();
-            *octet = u8::from_str_radix(pair, 16).map_err(|error| error.to_string())?;
-        }
-        Ok(Self(octets))
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SHA256)?;
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
 

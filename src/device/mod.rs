@@ -17,7 +17,7 @@ mod policy;
 mod settings;
 mod stopwatch;
 
-pub use certificate_pattern::{CertificatePattern, Fingerprint};
+pub use certificate_pattern::CertificatePattern;
 pub use client::Client;
 pub use devices::Devices;
 pub use identity::certificate::{ClientCertificate, Worth};

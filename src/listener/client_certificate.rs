@@ -30,9 +30,9 @@ use x509_parser::{
 };
 
 use crate::{
-    device::{ClientCertificate, Fingerprint, Worth},
+    device::{ClientCertificate, Worth},
     listener::{ClientCertificates, ListenerError, certificate::read_chain},
-    model::Timestamp,
+    model::{Fingerprint, Timestamp},
 };
 
 /// The maximum number of names read from one certificate. No legitimate certificate has more.

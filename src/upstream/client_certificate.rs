@@ -138,6 +138,11 @@ impl Chain {
 pub(super) struct Leaf {
     /// The names: DNS names and addresses, or the common name.
     pub(super) names: Vec<String>,
+    /// Whether the names are alternative names. A common name names no host for certain (RFC 9525
+    /// 6.3).
+    pub(super) has_alternatives: bool,
+    /// The time from which the certificate is valid.
+    pub(super) not_before: Timestamp,
     /// The issuer as named in the certificate.
     pub(super) issuer: String,
     /// The time until which the certificate is valid.
@@ -152,6 +157,8 @@ impl Leaf {
         names.extend(addresses_of(&certificate).map(|address| address.to_string()));
         Some(Self {
             names,
+            has_alternatives: certificate.subject_alternative_name().ok().flatten().is_some(),
+            not_before: time(certificate.validity().not_before.timestamp()),
             issuer: certificate.issuer().to_string(),
             not_after: time(certificate.validity().not_after.timestamp()),
         })

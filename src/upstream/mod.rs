@@ -14,7 +14,8 @@
 //! - `routes`: one module for each route, and what makes their connections
 //! - `handover`: the message to hand over; `finding`: what a check finds
 //! - `smtp`: the client's side of SMTP, which routes share
-//! - `tls`, `verifier`, `client_certificate`: the handshake, the trusted issuers, our certificate
+//! - `tls`, `verifier`, `trusted`, `client_certificate`: the handshake, the trusted issuers and
+//!   servers, our certificate
 //! - `dns`: what a domain has published about its mail servers
 
 mod client_certificate;
@@ -24,6 +25,7 @@ mod handover;
 mod routes;
 mod smtp;
 mod tls;
+mod trusted;
 mod verifier;
 
 #[cfg(test)]
@@ -43,4 +45,4 @@ pub use smtp::{
     },
     stream::Stream,
 };
-pub use tls::certificates;
+pub use trusted::certificates;

@@ -6,14 +6,14 @@
 //! # Failure
 //! [`Tls::new`] fails on a `ca_file` without certificates. [`Tls::handshake`] returns a [`Fault`].
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use rustls::{
-    CertificateError, ClientConfig, ConfigBuilder, Error as TlsError, RootCertStore,
+    CertificateError, ClientConfig, ConfigBuilder, Error as TlsError, OtherError, RootCertStore,
     client::WantsClientCert,
     crypto::{CryptoProvider, ring},
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls_pki_types::{ServerName, UnixTime};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -29,6 +29,7 @@ use crate::{
             settings::{ClientCertificate, SmtpSettings, Verification},
             stream::{self, Secured, Stream},
         },
+        trusted::{NotPinned, Trusted},
         verifier::{Anyone, Verifier},
     },
 };
@@ -37,12 +38,20 @@ use crate::{
 pub(super) struct Tls {
     provider: Arc<CryptoProvider>,
     clock: Clock,
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     /// The settings for a trusted certificate. They are kept so that sessions can be resumed.
     trusting: Arc<ClientConfig>,
     careless: Arc<ClientConfig>,
     /// The client certificate. Its files are read for each handshake.
     identity: Option<ClientCertificate>,
+}
+
+/// What the account trusts.
+enum Trust {
+    /// The issuers in the machine's store; none when nothing is checked.
+    Machine(Arc<RootCertStore>),
+    /// What its configuration names.
+    Named(Arc<Trusted>),
 }
 
 /// The certificates that are accepted.
@@ -59,18 +68,24 @@ pub(super) enum Check {
 impl Tls {
     /// Reads the trust store.
     pub(super) fn new(settings: &SmtpSettings, clock: Clock) -> io::Result<Self> {
-        let roots = Arc::new(match settings.verify {
-            Verification::Required => trusted(settings.ca_file.as_deref())?,
-            Verification::Off => RootCertStore::empty(),
-        });
         let provider = Arc::new(ring::default_provider());
+        let trust = match (settings.verify, settings.ca_file.as_deref()) {
+            (Verification::Pinned(fingerprint), _) => {
+                Trust::Named(Arc::new(Trusted::Pinned(fingerprint)))
+            }
+            (Verification::Required, Some(path)) => {
+                Trust::Named(Arc::new(Trusted::read(path, &provider)?))
+            }
+            (Verification::Required, None) => Trust::Machine(Arc::new(machine_store())),
+            (Verification::Off, _) => Trust::Machine(Arc::new(RootCertStore::empty())),
+        };
         let config = |check: &Check| {
-            build(&provider, &clock, &roots, check)
+            build(&provider, &clock, &trust, check)
                 .map(|builder| Arc::new(builder.with_no_client_auth()))
         };
         let trusting = config(&Check::Trusted).map_err(io::Error::other)?;
         let careless = config(&Check::Anyone).map_err(io::Error::other)?;
-        Ok(Self { trusting, careless, provider, clock, roots, identity: settings.identity.clone() })
+        Ok(Self { trusting, careless, provider, clock, trust, identity: settings.identity.clone() })
     }
 
     /// Runs the handshake, directly over TCP or after STARTTLS.
@@ -113,7 +128,7 @@ impl Tls {
         &self,
         check: &Check,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
-        build(&self.provider, &self.clock, &self.roots, check)
+        build(&self.provider, &self.clock, &self.trust, check)
     }
 
     /// The settings with our certificate as it is on disk now.
@@ -139,7 +154,7 @@ impl Tls {
 fn build(
     provider: &Arc<CryptoProvider>,
     clock: &Clock,
-    roots: &Arc<RootCertStore>,
+    trust: &Trust,
     check: &Check,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
     let time = Arc::new(WallClock(clock.clone()));
@@ -147,7 +162,15 @@ fn build(
         .with_safe_default_protocol_versions()?;
     let provider = Arc::clone(provider);
     Ok(match check {
-        Check::Trusted => builder.with_root_certificates(Arc::clone(roots)),
+        Check::Trusted => match trust {
+            Trust::Machine(roots) => builder.with_root_certificates(Arc::clone(roots)),
+            Trust::Named(judge) => {
+                let judge = Arc::clone(judge);
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(Verifier { judge, provider }))
+            }
+        },
         Check::Anyone => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Verifier { judge: Anyone, provider })),
@@ -158,38 +181,6 @@ fn build(
                 .with_custom_certificate_verifier(Arc::new(Verifier { judge, provider }))
         }
     })
-}
-
-/// The issuers to trust: those in `ca_file` alone, otherwise the machine's.
-fn trusted(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
-    let Some(path) = ca_file else { return Ok(machine_store()) };
-    let unreadable = |error: &dyn std::fmt::Display| {
-        io::Error::other(format!("ca_file \"{}\" {error}", path.display()))
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| unreadable(&format!("cannot be read: {error}")))?;
-    let mut store = RootCertStore::empty();
-    for certificate in certificates(&text).map_err(|error| unreadable(&error))? {
-        store.add(certificate).map_err(|error| {
-            unreadable(&format!("holds a certificate that cannot be used: {error}"))
-        })?;
-    }
-    Ok(store)
-}
-
-/// The certificates in a PEM text: at least one.
-///
-/// # Errors
-/// When there is none, or one that cannot be read.
-pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    match parsed {
-        Ok(certificates) if certificates.is_empty() => {
-            Err("holds no certificate; it has to be in PEM form".to_owned())
-        }
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(format!("is no PEM file: {error}")),
-    }
 }
 
 /// The meaning of a failed handshake.
@@ -203,12 +194,12 @@ fn fault(error: &io::Error) -> Fault {
     };
     let fault = match cause {
         TlsError::InvalidCertificate(reason) => certificate_fault(reason),
-        TlsError::InvalidMessage(_) => TlsFault::NotTls(cause.to_string()),
+        TlsError::InvalidMessage(_) => TlsFault::NotTls(plain(cause)),
         TlsError::PeerIncompatible(_)
         | TlsError::AlertReceived(
             rustls::AlertDescription::ProtocolVersion | rustls::AlertDescription::HandshakeFailure,
-        ) => TlsFault::NoCommonVersion(cause.to_string()),
-        other => TlsFault::Other(other.to_string()),
+        ) => TlsFault::NoCommonVersion(plain(cause)),
+        other => TlsFault::Other(plain(other)),
     };
     fault.into()
 }
@@ -239,8 +230,44 @@ fn certificate_fault(reason: &CertificateError) -> TlsFault {
         CertificateError::ApplicationVerificationFailure => TlsFault::NotRecorded,
         CertificateError::BadSignature => TlsFault::OtherIssuer,
         CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
-        other => TlsFault::BadCertificate(other.to_string()),
+        CertificateError::Other(OtherError(inner)) => match inner.downcast_ref::<NotPinned>() {
+            Some(NotPinned(found)) => TlsFault::NotPinned { found: *found },
+            None => by_webpki(&inner.to_string()),
+        },
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            TlsFault::BadCertificate("it is not for servers (extended key usage)".to_owned())
+        }
+        CertificateError::BadEncoding => TlsFault::BadCertificate("it cannot be read".to_owned()),
+        other => TlsFault::BadCertificate(plain(other)),
     }
+}
+
+/// The meaning of an error of webpki that rustls passes on. Postroom does not depend on webpki, so
+/// the name of the error decides.
+fn by_webpki(name: &str) -> TlsFault {
+    match name {
+        "CaUsedAsEndEntity" => TlsFault::Authority,
+        "UnsupportedCertVersion" => TlsFault::OldForm,
+        other => TlsFault::BadCertificate(plain(&other)),
+    }
+}
+
+/// The words of rustls, whose names of errors are written in one piece: `BadCertificate` becomes
+/// "bad certificate".
+fn plain(error: &dyn std::fmt::Display) -> String {
+    let said = error.to_string();
+    let mut plain = String::with_capacity(said.len());
+    let mut before = ' ';
+    for letter in said.chars() {
+        if letter.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            plain.push(' ');
+            plain.push(letter.to_ascii_lowercase());
+        } else {
+            plain.push(letter);
+        }
+        before = letter;
+    }
+    plain
 }
 
 /// The name alone: rustls formats it as `DnsName("mail.example.com")`.

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     config::{
-        schema::account::{ACCOUNT_TLS, CLIENT_CERTIFICATE, CLIENT_KEY, DirectTls, HOST, VERIFY},
+        schema::account::{
+            ACCOUNT_TLS, CLIENT_CERTIFICATE, CLIENT_KEY, DirectTls, FINGERPRINT, HOST, VERIFY,
+        },
         table::Table,
     },
     upstream::{Direct, Route, Security},
@@ -55,6 +57,12 @@ fn check_keys(table: &Table<'_>) {
             &VERIFY,
             "cannot be used with route = \"direct\": tls = \"opportunistic\" accepts any \
             certificate, \"required\" only valid ones",
+        );
+    }
+    if table.has(&FINGERPRINT) {
+        table.error(
+            &FINGERPRINT,
+            "does not go with route = \"direct\", whose domains have servers of their own",
         );
     }
     if table.has(&CLIENT_CERTIFICATE) || table.has(&CLIENT_KEY) {

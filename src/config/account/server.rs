@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::{
-        schema::account::{ACCOUNT_TLS, CA_FILE, HOST, PORT, ServerTls, VERIFY},
+        schema::account::{ACCOUNT_TLS, CA_FILE, FINGERPRINT, HOST, PORT, ServerTls, VERIFY},
         table::Table,
     },
     upstream::{Security, SmtpSettings, Verification, certificates},
@@ -157,8 +157,20 @@ pub(super) fn written_security(table: &Table<'_>) -> Option<Security> {
     })
 }
 
-/// `verify`.
+/// `verify` and `fingerprint`.
 fn verify(table: &Table<'_>, security: Security) -> Verification {
+    if let Some(fingerprint) = table.get(&FINGERPRINT) {
+        if !table.get(&VERIFY) {
+            table.error(&FINGERPRINT, "verify = false checks nothing; leave one of both out");
+        }
+        if table.has(&CA_FILE) {
+            table.error(
+                &FINGERPRINT,
+                "accepts one certificate, and ca_file names others; leave one of both out",
+            );
+        }
+        return Verification::Pinned(fingerprint);
+    }
     if table.get(&VERIFY) {
         return Verification::Required;
     }

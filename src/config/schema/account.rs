@@ -8,7 +8,7 @@ use super::{
     setting::{Hints, Limit, Scalar, Word},
 };
 use crate::{
-    model::{AccountName, Address, ByteSize, Pattern},
+    model::{AccountName, Address, ByteSize, Fingerprint, Pattern},
     queue::{BatchSettings, SenderRewrite, Split},
 };
 
@@ -55,8 +55,13 @@ keys! {
     /// Check the server's certificate. false lets anyone between this machine and the server read
     /// the mail and the password.
     VERIFY: Key<bool> = Key::new("verify").default(|| true);
-    /// Trust the certificates in this file (PEM) instead of those of the machine.
+    /// Trust the certificates in this file (PEM) instead of those of the machine: issuers, or the
+    /// server's own certificate.
     CA_FILE: Key<Option<PathBuf>> = Key::new("ca_file").off("/etc/postroom/ca.pem");
+    /// Accept exactly this certificate of the server, whatever its names, dates and issuer are.
+    /// To print it: openssl x509 -noout -fingerprint -sha256 -in FILE
+    FINGERPRINT: Key<Option<Fingerprint>> = Key::new("fingerprint")
+        .off("sha256:3f9a000000000000000000000000000000000000000000000000000000000000");
     /// The accepted domains of the organization. With route = "connector" and no certificate, mail
     /// to other domains must come from these. With route = "direct" and with preset = "hve",
     /// recipients must be in these domains. The default for "hve" is the domain of address.

@@ -8,7 +8,7 @@ use super::text::{duration, none_of, show_duration};
 use crate::{
     config::source::is_variable,
     device::CertificatePattern,
-    model::{AccountName, Address, ByteSize, Pattern},
+    model::{AccountName, Address, ByteSize, Fingerprint, Pattern},
     smtp::command::plausible_address,
 };
 
@@ -234,6 +234,16 @@ impl Scalar for Pattern {
 
     fn text(&self) -> String {
         self.as_str().to_owned()
+    }
+}
+
+impl Scalar for Fingerprint {
+    fn parse(text: &str, _hints: &Hints<'_>) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
     }
 }
 

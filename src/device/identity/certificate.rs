@@ -4,8 +4,8 @@
 //! `auth = "required"`. A certificate that fits no device changes nothing.
 
 use crate::{
-    device::certificate_pattern::{CertificatePattern, Fingerprint},
-    model::is_invisible,
+    device::certificate_pattern::CertificatePattern,
+    model::{Fingerprint, is_invisible},
 };
 
 /// A certificate that a client has shown.

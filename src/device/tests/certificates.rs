@@ -1,8 +1,8 @@
 //! Devices that are known by their certificate.
 
 use crate::{
-    device::{ClientCertificate, DeviceAuth, DeviceSettings, Fingerprint, Worth, fixture},
-    model::{ReversePath, Secret},
+    device::{ClientCertificate, DeviceAuth, DeviceSettings, Worth, fixture},
+    model::{Fingerprint, ReversePath, Secret},
     smtp::Login,
 };
 

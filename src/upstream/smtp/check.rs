@@ -77,6 +77,9 @@ impl ServerClient {
             (Step::Certificate, Verification::Required) => {
                 format!("the certificate is trusted, and for {host}")
             }
+            (Step::Certificate, Verification::Pinned(_)) => {
+                "the certificate is the one that fingerprint names".to_owned()
+            }
             (Step::Certificate, Verification::Off) => {
                 "encrypted, but verify is false: nobody knows with whom".to_owned()
             }

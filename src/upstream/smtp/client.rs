@@ -150,7 +150,7 @@ impl ServerClient {
     pub(in crate::upstream) fn tls_policy(&self) -> TlsPolicy<'_> {
         let Server { host, smtp, .. } = &self.server;
         let check = match smtp.verify {
-            Verification::Required => Check::Trusted,
+            Verification::Required | Verification::Pinned(_) => Check::Trusted,
             Verification::Off => Check::Anyone,
         };
         TlsPolicy { host, security: smtp.security, check }

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
-    model::AccountName,
+    model::{AccountName, Fingerprint},
     oauth::{Expiry, OAuthSettings, RefreshTokenStore, expiry_of},
 };
 
@@ -16,7 +16,7 @@ pub struct SmtpSettings {
     pub security: Security,
     /// `verify`. `false` is allowed for a smart host; each start logs a warning about it.
     pub verify: Verification,
-    /// `ca_file`: the issuers to trust instead of the platform's store.
+    /// `ca_file`: the issuers and servers to trust instead of the platform's store.
     pub ca_file: Option<PathBuf>,
     /// `certificate` and `key`: presented when the server asks for a client certificate.
     pub identity: Option<ClientCertificate>,
@@ -89,6 +89,9 @@ pub enum Security {
 pub enum Verification {
     /// The chain and the name are checked.
     Required,
+    /// `fingerprint`: the server must show exactly this certificate. Its names and dates do not
+    /// matter, because a person has checked it.
+    Pinned(Fingerprint),
     /// Nothing is checked. "Fast mode".
     Off,
 }

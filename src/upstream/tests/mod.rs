@@ -1,5 +1,6 @@
 //! A scripted server over a pipe, so that tests can pause time.
 
+mod certificates;
 mod login;
 mod stages;
 mod tls;

@@ -71,7 +71,7 @@ fn script() -> Script {
 }
 
 /// Tries to send a message.
-async fn attempt(destination: Server, acceptor: TlsAcceptor) -> Result<(), Trouble> {
+pub(super) async fn attempt(destination: Server, acceptor: TlsAcceptor) -> Result<(), Trouble> {
     let (ours, theirs) = pipe();
     match destination.smtp.security {
         Security::None | Security::StartTls | Security::Opportunistic => {
@@ -186,7 +186,7 @@ fn a_certificate_that_ends_within_three_weeks_is_suspect() {
         panic!("nobody is warned")
     };
     assert_eq!(first, &facts);
-    assert!(text.contains("ends in 20 days"), "{text}");
+    assert!(text.contains("expires in 20 days"), "{text}");
 }
 
 #[tokio::test]

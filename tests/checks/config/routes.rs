@@ -6,7 +6,7 @@ use postroom::{
     model::Address,
     queue::SenderRewrite,
     reach::Reach,
-    upstream::{Direct, Route, Security},
+    upstream::{Direct, Route, Security, Verification},
 };
 
 use super::{SMARTHOST, good, refused, warned, with};
@@ -31,10 +31,20 @@ fn another_server_needs_no_login_and_no_limits() {
     assert_eq!(account.sender.rewrite, SenderRewrite::Never);
 }
 
+/// A pinned certificate, and further keys.
+fn pinned(keys: &str) -> String {
+    format!("fingerprint = \"sha256:{}\"{keys}", "07".repeat(32))
+}
+
 #[test]
 fn unsafe_ways_out_are_pointed_out() {
     let lan = |keys: &str| with("[report]", &format!("{SMARTHOST}{keys}\n[report]"));
     warned(&lan("verify = false"), "account[1].verify", "anyone between Postroom and the server");
+    let both = pinned("\nverify = false");
+    refused(&lan(&both), "account[1].fingerprint", "checks nothing");
+    refused(&lan("fingerprint = \"sha256:07\""), "account[1].fingerprint", "openssl x509");
+    let pinned_to = good(&lan(&pinned(""))).accounts.last().unwrap().route.smtp().verify;
+    assert!(matches!(pinned_to, Verification::Pinned(_)));
     let clear =
         "tls = \"none\"\nauth = { method = \"plain\", user = \"x\", password_file = \"/p\" }";
     warned(&lan(clear), "account[1].auth", "in clear");
@@ -108,6 +118,7 @@ fn direct_send_reaches_the_own_domains_and_finds_their_servers() {
     `domains` in DNS",
     );
     refused(&direct("verify = false"), "account[1].verify", "accepts any certificate");
+    refused(&direct(&pinned("")), "account[1].fingerprint", "servers of their own");
     refused(
         &direct("tls = \"implicit\""),
         "account[1].tls",

@@ -1,13 +1,13 @@
 //! The faults of an attempt as facts. The sentences for people are made here and nowhere else; no
 //! code reads these sentences to find out what happened.
 
-use std::{io::ErrorKind, net::SocketAddr, path::PathBuf};
+use std::{io::ErrorKind, net::SocketAddr};
 
 use thiserror::Error;
 
 use crate::{
-    classify::token::TokenTrouble,
-    model::{Reply, Timestamp},
+    classify::{login_fault::LoginFault, token::TokenTrouble},
+    model::{Fingerprint, Reply, Timestamp},
 };
 
 /// What ended an attempt: a reply, or something that went wrong.
@@ -207,7 +207,19 @@ pub enum TlsFault {
     /// DANE does not confirm the server's certificate (RFC 7672).
     #[error("the server's certificate is not the one that its domain has recorded (DANE)")]
     NotRecorded,
-    /// The server's certificate is unacceptable for another reason. The text is that of rustls.
+    /// The server's certificate is not the one that the account's `fingerprint` names.
+    #[error("the server's certificate is not the one that fingerprint names; it is {found}")]
+    NotPinned {
+        /// What the server has shown.
+        found: Fingerprint,
+    },
+    /// The server shows the certificate of an authority.
+    #[error("the server shows the certificate of an authority, which is not for servers")]
+    Authority,
+    /// The server shows a certificate in the form of X.509 v1, which has no names.
+    #[error("the server's certificate has an old form (X.509 v1)")]
+    OldForm,
+    /// The server's certificate is unacceptable for another reason.
     #[error("the server's certificate is not acceptable: {0}")]
     BadCertificate(String),
     /// Both sides have no version or no cipher in common. The text is that of rustls.
@@ -291,52 +303,6 @@ pub enum SmtpFault {
     },
 }
 
-/// Why a login cannot be made.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum LoginFault {
-    /// The password or token file cannot be used.
-    #[error("the file with the secret cannot be used: \"{}\": {reason}", .file.display())]
-    NoSecret {
-        /// The file.
-        file: PathBuf,
-        /// The reason.
-        reason: SecretFault,
-    },
-    /// The server does not offer the mechanism that is configured.
-    #[error("the server does not offer AUTH {mechanism}; it offers {}", listed(.offered))]
-    NoMechanism {
-        /// The configured mechanism.
-        mechanism: &'static str,
-        /// The mechanisms that the server offers.
-        offered: Vec<String>,
-    },
-    /// The server asks for a further response, and the mechanism has none.
-    #[error("the server's challenge makes no sense: it asks for more than {mechanism} has")]
-    AsksForMore {
-        /// The mechanism.
-        mechanism: &'static str,
-    },
-    /// The server's challenge cannot be decoded or answered.
-    #[error("the server's challenge makes no sense: {0}")]
-    OddChallenge(String),
-}
-
-/// Why the file with a secret cannot be used.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum SecretFault {
-    /// It cannot be read. The text is that of the operating system.
-    #[error("{0}")]
-    Unreadable(String),
-    /// It is empty, or far too long.
-    #[error("it has {octets} octets; 1 to {limit} make sense")]
-    Length {
-        /// The octets that it has.
-        octets: usize,
-        /// The octets that it may have.
-        limit: usize,
-    },
-}
-
 impl From<DnsFault> for Fault {
     fn from(fault: DnsFault) -> Self {
         Self::Local(fault.into())
@@ -377,18 +343,17 @@ fn joined(servers: &[ServerFault]) -> String {
     servers.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn listed(offered: &[String]) -> String {
-    if offered.is_empty() { "none".to_owned() } else { offered.join(", ") }
-}
-
 fn dated(words: &str, at: &Option<Timestamp>) -> String {
     at.map_or_else(String::new, |at| format!("{words} {}", at.to_rfc3339()))
 }
 
 fn named(asked: &Option<String>, presented: &[String]) -> String {
     let Some(asked) = asked else { return String::new() };
-    let names =
-        if presented.is_empty() { "no name at all".to_owned() } else { presented.join(", ") };
+    let names = if presented.is_empty() {
+        "no host (it has no alternative name)".to_owned()
+    } else {
+        presented.join(", ")
+    };
     format!(": \"{asked}\" was asked for, it is for {names}")
 }
 

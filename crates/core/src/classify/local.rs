@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{
     classify::{
-        fault::{DnsFault, Fault, LocalFault, LoginFault, TcpFault, TlsFault},
+        fault::{DnsFault, Fault, LocalFault, TcpFault, TlsFault},
+        login_fault::LoginFault,
         stage::Stage,
         token::{Remedy, TokenTrouble},
         verdict::{
@@ -168,11 +169,20 @@ fn of_tls(stage: Stage, fault: &TlsFault) -> Finding {
         | TlsFault::UnknownIssuer
         | TlsFault::OtherIssuer
         | TlsFault::NotRecorded
+        | TlsFault::NotPinned { .. }
+        | TlsFault::Authority
+        | TlsFault::OldForm
         | TlsFault::BadCertificate(_)
         | TlsFault::NotAName(_)
         | TlsFault::Other(_) => of_certificate(stage, fault),
     }
 }
+
+/// For certificates that can be trusted only as they are.
+const BY_ITSELF: &str = "\
+    The server's certificate names no host and no issuer in a form that can be checked. Get the \
+    certificate from the server's administrator and name it in ca_file, or pin it: fingerprint = \
+    \"sha256:...\". To print it: openssl s_client -starttls smtp -connect <server>:<port>.";
 
 fn of_certificate(stage: Stage, fault: &TlsFault) -> Finding {
     match fault {
@@ -187,6 +197,16 @@ fn of_certificate(stage: Stage, fault: &TlsFault) -> Finding {
             "The server's certificate is not valid yet. Most likely this machine's clock is wrong. \
             Check it with timedatectl.",
         ),
+        TlsFault::WrongName { asked: Some(_), presented } if presented.is_empty() => {
+            Finding::new(Stop, BY_ITSELF)
+        }
+        TlsFault::Authority | TlsFault::OldForm => Finding::new(Stop, BY_ITSELF),
+        TlsFault::NotPinned { .. } => Finding::new(
+            Stop,
+            "The server shows another certificate than the one in fingerprint. If its \
+            administrator has renewed it, check it with them and write its new fingerprint. \
+            Otherwise somebody stands between this machine and the server.",
+        ),
         TlsFault::WrongName { .. } => Finding::new(
             Stop,
             "The server's certificate is for a name other than the account's host. Set host to the \
@@ -198,7 +218,7 @@ fn of_certificate(stage: Stage, fault: &TlsFault) -> Finding {
             "The server's certificate comes from an issuer that this machine does not trust. For a \
             public server, update the trust store (Debian: apt install --reinstall \
             ca-certificates) and look for a firewall that intercepts TLS. For a server of your \
-            own, set ca_file to the certificate of its CA.",
+            own, set ca_file to the certificate of its CA, or to its own if it is self-signed.",
         ),
         TlsFault::OtherIssuer => Finding::new(
             Stop,

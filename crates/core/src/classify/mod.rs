@@ -21,6 +21,7 @@ mod exchange;
 mod fault;
 mod generic;
 mod local;
+mod login_fault;
 mod mx;
 mod place;
 mod row;
@@ -33,9 +34,10 @@ mod verdict;
 mod tests;
 
 pub use fault::{
-    DnsFault, Fault, LocalFault, LoginFault, LookupFault, SecretFault, ServerFault, ServerReason,
-    SmtpFault, TcpFault, TlsFault, Unresolved,
+    DnsFault, Fault, LocalFault, LookupFault, ServerFault, ServerReason, SmtpFault, TcpFault,
+    TlsFault, Unresolved,
 };
+pub use login_fault::{LoginFault, SecretFault};
 pub use place::Place;
 pub use stage::Stage;
 pub use table::{classify, classify_of};

@@ -9,11 +9,13 @@
 //! - [`Reply`], [`EnhancedCode`]: what an SMTP server said
 //! - [`Dialogue`], [`Recorder`]: what was said on one connection, without secrets
 //! - [`RecipientOutcome`]: what has become of a recipient
+//! - [`Fingerprint`]: which certificate it is
 //! - [`Secret`]: what must never be printed
 
 mod address;
 mod dialogue;
 mod envelope;
+mod fingerprint;
 mod from_identity;
 mod id;
 mod invisible;
@@ -29,6 +31,7 @@ pub use dialogue::{Dialogue, Recorder};
 pub use envelope::{
     BodyKind, Envelope, MailParameters, Notify, Recipient, ReturnContent, TlsVersion, Via,
 };
+pub use fingerprint::Fingerprint;
 pub use from_identity::FromIdentity;
 pub use id::{AccountName, DeviceName, InvalidId, MessageId};
 pub use invisible::{is_direction_mark, is_invisible};
