@@ -19,7 +19,7 @@ use crate::{
             auth::login,
             client::ServerClient,
             ehlo::Offers,
-            session,
+            session::{self, Hello},
             settings::{Auth, SecretSource, Security, Server, SmtpSettings, Verification},
             wire::Wire,
         },
@@ -52,7 +52,8 @@ impl ServerClient {
             self.sessions.dial_any(host, &addresses, deadline).await.map_err(unreachable)?;
         found(Finding::Good(Step::Port, format!("{} answers", smtp.port)));
         // Without a secret, negotiation ends before the login.
-        let negotiated = self.sessions.negotiate(stream, None, &self.tls_policy()).await;
+        let negotiated =
+            self.sessions.negotiate(stream, None, &self.tls_policy(), Hello::Extended).await;
         let failed = negotiated.as_ref().err().map(|(stage, _)| step_of(*stage));
         for step in greeting_steps(smtp.security).iter().take_while(|step| Some(**step) != failed) {
             found(Finding::Good(*step, self.fact(*step)));

@@ -22,7 +22,7 @@ use crate::{
         smtp::{
             auth::read_secret,
             connection::Connection,
-            session::{ADDRESSES, Sessions, Step, TlsPolicy},
+            session::{ADDRESSES, Hello, Sessions, Step, TlsPolicy},
             settings::{SecretSource, Server, Verification},
             stream::Stream,
         },
@@ -104,8 +104,20 @@ impl ServerClient {
     }
 
     async fn connect_with(&self, secret: Option<Secret>) -> Step<Connection> {
-        let stream = self.dial().await.map_err(|fault| (Stage::Connect, fault))?;
-        self.open(stream, secret).await
+        match self.open(self.dialed().await?, secret.clone(), Hello::Extended).await {
+            // RFC 5321 3.2 asks a server that does not know EHLO to say so. Some just close.
+            Err((Stage::Ehlo, Fault::Closed))
+                if secret.is_none() && self.tls_policy().needs_no_extensions() =>
+            {
+                debug!(host = self.server.host, "the server closed at EHLO; trying HELO");
+                self.open(self.dialed().await?, secret, Hello::Plain).await
+            }
+            other => other,
+        }
+    }
+
+    async fn dialed(&self) -> Step<Box<dyn Stream>> {
+        self.dial().await.map_err(|fault| (Stage::Connect, fault))
     }
 
     /// The trouble of a failed connection, and whether an old token is to blame for it.
@@ -134,15 +146,21 @@ impl ServerClient {
     /// The account's trouble, never a message's.
     pub async fn connect_over(&self, stream: Box<dyn Stream>) -> Result<Connection, Trouble> {
         let secret = self.needed_secret().await?;
-        match self.open(stream, secret.clone()).await {
+        match self.open(stream, secret.clone(), Hello::Extended).await {
             Ok(connection) => Ok(connection),
             Err(missed) => Err(self.missed(secret.as_ref(), missed).await.1),
         }
     }
 
-    async fn open(&self, stream: Box<dyn Stream>, secret: Option<Secret>) -> Step<Connection> {
+    async fn open(
+        &self,
+        stream: Box<dyn Stream>,
+        secret: Option<Secret>,
+        hello: Hello,
+    ) -> Step<Connection> {
         let credentials = self.server.auth.as_ref().zip(secret.as_ref());
-        let opened = self.sessions.negotiate(stream, credentials, &self.tls_policy()).await?;
+        let opened =
+            self.sessions.negotiate(stream, credentials, &self.tls_policy(), hello).await?;
         Ok(self.sessions.opened(opened))
     }
 

@@ -53,6 +53,22 @@ pub(in crate::upstream) struct TlsPolicy<'a> {
     pub(in crate::upstream) check: Check,
 }
 
+impl TlsPolicy<'_> {
+    /// Whether HELO is enough: it offers neither STARTTLS nor a login.
+    pub(in crate::upstream) const fn needs_no_extensions(&self) -> bool {
+        matches!(self.security, Security::None | Security::Implicit)
+    }
+}
+
+/// How a session begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::upstream) enum Hello {
+    /// EHLO, which asks for the extensions.
+    Extended,
+    /// HELO, for a server that closes the connection at EHLO.
+    Plain,
+}
+
 pub(in crate::upstream) type Step<T> = Result<T, (Stage, Fault)>;
 
 impl Sessions {
@@ -113,6 +129,7 @@ impl Sessions {
         stream: Box<dyn Stream>,
         credentials: Option<(&Auth, &Secret)>,
         tls_policy: &TlsPolicy<'_>,
+        hello: Hello,
     ) -> Step<(Wire, Offers)> {
         let timeouts = &self.settings.timeouts;
         let TlsPolicy { host, security, check } = tls_policy;
@@ -124,7 +141,13 @@ impl Sessions {
             ),
         };
         positive(wire.reply(timeouts.greeting).await).map_err(|fault| (Stage::Greeting, fault))?;
-        let mut offers = self.ehlo(&mut wire).await?;
+        let mut offers = match hello {
+            Hello::Extended => self.ehlo(&mut wire).await?,
+            Hello::Plain => {
+                self.helo(&mut wire).await.map_err(|fault| (Stage::Ehlo, fault))?;
+                Offers::default()
+            }
+        };
         match security {
             Security::None | Security::Implicit => {}
             Security::Opportunistic if !offers.starttls => {}
@@ -159,14 +182,19 @@ impl Sessions {
                 // RFC 5321 3.2: a server that does not know EHLO gets HELO. It offers no
                 // extensions, so this works only without TLS and login.
                 Reply { code: 500 | 502 | 504, .. } => {
-                    wire.write(format!("HELO {}\r\n", self.settings.helo).as_bytes(), within)
-                        .await?;
-                    positive(wire.reply(within).await).map(|_reply| Offers::default())
+                    self.helo(wire).await?;
+                    Ok(Offers::default())
                 }
                 refusal => Err(Fault::Reply(refusal)),
             }
         };
         say.await.map_err(|fault| (Stage::Ehlo, fault))
+    }
+
+    async fn helo(&self, wire: &mut Wire) -> Result<(), Fault> {
+        let within = self.settings.timeouts.command;
+        wire.write(format!("HELO {}\r\n", self.settings.helo).as_bytes(), within).await?;
+        positive(wire.reply(within).await).map(drop)
     }
 
     /// RFC 3207. Nothing is sent without the offer: an attacker who can hide the keyword can also

@@ -6,7 +6,7 @@ use tokio::io::duplex;
 
 use super::{
     ALL_EXTENSIONS, Act, Auth, AuthMethod, NO_PIPELINING, Point, Script, client, connect,
-    destination, handover, letter, pipe,
+    destination, handover, letter, outcomes, pipe,
 };
 use crate::classify::{Concern, Counted, Outcome, Stage};
 
@@ -29,6 +29,28 @@ fn mishaps() -> Vec<(&'static str, Act)> {
         ("endless", long(554, 100_000)),
         ("several lines", Act::say("550-5.0.0 never\r\n550-5.0.0 and\r\n550 5.0.0 ever")),
     ]
+}
+
+#[tokio::test]
+async fn a_server_that_closes_at_ehlo_is_greeted_with_helo() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let said = tokio::spawn(async move {
+        let closing = Script::new().on(Point::Ehlo, Act::Close);
+        let first = closing.serve(listener.accept().await.unwrap().0);
+        let second = Script::new().offers(&[]).serve(listener.accept().await.unwrap().0);
+        (first.await.unwrap(), second.await.unwrap())
+    });
+    let mut server = destination();
+    server.host = "127.0.0.1".to_owned();
+    server.smtp.port = port;
+    let mut connection = client(server).connect().await.unwrap();
+    let report = connection.send(letter(&["ann@contoso.com"])).await;
+    assert_eq!(outcomes(&report), [Outcome::Deliver]);
+    connection.quit().await;
+    let (first, second) = said.await.unwrap();
+    assert_eq!(first, "EHLO postroom.example.com\r\n");
+    assert!(second.starts_with("HELO postroom.example.com\r\nMAIL FROM:"), "{second}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,7 +29,7 @@ use crate::{
         finding::{Finding, Step, show_certificate},
         smtp::{
             connection::Connection,
-            session::{Sessions, TlsPolicy},
+            session::{Hello, Sessions, TlsPolicy},
             settings::{Security, SmtpSettings},
         },
         tls::Check,
@@ -168,7 +168,8 @@ impl DirectClient {
             addresses.into_iter().map(|address| SocketAddr::new(address, *port)).collect();
         let stream = sessions.dial_any(host, &addresses, deadline).await.map_err(absent)?;
         let policy = TlsPolicy { host, security, check };
-        let (stage, fault) = match sessions.negotiate(stream, None, &policy).await {
+        let (stage, fault) = match sessions.negotiate(stream, None, &policy, Hello::Extended).await
+        {
             Ok(opened) => return Ok(sessions.opened(opened)),
             Err(failed) => failed,
         };
@@ -179,7 +180,7 @@ impl DirectClient {
             let stream = sessions.dial_any(host, &addresses, deadline).await.map_err(absent)?;
             let clear = TlsPolicy { host, security: Security::None, check: Check::Anyone };
             return sessions
-                .negotiate(stream, None, &clear)
+                .negotiate(stream, None, &clear, Hello::Extended)
                 .await
                 .map(|opened| sessions.opened(opened))
                 .map_err(|(stage, fault)| miss(stage, fault));
