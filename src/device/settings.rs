@@ -6,7 +6,9 @@ use ipnet::IpNet;
 
 use crate::{
     device::certificate_pattern::CertificatePattern,
-    model::{AccountName, ByteSize, DeviceName, FromIdentity, Pattern, Secret, TlsVersion},
+    model::{
+        AccountName, Address, ByteSize, DeviceName, FromIdentity, Pattern, Secret, TlsVersion,
+    },
     smtp::{EndOfData, Mechanism},
 };
 
@@ -58,6 +60,14 @@ pub struct DeviceSettings {
     pub account: Option<AccountName>,
     /// `from`.
     pub from: Option<FromIdentity>,
+}
+
+impl DeviceSettings {
+    /// Whether `recipients` has this address.
+    #[must_use]
+    pub fn may_write_to(&self, address: &Address) -> bool {
+        self.recipients.iter().any(|pattern| pattern.fits(address))
+    }
 }
 
 /// `auth = "none" | "optional" | "required"`.

@@ -48,7 +48,13 @@ impl IncomingMessage {
         let Some(device) = client.device() else {
             return Err(reply::LOCAL_ERROR);
         };
-        let Transaction { sender, recipients, parameters, declared_size: _ } = transaction;
+        let Transaction { sender, mut recipients, parameters, declared_size: _ } = transaction;
+        // Otherwise a device could make Postroom, or the next server, write to anybody.
+        if sender.mailbox().is_some_and(|sender| !device.may_write_to(sender)) {
+            for notify in recipients.iter_mut().filter_map(|one| one.notify.as_mut()) {
+                notify.success = false;
+            }
+        }
         let (id, received) = (context.spool().new_id(), context.now());
         let envelope = Envelope {
             id,

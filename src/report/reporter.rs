@@ -281,11 +281,9 @@ impl Reporter {
         subject: Subject<'_>,
         to: Option<Address>,
     ) -> Result<(), SpoolError> {
-        // RFC 5321 4.5.5 and 6.1: no notice about a message with a null sender, nor about one of
-        // our own.
-        let Some(to) = to.filter(|_| {
-            entry.sender != ReversePath::Null && entry.device.as_str() != Self::OWN_DEVICE
-        }) else {
+        // RFC 5321 4.5.5 and 6.1 forbid notices to the null sender; these go to the administrator.
+        // A notice about a notice could go on for ever.
+        let Some(to) = to.filter(|_| entry.device.as_str() != Self::OWN_DEVICE) else {
             return Ok(());
         };
         let Leave::Given { withheld } = self.0.rate.ask() else {

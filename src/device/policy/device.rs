@@ -82,7 +82,7 @@ impl Device {
 
     /// Whether the client may write to this address.
     pub(in crate::device) fn permit_recipient(&self, recipient: &Address) -> Result<(), Refusal> {
-        if self.settings.recipients.iter().any(|pattern| pattern.fits(recipient)) {
+        if self.settings.may_write_to(recipient) {
             return Ok(());
         }
         Err(refusal::recipient(&self.settings, recipient))

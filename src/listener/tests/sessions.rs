@@ -36,6 +36,30 @@ async fn a_message_is_stored_below_its_received_field_before_250_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_notice_of_success_is_promised_only_to_whom_the_device_may_write() {
+    for (sender, promised) in [("victim@elsewhere.example", false), ("scan@contoso.com", true)] {
+        let device = DeviceSettings {
+            senders: vec!["*".parse().unwrap()],
+            recipients: vec!["*@contoso.com".parse().unwrap()],
+            ..printers()
+        };
+        let mut office = Office::with(device, super::LIMITS);
+        let mut caller = office.call(PRINTER, ListenerTls::None);
+        caller.hear().await;
+        caller.ask("EHLO mfp1").await;
+        caller.ask(&format!("MAIL FROM:<{sender}>")).await;
+        let rcpt = "RCPT TO:<anna@contoso.com> NOTIFY=SUCCESS,FAILURE";
+        assert!(caller.ask(rcpt).await.starts_with("250 "));
+        caller.ask("DATA").await;
+        caller.say(MESSAGE).await;
+        assert!(caller.hear().await.starts_with("250 "));
+        let entries = office.spool.list(None, 10).unwrap();
+        let notify = entries[0].recipients[0].recipient.notify.unwrap();
+        assert_eq!((notify.success, notify.failure), (promised, true), "{sender}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_commands_of_one_read_are_answered_in_one_write() {
     let mut office = Office::open();
     let mut caller = office.call(PRINTER, ListenerTls::None);

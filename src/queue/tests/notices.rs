@@ -41,12 +41,15 @@ async fn who_asks_to_be_told_nothing_is_told_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_with_a_null_sender_fails_without_a_notice() {
+async fn the_administrator_is_told_of_a_failed_message_with_a_null_sender() {
     let mut house = House::open(vec![scanner()]);
     house.server.react(|_| Reaction::Refuse(Stage::RcptTo, "550 5.1.1 No such user"));
     house.receive_as("").await;
     house.pass(5).await;
-    assert_eq!((house.journal().len(), notices(&house).len()), (1, 0), "the journal has it");
+    let told = ("Undelivered mail from printers".to_owned(), "it@contoso.com".to_owned());
+    assert_eq!(notices(&house), [told], "and of nothing else: the notice fails, too");
+    house.pass(6 * 86_400).await;
+    assert_eq!(notices(&house).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
