@@ -5,6 +5,7 @@
 //! - `control`: orders of people that change settings
 //! - `sockets`: sockets that systemd has bound already
 //! - `sightings`: what was seen of devices, kept on the disk
+//! - `survey`: the counts of the queue and the devices for the metrics
 //! - `supervise`: signals and the watchdog
 //! - [`Daemon::start`] then [`Daemon::run`]: in the `postroom run` of a machine, and in one process
 //!   with others for the demonstration and the tests
@@ -28,6 +29,7 @@ mod logging;
 mod sightings;
 mod sockets;
 mod supervise;
+mod survey;
 
 pub use error::DaemonError;
 pub use logging::{LogFormat, log_to};
@@ -48,6 +50,7 @@ use crate::{
     admin::{Admin, AdminServer, Control, Ordered, Parts, Progress},
     clock::Clock,
     config::{Config, Problem},
+    daemon::survey::Survey,
     device::{Devices, DirectorySettings},
     listener::{Listener, ListenerContext, ListenerParts, ReceivingSettings, Tls},
     metrics::Metrics,
@@ -144,24 +147,26 @@ impl Daemon {
             devices: devices.clone(),
             spool: spool.clone(),
             settings: receiving.subscribe(),
-            clock,
-            metrics,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
         };
         let mut daemon = Self {
             config,
             admin,
             spool,
-            devices,
+            devices: devices.clone(),
             tls,
             mail: JoinSet::new(),
             services: JoinSet::new(),
             stop_mail: watch::Sender::new(false),
             stop_services: watch::Sender::new(false),
         };
-        daemon.spawn_queue(queue);
+        daemon.spawn_queue(queue.clone());
         daemon.bind_listeners(parts, sockets)?;
         daemon.spawn_services().await?;
         daemon.spawn_control(steward, orders);
+        let survey = Survey { spool: daemon.spool.clone(), queue, devices, clock, metrics };
+        daemon.services.spawn(survey::keep_up(survey, daemon.stop_services.subscribe()));
         Ok(daemon)
     }
 

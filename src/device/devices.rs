@@ -79,6 +79,12 @@ impl Devices {
         Arc::clone(&latest.directory)
     }
 
+    /// The names of the configured devices.
+    #[must_use]
+    pub fn names(&self) -> Vec<DeviceName> {
+        self.directory().names().cloned().collect()
+    }
+
     /// What was seen of each device.
     #[must_use]
     pub fn sightings(&self) -> Vec<DeviceSighting> {

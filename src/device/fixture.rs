@@ -1,4 +1,4 @@
-//! A device and a user for the tests of this module to vary.
+//! A device and a user for tests to vary.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     smtp::{EndOfData, Mechanism},
 };
 
-pub(super) fn device(name: &str, networks: &[&str]) -> DeviceSettings {
+pub(crate) fn device(name: &str, networks: &[&str]) -> DeviceSettings {
     DeviceSettings {
         name: name.into(),
         networks: networks.iter().map(|network| network.parse().unwrap()).collect(),

@@ -36,6 +36,6 @@ pub use settings::{
 };
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -5,16 +5,17 @@
 //! number. An address is never a label. Each file contains the metrics of one part of the program.
 //! `docs/metrics.md` lists all metrics; a test checks the list.
 
+mod build;
 mod receiving;
 mod sending;
 mod storage;
 mod text_format;
 mod upstream;
 
-pub use receiving::{Receiving, Refusal, RefusalLabel, TlsLabel};
+pub use receiving::{DeviceLabel, Receiving, Refusal, RefusalLabel, TlsLabel};
 pub use sending::{
-    AccountLabel, AccountStateLabel, CredentialLabel, CredentialValue, OutcomeLabel, Sending,
-    StateValue,
+    AccountLabel, AccountQueueLabel, AccountStateLabel, CredentialLabel, CredentialValue,
+    OutcomeLabel, QueueStateValue, Sending, StateValue,
 };
 pub use storage::Storage;
 pub use upstream::Upstream;
@@ -46,6 +47,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("postroom");
+        build::register(&mut registry);
         let receiving = Receiving::register(&mut registry);
         let storage = Storage::register(&mut registry);
         let sending = Sending::register(&mut registry);

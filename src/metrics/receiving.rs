@@ -3,7 +3,7 @@
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 
 use crate::model::TlsVersion;
@@ -30,12 +30,23 @@ pub struct Receiving {
     pub messages_accepted: Counter,
     /// The total size of those messages in octets.
     pub message_bytes: Counter,
+    /// Messages accepted from each configured device.
+    pub device_messages: Family<DeviceLabel, Counter>,
+    /// When each configured device was last seen, in seconds since 1970; 0 if it never was.
+    pub device_last_seen: Family<DeviceLabel, Gauge>,
     /// Messages whose connection ended before the end of data.
     pub messages_broken_off: Counter,
     /// Messages that could not be stored on disk.
     pub messages_not_stored: Counter,
     /// Connections whose task ended in a panic.
     pub session_panics: Counter,
+}
+
+/// The label of metrics about a device.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct DeviceLabel {
+    /// The device's `name` in the configuration.
+    pub device: String,
 }
 
 /// Why a sender or recipient was refused.
@@ -116,6 +127,8 @@ impl Receiving {
             refusals: Family::default(),
             messages_accepted: Counter::default(),
             message_bytes: Counter::default(),
+            device_messages: Family::default(),
+            device_last_seen: Family::default(),
             messages_broken_off: Counter::default(),
             messages_not_stored: Counter::default(),
             session_panics: Counter::default(),
@@ -186,6 +199,17 @@ impl Receiving {
             "message_bytes",
             "Total size of the accepted messages",
             self.message_bytes.clone(),
+        );
+        registry.register(
+            "device_messages",
+            "Messages accepted from the device, when last counted",
+            self.device_messages.clone(),
+        );
+        registry.register_with_unit(
+            "device_last_seen_timestamp",
+            "Time at which the device was last seen, since 1970; 0 if it was never seen",
+            Unit::Seconds,
+            self.device_last_seen.clone(),
         );
         registry.register(
             "messages_broken_off",

@@ -22,6 +22,10 @@ pub struct Sending {
     pub doubts: Counter,
     /// The time from acceptance to delivery.
     pub delivery_latency: Histogram,
+    /// Messages that wait for the account, by what they wait for, when they were last counted.
+    pub account_queue: Family<AccountQueueLabel, Gauge>,
+    /// The age of the oldest message that waits for the account, when it was last counted.
+    pub account_oldest: Family<AccountLabel, Gauge>,
     /// 1 for the present state of the account, 0 for the other states.
     pub account_state: Family<AccountStateLabel, Gauge>,
     /// Open connections to the account's server.
@@ -32,6 +36,8 @@ pub struct Sending {
     pub account_minute_messages: Family<AccountLabel, Gauge>,
     /// Recipients in the last 24 hours, as the server may count them.
     pub account_day_recipients: Family<AccountLabel, Gauge>,
+    /// The limit of recipients in 24 hours, if there is one.
+    pub account_day_recipients_limit: Family<AccountLabel, Gauge>,
     /// The time of the last delivery, in seconds since 1970.
     pub account_last_delivery: Family<AccountLabel, Gauge>,
     /// The time until a credential of the account expires.
@@ -49,6 +55,37 @@ pub struct Sending {
 pub struct AccountLabel {
     /// The account's `name` in the configuration.
     pub account: String,
+}
+
+/// The labels of the metric about an account's queue.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct AccountQueueLabel {
+    /// The account's `name` in the configuration.
+    pub account: String,
+    /// What the messages wait for.
+    pub state: QueueStateValue,
+}
+
+/// What a message of an account's queue waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, EncodeLabelValue)]
+#[expect(
+    non_camel_case_types,
+    reason = "the names are the label's values, and Prometheus writes those in lower case"
+)]
+pub enum QueueStateValue {
+    /// The first attempt has not begun.
+    waiting,
+    /// An attempt failed, and the message waits for the next one.
+    retrying,
+    /// An attempt is in progress.
+    sending,
+    /// A person holds the message back.
+    held,
+}
+
+impl QueueStateValue {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::waiting, Self::retrying, Self::sending, Self::held];
 }
 
 /// The labels of the metric about an account's state.
@@ -142,11 +179,14 @@ impl Sending {
             recipients_failed: Counter::default(),
             doubts: Counter::default(),
             delivery_latency: Histogram::new(LATENCY_BUCKETS),
+            account_queue: Family::default(),
+            account_oldest: Family::default(),
             account_state: Family::default(),
             account_connections: Family::default(),
             account_domains_held_up: Family::default(),
             account_minute_messages: Family::default(),
             account_day_recipients: Family::default(),
+            account_day_recipients_limit: Family::default(),
             account_last_delivery: Family::default(),
             account_credential_expiry: Family::default(),
             attempt_panics: Counter::default(),
@@ -210,6 +250,18 @@ impl Sending {
 
     fn register_accounts(&self, registry: &mut Registry) {
         registry.register(
+            "account_queue_messages",
+            "Messages with recipients that wait for the account, by state, when last counted",
+            self.account_queue.clone(),
+        );
+        registry.register_with_unit(
+            "account_oldest_message_age",
+            "Age of the oldest message that waits for the account, 0 if none waits, when last \
+            counted",
+            Unit::Seconds,
+            self.account_oldest.clone(),
+        );
+        registry.register(
             "account_state",
             "1 for the present state of the account, 0 for the other states",
             self.account_state.clone(),
@@ -225,6 +277,12 @@ impl Sending {
         registry.register("account_minute_messages", help, self.account_minute_messages.clone());
         let help = "Recipients in the last 24 hours, as the server may count them";
         registry.register("account_day_recipients", help, self.account_day_recipients.clone());
+        let help = "Limit of recipients in 24 hours, absent if the account has none";
+        registry.register(
+            "account_day_recipients_limit",
+            help,
+            self.account_day_recipients_limit.clone(),
+        );
         let help = "Time until the account's credential expires; negative after its expiry, absent \
             if the expiry is unknown";
         registry.register_with_unit(

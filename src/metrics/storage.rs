@@ -15,6 +15,8 @@ pub struct Storage {
     pub queue_messages: Gauge,
     /// Free space on the spool's disk, when it was last measured.
     pub free_bytes: Gauge,
+    /// The free space below which messages are refused.
+    pub min_free_bytes: Gauge,
     /// The time from the end of data until the message is durable.
     pub commit_seconds: Histogram,
     /// Group commits: rounds in which directories are synced and entries created for several
@@ -31,6 +33,7 @@ impl Storage {
         let metrics = Self {
             queue_messages: Gauge::default(),
             free_bytes: Gauge::default(),
+            min_free_bytes: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
             admission_rounds: Counter::default(),
             index_syncs: Counter::default(),
@@ -46,6 +49,12 @@ impl Storage {
             "Free space on the spool's disk, when it was last measured",
             Unit::Bytes,
             metrics.free_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "disk_min_free",
+            "Free space below which messages are refused (spool.min_free)",
+            Unit::Bytes,
+            metrics.min_free_bytes.clone(),
         );
         let help = "Time from the end of data until the message is durable";
         registry.register_with_unit("commit", help, Unit::Seconds, metrics.commit_seconds.clone());

@@ -74,6 +74,8 @@ pub(super) struct Parts {
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { settings, messages, index, route, clock, metrics, lock_file } = parts;
+        let min_free = i64::try_from(settings.min_free.octets()).unwrap_or(i64::MAX);
+        metrics.storage().min_free_bytes.set(min_free);
         Self {
             settings,
             messages,
@@ -101,7 +103,7 @@ impl Core {
         if self.free_octets()? < needed { Err(SpoolError::Full) } else { Ok(()) }
     }
 
-    fn free_octets(&self) -> Result<u64, SpoolError> {
+    pub(super) fn free_octets(&self) -> Result<u64, SpoolError> {
         let mut space = lock(&self.space);
         match *space {
             Some((asked, free)) if asked.elapsed() < SPACE_ASKED_EVERY => Ok(free),

@@ -35,6 +35,7 @@ mod quarantine;
 mod recover;
 mod report;
 mod requests;
+mod room;
 mod settings;
 #[expect(clippy::module_inception, reason = "the spool is what this module is about")]
 mod spool;
@@ -52,5 +53,6 @@ pub use error::SpoolError;
 pub use memo::{Memo, MemoKind};
 pub use messages::files::reader::MessageReader;
 pub use report::RecoveryReport;
+pub use room::Room;
 pub use settings::{RouteMessage, SpoolSettings};
 pub use spool::Spool;

@@ -82,6 +82,11 @@ impl Directory {
         self.devices.iter().find(|device| device.settings.name == *name)
     }
 
+    /// The names of all devices, in the order of the configuration.
+    pub(in crate::device) fn names(&self) -> impl Iterator<Item = &DeviceName> {
+        self.devices.iter().map(|device| &device.settings.name)
+    }
+
     /// The device of a network address: the longest prefix wins, and among equals the first in the
     /// file.
     pub(in crate::device) fn by_network(&self, peer: IpAddr) -> Option<&Arc<Device>> {

@@ -3,6 +3,7 @@
 mod queue;
 mod service;
 mod setup;
+mod watching;
 
 use std::{
     fs,
@@ -129,8 +130,10 @@ address = "127.0.0.1:0"
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Its JSON, whatever its exit code, which for `status` is the condition of the relay.
     fn json(&self, words: &[&str]) -> Value {
-        serde_json::from_str(&self.good(&[words, &["--json"]].concat())).unwrap()
+        let output = self.run(&[words, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{words:?}: {output:?}"))
     }
 
     fn start(&self) -> Daemon {
