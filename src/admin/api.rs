@@ -81,7 +81,7 @@ impl IntoResponse for QueueError {
 type Answer<T> = Result<Json<T>, QueueError>;
 
 async fn status(State(admin): State<Admin>) -> Json<Status> {
-    Json(admin.status())
+    Json(admin.status_of_today().await)
 }
 
 #[derive(Deserialize)]

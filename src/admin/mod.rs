@@ -1,6 +1,7 @@
 //! The HTTP interface: health and metrics over TCP, and the API of the commands over a Unix socket.
 //!
 //! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
+//! - `condition`: [`Condition`], the state in one word with its reasons; `today`: what was sent today
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
 //!   can be changed through it
@@ -10,16 +11,20 @@
 //! - `server`: sockets and connections, with bounds
 
 mod api;
+mod condition;
 mod control;
 mod health;
 mod server;
 mod sightings;
 mod status;
+mod today;
 
+pub use condition::{Concern, Condition};
 pub use control::{Answer, Control, Order, OrderError, Ordered, SettingChange, SettingStatus};
 pub use server::{AdminError, AdminServer};
 pub use sightings::Sightings;
-pub use status::{ListenerStatus, Status};
+pub use status::{ListenerStatus, Status, Strangers};
+pub use today::{Day, Today};
 
 use std::{
     collections::BTreeMap,
@@ -79,6 +84,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The time at which the daemon started.
     pub started: Timestamp,
+    /// What was sent today.
+    pub today: Today,
     /// The facts that become known after the start.
     pub progress: Progress,
 }

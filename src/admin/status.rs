@@ -1,16 +1,34 @@
 //! The state of the daemon, for the command, the API and `/readyz`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use tracing::{error, warn};
 
-use super::Admin;
+use super::{
+    Admin,
+    condition::{Concern, Condition, Facts, concerns},
+    today::Day,
+};
 use crate::{
+    device::Sighting,
     listener::{ListenerTls, Protocol},
     model::Timestamp,
     queue::AccountStatus,
-    spool::RecoveryReport,
+    spool::{RecoveryReport, Room},
 };
+
+/// Strangers that were refused within this time are shown.
+const LATELY: Duration = Duration::from_secs(24 * 3600);
+/// Messages that are read to find the oldest that nobody holds back.
+const LOOKED_AT: usize = 100;
 
 /// The state of the daemon: `GET /api/v1/status`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -41,6 +59,47 @@ pub struct Status {
     pub accounts: Vec<AccountStatus>,
     /// What recovery found and corrected at the start. It is `None` until recovery has finished.
     pub recovery: Option<RecoveryReport>,
+    /// Good, warning or trouble: the heaviest of the concerns.
+    #[serde(default)]
+    pub condition: Condition,
+    /// The reasons why the condition is not good, the heaviest first.
+    #[serde(default)]
+    pub concerns: Vec<Concern>,
+    /// When the oldest message was accepted that waits and that nobody holds back.
+    #[serde(default)]
+    pub oldest: Option<Timestamp>,
+    /// What was sent today, once it has been counted.
+    #[serde(default)]
+    pub today: Option<Day>,
+    /// Unknown clients that were refused in the last 24 hours, if there are any.
+    #[serde(default)]
+    pub strangers: Option<Strangers>,
+    /// The free space of the disk, if it can be asked.
+    #[serde(default)]
+    pub disk: Option<Room>,
+}
+
+/// Unknown clients that were refused in the last 24 hours.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Strangers {
+    /// How many of them are remembered.
+    pub clients: u64,
+    /// The address of the last one.
+    pub last: IpAddr,
+    /// When it was refused.
+    pub at: Timestamp,
+}
+
+impl Strangers {
+    fn among(strangers: &[Sighting], now: Timestamp) -> Option<Self> {
+        let refused = strangers.iter().filter_map(|stranger| {
+            let at = stranger.last_refusal.as_ref()?.at;
+            (now.since(at) < LATELY).then_some((at, stranger.peer))
+        });
+        let refused: Vec<(Timestamp, IpAddr)> = refused.collect();
+        let (at, last) = refused.iter().max().copied()?;
+        Some(Self { clients: u64::try_from(refused.len()).unwrap_or(u64::MAX), last, at })
+    }
 }
 
 /// A listener for devices.
@@ -61,12 +120,13 @@ impl Admin {
         let parts = &self.0;
         let known = parts.progress.known();
         let missing = self.missing();
-        Status {
+        let now = parts.clock.now();
+        let mut status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: parts.hostname.clone(),
             data_dir: parts.data_dir.clone(),
             started: parts.started,
-            uptime_seconds: parts.clock.now().since(parts.started).as_secs(),
+            uptime_seconds: now.since(parts.started).as_secs(),
             ready: missing.is_empty(),
             missing,
             listeners: known.listeners,
@@ -75,7 +135,45 @@ impl Admin {
             queue_messages: parts.spool.count(),
             accounts: parts.queue.accounts(),
             recovery: known.recovery,
+            condition: Condition::Good,
+            concerns: Vec::new(),
+            oldest: self.oldest(),
+            today: parts.today.latest(),
+            strangers: Strangers::among(&parts.devices.strangers(), now),
+            disk: parts.spool.room().ok(),
+        };
+        let facts = Facts {
+            missing: &status.missing,
+            listeners: status.listeners.len(),
+            disk: status.disk,
+            oldest: status.oldest,
+            accounts: &status.accounts,
+        };
+        status.concerns = concerns(&facts, now);
+        status.condition = status.concerns.first().map_or(Condition::Good, |first| first.condition);
+        status
+    }
+
+    /// Collects the state of the daemon, with what was sent today brought up to date.
+    pub async fn status_of_today(&self) -> Status {
+        let parts = Arc::clone(&self.0);
+        let count = move || {
+            let now = parts.clock.now();
+            parts.today.bring_up_to_date(&parts.spool, now, TimeZone::system())
+        };
+        match spawn_blocking(count).await {
+            Ok(Ok(())) => {}
+            // The status is wanted most when the index cannot be read.
+            Ok(Err(error)) => warn!(%error, "journal of today not read"),
+            Err(panic) => error!(%panic, "journal of today not read"),
         }
+        self.status()
+    }
+
+    /// Ids are in the order of acceptance.
+    fn oldest(&self) -> Option<Timestamp> {
+        let first = self.0.spool.list(None, LOOKED_AT).unwrap_or_default();
+        first.iter().find(|entry| entry.hold.is_none()).map(|entry| entry.received)
     }
 
     /// The reasons why the daemon is not ready. An account that cannot send is not a reason,

@@ -35,7 +35,8 @@ pub(super) enum Command {
     Init(InitArguments),
     /// Print every configuration key with its default and its meaning.
     Reference,
-    /// Show the state of the daemon, its queue and its accounts.
+    /// Show the state of the daemon, its queue and its accounts. Exit code: 0 good, 1 warning, 2
+    /// trouble, as for a Nagios plugin.
     Status(JsonArguments),
     /// List queued messages; retry, hold, release, delete or export them.
     #[command(subcommand)]

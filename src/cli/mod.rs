@@ -9,7 +9,7 @@
 //!
 //! # Failure
 //! Errors are printed on standard error, with advice. Exit codes: 0 success, 1 failure, 2 wrong
-//! usage, 78 wrong configuration (sysexits.h).
+//! usage, 78 wrong configuration (sysexits.h). Those of `status` differ.
 
 mod account;
 mod account_check;
@@ -82,7 +82,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
         Command::Status(status) => {
-            commands()?.block_on(status::status(&config, &status, &clock))?;
+            return commands()?.block_on(status::status(&config, &status, &clock));
         }
         Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
         Command::Account(account) => {

@@ -47,7 +47,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    admin::{Admin, AdminServer, Control, Ordered, Parts, Progress},
+    admin::{Admin, AdminServer, Control, Ordered, Parts, Progress, Today},
     clock::Clock,
     config::{Config, Problem},
     daemon::survey::Survey,
@@ -139,6 +139,7 @@ impl Daemon {
             started: clock.now(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            today: Today::default(),
             progress: Progress::default(),
         });
         let tls = load_tls(&config).await?;
@@ -154,7 +155,7 @@ impl Daemon {
             config,
             admin,
             spool,
-            devices: devices.clone(),
+            devices,
             tls,
             mail: JoinSet::new(),
             services: JoinSet::new(),
@@ -165,9 +166,14 @@ impl Daemon {
         daemon.bind_listeners(parts, sockets)?;
         daemon.spawn_services().await?;
         daemon.spawn_control(steward, orders);
-        let survey = Survey { spool: daemon.spool.clone(), queue, devices, clock, metrics };
-        daemon.services.spawn(survey::keep_up(survey, daemon.stop_services.subscribe()));
+        daemon.spawn_survey(queue, clock, metrics);
         Ok(daemon)
+    }
+
+    fn spawn_survey(&mut self, queue: Queue, clock: Clock, metrics: Metrics) {
+        let (spool, devices) = (self.spool.clone(), self.devices.clone());
+        let survey = Survey { spool, queue, devices, clock, metrics };
+        self.services.spawn(survey::keep_up(survey, self.stop_services.subscribe()));
     }
 
     fn spawn_queue(&mut self, queue: Queue) {
@@ -235,6 +241,8 @@ impl Daemon {
             self.spool.clone(),
             self.stop_services.subscribe(),
         ));
+        let stop = self.stop_services.subscribe();
+        self.services.spawn(supervise::tell_condition(self.admin.clone(), stop));
         self.services.spawn(supervise::watchdog(self.stop_services.subscribe()));
         Ok(())
     }

@@ -6,10 +6,14 @@ use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
+    time::{Instant, MissedTickBehavior, interval_at},
 };
 use tracing::warn;
 
-use crate::admin::Status;
+use crate::admin::{Admin, Status};
+
+/// The time between two looks at the condition, for the line that `systemctl status` shows.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// What a person or the service manager requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,19 +85,47 @@ pub(super) async fn stopped(switch: &mut watch::Receiver<bool>) {
     while !*switch.borrow_and_update() && switch.changed().await.is_ok() {}
 }
 
-/// Tells the service manager that the listeners are bound.
+/// Tells the service manager that the listeners are bound, and the condition of the relay.
 pub(super) fn ready(status: &Status) {
-    let count = |number: u64, what: &str| {
-        if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    tell(&[NotifyState::Ready, NotifyState::Status(&condition(status))]);
+}
+
+/// Keeps the line that `systemctl status` shows up to date, until the stop.
+pub(super) async fn tell_condition(admin: Admin, mut stop: watch::Receiver<bool>) -> &'static str {
+    // The first line is told with READY.
+    let mut ticks = interval_at(Instant::now() + TOLD_EVERY, TOLD_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = String::new();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stopped(&mut stop) => return "the status line",
+        }
+        let words = condition(&admin.status_of_today().await);
+        if words != told {
+            tell(&[NotifyState::Status(&words)]);
+            told = words;
+        }
+    }
+}
+
+/// The condition in one line.
+fn condition(status: &Status) -> String {
+    let words = match status.concerns.as_slice() {
+        [] => format!("{} queued", count(status.queue_messages, "message")),
+        [first] => first.text.clone(),
+        [first, others @ ..] => {
+            let others = u64::try_from(others.len()).unwrap_or(u64::MAX);
+            format!("{} (and {})", first.text, count(others, "other concern"))
+        }
     };
-    let long = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let (listeners, accounts) = (
-        count(long(status.listeners.len()), "listener"),
-        count(long(status.accounts.len()), "account"),
-    );
-    let words =
-        format!("{listeners}, {accounts}, {} queued", count(status.queue_messages, "message"));
-    tell(&[NotifyState::Ready, NotifyState::Status(&words)]);
+    // A line end would end the line of the protocol, and a server may send one in its reply.
+    let words = words.replace(['\r', '\n'], " ");
+    format!("{}: {words}", status.condition.as_str())
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 pub(super) fn stopping() {

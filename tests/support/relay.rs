@@ -123,11 +123,12 @@ impl Relay {
         self.process.memory_kib("VmHWM")
     }
 
-    /// Runs a command and reads its JSON.
+    /// Runs a command and reads its JSON, whatever its exit code: `status` ends with 1 or 2 when
+    /// something is wrong with the relay.
     pub(crate) fn json(&self, words: &[&str]) -> Value {
-        let text = process::run(self.command(words).arg("--json"));
+        let (_, text, errors) = process::run_anyhow(self.command(words).arg("--json"));
         serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{words:?} wrote no JSON ({error}): {text}"))
+            .unwrap_or_else(|error| panic!("{words:?} wrote no JSON ({error}): {text}{errors}"))
     }
 
     /// A command of the daemon's.

@@ -107,6 +107,7 @@ fn the_service_manager_hears_ready_the_watchdog_and_stopping() {
     );
     hear("READY=1");
     hear("WATCHDOG=1");
+    hear("STATUS=good: 0 messages queued");
     daemon.signal("TERM");
     hear("STOPPING=1");
     assert_eq!(daemon.ended(), Some(0));

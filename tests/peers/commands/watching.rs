@@ -23,6 +23,34 @@ fn the_alert_rules_fire_when_they_should_and_not_before() {
     promtool(&["test", "rules", cases.to_str().unwrap()]);
 }
 
+#[test]
+fn status_is_a_check_for_nagios_and_says_what_is_wrong() {
+    let office = Office::new();
+    let daemon = office.start();
+    let said = office.good(&["status"]);
+    assert!(said.starts_with("good: postroom "), "{said}");
+    assert!(said.contains("today      sent to 0 recipients, 0 failed"), "{said}");
+    assert!(said.contains("disk       "), "{said}");
+    let status = office.json(&["status"]);
+    assert_eq!(
+        (&status["condition"], &status["concerns"]),
+        (&"good".into(), &Value::Array([].into()))
+    );
+
+    office.good(&["account", "disable", "out/1"]);
+    // It waits for the account, so the command fails after no time.
+    office.bad(&["send", "--to", "anna@contoso.com", "--wait", "0s"], 1);
+    let output = office.run(&["status"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let concern = "\nwarning    account \"out/1\" is disabled, and mail waits for it\n";
+    assert!(said.starts_with("warning: ") && said.contains(concern), "{said}");
+    drop(daemon);
+    let output = office.run(&["status"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "trouble: the daemon does not answer\n");
+}
+
 /// A Prometheus that reads the alert rules and scrapes one address.
 struct Prometheus {
     process: Daemon,
