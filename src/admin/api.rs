@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Admin, HoldRequest, Order, OrderError, Queued, Refusal, RestoreRequest, SendAnswer,
-    SendRequest, SetRequest, SettingStatus, Sightings, Status,
+    SendRequest, SetRequest, SettingStatus, Sightings, Status, history,
 };
 use crate::{
     device::DeviceSighting,
@@ -52,6 +52,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/queue/{id}/hold", post(hold))
         .route("/api/v1/queue/{id}/release", post(release))
         .route("/api/v1/journal", get(journal))
+        .route("/api/v1/history", get(history::find))
         .route("/api/v1/accounts", get(accounts))
         .route("/api/v1/accounts/{name}/enable", post(enable))
         .route("/api/v1/accounts/{name}/disable", post(disable))

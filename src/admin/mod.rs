@@ -2,6 +2,7 @@
 //!
 //! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
 //! - `condition`: [`Condition`], the state in one word with its reasons; `today`: what was sent today
+//! - `history`: settled recipients, found in the journal
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
 //!   can be changed through it
@@ -14,6 +15,7 @@ mod api;
 mod condition;
 mod control;
 mod health;
+mod history;
 mod server;
 mod sightings;
 mod status;
@@ -21,10 +23,11 @@ mod today;
 
 pub use condition::{Concern, Condition};
 pub use control::{Answer, Control, Order, OrderError, Ordered, SettingChange, SettingStatus};
+pub use history::{Found, HistoryAnswer, HistoryRequest};
 pub use server::{AdminError, AdminServer};
 pub use sightings::Sightings;
 pub use status::{ListenerStatus, Status, Strangers};
-pub use today::{Day, Today};
+pub use today::Day;
 
 use std::{
     collections::BTreeMap,
@@ -42,7 +45,7 @@ use crate::{
     metrics::Metrics,
     model::{AccountName, Address, MessageId, Timestamp},
     queue::{Forecast, Queue},
-    spool::{Entry, RecoveryReport, Spool},
+    spool::{Entry, History, RecoveryReport, Spool},
 };
 
 /// The validated sections `[admin]` and `[metrics]` of the configuration.
@@ -84,8 +87,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The time at which the daemon started.
     pub started: Timestamp,
-    /// What was sent today.
-    pub today: Today,
+    /// Finds lines of the journal.
+    pub history: History,
     /// The facts that become known after the start.
     pub progress: Progress,
 }

@@ -15,14 +15,14 @@ use tracing::{error, warn};
 use super::{
     Admin,
     condition::{Concern, Condition, Facts, concerns},
-    today::Day,
+    today::{Day, midnight},
 };
 use crate::{
     device::Sighting,
     listener::{ListenerTls, Protocol},
     model::Timestamp,
     queue::AccountStatus,
-    spool::{RecoveryReport, Room},
+    spool::{RecoveryReport, Room, SpoolError},
 };
 
 /// Strangers that were refused within this time are shown.
@@ -68,7 +68,7 @@ pub struct Status {
     /// When the oldest message was accepted that waits and that nobody holds back.
     #[serde(default)]
     pub oldest: Option<Timestamp>,
-    /// What was sent today, once it has been counted.
+    /// What was sent today. Absent while the journal is being read after a start.
     #[serde(default)]
     pub today: Option<Day>,
     /// Unknown clients that were refused in the last 24 hours, if there are any.
@@ -114,7 +114,7 @@ pub struct ListenerStatus {
 }
 
 impl Admin {
-    /// Collects the state of the daemon.
+    /// Collects the state of the daemon, without what was sent today.
     #[must_use]
     pub fn status(&self) -> Status {
         let parts = &self.0;
@@ -138,7 +138,7 @@ impl Admin {
             condition: Condition::Good,
             concerns: Vec::new(),
             oldest: self.oldest(),
-            today: parts.today.latest(),
+            today: None,
             strangers: Strangers::among(&parts.devices.strangers(), now),
             disk: parts.spool.room().ok(),
         };
@@ -154,20 +154,27 @@ impl Admin {
         status
     }
 
-    /// Collects the state of the daemon, with what was sent today brought up to date.
+    /// Collects the state of the daemon, with what was sent today.
     pub async fn status_of_today(&self) -> Status {
         let parts = Arc::clone(&self.0);
         let count = move || {
             let now = parts.clock.now();
-            parts.today.bring_up_to_date(&parts.spool, now, TimeZone::system())
+            let since = midnight(now, TimeZone::system());
+            let counted = parts.history.count_since(&parts.spool, since, now)?;
+            Ok::<_, SpoolError>(counted.map(|counted| Day {
+                since,
+                sent: counted.delivered,
+                failed: counted.failed,
+            }))
         };
+        let mut today = None;
         match spawn_blocking(count).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(day)) => today = day,
             // The status is wanted most when the index cannot be read.
             Ok(Err(error)) => warn!(%error, "journal of today not read"),
             Err(panic) => error!(%panic, "journal of today not read"),
         }
-        self.status()
+        Status { today, ..self.status() }
     }
 
     /// Ids are in the order of acceptance.

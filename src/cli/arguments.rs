@@ -4,11 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use super::sandbox::SandboxArgs;
+use super::{sandbox::SandboxArgs, when::When};
 use crate::{
     config::DEFAULT_PATH,
     daemon::LogFormat,
-    model::{Address, MessageId},
+    model::{Address, MessageId, RecipientOutcome},
 };
 
 /// SMTP relay (smart host) for an office's printers, scanners and old applications.
@@ -41,6 +41,8 @@ pub(super) enum Command {
     /// List queued messages; retry, hold, release, delete or export them.
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Find out what has become of messages that left the queue.
+    History(HistoryArguments),
     /// Show accounts and change their state: the mailboxes and servers that mail is sent through.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -141,6 +143,45 @@ pub(super) enum QueueCommand {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+#[derive(Args)]
+pub(super) struct HistoryArguments {
+    /// The recipient: an address, or a domain.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) to: Option<String>,
+    /// The envelope's sender: an address, or a domain.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) from: Option<String>,
+    /// The device that submitted the message.
+    #[arg(long, value_name = "NAME")]
+    pub(super) device: Option<String>,
+    /// The account that sent it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Option<String>,
+    /// Only what was settled at this time or later: 2026-11-24, 2026-11-24T10:00, yesterday, 3h.
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<When>,
+    /// Only what was settled before this time. A day is included.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<When>,
+    /// delivered, failed, deleted, quarantined or lost.
+    #[arg(long, value_name = "OUTCOME", value_parser = settled_outcome)]
+    pub(super) outcome: Option<RecipientOutcome>,
+    /// The message id.
+    #[arg(long, value_name = "ID")]
+    pub(super) id: Option<MessageId>,
+    /// Maximum number of recipients to show, the latest first.
+    #[arg(long, default_value_t = 100)]
+    pub(super) limit: usize,
+    /// Show all.
+    #[arg(long, conflicts_with = "limit")]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) json: JsonArguments,
+    /// Print comma-separated values, for spreadsheets.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) csv: bool,
 }
 
 #[derive(Subcommand)]
@@ -264,6 +305,14 @@ pub(super) struct SendArguments {
         value_parser = humantime::parse_duration
     )]
     pub(super) wait: Duration,
+}
+
+fn settled_outcome(text: &str) -> Result<RecipientOutcome, String> {
+    use RecipientOutcome::{Deleted, Delivered, Failed, Lost, Quarantined};
+    let all = [Delivered, Failed, Deleted, Quarantined, Lost];
+    all.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| {
+        format!("\"{text}\" is none of delivered, failed, deleted, quarantined and lost")
+    })
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

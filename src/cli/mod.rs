@@ -4,6 +4,7 @@
 //! - `client`: the connection to the daemon; `output`: tables, durations and standard output
 //! - `run`, `check`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
 //!   `demo`: one command each
+//! - `history`: what has become of messages; `when`: times as people write them
 //! - `forecast`: describes when a message will be sent
 //! - `smtp`: a minimal client that submits a test message as a device would; `pdf`: a scan to send
 //!
@@ -19,6 +20,7 @@ mod client;
 mod demo;
 mod device;
 mod forecast;
+mod history;
 mod init;
 mod output;
 mod pdf;
@@ -28,6 +30,7 @@ pub mod sandbox;
 mod send;
 mod smtp;
 mod status;
+mod when;
 
 use std::{io, process::ExitCode};
 
@@ -85,6 +88,9 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             return commands()?.block_on(status::status(&config, &status, &clock));
         }
         Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
+        Command::History(history) => {
+            commands()?.block_on(history::history(&config, &history, &clock))?;
+        }
         Command::Account(account) => {
             return commands()?.block_on(account::account(&config, account, &clock));
         }

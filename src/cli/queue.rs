@@ -3,15 +3,17 @@
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use anyhow::Context as _;
+use jiff::tz::TimeZone;
 
 use super::{
     arguments::QueueCommand,
     client::Client,
     forecast::{in_full, in_short},
+    history,
     output::{Answer, confirm, plural, print, print_json, relative, say, size, table},
 };
 use crate::{
-    admin::{HoldRequest, Queued},
+    admin::{Found, HoldRequest, Queued},
     clock::Clock,
     model::{MessageId, Timestamp},
     spool::{Entry, Progress, RecipientState},
@@ -34,8 +36,8 @@ pub(super) async fn queue(
             if json.json { print_json(&queued) } else { Ok(print(&list(&queued, clock.now()))?) }
         }
         QueueCommand::Show { id, json } => {
-            let queued: Queued = client.get(&format!("/api/v1/queue/{id}")).await?;
-            if json.json { print_json(&queued) } else { Ok(print(&show(&queued, clock.now())?)?) }
+            let form = if json.json { Form::Json } else { Form::Text };
+            show_message(&client, id, form, clock.now()).await
         }
         QueueCommand::Retry { ids, yes } => {
             if !yes && confirm(RETRY_QUESTION)? == Answer::No {
@@ -80,6 +82,38 @@ pub(super) async fn queue(
         }
         QueueCommand::Export { id, output } => export(&client, id, output.as_deref()).await,
     }
+}
+
+/// Shows a message of the queue, or what has become of one that has left it.
+async fn show_message(
+    client: &Client,
+    id: MessageId,
+    form: Form,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let queued = client.get::<Queued>(&format!("/api/v1/queue/{id}")).await;
+    let found = if queued.is_ok() { Vec::new() } else { history::of_message(client, id).await? };
+    match (queued, found.as_slice(), form) {
+        (Ok(queued), _, Form::Json) => print_json(&queued),
+        (Ok(queued), _, Form::Text) => Ok(print(&show(&queued, now)?)?),
+        (Err(problem), [], _) => Err(problem),
+        (Err(_), found, Form::Json) => print_json(&Gone { id, settled: found }),
+        (Err(_), found, Form::Text) => Ok(print(&history::show(id, found, &TimeZone::system()))?),
+    }
+}
+
+/// The form of an output.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
+}
+
+/// A message that is not in the queue any more.
+#[derive(serde::Serialize)]
+struct Gone<'a> {
+    id: MessageId,
+    settled: &'a [Found],
 }
 
 async fn each<B: serde::Serialize>(

@@ -47,7 +47,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    admin::{Admin, AdminServer, Control, Ordered, Parts, Progress, Today},
+    admin::{Admin, AdminServer, Control, Ordered, Parts, Progress},
     clock::Clock,
     config::{Config, Problem},
     daemon::survey::Survey,
@@ -57,7 +57,7 @@ use crate::{
     model::{AccountName, DeviceName, Envelope},
     queue::{Queue, Routing},
     report::Reporter,
-    spool::{RouteMessage, Routes, Spool, SpoolError},
+    spool::{History, RouteMessage, Routes, Spool, SpoolError},
 };
 
 /// How long a start waits for the previous process to release the data folder: the kernel takes a
@@ -139,7 +139,7 @@ impl Daemon {
             started: clock.now(),
             clock: clock.clone(),
             metrics: metrics.clone(),
-            today: Today::default(),
+            history: History::default(),
             progress: Progress::default(),
         });
         let tls = load_tls(&config).await?;
@@ -229,6 +229,10 @@ impl Daemon {
             tokio::select! {
                 report = spool.recovered() => {
                     admin.recovered(report);
+                    tokio::select! {
+                        () = admin.load_history() => {}
+                        () = supervise::stopped(&mut stop) => {}
+                    }
                     // The task stays until the stop, because a task that ends stops the daemon.
                     supervise::stopped(&mut stop).await;
                 }

@@ -8,6 +8,7 @@
 //!   [`Committed`], the only proof that lets a session say `250`
 //! - [`Entry`], [`RecipientState`]: what has become of a message
 //! - [`Change`]: several facts made durable together
+//! - [`History`]: finds lines of the journal
 //! - [`Memo`]: a small value kept under a name
 //!
 //! The way in: `accept`, then `messages` (the file), then `group_commit` (names and entries, for
@@ -25,6 +26,7 @@ mod core;
 mod disk;
 mod error;
 mod group_commit;
+mod history;
 mod index;
 mod index_flush;
 mod memo;
@@ -50,6 +52,10 @@ pub use crate::entry::{
 pub use accept::{Committed, Incoming};
 pub use change::Change;
 pub use error::SpoolError;
+pub use history::{
+    Answer, Counted, History,
+    question::{Question, Whom},
+};
 pub use memo::{Memo, MemoKind};
 pub use messages::files::reader::MessageReader;
 pub use report::RecoveryReport;

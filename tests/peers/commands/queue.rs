@@ -36,7 +36,18 @@ fn a_person_may_hold_release_export_and_delete_mail() {
     assert!(office.bad(&["queue", "delete", &id], 1).contains("add --yes"));
     office.good(&["queue", "delete", &id, "--yes"]);
     assert_eq!(office.good(&["queue", "list"]), "The queue is empty.\n");
-    assert!(office.bad(&["queue", "show", &id], 1).contains("there is no message"));
+    let said = office.good(&["queue", "show", &id]);
+    assert!(said.contains("is not in the queue any more") && said.contains("deleted"), "{said}");
+    let never = "0".repeat(id.len());
+    assert!(office.bad(&["queue", "show", &never], 1).contains("there is no message"));
+
+    let found = office.json(&["history", "--to", "Megan@contoso.com", "--since", "today"]);
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!((&found[0]["id"], &found[0]["outcome"]), (&id.into(), &"deleted".into()));
+    let csv = office.good(&["history", "--csv", "--outcome", "deleted", "--device", "postroom"]);
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    assert!(office.good(&["history", "--until", "yesterday"]).contains("Nothing was found"));
+    assert!(office.bad(&["history", "--since", "soon"], 2).contains("write for example"));
 }
 
 #[test]
