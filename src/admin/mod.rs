@@ -1,7 +1,7 @@
 //! The HTTP interface: health and metrics over TCP, and the API of the commands over a Unix socket.
 //!
 //! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
-//! - `condition`: [`Condition`], the state in one word with its reasons; `today`: what was sent today
+//! - `condition`: [`Condition`], the state in one word with its reasons; `today`: the present day
 //! - `history`: settled recipients, found in the journal
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing

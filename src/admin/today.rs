@@ -8,7 +8,7 @@ use crate::model::Timestamp;
 /// What has become of recipients since midnight, local time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Day {
-    /// Midnight.
+    /// The last midnight.
     pub since: Timestamp,
     /// Recipients for whom a server accepted the message.
     pub sent: u64,
