@@ -107,7 +107,10 @@ fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolErro
     Ok(entries
         .into_iter()
         .zip(forecasts)
-        .map(|(entry, forecast)| Queued { entry, forecast })
+        .map(|(entry, forecast)| {
+            let entry = entry.shown(|steady| admin.0.clock.time_of_day(steady));
+            Queued { entry, forecast }
+        })
         .collect())
 }
 

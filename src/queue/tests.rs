@@ -1,6 +1,7 @@
 //! The whole queue under simulated time: a real spool, a scripted server, days in milliseconds.
 
 mod budgets;
+mod clocks;
 mod credentials;
 mod days;
 mod engine_days;
@@ -11,6 +12,7 @@ mod forecasts;
 mod house;
 mod judged;
 mod lanes;
+pub(in crate::queue) mod machine;
 mod memory_store;
 mod notices;
 mod office;

@@ -129,7 +129,7 @@ impl Incoming {
         self.must_be_whole()?;
         let Self { core, envelope, routes, size, mut buffer, draft, whole: _ } = self;
         let committed = Committed { id: envelope.id, size: ByteSize::from_octets(size) };
-        let entry = Entry::new(&envelope, routes, committed.size);
+        let entry = Entry::new(&envelope, routes, committed.size).queued_at(core.clock.steady());
         let (reply, outcome) = oneshot::channel();
         let (metrics, turns) = (core.metrics.clone(), Arc::clone(&core.turns));
         let finish = move || {

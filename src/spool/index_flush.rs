@@ -24,8 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Tombstones that may wait before their folders are synced.
 const TOMBSTONES_WAITING: usize = 256;
 
-/// Charges older than this count against no budget: the longest window is 24 hours, and a clock may
-/// be set back.
+/// Charges older than this count against no budget: the longest window is 24 hours.
 const CHARGES_KEPT: Duration = Duration::from_secs(48 * 3600);
 
 /// Journal lines kept whatever their age: some 400 MB.
@@ -57,9 +56,9 @@ pub(super) fn run(core: &Arc<Core>) {
             Taken::Closed => break,
         }
         mend(core);
-        if core.clock.now().since(pruned) >= PRUNED_EVERY {
+        if core.clock.steady().since(pruned) >= PRUNED_EVERY {
             prune(core);
-            pruned = core.clock.now();
+            pruned = core.clock.steady();
         }
     }
     // Whoever closes the spool syncs once more, and learns of a failure.
@@ -104,6 +103,6 @@ fn prune(core: &Core) {
     let now = core.clock.now();
     // What is not pruned now is pruned a quarter of an hour later; what hinders it, every change
     // will report.
-    drop(core.index.prune_charges(now.minus(CHARGES_KEPT)));
+    drop(core.index.prune_charges(core.clock.steady().minus(CHARGES_KEPT)));
     drop(core.index.prune_journal(now.minus(core.settings.journal_keep), JOURNAL_LIMIT));
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{model::Timestamp, spool::SpoolError};
+use crate::{clock::Clock, model::Timestamp, spool::SpoolError};
 
 /// What the value is about. The words are part of the index's keys: they stay as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +20,8 @@ pub enum MemoKind {
     DeviceSighting,
     /// That the index was lost, and when.
     LostIndex,
+    /// A moment of the steady time, which the next process continues.
+    SteadyTime,
 }
 
 impl MemoKind {
@@ -32,12 +34,16 @@ impl MemoKind {
             Self::CredentialWarning => "credential",
             Self::DeviceSighting => "sighting",
             Self::LostIndex => "index",
+            Self::SteadyTime => "time",
         }
     }
 }
 
 /// The only name under which the loss of the index is kept.
 pub(super) const LOST: &str = "lost";
+
+/// The only name under which the steady time is kept.
+pub(super) const STEADY: &str = "steady";
 
 /// A value to be kept under a name, or to be forgotten.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,6 +73,14 @@ impl Memo {
     #[must_use]
     pub fn of(kind: MemoKind, name: &str, value: Option<Value>) -> Self {
         Self { kind, name: name.to_owned(), value }
+    }
+
+    /// The present moment of the steady time.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn steady_time(clock: &Clock) -> Result<Self, SpoolError> {
+        Self::keep(MemoKind::SteadyTime, STEADY, &clock.anchor())
     }
 
     /// The index was lost: charges, conditions and settings are gone with it.

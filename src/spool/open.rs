@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     metrics::Metrics,
     spool::{
-        Change, Memo, RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
+        Change, Memo, MemoKind, RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
         core::{Core, Parts},
         disk::Disk,
         group_commit,
@@ -28,6 +28,7 @@ use crate::{
             sled_store::{Store, Trouble},
         },
         index_flush,
+        memo::STEADY,
         mend::doubt_attempts,
         messages::files::{
             Files,
@@ -64,6 +65,7 @@ pub(super) fn open(
     if moved_to.is_some() || (known && index.is_new()?) {
         note_loss(&index, &clock)?;
     }
+    continue_time(&index, &clock)?;
     report.index_moved_to = moved_to;
     report.doubtful = doubt_attempts(&index)?;
 
@@ -77,6 +79,16 @@ pub(super) fn open(
         start("spool-recovery", &core, move |core| recover::run(core, report, &settled))?,
     ];
     Ok((core, threads))
+}
+
+/// Continues the steady time from where the last process left it. Every stored due time and charge
+/// is by that time.
+fn continue_time(index: &Index, clock: &Clock) -> Result<(), SpoolError> {
+    // A moment that cannot be read is of an unknown form, which does not prevent the start.
+    if let Some(anchor) = index.recall(MemoKind::SteadyTime.as_str(), STEADY).ok().flatten() {
+        clock.resume(&anchor);
+    }
+    index.apply(Change { remember: vec![Memo::steady_time(clock)?], ..Change::default() })
 }
 
 /// An index that is new in a folder that is not: what was in it is lost, budgets and all. Noted

@@ -242,6 +242,7 @@ fn go_on<T>(checked: Result<T, SpoolError>, path: &Path) -> Result<Option<T>, Sp
 fn entry_of(core: &Core, (envelope, size): (Envelope, u64)) -> Entry {
     let routes = (core.route)(&envelope);
     Entry::new(&envelope, routes, crate::model::ByteSize::from_octets(size))
+        .queued_at(core.clock.steady())
 }
 
 /// An entry whose file is gone: the journal keeps a line, unless the message lies in quarantine and

@@ -52,8 +52,11 @@ impl From<&str> for Routes {
 pub struct Entry {
     /// The message.
     pub id: MessageId,
-    /// When it was accepted.
+    /// When it was accepted, by the wall clock.
     pub received: Timestamp,
+    /// When it was accepted, by the steady clock. Older records lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Timestamp>,
     /// The device that submitted it.
     pub device: DeviceName,
     /// The account that sends it, except for recipients that have one of their own.
@@ -97,6 +100,7 @@ impl Entry {
         Self {
             id: envelope.id,
             received: envelope.received,
+            queued: None,
             device: envelope.device.clone(),
             account: account.clone(),
             size,
@@ -107,6 +111,34 @@ impl Entry {
             delay_notice: None,
             panics: 0,
         }
+    }
+
+    /// The same entry, accepted at this steady time, and due from then on.
+    #[must_use]
+    pub fn queued_at(mut self, steady: Timestamp) -> Self {
+        self.queued = Some(steady);
+        for recipient in &mut self.recipients {
+            recipient.put_off(steady);
+        }
+        self
+    }
+
+    /// The steady time from which its age counts.
+    #[must_use]
+    pub fn queued(&self) -> Timestamp {
+        self.queued.unwrap_or(self.received)
+    }
+
+    /// The same entry with the due times that `shown` makes of its steady times, for people.
+    #[must_use]
+    pub fn shown(mut self, shown: impl Fn(Timestamp) -> Timestamp) -> Self {
+        self.queued = None;
+        for recipient in &mut self.recipients {
+            if let Some(due) = recipient.due() {
+                recipient.put_off(shown(due));
+            }
+        }
+        self
     }
 
     /// When the next recipient is due; none when held or when nothing waits.

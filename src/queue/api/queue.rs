@@ -102,7 +102,7 @@ impl<T: Transport> Queue<T> {
     /// # Errors
     /// When there is no such message, it is being attempted, or the disk refuses.
     pub async fn retry(&self, id: MessageId) -> Result<(), QueueError> {
-        let now = self.0.clock.now();
+        let now = self.0.clock.steady();
         self.amend(id, |entry| {
             for recipient in &mut entry.recipients {
                 match &mut recipient.progress {
@@ -157,7 +157,7 @@ impl<T: Transport> Queue<T> {
                 plan: &self.0.retry,
                 account: &entry.account,
                 split: crate::queue::Split::Never,
-                now: self.0.clock.now(),
+                now: self.0.now(),
             };
             let unsettled =
                 entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
@@ -254,6 +254,7 @@ impl<T: Transport> Queue<T> {
             let shared = account.shared();
             (shared.last_delivery, shared.expiry)
         };
+        let shown = |at| self.0.clock.time_of_day(at);
         self.0.locked(account, |runtime, now| {
             // Charges that have left the windows are removed before the budget is shown.
             runtime.advance(now);
@@ -261,10 +262,10 @@ impl<T: Transport> Queue<T> {
             let domains = runtime.destinations.held_up();
             AccountStatus {
                 name: name.clone(),
-                state: runtime.health.account_state().named(name),
+                state: runtime.health.account_state().named(name).shown(shown),
                 waiting: waiting.map_or(0, |(_, messages)| *messages),
                 connections: account.connections(),
-                connections_allowed: runtime.concurrency.at(now.wall),
+                connections_allowed: runtime.concurrency.at(now.steady),
                 connections_limit: limits.connections,
                 messages_last_minute: u32::try_from(minute).unwrap_or(u32::MAX),
                 messages_per_minute: limits.messages_per_minute,
@@ -272,12 +273,18 @@ impl<T: Transport> Queue<T> {
                     .recipients_per_day
                     .map(|_limit| u32::try_from(day).unwrap_or(u32::MAX)),
                 recipients_per_day: limits.recipients_per_day,
-                day_free_at: budget.day_full_until(now.steady),
-                budget_free_at: budget.free_at(now.steady, 1).filter(|at| *at > now.steady),
+                day_free_at: budget.day_full_until(now.steady).map(shown),
+                budget_free_at: budget
+                    .free_at(now.steady, 1)
+                    .filter(|at| *at > now.steady)
+                    .map(shown),
                 last_delivery,
                 credential,
                 domains: domains
-                    .map(|(domain, state)| DomainStatus { domain: domain.clone(), state })
+                    .map(|(domain, state)| DomainStatus {
+                        domain: domain.clone(),
+                        state: state.shown(shown),
+                    })
                     .collect(),
             }
         })

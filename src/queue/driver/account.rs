@@ -6,17 +6,15 @@ use std::sync::{
 };
 
 use crate::{
-    clock::Clock,
     model::Timestamp,
     oauth::Expiry,
     queue::{
         AccountSettings,
         driver::{
             live::{Idle, Slot},
-            monotonic_clock::MonotonicClock,
             transport::Transport,
         },
-        engine::account_runtime::{AccountRuntime, Now},
+        engine::account_runtime::AccountRuntime,
     },
 };
 
@@ -33,7 +31,6 @@ pub(in crate::queue) struct Account<T: Transport> {
 /// The state that the tasks of one account share.
 pub(in crate::queue) struct Shared {
     pub(in crate::queue) runtime: AccountRuntime,
-    pub(in crate::queue) monotonic: MonotonicClock,
     /// The number of tasks that send by the account; at most `limits.connections`.
     pub(in crate::queue) workers: usize,
     /// Whether a worker has not reached its first claim yet. Only one starts at a time; the others
@@ -76,12 +73,5 @@ impl<T: Transport> Account<T> {
 
     pub(in crate::queue) fn connections(&self) -> usize {
         self.open.load(Ordering::Relaxed)
-    }
-}
-
-impl Shared {
-    /// The current time by both clocks.
-    pub(in crate::queue) fn now(&self, clock: &Clock) -> Now {
-        Now { wall: clock.now(), steady: self.monotonic.now() }
     }
 }

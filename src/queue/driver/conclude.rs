@@ -19,6 +19,7 @@ use crate::{
             account_runtime::Ending,
             budget::{BudgetChange, End},
             claim::{Claim, Work},
+            now::Now,
             report::{self, Transaction},
             settle::{self, Conclusion, Context},
         },
@@ -43,7 +44,7 @@ impl<T: Transport> Core<T> {
         let ending = report::ending(report);
         let budget = self.locked(account, |runtime, now| {
             if ending != Ending::NotCounted {
-                runtime.learn_pace(now.wall.since(claim.attempt.since));
+                runtime.learn_pace(now.steady.since(claim.attempt.began));
             }
             runtime.end(claim.charge(), ending, now)
         });
@@ -108,7 +109,7 @@ impl<T: Transport> Core<T> {
         report: &Report,
         budget: BudgetChange,
     ) {
-        let now = self.clock.now();
+        let now = self.now();
         let split = account.shared().runtime.split;
         let context = Context { plan: &self.retry, account: &account.settings.name, split, now };
         let mut conclusion =
@@ -117,9 +118,9 @@ impl<T: Transport> Core<T> {
         self.notify(&mut conclusion, now).await;
         let mut remember = Vec::new();
         if report::delivered(report) {
-            account.shared().last_delivery = Some(now);
+            account.shared().last_delivery = Some(now.wall);
             let name = account.settings.name.as_str();
-            remember.extend(Memo::keep(MemoKind::LastDelivery, name, &now));
+            remember.extend(Memo::keep(MemoKind::LastDelivery, name, &now.wall));
         }
         self.store_outcome(claim, conclusion, budget, remember);
     }
@@ -150,7 +151,7 @@ impl<T: Transport> Core<T> {
     }
 
     /// Sends notices to people. A failure must be reported before the message leaves the queue.
-    async fn notify(&self, conclusion: &mut Conclusion, now: Timestamp) {
+    async fn notify(&self, conclusion: &mut Conclusion, now: Now) {
         let entry = &mut conclusion.entry;
         if !conclusion.failed.is_empty()
             && let Err(problem) =
@@ -158,7 +159,7 @@ impl<T: Transport> Core<T> {
         {
             error!(id = %entry.id, %problem, "failure notice not written; the message is held");
             entry.hold = Some(Hold {
-                since: now,
+                since: now.wall,
                 reason: format!("the failure notice could not be written: {problem}"),
             });
         }
@@ -172,10 +173,11 @@ impl<T: Transport> Core<T> {
             .recipients
             .iter()
             .any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
-        if waits && entry.delay_notice.is_none() && self.retry.is_late(entry.received, now) {
-            let give_up_at = entry.received.plus(self.retry.give_up_after);
+        if waits && entry.delay_notice.is_none() && self.retry.is_late(entry.queued(), now.steady) {
+            let give_up_at = entry.queued().plus(self.retry.give_up_after);
+            let give_up_at = self.clock.time_of_day(give_up_at);
             match self.on_disk(self.reporter.delayed(entry, give_up_at)).await {
-                Ok(()) => entry.delay_notice = Some(now),
+                Ok(()) => entry.delay_notice = Some(now.wall),
                 Err(problem) => error!(id = %entry.id, %problem, "delay notice not written"),
             }
         }

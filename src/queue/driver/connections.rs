@@ -56,9 +56,9 @@ impl<T: Transport> Core<T> {
         }
         let (rests, verdict) = self.locked(account, |runtime, now| {
             let domains = &mut runtime.destinations;
-            let rests = domains.rests_until(next_hop, now.wall).is_some();
+            let rests = domains.rests_until(next_hop, now.steady).is_some();
             if !rests {
-                domains.probe(next_hop, now.wall);
+                domains.probe(next_hop, now.steady);
             }
             (rests, domains.verdict(next_hop))
         });
@@ -104,8 +104,8 @@ impl<T: Transport> Core<T> {
     /// Gives a claim back. The next step postpones it or finds another route. When the give-up time
     /// has passed, the claim is settled with the verdict.
     async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
-        let now: Timestamp = self.clock.now();
-        match verdict.filter(|_| self.retry.is_up(claim.entry.received, now)) {
+        let now: Timestamp = self.clock.steady();
+        match verdict.filter(|_| self.retry.is_up(claim.entry.queued(), now)) {
             Some(verdict) => self.conclude_unsent(account, claim, &verdict).await,
             None => self.give_back(account, claim, now),
         }
@@ -116,9 +116,9 @@ impl<T: Transport> Core<T> {
     pub(in crate::queue) fn probe_by_mail(&self, account: &Account<T>) {
         self.locked(account, |runtime, now| {
             let health = &mut runtime.health;
-            if matches!(health, Health::Stopped { .. }) && health.may_connect(now.wall) {
+            if matches!(health, Health::Stopped { .. }) && health.may_connect(now.steady) {
                 // The end of the stop is reported only once mail has proved it.
-                let _untold = health.connected(now.wall);
+                let _untold = health.connected(now.steady);
             }
         });
     }

@@ -18,13 +18,12 @@ use crate::{
     model::AccountName,
     queue::{
         AccountSettings, QueueError, QueueSettings, RetrySettings,
-        driver::{
-            account::Account, leases::Leases, monotonic_clock::Step, opening, transport::Transport,
-        },
+        driver::{account::Account, leases::Leases, opening, transport::Transport},
         engine::{
-            account_runtime::{AccountRuntime, Now, Subject},
+            account_runtime::{AccountRuntime, Subject},
             budget::BudgetChange,
             health::{Health, News, remembered::Remembered},
+            now::Now,
             pool::Pool,
         },
     },
@@ -56,6 +55,15 @@ pub(in crate::queue) struct Parts {
     pub(in crate::queue) reporter: Reporter,
     pub(in crate::queue) clock: Clock,
     pub(in crate::queue) metrics: Metrics,
+}
+
+/// Whether the time is stored even when nothing depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::queue) enum Note {
+    /// It is stored while mail waits or charges count. An idle relay leaves the disk alone.
+    WhenNeeded,
+    /// It is stored.
+    Always,
 }
 
 impl<T: Transport> Core<T> {
@@ -106,6 +114,34 @@ impl<T: Transport> Core<T> {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// The current time by both clocks.
+    pub(in crate::queue) fn now(&self) -> Now {
+        Now { wall: self.clock.now(), steady: self.clock.steady() }
+    }
+
+    /// Stores the present moment of the steady time, for the next process. After a power cut the
+    /// steady time continues from the last moment that was stored.
+    pub(in crate::queue) fn note_time(&self, note: Note) {
+        let matters = |account: &Arc<Account<T>>| {
+            self.locked(account, |runtime, now| {
+                runtime.advance(now);
+                runtime.budget.used() != (0, 0) || !runtime.health.may_send()
+            })
+        };
+        if note == Note::WhenNeeded
+            && self.spool.accounts_waiting().is_empty()
+            && !self.accounts.iter().any(matters)
+        {
+            return;
+        }
+        let stored = Memo::steady_time(&self.clock).and_then(|memo| {
+            self.spool.apply(Change { remember: vec![memo], ..Change::default() })
+        });
+        if let Err(problem) = stored {
+            error!(%problem, "time not stored; after a power cut, mail may go later");
+        }
+    }
+
     /// Waits for the disk. Simulated time stands still meanwhile. Otherwise it would leap to the
     /// next timer, since tokio cannot see that a thread of the spool is busy.
     pub(in crate::queue) async fn on_disk<F: Future>(&self, work: F) -> F::Output {
@@ -114,8 +150,8 @@ impl<T: Transport> Core<T> {
         work.await
     }
 
-    /// Runs `work` on the runtime of an account, under its lock and with its clocks and pauses up
-    /// to date. Resulting changes to charges are stored once the lock is released.
+    /// Runs `work` on the runtime of an account, under its lock and with its pauses up to
+    /// date. Resulting changes to charges are stored once the lock is released.
     pub(in crate::queue) fn locked<R>(
         &self,
         account: &Account<T>,
@@ -123,10 +159,7 @@ impl<T: Transport> Core<T> {
     ) -> R {
         let (result, unsaved) = {
             let mut shared = account.shared();
-            if let Some(Step { from, to }) = shared.monotonic.follow(&self.clock) {
-                shared.runtime.clock_was_set(from, to);
-            }
-            let now = shared.now(&self.clock);
+            let now = self.now();
             shared.runtime.lapse(now);
             let result = work(&mut shared.runtime, now);
             (result, shared.runtime.take_unsaved())

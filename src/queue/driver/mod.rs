@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //! - `account`: an account at run time; `core`: what the tasks share; `opening`: opens accounts from
-//!   stored state; `monotonic_clock`: a clock that never steps
+//!   stored state
 //! - `scheduler` (decides when a worker is needed) and `worker` (sends), over `connections` that a
 //!   `transport` makes and that are kept as `live` ones
 //! - `claim`: asks the engine for the next message, through `spool_store`, `spool_view` and
@@ -18,7 +18,6 @@ pub(in crate::queue) mod core;
 pub(in crate::queue) mod credential;
 pub(in crate::queue) mod leases;
 pub(in crate::queue) mod live;
-pub(in crate::queue) mod monotonic_clock;
 pub(in crate::queue) mod opening;
 pub(in crate::queue) mod scheduler;
 pub(in crate::queue) mod spool_store;

@@ -7,7 +7,7 @@ use crate::{
     model::Timestamp,
     queue::{
         AccountSettings,
-        driver::{account::Shared, monotonic_clock::MonotonicClock},
+        driver::account::Shared,
         engine::{
             account_runtime::AccountRuntime,
             budget::{Budget, BudgetChange},
@@ -23,18 +23,17 @@ pub(in crate::queue) fn open(
     spool: &Spool,
     clock: &Clock,
 ) -> Result<Shared, SpoolError> {
-    let monotonic = MonotonicClock::new(clock);
-    let (budget, lost_until) = open_budget(settings, spool, monotonic.now())?;
+    let now = clock.steady();
+    let (budget, lost_until) = open_budget(settings, spool, now)?;
+    let lost_until = lost_until.map(|until| clock.time_of_day(until));
     // A record that cannot be read is of an unknown form, which does not prevent the start.
     let name = settings.name.as_str();
     let health = spool.recall::<Remembered>(MemoKind::AccountHealth, name).ok().flatten();
-    let health =
-        health.map_or_else(Health::ready, |health| Health::from(health).restored(clock.now()));
+    let health = health.map_or_else(Health::ready, |health| Health::from(health).restored(now));
     let runtime = AccountRuntime::new(settings, health, budget);
     let last_delivery = spool.recall::<Timestamp>(MemoKind::LastDelivery, name).ok().flatten();
     Ok(Shared {
         runtime,
-        monotonic,
         workers: 0,
         starting: false,
         orders: 0,

@@ -20,7 +20,7 @@ use crate::{
     queue::{
         driver::{
             account::Account,
-            core::Core,
+            core::{Core, Note},
             credential::Look,
             live::{Idle, close},
             transport::Transport,
@@ -38,7 +38,7 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 /// mail waits for the minute's budget, and a new login in each minute would waste sending time.
 const WANTED_SOON: Duration = Duration::from_secs(65);
 
-/// The maximum sleep. Waits are computed from the wall clock, which may be set during a sleep.
+/// The maximum sleep. The machine may sleep meanwhile, which tokio's timers do not count.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The minimum time between two updates of the accounts' gauges.
@@ -75,6 +75,7 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
         }
         if Instant::now() >= catch_up_at {
             core.on_disk(core.reporter.catch_up()).await;
+            core.note_time(Note::WhenNeeded);
             catch_up_at = Instant::now() + LONGEST_SLEEP;
         }
         tokio::select! {
@@ -99,6 +100,7 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
     while let Some(ended) = tasks.workers.join_next_with_id().await {
         tasks.ended(&core, ended).await;
     }
+    core.note_time(Note::Always);
     publish(&core);
 }
 
@@ -126,9 +128,9 @@ impl<T: Transport> Tasks<T> {
             }
             let full = {
                 let shared = account.shared();
-                let now = shared.now(&core.clock);
-                if let Some(at) = shared.runtime.concurrency.widens_at(now.wall) {
-                    wake_at = wake_at.min(Instant::now() + at.since(now.wall));
+                let now = core.now();
+                if let Some(at) = shared.runtime.concurrency.widens_at(now.steady) {
+                    wake_at = wake_at.min(Instant::now() + at.since(now.steady));
                 }
                 shared.starting || shared.workers >= shared.runtime.at_once(now)
             };

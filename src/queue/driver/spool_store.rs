@@ -14,12 +14,13 @@ use crate::{
             transport::Transport,
         },
         engine::{
-            account_runtime::{AccountRuntime, Now},
+            account_runtime::AccountRuntime,
             claim::{Claim, Decision, Work},
+            now::Now,
             store::Store,
         },
     },
-    spool::{Change, SpoolError},
+    spool::{Change, Memo, SpoolError},
 };
 
 /// A decision that is stored.
@@ -83,6 +84,10 @@ impl<T: Transport> Store for Core<T> {
         }
         let is_empty =
             change.put.is_empty() && change.charge.is_empty() && change.refund.is_empty();
+        if !is_empty {
+            // After a power cut the steady time goes on from the last attempt at the latest.
+            change.remember.extend(Memo::steady_time(&self.clock));
+        }
         if !is_empty && let Err(problem) = self.spool.apply(change) {
             if let Some(Claim { work: Work::Send { charge, .. }, .. }) = &claim {
                 // The charge is not in the index, so no change has to be stored.

@@ -155,7 +155,7 @@ impl<T: Transport> Core<T> {
             self.put_aside(account, claim, &problem.to_string()).await;
         } else {
             error!(%id, %problem, "message not read");
-            self.give_back(account, claim, self.clock.now().plus(READ_AGAIN));
+            self.give_back(account, claim, self.clock.steady().plus(READ_AGAIN));
         }
     }
 
@@ -208,7 +208,7 @@ impl<T: Transport> Core<T> {
 
     /// Gives a claim back that the disk refused to store: nothing was sent.
     fn abandon(&self, account: &Account<T>, claim: &Claim, problem: &SpoolError) {
-        self.give_back(account, claim, self.clock.now());
+        self.give_back(account, claim, self.clock.steady());
         self.rest(account, problem);
     }
 
@@ -217,7 +217,7 @@ impl<T: Transport> Core<T> {
             without that");
         let advice = "Look at the disk of the data folder: is it full, or failing?";
         self.locked(account, |runtime, now| {
-            runtime.health.hinder(now.wall.plus(DISK_PAUSE), problem.to_string(), advice);
+            runtime.health.hinder(now.steady.plus(DISK_PAUSE), problem.to_string(), advice);
         });
     }
 }

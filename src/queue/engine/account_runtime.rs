@@ -6,7 +6,6 @@ use crate::{
     attempt::{NextHop, Trouble},
     classify::{Concurrency, Scope},
     entry::Charge,
-    model::Timestamp,
     queue::{
         AccountSettings, BatchSettings, Split,
         engine::{
@@ -15,6 +14,7 @@ use crate::{
             concurrency_limit::ConcurrencyLimit,
             destination_health::DestinationHealth,
             health::{Health, News},
+            now::Now,
             refusals::Refusals,
             round_robin::RoundRobin,
         },
@@ -30,26 +30,6 @@ const FIRST_PACE: Duration = Duration::from_secs(2);
 
 /// RFC 5321 4.5.3.2.6: no client waits for an answer longer than this.
 const SLOWEST_PACE: Duration = Duration::from_secs(10 * 60);
-
-/// The time by the wall clock, and by the clock of the budget, which never steps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::queue) struct Now {
-    pub(in crate::queue) wall: Timestamp,
-    pub(in crate::queue) steady: Timestamp,
-}
-
-impl Now {
-    /// The same time for both clocks.
-    #[cfg(test)]
-    pub(in crate::queue) const fn both(at: Timestamp) -> Self {
-        Self { wall: at, steady: at }
-    }
-
-    /// The time after a duration.
-    pub(in crate::queue) fn plus(self, span: Duration) -> Self {
-        Self { wall: self.wall.plus(span), steady: self.steady.plus(span) }
-    }
-}
 
 /// What an account may begin now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,14 +114,8 @@ impl AccountRuntime {
 
     /// Ends pauses whose time is over.
     pub(in crate::queue) fn lapse(&mut self, now: Now) {
-        self.health.lapse(now.wall);
-        self.destinations.lapse(now.wall);
-    }
-
-    /// Moves the budget's times after the wall clock was set from `from` to `to`.
-    pub(in crate::queue) fn clock_was_set(&mut self, from: Timestamp, to: Timestamp) {
-        let change = self.budget.rebase(from, to);
-        self.unsaved.join(change);
+        self.health.lapse(now.steady);
+        self.destinations.lapse(now.steady);
     }
 
     /// Takes the changes to stored charges that still have to be stored.
@@ -157,7 +131,7 @@ impl AccountRuntime {
     /// What the account may begin now.
     pub(in crate::queue) fn permit(&mut self, now: Now) -> Permit {
         if !self.health.may_send() {
-            let wait = self.health.next_at().map(|at| at.since(now.wall));
+            let wait = self.health.next_at().map(|at| at.since(now.steady));
             return Permit::Wait(wait, Limit::Health);
         }
         match self.batch.free_at(now.steady) {
@@ -179,7 +153,7 @@ impl AccountRuntime {
 
     /// The maximum number of messages under way at once.
     pub(in crate::queue) fn at_once(&self, now: Now) -> usize {
-        if self.health.is_probing() { 1 } else { self.concurrency.at(now.wall) }
+        if self.health.is_probing() { 1 } else { self.concurrency.at(now.steady) }
     }
 
     /// Begins a transaction. Returns the charge that must be stored first; `None` without limits.
@@ -220,15 +194,15 @@ impl AccountRuntime {
         now: Now,
     ) -> Option<(Subject, News)> {
         if trouble.verdict.concurrency == Concurrency::Lower {
-            self.concurrency.narrow(now.wall);
+            self.concurrency.narrow(now.steady);
         }
         match next_hop {
             NextHop::Domain(domain) if trouble.verdict.scope == Scope::NextHop => self
                 .destinations
-                .trouble(domain, trouble, now.wall)
+                .trouble(domain, trouble, now.steady)
                 .map(|news| (Subject::Domain(domain.clone()), news)),
             NextHop::Domain(_) | NextHop::Server => {
-                self.health.trouble(trouble, now.wall).map(|news| (Subject::Account, news))
+                self.health.trouble(trouble, now.steady).map(|news| (Subject::Account, news))
             }
         }
     }
@@ -239,8 +213,8 @@ impl AccountRuntime {
         next_hop: &NextHop,
         now: Now,
     ) -> Option<(Subject, News)> {
-        let of_account = self.health.connected(now.wall);
-        either(of_account, next_hop, self.destinations.connected(next_hop, now.wall))
+        let of_account = self.health.connected(now.steady);
+        either(of_account, next_hop, self.destinations.connected(next_hop, now.steady))
     }
 
     /// Records that the server accepted mail.
@@ -263,7 +237,7 @@ impl AccountRuntime {
     /// Whether other accounts may take over its mail because it will not send for a while.
     pub(in crate::queue) fn is_out(&self, now: Now) -> bool {
         let free_at = self.budget.free_at(now.steady, 1);
-        self.health.is_out(now.wall) || free_at.is_some_and(|at| at.since(now.steady) > OUT_AFTER)
+        self.health.is_out(now.steady) || free_at.is_some_and(|at| at.since(now.steady) > OUT_AFTER)
     }
 }
 

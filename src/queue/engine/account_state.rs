@@ -46,6 +46,18 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Replaces its steady times by what `shown` makes of them, for people.
+    pub(in crate::queue) fn shown(mut self, shown: impl Fn(Timestamp) -> Timestamp) -> Self {
+        match &mut self {
+            Self::Paused { until, .. } => *until = shown(*until),
+            Self::Stopped { since, probe_at, .. } => {
+                (*since, *probe_at) = (shown(*since), shown(*probe_at));
+            }
+            Self::Ready | Self::Disabled => {}
+        }
+        self
+    }
+
     /// Puts the account's name into the advice.
     pub(in crate::queue) fn named(mut self, account: &AccountName) -> Self {
         match &mut self {

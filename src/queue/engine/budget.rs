@@ -13,8 +13,8 @@
 //! boundary. It limits devices and logins, not this.)
 //!
 //! Each transaction leaves a [`Charge`] in the index, before it begins and again when it ends, so
-//! that the budget survives a restart and a crash. The times are those of the driver's monotonic
-//! clock, which never steps.
+//! that the budget survives a restart and a crash. The times are steady: they never step, whatever
+//! the wall clock does.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -74,12 +74,6 @@ pub(in crate::queue) struct BudgetChange {
 }
 
 impl BudgetChange {
-    /// Appends later changes.
-    pub(in crate::queue) fn join(&mut self, later: Self) {
-        self.refund.extend(later.refund);
-        self.charge.extend(later.charge);
-    }
-
     /// Whether there are no changes.
     pub(in crate::queue) const fn is_empty(&self) -> bool {
         self.refund.is_empty() && self.charge.is_empty()
@@ -286,22 +280,6 @@ impl Budget {
             self.recipients = self.recipients.saturating_sub(u64::from(stamp.recipients));
         }
         BudgetChange { refund: vec![charge.clone()], charge: Vec::new() }
-    }
-
-    /// Moves every stored time after the wall clock was set.
-    pub(in crate::queue) fn rebase(&mut self, from: Timestamp, to: Timestamp) -> BudgetChange {
-        let shift = |at: Timestamp| {
-            if at <= from { to.minus(from.since(at)) } else { to.plus(at.since(from)) }
-        };
-        let mut moves = BudgetChange::default();
-        let mut ended = std::mem::take(&mut self.ended);
-        for stamp in &mut ended {
-            moves.refund.push(self.record(*stamp, Phase::Ended));
-            stamp.at = shift(stamp.at);
-            moves.charge.push(self.record(*stamp, Phase::Ended));
-        }
-        self.ended = ended;
-        if self.is_kept() { moves } else { BudgetChange::default() }
     }
 
     /// The transactions of the last minute and the recipients of the last day, as the server may

@@ -8,8 +8,9 @@ use crate::{
     entry::{Charge, Entry},
     model::Timestamp,
     queue::engine::{
-        account_runtime::{AccountRuntime, Now, Permit},
+        account_runtime::{AccountRuntime, Permit},
         budget::BudgetChange,
+        now::Now,
         round_robin::FlowKey,
         route::RouteDecision,
         select::{Bounds, Candidates, Rules, Selection},
@@ -90,7 +91,7 @@ pub(in crate::queue) fn claim<V: View>(
         let most = most.min(rules.account.limits.recipients_per_message.max(1));
         let bounds = Bounds { most, split: runtime.split };
         let destinations = &runtime.destinations;
-        let candidates = Candidates { rules, view, destinations, now: now.wall };
+        let candidates = Candidates { rules, view, destinations, now: now.steady };
         let mut taken = None;
         for flow in runtime.turns.order(flows) {
             if let Some(selection) = candidates.take(flow, bounds, &mut decision.passed)? {
@@ -119,16 +120,16 @@ fn begin(
     let Rules { account, retry, .. } = rules;
     match route {
         RouteDecision::NextHop(next_hop) => {
-            let attempt = Attempt::begin(&mut entry, &indexes, &account.name, retry, now.wall);
+            let attempt = Attempt::begin(&mut entry, &indexes, &account.name, retry, now);
             let charge = runtime.begin(indexes.len(), now);
             Claim { entry, attempt, work: Work::Send { next_hop, charge } }
         }
         RouteDecision::Unroutable(obstacle) => {
             let attempt = match obstacle {
                 // The verdict applies to all its recipients, whether they are due or not.
-                Unroutable::TooLarge(_) => Attempt::without_waiting(&entry, &flow.1, now.wall),
+                Unroutable::TooLarge(_) => Attempt::without_waiting(&entry, &flow.1, now),
                 Unroutable::Outside | Unroutable::ForeignSender | Unroutable::NullSender => {
-                    Attempt::without(&entry, &indexes, now.wall)
+                    Attempt::without(&entry, &indexes, now)
                 }
             };
             let verdict = obstacle.verdict(entry.size, &account.name);
@@ -148,15 +149,15 @@ pub(in crate::queue) fn outlook<V: View>(
     view: &V,
     now: Now,
 ) -> Result<Outlook, V::Error> {
-    if !runtime.health.may_connect(now.wall) {
+    if !runtime.health.may_connect(now.steady) {
         let next = runtime.health.next_at();
-        return Ok(next.map_or(Outlook::Idle, |at| Outlook::In(at.since(now.wall))));
+        return Ok(next.map_or(Outlook::Idle, |at| Outlook::In(at.since(now.steady))));
     }
     if !runtime.health.may_send() {
         return Ok(Outlook::Now); // A stopped account's probe is due.
     }
     let destinations = &runtime.destinations;
-    let candidates = Candidates { rules, view, destinations, now: now.wall };
+    let candidates = Candidates { rules, view, destinations, now: now.steady };
     let mut first: Option<Timestamp> = None;
     for flow in flows {
         let due = candidates.due(flow)?;
@@ -164,7 +165,7 @@ pub(in crate::queue) fn outlook<V: View>(
     }
     Ok(match first {
         None => Outlook::Idle,
-        Some(due) if due > now.wall => Outlook::In(due.since(now.wall)),
+        Some(due) if due > now.steady => Outlook::In(due.since(now.steady)),
         Some(_due) => match runtime.permit(now) {
             Permit::Recipients(_) => Outlook::Now,
             Permit::Wait(wait, _) => wait.map_or(Outlook::Idle, Outlook::In),

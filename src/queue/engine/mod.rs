@@ -13,6 +13,7 @@
 //! - `settle`: what a report means for the message, with `recipient_groups` (which recipients share
 //!   a transaction) and `retry_schedule` (when to try again); `report`: what it means for the
 //!   account; `refusals`: whom a refusal concerns when its words leave that open
+//! - `now`: the present moment, by the wall clock and by the steady one
 //! - `assignment`: which account carries a message to whom; `sender`: the sender it goes out with
 
 pub(in crate::queue) mod account_runtime;
@@ -24,6 +25,7 @@ pub(in crate::queue) mod claim;
 pub(in crate::queue) mod concurrency_limit;
 pub(in crate::queue) mod destination_health;
 pub(in crate::queue) mod health;
+pub(in crate::queue) mod now;
 pub(in crate::queue) mod pool;
 pub(in crate::queue) mod recipient_groups;
 pub(in crate::queue) mod refusals;

@@ -160,7 +160,13 @@ mod tests {
                 delay_notice_after: Duration::from_secs(4 * 3600),
             };
             let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
-            let attempt = Attempt::begin(entry, &indexes, &"scanner".into(), &plan, at(secs));
+            let attempt = Attempt::begin(
+                entry,
+                &indexes,
+                &"scanner".into(),
+                &plan,
+                crate::queue::engine::now::Now::both(at(secs)),
+            );
             let account = verdicts.iter().find_map(trouble);
             let report = Report {
                 recipients: verdicts,

@@ -54,7 +54,7 @@ pub(in crate::queue) struct Candidates<'a, V: View> {
     pub(in crate::queue) rules: Rules<'a>,
     pub(in crate::queue) view: &'a V,
     pub(in crate::queue) destinations: &'a DestinationHealth,
-    /// The time by the wall clock.
+    /// The steady time.
     pub(in crate::queue) now: Timestamp,
 }
 
@@ -140,7 +140,7 @@ impl<V: View> Candidates<'_, V> {
             RouteDecision::Unroutable(_) => (Some(TakeoverScope::Anybody), None),
             RouteDecision::NextHop(hop) => {
                 let rests = self.destinations.rests_until(hop, self.now);
-                if rests.is_none() || self.rules.retry.is_up(entry.received, self.now) {
+                if rests.is_none() || self.rules.retry.is_up(entry.queued(), self.now) {
                     return Look::Take(Selection { entry, indexes, route });
                 }
                 let out = self.destinations.is_out(hop, self.now);

@@ -10,7 +10,7 @@ use crate::{
     model::{AccountName, RecipientOutcome, Reply, Timestamp},
     queue::{
         RetrySettings, Split,
-        engine::{recipient_groups, retry_schedule::Next},
+        engine::{now::Now, recipient_groups, retry_schedule::Next},
     },
 };
 
@@ -21,7 +21,10 @@ const CUT_OFF: Duration = Duration::from_secs(15 * 60);
 /// An attempt that was begun: some recipients of a message, and their state before.
 #[derive(Clone, Debug)]
 pub(in crate::queue) struct Attempt {
+    /// When it began, by the wall clock: what people are told.
     pub(in crate::queue) since: Timestamp,
+    /// When it began, by the steady time.
+    pub(in crate::queue) began: Timestamp,
     pub(in crate::queue) recipients: Vec<Before>,
 }
 
@@ -41,7 +44,7 @@ impl Attempt {
         indexes: &[usize],
         account: &AccountName,
         plan: &RetrySettings,
-        now: Timestamp,
+        now: Now,
     ) -> Self {
         let mut recipients = Vec::with_capacity(indexes.len());
         for index in indexes {
@@ -56,21 +59,22 @@ impl Attempt {
             }
             recipients.push(Before { index: *index, last_attempt: recipient.last_attempt });
             recipient.attempts = recipient.attempts.saturating_add(1);
-            recipient.last_attempt = Some(now);
-            let due = now.plus(plan.spacing_after(recipient.attempts)).plus(CUT_OFF);
+            recipient.last_attempt = Some(now.wall);
+            let due = now.steady.plus(plan.spacing_after(recipient.attempts)).plus(CUT_OFF);
             recipient.progress =
-                Progress::Attempting(Attempting { since: now, due, account: account.clone() });
+                Progress::Attempting(Attempting { since: now.wall, due, account: account.clone() });
         }
-        Self { since: now, recipients }
+        Self { since: now.wall, began: now.steady, recipients }
     }
 
     /// The recipients in their current state, for a settlement without an attempt.
-    pub(in crate::queue) fn without(entry: &Entry, indexes: &[usize], now: Timestamp) -> Self {
+    pub(in crate::queue) fn without(entry: &Entry, indexes: &[usize], now: Now) -> Self {
         let before = |index: &usize| {
             let last_attempt = entry.recipients.get(*index)?.last_attempt;
             Some(Before { index: *index, last_attempt })
         };
-        Self { since: now, recipients: indexes.iter().filter_map(before).collect() }
+        let Now { wall: since, steady: began } = now;
+        Self { since, began, recipients: indexes.iter().filter_map(before).collect() }
     }
 
     /// All recipients that wait for an account, in their current state, for a settlement without an
@@ -78,7 +82,7 @@ impl Attempt {
     pub(in crate::queue) fn without_waiting(
         entry: &Entry,
         account: &AccountName,
-        now: Timestamp,
+        now: Now,
     ) -> Self {
         let waits = |index: &usize| {
             entry.recipients.get(*index).is_some_and(|recipient| {
@@ -108,7 +112,7 @@ pub(in crate::queue) struct Context<'a> {
     /// The account that made the attempt.
     pub(in crate::queue) account: &'a AccountName,
     pub(in crate::queue) split: Split,
-    pub(in crate::queue) now: Timestamp,
+    pub(in crate::queue) now: Now,
 }
 
 /// The result of applying a report.
@@ -148,25 +152,25 @@ pub(in crate::queue) fn conclude(
     let none_taken =
         report.recipients.iter().all(|verdict| verdict.outcome == Outcome::NextTransaction);
     for (before, verdict) in attempt.recipients.iter().zip(&report.recipients) {
-        let received = entry.received;
+        let queued = entry.queued();
         let Some(recipient) = entry.recipients.get_mut(before.index) else {
             continue;
         };
         let untried = verdict.outcome == Outcome::NextTransaction && !none_taken;
         if report.counted == Counted::No {
             take_back(recipient, before);
-            recipient.progress = Progress::Waiting { due: context.now };
+            recipient.progress = Progress::Waiting { due: context.now.steady };
             continue;
         }
         recipient.last_reply.clone_from(&verdict.reply);
         if untried {
             take_back(recipient, before);
-            recipient.progress = Progress::Waiting { due: context.now };
+            recipient.progress = Progress::Waiting { due: context.now.steady };
             continue;
         }
         let apart = refused.len() > 1 && refused.contains(&before.index);
         let on_failure = if apart { OnFailure::TryApart } else { OnFailure::Settle };
-        let outcome = follow(recipient, verdict, on_failure, (attempt.since, received), context);
+        let outcome = follow(recipient, verdict, on_failure, (attempt.since, queued), context);
         if outcome == RecipientOutcome::Failed {
             let (index, place) = (before.index, verdict.place);
             failed.push(Failure { index, place, advice: verdict.advice });
@@ -193,43 +197,43 @@ enum OnFailure {
     TryApart,
 }
 
-/// Changes a recipient's state according to a verdict. The times are the start of the attempt and
-/// the receipt of the message.
+/// Changes a recipient's state according to a verdict. The times are the start of the attempt, by
+/// the wall clock, and the steady time from which the age of the message counts.
 fn follow(
     recipient: &mut RecipientState,
     verdict: &Verdict,
     on_failure: OnFailure,
-    (attempt, received): (Timestamp, Timestamp),
+    (attempt, queued): (Timestamp, Timestamp),
     context: &Context<'_>,
 ) -> RecipientOutcome {
     match verdict.outcome {
         Outcome::Deliver => {
-            settle(recipient, Progress::Delivered, RecipientOutcome::Delivered, context.now)
+            settle(recipient, Progress::Delivered, RecipientOutcome::Delivered, context.now.wall)
         }
         Outcome::Fail if on_failure == OnFailure::Settle => {
-            settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now)
+            settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now.wall)
         }
-        Outcome::Pause(_) | Outcome::Stop => spare(recipient, context.now),
+        Outcome::Pause(_) | Outcome::Stop => spare(recipient, context.now.steady),
         Outcome::Doubt => {
             let unanswered = || "no answer to the end of data".to_owned();
             let reason = verdict.reply.as_ref().map_or_else(unanswered, Reply::to_string);
             recipient.doubts.push(Doubt { attempt, reason });
-            wait(recipient, received, RecipientOutcome::Doubtful, context)
+            wait(recipient, queued, RecipientOutcome::Doubtful, context)
         }
         Outcome::RetryAfter(pause) => {
-            let outcome = wait(recipient, received, RecipientOutcome::Delayed, context);
+            let outcome = wait(recipient, queued, RecipientOutcome::Delayed, context);
             if let Progress::Waiting { due } = &mut recipient.progress {
-                *due = (*due).max(context.now.plus(pause));
+                *due = (*due).max(context.now.steady.plus(pause));
             }
             outcome
         }
         Outcome::Retry | Outcome::Fail | Outcome::NextTransaction
             if verdict.concern == Concern::Account =>
         {
-            spare(recipient, context.now)
+            spare(recipient, context.now.steady)
         }
         Outcome::Retry | Outcome::Fail | Outcome::NextTransaction => {
-            wait(recipient, received, RecipientOutcome::Delayed, context)
+            wait(recipient, queued, RecipientOutcome::Delayed, context)
         }
     }
 }
@@ -256,7 +260,7 @@ pub(in crate::queue) fn journal_line(
 ) -> Option<JournalLine> {
     let state = entry.recipients.get(index)?;
     Some(JournalLine {
-        at: context.now,
+        at: context.now.wall,
         id: entry.id,
         device: entry.device.clone(),
         account: context.account.clone(),
@@ -284,16 +288,18 @@ fn settle(
 /// Schedules the next attempt after a failed one, or gives up.
 fn wait(
     recipient: &mut RecipientState,
-    received: Timestamp,
+    queued: Timestamp,
     word: RecipientOutcome,
     context: &Context<'_>,
 ) -> RecipientOutcome {
-    match context.plan.after_failure(received, recipient.attempts, context.now) {
+    match context.plan.after_failure(queued, recipient.attempts, context.now.steady) {
         Next::Due(due) => {
             recipient.progress = Progress::Waiting { due };
             word
         }
-        Next::GiveUp => settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now),
+        Next::GiveUp => {
+            settle(recipient, Progress::Failed, RecipientOutcome::Failed, context.now.wall)
+        }
     }
 }
 

@@ -14,9 +14,7 @@
 use std::future::Future;
 
 use crate::queue::engine::{
-    account_runtime::{AccountRuntime, Now},
-    claim::Decision,
-    view::View,
+    account_runtime::AccountRuntime, claim::Decision, now::Now, view::View,
 };
 
 /// The store that holds the queue.

@@ -16,8 +16,9 @@ use crate::{
     entry::Charge,
     model::{MessageId, Timestamp},
     queue::engine::{
-        account_runtime::{AccountRuntime, Ending, Limit, Now, Permit},
+        account_runtime::{AccountRuntime, Ending, Limit, Permit},
         budget::End,
+        now::Now,
         round_robin::FlowKey,
     },
 };
@@ -36,6 +37,29 @@ pub struct Forecast {
     pub before: usize,
     /// The main reason for its wait.
     pub why: Why,
+}
+
+impl Forecast {
+    /// Replaces the steady times by what `shown` makes of them, for people.
+    pub(in crate::queue) fn shown(mut self, shown: impl Fn(Timestamp) -> Timestamp) -> Self {
+        self.at = self.at.map(&shown);
+        match &mut self.why {
+            Why::Day { free_at } => *free_at = free_at.map(&shown),
+            Why::Paused { until, .. } => *until = shown(*until),
+            Why::Nothing
+            | Why::UnderWay
+            | Why::Held
+            | Why::Plan
+            | Why::Turn
+            | Why::Minute { .. }
+            | Why::Batch { .. }
+            | Why::Stopped { .. }
+            | Why::Domain { .. }
+            | Why::Disabled
+            | Why::FarBehind => {}
+        }
+        self
+    }
 }
 
 /// What a message waits for.
@@ -139,10 +163,10 @@ pub(in crate::queue) struct Start {
 pub(in crate::queue) fn play(scene: Scene, most: usize) -> HashMap<MessageId, Start> {
     let mut play = Play::open(scene);
     let mut starts = HashMap::new();
-    while starts.len() < most && play.clock.wall <= play.scene.now.wall.plus(HORIZON) {
+    while starts.len() < most && play.clock.steady <= play.scene.now.steady.plus(HORIZON) {
         match play.step() {
             Step::Began(id, due) => {
-                let (at, before) = (play.clock.wall, starts.len());
+                let (at, before) = (play.clock.steady, starts.len());
                 let start = Start { at, before, cause: play.cause(due) };
                 // Recipients of one message may wait in several flows or be due at different times.
                 // The message goes when the first of them does.
@@ -193,8 +217,8 @@ impl Play {
         let Some(due) = self.next_due() else {
             return Step::Over;
         };
-        if due > self.clock.wall {
-            return self.wait(due.since(self.clock.wall), Cause::Plan);
+        if due > self.clock.steady {
+            return self.wait(due.since(self.clock.steady), Cause::Plan);
         }
         if self.under_way.len() >= self.scene.runtime.at_once(self.clock) {
             return self.wait_for_end(Cause::Turn);
@@ -238,7 +262,7 @@ impl Play {
             let Some(waiting) = place.and_then(|place| flows.get_mut(place)) else {
                 continue;
             };
-            let is_due = |(due, _): &mut (Timestamp, _)| *due <= clock.wall;
+            let is_due = |(due, _): &mut (Timestamp, _)| *due <= clock.steady;
             let Some((due, id)) = waiting.messages.pop_front_if(is_due) else {
                 continue;
             };
@@ -269,7 +293,7 @@ impl Play {
     /// What a message that begins now has waited for: its own due time, if that was the longest
     /// wait.
     fn cause(&self, due: Timestamp) -> Option<Cause> {
-        let (now, all) = (self.scene.now.wall, self.elapsed());
+        let (now, all) = (self.scene.now.steady, self.elapsed());
         if all < MOMENT {
             return None;
         }

@@ -48,7 +48,9 @@ impl<T: Transport> Queue<T> {
     /// When the index cannot be read.
     pub fn forecasts(&self, entries: &[Entry]) -> Result<Vec<Forecast>, SpoolError> {
         let (core, mut known) = (self.core(), AllKnown::new());
-        entries.iter().map(|entry| core.forecast(entry, &mut known)).collect()
+        let shown = |at| core.clock.time_of_day(at);
+        let forecast = |entry| Ok(core.forecast(entry, &mut known)?.shown(shown));
+        entries.iter().map(forecast).collect()
     }
 }
 
@@ -59,7 +61,7 @@ impl<T: Transport> Core<T> {
             return simple(None, Why::Held);
         }
         if self.leases.is_held(entry.id) {
-            return simple(Some(self.clock.now()), Why::UnderWay);
+            return simple(Some(self.clock.steady()), Why::UnderWay);
         }
         // Recipients may wait for different accounts. The message goes when the first of them does.
         let each = entry
@@ -144,7 +146,7 @@ impl<T: Transport> Core<T> {
         };
         let (state, is_out, now) = self.locked(account, |runtime, now| {
             let domains = &runtime.destinations;
-            (domains.state(&hop), domains.is_out(&hop, now.wall), now.wall)
+            (domains.state(&hop), domains.is_out(&hop, now.steady), now.steady)
         });
         let (next, reason) = match state? {
             AccountState::Paused { until, reason, .. } => (until, reason),

@@ -8,24 +8,27 @@ use std::{
 };
 
 use super::{
-    engine_judges::{Counter, DAY, PER_DAY, PER_MINUTE, Turns, assert_legal},
+    engine_judges::{Counter, DAY, MINUTE, PER_DAY, PER_MINUTE, Turns, assert_legal},
     fake_transport::{refusal, report, taken, trouble, verdict},
     house,
+    machine::Machine,
     memory_store::{Desk, MemoryStore, ready},
     three_days::Dice,
 };
 use crate::{
     attempt::{NextHop, Report},
     classify::{Concern, Counted, Outcome, Stage},
+    clock::{Anchor, Clock, TimeSource},
     entry::{Entry, Progress},
-    model::{AccountName, ByteSize, MessageId, RecipientOutcome, Timestamp},
+    model::{AccountName, ByteSize, MessageId, RecipientOutcome},
     queue::{
         AccountSettings, Enabled, RetrySettings, SenderRewrite, Split,
         engine::{
-            account_runtime::{AccountRuntime, Ending, Now},
+            account_runtime::{AccountRuntime, Ending},
             budget::Budget,
             claim::{self, Claim, Outlook, Work},
             health::{Health, remembered::Remembered},
+            now::Now,
             pool::Pool,
             report as reports,
             round_robin::FlowKey,
@@ -78,16 +81,21 @@ struct Days {
     remembered: Vec<Remembered>,
     /// The true time since the beginning.
     time: Duration,
-    wall: Timestamp,
-    steady: Timestamp,
+    machine: Arc<Machine>,
+    clock: Clock,
+    /// The moment that the process stored last, and the true time then.
+    noted: (Anchor, Duration),
+    /// How much later the steady time may be: while the machine is off, nobody measures the time,
+    /// and after a power cut it goes on from the moment that was stored last.
+    late: Duration,
     flying: Vec<Flying>,
     /// The account and the recipients of each transaction, by the time at which the server counts
     /// it.
     counts: BTreeMap<(Duration, u64), (usize, u64)>,
     counters: [Counter; 3],
     turns: [Turns; 3],
-    /// When the last counted attempt of each recipient ended, by the wall clock.
-    ended: HashMap<(MessageId, usize), Timestamp>,
+    /// When the last counted attempt of each recipient ended, in true time.
+    ended: HashMap<(MessageId, usize), Duration>,
     copies: HashMap<(MessageId, usize), u32>,
     calm: bool,
     number: u64,
@@ -110,6 +118,8 @@ fn settings(place: usize) -> AccountSettings {
 impl Days {
     fn begin(seed: u64) -> Self {
         let settings: Vec<_> = (0..3).map(|place| Arc::new(settings(place))).collect();
+        let machine = Machine::new(at(0));
+        let clock = Clock::over(machine.clone());
         let mut days = Self {
             dice: Dice(seed),
             pool: Pool::new(settings.clone()),
@@ -119,8 +129,10 @@ impl Days {
             desks: Vec::new(),
             remembered: vec![Remembered::from(&Health::ready()); 3],
             time: Duration::ZERO,
-            wall: at(0),
-            steady: at(0),
+            noted: (clock.anchor(), Duration::ZERO),
+            clock,
+            machine,
+            late: Duration::ZERO,
             flying: Vec::new(),
             counts: BTreeMap::new(),
             counters: Default::default(),
@@ -140,21 +152,36 @@ impl Days {
 
     /// Starts the process from the stored state.
     fn start(&mut self) {
-        self.steady = self.wall;
-        let now = Now::both(self.wall);
+        self.clock = Clock::over(self.machine.clone());
+        self.clock.resume(&self.noted.0);
+        self.note_time();
+        let now = self.now();
         let open = |(settings, remembered): (&Arc<AccountSettings>, &Remembered)| {
             let mut budget = Budget::new(settings.name.clone(), &settings.limits);
             let change = budget.restore(self.store.charges(&settings.name), now.steady);
             self.store.store(change);
-            let health = Health::from(remembered.clone()).restored(now.wall);
+            let health = Health::from(remembered.clone()).restored(now.steady);
             let runtime = AccountRuntime::new(settings, health, budget);
             Desk { runtime: Mutex::new(runtime), now: Mutex::new(now) }
         };
         self.desks = self.settings.iter().zip(&self.remembered).map(open).collect();
     }
 
-    const fn now(&self) -> Now {
-        Now { wall: self.wall, steady: self.steady }
+    fn now(&self) -> Now {
+        Now { wall: self.clock.now(), steady: self.clock.steady() }
+    }
+
+    /// The process stores the time, as it does once a minute.
+    fn note_time(&mut self) {
+        self.noted = (self.clock.anchor(), self.time);
+    }
+
+    /// The steady time never runs ahead of the true one, and lags behind by no more than the
+    /// machine was off.
+    fn assert_time(&self) {
+        let steady = self.clock.steady().since(at(0));
+        assert!(steady <= self.time, "{steady:?} after {:?}", self.time);
+        assert!(steady + self.late >= self.time, "{steady:?} after {:?}", self.time);
     }
 
     /// Runs `work` on a runtime. Changes of its health must be legal, and are stored.
@@ -174,7 +201,7 @@ impl Days {
     fn pass(&mut self, to: Duration) {
         let span = to - self.time;
         self.time = to;
-        (self.wall, self.steady) = (self.wall.plus(span), self.steady.plus(span));
+        self.machine.pass(span);
         while let Some(((at, _), (place, recipients))) = self
             .counts
             .first_key_value()
@@ -225,7 +252,7 @@ impl Days {
             }
             let waiting: Vec<FlowKey> = flows
                 .iter()
-                .filter(|flow| flow.1 == settings.name && self.store.has_free(flow, self.wall))
+                .filter(|flow| flow.1 == settings.name && self.store.has_free(flow, now.steady))
                 .cloned()
                 .collect();
             *self.desks[place].now.lock().unwrap() = now;
@@ -264,10 +291,12 @@ impl Days {
         let flow = (claim.entry.device.clone(), claim.entry.account_of(first).clone());
         if flow.1 == self.settings[place].name {
             self.turns[place].took(&flow, waiting);
+        } else {
+            self.turns[place].passed(waiting);
         }
         for index in claim.indexes() {
             if let Some(ended) = self.ended.get(&(claim.entry.id, index)) {
-                let gap = self.wall.since(*ended);
+                let gap = self.time - *ended;
                 assert!(gap >= RetrySettings::FLOOR, "tried again after {gap:?}");
             }
         }
@@ -317,12 +346,12 @@ impl Days {
         let budget = self.with(place, |runtime, now| runtime.end(claim.charge(), ending, now));
         if ending != Ending::NotCounted {
             for index in claim.indexes() {
-                self.ended.insert((claim.entry.id, index), self.wall);
+                self.ended.insert((claim.entry.id, index), self.time);
             }
         }
         let (retry, name) = (&self.retry, &self.settings[place].name);
         let split = self.settings[place].batch.split;
-        let context = Context { plan: retry, account: name, split, now: self.wall };
+        let context = Context { plan: retry, account: name, split, now: self.now() };
         let conclusion = settle::conclude(claim.entry.clone(), &claim.attempt, &outcome, &context);
         let settled = conclusion
             .lines
@@ -368,6 +397,9 @@ impl Days {
             }
             next = self.flying.iter().map(|flying| flying.ends).fold(next, Duration::min);
             self.pass(next.max(self.time));
+            if self.time >= self.noted.1 + MINUTE {
+                self.note_time();
+            }
             let over = self.time;
             while let Some(place) = self.flying.iter().position(|flying| flying.ends <= over) {
                 let flying = self.flying.swap_remove(place);
@@ -392,6 +424,7 @@ impl Days {
     fn event(&mut self) {
         self.events += 1;
         self.assert_conserved();
+        self.assert_time();
     }
 }
 

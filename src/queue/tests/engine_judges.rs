@@ -48,6 +48,11 @@ pub(super) struct Turns {
 }
 
 impl Turns {
+    /// Records that another account's mail was chosen. A flow without free mail then did not wait.
+    pub(super) fn passed(&mut self, waiting: &[FlowKey]) {
+        self.waits.retain(|flow, _| waiting.contains(flow));
+    }
+
     /// Records a turn. `waiting` are the flows that had free mail when `taken` was chosen.
     pub(super) fn took(&mut self, taken: &FlowKey, waiting: &[FlowKey]) {
         self.turns += 1;

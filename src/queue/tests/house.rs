@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    clock::{self, Clock},
+    clock::{self, Clock, Simulated, TimeSource},
     metrics::Metrics,
     model::{
         AccountName, ByteSize, DeviceName, Envelope, MessageId, Notify, Recipient, ReturnContent,
@@ -27,6 +27,8 @@ use crate::{
 
 pub(super) struct House {
     dir: TempDir,
+    machine: Arc<Simulated>,
+    /// The clock of the present process. The machine's clock, which it reads, may be set.
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     pub(super) server: Server,
@@ -56,13 +58,16 @@ pub(super) fn scanner() -> AccountSettings {
 impl House {
     pub(super) fn open(settings: Vec<AccountSettings>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = clock::simulated(at(0));
-        let server = Server::new(clock.clone());
+        let machine = clock::machine(at(0));
+        let clock = Clock::over(machine.clone());
+        // Nobody sets the server's clock.
+        let server = Server::new(clock::simulated(at(0)));
         let metrics = Metrics::new();
         let (spool, queue, sent) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
         Self {
             dir,
+            machine,
             clock,
             metrics,
             server,
@@ -80,21 +85,35 @@ impl House {
 
     /// The process dies at once, and starts again after `down`.
     pub(super) async fn crash(self, down: Duration) -> Self {
-        self.start_again(down, |_folder| {}).await
+        self.start_again(down, |_folder, _machine| {}).await
+    }
+
+    /// The machine loses its power, and is started again after `off` with its clock set to `wall`.
+    pub(super) async fn power_cut(self, off: Duration, wall: Timestamp) -> Self {
+        let restart = |_folder: &std::path::Path, machine: &Simulated| {
+            machine.set(wall);
+            machine.reboot();
+        };
+        self.start_again(off, restart).await
     }
 
     /// The process dies, and the index is deleted.
     pub(super) async fn lose_index(self) -> Self {
-        self.start_again(Duration::from_secs(1), |folder| {
+        self.start_again(Duration::from_secs(1), |folder, _machine| {
             std::fs::remove_dir_all(folder.join("index")).unwrap();
         })
         .await
     }
 
-    async fn start_again(self, down: Duration, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
+    async fn start_again(
+        self,
+        down: Duration,
+        meanwhile: impl FnOnce(&std::path::Path, &Simulated),
+    ) -> Self {
         let Self {
             dir,
-            clock,
+            machine,
+            clock: _clock,
             metrics,
             server,
             settings,
@@ -112,12 +131,14 @@ impl House {
         drop(queue);
         spool.close().await.unwrap();
         drop(spool);
-        meanwhile(dir.path());
         tokio::time::sleep(down).await;
+        meanwhile(dir.path(), &machine);
+        let clock = Clock::over(machine.clone());
         let (spool, queue, sent) = start(&dir, &clock, &metrics, &server, &settings);
         let (stop, running) = run(&queue);
         Self {
             dir,
+            machine,
             clock,
             metrics,
             server,

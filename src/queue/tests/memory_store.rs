@@ -14,9 +14,10 @@ use crate::{
     entry::{Charge, Entry},
     model::{AccountName, DeviceName, MessageId, Timestamp},
     queue::engine::{
-        account_runtime::{AccountRuntime, Now},
+        account_runtime::AccountRuntime,
         budget::BudgetChange,
         claim::{Claim, Decision, Work},
+        now::Now,
         round_robin::FlowKey,
         store::Store,
         view::View,

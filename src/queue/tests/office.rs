@@ -9,7 +9,7 @@ use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use super::house::plan;
 use crate::{
     attempt::{NextHop, Report, Trouble},
-    clock::{self, Clock},
+    clock::{self, Clock, Simulated},
     message::Text,
     metrics::Metrics,
     model::{AccountName, Address, ByteSize, DeviceName, Envelope, MessageId, Recipient},
@@ -52,6 +52,8 @@ pub(super) enum Ending {
     Stop,
     /// It dies during its attempts.
     Crash,
+    /// It dies because the machine loses its power.
+    PowerCut,
     /// It dies, and its index is lost.
     CrashWithoutIndex,
 }
@@ -66,7 +68,8 @@ struct Process {
 
 pub(super) struct Office {
     dir: TempDir,
-    /// The clock of the machine, which may step.
+    machine: Arc<Simulated>,
+    /// The clock of the present process. The machine's clock, which it reads, may step.
     pub(super) clock: Clock,
     pub(super) sandbox: InMemory,
     settings: Vec<AccountSettings>,
@@ -98,9 +101,11 @@ impl Office {
         };
         tenant.switches.over_rate = OverRate::Reject;
         let sandbox = InMemory::new(dir.path(), tenant, clock::simulated(at(0)));
-        let clock = clock::simulated(at(0));
+        let machine = clock::machine(at(0));
+        let clock = Clock::over(machine.clone());
         let mut office = Self {
             dir,
+            machine,
             clock,
             sandbox,
             settings,
@@ -114,6 +119,7 @@ impl Office {
     }
 
     fn start(&mut self) {
+        self.clock = Clock::over(self.machine.clone());
         let settings = SpoolSettings {
             data_dir: self.dir.path().join("data"),
             min_free: ByteSize::from_octets(0),
@@ -163,7 +169,7 @@ impl Office {
                 stop.send_replace(true);
                 running.await.unwrap();
             }
-            Ending::Crash | Ending::CrashWithoutIndex => {
+            Ending::Crash | Ending::PowerCut | Ending::CrashWithoutIndex => {
                 running.abort();
                 assert!(running.await.unwrap_err().is_cancelled());
             }
@@ -175,6 +181,9 @@ impl Office {
             fs::remove_dir_all(self.dir.path().join("data/index")).unwrap();
         }
         sleep(down).await;
+        if ending == Ending::PowerCut {
+            self.machine.reboot();
+        }
         let _still = stand_still();
         self.start();
         self.spool().recovered().await;
@@ -212,7 +221,7 @@ impl Office {
 
     /// Whether mail of this account is due and not being sent.
     pub(super) fn has_due(&self, account: &AccountName) -> bool {
-        let (spool, now) = (self.spool(), self.clock.now());
+        let (spool, now) = (self.spool(), self.clock.steady());
         let due = |device: &DeviceName| {
             spool.first_due(account, device, 1).unwrap().first().is_some_and(|(due, _)| *due <= now)
         };

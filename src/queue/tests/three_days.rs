@@ -250,10 +250,10 @@ impl ThreeDays {
         let restarts = self.dice.once_in(if busy { 180 } else { 300 });
         if restarts {
             sleep(Duration::from_millis(self.dice.between(0, 3000))).await;
-            let (ending, word) = if self.dice.once_in(2) {
-                (Ending::Stop, "stop")
-            } else {
-                (Ending::Crash, "crash")
+            let (ending, word) = match self.dice.between(0, 7) {
+                0..4 => (Ending::Stop, "stop"),
+                4..7 => (Ending::Crash, "crash"),
+                _ => (Ending::PowerCut, "power cut"),
             };
             *self.endings.entry(word).or_default() += 1;
             let down = Duration::from_secs(self.dice.between(0, 50));

@@ -34,6 +34,7 @@ async fn a_committed_message_is_found_again_with_its_text_also_after_a_restart()
         assert_eq!(
             entry,
             Entry::new(&envelope(committed.id(), "printers"), account(), committed.size())
+                .queued_at(NOW)
         );
     }
     assert!(files(&folder.path().join("spool/incoming")).is_empty());

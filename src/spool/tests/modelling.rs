@@ -61,7 +61,8 @@ impl Run {
                 let size = ByteSize::from_octets(u64::try_from(size).unwrap());
                 self.entries.insert(
                     id,
-                    Entry::new(&envelope(id, &format!("device{device}")), account(), size),
+                    Entry::new(&envelope(id, &format!("device{device}")), account(), size)
+                        .queued_at(NOW),
                 );
             }
             Step::Delay { message, millis } => self
@@ -97,7 +98,8 @@ impl Run {
                         &envelope(entry.id, entry.device.as_str()),
                         account(),
                         entry.size,
-                    );
+                    )
+                    .queued_at(NOW);
                 }
             }
         }

@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::queue::fixture::at;
+use crate::{
+    clock::{Clock, TimeSource},
+    queue::{fixture::at, tests::machine::Machine},
+};
 
 fn limits(per_minute: Option<u32>, per_day: Option<u32>) -> LimitSettings {
     LimitSettings {
@@ -121,15 +124,6 @@ fn a_clock_that_was_set_back_holds_mail_up_for_one_window_at_most() {
 }
 
 #[test]
-fn a_clock_that_is_set_moves_the_charges_with_it() {
-    let mut ledger = ledger(Some(1), None);
-    send(&mut ledger, 1, 0, 10);
-    let moves = ledger.rebase(at(20), at(7220));
-    assert_eq!(moves.charge[0].at, at(7210));
-    assert_eq!(room(&mut ledger, at(7220)), Room::FreeAt(Some(at(7270).plus(MINUTE_MARGIN))));
-}
-
-#[test]
 fn what_the_last_process_stored_may_have_been_off_by_a_little() {
     let mut before = ledger(Some(1), None);
     let charge = before.begin(1, at(10)).unwrap();
@@ -156,6 +150,14 @@ impl Stored {
 }
 
 #[derive(Clone, Debug)]
+enum Restart {
+    /// The process died, and was started again after `down`.
+    AfterCrash { down: u64 },
+    /// The machine was off, and the process started soon after it.
+    AfterReboot { off: u64, booting: u64 },
+}
+
+#[derive(Clone, Debug)]
 enum Event {
     /// The duration passes, in milliseconds.
     Wait(u64),
@@ -165,11 +167,17 @@ enum Event {
     End(End),
     /// The connection was dead: the transaction never happened.
     Cancel,
-    /// The process dies and starts again after `down`; meanwhile the clock was set back by
-    /// `set_back`.
-    Crash { down: u64, set_back: u64 },
-    /// The clock is set while the process runs.
+    /// The process starts again.
+    Restart(Restart),
+    /// The wall clock is set, whether the process runs or not.
     Set { forward: u64, back: u64 },
+    /// The process stores the time.
+    Note,
+}
+
+/// The wall clock is set by up to this many milliseconds.
+fn set(most: u64) -> impl Strategy<Value = Event> {
+    (0..most, 0..most).prop_map(|(forward, back)| Event::Set { forward, back })
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -180,8 +188,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => (1usize..6).prop_map(Event::Burst),
         6 => end.prop_map(Event::End),
         1 => Just(Event::Cancel),
-        1 => (0u64..100_000, 0u64..100_000).prop_map(|(down, set_back)| Event::Crash { down, set_back }),
-        1 => (0u64..1_000_000, 0u64..1_000_000).prop_map(|(forward, back)| Event::Set { forward, back }),
+        1 => (0u64..100_000).prop_map(|down| Event::Restart(Restart::AfterCrash { down })),
+        1 => (0u64..200_000_000, 0u64..100_000).prop_map(|(off, booting)| {
+            Event::Restart(Restart::AfterReboot { off, booting })
+        }),
+        1 => set(1_000_000),
+        1 => set(3_000_000_000),
+        1 => Just(Event::Note),
     ];
     proptest::collection::vec(event, 1..200)
 }
@@ -204,15 +217,18 @@ proptest! {
         per_minute in 1u32..8,
         per_day in 1u32..40,
     ) {
-        let (mut now, mut wall) = (0u64, 1_763_900_000_000u64);
+        let (mut now, machine) = (0u64, Machine::new(at(0)));
+        let mut time = Clock::over(machine.clone());
+        let mut noted = time.anchor();
         let mut ledger = ledger(Some(per_minute), Some(per_day));
         let mut stored = Stored::default();
         let mut open: Vec<(Charge, usize)> = Vec::new();
         let mut truth: Vec<Truth> = Vec::new();
         for event in events {
-            let clock = Timestamp::from_millis(wall);
+            let clock = time.steady();
+            let pass = |millis| machine.pass(Duration::from_millis(millis));
             match event {
-                Event::Wait(millis) => { now += millis; wall += millis; }
+                Event::Wait(millis) => { now += millis; pass(millis); }
                 Event::Burst(recipients) => loop {
                     let mut moves = BudgetChange::default();
                     let room = ledger.room(clock, &mut moves);
@@ -223,7 +239,8 @@ proptest! {
                     let charge = ledger.begin(recipients, clock).unwrap();
                     stored.apply(BudgetChange { charge: vec![charge.clone()], refund: vec![] });
                     open.push((charge, truth.len()));
-                    truth.push(Truth { begun: now, ended: u64::MAX, recipients: u64::try_from(recipients).unwrap() });
+                    let recipients = u64::try_from(recipients).unwrap();
+                    truth.push(Truth { begun: now, ended: u64::MAX, recipients });
                 },
                 Event::End(end) => if !open.is_empty() {
                     let (charge, index) = open.remove(0);
@@ -236,25 +253,40 @@ proptest! {
                     truth[index].ended = 0;
                     stored.apply(ledger.cancel(&charge));
                 },
-                Event::Crash { down, set_back } => {
+                Event::Restart(restart) => {
                     for (_, index) in open.drain(..) { truth[index].ended = now + 299_000; }
-                    now += down;
-                    wall = (wall + down).saturating_sub(set_back);
-                    ledger = Budget::new(AccountName::from("scanner"), &limits(Some(per_minute), Some(per_day)));
+                    match restart {
+                        Restart::AfterReboot { off, booting } => {
+                            now += off + booting;
+                            pass(off);
+                            machine.reboot();
+                            pass(booting);
+                        }
+                        Restart::AfterCrash { down } => { now += down; pass(down); }
+                    }
+                    time = Clock::over(machine.clone());
+                    time.resume(&noted);
+                    noted = time.anchor();
+                    let limits = limits(Some(per_minute), Some(per_day));
+                    ledger = Budget::new(AccountName::from("scanner"), &limits);
                     let charges = stored.0.values().cloned().collect();
-                    let moves = ledger.restore(charges, Timestamp::from_millis(wall));
-                    stored.apply(moves);
+                    stored.apply(ledger.restore(charges, time.steady()));
                 }
                 Event::Set { forward, back } => {
-                    wall = wall + forward - back;
-                    stored.apply(ledger.rebase(clock, Timestamp::from_millis(wall)));
+                    let to = machine.now().plus(Duration::from_millis(forward));
+                    machine.set(to.minus(Duration::from_millis(back)));
                 }
+                Event::Note => noted = time.anchor(),
             }
         }
         for last in truth.iter().filter(|t| t.recipients > 0) {
-            let may_share = |t: &&Truth, window: u64| t.recipients > 0 && t.begun <= last.begun && t.ended.saturating_add(window) >= last.begun;
+            let may_share = |t: &&Truth, window: u64| {
+                let counted = t.recipients > 0 && t.begun <= last.begun;
+                counted && t.ended.saturating_add(window) >= last.begun
+            };
             let messages = truth.iter().filter(|t| may_share(t, 60_000)).count();
-            let recipients: u64 = truth.iter().filter(|t| may_share(t, 86_400_000)).map(|t| t.recipients).sum();
+            let in_a_day = truth.iter().filter(|t| may_share(t, 86_400_000));
+            let recipients: u64 = in_a_day.map(|t| t.recipients).sum();
             prop_assert!(messages <= usize::try_from(per_minute).unwrap(), "{messages} messages in \
                 a minute");
             prop_assert!(recipients <= u64::from(per_day), "{recipients} recipients in a day");

@@ -39,12 +39,12 @@ fn report(recipients: Vec<Verdict>) -> Report {
 fn run(mut entry: Entry, split: Split, begun: u64, report: &Report) -> Conclusion {
     let account = AccountName::from("scanner");
     let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
-    let attempt = Attempt::begin(&mut entry, &indexes, &account, &plan(), at(begun));
+    let attempt = Attempt::begin(&mut entry, &indexes, &account, &plan(), Now::both(at(begun)));
     conclude(
         entry,
         &attempt,
         report,
-        &Context { plan: &plan(), account: &account, split, now: at(begun + 10) },
+        &Context { plan: &plan(), account: &account, split, now: Now::both(at(begun + 10)) },
     )
 }
 
@@ -104,7 +104,8 @@ fn each_verdict_has_its_consequence_for_the_recipient() {
 #[test]
 fn an_attempt_is_counted_and_its_next_time_stored_before_it_begins() {
     let mut entry = entry(1);
-    let attempt = Attempt::begin(&mut entry, &[0], &AccountName::from("scanner"), &plan(), at(0));
+    let attempt =
+        Attempt::begin(&mut entry, &[0], &AccountName::from("scanner"), &plan(), Now::both(at(0)));
     let state = &entry.recipients[0];
     assert_eq!((state.attempts, state.last_attempt), (1, Some(at(0))));
     assert!(

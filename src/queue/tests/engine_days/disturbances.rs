@@ -21,7 +21,7 @@ impl Days {
     pub(super) fn crash(&mut self) {
         for Flying { claim, .. } in std::mem::take(&mut self.flying) {
             for index in claim.indexes() {
-                self.ended.insert((claim.entry.id, index), self.wall);
+                self.ended.insert((claim.entry.id, index), self.time);
                 assert!(matches!(claim.entry.recipients[index].progress, Progress::Attempting(_)));
                 self.doubts += 1;
             }
@@ -29,23 +29,36 @@ impl Days {
         self.store.crash();
         // Turns are not stored.
         self.turns = Default::default();
-        let down = self.dice.between(0, 60);
-        self.pass(self.time + Duration::from_secs(down));
+        if self.dice.once_in(3) {
+            self.reboot();
+        } else {
+            let down = self.dice.between(0, 60);
+            self.pass(self.time + Duration::from_secs(down));
+        }
         self.start();
+    }
+
+    /// The machine loses its power. Its clock may have stopped meanwhile, or have begun anew.
+    fn reboot(&mut self) {
+        let off = Duration::from_secs(self.dice.between(1, 7200));
+        self.late += self.time + off - self.noted.1;
+        let stopped_at = self.machine.now();
+        self.pass(self.time + off);
+        match self.dice.between(0, 3) {
+            0 => self.machine.set(stopped_at),
+            1 => self.machine.set(at(0).minus(DAY * 365)),
+            _ => {}
+        }
+        self.machine.reboot();
+        let booting = self.dice.between(1, 60);
+        self.pass(self.time + Duration::from_secs(booting));
     }
 
     /// Sets the wall clock.
     pub(super) fn set_clock(&mut self) {
-        let by = Duration::from_secs(self.dice.between(1, 5400));
-        let (from, to) = if self.dice.once_in(2) {
-            (self.wall, self.wall.plus(by))
-        } else {
-            (self.wall, self.wall.minus(by))
-        };
-        (self.wall, self.steady) = (to, to);
-        for place in 0..3 {
-            self.with(place, |runtime, _| runtime.clock_was_set(from, to));
-        }
+        let most = if self.dice.once_in(2) { 5400 } else { 40 * 86_400 };
+        let (by, now) = (Duration::from_secs(self.dice.between(1, most)), self.machine.now());
+        self.machine.set(if self.dice.once_in(2) { now.plus(by) } else { now.minus(by) });
     }
 
     pub(super) fn arrive(&mut self) {
@@ -53,14 +66,16 @@ impl Days {
         let device = format!("{}-{}", ACCOUNTS[place], self.dice.between(0, 3));
         let burst = self.dice.once_in(40);
         let messages = if burst { self.dice.between(50, 200) } else { 1 };
+        let now = self.now();
         for _ in 0..messages {
             self.number += 1;
             let recipients = usize::try_from(self.dice.between(1, 3)).unwrap();
-            let mut envelope = envelope(MessageId::new(self.wall, self.number), recipients);
+            let mut envelope = envelope(MessageId::new(now.wall, self.number), recipients);
             envelope.device = device.as_str().into();
-            envelope.received = self.wall;
+            envelope.received = now.wall;
             let size = ByteSize::from_octets(1000);
-            self.store.accept(Entry::new(&envelope, ACCOUNTS[place], size));
+            let entry = Entry::new(&envelope, ACCOUNTS[place], size).queued_at(now.steady);
+            self.store.accept(entry);
             self.accepted += recipients;
         }
     }
