@@ -21,8 +21,9 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    Admin, HoldRequest, Order, OrderError, Queued, Refusal, RestoreRequest, SendAnswer,
-    SendRequest, SetRequest, SettingStatus, Sightings, Status, history,
+    Admin, Answer as Answering, HoldRequest, Order, OrderError, Queued, Refusal, ReloadRequest,
+    Reloaded, RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus, Sightings,
+    Status, history,
 };
 use crate::{
     device::DeviceSighting,
@@ -62,6 +63,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/devices", get(devices))
         .route("/api/v1/devices/{name}", get(device))
         .route("/api/v1/clients/{address}", get(clients))
+        .route("/api/v1/reload", post(reload))
         .route("/api/v1/send", post(send))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(admin)
@@ -156,31 +158,41 @@ async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer
     Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::Off).await?))
 }
 
-type Settings = Result<Json<Vec<SettingStatus>>, OrderError>;
+type Ordered<T> = Result<Json<T>, OrderError>;
 
-async fn settings(State(admin): State<Admin>, Path(name): Path<String>) -> Settings {
-    ordered(&admin, Order::Settings(name.into()), "").await
+async fn settings(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+) -> Ordered<Vec<SettingStatus>> {
+    ordered(&admin, |answer| Order::Settings(name.into(), answer)).await
 }
 
 async fn set(
     State(admin): State<Admin>,
     Path(name): Path<String>,
     Json(request): Json<SetRequest>,
-) -> Settings {
+) -> Ordered<Vec<SettingStatus>> {
     let values = request.set.into_iter().collect();
-    ordered(&admin, Order::Set(name.into(), values), &request.by).await
+    ordered(&admin, |answer| Order::Set(name.into(), values, request.by, answer)).await
 }
 
 async fn restore_defaults(
     State(admin): State<Admin>,
     Path(name): Path<String>,
     Json(request): Json<RestoreRequest>,
-) -> Settings {
-    ordered(&admin, Order::RestoreDefaults(name.into()), &request.by).await
+) -> Ordered<Vec<SettingStatus>> {
+    ordered(&admin, |answer| Order::RestoreDefaults(name.into(), request.by, answer)).await
 }
 
-async fn ordered(admin: &Admin, order: Order, by: &str) -> Settings {
-    Ok(Json(admin.0.control.order(order, by).await?))
+async fn reload(
+    State(admin): State<Admin>,
+    Json(request): Json<ReloadRequest>,
+) -> Ordered<Reloaded> {
+    ordered(&admin, |answer| Order::Reload(request.by, answer)).await
+}
+
+async fn ordered<T>(admin: &Admin, order: impl FnOnce(Answering<T>) -> Order) -> Ordered<T> {
+    Ok(Json(admin.0.control.order(order).await?))
 }
 
 async fn forget_budget(
@@ -215,7 +227,7 @@ async fn send(State(admin): State<Admin>, Json(request): Json<SendRequest>) -> A
         id: spool.new_id(),
         received: admin.0.clock.now(),
         device: DeviceName::from("postroom"),
-        via: Via { peer: None, helo: admin.0.hostname.clone(), esmtp: true, tls: None, user: None },
+        via: Via { peer: None, helo: admin.hostname(), esmtp: true, tls: None, user: None },
         sender: ReversePath::Mailbox(request.sender),
         recipients: request.recipients.into_iter().map(Recipient::new).collect(),
         parameters: MailParameters {

@@ -71,38 +71,41 @@ impl IntoResponse for OrderError {
     }
 }
 
-/// An order of a person, with the name of the account it is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// To show the settings that can be changed.
-    Settings(AccountName),
-    /// To change some of them: keys and values as in the config.
-    Set(AccountName, Vec<(String, String)>),
-    /// To go back to the values in the file.
-    RestoreDefaults(AccountName),
+/// What a reload has done: `POST /api/v1/reload`.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The parts that are set otherwise than before.
+    pub changed: Vec<String>,
+    /// The keys that have changed and apply after a restart only.
+    pub needs_restart: Vec<String>,
+    /// What is valid but unwise, as `postroom check` says it.
+    pub warnings: Vec<String>,
 }
 
-/// The answer: the settings after the order.
-pub type Answer = Result<Vec<SettingStatus>, OrderError>;
+/// Where the answer to an order goes.
+pub type Answer<T> = oneshot::Sender<Result<T, OrderError>>;
 
-/// An order on its way to the daemon.
-pub struct Ordered {
-    /// What is to be done.
-    pub order: Order,
-    /// The name of the person, as given by that person.
-    pub by: String,
-    /// Where the answer goes.
-    pub answer: oneshot::Sender<Answer>,
+/// An order of a person.
+pub enum Order {
+    /// To show the settings of an account that can be changed.
+    Settings(AccountName, Answer<Vec<SettingStatus>>),
+    /// To change some of them: keys and values as in the config. Also the name of the person, as
+    /// given by that person.
+    Set(AccountName, Vec<(String, String)>, String, Answer<Vec<SettingStatus>>),
+    /// To go back to the values in the file.
+    RestoreDefaults(AccountName, String, Answer<Vec<SettingStatus>>),
+    /// To read the whole config again.
+    Reload(String, Answer<Reloaded>),
 }
 
 /// Takes orders to the daemon. Cheap to clone.
 #[derive(Clone)]
-pub struct Control(mpsc::Sender<Ordered>);
+pub struct Control(mpsc::Sender<Order>);
 
 impl Control {
     /// A control, and where its orders arrive.
     #[must_use]
-    pub fn new() -> (Self, mpsc::Receiver<Ordered>) {
+    pub fn new() -> (Self, mpsc::Receiver<Order>) {
         let (orders, arriving) = mpsc::channel(MOST_ORDERS);
         (Self(orders), arriving)
     }
@@ -111,11 +114,9 @@ impl Control {
     ///
     /// # Errors
     /// When the daemon refuses, or is stopping.
-    pub async fn order(&self, order: Order, by: &str) -> Answer {
+    pub async fn order<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, OrderError> {
         let (answer, answered) = oneshot::channel();
-        let ordered = Ordered { order, by: by.to_owned(), answer };
-        // A task that has ended drops what it was sent.
-        if self.0.send(ordered).await.is_err() {
+        if self.0.send(order(answer)).await.is_err() {
             return Err(OrderError::Stopping);
         }
         answered.await.unwrap_or(Err(OrderError::Stopping))

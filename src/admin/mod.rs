@@ -22,7 +22,7 @@ mod status;
 mod today;
 
 pub use condition::{Concern, Condition};
-pub use control::{Answer, Control, Order, OrderError, Ordered, SettingChange, SettingStatus};
+pub use control::{Answer, Control, Order, OrderError, Reloaded, SettingChange, SettingStatus};
 pub use history::{Found, HistoryAnswer, HistoryRequest};
 pub use server::{AdminError, AdminServer};
 pub use sightings::Sightings;
@@ -37,11 +37,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
     device::Devices,
-    listener::ListenerSettings,
+    listener::ReceivingSettings,
     metrics::Metrics,
     model::{AccountName, Address, MessageId, Timestamp},
     queue::{Forecast, Queue},
@@ -69,8 +70,8 @@ pub struct Admin(Arc<Parts>);
 
 /// The parts of [`Admin`].
 pub struct Parts {
-    /// `hostname` of the configuration.
-    pub hostname: String,
+    /// The settings of the receiving side, for the hostname.
+    pub receiving: watch::Receiver<Arc<ReceivingSettings>>,
     /// `data_dir` of the configuration.
     pub data_dir: PathBuf,
     /// The spool with accepted mail.
@@ -123,10 +124,14 @@ impl Admin {
         Self(Arc::new(parts))
     }
 
-    /// Records that a listener now accepts connections on this address.
-    pub fn listening(&self, address: SocketAddr, settings: &ListenerSettings) {
-        let listener = ListenerStatus { address, tls: settings.tls, protocol: settings.protocol };
-        self.0.progress.change(|known| known.listeners.push(listener));
+    /// Records the listeners that now accept connections.
+    pub fn listening(&self, listeners: Vec<ListenerStatus>) {
+        self.0.progress.change(|known| known.listeners = listeners);
+    }
+
+    /// `hostname` of the configuration.
+    pub(super) fn hostname(&self) -> String {
+        self.0.receiving.borrow().hostname.clone()
     }
 
     /// Records the addresses on which health and metrics are served.
@@ -198,6 +203,13 @@ pub struct SetRequest {
 /// /api/v1/accounts/NAME/restore-defaults` and `…/forget-budget`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RestoreRequest {
+    /// The person who makes the change, for the log.
+    pub by: String,
+}
+
+/// A request to read the configuration again: `POST /api/v1/reload`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ReloadRequest {
     /// The person who makes the change, for the log.
     pub by: String,
 }

@@ -123,7 +123,7 @@ impl Admin {
         let now = parts.clock.now();
         let mut status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            hostname: parts.hostname.clone(),
+            hostname: self.hostname(),
             data_dir: parts.data_dir.clone(),
             started: parts.started,
             uptime_seconds: now.since(parts.started).as_secs(),

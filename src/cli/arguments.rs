@@ -31,6 +31,8 @@ pub(super) enum Command {
     Run,
     /// Check the configuration and explain every mistake with its line.
     Check,
+    /// Let the running daemon read the configuration again. A wrong one changes nothing.
+    Reload(JsonArguments),
     /// Ask a few questions and write a configuration file.
     Init(InitArguments),
     /// Print every configuration key with its default and its meaning.

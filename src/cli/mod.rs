@@ -2,7 +2,8 @@
 //!
 //! - `arguments`: the command line and its help
 //! - `client`: the connection to the daemon; `output`: tables, durations and standard output
-//! - `run`, `check`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
+//! - `person`: the name of whoever runs the command
+//! - `run`, `check`, `reload`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
 //!   `demo`: one command each
 //! - `history`: what has become of messages; `when`: times as people write them
 //! - `forecast`: describes when a message will be sent
@@ -24,7 +25,9 @@ mod history;
 mod init;
 mod output;
 mod pdf;
+mod person;
 mod queue;
+mod reload;
 mod run;
 pub mod sandbox;
 mod send;
@@ -82,6 +85,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             daemons()?.block_on(run::run(&config, clock))?;
         }
         Command::Check => check::check(&config, &clock)?,
+        Command::Reload(reload) => commands()?.block_on(reload::reload(&config, &reload))?,
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
         Command::Status(status) => {

@@ -99,6 +99,14 @@ impl Config {
         Self::parse(path, &files::text(path)?, &files::environment(), &Disk)
     }
 
+    /// Reads the same file again.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn read_again(&self) -> Result<Self, ConfigError> {
+        Self::load(&self.written.path)
+    }
+
     /// Reads a text. `path` only appears in messages; `environment` are names and values.
     ///
     /// # Errors

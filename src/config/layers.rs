@@ -71,6 +71,12 @@ impl Layers {
         Ok((Self { file, run_time, config }, outdated))
     }
 
+    /// The config without what was set at run time.
+    #[must_use]
+    pub const fn file(&self) -> &Config {
+        &self.file
+    }
+
     /// The config in force.
     #[must_use]
     pub const fn config(&self) -> &Config {

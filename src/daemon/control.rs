@@ -1,93 +1,107 @@
 //! Carries out the orders of people that change settings, one after the other. It holds the config
-//! in force and sends the settings of each part when they change.
+//! in force, sends the settings of each part when they change, and has the listeners.
 //!
 //! # Failure
 //! An order that is wrong, or that the disk refuses to keep, changes nothing; whoever gave it gets
 //! the reason.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, watch};
-use tracing::{info, warn};
+use tracing::{error, info};
 
+use super::{
+    listeners::{Bound, Listeners},
+    reload::{self, Loaded},
+    run_time,
+    settings::{self, Senders},
+    sockets::Sockets,
+    supervise,
+};
 use crate::{
-    admin::{Answer, Order, Ordered, SettingStatus},
+    admin::{Admin, Answer, Order, OrderError, Reloaded, SettingStatus},
     clock::Clock,
-    config::{AccountChanges, Config, Layers, Outdated, RunTime},
-    daemon::{error::DaemonError, supervise},
+    config::{Config, Layers},
+    listener::ListenerError,
     model::AccountName,
-    queue::QueueSettings,
-    spool::{Change, Memo, MemoKind, Spool, SpoolError},
+    queue::Queue,
+    spool::Spool,
 };
 
-/// The settings in force, and where they are sent.
+/// The settings in force, and all that goes by them.
 pub(super) struct Steward {
-    layers: Layers,
-    spool: Spool,
-    clock: Clock,
-    queue: watch::Sender<Arc<QueueSettings>>,
+    pub(super) layers: Layers,
+    pub(super) senders: Senders,
+    pub(super) listeners: Listeners,
+    pub(super) queue: Queue,
+    pub(super) spool: Spool,
+    pub(super) admin: Admin,
+    pub(super) clock: Clock,
 }
 
 impl Steward {
-    /// Lays what people have set in earlier processes over the config.
-    pub(super) fn new(config: Config, spool: Spool, clock: Clock) -> Result<Self, DaemonError> {
-        let (layers, outdated) = Layers::new(config, recalled(&spool)?)?;
-        forget(&spool, &layers, &outdated)?;
-        log_differences(&layers);
-        let queue = watch::Sender::new(Arc::new(queue_settings(layers.config())));
-        Ok(Self { layers, spool, clock, queue })
-    }
-
     /// The config in force.
     pub(super) const fn config(&self) -> &Config {
         self.layers.config()
     }
 
-    /// The settings of the queue, now and later.
-    pub(super) fn queue(&self) -> watch::Receiver<Arc<QueueSettings>> {
-        self.queue.subscribe()
+    /// Binds all listeners of the start.
+    pub(super) fn bind(&self, sockets: &mut Sockets) -> Result<Bound, ListenerError> {
+        self.listeners.bind(&self.config().listeners, sockets)
     }
 
-    /// Carries orders out, until the stop.
+    /// Lets listeners begin.
+    pub(super) fn listen(&mut self, bound: Bound) {
+        self.listeners.take(bound);
+        self.admin.listening(self.listeners.status());
+    }
+
+    /// Carries orders out until the stop, then waits for the last session. Ends before, when a
+    /// listener does.
     pub(super) async fn run(
         mut self,
-        mut orders: mpsc::Receiver<Ordered>,
+        mut orders: mpsc::Receiver<Order>,
         mut stop: watch::Receiver<bool>,
     ) -> &'static str {
         loop {
             tokio::select! {
-                Some(Ordered { order, by, answer }) = orders.recv() => {
-                    let answered = self.carry_out(order, &by).await;
-                    // Whoever asked may have gone away meanwhile.
-                    if answer.send(answered).is_err() {}
-                }
-                () = supervise::stopped(&mut stop) => return "the control of settings",
+                Some(order) = orders.recv() => self.carry_out(order).await,
+                () = self.listeners.broken() => return "a listener",
+                () = supervise::stopped(&mut stop) => break,
             }
+        }
+        // Whoever orders something now learns at once that it is too late.
+        drop(orders);
+        self.listeners.drain().await;
+        "the control of settings"
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Settings(account, to) => answer(to, self.layers.settings(&account)),
+            Order::Set(account, values, by, to) => {
+                let changed = self.layers.set(&account, &values, &by, self.clock.now());
+                answer(to, self.change(&account, changed, &by).await);
+            }
+            Order::RestoreDefaults(account, by, to) => {
+                let changed = self.layers.restored(&account);
+                answer(to, self.change(&account, changed, &by).await);
+            }
+            Order::Reload(by, to) => answer(to, self.reload(&by).await),
         }
     }
 
-    async fn carry_out(&mut self, order: Order, by: &str) -> Answer {
-        let (account, changed) = match order {
-            Order::Settings(account) => return self.layers.settings(&account),
-            Order::Set(account, values) => {
-                let changed = self.layers.set(&account, &values, by, self.clock.now())?;
-                (account, changed)
-            }
-            Order::RestoreDefaults(account) => {
-                let changed = self.layers.restored(&account)?;
-                (account, changed)
-            }
-        };
-        self.change(&account, changed, by).await
-    }
-
     /// Puts other settings of an account into force once they are kept.
-    async fn change(&mut self, account: &AccountName, changed: Layers, by: &str) -> Answer {
-        keep(&self.spool, account, &changed)?;
+    async fn change(
+        &mut self,
+        account: &AccountName,
+        changed: Result<Layers, OrderError>,
+        by: &str,
+    ) -> Result<Vec<SettingStatus>, OrderError> {
+        let changed = changed?;
+        run_time::keep(&self.spool, account, &changed)?;
         self.spool.sync().await?;
         let (before, after) = (self.layers.settings(account)?, changed.settings(account)?);
         self.layers = changed;
-        self.queue.send_replace(Arc::new(queue_settings(self.layers.config())));
+        self.senders.queue.send_replace(settings::queue(self.layers.config()).into());
         for (old, new) in before.iter().zip(&after).filter(|(old, new)| old.value != new.value) {
             let SettingStatus { key, value, .. } = new;
             info!(
@@ -101,62 +115,67 @@ impl Steward {
         }
         Ok(after)
     }
-}
 
-fn queue_settings(config: &Config) -> QueueSettings {
-    QueueSettings { accounts: config.accounts.clone(), retry: config.retry.clone() }
-}
-
-/// What people have set in earlier processes.
-fn recalled(spool: &Spool) -> Result<RunTime, SpoolError> {
-    let mut run_time = RunTime::default();
-    for (account, changes) in spool.recall_all::<AccountChanges>(MemoKind::RunTimeSettings)? {
-        // A record that cannot be read has an older form, which does not prevent the start.
-        run_time.recall(account.into(), changes.unwrap_or_default());
-    }
-    Ok(run_time)
-}
-
-/// Removes what no longer holds from the disk.
-fn forget(spool: &Spool, layers: &Layers, outdated: &[Outdated]) -> Result<(), SpoolError> {
-    for Outdated { account, key, value, file } in outdated {
-        warn!(
-            account = account.as_str(),
-            setting = key,
-            dropped = value,
-            file,
-            "account setting dropped; the file has changed since"
-        );
-        keep(spool, account, layers)?;
-    }
-    Ok(())
-}
-
-fn keep(spool: &Spool, account: &AccountName, layers: &Layers) -> Result<(), SpoolError> {
-    let (kind, name) = (MemoKind::RunTimeSettings, account.as_str());
-    let changes = layers.run_time().of(account);
-    let memo = if changes.is_empty() {
-        Memo::forget(kind, name)
-    } else {
-        Memo::keep(kind, name, &changes)?
-    };
-    spool.apply(Change { remember: vec![memo], ..Change::default() })
-}
-
-/// Logs what is not as the file has it.
-fn log_differences(layers: &Layers) {
-    for account in &layers.config().accounts {
-        let rows = layers.settings(&account.name).unwrap_or_default();
-        for SettingStatus { key, value, file, .. } in
-            rows.iter().filter(|row| row.changed.is_some() && row.value != row.file)
-        {
-            info!(
-                account = account.name.as_str(),
-                setting = key,
-                value,
-                file,
-                "account setting differs from the file"
-            );
+    /// Reads the whole config again. A wrong one changes nothing.
+    async fn reload(&mut self, by: &str) -> Result<Reloaded, OrderError> {
+        supervise::reloading();
+        let reloaded = match self.prepare().await {
+            Ok((loaded, bound)) => Ok(self.adopt(loaded, bound)),
+            Err(error) => Err(error),
+        };
+        supervise::ready(&self.admin.status());
+        match &reloaded {
+            Ok(Reloaded { changed, needs_restart, .. }) => info!(
+                by,
+                changed = changed.join(", "),
+                needs_restart = needs_restart.join(", "),
+                "config reloaded"
+            ),
+            Err(error) => error!(by, %error, "config not reloaded; the former one stays in force"),
         }
+        reloaded
     }
+
+    /// Everything of a reload that can fail. Nothing changes.
+    async fn prepare(&self) -> Result<(Loaded, Bound), OrderError> {
+        let loaded = reload::load(&self.layers).await?;
+        let config = loaded.layers.config();
+        if config.data_dir != self.config().data_dir {
+            return Err(OrderError::Invalid(
+                "data_dir: the data directory cannot change while the daemon runs; restart it"
+                    .to_owned(),
+            ));
+        }
+        self.queue.check(&settings::queue(config)).map_err(invalid)?;
+        let bound = self.listeners.bind(&config.listeners, &mut Sockets::none());
+        Ok((loaded, bound.map_err(invalid)?))
+    }
+
+    /// Puts another config into force. Nothing of it can fail.
+    fn adopt(&mut self, Loaded { layers, outdated, tls }: Loaded, bound: Bound) -> Reloaded {
+        let (old, new) = (self.layers.config(), layers.config());
+        let reloaded = Reloaded {
+            changed: reload::changed(old, new),
+            needs_restart: reload::needs_restart(old, new),
+            warnings: new.warnings.iter().map(ToString::to_string).collect(),
+        };
+        reload::log_warnings(&new.warnings);
+        if let Err(error) = run_time::forget(&self.spool, &layers, &outdated) {
+            error!(%error, "dropped account settings are still on the disk");
+        }
+        self.senders.send(new, tls);
+        self.layers = layers;
+        self.listen(bound);
+        reloaded
+    }
+}
+
+/// Answers an order.
+fn answer<T>(to: Answer<T>, answered: Result<T, OrderError>) {
+    // Whoever asked may have gone away meanwhile.
+    if to.send(answered).is_err() {}
+}
+
+fn invalid(error: impl std::fmt::Display) -> OrderError {
+    OrderError::Invalid(error.to_string())
 }

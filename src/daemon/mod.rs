@@ -2,7 +2,9 @@
 //!
 //! - `logging`: where log lines go
 //! - `error`: [`DaemonError`], why it did not start or ended
-//! - `control`: orders of people that change settings
+//! - `settings`: what each part takes from the config
+//! - `control`: orders of people that change settings; `reload`: another config; `run_time`: what
+//!   people have set, kept on the disk; `listeners`: those that are bound
 //! - `sockets`: sockets that systemd has bound already
 //! - `sightings`: what was seen of devices, kept on the disk
 //! - `survey`: the counts of the queue and the devices for the metrics
@@ -25,7 +27,11 @@
 
 mod control;
 mod error;
+mod listeners;
 mod logging;
+mod reload;
+mod run_time;
+mod settings;
 mod sightings;
 mod sockets;
 mod supervise;
@@ -36,9 +42,8 @@ pub use logging::{LogFormat, log_to};
 pub use sockets::Sockets;
 pub use supervise::{Signal, Signals};
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use control::Steward;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -46,18 +51,18 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use self::{control::Steward, listeners::Listeners, settings::Senders};
 use crate::{
-    admin::{Admin, AdminServer, Control, Ordered, Parts, Progress},
+    admin::{Admin, AdminServer, Control, Order, OrderError, Parts, Progress},
     clock::Clock,
-    config::{Config, Problem},
+    config::{Config, Layers},
     daemon::survey::Survey,
-    device::{Devices, DirectorySettings},
-    listener::{Listener, ListenerContext, ListenerParts, ReceivingSettings, Tls},
+    device::Devices,
+    listener::{ListenerContext, ListenerParts, Tls},
     metrics::Metrics,
-    model::{AccountName, DeviceName, Envelope},
-    queue::{Queue, Routing},
+    queue::Queue,
     report::Reporter,
-    spool::{History, RouteMessage, Routes, Spool, SpoolError},
+    spool::{History, RouteMessage, Spool, SpoolError},
 };
 
 /// How long a start waits for the previous process to release the data folder: the kernel takes a
@@ -70,13 +75,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// up: a second daemon must not wait for the first one for ever.
 async fn open_spool(
     config: &Config,
+    route: RouteMessage,
     clock: &Clock,
     metrics: &Metrics,
 ) -> Result<Spool, SpoolError> {
     let deadline = Instant::now() + FORMER_PROCESS;
     let mut told = false;
     loop {
-        match Spool::open(config.spool.clone(), routes(config), clock.clone(), metrics.clone()) {
+        match Spool::open(config.spool.clone(), Arc::clone(&route), clock.clone(), metrics.clone())
+        {
             Err(SpoolError::Locked(folder)) if Instant::now() < deadline => {
                 if !told {
                     warn!(folder = %folder.display(), seconds = FORMER_PROCESS.as_secs(), "data \
@@ -94,9 +101,9 @@ async fn open_spool(
 pub struct Daemon {
     config: Config,
     admin: Admin,
+    control: Control,
     spool: Spool,
     devices: Devices,
-    tls: Tls,
     mail: JoinSet<&'static str>,
     services: JoinSet<&'static str>,
     stop_mail: watch::Sender<bool>,
@@ -114,58 +121,56 @@ impl Daemon {
         sockets: Sockets,
         clock: Clock,
     ) -> Result<Self, DaemonError> {
-        log_warnings(&config.warnings);
+        reload::log_warnings(&config.warnings);
         let metrics = Metrics::new();
-        let spool = open_spool(&config, &clock, &metrics).await?;
-        let logged = config.warnings.len();
-        let steward = Steward::new(config, spool.clone(), clock.clone())?;
-        let config = steward.config().clone();
-        log_warnings(config.warnings.get(logged..).unwrap_or_default());
+        let routing = watch::Sender::new(Arc::new(settings::routing(&config)));
+        let route = settings::route(routing.subscribe());
+        let spool = open_spool(&config, route, &clock, &metrics).await?;
+        let layers = laid_over(config, &spool)?;
+        let config = layers.config().clone();
+        let senders = Senders::new(&config, load_tls(&config).await?, routing);
+        let queue = queue(&senders, &spool, &clock, &metrics)?;
+        let devices = devices(&senders, &spool, &clock, &metrics);
         let (control, orders) = Control::new();
-        let reporter =
-            Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
-        let queue =
-            Queue::new(steward.queue(), spool.clone(), reporter, clock.clone(), metrics.clone())?;
-        let directory = watch::Sender::new(Arc::new(directory(&config)));
-        let devices = Devices::new(directory.subscribe(), clock.clone(), metrics.clone());
-        sightings::restore(&devices, &spool);
         let admin = Admin::new(Parts {
-            hostname: config.hostname.clone(),
+            receiving: senders.receiving.subscribe(),
             data_dir: config.data_dir.clone(),
             spool: spool.clone(),
             queue: queue.clone(),
             devices: devices.clone(),
-            control,
+            control: control.clone(),
             started: clock.now(),
             clock: clock.clone(),
             metrics: metrics.clone(),
             history: History::default(),
             progress: Progress::default(),
         });
-        let tls = load_tls(&config).await?;
-        let receiving = watch::Sender::new(Arc::new(receiving(&config, &tls)));
-        let parts = ListenerParts {
-            devices: devices.clone(),
+        let stop_mail = watch::Sender::new(false);
+        let parts = (devices.clone(), spool.clone(), clock.clone(), metrics.clone());
+        let listeners = listeners(&senders, parts, stop_mail.subscribe());
+        let steward = Steward {
+            layers,
+            senders,
+            listeners,
+            queue: queue.clone(),
             spool: spool.clone(),
-            settings: receiving.subscribe(),
+            admin: admin.clone(),
             clock: clock.clone(),
-            metrics: metrics.clone(),
         };
         let mut daemon = Self {
             config,
             admin,
+            control,
             spool,
             devices,
-            tls,
             mail: JoinSet::new(),
             services: JoinSet::new(),
-            stop_mail: watch::Sender::new(false),
+            stop_mail,
             stop_services: watch::Sender::new(false),
         };
         daemon.spawn_queue(queue.clone());
-        daemon.bind_listeners(parts, sockets)?;
+        daemon.spawn_listeners(steward, orders, sockets)?;
         daemon.spawn_services().await?;
-        daemon.spawn_control(steward, orders);
         daemon.spawn_survey(queue, clock, metrics);
         Ok(daemon)
     }
@@ -186,34 +191,19 @@ impl Daemon {
 
     /// Binds every listener before any of them serves: a daemon that cannot bind one address
     /// accepts no mail on another.
-    fn bind_listeners(
+    fn spawn_listeners(
         &mut self,
-        parts: ListenerParts,
+        mut steward: Steward,
+        orders: mpsc::Receiver<Order>,
         mut sockets: Sockets,
     ) -> Result<(), DaemonError> {
-        let mut bound = Vec::new();
-        for settings in self.config.listeners.clone() {
-            let inherited = sockets.take(settings.address);
-            let listener = Listener::bind(&settings, inherited)?;
-            bound.push((settings, listener));
-        }
+        let bound = steward.bind(&mut sockets)?;
         if let Some(stray) = sockets.left_over() {
             return Err(DaemonError::StraySocket(stray));
         }
-        let context = ListenerContext::new(parts);
-        for (settings, listener) in bound {
-            self.admin.listening(listener.address(), &settings);
-            let (context, stop) = (context.clone(), self.stop_mail.subscribe());
-            self.mail.spawn(async move {
-                listener.run(context, stop).await;
-                "a listener"
-            });
-        }
+        steward.listen(bound);
+        self.mail.spawn(steward.run(orders, self.stop_mail.subscribe()));
         Ok(())
-    }
-
-    fn spawn_control(&mut self, steward: Steward, orders: mpsc::Receiver<Ordered>) {
-        self.services.spawn(steward.run(orders, self.stop_services.subscribe()));
     }
 
     async fn spawn_services(&mut self) -> Result<(), DaemonError> {
@@ -284,16 +274,16 @@ impl Daemon {
             match event {
                 Event::Ended(part) => return Err(DaemonError::Ended(part)),
                 Event::Signal(Signal::Stop) => return Ok(()),
-                Event::Signal(Signal::Reload) => self.reload(),
+                Event::Signal(Signal::Reload) => self.reload().await,
             }
         }
     }
 
-    /// Handles SIGHUP: reads the certificates anew, and nothing else of the config.
-    fn reload(&self) {
-        match self.tls.reload() {
-            Ok(()) => info!("certificate reloaded; other changes of the config need a restart"),
-            Err(error) => error!(%error, "certificate not reloaded; the old one stays"),
+    /// Handles SIGHUP: reads the config again. The outcome is in the log.
+    async fn reload(&self) {
+        let order = |answer| Order::Reload("SIGHUP".to_owned(), answer);
+        if let Err(OrderError::Stopping) = self.control.order(order).await {
+            warn!("config not reloaded; the daemon is stopping");
         }
     }
 
@@ -322,26 +312,45 @@ impl Daemon {
     }
 }
 
-fn log_warnings(warnings: &[Problem]) {
-    for warning in warnings {
-        warn!(place = %warning.place, key = warning.key, text = warning.text, "config warning");
-    }
+/// Lays what people have set in earlier processes over the config, and says what is not as in the
+/// file.
+fn laid_over(config: Config, spool: &Spool) -> Result<Layers, DaemonError> {
+    let (layers, outdated) = Layers::new(config, run_time::recalled(spool)?)?;
+    run_time::forget(spool, &layers, &outdated)?;
+    run_time::log_differences(&layers);
+    let logged = layers.file().warnings.len();
+    reload::log_warnings(layers.config().warnings.get(logged..).unwrap_or_default());
+    Ok(layers)
 }
 
-fn directory(config: &Config) -> DirectorySettings {
-    DirectorySettings {
-        devices: config.devices.clone(),
-        users: config.users.clone(),
-        hostname: config.hostname.clone(),
-    }
+/// The devices, with what was seen of them before.
+fn devices(senders: &Senders, spool: &Spool, clock: &Clock, metrics: &Metrics) -> Devices {
+    let devices = Devices::new(senders.directory.subscribe(), clock.clone(), metrics.clone());
+    sightings::restore(&devices, spool);
+    devices
 }
 
-fn receiving(config: &Config, tls: &Tls) -> ReceivingSettings {
-    ReceivingSettings {
-        hostname: config.hostname.clone(),
-        limits: config.receiving,
-        tls: tls.clone(),
-    }
+/// The listeners, before any is bound.
+fn listeners(
+    senders: &Senders,
+    (devices, spool, clock, metrics): (Devices, Spool, Clock, Metrics),
+    stop: watch::Receiver<bool>,
+) -> Listeners {
+    let settings = senders.receiving.subscribe();
+    let parts = ListenerParts { devices, spool, settings, clock, metrics };
+    Listeners::new(ListenerContext::new(parts), stop)
+}
+
+fn queue(
+    senders: &Senders,
+    spool: &Spool,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Queue, DaemonError> {
+    let report = senders.report.subscribe();
+    let reporter = Reporter::new(report, spool.clone(), clock.clone(), metrics.clone());
+    let settings = senders.queue.subscribe();
+    Ok(Queue::new(settings, spool.clone(), reporter, clock.clone(), metrics.clone())?)
 }
 
 /// Loads the certificates outside the async threads: making the keys of a first start takes seconds
@@ -376,16 +385,4 @@ fn name_of(ended: Result<&'static str, tokio::task::JoinError>) -> &'static str 
         error!(%panic, "a part has panicked");
         "a part that panicked"
     })
-}
-
-/// Decides the accounts of each message. Our own mail goes by the account of `[report]`.
-fn routes(config: &Config) -> RouteMessage {
-    let named = |device: &crate::device::DeviceSettings| {
-        Some((device.name.clone(), device.account.clone()?))
-    };
-    let mut devices: HashMap<DeviceName, AccountName> =
-        config.devices.iter().filter_map(named).collect();
-    devices.insert(DeviceName::from(Reporter::OWN_DEVICE), config.report.account.clone());
-    let routing = Routing::new(&config.accounts, devices);
-    Arc::new(move |envelope: &Envelope| Routes::new(routing.accounts(envelope)))
 }

@@ -20,7 +20,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 pub enum Signal {
     /// SIGTERM or SIGINT.
     Stop,
-    /// SIGHUP: the certificate is read again.
+    /// SIGHUP: the config is read again.
     Reload,
 }
 
@@ -126,6 +126,15 @@ fn condition(status: &Status) -> String {
 
 fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Tells the service manager that a reload has begun. [`ready`] tells that it has ended.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        // systemd tells by the time which of several reloads this is (sd_notify(3)).
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => warn!(%error, "service manager not told"),
+    }
 }
 
 pub(super) fn stopping() {

@@ -24,7 +24,7 @@ pub struct DirectorySettings {
 }
 
 /// One `[[device]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceSettings {
     /// `name`.
     pub name: DeviceName,
@@ -126,6 +126,18 @@ impl PasswordSource {
             // Challenge and response need the clear password on both sides (RFC 2195 2, RFC 2831
             // 2.1.2.1).
             (Self::Argon2(_), Mechanism::CramMd5 | Mechanism::DigestMd5) => false,
+        }
+    }
+
+    /// Whether this is the same password from the same source.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Clear { file, secret }, Self::Clear { file: its, secret: theirs }) => {
+                file == its && secret.expose() == theirs.expose()
+            }
+            (Self::Argon2(hash), Self::Argon2(other)) => hash == other,
+            (Self::Clear { .. }, Self::Argon2(_)) | (Self::Argon2(_), Self::Clear { .. }) => false,
         }
     }
 

@@ -4,7 +4,7 @@
 //! [`Listener::bind`] returns [`ListenerError`]. Afterwards only the daemon ends a listener: a
 //! failed accept is logged and tried again, and a panic in a connection ends that connection alone.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, os::fd::AsFd as _, sync::Arc, time::Duration};
 
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
@@ -62,10 +62,27 @@ impl Listener {
         &self.socket
     }
 
+    /// Another handle of the same socket. Connections that wait to be accepted stay while one of
+    /// them is open.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn duplicate(&self) -> io::Result<std::net::TcpListener> {
+        Ok(self.socket.as_fd().try_clone_to_owned()?.into())
+    }
+
     /// Serves until `stop` turns true. Then it accepts no more connections, ends each session at
     /// its next command boundary, and returns when the last has ended. The daemon bounds the wait:
     /// dropping this future cuts the sessions off.
-    pub async fn run(self, context: ListenerContext, stop: watch::Receiver<bool>) {
+    ///
+    /// When `close` turns true, it accepts no more connections either, but lets each session go on
+    /// until the client ends it.
+    pub async fn run(
+        self,
+        context: ListenerContext,
+        close: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
+    ) {
         let ListenerSettings { address, tls, protocol } = self.settings;
         info!(%address, tls = tls.as_str(), protocol = protocol.as_str(), "listening");
         let mut acceptors = JoinSet::new();
@@ -74,6 +91,7 @@ impl Listener {
                 Arc::clone(&self.socket),
                 self.settings,
                 context.clone(),
+                close.clone(),
                 stop.clone(),
             ));
         }
@@ -127,6 +145,7 @@ async fn accept(
     socket: Arc<TcpListener>,
     settings: ListenerSettings,
     context: ListenerContext,
+    mut close: watch::Receiver<bool>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -134,6 +153,7 @@ async fn accept(
         let event = tokio::select! {
             biased;
             _ = stop.wait_for(|stopping| *stopping) => Event::Stop,
+            Ok(_) = close.wait_for(|closing| *closing) => Event::Stop,
             Some(ended) = connections.join_next() => Event::Ended(ended),
             connected = socket.accept() => Event::Connected(connected),
         };

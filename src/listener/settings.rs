@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// One `[[listener]]`, checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListenerSettings {
     /// `address`. Port 0 takes a free port.
     pub address: SocketAddr,
@@ -62,7 +62,7 @@ impl ListenerTls {
 }
 
 /// `[tls]`, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsSettings {
     /// `certificate` and `key`, PEM. If none, a self-signed RSA certificate is made in
     /// `data_dir/tls` at the first start.
@@ -109,7 +109,7 @@ pub enum BadPair {
 }
 
 /// Bounds on what clients can make us hold. `docs/limits.md` has the reason of each.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReceivingLimits {
     /// The maximum number of connections at once, of all listeners together.
     pub connections: usize,

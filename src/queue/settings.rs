@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Everything that the queue goes by. The daemon sends another one when it changes.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct QueueSettings {
     /// The accounts; the first one is the default.
     pub accounts: Vec<AccountSettings>,
@@ -18,7 +18,7 @@ pub struct QueueSettings {
 }
 
 /// One `[[account]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AccountSettings {
     /// `name`: the name of the account.
     pub name: AccountName,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
 pub struct Reporter(Arc<Inner>);
 
 struct Inner {
-    settings: ReportSettings,
+    settings: watch::Receiver<Arc<ReportSettings>>,
     spool: Spool,
     clock: Clock,
     metrics: Metrics,
@@ -38,11 +39,21 @@ impl Reporter {
     /// The device name of Postroom's own mail. No notice is ever sent about such mail.
     pub const OWN_DEVICE: &'static str = "postroom";
 
-    /// Creates a reporter that puts its notices into `spool`.
+    /// Creates a reporter that puts its notices into `spool`. Each notice is written by the latest
+    /// settings.
     #[must_use]
-    pub fn new(settings: ReportSettings, spool: Spool, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(
+        settings: watch::Receiver<Arc<ReportSettings>>,
+        spool: Spool,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         let rate = NoticeRate::new(clock.clone());
         Self(Arc::new(Inner { settings, spool, clock, metrics, rate }))
+    }
+
+    fn settings(&self) -> Arc<ReportSettings> {
+        Arc::clone(&self.0.settings.borrow())
     }
 
     /// Logs the outcome of an attempt for one recipient, with the fixed words of
@@ -106,7 +117,7 @@ impl Reporter {
         if told.is_empty() {
             return Ok(());
         }
-        self.write_notice(entry, Subject::Failed(&told), self.0.settings.administrator.clone())
+        self.write_notice(entry, Subject::Failed(&told), self.settings().administrator.clone())
             .await
     }
 
@@ -139,7 +150,7 @@ impl Reporter {
         self.write_notice(
             entry,
             Subject::Delayed { until: will_retry_until },
-            self.0.settings.administrator.clone(),
+            self.settings().administrator.clone(),
         )
         .await
     }
@@ -263,7 +274,7 @@ impl Reporter {
     /// Sends a summary of the notices that were withheld, if there are any and the rate permits it.
     /// The daemon calls it regularly.
     pub async fn catch_up(&self) {
-        if self.0.settings.administrator.is_some()
+        if self.settings().administrator.is_some()
             && let Some(withheld) = self.0.rate.summary()
         {
             warn!(withheld, "notices withheld");
@@ -304,8 +315,9 @@ impl Reporter {
             None => Original::Header(self.header(entry.id).await),
         };
         let (id, now) = (self.0.spool.new_id(), self.0.clock.now());
+        let settings = self.settings();
         let notice = Notice {
-            settings: &self.0.settings,
+            settings: &settings,
             to: &to,
             id,
             now,
@@ -319,7 +331,7 @@ impl Reporter {
     }
 
     async fn alert(&self, subject: &str, text: String) {
-        if self.0.settings.administrator.is_none() {
+        if self.settings().administrator.is_none() {
             return;
         }
         match self.0.rate.ask() {
@@ -332,8 +344,8 @@ impl Reporter {
 
     async fn write_alert(&self, subject: &str, text: String) {
         let (id, now) = (self.0.spool.new_id(), self.0.clock.now());
-        let text = notice::alert(&self.0.settings, id, now, subject, text);
-        let Some(administrator) = self.0.settings.administrator.clone() else {
+        let text = notice::alert(&self.settings(), id, now, subject, text);
+        let Some(administrator) = self.settings().administrator.clone() else {
             return;
         };
         if let Err(problem) = self.write(id, now, administrator, &text).await {
@@ -354,7 +366,7 @@ impl Reporter {
             device: DeviceName::from(Self::OWN_DEVICE),
             via: Via {
                 peer: None,
-                helo: self.0.settings.hostname.clone(),
+                helo: self.settings().hostname.clone(),
                 esmtp: true,
                 tls: None,
                 user: None,
@@ -368,7 +380,7 @@ impl Reporter {
                 envid: None,
             },
         };
-        let mut incoming = self.0.spool.receive(envelope, self.0.settings.account.clone()).await?;
+        let mut incoming = self.0.spool.receive(envelope, self.settings().account.clone()).await?;
         incoming.write(text).await?;
         incoming.commit().await?;
         self.0.metrics.sending().notices.inc();

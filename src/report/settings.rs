@@ -3,7 +3,7 @@
 use crate::model::{AccountName, Address};
 
 /// The validated section `[report]` of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReportSettings {
     /// `administrator`: the address that receives notices and alerts. If it is absent, events are
     /// only logged.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What the config says about the disk.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SpoolSettings {
     /// `data_dir`.
     pub data_dir: PathBuf,

@@ -26,6 +26,7 @@ mod observe;
 mod pace;
 mod policy;
 mod refusal;
+mod reload;
 mod sightings;
 mod strangers;
 

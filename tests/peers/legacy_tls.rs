@@ -66,7 +66,11 @@ impl Office {
             )
             .unwrap();
             let address = listener.address();
-            runtime.spawn(listener.run(context.clone(), stopping.clone()));
+            runtime.spawn(listener.run(
+                context.clone(),
+                watch::Sender::new(false).subscribe(),
+                stopping.clone(),
+            ));
             address
         };
         let (starttls, implicit, auto) =

@@ -62,19 +62,21 @@ impl Relay {
     /// config's tables; `keys` come before them.
     pub(crate) fn start(dir: &Path, keys: &str, tables: &[&str]) -> Self {
         let config = dir.join("postroom.toml");
-        let data_dir = if keys.contains("data_dir") {
-            String::new()
-        } else {
-            format!("data_dir = \"{}\"\n", dir.join("data").display())
-        };
-        let text = format!(
-            "hostname = \"postroom.contoso.lan\"\n{data_dir}{keys}\n{}\n[admin]\naddress = \
-            \"127.0.0.1:0\"\n",
-            tables.join("\n")
-        );
-        fs::write(&config, text).unwrap();
+        write_config(&config, keys, tables);
         let log = dir.join("postroom.log");
         Self { process: spawn(&config, &log), config, log }.awaited()
+    }
+
+    /// Writes another config in the place of the one it runs with.
+    pub(crate) fn configure(&self, keys: &str, tables: &[&str]) {
+        write_config(&self.config, keys, tables);
+    }
+
+    /// Runs a command that fails, and returns what it complains of.
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
+        let (status, text, errors) = process::run_anyhow(&mut self.command(words));
+        assert!(!status.success(), "{words:?} went well: {text}");
+        errors
     }
 
     /// Starts again after it was killed or has ended.
@@ -205,6 +207,20 @@ impl Relay {
             .next()
             .unwrap_or(0.0)
     }
+}
+
+fn write_config(config: &Path, keys: &str, tables: &[&str]) {
+    let data_dir = if keys.contains("data_dir") {
+        String::new()
+    } else {
+        format!("data_dir = \"{}\"\n", config.with_file_name("data").display())
+    };
+    let text = format!(
+        "hostname = \"postroom.contoso.lan\"\n{data_dir}{keys}\n{}\n[admin]\naddress = \
+        \"127.0.0.1:0\"\n",
+        tables.join("\n")
+    );
+    fs::write(config, text).unwrap();
 }
 
 fn spawn(config: &Path, log: &Path) -> Process {

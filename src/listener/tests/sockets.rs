@@ -6,6 +6,7 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -22,6 +23,11 @@ fn loopback() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
+/// A listener with this is never closed before the daemon stops.
+fn never() -> watch::Receiver<bool> {
+    watch::Sender::new(false).subscribe()
+}
+
 /// Binds and serves; the address, and the task that ends with the listener.
 fn serve(
     office: &Office,
@@ -34,7 +40,7 @@ fn serve(
     )
     .unwrap();
     let address = listener.address();
-    (address, tokio::spawn(listener.run(office.context.clone(), office.stop.subscribe())))
+    (address, tokio::spawn(listener.run(office.context.clone(), never(), office.stop.subscribe())))
 }
 
 async fn hand_in(stream: &mut TcpStream) -> String {
@@ -84,7 +90,7 @@ async fn a_device_that_logs_in_by_pop_may_send_afterwards() {
     );
 
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
-    let _task = tokio::spawn(pop.run(office.context.clone(), office.stop.subscribe()));
+    let _task = tokio::spawn(pop.run(office.context.clone(), never(), office.stop.subscribe()));
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nSTAT\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
@@ -109,7 +115,7 @@ async fn a_connection_that_was_there_before_the_login_by_pop_may_send_too() {
     };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
-    let _task = tokio::spawn(pop.run(office.context.clone(), office.stop.subscribe()));
+    let _task = tokio::spawn(pop.run(office.context.clone(), never(), office.stop.subscribe()));
 
     let mut early = TcpStream::connect(smtp).await.unwrap();
     reply(&mut early).await;
@@ -149,7 +155,7 @@ async fn a_device_that_must_encrypt_does_not_log_in_by_pop_in_clear() {
     };
     let pop = Listener::bind(&pop, None).unwrap();
     let mut login = TcpStream::connect(pop.address()).await.unwrap();
-    let _task = tokio::spawn(pop.run(office.context.clone(), office.stop.subscribe()));
+    let _task = tokio::spawn(pop.run(office.context.clone(), never(), office.stop.subscribe()));
     login.write_all(b"USER mfp1\r\nPASS geheim\r\nQUIT\r\n").await.unwrap();
     let mut said = String::new();
     login.read_to_string(&mut said).await.unwrap();
@@ -241,4 +247,30 @@ async fn a_panic_in_one_connection_is_counted_and_ends_that_one_alone() {
     assert_eq!(office.metrics.receiving().session_panics.get(), 1);
     let mut stream = TcpStream::connect(address).await.unwrap();
     assert!(hand_in(&mut stream).await.contains("250 2.0.0 queued as "));
+}
+
+#[tokio::test]
+async fn a_listener_that_is_closed_lets_its_sessions_go_on_and_another_takes_its_socket_over() {
+    let office = Office::open();
+    let settings =
+        ListenerSettings { address: loopback(), tls: ListenerTls::None, protocol: Protocol::Smtp };
+    let first = Listener::bind(&settings, None).unwrap();
+    let (address, socket) = (first.address(), first.duplicate().unwrap());
+    let close = watch::Sender::new(false);
+    let stop = office.stop.subscribe();
+    let serving = tokio::spawn(first.run(office.context.clone(), close.subscribe(), stop));
+    let mut before = TcpStream::connect(address).await.unwrap();
+    assert!(reply(&mut before).await.starts_with("220"));
+    close.send_replace(true);
+
+    let settings = ListenerSettings { tls: ListenerTls::Starttls, ..settings };
+    let second = Listener::bind(&settings, Some(socket)).unwrap();
+    let _task = tokio::spawn(second.run(office.context.clone(), never(), office.stop.subscribe()));
+    let mut after = TcpStream::connect(address).await.unwrap();
+    assert!(reply(&mut after).await.starts_with("220"));
+    after.write_all(b"EHLO mfp2\r\n").await.unwrap();
+    assert!(reply(&mut after).await.contains("STARTTLS"));
+
+    assert!(hand_in(&mut before).await.contains("250 2.0.0"), "the session goes on");
+    serving.await.unwrap();
 }

@@ -70,7 +70,7 @@ impl<T: Transport> Queue<T> {
     /// # Errors
     /// When the spool cannot be read, or an account has no transport.
     pub fn over(
-        transport: impl Fn(&AccountSettings) -> Result<T, QueueError>,
+        transport: impl Fn(&AccountSettings) -> Result<T, QueueError> + Send + Sync + 'static,
         settings: watch::Receiver<Arc<QueueSettings>>,
         spool: Spool,
         reporter: Reporter,
@@ -78,7 +78,7 @@ impl<T: Transport> Queue<T> {
         metrics: Metrics,
     ) -> Result<Self, QueueError> {
         let parts = Parts { settings, spool, reporter, clock, metrics };
-        Ok(Self(Arc::new(Core::new(transport, parts)?)))
+        Ok(Self(Arc::new(Core::new(Box::new(transport), parts)?)))
     }
 
     /// Sends until `stop` turns true. Then attempts under way may finish within the daemon's drain
@@ -87,12 +87,20 @@ impl<T: Transport> Queue<T> {
         scheduler::run(Arc::clone(&self.0), stop).await;
     }
 
+    /// Checks whether other settings can be applied, before they are sent.
+    ///
+    /// # Errors
+    /// When an account's trust store cannot be loaded.
+    pub fn check(&self, settings: &QueueSettings) -> Result<(), QueueError> {
+        self.0.check(settings)
+    }
+
     /// What each account is doing.
     #[must_use]
     pub fn accounts(&self) -> Vec<AccountStatus> {
         {
             let waiting = self.0.spool.accounts_waiting();
-            self.0.accounts.iter().map(|account| self.status(account, &waiting)).collect()
+            self.0.roster().accounts.iter().map(|account| self.status(account, &waiting)).collect()
         }
     }
 
@@ -153,8 +161,9 @@ impl<T: Transport> Queue<T> {
         {
             let _lease = self.0.leases.take(id).await?;
             let entry = self.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
+            let roster = self.0.roster();
             let context = Context {
-                plan: &self.0.retry,
+                plan: &roster.retry,
                 account: &entry.account,
                 split: crate::queue::Split::Never,
                 now: self.0.now(),
@@ -184,7 +193,7 @@ impl<T: Transport> Queue<T> {
         account: &AccountName,
         enabled: Enabled,
     ) -> Result<(), QueueError> {
-        let account = self.known(account)?;
+        let account = &self.known(account)?;
         if enabled == Enabled::On {
             account.transport.mended().await;
             let mut shared = account.shared();
@@ -207,7 +216,7 @@ impl<T: Transport> Queue<T> {
     /// # Errors
     /// When there is no such account, or the disk refuses.
     pub async fn forget_budget(&self, account: &AccountName, by: &str) -> Result<(), QueueError> {
-        let (core, account) = (self.core(), self.known(account)?);
+        let (core, account) = (self.core(), &self.known(account)?);
         let BudgetChange { charge, refund } =
             core.locked(account, |runtime, now| runtime.budget.forget(now.steady));
         core.spool.apply(Change { charge, refund, ..Change::default() })?;
@@ -224,7 +233,7 @@ impl<T: Transport> Queue<T> {
     pub(in crate::queue) fn known(
         &self,
         account: &AccountName,
-    ) -> Result<&Arc<Account<T>>, QueueError> {
+    ) -> Result<Arc<Account<T>>, QueueError> {
         self.0.account(account).ok_or_else(|| QueueError::NoSuchAccount(account.clone()))
     }
 

@@ -21,7 +21,12 @@ use crate::{
 /// One account, with everything needed to send by it.
 pub(in crate::queue) struct Account<T: Transport> {
     pub(in crate::queue) settings: Arc<AccountSettings>,
-    pub(in crate::queue) transport: T,
+    pub(in crate::queue) transport: Arc<T>,
+    state: Arc<State<T>>,
+}
+
+/// What outlives a change of the settings.
+struct State<T: Transport> {
     shared: Mutex<Shared>,
     /// Open connections that are not in use; at most `limits.connections`.
     idle: Mutex<Vec<Idle<T::Link>>>,
@@ -50,28 +55,35 @@ impl<T: Transport> Account<T> {
     pub(in crate::queue) fn new(settings: AccountSettings, transport: T, shared: Shared) -> Self {
         Self {
             settings: Arc::new(settings),
-            transport,
-            shared: Mutex::new(shared),
-            idle: Mutex::new(Vec::new()),
-            open: Arc::new(AtomicUsize::new(0)),
+            transport: Arc::new(transport),
+            state: Arc::new(State {
+                shared: Mutex::new(shared),
+                idle: Mutex::new(Vec::new()),
+                open: Arc::new(AtomicUsize::new(0)),
+            }),
         }
+    }
+
+    /// The same account with other settings.
+    pub(in crate::queue) fn with(&self, settings: AccountSettings, transport: Arc<T>) -> Self {
+        Self { settings: Arc::new(settings), transport, state: Arc::clone(&self.state) }
     }
 
     /// Locks the shared state as it is. Decisions use `Core::locked` instead.
     pub(in crate::queue) fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(in crate::queue) fn idle(&self) -> MutexGuard<'_, Vec<Idle<T::Link>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a new connection before it is opened.
     pub(in crate::queue) fn reserve(&self) -> Slot {
-        Slot::reserve(&self.open)
+        Slot::reserve(&self.state.open)
     }
 
     pub(in crate::queue) fn connections(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.state.open.load(Ordering::Relaxed)
     }
 }

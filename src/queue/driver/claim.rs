@@ -13,7 +13,6 @@ use crate::{
         engine::{
             claim::{self, Claim, Outlook},
             round_robin::FlowKey,
-            select::Rules,
             store::Store,
         },
     },
@@ -35,11 +34,13 @@ impl<T: Transport> Core<T> {
         account: &Account<T>,
     ) -> Result<Option<Arc<Claim>>, SpoolError> {
         for _ in 0..MOST_STEPS {
-            if self.is_stopping() {
+            let roster = self.roster();
+            // Under other settings, another worker takes over.
+            if self.is_stopping() || !roster.has(account) {
                 return Ok(None);
             }
             let flows = self.flows(account);
-            let rules = self.rules(account);
+            let rules = roster.rules(account);
             let decide = |runtime: &mut _, view: &SpoolView, now| {
                 claim::claim(rules, &flows, runtime, view, now)
             };
@@ -56,7 +57,8 @@ impl<T: Transport> Core<T> {
 
     /// When the account next has something to do.
     pub(in crate::queue) fn outlook(&self, account: &Account<T>) -> Outlook {
-        let (flows, rules) = (self.flows(account), self.rules(account));
+        let roster = self.roster();
+        let (flows, rules) = (self.flows(account), roster.rules(account));
         let view = self.view();
         let outlook = self.decide(account, &view, |runtime, view, now| {
             claim::outlook(rules, &flows, runtime, view, now)
@@ -71,14 +73,10 @@ impl<T: Transport> Core<T> {
     pub(in crate::queue) fn flows(&self, account: &Account<T>) -> Vec<FlowKey> {
         let is_out = |name: &_| {
             self.account(name)
-                .is_some_and(|other| self.locked(other, |runtime, now| runtime.is_out(now)))
+                .is_some_and(|other| self.locked(&other, |runtime, now| runtime.is_out(now)))
         };
         // Which flows wait is known in memory.
-        self.pool.flows(&account.settings.name, &self.view(), is_out)
-    }
-
-    pub(in crate::queue) fn rules<'a>(&'a self, account: &'a Account<T>) -> Rules<'a> {
-        Rules { pool: &self.pool, account: &account.settings, retry: &self.retry }
+        self.roster().pool.flows(&account.settings.name, &self.view(), is_out)
     }
 
     pub(in crate::queue) fn view(&self) -> SpoolView {

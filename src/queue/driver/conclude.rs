@@ -111,7 +111,8 @@ impl<T: Transport> Core<T> {
     ) {
         let now = self.now();
         let split = account.shared().runtime.split;
-        let context = Context { plan: &self.retry, account: &account.settings.name, split, now };
+        let roster = self.roster();
+        let context = Context { plan: &roster.retry, account: &account.settings.name, split, now };
         let mut conclusion =
             settle::conclude(claim.entry.clone(), &claim.attempt, report, &context);
         self.announce(&conclusion);
@@ -173,8 +174,9 @@ impl<T: Transport> Core<T> {
             .recipients
             .iter()
             .any(|recipient| recipient.attempts > 0 && recipient.due().is_some());
-        if waits && entry.delay_notice.is_none() && self.retry.is_late(entry.queued(), now.steady) {
-            let give_up_at = entry.queued().plus(self.retry.give_up_after);
+        let retry = &self.roster().retry;
+        if waits && entry.delay_notice.is_none() && retry.is_late(entry.queued(), now.steady) {
+            let give_up_at = entry.queued().plus(retry.give_up_after);
             let give_up_at = self.clock.time_of_day(give_up_at);
             match self.on_disk(self.reporter.delayed(entry, give_up_at)).await {
                 Ok(()) => entry.delay_notice = Some(now.wall),

@@ -105,7 +105,8 @@ impl<T: Transport> Core<T> {
     /// has passed, the claim is settled with the verdict.
     async fn let_go(&self, account: &Account<T>, claim: &Claim, verdict: Option<Verdict>) {
         let now: Timestamp = self.clock.steady();
-        match verdict.filter(|_| self.retry.is_up(claim.entry.queued(), now)) {
+        let is_up = self.roster().retry.is_up(claim.entry.queued(), now);
+        match verdict.filter(|_| is_up) {
             Some(verdict) => self.conclude_unsent(account, claim, &verdict).await,
             None => self.give_back(account, claim, now),
         }
@@ -178,7 +179,9 @@ impl<T: Transport> Core<T> {
     /// Keeps a connection idle for the next message if the account may send; closes it otherwise.
     pub(in crate::queue) async fn park(&self, account: &Account<T>, live: Live<T::Link>) {
         let ready = self.locked(account, |runtime, _| runtime.health.may_send());
-        if ready && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh() {
+        let serves = self.roster().serves(account);
+        if ready && serves && !self.is_stopping() && live.link.is_reusable() && live.link.is_fresh()
+        {
             account.idle().push(Idle { live, since: Instant::now() });
         } else {
             close(live).await;

@@ -1,11 +1,11 @@
 //! The state that the tasks of the queue share.
 //!
 //! There are two kinds of lock: one for each account, and one for the leases. The lock of the
-//! leases may be taken while an account's lock is held. Neither is held across an await, or while the
-//! disk is read or written.
+//! leases may be taken while an account's lock is held. Neither is held across an await, or while
+//! the disk is read or written.
 
 use std::sync::{
-    Arc,
+    Arc, PoisonError, RwLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -17,14 +17,20 @@ use crate::{
     metrics::Metrics,
     model::AccountName,
     queue::{
-        AccountSettings, QueueError, QueueSettings, RetrySettings,
-        driver::{account::Account, leases::Leases, opening, transport::Transport},
+        AccountSettings, QueueError, QueueSettings,
+        driver::{
+            account::Account,
+            leases::Leases,
+            live::Live,
+            opening,
+            roster::{MakeTransport, Roster},
+            transport::Transport,
+        },
         engine::{
             account_runtime::{AccountRuntime, Subject},
             budget::BudgetChange,
             health::{Health, News, remembered::Remembered},
             now::Now,
-            pool::Pool,
         },
     },
     report::{AccountChange, Reporter},
@@ -33,11 +39,10 @@ use crate::{
 
 /// The queue without its tasks.
 pub(in crate::queue) struct Core<T: Transport> {
-    pub(in crate::queue) accounts: Vec<Arc<Account<T>>>,
-    pub(in crate::queue) pool: Pool,
+    roster: RwLock<Arc<Roster<T>>>,
     /// The settings as the daemon last sent them.
     pub(in crate::queue) settings: watch::Receiver<Arc<QueueSettings>>,
-    pub(in crate::queue) retry: RetrySettings,
+    make_transport: MakeTransport<T>,
     pub(in crate::queue) spool: Spool,
     pub(in crate::queue) reporter: Reporter,
     pub(in crate::queue) clock: Clock,
@@ -69,24 +74,18 @@ pub(in crate::queue) enum Note {
 impl<T: Transport> Core<T> {
     /// Opens the accounts with the health and the charges that an earlier process has stored.
     pub(in crate::queue) fn new(
-        transport: impl Fn(&AccountSettings) -> Result<T, QueueError>,
+        make_transport: MakeTransport<T>,
         parts: Parts,
     ) -> Result<Self, QueueError> {
         let Parts { settings, spool, reporter, clock, metrics } = parts;
-        let QueueSettings { accounts, retry } = settings.borrow().as_ref().clone();
-        let mut prepared = Vec::with_capacity(accounts.len());
-        for account in accounts {
-            let (transport, shared) =
-                (transport(&account)?, opening::open(&account, &spool, &clock)?);
-            prepared.push(Arc::new(Account::new(account, transport, shared)));
-        }
+        let first = Arc::clone(&settings.borrow());
+        let nobody = Roster::empty(first.retry.clone());
+        let roster = nobody.under(&first, &make_transport, &spool, &clock)?;
         opening::forget_loss(&spool)?;
-        let pool = prepared.iter().map(|account| Arc::clone(&account.settings)).collect();
         Ok(Self {
-            accounts: prepared,
-            pool: Pool::new(pool),
+            roster: RwLock::new(Arc::new(roster)),
             settings,
-            retry,
+            make_transport,
             spool,
             reporter,
             clock,
@@ -97,15 +96,39 @@ impl<T: Transport> Core<T> {
         })
     }
 
-    pub(in crate::queue) fn account(&self, name: &AccountName) -> Option<&Arc<Account<T>>> {
-        self.accounts.iter().find(|account| account.settings.name == *name)
+    /// The accounts under the settings in force.
+    pub(in crate::queue) fn roster(&self) -> Arc<Roster<T>> {
+        Arc::clone(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Applies other settings, from the next message on. No connection is closed for it.
-    pub(in crate::queue) fn apply(&self, settings: &QueueSettings) {
-        for new in &settings.accounts {
-            if let Some(account) = self.account(&new.name) {
-                account.shared().runtime.retune(&new.batch);
+    pub(in crate::queue) fn account(&self, name: &AccountName) -> Option<Arc<Account<T>>> {
+        self.roster().account(name).cloned()
+    }
+
+    /// Checks whether other settings can be applied.
+    pub(in crate::queue) fn check(&self, settings: &QueueSettings) -> Result<(), QueueError> {
+        let roster = self.roster();
+        let same = |new: &&AccountSettings| {
+            roster.account(&new.name).is_some_and(|old| old.settings.route == new.route)
+        };
+        let mut others = settings.accounts.iter().filter(|new| !same(new));
+        others.try_for_each(|new| (self.make_transport)(new).map(drop))
+    }
+
+    /// Applies other settings, from the next message on. No attempt is cut for it. Returns the idle
+    /// connections to close.
+    pub(in crate::queue) fn apply(&self, settings: &QueueSettings) -> Vec<Live<T::Link>> {
+        let former = self.roster();
+        match former.under(settings, &self.make_transport, &self.spool, &self.clock) {
+            Ok(roster) => {
+                let useless = roster.take_over(&former);
+                *self.roster.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roster);
+                useless
+            }
+            // The daemon has checked it before it sent it.
+            Err(problem) => {
+                error!(%problem, "queue settings not applied; the former ones stay");
+                Vec::new()
             }
         }
     }
@@ -130,7 +153,7 @@ impl<T: Transport> Core<T> {
         };
         if note == Note::WhenNeeded
             && self.spool.accounts_waiting().is_empty()
-            && !self.accounts.iter().any(matters)
+            && !self.roster().accounts.iter().any(matters)
         {
             return;
         }
@@ -192,7 +215,7 @@ impl<T: Transport> Core<T> {
 
     /// Tells the administrator that the index was found lost at startup.
     pub(in crate::queue) async fn tell_of_lost_budgets(&self) {
-        for account in &self.accounts {
+        for account in &self.roster().accounts {
             let lost = account.shared().lost_until.take();
             if let Some(until) = lost {
                 self.on_disk(self.reporter.budget_lost(&account.settings.name, until)).await;

@@ -65,7 +65,7 @@ pub(in crate::queue) enum Look {
 impl<T: Transport> Core<T> {
     /// Checks the credentials of all accounts.
     pub(in crate::queue) async fn watch_credentials(&self, look: Look) {
-        for account in &self.accounts {
+        for account in &self.roster().accounts {
             // When the file is faulty, the login reports the fault better than a guess here.
             if let Ok(expiry) = account.transport.expiry().await {
                 account.shared().expiry = expiry;

@@ -19,6 +19,7 @@ pub(in crate::queue) mod credential;
 pub(in crate::queue) mod leases;
 pub(in crate::queue) mod live;
 pub(in crate::queue) mod opening;
+pub(in crate::queue) mod roster;
 pub(in crate::queue) mod scheduler;
 pub(in crate::queue) mod spool_store;
 pub(in crate::queue) mod spool_view;

@@ -84,14 +84,16 @@ pub(in crate::queue) async fn run<T: Transport>(core: Arc<Core<T>>, stop: watch:
             () = changed => {}
             Ok(()) = settings.changed() => {
                 let settings = Arc::clone(&settings.borrow_and_update());
-                core.apply(&settings);
+                for live in core.apply(&settings) {
+                    tasks.workers.spawn(close(live));
+                }
             }
             Some(ended) = tasks.workers.join_next_with_id(), if !tasks.workers.is_empty() => tasks.ended(&core, ended).await,
             () = sleep_until(wake_at) => {}
         }
     }
     core.stopping.store(true, Ordering::Relaxed);
-    for account in &core.accounts {
+    for account in &core.roster().accounts {
         let idle = std::mem::take(&mut *account.idle());
         for Idle { live, .. } in idle {
             tasks.workers.spawn(close(live));
@@ -122,7 +124,7 @@ impl<T: Transport> Tasks<T> {
     fn start_what_can(&mut self, core: &Arc<Core<T>>) -> Instant {
         let now = Instant::now();
         let mut wake_at = now + LONGEST_SLEEP;
-        for account in &core.accounts {
+        for account in &core.roster().accounts {
             if let Some(at) = self.close_idle(core, account, now) {
                 wake_at = wake_at.min(at);
             }
@@ -210,7 +212,7 @@ fn is_soon(outlook: Outlook) -> bool {
 /// Updates the gauges of the accounts.
 fn publish<T: Transport>(core: &Core<T>) {
     let metrics = core.metrics.sending();
-    for account in &core.accounts {
+    for account in &core.roster().accounts {
         let name = account.settings.name.as_str();
         let label = AccountLabel { account: name.to_owned() };
         let (state, (minute, day), held_up) = core.locked(account, |runtime, _| {

@@ -92,7 +92,10 @@ pub(in crate::queue) async fn work<T: Transport>(
         }
         core.settle().await;
         close(live).await;
-        if core.outlook(&account) != Outlook::Now || core.is_stopping() {
+        if core.outlook(&account) != Outlook::Now
+            || core.is_stopping()
+            || !core.roster().has(&account)
+        {
             return;
         }
         if let Some(next_hop) = &ahead {

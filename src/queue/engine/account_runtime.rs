@@ -7,7 +7,7 @@ use crate::{
     classify::{Concurrency, Scope},
     entry::Charge,
     queue::{
-        AccountSettings, BatchSettings, Split,
+        AccountSettings, Split,
         engine::{
             batch::Batch,
             budget::{Budget, BudgetChange, End, Room},
@@ -228,10 +228,12 @@ impl AccountRuntime {
         self.pace = (self.pace * 3 + took.min(SLOWEST_PACE)) / 4;
     }
 
-    /// Applies other batch settings.
-    pub(in crate::queue) fn retune(&mut self, batch: &BatchSettings) {
-        self.batch.retune(batch);
-        self.split = batch.split;
+    /// Applies other settings. What was sent counts under the new limits, too.
+    pub(in crate::queue) fn adopt(&mut self, settings: &AccountSettings) {
+        self.batch.retune(&settings.batch);
+        self.split = settings.batch.split;
+        self.budget.limit(&settings.limits);
+        self.concurrency.limit(settings.limits.connections);
     }
 
     /// Whether other accounts may take over its mail because it will not send for a while.

@@ -121,6 +121,13 @@ impl Budget {
         }
     }
 
+    /// Applies other limits. What was counted under the former ones still counts, as far back as
+    /// their windows reach.
+    pub(in crate::queue) fn limit(&mut self, limits: &LimitSettings) {
+        let Self { per_minute, per_day, .. } = Self::new(self.account.clone(), limits);
+        (self.per_minute, self.per_day) = (per_minute, per_day);
+    }
+
     /// Whether charges are stored. Without limits the last minute's transactions are still counted,
     /// for display.
     const fn is_kept(&self) -> bool {

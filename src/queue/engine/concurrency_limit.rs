@@ -22,6 +22,11 @@ impl ConcurrencyLimit {
         Self { most: most.max(1), narrowed: None }
     }
 
+    /// Applies another limit.
+    pub(in crate::queue) fn limit(&mut self, most: usize) {
+        self.most = most.max(1);
+    }
+
     pub(in crate::queue) fn at(&self, now: Timestamp) -> usize {
         let Some((width, since)) = self.narrowed else {
             return self.most;

@@ -9,7 +9,7 @@ use crate::{
     model::{AccountName, MessageId, Timestamp},
     queue::{
         AccountState, Queue,
-        driver::{account::Account, core::Core, transport::Transport},
+        driver::{account::Account, core::Core, roster::Roster, transport::Transport},
         engine::{
             account_runtime::Limit,
             pool::TakeoverScope,
@@ -49,13 +49,20 @@ impl<T: Transport> Queue<T> {
     pub fn forecasts(&self, entries: &[Entry]) -> Result<Vec<Forecast>, SpoolError> {
         let (core, mut known) = (self.core(), AllKnown::new());
         let shown = |at| core.clock.time_of_day(at);
-        let forecast = |entry| Ok(core.forecast(entry, &mut known)?.shown(shown));
+        // One roster for all: the places in it are the keys of what is known.
+        let roster = core.roster();
+        let forecast = |entry| Ok(core.forecast(&roster, entry, &mut known)?.shown(shown));
         entries.iter().map(forecast).collect()
     }
 }
 
 impl<T: Transport> Core<T> {
-    fn forecast(&self, entry: &Entry, known: &mut AllKnown) -> Result<Forecast, SpoolError> {
+    fn forecast(
+        &self,
+        roster: &Roster<T>,
+        entry: &Entry,
+        known: &mut AllKnown,
+    ) -> Result<Forecast, SpoolError> {
         let simple = |at, why| Ok(Forecast { at, before: 0, why });
         if entry.hold.is_some() {
             return simple(None, Why::Held);
@@ -67,7 +74,7 @@ impl<T: Transport> Core<T> {
         let each = entry
             .due_by_account()
             .into_iter()
-            .map(|(account, due)| self.by_pool(account, entry, due, known));
+            .map(|(account, due)| self.by_pool(roster, (account, due), entry, known));
         let each = each.collect::<Result<Vec<_>, _>>()?;
         let first = each.into_iter().min_by_key(|forecast| forecast.at.unwrap_or(Timestamp::MAX));
         first.map_or_else(|| simple(None, Why::Nothing), Ok)
@@ -76,21 +83,22 @@ impl<T: Transport> Core<T> {
     /// The forecast by an account, or by another one that takes its mail over.
     fn by_pool(
         &self,
-        name: &AccountName,
+        roster: &Roster<T>,
+        (name, due): (&AccountName, Timestamp),
         entry: &Entry,
-        due: Timestamp,
         known: &mut AllKnown,
     ) -> Result<Forecast, SpoolError> {
         let own =
-            self.accounts.iter().position(|account| account.settings.name == *name).unwrap_or(0);
-        let mut best = self.by_account(own, entry, due, known)?;
-        for (place, other) in self.accounts.iter().enumerate().filter(|(place, _)| *place != own) {
+            roster.accounts.iter().position(|account| account.settings.name == *name).unwrap_or(0);
+        let mut best = self.by_account(roster, (own, due), entry, known)?;
+        for (place, other) in roster.accounts.iter().enumerate().filter(|(place, _)| *place != own)
+        {
             let flows =
                 known.entry(place).or_default().flows.get_or_insert_with(|| self.flows(other));
             if flows.iter().any(|flow| flow.1 == *name)
                 && sender::may_carry(&entry.sender, &other.settings)
             {
-                let by_other = self.by_account(place, entry, due, known)?;
+                let by_other = self.by_account(roster, (place, due), entry, known)?;
                 let sooner = by_other.at.is_some_and(|at| best.at.is_none_or(|best| at < best));
                 best = if sooner { by_other } else { best };
             }
@@ -100,13 +108,13 @@ impl<T: Transport> Core<T> {
 
     fn by_account(
         &self,
-        place: usize,
+        roster: &Roster<T>,
+        (place, due): (usize, Timestamp),
         entry: &Entry,
-        due: Timestamp,
         known: &mut AllKnown,
     ) -> Result<Forecast, SpoolError> {
         let unknown = |why| Forecast { at: None, before: 0, why };
-        let Some(account) = self.accounts.get(place) else {
+        let Some(account) = roster.accounts.get(place) else {
             return Ok(unknown(Why::Nothing));
         };
         let state = self.locked(account, |runtime, _| runtime.health.account_state());
@@ -117,7 +125,7 @@ impl<T: Transport> Core<T> {
             AccountState::Disabled => return Ok(unknown(Why::Disabled)),
             AccountState::Ready | AccountState::Paused { .. } => {}
         }
-        if let Some(forecast) = self.of_domain(account, entry, due) {
+        if let Some(forecast) = self.of_domain(roster, account, entry, due) {
             return Ok(forecast);
         }
         let known = known.entry(place).or_default();
@@ -136,7 +144,13 @@ impl<T: Transport> Core<T> {
     }
 
     /// The forecast for mail to a domain in trouble: it waits for the domain, whatever else may go.
-    fn of_domain(&self, account: &Account<T>, entry: &Entry, due: Timestamp) -> Option<Forecast> {
+    fn of_domain(
+        &self,
+        roster: &Roster<T>,
+        account: &Account<T>,
+        entry: &Entry,
+        due: Timestamp,
+    ) -> Option<Forecast> {
         let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
         let RouteDecision::NextHop(hop) = route::next(entry, waiting, &account.settings)? else {
             return None;
@@ -156,7 +170,7 @@ impl<T: Transport> Core<T> {
         // Another account takes the mail over when it is due.
         let indexes: Vec<usize> = (0..entry.recipients.len()).collect();
         let (settings, scope) = (&account.settings, TakeoverScope::Servers);
-        if is_out && self.pool.takeover(entry, &indexes, settings, scope).is_some() {
+        if is_out && roster.pool.takeover(entry, &indexes, settings, scope).is_some() {
             return None;
         }
         let why = Why::Domain { domain: domain.clone(), because: reason };

@@ -346,7 +346,12 @@ fn start(
         hostname: "postroom.contoso.lan".into(),
         account: settings.last().map_or(AccountName::from("scanner"), |last| last.name.clone()),
     };
-    let reporter = Reporter::new(report, spool.clone(), clock.clone(), metrics.clone());
+    let reporter = Reporter::new(
+        watch::Sender::new(Arc::new(report)).subscribe(),
+        spool.clone(),
+        clock.clone(),
+        metrics.clone(),
+    );
     let (transport, sent) = (server.clone(), watch::Sender::new(queue_settings(settings)));
     let queue = Queue::over(
         move |_account: &AccountSettings| Ok(transport.clone()),

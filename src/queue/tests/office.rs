@@ -135,13 +135,18 @@ impl Office {
             hostname: "postroom.contoso.lan".into(),
             account: self.settings.last().map(|last| last.name.clone()).unwrap(),
         };
-        let reporter =
-            Reporter::new(report, spool.clone(), self.clock.clone(), self.metrics.clone());
-        let way = |settings: &AccountSettings| {
+        let reporter = Reporter::new(
+            watch::Sender::new(Arc::new(report)).subscribe(),
+            spool.clone(),
+            self.clock.clone(),
+            self.metrics.clone(),
+        );
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        let (sandbox, pace) = (self.sandbox.clone(), self.pace);
+        let way = move |settings: &AccountSettings| {
             let server = settings.route.server().unwrap().clone();
-            let upstream =
-                ServerClient::new(server, self.clock.clone(), self.metrics.clone()).unwrap();
-            Ok(Way { upstream, sandbox: self.sandbox.clone(), pace: self.pace })
+            let upstream = ServerClient::new(server, clock.clone(), metrics.clone()).unwrap();
+            Ok(Way { upstream, sandbox: sandbox.clone(), pace })
         };
         let settings = QueueSettings { accounts: self.settings.clone(), retry: plan() };
         let queue = Queue::over(

@@ -3,7 +3,8 @@ use std::time::Duration;
 use super::house::{House, scanner};
 use crate::model::RecipientOutcome;
 use crate::queue::{
-    AccountSettings, BatchSettings, LimitSettings, Split, tests::fake_transport::Reaction,
+    AccountSettings, AccountState, BatchSettings, Enabled, LimitSettings, SenderRewrite, Split,
+    fixture::account, tests::fake_transport::Reaction,
 };
 
 fn unlimited() -> AccountSettings {
@@ -56,6 +57,73 @@ async fn how_recipients_share_transactions_is_changed_there_and_back() {
     house.receive(3).await;
     house.pass(5).await;
     assert_eq!(house.seen().len(), 4, "all together again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lower_limit_counts_what_was_sent_before() {
+    let mut house = House::open(vec![scanner()]);
+    for _ in 0..20 {
+        house.receive(1).await;
+    }
+    house.pass(10).await;
+    assert_eq!(house.seen().len(), 20);
+    house.change(|accounts| accounts[0].limits.messages_per_minute = Some(10));
+    house.receive(1).await;
+    house.pass(30).await;
+    assert_eq!(house.seen().len(), 20, "the minute is used up");
+    house.pass(40).await;
+    assert_eq!(house.seen().len(), 21);
+    house.change(|accounts| accounts[0].limits.messages_per_minute = Some(1000));
+    for _ in 0..60 {
+        house.receive(1).await;
+    }
+    house.pass(20).await;
+    assert_eq!(house.seen().len(), 81, "a higher limit holds at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_server_gets_the_next_message_and_no_attempt_is_cut() {
+    let mut house = House::open(vec![unlimited()]);
+    house.server.react(|_| Reaction::Take(Duration::from_secs(10)));
+    house.receive(1).await;
+    house.receive(1).await;
+    house.pass(5).await;
+    house.change(|accounts| accounts[0].route.smtp_mut().port = 2525);
+    house.pass(30).await;
+    let seen = house.seen();
+    assert_eq!((seen.len(), house.server.logins().len()), (2, 2), "one over each");
+    assert!(seen.iter().all(|seen| seen.ended.is_some()));
+    assert!(house.journal().iter().all(|line| line.outcome == RecipientOutcome::Delivered));
+    let connections = house.queue.accounts().remove(0).connections;
+    assert!(connections <= 1, "the connection to the former server is closed: {connections}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn accounts_come_and_go_and_mail_of_one_that_is_gone_goes_by_the_first() {
+    let spare = || AccountSettings {
+        for_recipients: vec!["*@contoso.com".parse().unwrap()],
+        ..account("spare", SenderRewrite::Never)
+    };
+    let mut house = House::open(vec![scanner(), spare()]);
+    house.queue.set_enabled(&"spare".into(), Enabled::Off).await.unwrap();
+    house.receive(1).await;
+    house.pass(5).await;
+    assert_eq!(house.seen().len(), 0, "it waits for the spare account");
+    house.change(|accounts| drop(accounts.pop()));
+    house.pass(5).await;
+    assert_eq!(house.seen().len(), 1);
+    assert_eq!(house.queue.accounts().len(), 1);
+    house.change(|accounts| accounts.push(spare()));
+    house.pass(5).await;
+    let state = house.queue.accounts().remove(1).state;
+    assert_eq!(state, AccountState::Disabled, "what a person has ordered is remembered");
+    house.queue.set_enabled(&"spare".into(), Enabled::On).await.unwrap();
+    house.receive(1).await;
+    house.pass(5).await;
+    let mut carried: Vec<_> =
+        house.journal().iter().map(|line| line.account.as_str().to_owned()).collect();
+    carried.sort();
+    assert_eq!(carried, ["scanner", "spare"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// `route = "connector"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Connector {
     /// The MX host.
     pub server: Server,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How mail of an account leaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Route {
     /// A mailbox logs in.
     Submission(Submission),

@@ -6,7 +6,7 @@ use crate::upstream::{
 };
 
 /// `route = "smarthost"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Smarthost {
     /// The server.
     pub server: Server,

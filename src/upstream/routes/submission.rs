@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// `route = "submission"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Submission {
     /// The server, with the login.
     pub server: Server,

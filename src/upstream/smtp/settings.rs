@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How to speak to a server, whichever it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SmtpSettings {
     /// `port`.
     pub port: u16,
@@ -43,7 +43,7 @@ impl SmtpSettings {
 }
 
 /// One server that takes all mail of an account.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Server {
     /// `host`: a DNS name or an address, against which the certificate is checked.
     pub host: String,
@@ -97,7 +97,7 @@ pub enum Verification {
 }
 
 /// `auth = { method, user, … }`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Auth {
     /// `method`.
     pub method: AuthMethod,
@@ -108,7 +108,7 @@ pub struct Auth {
 }
 
 /// The source of a login's secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SecretSource {
     /// `password_file` or `token_file`. The file is read at each login, so that a rotated secret is
     /// picked up.
@@ -153,7 +153,7 @@ pub enum AuthMethod {
 }
 
 /// The timeouts of a connection (RFC 5321 4.5.3.2).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// TCP connect and TLS handshake.
     pub connect: Duration,

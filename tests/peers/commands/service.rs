@@ -38,7 +38,7 @@ fn a_stop_is_in_good_order_and_a_reload_is_no_stop() {
     let office = Office::new();
     let mut daemon = office.start();
     daemon.signal("HUP");
-    until("the reload", || office.log().contains("certificate reloaded").then_some(()));
+    until("the reload", || office.log().contains("config reloaded").then_some(()));
     assert!(office.json(&["status"])["ready"].as_bool().unwrap());
     daemon.signal("TERM");
     assert_eq!(daemon.ended(), Some(0), "{}", office.log());

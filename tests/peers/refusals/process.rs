@@ -50,8 +50,12 @@ impl Process {
         let account = config.accounts.first().unwrap().name.clone();
         let route: RouteMessage = Arc::new(move |_: &Envelope| account.clone().into());
         let spool = open_spool(config, &route, &clock, &metrics);
-        let reporter =
-            Reporter::new(config.report.clone(), spool.clone(), clock.clone(), metrics.clone());
+        let reporter = Reporter::new(
+            watch::Sender::new(Arc::new(config.report.clone())).subscribe(),
+            spool.clone(),
+            clock.clone(),
+            metrics.clone(),
+        );
         let settings =
             QueueSettings { accounts: config.accounts.clone(), retry: config.retry.clone() };
         let queue = Queue::new(

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// `route = "direct"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Direct {
     /// `domains`: those of the organization. Mail goes to their mail servers alone.
     pub domains: Vec<String>,
