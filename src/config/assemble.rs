@@ -220,8 +220,7 @@ fn within_accounts(
     devices
 }
 
-/// Gives each account the senders of the devices' mail, because the account decides whether they
-/// are allowed.
+/// Gives each account what the devices' mail may say and must say about its sender.
 fn with_identities(
     mut accounts: Vec<AccountSettings>,
     devices: &[Placed<DeviceSettings>],
@@ -230,8 +229,12 @@ fn with_identities(
         .iter()
         .filter_map(|device| Some((device.value.name.clone(), device.value.from.clone()?)));
     let identities: Arc<HashMap<_, _>> = Arc::new(identities.collect());
+    let senders =
+        devices.iter().map(|device| (device.value.name.clone(), device.value.senders.clone()));
+    let senders: Arc<HashMap<_, _>> = Arc::new(senders.collect());
     for account in &mut accounts {
         account.sender.identities = Arc::clone(&identities);
+        account.sender.senders = Arc::clone(&senders);
     }
     accounts
 }

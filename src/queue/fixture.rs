@@ -71,6 +71,7 @@ pub(in crate::queue) fn account(name: &str, rewrite: SenderRewrite) -> AccountSe
             rewrite,
             allowed: vec!["help@contoso.com".parse().unwrap()],
             identities: Arc::default(),
+            senders: Arc::default(),
         },
         for_senders: Vec::new(),
         for_recipients: Vec::new(),

@@ -96,6 +96,8 @@ pub struct SenderSettings {
     pub allowed: Vec<Pattern>,
     /// `from` of each device that has one.
     pub identities: Arc<HashMap<DeviceName, FromIdentity>>,
+    /// `senders` of each device: the addresses that its headers may have.
+    pub senders: Arc<HashMap<DeviceName, Vec<Pattern>>>,
 }
 
 /// `rewrite = "never" | "when_not_allowed" | "always"`.

@@ -48,7 +48,7 @@ pub(super) fn read(
         }
         Some(_) | None => {}
     }
-    SenderSettings { rewrite, allowed, identities: Arc::default() }
+    SenderSettings { rewrite, allowed, identities: Arc::default(), senders: Arc::default() }
 }
 
 /// Notes settings that High Volume Email does not accept: it accepts the account's own address in

@@ -205,7 +205,9 @@ impl<T: Transport> Core<T> {
             footer: outgoing::footer(entry, settings),
             limit: settings.limits.message_size,
         };
-        let whom = |author: Option<&Address>| sender::header(entry, author, settings);
+        let whom = |author: Option<&Address>, sender: Option<&Address>| {
+            sender::header(entry, author, sender, settings)
+        };
         Outgoing::prepare(text, changes, whom, &stored).await.map_err(unreadable)
     }
 

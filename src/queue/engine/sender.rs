@@ -45,14 +45,22 @@ pub(in crate::queue) fn spoken(
     }
 }
 
-/// The identity that the header must have; `None` keeps `author`, the address in `From:`.
+/// The identity that the header must have; `None` keeps `author` and `sender`, the addresses in
+/// `From:` and `Sender:`. The `senders` of the device govern both, as they govern the envelope: an
+/// address that the device may not use is replaced by that of the envelope.
 pub(in crate::queue) fn header(
     entry: &Entry,
     author: Option<&Address>,
+    sender: Option<&Address>,
     account: &AccountSettings,
 ) -> Option<Identity> {
     let device = device(entry, account);
-    let wanted = device.and_then(|from| from.address.as_ref()).or(author);
+    let claimed = |address: &&Address| may_claim(entry, address, account);
+    let honest = || {
+        let instead = || entry.sender.mailbox().or(account.address.as_ref()).or(author);
+        author.map(|author| Some(author).filter(claimed).or_else(instead).unwrap_or(author))
+    };
+    let wanted = device.and_then(|from| from.address.as_ref()).or_else(honest);
     let address = match (&account.address, wanted) {
         (Some(own), Some(wanted)) if !keeps(wanted, own, account) => Some(own),
         (_, wanted) => wanted,
@@ -60,12 +68,19 @@ pub(in crate::queue) fn header(
     let named = device.is_some_and(|from| from.name.is_some() || from.reply_to.is_some());
     let changed =
         address.is_some_and(|address| author.is_none_or(|author| !author.same_mailbox(address)));
-    let address = address.filter(|_| named || changed)?;
+    let forged = sender.is_some_and(|sender| !may_claim(entry, sender, account));
+    let address = address.filter(|_| named || changed || forged)?;
     Some(Identity {
         address: address.clone(),
         name: device.and_then(|from| from.name.clone()),
         reply_to: device.and_then(|from| from.reply_to.clone()),
     })
+}
+
+/// Whether a device may have this address in its headers.
+fn may_claim(entry: &Entry, address: &Address, account: &AccountSettings) -> bool {
+    let senders = account.sender.senders.get(&entry.device);
+    senders.is_none_or(|senders| senders.iter().any(|pattern| pattern.fits(address)))
 }
 
 /// Whether an account may carry another account's mail from this sender: the sender is allowed or
@@ -114,7 +129,7 @@ mod tests {
         assert_eq!(envelope(&entry, &account).to_string(), sent, "{rewrite:?} {sender}");
         assert_eq!(may_carry(&entry.sender, &account), carried, "{rewrite:?} {sender}");
         let author: Address = sender.parse().unwrap();
-        let header = header(&entry, Some(&author), &account)
+        let header = header(&entry, Some(&author), None, &account)
             .map_or(sender.to_owned(), |identity| identity.address.to_string());
         assert_eq!(header, sent, "the header follows the envelope");
     }
@@ -135,6 +150,7 @@ mod tests {
         let identity = header(
             &from("scanner@contoso.com"),
             "anna@contoso.com".parse().ok().as_ref(),
+            None,
             &account("scanner", SenderRewrite::WhenNotAllowed),
         );
         assert_eq!(identity.unwrap().address.as_str(), "scanner@contoso.com");
@@ -151,11 +167,35 @@ mod tests {
         account.sender.identities = Arc::new(HashMap::from([("printers".into(), printers)]));
         let entry = from("mfp1@printers.lan");
         assert_eq!(envelope(&entry, &account).to_string(), "help@contoso.com");
-        let identity = header(&entry, "mfp1@printers.lan".parse().ok().as_ref(), &account).unwrap();
+        let identity =
+            header(&entry, "mfp1@printers.lan".parse().ok().as_ref(), None, &account).unwrap();
         assert_eq!(
             (identity.address.as_str(), identity.name.as_deref()),
             ("help@contoso.com", Some("Office printers"))
         );
+    }
+
+    #[test]
+    fn the_senders_of_a_device_govern_its_headers_too() {
+        let address = |text: &str| text.parse::<Address>().unwrap();
+        let (own, boss) = (address("mfp@contoso.com"), address("boss@contoso.com"));
+        let mut account = account("scanner", SenderRewrite::WhenNotAllowed);
+        account.sender.allowed = vec!["*@contoso.com".parse().unwrap()];
+        let entry = from("mfp@contoso.com");
+        let seen = |account: &AccountSettings, author: &Address, sender: Option<&Address>| {
+            header(&entry, Some(author), sender, account).map(|identity| identity.address)
+        };
+        assert_eq!(seen(&account, &boss, None), None, "the account may, and nothing is forbidden");
+        let senders = vec!["mfp@contoso.com".parse().unwrap()];
+        account.sender.senders = Arc::new(HashMap::from([("printers".into(), senders)]));
+        assert_eq!(seen(&account, &boss, None), Some(own.clone()));
+        assert_eq!(seen(&account, &own, Some(&boss)), Some(own.clone()));
+        assert_eq!(seen(&account, &own, Some(&own)), None);
+        account.sender.rewrite = SenderRewrite::Never;
+        assert_eq!(seen(&account, &boss, None), Some(own), "whatever the account allows");
+        let notice = Entry { sender: ReversePath::Null, ..entry.clone() };
+        let said = header(&notice, Some(&boss), None, &account).unwrap();
+        assert_eq!(said.address.as_str(), "scanner@contoso.com", "no sender: the account's own");
     }
 
     #[test]

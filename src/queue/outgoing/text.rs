@@ -49,20 +49,20 @@ pub(in crate::queue) struct Changes {
 }
 
 impl<T: Text> Outgoing<T> {
-    /// Reads `source` to plan its edits. `whom` gets the address in `From:` and returns the required
-    /// identity. A text of more than one chunk is opened again to be sent. It is
+    /// Reads `source` to plan its edits. `whom` gets the addresses in `From:` and `Sender:` and
+    /// returns the required identity. A text of more than one chunk is opened again to be sent. It is
     /// read once more for its size when that cannot be computed.
     pub(in crate::queue) async fn prepare(
         mut source: T,
         mut changes: Changes,
-        whom: impl FnOnce(Option<&Address>) -> Option<Identity>,
+        whom: impl FnOnce(Option<&Address>, Option<&Address>) -> Option<Identity>,
         again: &impl Source<Text = T>,
     ) -> io::Result<Self> {
         let original = source.size();
         let mut first = Vec::new();
         source.read(&mut first).await?;
         let findings = survey(&mut source, &first).await?;
-        changes.edits.identity = whom(findings.author().as_ref());
+        changes.edits.identity = whom(findings.author().as_ref(), findings.sender().as_ref());
         let (plan, size) = sized(&findings, &changes, original, again).await?;
         if !plan.repairs().is_empty() {
             debug!(id = %changes.edits.id, repairs = ?plan.repairs(), "header repaired");
@@ -235,7 +235,9 @@ mod tests {
         let entry: Entry = fixture::entry(1);
         let source = Chunks { text: text.to_vec(), at: 0, step };
         let again = source.clone();
-        let whom = |author: Option<&Address>| sender::header(&entry, author, &account);
+        let whom = |author: Option<&Address>, sender: Option<&Address>| {
+            sender::header(&entry, author, sender, &account)
+        };
         let changes =
             Changes { edits: outgoing::edits(&entry, &account), footer: None, limit: None };
         let mut outgoing = Outgoing::prepare(source, changes, whom, &again).await.unwrap();

@@ -47,9 +47,19 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
 /// The address in `From:`, when it has one.
 #[must_use]
 pub fn author(text: &[u8]) -> Option<Address> {
+    first_address(text, "From")
+}
+
+/// The address in `Sender:`, when it has one.
+#[must_use]
+pub fn sender(text: &[u8]) -> Option<Address> {
+    first_address(text, "Sender")
+}
+
+fn first_address(text: &[u8], field: &str) -> Option<Address> {
     let header = HeaderBlock::read(text);
     header
-        .find("From")
+        .find(field)
         .and_then(|field| mailbox::read_list(&field.value()).into_iter().next())
         .map(|mailbox| mailbox.address)
 }
@@ -59,6 +69,10 @@ pub fn author(text: &[u8]) -> Option<Address> {
 fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
     let old =
         header.find("From").and_then(|field| mailbox::read_list(&field.value()).into_iter().next());
+    // RFC 5322 3.6.2: a Sender that is not the mailbox would have Exchange Online say SendAsDenied.
+    if header.find("Sender").is_some() {
+        header.replace("Sender", format!("Sender: {}\r\n", identity.address));
+    }
     if let Some(old) = &old
         && old.address.same_mailbox(&identity.address)
         && identity.name.is_none()
@@ -75,10 +89,6 @@ fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
     // One that says the same already stays as it is folded.
     if old.as_ref() != Some(&from) {
         header.replace("From", format!("From: {}\r\n", from.render()));
-    }
-    // RFC 5322 3.6.2: a Sender that is not the mailbox would have Exchange Online say SendAsDenied.
-    if header.find("Sender").is_some() {
-        header.replace("Sender", format!("Sender: {}\r\n", identity.address));
     }
     let answer_to = identity.reply_to.clone().or_else(|| old.map(|old| old.address));
     if let Some(answer_to) = answer_to

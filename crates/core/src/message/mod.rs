@@ -39,7 +39,7 @@ mod work;
 #[cfg(test)]
 mod linear_tests;
 
-pub use edit::{Edited, author, edit};
+pub use edit::{Edited, author, edit, sender};
 pub use edits::{Edits, Identity};
 pub use first_line::FirstLine;
 pub use header_length::{ACCEPTED_HEADER, HeaderLength};

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 use crate::{
     message::{
         Edits,
-        edit::{author, edit},
+        edit::{author, edit, sender},
         footer::Footer,
         plan::{
             edit_list::{Edit, EightBit, Plan, With},
@@ -44,6 +44,12 @@ impl Findings {
     #[must_use]
     pub fn author(&self) -> Option<Address> {
         author(&self.own_header)
+    }
+
+    /// The address in `Sender:`, when it has one.
+    #[must_use]
+    pub fn sender(&self) -> Option<Address> {
+        sender(&self.own_header)
     }
 
     /// True when the body has octets above 127, or was not read because it is sealed.
