@@ -41,6 +41,11 @@ pub(in crate::upstream) async fn login(
         return Err(LoginFault::NoMechanism { mechanism, offered }.into());
     }
     let mut responses = Responses { auth, secret, given: 0 };
+    wire.hide(vec![
+        Zeroizing::new(secret.expose().to_owned()),
+        Zeroizing::new(BASE64_STANDARD.encode(secret.expose())),
+        responses.whole().unwrap_or_default(),
+    ]);
     let mut line = responses.first()?;
     loop {
         wire.write(line.as_bytes(), within).await?;

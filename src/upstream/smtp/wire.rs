@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     classify::{Fault, SmtpFault, TlsFault},
@@ -41,11 +42,18 @@ pub(in crate::upstream) struct Wire {
     /// The server's certificate, when the stream is encrypted.
     certificate: Option<CertificateDer<'static>>,
     input: BytesMut,
+    /// What the server was told in confidence.
+    hidden: Vec<Zeroizing<String>>,
 }
 
 impl Wire {
     pub(in crate::upstream) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, certificate: None, input: BytesMut::with_capacity(READ_SIZE) }
+        Self {
+            stream,
+            certificate: None,
+            input: BytesMut::with_capacity(READ_SIZE),
+            hidden: Vec::new(),
+        }
     }
 
     /// Starts on the stream after a handshake.
@@ -56,6 +64,13 @@ impl Wire {
     /// The certificate that the server presented in the handshake.
     pub(in crate::upstream) const fn certificate(&self) -> Option<&CertificateDer<'static>> {
         self.certificate.as_ref()
+    }
+
+    /// Masks these texts in everything that the server says from now on: some servers repeat what
+    /// they refuse, and replies go into the log, the status and alerts.
+    pub(in crate::upstream) fn hide(&mut self, secrets: Vec<Zeroizing<String>>) {
+        self.hidden = secrets;
+        self.hidden.retain(|secret| !secret.is_empty());
     }
 
     /// Writes all octets and flushes. If the server has closed meanwhile, its last reply, if there
@@ -126,7 +141,7 @@ impl Wire {
                 let mut line = self.input.split_to(end);
                 let length = line.trim_ascii_end().len();
                 line.truncate(length);
-                return Ok(line);
+                return Ok(self.hidden.iter().fold(line, |line, secret| masked(&line, secret)));
             }
             searched = self.input.len();
             self.input.reserve(READ_SIZE);
@@ -216,6 +231,32 @@ impl Lines {
     }
 }
 
+/// A line without a secret. One of fewer than four octets is masked only where it stands alone:
+/// otherwise it would be found in many words.
+fn masked(line: &[u8], secret: &str) -> BytesMut {
+    const MASK: &[u8] = b"***";
+    const SHORT: usize = 4;
+    let is_part = |octet: Option<&u8>| octet.is_some_and(u8::is_ascii_alphanumeric);
+    let mut rest = line;
+    let mut shown = BytesMut::new();
+    let mut before = None;
+    while let Some(octet) = rest.first() {
+        match rest.strip_prefix(secret.as_bytes()) {
+            Some(behind)
+                if secret.len() >= SHORT || !(is_part(before) || is_part(behind.first())) =>
+            {
+                shown.extend_from_slice(MASK);
+                (rest, before) = (behind, None);
+            }
+            Some(_) | None => {
+                shown.extend_from_slice(std::slice::from_ref(octet));
+                (rest, before) = (rest.get(1..).unwrap_or_default(), Some(octet));
+            }
+        }
+    }
+    shown
+}
+
 #[derive(PartialEq, Eq)]
 enum More {
     Yes,
@@ -244,4 +285,21 @@ fn parse(line: &[u8]) -> Option<(u16, More, String)> {
 fn excerpt(line: &[u8]) -> String {
     const SHOWN: usize = 80;
     line.get(..line.len().min(SHOWN)).unwrap_or_default().escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_wherever_it_stands() {
+        let check = |line: &str, secret: &str, shown: &str| {
+            assert_eq!(masked(line.as_bytes(), secret), shown.as_bytes(), "{line}");
+        };
+        check("535 wrong password s3cret!", "s3cret!", "535 wrong password ***");
+        check("535 s3cret!s3cret!", "s3cret!", "535 ******");
+        check("535 (abc) abcd abc", "abc", "535 (***) abcd ***");
+        check("535 no", "s3cret!", "535 no");
+        check("", "s3cret!", "");
+    }
 }

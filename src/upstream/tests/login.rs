@@ -152,6 +152,23 @@ async fn a_bad_token_is_refused_at_once_by_microsoft_and_after_an_empty_line_by_
 }
 
 #[tokio::test]
+async fn a_secret_that_the_server_repeats_is_masked() {
+    let encoded = BASE64_STANDARD.encode("t0p secret");
+    let refusal = format!("535 5.7.8 {USER} may not use t0p secret ({encoded})");
+    for method in [AuthMethod::Login, AuthMethod::Plain, AuthMethod::CramMd5] {
+        let script = match method {
+            AuthMethod::Login => challenges(&["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", &refusal]),
+            AuthMethod::CramMd5 => challenges(&["334 PDEuMUBteD4=", &refusal]),
+            AuthMethod::Plain | AuthMethod::Xoauth2 => challenges(&[&refusal]),
+        };
+        let (_said, trouble) = login(method, USER, "t0p secret", script).await;
+        let told = format!("{:?}", trouble.unwrap());
+        assert!(told.contains(&format!("{USER} may not use *** (***)")), "{told}");
+        assert!(!told.contains("t0p") && !told.contains(&encoded), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_asks_without_end_is_left() {
     let (said, trouble) = login(
         AuthMethod::Login,
