@@ -17,6 +17,7 @@ COPY benches benches
 COPY crates crates
 COPY src src
 COPY docs/quirks.md docs/
+COPY systemd/secrets.conf systemd/
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin postroom && objcopy --strip-all target/release/postroom /postroom
 

@@ -8,6 +8,10 @@
 #   make lint   check formatting and language, and run clippy
 #   make circles  print the files that use each other in circles
 #   make release  build the stripped program, with its symbols in a file beside it
+#   make install  install the program, unit, pages and completions below DESTDIR
+#   make deb    build a Debian package in target/packages
+#   make rpm    build an RPM in target/packages
+#   make package-test  install, upgrade and remove the package in a fresh Debian tree (as root)
 #   make fmt    format the code
 
 SHELL := /bin/bash
@@ -19,7 +23,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 # The tests' Python peers live in a virtual environment beside the build, not in the system's packages.
 export PATH := $(abspath $(target))/test-venv/bin:$(PATH):/usr/sbin
 
-.PHONY: help demo test soak fuzz bench lint circles release fmt tools deny
+.PHONY: help demo test soak fuzz bench lint circles release install deb rpm package-test fmt tools deny
 
 help: ## show the commands
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +67,18 @@ bench: tools
 release:
 	cargo build --release --locked
 	tests/support/strip.sh "$(target)/release/postroom"
+
+install: release
+	packaging/stage "$(target)/release/postroom" "$(DESTDIR)"
+
+deb: release
+	packaging/deb/build "$(target)/release/postroom" "$(target)/packages"
+
+rpm: release
+	packaging/rpm/build "$(target)/release/postroom" "$(target)/packages"
+
+package-test: release
+	packaging/test/deb "$(target)/release/postroom"
 
 deny:
 	cargo deny check

@@ -58,6 +58,9 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Send a test message and wait for its outcome.
     Send(SendArguments),
+    /// Write the manual pages and the shell completions, for packages.
+    #[command(hide = true)]
+    Manual(ManualArguments),
 }
 
 #[derive(Args)]
@@ -73,6 +76,13 @@ pub(super) struct InitArguments {
     /// overwritten.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct ManualArguments {
+    /// The directory to write to. It is created if necessary.
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Args)]

@@ -1,12 +1,35 @@
 //! `postroom check`: reports mistakes and unwise settings in the configuration.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode};
 
-use super::output::{plural, print, say};
-use crate::{clock::Clock, config::Config, oauth::Expiry, upstream::Chain};
+use super::{
+    output::{complain, plural, print, say},
+    service_user::{NAME, ServiceUser},
+};
+use crate::{
+    clock::Clock,
+    config::{Config, DEFAULT_PATH},
+    oauth::Expiry,
+    upstream::Chain,
+};
 
 /// Prints all problems. An error causes exit code 78; a warning does not.
-pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<()> {
+///
+/// Root could read every file. The service cannot, so root's check of the service's configuration
+/// runs as the service's user.
+pub(super) fn check(path: &Path, clock: &Clock) -> anyhow::Result<ExitCode> {
+    if path == Path::new(DEFAULT_PATH)
+        && let Some(user) = ServiceUser::to_act_for()
+    {
+        complain(&format!("Checking as the user {NAME}, as which the service runs."));
+        let code = user.run(&["check"], path)?.code().and_then(|code| u8::try_from(code).ok());
+        return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    report(path, clock)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(path: &Path, clock: &Clock) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     for warning in &config.warnings {
         say(&warning.to_string())?;

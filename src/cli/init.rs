@@ -1,7 +1,7 @@
 //! `postroom init`: asks a few questions and writes a configuration file.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{self, BufRead, Write},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 use super::{arguments::InitArguments, output::say};
 use crate::{
-    config::{Config, ConfigError, Disk, Severity},
+    config::{Config, ConfigError, DEFAULT_PATH, Disk, Severity},
     model::Address,
 };
 
@@ -27,14 +27,39 @@ pub(super) fn init(arguments: &InitArguments, config: &Path) -> anyhow::Result<(
     }
     let text = ask(&mut io::stdin().lock(), &mut io::stdout().lock())?;
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
     }
     // The file contains no secrets, and the daemon's user must be able to read it.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .with_context(|| format!("{}", path.display()))?;
     say(&format!("\nWrote {}", path.display()))?;
+    // Another path is a configuration to look at, or of a service that another file describes.
+    if path == Path::new(DEFAULT_PATH) && text.contains(CREDENTIAL) {
+        pass_secret(Path::new(DROP_INS))?;
+    }
     tell(path, &text)
+}
+
+/// Writes the drop-in by which systemd passes the secret to the service, unless there is one.
+fn pass_secret(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join("secrets.conf");
+    fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path) {
+        Ok(mut file) => {
+            file.write_all(DROP_IN.as_bytes()).with_context(|| format!("{}", path.display()))?;
+            say(&format!("Wrote {}", path.display()))?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            say(&format!("{} already exists and was not changed", path.display()))?;
+        }
+        Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
+    }
+    Ok(say(&format!(
+        "Now write the mailbox's password to {SECRET}, on one line. Only root may read this \
+        file:\n  install -d -m 700 /etc/postroom/secrets\n  install -m 600 /dev/stdin \
+        {SECRET}\nThen run: systemctl daemon-reload"
+    ))?)
 }
 
 /// Prints what is still missing, usually the file with the password, and the next commands.
@@ -53,6 +78,15 @@ fn tell(path: &Path, text: &str) -> anyhow::Result<()> {
         "{next}postroom check; systemctl enable --now postroom; postroom send --to ADDRESS"
     ))?)
 }
+
+/// The file with the mailbox's secret, which only root can read.
+const SECRET: &str = "/etc/postroom/secrets/mailbox";
+/// The same secret as systemd passes it to the service.
+const CREDENTIAL: &str = "/run/credentials/postroom.service/mailbox";
+/// The folder of the administrator's additions to the unit. An upgrade does not touch it.
+const DROP_INS: &str = "/etc/systemd/system/postroom.service.d";
+/// The addition that passes [`SECRET`] as [`CREDENTIAL`].
+const DROP_IN: &str = include_str!("../../systemd/secrets.conf");
 
 /// The presets, as `account.preset` accepts them.
 const PRESETS: [&str; 8] = [
@@ -126,7 +160,7 @@ fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> anyhow::Result<String
         "Login with a password or an OAuth token (password, token)",
         "password",
         |text| match text {
-            "password" => Ok(Secret::Password("/etc/postroom/mailbox.pass".to_owned())),
+            "password" => Ok(Secret::Password(CREDENTIAL.to_owned())),
             "token" => Ok(Secret::Token("/run/postroom/mailbox.token".to_owned())),
             _ => Err("Enter \"password\" or \"token\".".to_owned()),
         },
@@ -173,18 +207,18 @@ impl Questions<'_> {
 }
 
 fn render(answers: &Answers) -> String {
-    let (method, key, file, how) = match &answers.secret {
+    let (method, key, file, remark) = match &answers.secret {
         Secret::Password(file) => (
             password_method(&answers.preset),
             "password_file",
             file,
-            "contains the mailbox's password on one line",
+            format!("The password is in {SECRET}, on one line. systemd passes it to the service."),
         ),
         Secret::Token(file) => (
             "xoauth2",
             "token_file",
             file,
-            "contains an OAuth access token that another program keeps valid",
+            "Another program must write a valid OAuth access token to this file.".to_owned(),
         ),
     };
     let host = answers.host.as_ref().map(|host| format!("host = {host:?}\n")).unwrap_or_default();
@@ -193,7 +227,7 @@ fn render(answers: &Answers) -> String {
         `postroom check`\n# and restart the service.\n\nhostname = {:?}\n\n[[listener]]\naddress = \
         \"[::]:25\"\ntls = \"auto\"\n\n[[device]]\nname = \"printers\"\nnetworks = \
         [{:?}]\n\n[[account]]\nname = \"mailbox\"\nroute = \"submission\"\npreset = \
-        {:?}\n{host}address = {:?}\n# {file} {how}; chmod 600.\nauth = {{ method = {method:?}, \
+        {:?}\n{host}address = {:?}\n# {remark}\nauth = {{ method = {method:?}, \
         {key} = {file:?} }}\n\n[report]\nadministrator = {:?}\n",
         answers.hostname,
         answers.network,
@@ -239,6 +273,18 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("has no \"@domain\""), "{said}");
+    }
+
+    #[test]
+    fn the_secret_is_passed_by_a_drop_in_that_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets.conf");
+        pass_secret(folder.path()).unwrap();
+        let written = fs::read_to_string(&file).unwrap();
+        assert!(written.contains(&format!("\nLoadCredential=mailbox:{SECRET}\n")), "{written}");
+        fs::write(&file, "[Service]\n").unwrap();
+        pass_secret(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "[Service]\n");
     }
 
     #[test]

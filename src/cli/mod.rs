@@ -2,11 +2,13 @@
 //!
 //! - `arguments`: the command line and its help
 //! - `client`: the connection to the daemon; `output`: tables, durations and standard output
-//! - `person`: the name of whoever runs the command
-//! - `run`, `check`, `reload`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
-//!   `demo`: one command each
+//! - `person`: the name of the person who runs the command
+//! - `run`, `check`, `reload`, `status`, `queue`, `account` (with `account_check`), `device`,
+//!   `send`, `init`, `demo`: one command each
 //! - `history`: what has become of messages; `when`: times as people write them
 //! - `forecast`: describes when a message will be sent
+//! - `service_user`: the user of the service, for which root's commands act
+//! - `manual`: the manual pages and shell completions of packages
 //! - `smtp`: a minimal client that submits a test message as a device would; `pdf`: a scan to send
 //!
 //! # Failure
@@ -23,6 +25,7 @@ mod device;
 mod forecast;
 mod history;
 mod init;
+mod manual;
 mod output;
 mod pdf;
 mod person;
@@ -31,6 +34,7 @@ mod reload;
 mod run;
 pub mod sandbox;
 mod send;
+mod service_user;
 mod smtp;
 mod status;
 mod when;
@@ -84,7 +88,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log_to(log, "info");
             daemons()?.block_on(run::run(&config, clock))?;
         }
-        Command::Check => check::check(&config, &clock)?,
+        Command::Check => return check::check(&config, &clock),
         Command::Reload(reload) => commands()?.block_on(reload::reload(&config, &reload))?,
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
@@ -112,6 +116,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log_to(log, "warn");
             daemons()?.block_on(demo::demo(demo, clock))?;
         }
+        Command::Manual(manual) => manual::manual(&manual.dir)?,
         Command::Send(send) => return commands()?.block_on(send::send(&config, send, &clock)),
     }
     Ok(ExitCode::SUCCESS)

@@ -35,7 +35,7 @@ pub enum Place {
         key: String,
         /// Who set it.
         by: String,
-        /// When.
+        /// The time at which it was set.
         at: Timestamp,
     },
     /// No place: the key is missing, or the problem concerns the file as a whole.

@@ -18,6 +18,7 @@ use crate::{
     cli::{
         arguments::PasswordArguments,
         output::{complain, say},
+        service_user::ServiceUser,
     },
     model::Secret,
 };
@@ -115,7 +116,7 @@ fn hash(password: &Secret) -> anyhow::Result<Secret> {
     ))
 }
 
-/// Creates a file that only its owner can read.
+/// Creates a file that only its owner can read: the service's user, if root runs the command.
 fn write(path: &Path, text: &Secret) -> anyhow::Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = created.map_err(|error| {
@@ -127,6 +128,9 @@ fn write(path: &Path, text: &Secret) -> anyhow::Result<()> {
         }
         anyhow!(error).context(path.display().to_string())
     })?;
+    if let Some(user) = ServiceUser::to_act_for() {
+        user.own(&file).with_context(|| path.display().to_string())?;
+    }
     let line = Zeroizing::new(format!("{}\n", text.expose()));
     file.write_all(line.as_bytes())
         .and_then(|()| file.sync_all())
@@ -167,10 +171,11 @@ fn explain(arguments: &PasswordArguments) {
         ));
     }
     if arguments.output.is_some() {
-        complain(
-            "Only its owner can read the file. Under systemd, pass it to the service with \
-            LoadCredential= (see docs/devices.md).",
-        );
+        complain(if ServiceUser::to_act_for().is_some() {
+            "Only the service and root can read the file."
+        } else {
+            "Only its owner can read the file; the service must be able to read it, too."
+        });
     }
     if arguments.hash {
         complain(

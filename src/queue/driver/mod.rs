@@ -1,8 +1,8 @@
 //! The tasks around the engine. They carry out its decisions and report the results to it.
 //!
 //! In reading order:
-//! - `account`: an account at run time; `core`: what the tasks share; `opening`: opens accounts from
-//!   stored state
+//! - `account`: an account at run time; `core`: what the tasks share; `opening`: opens accounts
+//!   from stored state
 //! - `scheduler` (decides when a worker is needed) and `worker` (sends), over `connections` that a
 //!   `transport` makes and that are kept as `live` ones
 //! - `claim`: asks the engine for the next message, through `spool_store`, `spool_view` and

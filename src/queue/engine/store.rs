@@ -7,9 +7,10 @@
 //! account's row is locked, its runtime is built from the charges in the windows, and a lease is
 //! `SELECT … FOR UPDATE SKIP LOCKED`.
 //!
-//! A decision neither waits nor blocks, so the view shows what was read before. When a decision asks
-//! for more, the view answers with an error that names it, the store reads that, and the decision is
-//! made anew. Until a decision is complete, it changes nothing that making it anew would repeat.
+//! A decision neither waits nor blocks, so the view shows what was read before. When a decision
+//! asks for more, the view answers with an error that names it, the store reads that, and the
+//! decision is made anew. Until a decision is complete, it changes nothing that making it anew
+//! would repeat.
 
 use std::future::Future;
 
@@ -29,8 +30,8 @@ pub(in crate::queue) trait Store {
     type Stored;
 
     /// Decides for one account and stores the decision, in one atomic step. `decide` runs again
-    /// whenever the view had to be read further. When the decision cannot be stored, it is undone in
-    /// the runtime and its leases end.
+    /// whenever the view had to be read further. When the decision cannot be stored, it is undone
+    /// in the runtime and its leases end.
     fn step(
         &self,
         account: &Self::Account,

@@ -19,7 +19,7 @@ use crate::{
 pub enum Repair {
     /// No header at all, or no empty line after it.
     MissingHeader,
-    /// A line among the fields that is no field: it was put into one of its own.
+    /// A line among the fields that is not a field: it was put into a field of its own.
     StrayLine,
     /// A field that may stand there once stood there more often: the first was kept.
     DoubleField,

@@ -1,4 +1,5 @@
-//! What a `Content-Transfer-Encoding` says (RFC 2045 6), read as leniently as mail programs read it.
+//! What a `Content-Transfer-Encoding` says (RFC 2045 6), read as leniently as mail programs read
+//! it.
 //!
 //! Everything that encodes or decodes a part asks here, so that all agree.
 
@@ -25,8 +26,8 @@ impl TransferEncoding {
             .map_or(Self::Identity, |field| Self::read(&Field::value(field)))
     }
 
-    /// Reads a field's value. Comments (RFC 822 3.4.3), quotes, blanks, hyphens, the case of letters
-    /// and whatever follows a semicolon or a comma mean nothing.
+    /// Reads a field's value. Comments (RFC 822 3.4.3), quotes, blanks, hyphens, the case of
+    /// letters and whatever follows a semicolon or a comma mean nothing.
     fn read(value: &str) -> Self {
         let plain = without_comments(value);
         let token: String = plain

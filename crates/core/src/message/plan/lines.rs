@@ -27,7 +27,7 @@ impl Base64Folder {
         output.push(octet);
     }
 
-    /// Octets that are added to a line of so many.
+    /// The octets that are added to a line of a given length.
     pub(super) const fn added(line: u64) -> u64 {
         if line == 0 { 0 } else { (line - 1) / 76 * 2 }
     }
