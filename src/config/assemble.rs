@@ -19,7 +19,7 @@ use super::{
     schema::{
         ROOT, Section,
         account::ACCOUNT,
-        device::{DEVICE, USER},
+        device::{DEFAULTS, DEFAULTS_DEVICE, DEVICE, USER},
         general::{ADMIN, DATA_DIR, DNS, METRICS, REPORT, RETRY, SPOOL},
         listener::{LISTENER, RECEIVING, TLS},
     },
@@ -76,35 +76,41 @@ pub struct Config {
     pub(super) written: Arc<Written>,
 }
 
-/// The file and the environment that a config was read from.
+/// The files and the environment that a config was read from.
 pub(super) struct Written {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
+    /// The file itself, then those of `conf.d`: path and text.
+    pub(super) texts: Vec<(PathBuf, String)>,
     pub(super) environment: Vec<(String, String)>,
 }
 
 impl Written {
     /// Merges file, environment and what was set at run time.
     pub(super) fn merge(&self, run_time: &RunTime) -> Result<Source, ConfigError> {
-        Source::merge(&self.path, &self.text, &self.environment, run_time)
+        Source::merge(&self.texts, &self.environment, run_time)
     }
 }
 
 impl Config {
-    /// Reads a file. Variables of the environment override it.
+    /// Reads a file, and those of `conf.d` beside it. Variables of the environment override them.
     ///
     /// # Errors
     /// When the file cannot be read, or with everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(path, &files::text(path)?, &files::environment(), &Disk)
+        Self::of(Written { texts: files::texts(path)?, environment: files::environment() }, &Disk)
     }
 
-    /// Reads the same file again.
+    /// Reads the same files again.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn read_again(&self) -> Result<Self, ConfigError> {
-        Self::load(&self.written.path)
+        Self::load(&self.path())
+    }
+
+    /// The file that it was read from.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.written.texts.first().map(|(path, _)| path.clone()).unwrap_or_default()
     }
 
     /// Reads a text. `path` only appears in messages; `environment` are names and values.
@@ -117,11 +123,12 @@ impl Config {
         environment: &[(String, String)],
         files: &dyn Files,
     ) -> Result<Self, ConfigError> {
-        let written = Arc::new(Written {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            environment: environment.to_owned(),
-        });
+        let texts = vec![(path.to_owned(), text.to_owned())];
+        Self::of(Written { texts, environment: environment.to_owned() }, files)
+    }
+
+    fn of(written: Written, files: &dyn Files) -> Result<Self, ConfigError> {
+        let written = Arc::new(written);
         let source = written.merge(&RunTime::default())?;
         let reader = Reader::new(&source, files);
         let config = read(&reader, &source, &written);
@@ -140,8 +147,8 @@ impl Config {
 /// # Errors
 /// When the file cannot be read or is not TOML.
 pub fn data_dir(path: &Path) -> Result<PathBuf, ConfigError> {
-    let (text, environment) = (files::text(path)?, files::environment());
-    let source = Source::merge(path, &text, &environment, &RunTime::default())?;
+    let (texts, environment) = (files::texts(path)?, files::environment());
+    let source = Source::merge(&texts, &environment, &RunTime::default())?;
     let reader = Reader::new(&source, &Disk);
     Ok(Table::root(&reader, &source, &ROOT).get(&DATA_DIR))
 }
@@ -158,6 +165,7 @@ fn read<'a>(reader: &'a Reader<'a>, source: &'a Source, written: &Arc<Written>) 
         now: clock::system().now(),
     };
     let listeners = several(&root, &LISTENER, listener::read);
+    device::check_defaults(&root.table_or_empty(&DEFAULTS).table_or_empty(&DEFAULTS_DEVICE));
     let devices = several(&root, &DEVICE, device::read);
     let users = several(&root, &USER, user::read);
     let accounts = several(&root, &ACCOUNT, |table| account::read(table, &here));
@@ -326,7 +334,8 @@ mod tests {
     }
 
     fn written(text: String) -> Arc<Written> {
-        Arc::new(Written { path: "reference.toml".into(), text, environment: Vec::new() })
+        let texts = vec![("reference.toml".into(), text)];
+        Arc::new(Written { texts, environment: Vec::new() })
     }
 
     #[test]

@@ -5,10 +5,10 @@ use ipnet::IpNet;
 use super::{
     name,
     schema::device::{
-        AUTH, CERTIFICATES, DEVICE_ACCOUNT, DEVICE_CONNECTIONS, DEVICE_FROM, ENCRYPTION,
-        END_OF_DATA, FROM_ADDRESS, FROM_NAME, HIDE_EXTENSIONS, MAX_MESSAGE, MAX_RECIPIENTS,
-        MECHANISMS, MESSAGES_PER_MINUTE, NAME, NETWORKS, Network, OLDEST_TLS, RECIPIENTS, REPLY_TO,
-        SENDERS,
+        AUTH, CERTIFICATES, DEFAULTS_FROM, DEVICE_ACCOUNT, DEVICE_CONNECTIONS, DEVICE_FROM,
+        ENCRYPTION, END_OF_DATA, FROM_ADDRESS, FROM_NAME, HIDE_EXTENSIONS, MAX_MESSAGE,
+        MAX_RECIPIENTS, MECHANISMS, MESSAGES_PER_MINUTE, NAME, NETWORKS, Network, OLDEST_TLS,
+        RECIPIENTS, REPLY_TO, SENDERS,
     },
     table::Table,
 };
@@ -64,6 +64,24 @@ pub(super) fn read(table: &Table<'_>) -> Option<DeviceSettings> {
     }
     check_oldest_tls(table, &device);
     Some(DeviceSettings { name: DeviceName::from(name?), ..device })
+}
+
+/// Checks `[defaults.device]`, whether or not a device has its keys.
+pub(super) fn check_defaults(table: &Table<'_>) {
+    table.get(&AUTH);
+    table.get(&OLDEST_TLS);
+    table.get(&ENCRYPTION);
+    table.get(&SENDERS);
+    table.get(&RECIPIENTS);
+    table.get(&MESSAGES_PER_MINUTE);
+    max_message(table);
+    table.get(&MAX_RECIPIENTS);
+    table.get(&DEVICE_CONNECTIONS);
+    mechanisms(table);
+    table.get(&HIDE_EXTENSIONS);
+    table.get(&END_OF_DATA);
+    table.get(&DEVICE_ACCOUNT);
+    identity(&table.table_or_empty(&DEFAULTS_FROM));
 }
 
 fn check_oldest_tls(table: &Table<'_>, device: &DeviceSettings) {

@@ -7,7 +7,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::problem::{ConfigError, Place, Problem, Severity};
@@ -16,6 +16,8 @@ use crate::model::Secret;
 /// The maximum size of a config in octets: that of an office has a few thousand; this leaves room
 /// for a thousand devices.
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
+/// The maximum number of files in `conf.d`.
+const MOST_FILES: usize = 1000;
 /// The maximum size of a password or token file in octets.
 const LARGEST_SECRET: u64 = 64 * 1024;
 
@@ -74,8 +76,49 @@ impl Files for Disk {
     }
 }
 
-/// Reads the text of the config.
-pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
+/// Reads the texts of a config: the file itself, then those of `conf.d` beside it, by name.
+pub(super) fn texts(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigError> {
+    let mut texts = vec![(path.to_owned(), text(path)?)];
+    for part in parts(path)? {
+        let text = text(&part)?;
+        texts.push((part, text));
+    }
+    Ok(texts)
+}
+
+/// The folder of further files of a config, beside it.
+#[must_use]
+pub fn conf_d(path: &Path) -> PathBuf {
+    path.with_file_name("conf.d")
+}
+
+/// Lists the files in `conf.d`, by name. Hidden files and files with another ending do not count:
+/// editors leave such files.
+fn parts(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let folder = conf_d(path);
+    let failed = |problem| ConfigError::Unreadable { path: folder.clone(), problem };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(failed)?.path();
+        let hidden = file.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && file.extension().is_some_and(|ending| ending == "toml") {
+            files.push(file);
+        }
+        if files.len() > MOST_FILES {
+            return Err(failed(io::Error::other(format!("more than {MOST_FILES} files"))));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads the text of one file of a config.
+fn text(path: &Path) -> Result<String, ConfigError> {
     let read = File::open(path).and_then(|file| octets(file, LARGEST_CONFIG));
     let octets =
         read.map_err(|problem| ConfigError::Unreadable { path: path.to_owned(), problem })?;

@@ -3,8 +3,9 @@
 //! From the bottom up; no file uses one above it:
 //!
 //! - `problem`: what is wrong, where, and what to write instead
-//! - `files`: the files that a config names; `source`: file, environment and what was set at run
-//!   time, merged by the `config` crate, with the place of each value
+//! - `files`: reads files; `parts`: the files of a config, put together
+//! - `source`: files, environment and what was set at run time, merged by the `config` crate, with
+//!   the place of each value
 //! - `schema`: every key, declared once: name, type, default, documentation
 //! - `reader` collects problems; `table` reads the keys of one table
 //! - `placed`, `name`, `secret_file`: what several sections share
@@ -28,6 +29,7 @@ mod general;
 mod layers;
 mod listener;
 mod name;
+mod parts;
 mod placed;
 mod problem;
 mod reader;
@@ -45,7 +47,7 @@ mod tls;
 mod user;
 
 pub use assemble::{Config, DEFAULT_PATH, data_dir};
-pub use files::{Disk, Files, SecretFile};
+pub use files::{Disk, Files, SecretFile, conf_d};
 pub use layers::{Layers, Outdated};
 pub use problem::{ConfigError, Place, Problem, Severity};
 pub use reference::reference;

@@ -38,10 +38,14 @@ impl<'a> Reader<'a> {
         let problem = Problem {
             severity,
             place: self.source.place(key),
-            key: key.to_owned(),
+            key: self.source.written_as(key).into_owned(),
             text: text.into(),
         };
-        self.problems.borrow_mut().push(problem);
+        let mut problems = self.problems.borrow_mut();
+        // A default of all devices is wrong once, however many devices have it.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 
     /// Whether a key was written, in the file or the environment.
@@ -81,13 +85,13 @@ impl<'a> Reader<'a> {
             .any(|problem| problem.severity == Severity::Error && is_under(&problem.key))
     }
 
-    /// Returns every problem: first those of the file in the order of its lines, then those of the
-    /// environment and of the file as a whole.
+    /// Returns every problem: first those of the files in the order of their lines, then those of the
+    /// environment and of a file as a whole.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| match &problem.place {
-            Place::Line { line, .. } => *line,
-            Place::Variable(_) | Place::RunTime { .. } | Place::File(_) => usize::MAX,
+            Place::Line { file, line } => (self.source.order(file), *line),
+            Place::Variable(_) | Place::RunTime { .. } | Place::File(_) => (usize::MAX, 0),
         });
         problems
     }

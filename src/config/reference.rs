@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::schema::{ROOT, Section, Shown};
+use super::schema::{
+    ROOT, Section, Shown,
+    device::{DEFAULTS, DEFAULTS_DEVICE},
+};
 
 const HEAD: &str = "# Every key of the config. Values are the defaults; a key without a default \
 has an example.
@@ -40,6 +43,13 @@ fn write_section(into: &mut String, section: &Section) {
         let (mark, value) = match key.shown() {
             Shown::On(value) => ("", value),
             Shown::Off(value) => ("# ", value),
+            // Its keys are those of [[device]], which follows.
+            Shown::Table(inner) if std::ptr::eq(inner, &DEFAULTS) => {
+                into.push('\n');
+                comment(into, DEFAULTS_DEVICE.about);
+                into.push_str("# [defaults.device]\n");
+                continue;
+            }
             Shown::Table(inner) => {
                 write_section(into, inner);
                 continue;

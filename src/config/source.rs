@@ -2,14 +2,15 @@
 //! `config` crate, and the place of each value.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     path::{Path, PathBuf},
 };
 
-use config::{Environment, File, FileFormat, Value, ValueKind};
-use toml_edit::{Document, Item};
+use config::{Environment, Map, Value, ValueKind};
 
 use super::{
+    parts::Parts,
     problem::{ConfigError, Place, Problem, Severity},
     run_time::RunTime,
 };
@@ -23,15 +24,21 @@ const SEPARATOR: &str = "__";
 /// long.
 const MOST_ENTRIES: usize = 1000;
 
-/// File, environment and run time, merged.
+/// The table of defaults, and the list that they are for.
+const DEFAULTS: &str = "defaults";
+const DEVICE: &str = "device";
+/// What says which device it is, and has no default.
+const OWN: [&str; 3] = ["name", "networks", "certificates"];
+
+/// Files, environment and run time, merged.
 pub(super) struct Source {
-    file: PathBuf,
-    text: String,
-    document: Document<String>,
+    parts: Parts,
     /// The name of each variable as it is shown, by its key in lower case.
     variables: HashMap<String, String>,
     /// Key to the place of the value that was set at run time.
     changed: HashMap<String, Place>,
+    /// The keys that devices have from `[defaults.device]`.
+    inherited: Vec<String>,
     root: Value,
 }
 
@@ -39,13 +46,11 @@ impl Source {
     /// Merges a file's text with the environment, which wins, and both with what was set at run
     /// time, which wins over both.
     pub(super) fn merge(
-        file: &Path,
-        text: &str,
+        texts: &[(PathBuf, String)],
         environment: &[(String, String)],
         run_time: &RunTime,
     ) -> Result<Self, ConfigError> {
-        let document =
-            Document::parse(text.to_owned()).map_err(|error| syntax(file, text, &error))?;
+        let parts = Parts::read(texts)?;
         let mut variables = HashMap::new();
         let mut values = HashMap::new();
         for (name, value) in environment {
@@ -54,10 +59,10 @@ impl Source {
                 variables.insert(key, name.clone());
             }
         }
+        let failed = |error: config::ConfigError| whole(&parts, error.to_string());
         // The keys are made here, because the crate cannot name an entry of a list.
-        let failed = |error: config::ConfigError| whole_file(file, error.to_string());
         let layers = config::Config::builder()
-            .add_source(File::from_str(text, FileFormat::Toml))
+            .add_source(Written(parts.values().clone()))
             .add_source(Environment::default().source(Some(values)));
         let mut root = layers.clone().build().map_err(failed)?.cache;
         let changes = changes(&root, run_time);
@@ -70,72 +75,100 @@ impl Source {
             }
             root = layers.build().map_err(failed)?.cache;
         }
-        Ok(Self {
-            file: file.to_owned(),
-            text: text.to_owned(),
-            document,
-            variables,
-            changed,
-            root,
-        })
+        let inherited = inherit(&mut root);
+        Ok(Self { parts, variables, changed, inherited, root })
     }
 
     pub(super) fn root(&self) -> &Value {
         &self.root
     }
 
+    /// The key under which the value is written: that of a device's default is in
+    /// `[defaults.device]`.
+    pub(super) fn written_as<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        let inherited = self.inherited.iter().find_map(|inherited| {
+            let rest = key.strip_prefix(inherited.as_str())?;
+            let name = inherited.split_once("].")?.1;
+            (rest.is_empty() || rest.starts_with(['.', '[']))
+                .then(|| format!("{DEFAULTS}.{DEVICE}.{name}{rest}"))
+        });
+        inherited.map_or(Cow::Borrowed(key), Cow::Owned)
+    }
+
     /// Where the value under this key was written; for a missing one, the place where its table
     /// begins.
     pub(super) fn place(&self, key: &str) -> Place {
+        let key = &*self.written_as(key);
         if let Some(place) = self.changed.get(key) {
             return place.clone();
         }
         if let Some(name) = self.variables.get(key) {
             return Place::Variable(name.clone());
         }
-        match self.offset(key) {
-            Some(offset) => {
-                Place::Line { file: self.file.clone(), line: line_of(&self.text, offset) }
-            }
-            None => Place::File(self.file.clone()),
-        }
+        self.parts.place(key)
     }
 
-    /// Whether the key is written, in the file or as a variable.
+    /// The position of a file among those of the config.
+    pub(super) fn order(&self, file: &Path) -> usize {
+        self.parts.order(file)
+    }
+
+    /// Whether the key is written, in a file or as a variable.
     pub(super) fn has(&self, key: &str) -> bool {
-        let mut item = Some(self.document.as_item());
-        for step in steps(key) {
-            item = match step {
-                Step::Name(name) => item.and_then(|item| item.as_table_like()?.get(name)),
-                Step::Index(index) => item.and_then(|item| item.get(index)),
-            };
-        }
-        item.is_some() || self.variables.contains_key(key)
+        let key = &*self.written_as(key);
+        self.parts.has(key) || self.variables.contains_key(key)
+    }
+}
+
+/// Whether the value came from the environment.
+pub(super) fn is_variable(value: &Value) -> bool {
+    value.origin().is_some()
+}
+
+/// Whether there is nothing: a gap in a list that a variable has left.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::Nil)
+}
+
+/// What the files say, as a layer.
+#[derive(Clone, Debug)]
+struct Written(Map<String, Value>);
+
+impl config::Source for Written {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
     }
 
-    fn offset(&self, key: &str) -> Option<usize> {
-        let mut item: &Item = self.document.as_item();
-        let mut offset = None;
-        for step in steps(key) {
-            let next = match step {
-                Step::Name(name) => item
-                    .as_table_like()
-                    .and_then(|table| table.get_key_value(name))
-                    .map(|(key, item)| {
-                        offset = key.span().map(|span| span.start).or(offset);
-                        item
-                    }),
-                Step::Index(index) => item.get(index).inspect(|item| {
-                    offset = item.span().map(|span| span.start).or(offset);
-                }),
-            };
-            match next {
-                Some(next) => item = next,
-                None => break,
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Gives each device the keys of `[defaults.device]` that it does not have. Returns the whole names
+/// of those keys.
+fn inherit(root: &mut Value) -> Vec<String> {
+    let mut inherited = Vec::new();
+    let ValueKind::Table(root) = &mut root.kind else { return inherited };
+    let defaults = match root.get(DEFAULTS).map(|value| &value.kind) {
+        Some(ValueKind::Table(defaults)) => defaults.get(DEVICE).cloned(),
+        Some(_) | None => None,
+    };
+    let Some(ValueKind::Table(defaults)) = defaults.map(|value| value.kind) else {
+        return inherited;
+    };
+    let Some(ValueKind::Array(devices)) = root.get_mut(DEVICE).map(|value| &mut value.kind) else {
+        return inherited;
+    };
+    for (index, device) in devices.iter_mut().enumerate() {
+        let ValueKind::Table(device) = &mut device.kind else { continue };
+        for (name, value) in defaults.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
+            if !device.contains_key(name) {
+                device.insert(name.clone(), value.clone());
+                inherited.push(format!("{DEVICE}[{index}].{name}"));
             }
         }
-        offset
     }
+    inherited
 }
 
 /// What was set at run time: the whole key, the value, and its place. An account that is no longer
@@ -173,16 +206,6 @@ fn account_names(root: &Value) -> Vec<Option<AccountName>> {
     accounts.iter().map(name).collect()
 }
 
-/// Whether the value came from the environment.
-pub(super) fn is_variable(value: &Value) -> bool {
-    value.origin().is_some()
-}
-
-/// Whether there is nothing: a gap that a variable has left in a list.
-pub(super) fn is_nothing(value: &Value) -> bool {
-    matches!(value.kind, ValueKind::Nil)
-}
-
 /// `POSTROOM_ACCOUNT__0__LIMITS__CONNECTIONS` is `account[0].limits.connections`.
 fn key_of(variable: &str) -> Option<String> {
     let rest = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
@@ -203,44 +226,10 @@ fn key_of(variable: &str) -> Option<String> {
     Some(key)
 }
 
-enum Step<'a> {
-    Name(&'a str),
-    Index(usize),
-}
-
-fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
-    key.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| {
-        match part.strip_suffix(']').map(str::parse) {
-            Some(Ok(index)) => Step::Index(index),
-            Some(Err(_)) | None => Step::Name(part),
-        }
-    })
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|octet| *octet == b'\n').count()
-}
-
-fn syntax(file: &Path, text: &str, error: &toml_edit::TomlError) -> ConfigError {
-    let place = match error.span() {
-        Some(span) => Place::Line { file: file.to_owned(), line: line_of(text, span.start) },
-        None => Place::File(file.to_owned()),
-    };
-    let said = error.message().trim();
-    let text =
-        format!("this is not TOML: {said}; `postroom reference` prints every key with an example");
+fn whole(parts: &Parts, text: String) -> ConfigError {
     ConfigError::Invalid(vec![Problem {
         severity: Severity::Error,
-        place,
-        key: String::new(),
-        text,
-    }])
-}
-
-fn whole_file(file: &Path, text: String) -> ConfigError {
-    ConfigError::Invalid(vec![Problem {
-        severity: Severity::Error,
-        place: Place::File(file.to_owned()),
+        place: parts.place(""),
         key: String::new(),
         text,
     }])
@@ -260,18 +249,5 @@ mod tests {
         check("POSTROOM_ACCOUNT__0__LIMITS__CONNECTIONS", Some("account[0].limits.connections"));
         check("POSTROOM_ACCOUNT__99999999999__NAME", None);
         check("PATH", None);
-    }
-
-    #[test]
-    fn a_place_is_the_line_of_the_key_or_of_the_table_around_it() {
-        let text = "hostname = \"a\"\n\n[[account]]\nname = \"x\"\nlimits = { connections = 3 \
-            }\n\n[[account]]\nname = \"y\"\n";
-        let source = Source::merge(Path::new("f"), text, &[], &RunTime::default()).unwrap();
-        let line = |line| Place::Line { file: "f".into(), line };
-        assert_eq!(source.place("account[0].name"), line(4));
-        assert_eq!(source.place("account[0].limits.connections"), line(5));
-        assert_eq!(source.place("account[1].name"), line(8));
-        assert_eq!(source.place("account[1].route"), line(7));
-        assert_eq!(source.place("retry.spacing"), Place::File("f".into()));
     }
 }

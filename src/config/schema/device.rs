@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    key::{Key, keys},
+    key::{Key, Section, keys},
     setting::{Hints, Scalar, Word},
     text::none_of,
 };
@@ -95,6 +95,44 @@ keys! {
     /// The address for replies.
     REPLY_TO: Key<Option<Address>> = Key::new("reply_to").example("helpdesk@contoso.com");
 }
+
+/// The keys that every device has unless it says otherwise.
+pub(in crate::config) static DEFAULTS: Section =
+    Section { header: "[defaults]", about: &[], keys: &[&DEFAULTS_DEVICE], this: || &DEFAULTS };
+
+/// The keys of `[[device]]`, except those that say which device it is.
+pub(in crate::config) static DEFAULTS_DEVICE: Section = Section {
+    header: "[defaults.device]",
+    about: &[
+        "What every [[device]] has that does not say otherwise. Takes each key of [[device]] but",
+        "name, networks and certificates. Optional.",
+    ],
+    keys: &[
+        &AUTH,
+        &OLDEST_TLS,
+        &ENCRYPTION,
+        &SENDERS,
+        &RECIPIENTS,
+        &MESSAGES_PER_MINUTE,
+        &MAX_MESSAGE,
+        &MAX_RECIPIENTS,
+        &DEVICE_CONNECTIONS,
+        &MECHANISMS,
+        &HIDE_EXTENSIONS,
+        &END_OF_DATA,
+        &DEVICE_ACCOUNT,
+        &DEFAULTS_FROM,
+    ],
+    this: || &DEFAULTS_DEVICE,
+};
+
+/// As `[device.from]`.
+pub(in crate::config) static DEFAULTS_FROM: Section = Section {
+    header: "[defaults.device.from]",
+    about: &[],
+    keys: &[&FROM_ADDRESS, &FROM_NAME, &REPLY_TO],
+    this: || &DEFAULTS_FROM,
+};
 
 keys! {
     /// A login for devices. May occur several times. Optional.

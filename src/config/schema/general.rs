@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     account::ACCOUNT,
-    device::{DEVICE, USER},
+    device::{DEFAULTS, DEVICE, USER},
     key::{Key, keys},
     listener::{LISTENER, RECEIVING, TLS},
     setting::{Hints, Scalar, Word},
@@ -20,7 +20,8 @@ use crate::{
 
 keys! {
     ROOT = "", tables [
-        LISTENER, RECEIVING, TLS, DEVICE, USER, ACCOUNT, DNS, RETRY, REPORT, SPOOL, ADMIN, METRICS,
+        LISTENER, RECEIVING, TLS, DEFAULTS, DEVICE, USER, ACCOUNT, DNS, RETRY, REPORT, SPOOL,
+        ADMIN, METRICS,
     ];
 
     /// The name by which the daemon introduces itself to devices and to upstream servers. Write a

@@ -266,3 +266,34 @@ fn a_mechanism_that_is_asked_for_and_cannot_be_offered_is_warned_about() {
     // Not asked for: what can be offered is.
     assert_eq!(warnings("auth = \"optional\""), none);
 }
+
+#[test]
+fn what_all_devices_have_in_common_is_written_once() {
+    let text = with(
+        "[[device]]\nname = \"printers\"\n",
+        "[defaults.device]\nmax_recipients = 7\nconnections = 3\n\
+        from = { address = \"scanner@contoso.com\" }\n[[device]]\nname = \"erp\"\nauth = \
+        \"required\"\nconnections = 5\n[[device]]\nname = \"printers\"\n",
+    );
+    let config = good(&text);
+    let each = config.devices.iter().map(|device| (device.max_recipients, device.connections));
+    assert_eq!(each.collect::<Vec<_>>(), [(7, 5), (7, 3)]);
+    let from = config.devices[1].from.as_ref().unwrap();
+    assert_eq!(from.address.as_ref().unwrap().as_str(), "scanner@contoso.com");
+}
+
+#[test]
+fn a_default_that_is_wrong_or_unwise_is_named_once_where_it_is_written() {
+    let defaults = |line: &str| {
+        with(
+            "[[device]]\n",
+            &format!("[defaults.device]\n{line}\n[[device]]\nname = \"erp\"\n[[device]]\n"),
+        )
+    };
+    refused(&defaults("max_recipients = 0"), "defaults.device.max_recipients", "from 1");
+    refused(&defaults("networks = [\"10.0.0.0/8\"]"), "defaults.device.networks", "no such key");
+    let config = good(&defaults("oldest_tls = \"ssl3\""));
+    let [warning] = config.warnings.as_slice() else { panic!("{:#?}", config.warnings) };
+    assert_eq!(warning.to_string().split(": ").next(), Some("postroom.toml:5"));
+    assert_eq!(warning.key, "defaults.device.oldest_tls");
+}

@@ -342,3 +342,25 @@ fn an_address_is_checked_as_a_recipient_is() {
         assert_eq!(good(&text).warnings, [], "{address}");
     }
 }
+
+#[test]
+fn the_files_in_conf_d_belong_to_the_config_by_name_and_each_problem_names_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, folder) = (dir.path().join("postroom.toml"), dir.path().join("conf.d"));
+    fs::write(&file, GOOD.replace("token_file = \"/run/postroom/token\"", "token_file = \"/\""))
+        .unwrap();
+    fs::create_dir(&folder).unwrap();
+    let device = |name: &str, more: &str| {
+        format!("[[device]]\nname = \"{name}\"\nnetworks = [\"10.0.{name}.0/24\"]\n{more}")
+    };
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    write("20-b.toml", &device("2", "oldest_tsl = \"tls1.2\"\n"));
+    write("10-a.toml", &device("1", ""));
+    write(".hidden.toml", "= nonsense");
+    write("30-c.toml.bak", "= nonsense");
+    let Err(ConfigError::Invalid(problems)) = Config::load(&file) else { panic!("it is wrong") };
+    let second = folder.join("20-b.toml");
+    let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let line = format!("{}:4: error: device[2].oldest_tsl", second.display());
+    assert!(said.iter().any(|said| said.starts_with(&line)), "{said:#?}");
+}
