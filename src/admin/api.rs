@@ -21,9 +21,9 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    Admin, Answer as Answering, HoldRequest, Order, OrderError, Queued, Refusal, ReloadRequest,
-    Reloaded, RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus, Sightings,
-    Status, history,
+    Admin, Answer as Answering, AuditLine, HoldRequest, Order, OrderError, Queued, Refusal,
+    ReloadRequest, Reloaded, RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus,
+    Sightings, Status, Who, history,
 };
 use crate::{
     device::DeviceSighting,
@@ -64,6 +64,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/devices/{name}", get(device))
         .route("/api/v1/clients/{address}", get(clients))
         .route("/api/v1/reload", post(reload))
+        .route("/api/v1/audit", get(audit))
         .route("/api/v1/send", post(send))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(admin)
@@ -126,36 +127,73 @@ async fn show(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<Q
     Ok(Json(seen.ok_or(SpoolError::NotFound(id))?))
 }
 
-async fn retry(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
-    Ok(Json(admin.0.queue.retry(id).await?))
+async fn retry(State(admin): State<Admin>, who: Who, Path(id): Path<MessageId>) -> Answer<()> {
+    admin.0.queue.retry(id).await?;
+    admin.0.audit.note(&who, "retry", &message(id), "", "due now").await;
+    Ok(Json(()))
 }
 
 async fn hold(
     State(admin): State<Admin>,
+    who: Who,
     Path(id): Path<MessageId>,
     Json(request): Json<HoldRequest>,
 ) -> Answer<()> {
-    Ok(Json(admin.0.queue.hold(id, request.reason).await?))
+    admin.0.queue.hold(id, request.reason.clone()).await?;
+    admin.0.audit.note(&who, "hold", &message(id), "", &request.reason).await;
+    Ok(Json(()))
 }
 
-async fn release(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
-    Ok(Json(admin.0.queue.release(id).await?))
+async fn release(State(admin): State<Admin>, who: Who, Path(id): Path<MessageId>) -> Answer<()> {
+    let held = admin.0.spool.entry(id)?.and_then(|entry| entry.hold).map(|hold| hold.reason);
+    admin.0.queue.release(id).await?;
+    let held = held.unwrap_or_default();
+    admin.0.audit.note(&who, "release", &message(id), &held, "").await;
+    Ok(Json(()))
 }
 
-async fn delete(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
-    Ok(Json(admin.0.queue.delete(id).await?))
+async fn delete(State(admin): State<Admin>, who: Who, Path(id): Path<MessageId>) -> Answer<()> {
+    let entry = admin.0.spool.entry(id)?;
+    admin.0.queue.delete(id).await?;
+    let was = entry.map(|entry| {
+        let recipients = entry.recipients.len();
+        format!("<{}> to {recipients} recipients by {}", entry.sender, entry.device)
+    });
+    admin.0.audit.note(&who, "delete", &message(id), &was.unwrap_or_default(), "").await;
+    Ok(Json(()))
+}
+
+fn message(id: MessageId) -> String {
+    format!("message {id}")
 }
 
 async fn accounts(State(admin): State<Admin>) -> Json<Vec<AccountStatus>> {
     Json(admin.0.queue.accounts())
 }
 
-async fn enable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<()> {
-    Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::On).await?))
+async fn enable(State(admin): State<Admin>, who: Who, Path(name): Path<String>) -> Answer<()> {
+    switch(&admin, &who, name, Enabled::On).await
 }
 
-async fn disable(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<()> {
-    Ok(Json(admin.0.queue.set_enabled(&AccountName::from(name), Enabled::Off).await?))
+async fn disable(State(admin): State<Admin>, who: Who, Path(name): Path<String>) -> Answer<()> {
+    switch(&admin, &who, name, Enabled::Off).await
+}
+
+async fn switch(admin: &Admin, who: &Who, name: String, enabled: Enabled) -> Answer<()> {
+    let name = AccountName::from(name);
+    let state = || {
+        let accounts = admin.0.queue.accounts();
+        let account = accounts.into_iter().find(|account| account.name == name);
+        account.map_or("", |account| account.state.word())
+    };
+    let before = state();
+    admin.0.queue.set_enabled(&name, enabled).await?;
+    let what = match enabled {
+        Enabled::On => "enable",
+        Enabled::Off => "disable",
+    };
+    admin.0.audit.note(who, what, &format!("account {name}"), before, state()).await;
+    Ok(Json(()))
 }
 
 type Ordered<T> = Result<Json<T>, OrderError>;
@@ -169,26 +207,53 @@ async fn settings(
 
 async fn set(
     State(admin): State<Admin>,
+    who: Who,
     Path(name): Path<String>,
     Json(request): Json<SetRequest>,
 ) -> Ordered<Vec<SettingStatus>> {
     let values = request.set.into_iter().collect();
-    ordered(&admin, |answer| Order::Set(name.into(), values, request.by, answer)).await
+    let order = |answer| Order::Set(name.clone().into(), values, request.by, answer);
+    changed(&admin, &who, &name, order).await
 }
 
 async fn restore_defaults(
     State(admin): State<Admin>,
+    who: Who,
     Path(name): Path<String>,
     Json(request): Json<RestoreRequest>,
 ) -> Ordered<Vec<SettingStatus>> {
-    ordered(&admin, |answer| Order::RestoreDefaults(name.into(), request.by, answer)).await
+    let order = |answer| Order::RestoreDefaults(name.clone().into(), request.by, answer);
+    changed(&admin, &who, &name, order).await
+}
+
+/// Changes settings of an account, and notes each one that is different then.
+async fn changed(
+    admin: &Admin,
+    who: &Who,
+    name: &str,
+    order: impl FnOnce(Answering<Vec<SettingStatus>>) -> Order,
+) -> Ordered<Vec<SettingStatus>> {
+    let Json(before) = ordered(admin, |answer| Order::Settings(name.into(), answer)).await?;
+    let Json(after) = ordered(admin, order).await?;
+    for (old, new) in before.iter().zip(&after).filter(|(old, new)| old.value != new.value) {
+        let subject = format!("account {name} {}", new.key);
+        admin.0.audit.note(who, "set", &subject, &old.value, &new.value).await;
+    }
+    Ok(Json(after))
 }
 
 async fn reload(
     State(admin): State<Admin>,
+    who: Who,
     Json(request): Json<ReloadRequest>,
 ) -> Ordered<Reloaded> {
-    ordered(&admin, |answer| Order::Reload(request.by, answer)).await
+    let reloaded = ordered(&admin, |answer| Order::Reload(request.by, answer)).await?;
+    admin.0.audit.note(&who, "reload", "config", "", &reloaded.changed.join("; ")).await;
+    Ok(reloaded)
+}
+
+async fn audit(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<AuditLine>> {
+    Ok(Json(admin.0.audit.lines(page.limit())?))
 }
 
 async fn ordered<T>(admin: &Admin, order: impl FnOnce(Answering<T>) -> Order) -> Ordered<T> {
@@ -197,10 +262,13 @@ async fn ordered<T>(admin: &Admin, order: impl FnOnce(Answering<T>) -> Order) ->
 
 async fn forget_budget(
     State(admin): State<Admin>,
+    who: Who,
     Path(name): Path<String>,
     Json(request): Json<RestoreRequest>,
 ) -> Answer<()> {
-    Ok(Json(admin.0.queue.forget_budget(&AccountName::from(name), &request.by).await?))
+    admin.0.queue.forget_budget(&AccountName::from(name.as_str()), &request.by).await?;
+    admin.0.audit.note(&who, "forget-budget", &format!("account {name}"), "", "").await;
+    Ok(Json(()))
 }
 
 async fn devices(State(admin): State<Admin>) -> Json<Sightings> {

@@ -6,12 +6,14 @@
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
 //!   can be changed through it
+//! - `audit`: one line for each change by a person
 //! - `control`: orders that change settings, which the daemon carries out
 //! - `api`: the Unix side, `/api/v1/…`, with the same actions as the commands. Whoever may open the
 //!   socket may do everything
 //! - `server`: sockets and connections, with bounds
 
 mod api;
+mod audit;
 mod condition;
 mod control;
 mod health;
@@ -21,6 +23,7 @@ mod sightings;
 mod status;
 mod today;
 
+pub use audit::{Audit, AuditLine, BY_HEADER, Who};
 pub use condition::{Concern, Condition};
 pub use control::{Answer, Control, Order, OrderError, Reloaded, SettingChange, SettingStatus};
 pub use history::{Found, HistoryAnswer, HistoryRequest};
@@ -82,6 +85,8 @@ pub struct Parts {
     pub devices: Devices,
     /// Takes orders that change settings.
     pub control: Control,
+    /// Keeps one line for each change by a person.
+    pub audit: Audit,
     /// The clock.
     pub clock: Clock,
     /// The metrics.
@@ -127,6 +132,12 @@ impl Admin {
     /// Records the listeners that now accept connections.
     pub fn listening(&self, listeners: Vec<ListenerStatus>) {
         self.0.progress.change(|known| known.listeners = listeners);
+    }
+
+    /// The audit of changes by people.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.0.audit
     }
 
     /// `hostname` of the configuration.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, serve::Listener};
+use axum::{Extension, Router, serve::Listener};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -20,13 +20,13 @@ use hyper_util::{
 };
 use thiserror::Error;
 use tokio::{
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::watch,
     task::JoinSet,
 };
 use tracing::debug;
 
-use super::{Admin, AdminSettings, api, health, socket_path};
+use super::{Admin, AdminSettings, api, audit::PeerUid, health, socket_path};
 
 /// The largest number of simultaneous connections of each side: a few scrapers and a few people.
 const MOST_CONNECTIONS: usize = 64;
@@ -130,7 +130,29 @@ fn bind_socket(path: &Path) -> io::Result<UnixListener> {
     Ok(socket)
 }
 
-async fn serve<L: Listener>(mut listener: L, router: Router, mut stop: watch::Receiver<bool>) {
+/// Who is at the other end of a socket.
+trait Peer {
+    /// The user, as the kernel says; `None` over TCP.
+    fn uid(&self) -> Option<u32>;
+}
+
+impl Peer for TcpStream {
+    fn uid(&self) -> Option<u32> {
+        None
+    }
+}
+
+impl Peer for UnixStream {
+    fn uid(&self) -> Option<u32> {
+        self.peer_cred().ok().map(|peer| peer.uid())
+    }
+}
+
+async fn serve<L: Listener<Io: Peer>>(
+    mut listener: L,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     enum Event<Io> {
         Accepted(Io),
         Ended,
@@ -147,7 +169,8 @@ async fn serve<L: Listener>(mut listener: L, router: Router, mut stop: watch::Re
         };
         match event {
             Event::Accepted(io) => {
-                connections.spawn(connection(io, router.clone()));
+                let router = router.clone().layer(Extension(PeerUid(io.uid())));
+                connections.spawn(connection(io, router));
             }
             Event::Ended => {}
             Event::Stop => break,

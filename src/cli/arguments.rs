@@ -1,6 +1,10 @@
 //! The command line: every command with its arguments and its help.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -8,7 +12,7 @@ use super::{sandbox::SandboxArgs, when::When};
 use crate::{
     config::DEFAULT_PATH,
     daemon::LogFormat,
-    model::{Address, MessageId, RecipientOutcome},
+    model::{Address, MessageId, RecipientOutcome, TlsVersion},
 };
 
 /// SMTP relay (smart host) for an office's printers, scanners and old applications.
@@ -35,6 +39,8 @@ pub(super) enum Command {
     Reload(JsonArguments),
     /// Ask a few questions and write a configuration file.
     Init(InitArguments),
+    /// Show what people have changed: who, when, what, from and to.
+    Audit(AuditArguments),
     /// Print every configuration key with its default and its meaning.
     Reference,
     /// Show the state of the daemon, its queue and its accounts. Exit code: 0 good, 1 warning, 2
@@ -68,6 +74,15 @@ pub(super) struct JsonArguments {
     /// Print JSON, for scripts.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct AuditArguments {
+    /// Maximum number of changes to list.
+    #[arg(long, default_value_t = 100)]
+    pub(super) limit: usize,
+    #[command(flatten)]
+    pub(super) json: JsonArguments,
 }
 
 #[derive(Args)]
@@ -272,9 +287,28 @@ pub(super) enum DeviceCommand {
         #[command(flatten)]
         json: JsonArguments,
     },
+    /// Admit a device: write its lines into conf.d beside the configuration, and reload.
+    Admit(AdmitArguments),
     /// Generate a password that old firmware can store: 16 letters and digits, without those that
     /// look alike.
     Password(PasswordArguments),
+}
+
+#[derive(Args)]
+pub(super) struct AdmitArguments {
+    /// The IP address of the device, as `device list` shows it.
+    pub(super) address: IpAddr,
+    /// The name of the device. The default is made of the address.
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// The oldest version of TLS that the device may use: ssl3, tls1.0, tls1.1 or tls1.2.
+    #[arg(long, value_name = "VERSION", value_parser = tls_version)]
+    pub(super) oldest_tls: Option<TlsVersion>,
+}
+
+fn tls_version(text: &str) -> Result<TlsVersion, String> {
+    let found = TlsVersion::ALL.into_iter().find(|version| version.as_str() == text);
+    found.ok_or_else(|| "write ssl3, tls1.0, tls1.1 or tls1.2".to_owned())
 }
 
 #[derive(Args)]

@@ -19,7 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
-    admin::{Refusal, socket_path},
+    admin::{BY_HEADER, Refusal, socket_path},
+    cli::person::person,
     config,
 };
 
@@ -114,7 +115,8 @@ impl Client {
             .method(method)
             .uri(path)
             .header(header::HOST, "postroom")
-            .header(header::CONTENT_TYPE, "application/json");
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(BY_HEADER, person());
         Ok(sender.send_request(request.body(Full::new(body))?).await?)
     }
 

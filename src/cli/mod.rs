@@ -2,9 +2,10 @@
 //!
 //! - `arguments`: the command line and its help
 //! - `client`: the connection to the daemon; `output`: tables, durations and standard output
-//! - `person`: the name of the person who runs the command
-//! - `run`, `check`, `reload`, `status`, `queue`, `account` (with `account_check`), `device`,
-//!   `send`, `init`, `demo`: one command each
+
+//! - `person`: the name of whoever runs the command
+//! - `run`, `check`, `reload`, `audit`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
+//!   `demo`: one command each
 //! - `history`: what has become of messages; `when`: times as people write them
 //! - `forecast`: describes when a message will be sent
 //! - `service_user`: the user of the service, for which root's commands act
@@ -18,6 +19,7 @@
 mod account;
 mod account_check;
 mod arguments;
+mod audit;
 mod check;
 mod client;
 mod demo;
@@ -90,6 +92,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Check => return check::check(&config, &clock),
         Command::Reload(reload) => commands()?.block_on(reload::reload(&config, &reload))?,
+        Command::Audit(audit) => commands()?.block_on(audit::audit(&config, &audit, &clock))?,
         Command::Reference => output::print(&reference())?,
         Command::Init(init) => init::init(&init, &config)?,
         Command::Status(status) => {

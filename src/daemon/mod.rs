@@ -53,7 +53,9 @@ use tracing::{error, info, warn};
 
 use self::{control::Steward, listeners::Listeners, settings::Senders};
 use crate::{
-    admin::{Admin, AdminServer, Control, Order, OrderError, Parts, Progress},
+    admin::{
+        Admin, AdminServer, Audit, Control, Order, OrderError, Parts, Progress, Reloaded, Who,
+    },
     clock::Clock,
     config::{Config, Layers},
     daemon::survey::Survey,
@@ -139,6 +141,7 @@ impl Daemon {
             queue: queue.clone(),
             devices: devices.clone(),
             control: control.clone(),
+            audit: Audit::open(spool.clone(), clock.clone())?,
             started: clock.now(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -281,9 +284,14 @@ impl Daemon {
 
     /// Handles SIGHUP: reads the config again. The outcome is in the log.
     async fn reload(&self) {
-        let order = |answer| Order::Reload("SIGHUP".to_owned(), answer);
-        if let Err(OrderError::Stopping) = self.control.order(order).await {
-            warn!("config not reloaded; the daemon is stopping");
+        let who = Who { name: "SIGHUP".to_owned(), uid: None };
+        match self.control.order(|answer| Order::Reload(who.name.clone(), answer)).await {
+            Ok(Reloaded { changed, .. }) => {
+                self.admin.audit().note(&who, "reload", "config", "", &changed.join("; ")).await;
+            }
+            Err(OrderError::Stopping) => warn!("config not reloaded; the daemon is stopping"),
+            // The control has logged why.
+            Err(OrderError::NoSuchAccount(_) | OrderError::Invalid(_) | OrderError::Spool(_)) => {}
         }
     }
 

@@ -18,6 +18,8 @@ pub enum MemoKind {
     CredentialWarning,
     /// What was seen of a device, by its name or address.
     DeviceSighting,
+    /// A change by a person, by its order.
+    Audit,
     /// That the index was lost, and when.
     LostIndex,
     /// A moment of the steady time, which the next process continues.
@@ -33,6 +35,7 @@ impl MemoKind {
             Self::RunTimeSettings => "batch",
             Self::CredentialWarning => "credential",
             Self::DeviceSighting => "sighting",
+            Self::Audit => "audit",
             Self::LostIndex => "index",
             Self::SteadyTime => "time",
         }

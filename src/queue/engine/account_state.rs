@@ -58,6 +58,17 @@ impl AccountState {
         self
     }
 
+    /// The state in one word.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Paused { .. } => "paused",
+            Self::Stopped { .. } => "stopped",
+            Self::Disabled => "disabled",
+        }
+    }
+
     /// Puts the account's name into the advice.
     pub(in crate::queue) fn named(mut self, account: &AccountName) -> Self {
         match &mut self {
