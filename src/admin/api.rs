@@ -21,9 +21,9 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    Admin, Answer as Answering, AuditLine, HoldRequest, Order, OrderError, Queued, Refusal,
-    ReloadRequest, Reloaded, RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus,
-    Sightings, Status, Who, history,
+    Admin, Answer as Answering, AuditLine, HoldRequest, LearnRequest, Learned, Learning, Order,
+    OrderError, Queued, Refusal, ReloadRequest, Reloaded, RestoreRequest, SendAnswer, SendRequest,
+    SetRequest, SettingStatus, Sightings, Status, Who, history,
 };
 use crate::{
     device::DeviceSighting,
@@ -65,6 +65,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/clients/{address}", get(clients))
         .route("/api/v1/reload", post(reload))
         .route("/api/v1/audit", get(audit))
+        .route("/api/v1/learning", get(learned).post(learn).delete(end_learning))
         .route("/api/v1/send", post(send))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(admin)
@@ -250,6 +251,31 @@ async fn reload(
     let reloaded = ordered(&admin, |answer| Order::Reload(request.by, answer)).await?;
     admin.0.audit.note(&who, "reload", "config", "", &reloaded.changed.join("; ")).await;
     Ok(reloaded)
+}
+
+async fn learned(State(admin): State<Admin>) -> Json<Learned> {
+    Json(Learned::of(admin.status().learning, admin.0.devices.sightings()))
+}
+
+async fn learn(
+    State(admin): State<Admin>,
+    who: Who,
+    Json(request): Json<LearnRequest>,
+) -> Ordered<Learning> {
+    let subject = format!("network {}", request.network);
+    let order = |answer| Order::Learn(request, who.name.clone(), answer);
+    let Json(learning) = ordered(&admin, order).await?;
+    let until = format!("until {}", learning.until);
+    admin.0.audit.note(&who, "learn", &subject, "", &until).await;
+    Ok(Json(learning))
+}
+
+async fn end_learning(State(admin): State<Admin>, who: Who) -> Ordered<()> {
+    let order = |answer| Order::EndLearning(who.name.clone(), answer);
+    if let Json(Some(Learning { network, .. })) = ordered(&admin, order).await? {
+        admin.0.audit.note(&who, "end-learning", &format!("network {network}"), "", "").await;
+    }
+    Ok(Json(()))
 }
 
 async fn audit(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<AuditLine>> {

@@ -9,7 +9,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Refusal;
+use super::{LearnRequest, Learning, Refusal};
 use crate::{
     model::{AccountName, Timestamp},
     spool::SpoolError,
@@ -96,6 +96,10 @@ pub enum Order {
     RestoreDefaults(AccountName, String, Answer<Vec<SettingStatus>>),
     /// To read the whole config again.
     Reload(String, Answer<Reloaded>),
+    /// To let the unknown devices of a network send for a while.
+    Learn(LearnRequest, String, Answer<Learning>),
+    /// To end that at once. The answer is what has ended.
+    EndLearning(String, Answer<Option<Learning>>),
 }
 
 /// Takes orders to the daemon. Cheap to clone.

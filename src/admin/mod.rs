@@ -4,6 +4,7 @@
 //! - `condition`: [`Condition`], the state in one word with its reasons; `today`: the present day
 //! - `history`: settled recipients, found in the journal
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
+//! - `learning`: unknown devices that may send for a while
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
 //!   can be changed through it
 //! - `audit`: one line for each change by a person
@@ -18,6 +19,7 @@ mod condition;
 mod control;
 mod health;
 mod history;
+mod learning;
 mod server;
 mod sightings;
 mod status;
@@ -27,6 +29,7 @@ pub use audit::{Audit, AuditLine, BY_HEADER, Who};
 pub use condition::{Concern, Condition};
 pub use control::{Answer, Control, Order, OrderError, Reloaded, SettingChange, SettingStatus};
 pub use history::{Found, HistoryAnswer, HistoryRequest};
+pub use learning::{LEARNING_DEVICE, LONGEST_LEARNING, LearnRequest, Learned, Learning};
 pub use server::{AdminError, AdminServer};
 pub use sightings::Sightings;
 pub use status::{ListenerStatus, Status, Strangers};
@@ -109,6 +112,7 @@ struct Known {
     admin: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     recovery: Option<RecoveryReport>,
+    learning: Option<Learning>,
     stopping: bool,
 }
 
@@ -156,6 +160,11 @@ impl Admin {
     /// Records that recovery has compared every file with the index.
     pub fn recovered(&self, report: RecoveryReport) {
         self.0.progress.change(|known| known.recovery = Some(report));
+    }
+
+    /// Records that learning mode has begun or ended.
+    pub fn learning(&self, learning: Option<Learning>) {
+        self.0.progress.change(|known| known.learning = learning);
     }
 
     /// Records that the stop has begun. The daemon is no longer ready.

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use super::{
-    Admin,
+    Admin, Learning,
     condition::{Concern, Condition, Facts, concerns},
     today::{Day, midnight},
 };
@@ -57,6 +57,9 @@ pub struct Status {
     pub queue_messages: u64,
     /// The accounts.
     pub accounts: Vec<AccountStatus>,
+    /// Learning mode, while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
     /// What recovery found and corrected at the start. It is `None` until recovery has finished.
     pub recovery: Option<RecoveryReport>,
     /// Good, warning or trouble: the heaviest of the concerns.
@@ -134,6 +137,7 @@ impl Admin {
             metrics: known.metrics,
             queue_messages: parts.spool.count(),
             accounts: parts.queue.accounts(),
+            learning: known.learning,
             recovery: known.recovery,
             condition: Condition::Good,
             concerns: Vec::new(),

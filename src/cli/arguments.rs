@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 
 use super::{sandbox::SandboxArgs, when::When};
 use crate::{
@@ -289,6 +290,9 @@ pub(super) enum DeviceCommand {
     },
     /// Admit a device: write its lines into conf.d beside the configuration, and reload.
     Admit(AdmitArguments),
+    /// Let the unknown devices of a network send for a while, and show what they do. Without a
+    /// network, show what was seen.
+    Learn(LearnArguments),
     /// Generate a password that old firmware can store: 16 letters and digits, without those that
     /// look alike.
     Password(PasswordArguments),
@@ -304,6 +308,24 @@ pub(super) struct AdmitArguments {
     /// The oldest version of TLS that the device may use: ssl3, tls1.0, tls1.1 or tls1.2.
     #[arg(long, value_name = "VERSION", value_parser = tls_version)]
     pub(super) oldest_tls: Option<TlsVersion>,
+}
+
+#[derive(Args)]
+pub(super) struct LearnArguments {
+    /// The network of the devices: 192.168.10.0/24.
+    pub(super) network: Option<IpNet>,
+    /// How long: 30m, 2h; 24h at most.
+    #[arg(long = "for", value_name = "DURATION", default_value = "2h",
+        value_parser = humantime::parse_duration)]
+    pub(super) duration: Duration,
+    /// The oldest version of TLS that the devices may use: ssl3, tls1.0, tls1.1 or tls1.2.
+    #[arg(long, value_name = "VERSION", value_parser = tls_version)]
+    pub(super) oldest_tls: Option<TlsVersion>,
+    /// End it at once.
+    #[arg(long, conflicts_with = "network")]
+    pub(super) end: bool,
+    #[command(flatten)]
+    pub(super) json: JsonArguments,
 }
 
 fn tls_version(text: &str) -> Result<TlsVersion, String> {

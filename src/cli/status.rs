@@ -83,6 +83,10 @@ fn render(status: &Status, now: Timestamp) -> Result<String, std::fmt::Error> {
     writeln!(text, "data       {}", status.data_dir.display())?;
     writeln!(text, "queue      {}", plural(status.queue_messages, "message"))?;
     text.push_str(&lately(status, now)?);
+    if let Some(learning) = &status.learning {
+        let (network, until) = (learning.network, relative(learning.until, now));
+        writeln!(text, "learning   unknown devices in {network} may send; ends {until}")?;
+    }
     if let Some(recovery) = &status.recovery {
         let put_right = recovery.readmitted + recovery.rebuilt + recovery.doubtful;
         if put_right > 0 || !recovery.quarantined.is_empty() || !recovery.without_file.is_empty() {

@@ -107,6 +107,16 @@ impl Config {
         Self::load(&self.path())
     }
 
+    /// The same with one more part, which is not on the disk.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the whole.
+    pub fn with(&self, part: &str, text: &str) -> Result<Self, ConfigError> {
+        let mut texts = self.written.texts.clone();
+        texts.push((part.into(), text.to_owned()));
+        Self::of(Written { texts, environment: self.written.environment.clone() }, &Disk)
+    }
+
     /// The file that it was read from.
     #[must_use]
     pub fn path(&self) -> PathBuf {

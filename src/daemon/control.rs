@@ -6,9 +6,10 @@
 //! the reason.
 
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
+    learning::{self, Begun},
     listeners::{Bound, Listeners},
     reload::{self, Loaded},
     run_time,
@@ -17,7 +18,7 @@ use super::{
     supervise,
 };
 use crate::{
-    admin::{Admin, Answer, Order, OrderError, Reloaded, SettingStatus},
+    admin::{Admin, Answer, LearnRequest, Learning, Order, OrderError, Reloaded, SettingStatus},
     clock::Clock,
     config::{Config, Layers},
     listener::ListenerError,
@@ -35,6 +36,7 @@ pub(super) struct Steward {
     pub(super) spool: Spool,
     pub(super) admin: Admin,
     pub(super) clock: Clock,
+    pub(super) learning: Option<Begun>,
 }
 
 impl Steward {
@@ -64,6 +66,9 @@ impl Steward {
         loop {
             tokio::select! {
                 Some(order) = orders.recv() => self.carry_out(order).await,
+                () = learning::over(self.learning.as_ref()) => {
+                    self.end_learning("its time is over");
+                }
                 () = self.listeners.broken() => return "a listener",
                 () = supervise::stopped(&mut stop) => break,
             }
@@ -86,6 +91,10 @@ impl Steward {
                 answer(to, self.change(&account, changed, &by).await);
             }
             Order::Reload(by, to) => answer(to, self.reload(&by).await),
+            Order::Learn(request, by, to) => answer(to, self.learn(&request, by)),
+            Order::EndLearning(by, to) => {
+                answer(to, Ok(self.end_learning(&format!("{by} has ended it"))));
+            }
         }
     }
 
@@ -114,6 +123,27 @@ impl Steward {
             );
         }
         Ok(after)
+    }
+
+    /// Lets unknown devices of a network send for a while, in the place of another network.
+    fn learn(&mut self, request: &LearnRequest, by: String) -> Result<Learning, OrderError> {
+        let begun = learning::begin(self.layers.file(), request, by, self.clock.now())?;
+        let learning = begun.learning.clone();
+        self.end_learning("another has begun");
+        self.senders.send_devices(self.layers.config(), Some(&begun.device));
+        self.admin.learning(Some(learning.clone()));
+        self.learning = Some(begun);
+        let Learning { network, until, by, .. } = &learning;
+        warn!(%network, %until, by, "learning mode has begun: unknown devices may send");
+        Ok(learning)
+    }
+
+    fn end_learning(&mut self, reason: &str) -> Option<Learning> {
+        let Begun { learning, .. } = self.learning.take()?;
+        self.senders.send_devices(self.layers.config(), None);
+        self.admin.learning(None);
+        warn!(network = %learning.network, reason, "learning mode has ended");
+        Some(learning)
     }
 
     /// Reads the whole config again. A wrong one changes nothing.
@@ -163,7 +193,7 @@ impl Steward {
         if let Err(error) = run_time::forget(&self.spool, &layers, &outdated) {
             error!(%error, "dropped account settings are still on the disk");
         }
-        self.senders.send(new, tls);
+        self.senders.send(new, tls, self.learning.as_ref().map(|begun| &begun.device));
         self.layers = layers;
         self.listen(bound);
         reloaded

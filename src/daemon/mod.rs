@@ -4,7 +4,8 @@
 //! - `error`: [`DaemonError`], why it did not start or ended
 //! - `settings`: what each part takes from the config
 //! - `control`: orders of people that change settings; `reload`: another config; `run_time`: what
-//!   people have set, kept on the disk; `listeners`: those that are bound
+//!   people have set, kept on the disk; `listeners`: those that are bound; `learning`: unknown
+//!   devices that may send for a while
 //! - `sockets`: sockets that systemd has bound already
 //! - `sightings`: what was seen of devices, kept on the disk
 //! - `survey`: the counts of the queue and the devices for the metrics
@@ -27,6 +28,7 @@
 
 mod control;
 mod error;
+mod learning;
 mod listeners;
 mod logging;
 mod reload;
@@ -159,6 +161,7 @@ impl Daemon {
             spool: spool.clone(),
             admin: admin.clone(),
             clock: clock.clone(),
+            learning: None,
         };
         let mut daemon = Self {
             config,

@@ -29,7 +29,7 @@ impl Senders {
         Self {
             queue: watch::Sender::new(Arc::new(queue(config))),
             report: watch::Sender::new(Arc::new(config.report.clone())),
-            directory: watch::Sender::new(Arc::new(directory(config))),
+            directory: watch::Sender::new(Arc::new(directory(config, None))),
             receiving: watch::Sender::new(Arc::new(receiving(config, tls))),
             routing,
         }
@@ -37,12 +37,17 @@ impl Senders {
 
     /// Sends the settings of another config. New devices are known before a new listener accepts
     /// them, and new accounts before mail is routed to them.
-    pub(super) fn send(&self, config: &Config, tls: Tls) {
+    pub(super) fn send(&self, config: &Config, tls: Tls, learning: Option<&DeviceSettings>) {
         self.queue.send_replace(Arc::new(queue(config)));
         self.report.send_replace(Arc::new(config.report.clone()));
         self.routing.send_replace(Arc::new(routing(config)));
-        self.directory.send_replace(Arc::new(directory(config)));
+        self.send_devices(config, learning);
         self.receiving.send_replace(Arc::new(receiving(config, tls)));
+    }
+
+    /// Sends the devices and users, with the device that unknown ones count as.
+    pub(super) fn send_devices(&self, config: &Config, learning: Option<&DeviceSettings>) {
+        self.directory.send_replace(Arc::new(directory(config, learning)));
     }
 }
 
@@ -50,9 +55,9 @@ pub(super) fn queue(config: &Config) -> QueueSettings {
     QueueSettings { accounts: config.accounts.clone(), retry: config.retry.clone() }
 }
 
-fn directory(config: &Config) -> DirectorySettings {
+fn directory(config: &Config, learning: Option<&DeviceSettings>) -> DirectorySettings {
     DirectorySettings {
-        devices: config.devices.clone(),
+        devices: config.devices.iter().chain(learning).cloned().collect(),
         users: config.users.clone(),
         hostname: config.hostname.clone(),
     }

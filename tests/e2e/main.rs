@@ -21,6 +21,7 @@ mod crowd;
 mod drain;
 mod encryption;
 mod full_disk;
+mod learning;
 mod logins;
 mod observe;
 mod pace;

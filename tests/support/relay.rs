@@ -72,6 +72,11 @@ impl Relay {
         write_config(&self.config, keys, tables);
     }
 
+    /// Runs a command that goes well.
+    pub(crate) fn done(&self, words: &[&str]) {
+        process::run(&mut self.command(words));
+    }
+
     /// Runs a command that fails, and returns what it complains of.
     pub(crate) fn refused(&self, words: &[&str]) -> String {
         let (status, text, errors) = process::run_anyhow(&mut self.command(words));
