@@ -26,7 +26,7 @@ const MOST_LINES: usize = 10_000;
 /// A text of a person is cut to this length.
 const LONGEST_TEXT: usize = 500;
 
-/// Who makes a change.
+/// The person who makes a change.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Who {
     /// The name, as given by that person.
@@ -62,7 +62,7 @@ impl<S: Sync> FromRequestParts<S> for Who {
 /// One change by a person: `GET /api/v1/audit`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AuditLine {
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
     /// The name of the person, as given by that person.
     pub by: String,

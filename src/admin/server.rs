@@ -130,7 +130,7 @@ fn bind_socket(path: &Path) -> io::Result<UnixListener> {
     Ok(socket)
 }
 
-/// Who is at the other end of a socket.
+/// The other end of a socket.
 trait Peer {
     /// The user, as the kernel says; `None` over TCP.
     fn uid(&self) -> Option<u32>;

@@ -2,10 +2,9 @@
 //!
 //! - `arguments`: the command line and its help
 //! - `client`: the connection to the daemon; `output`: tables, durations and standard output
-
-//! - `person`: the name of whoever runs the command
-//! - `run`, `check`, `reload`, `audit`, `status`, `queue`, `account` (with `account_check`), `device`, `send`, `init`,
-//!   `demo`: one command each
+//! - `person`: the name of the person who runs the command
+//! - `run`, `check`, `reload`, `audit`, `status`, `queue`, `account` (with `account_check`),
+//!   `device`, `send`, `init`, `demo`: one command each
 //! - `history`: what has become of messages; `when`: times as people write them
 //! - `forecast`: describes when a message will be sent
 //! - `service_user`: the user of the service, for which root's commands act

@@ -33,7 +33,7 @@ pub enum Place {
         account: AccountName,
         /// The key, relative to the account: `batch.interval`.
         key: String,
-        /// Who set it.
+        /// The person who set it.
         by: String,
         /// The time at which it was set.
         at: Timestamp,

@@ -85,8 +85,8 @@ impl<'a> Reader<'a> {
             .any(|problem| problem.severity == Severity::Error && is_under(&problem.key))
     }
 
-    /// Returns every problem: first those of the files in the order of their lines, then those of the
-    /// environment and of a file as a whole.
+    /// Returns every problem: first those of the files in the order of their lines, then those of
+    /// the environment and of a file as a whole.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| match &problem.place {

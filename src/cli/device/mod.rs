@@ -1,5 +1,5 @@
-//! `postroom device list | show | admit | learn | password`: the devices that may submit mail, what was seen of
-//! them, and their passwords.
+//! `postroom device list | show | admit | learn | password`: the devices that may submit mail, what
+//! was seen of them, and their passwords.
 //!
 //! - `list`: all devices, and unknown clients
 //! - `show`: one device or one address, with its last dialogues

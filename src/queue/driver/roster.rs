@@ -27,7 +27,7 @@ pub(in crate::queue) struct Roster<T: Transport> {
 }
 
 impl<T: Transport> Roster<T> {
-    /// Nobody.
+    /// A roster without accounts.
     pub(in crate::queue) const fn empty(retry: RetrySettings) -> Self {
         Self { accounts: Vec::new(), pool: Pool::new(Vec::new()), retry }
     }
