@@ -7,11 +7,7 @@
 //! None. A certificate counts for what it proves, and carries the reason why it does not prove
 //! more.
 
-use std::{
-    path::Path,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
@@ -40,10 +36,8 @@ const NAMES_LIMIT: usize = 100;
 
 /// Judges the certificates of devices.
 pub(super) struct Judge {
-    settings: ClientCertificates,
-    provider: Arc<CryptoProvider>,
     /// None without `client_ca`.
-    authority: RwLock<Option<Arc<dyn ClientCertVerifier>>>,
+    authority: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 impl Judge {
@@ -52,23 +46,11 @@ impl Judge {
         settings: &ClientCertificates,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, ListenerError> {
-        let judge = Self {
-            settings: settings.clone(),
-            provider: Arc::clone(provider),
-            authority: RwLock::new(None),
-        };
-        judge.reload()?;
-        Ok(judge)
-    }
-
-    /// Reads `client_ca` again.
-    pub(super) fn reload(&self) -> Result<(), ListenerError> {
-        let fresh = match &self.settings {
-            ClientCertificates::Asked { ca: Some(path) } => Some(authority(path, &self.provider)?),
+        let authority = match settings {
+            ClientCertificates::Asked { ca: Some(path) } => Some(authority(path, provider)?),
             ClientCertificates::Asked { ca: None } | ClientCertificates::Ignored => None,
         };
-        *self.authority.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+        Ok(Self { authority })
     }
 
     /// What a chain of certificates, the client's own first, proves about the client.
@@ -97,8 +79,7 @@ impl Judge {
         others: &[CertificateDer<'_>],
         now: Timestamp,
     ) -> Worth {
-        let Some(authority) = self.authority.read().unwrap_or_else(PoisonError::into_inner).clone()
-        else {
+        let Some(authority) = &self.authority else {
             return Worth::Fingerprint(
                 "no device has its fingerprint, and without client_ca, no authority confirms its \
                 names"

@@ -1,17 +1,12 @@
 //! Our side of TLS: versions 1.2 and 1.3 by rustls, older ones by `legacy`. The ClientHello
 //! decides.
 
-use std::{
-    fmt, io,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use rustls::{
     ProtocolVersion, ServerConfig, SignatureAlgorithm,
     crypto::CryptoProvider,
-    server::{ClientHello, ResolvesServerCert},
-    sign::CertifiedKey,
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use tokio::io::AsyncWriteExt;
@@ -36,30 +31,13 @@ use crate::{
 /// needs a minute.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The certificate and the protocol versions of all listeners. Cheap to clone; all clones change
-/// with [`Tls::reload`].
+/// The certificate and the protocol versions of all listeners. Cheap to clone. A reload replaces it
+/// by another.
 #[derive(Clone)]
 pub struct Tls {
-    settings: Arc<TlsSettings>,
-    shown: Arc<Shown>,
     config: Arc<ServerConfig>,
     legacy: Arc<Legacy>,
     judge: Arc<Judge>,
-}
-
-/// The certificate that is shown now.
-struct Shown(RwLock<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for Shown {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
-    }
-}
-
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shown(***)")
-    }
 }
 
 impl Tls {
@@ -70,7 +48,7 @@ impl Tls {
     /// A file cannot be read or written, or certificate and key do not match.
     pub fn load(settings: &TlsSettings) -> Result<Self, ListenerError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let shown = Arc::new(Shown(RwLock::new(Arc::new(certified(settings, &provider)?))));
+        let shown = SingleCertAndKey::from(certified(settings, &provider)?);
         let judge = Arc::new(Judge::load(&settings.clients, &provider)?);
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS12, &rustls::version::TLS13])
@@ -81,26 +59,8 @@ impl Tls {
                 config.with_client_cert_verifier(Arc::new(AnyClient(provider)))
             }
         };
-        let config = Arc::new(config.with_cert_resolver(Arc::<Shown>::clone(&shown)));
-        Ok(Self {
-            settings: Arc::new(settings.clone()),
-            shown,
-            config,
-            legacy: Arc::new(Legacy::load(settings)?),
-            judge,
-        })
-    }
-
-    /// Reads the files again, for new connections. On an error, the old certificate stays. That of
-    /// the old protocols stays until a restart.
-    ///
-    /// # Errors
-    /// As [`Tls::load`].
-    pub fn reload(&self) -> Result<(), ListenerError> {
-        let fresh = Arc::new(certified(&self.settings, self.config.crypto_provider())?);
-        self.judge.reload()?;
-        *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+        let config = Arc::new(config.with_cert_resolver(Arc::new(shown)));
+        Ok(Self { config, legacy: Arc::new(Legacy::load(settings)?), judge })
     }
 
     /// What judges the certificates of clients.
@@ -243,23 +203,22 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_can_be_replaced_while_running_and_a_broken_one_does_not_replace_it() {
+    fn a_certificate_that_was_replaced_is_read_and_a_broken_one_is_refused() {
         let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (certificate, key) = certificate::kept_or_made(old.path(), "old.contoso.lan").unwrap();
-        let tls =
-            Tls::load(&settings(old.path(), Some((certificate.clone(), key.clone())))).unwrap();
-        let shown = || tls.shown.0.read().unwrap().cert.clone();
+        let settings = settings(old.path(), Some((certificate.clone(), key.clone())));
+        let provider = rustls::crypto::ring::default_provider();
+        let shown = || certified(&settings, &provider).unwrap().cert;
         let first = shown();
 
         let (other_certificate, other_key) =
             certificate::kept_or_made(new.path(), "new.contoso.lan").unwrap();
         fs::copy(other_certificate, &certificate).unwrap();
-        let error = tls.reload().unwrap_err().to_string();
+        let error = Tls::load(&settings).err().unwrap().to_string();
         assert!(error.starts_with("use certificate"), "{error}");
-        assert_eq!(shown(), first);
 
         fs::copy(other_key, &key).unwrap();
-        tls.reload().unwrap();
+        Tls::load(&settings).unwrap();
         assert_ne!(shown(), first);
     }
 
