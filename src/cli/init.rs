@@ -224,7 +224,7 @@ fn render(answers: &Answers) -> String {
     let host = answers.host.as_ref().map(|host| format!("host = {host:?}\n")).unwrap_or_default();
     format!(
         "# Written by `postroom init`. `postroom reference` prints every key. After a change, run \
-        `postroom check`\n# and restart the service.\n\nhostname = {:?}\n\n[[listener]]\naddress = \
+        `postroom reload`.\n\nhostname = {:?}\n\n[[listener]]\naddress = \
         \"[::]:25\"\ntls = \"auto\"\n\n[[device]]\nname = \"printers\"\nnetworks = \
         [{:?}]\n\n[[account]]\nname = \"mailbox\"\nroute = \"submission\"\npreset = \
         {:?}\n{host}address = {:?}\n# {remark}\nauth = {{ method = {method:?}, \

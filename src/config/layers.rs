@@ -249,7 +249,7 @@ fn key(text: &str) -> Result<&'static str, String> {
         let all: Vec<String> = names().map(whole).collect();
         format!(
             "\"{text}\" cannot be changed while the daemon runs; {} can. Change it in the config \
-            file and restart",
+            file and reload",
             all.join(", ")
         )
     })

@@ -168,7 +168,7 @@ fn a_device_is_offered_what_suits_it_and_has_the_places_that_are_its_own() {
     );
     let shown = process::run(&mut office.relay.command(&["device", "show", "alone"]));
     assert!(
-        shown.contains("In [[device]] \"alone\" write connections = 2 or more, and restart."),
+        shown.contains("In [[device]] \"alone\" write connections = 2 or more, and reload."),
         "{shown}"
     );
 

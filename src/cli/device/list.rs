@@ -145,8 +145,8 @@ fn strangers(strangers: &[Stranger], now: Timestamp) -> String {
     let mut text = String::new();
     if !refused.is_empty() {
         text.push_str(
-            "\nUnknown clients that were refused. To admit one, paste its lines into the \
-            configuration and restart:\n",
+            "\nUnknown clients that were refused. To admit one, run postroom device admit ADDRESS, \
+            or paste its lines into the configuration and reload:\n",
         );
     }
     for stranger in refused.iter().take(SHOWN_WITH_LINES) {

@@ -165,7 +165,7 @@ fn explain(arguments: &PasswordArguments) {
         );
         complain(&format!(
             "Add these lines to the configuration, with the name of a [[device]], and \
-            restart:\n\n[[user]]\nname = {}\npassword_file = {}\ndevice = \"…\"\n",
+            reload:\n\n[[user]]\nname = {}\npassword_file = {}\ndevice = \"…\"\n",
             toml_edit::Value::from(user.as_str()),
             toml_edit::Value::from(file.as_str()),
         ));

@@ -185,7 +185,7 @@ fn render_address(shown: &Address, config: &Config, now: Timestamp) -> String {
     if let Some(stranger) = &shown.stranger {
         text.push_str("\nSeen as an unknown client:\n");
         text.push_str(&render_client(&stranger.seen, None, now));
-        text.push_str("\nTo admit it, paste these lines into the configuration and restart:\n\n");
+        text.push_str("\nTo admit it, paste these lines into the configuration and reload:\n\n");
         text.push_str(&stranger.admitting);
     }
     if shown.seen.is_empty() && shown.stranger.is_none() {

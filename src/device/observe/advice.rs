@@ -73,7 +73,7 @@ pub fn admitting(stranger: &Sighting, name: &str) -> String {
 pub fn on_refusal(refusal: &RefusalSighting, device: Option<&DeviceSettings>) -> Option<String> {
     let device = device?;
     let name = &device.name;
-    let write = |line: String| format!("In [[device]] \"{name}\" write {line}, and restart");
+    let write = |line: String| format!("In [[device]] \"{name}\" write {line}, and reload");
     let about = |list: &[Pattern]| refusal.about.as_ref().map(|address| with(list, address));
     Some(match refusal.kind {
         RefusalKind::Stranger => format!("It is device \"{name}\" now: let it try again."),
@@ -132,7 +132,7 @@ pub fn on_handshake(
     if let (Some(version), Some(device)) = (needs, device) {
         let (name, version) = (&device.name, version.as_str());
         return Some(format!(
-            "In [[device]] \"{name}\" write oldest_tls = \"{version}\", and restart. It protects \
+            "In [[device]] \"{name}\" write oldest_tls = \"{version}\", and reload. It protects \
             nothing on the way; newer firmware may support a newer version."
         ));
     }
@@ -152,13 +152,13 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
     let says = |words: &str| trouble.contains(words);
     let fixed = if says("use TLS 1.2 or newer first") {
         "Switch on SSL/TLS for POP in the device; or write encryption = \"optional\" in its \
-        [[device]], and restart."
+        [[device]], and reload."
     } else if says("Authentication is not offered") {
         "Switch authentication off in the device; or give it a [[user]], and write auth = \
         \"optional\" in its [[device]]."
     } else if says("Log in over TLS") {
         "Switch on STARTTLS or SSL/TLS in the device; or write encryption = \"optional\" in its \
-        [[device]], and restart."
+        [[device]], and reload."
     } else if says("mechanism not offered") {
         "Let the device choose the mechanism (\"automatic\"); see mechanisms of its [[device]], \
         and keep its password in clear for CRAM-MD5 and DIGEST-MD5."
@@ -173,7 +173,7 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
         [[device]]."
     } else if says("which does not end a message") {
         "The device ends its lines with LF instead of CR LF. Look for newer firmware; or write \
-        end_of_data = \"lone_lf_then_close\" in its [[device]], and restart."
+        end_of_data = \"lone_lf_then_close\" in its [[device]], and reload."
     } else if says("left after \"354") {
         "It stopped in the middle of a message: look at its timeout, its cable, and whether it can \
         send a smaller scan."
@@ -181,7 +181,7 @@ pub fn on_trouble(trouble: &str, device: Option<&DeviceSettings>) -> Option<Stri
         "Send to fewer recipients at once. If they are few, its firmware writes no empty line \
         after the header: look for a newer one."
     } else if says("4.5.3") {
-        "Send to fewer recipients at once; or raise max_recipients of its [[device]], and restart."
+        "Send to fewer recipients at once; or raise max_recipients of its [[device]], and reload."
     } else if says("4.3.1") {
         "The disk of this machine is nearly full: see spool.min_free."
     } else if says("5.3.4") {
@@ -204,7 +204,7 @@ fn too_large(device: &DeviceSettings) -> String {
     let (name, now) = (&device.name, device.max_message);
     format!(
         "Lower the resolution in the device or split the document; or raise max_message (now \
-        {now}) of [[device]] \"{name}\" if the account accepts more, and restart."
+        {now}) of [[device]] \"{name}\" if the account accepts more, and reload."
     )
 }
 

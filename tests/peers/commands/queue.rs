@@ -105,9 +105,7 @@ fn batches_are_changed_while_the_daemon_runs_and_brought_back() {
             .bad(&["account", "set", "out/1", "batch.interval=soon"], 1)
             .contains("for example \"30m\"")
     );
-    assert!(
-        office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("restart")
-    );
+    assert!(office.bad(&["account", "set", "out/1", "limits.connections=9"], 1).contains("reload"));
     assert!(office.bad(&["account", "set", "out/1", "nonsense"], 2).contains("KEY=VALUE"));
     daemon.signal("TERM");
     assert_eq!(daemon.ended(), Some(0));

@@ -90,7 +90,7 @@ fn an_address_that_is_taken_ends_the_start() {
 }
 
 #[test]
-fn the_service_manager_hears_ready_the_watchdog_and_stopping() {
+fn the_service_manager_hears_ready_the_watchdog_a_reload_and_stopping() {
     let office = Office::new();
     let path = office.dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -108,6 +108,9 @@ fn the_service_manager_hears_ready_the_watchdog_and_stopping() {
     hear("READY=1");
     hear("WATCHDOG=1");
     hear("STATUS=good: 0 messages queued");
+    office.good(&["reload"]);
+    hear("RELOADING=1\nMONOTONIC_USEC=");
+    hear("READY=1");
     daemon.signal("TERM");
     hear("STOPPING=1");
     assert_eq!(daemon.ended(), Some(0));
