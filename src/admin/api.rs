@@ -21,9 +21,10 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    Admin, Answer as Answering, AuditLine, HoldRequest, LearnRequest, Learned, Learning, Order,
-    OrderError, Queued, Refusal, ReloadRequest, Reloaded, RestoreRequest, SendAnswer, SendRequest,
-    SetRequest, SettingStatus, Sightings, Status, Who, history,
+    Admin, Answer as Answering, AuditLine, HoldRequest, LearnRequest, Learned, Learning, Matching,
+    Order, OrderError, QueueFilter, Queued, RedirectRequest, Refusal, ReloadRequest, Reloaded,
+    RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus, Sightings, Status, Who,
+    history,
 };
 use crate::{
     device::DeviceSighting,
@@ -52,6 +53,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/queue/{id}/retry", post(retry))
         .route("/api/v1/queue/{id}/hold", post(hold))
         .route("/api/v1/queue/{id}/release", post(release))
+        .route("/api/v1/queue/{id}/redirect", post(redirect))
+        .route("/api/v1/queue/matching", get(matching))
         .route("/api/v1/journal", get(journal))
         .route("/api/v1/history", get(history::find))
         .route("/api/v1/accounts", get(accounts))
@@ -102,8 +105,37 @@ impl Page {
     }
 }
 
-async fn list(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<Queued>> {
-    Ok(Json(foreseen(&admin, admin.0.spool.list(page.after, page.limit())?)?))
+async fn list(
+    State(admin): State<Admin>,
+    Query(page): Query<Page>,
+    Query(filter): Query<QueueFilter>,
+) -> Answer<Vec<Queued>> {
+    Ok(Json(foreseen(
+        &admin,
+        select(&admin, filter, page.after, page.limit(), |entry| entry).await?,
+    )?))
+}
+
+/// The ids of all messages that a filter selects.
+async fn matching(
+    State(admin): State<Admin>,
+    Query(filter): Query<QueueFilter>,
+) -> Answer<Matching> {
+    Ok(Json(Matching { ids: select(&admin, filter, None, usize::MAX, |entry| entry.id).await? }))
+}
+
+/// Walks over the queue, outside the async threads.
+async fn select<T: Send + 'static>(
+    admin: &Admin,
+    filter: QueueFilter,
+    after: Option<MessageId>,
+    limit: usize,
+    take: fn(Entry) -> T,
+) -> Result<Vec<T>, SpoolError> {
+    let (spool, now) = (admin.0.spool.clone(), admin.0.clock.now());
+    let walk = move || filter.select(&spool, now, after, limit, take);
+    let wanted = tokio::task::spawn_blocking(walk).await;
+    wanted.map_err(|panic| SpoolError::Index(format!("the search failed: {panic}")))?
 }
 
 fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolError> {
@@ -150,6 +182,19 @@ async fn release(State(admin): State<Admin>, who: Who, Path(id): Path<MessageId>
     admin.0.queue.release(id).await?;
     let held = held.unwrap_or_default();
     admin.0.audit.note(&who, "release", &message(id), &held, "").await;
+    Ok(Json(()))
+}
+
+async fn redirect(
+    State(admin): State<Admin>,
+    who: Who,
+    Path(id): Path<MessageId>,
+    Json(request): Json<RedirectRequest>,
+) -> Answer<()> {
+    let was = admin.0.spool.entry(id)?.map(|entry| entry.account.to_string());
+    admin.0.queue.redirect(id, &request.account).await?;
+    let (was, to) = (was.unwrap_or_default(), request.account.to_string());
+    admin.0.audit.note(&who, "redirect", &message(id), &was, &to).await;
     Ok(Json(()))
 }
 
