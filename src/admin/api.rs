@@ -24,7 +24,7 @@ use super::{
     Admin, Answer as Answering, AuditLine, HoldRequest, LearnRequest, Learned, Learning, Matching,
     Order, OrderError, QueueFilter, Queued, RedirectRequest, Refusal, ReloadRequest, Reloaded,
     RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus, Sightings, Status, Who,
-    history,
+    history, import,
 };
 use crate::{
     device::DeviceSighting,
@@ -70,6 +70,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/audit", get(audit))
         .route("/api/v1/learning", get(learned).post(learn).delete(end_learning))
         .route("/api/v1/send", post(send))
+        .route("/api/v1/import", post(import::import))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(admin)
 }

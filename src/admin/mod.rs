@@ -3,6 +3,7 @@
 //! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
 //! - `condition`: [`Condition`], the state in one word with its reasons; `today`: the present day
 //! - `filter`: selects messages of the queue
+//! - `import`: takes exported messages in
 //! - `history`: settled recipients, found in the journal
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `learning`: unknown devices that may send for a while
@@ -21,6 +22,7 @@ mod control;
 mod filter;
 mod health;
 mod history;
+mod import;
 mod learning;
 mod server;
 mod sightings;
