@@ -73,21 +73,19 @@ fn assume(header: &mut HeaderBlock<'_>, identity: &Identity) {
     if header.find("Sender").is_some() {
         header.replace("Sender", format!("Sender: {}\r\n", identity.address));
     }
-    if let Some(old) = &old
-        && old.address.same_mailbox(&identity.address)
-        && identity.name.is_none()
-        && identity.reply_to.is_none()
-    {
+    let stays = old.as_ref().is_some_and(|old| old.address.same_mailbox(&identity.address));
+    if stays && identity.name.is_none() && identity.reply_to.is_none() {
         return;
     }
-    let shown = |old: &Mailbox| {
-        (!old.address.same_mailbox(&identity.address)).then(|| old.address.to_string())
+    let address = identity.address.clone();
+    let from = match (&identity.name, &old) {
+        (Some(name), _) => Mailbox::new(Some(name), address),
+        (None, Some(old)) if old.is_named() => old.moved(address),
+        (None, Some(old)) if !stays => Mailbox::new(Some(old.address.as_str()), address),
+        (None, Some(_) | None) => Mailbox::new(None, address),
     };
-    let old_name = old.as_ref().and_then(|old| old.name.clone().or_else(|| shown(old)));
-    let from =
-        Mailbox { name: identity.name.clone().or(old_name), address: identity.address.clone() };
-    // One that says the same already stays as it is folded.
-    if old.as_ref() != Some(&from) {
+    // One that says the same already stays as it is written.
+    if !old.as_ref().is_some_and(|old| old.says_the_same(&from)) {
         header.replace("From", format!("From: {}\r\n", from.render()));
     }
     let answer_to = identity.reply_to.clone().or_else(|| old.map(|old| old.address));

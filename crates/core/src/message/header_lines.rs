@@ -7,8 +7,7 @@ use crate::message::work;
 /// Octets of a field's name. Longer ones are text with a colon in it; no line could hold name and
 /// value anyway.
 pub(super) const NAME_LIMIT: usize = 100;
-/// Lines in a header that are not fields, and that are put aside. A header with more of them is
-/// text.
+/// Lines in a header that are not fields, and that are put aside. A header with more is text.
 const STRAY_LIMIT: u8 = 4;
 
 /// Octets of such a line. A longer one is text.

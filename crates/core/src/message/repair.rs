@@ -115,7 +115,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
 
 /// A field of recipients as it was meant; none when it is right, or when it is another field.
 fn legal_list(field: &Field<'_>) -> Option<String> {
-    let name = ["To", "Cc"].iter().find(|name| field.is(name))?;
+    let name = ["To", "Cc", "Reply-To"].iter().find(|name| field.is(name))?;
     mailbox::mended_list(&field.value()).map(|list| format!("{name}: {list}\r\n"))
 }
 
@@ -123,7 +123,7 @@ fn from_fault(value: Option<&str>) -> Option<Repair> {
     let Some(value) = value else { return Some(Repair::MissingFrom) };
     match mailbox::read_list(value).as_slice() {
         [] => Some(Repair::MissingFrom),
-        [_] => (!mailbox::is_well_formed(value)).then_some(Repair::MalformedFrom),
+        [_] => (!mailbox::is_one_mailbox(value)).then_some(Repair::MalformedFrom),
         [..] => Some(Repair::SeveralFrom),
     }
 }
@@ -169,7 +169,7 @@ fn remove_private(header: &mut HeaderBlock<'_>) {
 fn mend_from(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
     let authors =
         header.find("From").map(|field| mailbox::read_list(&field.value())).unwrap_or_default();
-    let fallback = || edits.fallback.clone().map(|address| Mailbox { name: None, address });
+    let fallback = || edits.fallback.clone().map(|address| Mailbox::new(None, address));
     let Some(author) = authors.first().cloned().or_else(fallback) else {
         return false;
     };

@@ -27,8 +27,7 @@ pub(in crate::message) enum Kind {
     Multipart { subtype: String, boundary: Vec<u8> },
     /// A whole message (RFC 2046 5.2.1).
     Message,
-    /// A piece of a message, or a reference to one (RFC 2046 5.2.2, 5.2.3). An encoding is
-    /// forbidden.
+    /// A piece of a message, or a reference to one (RFC 2046 5.2.2, 5.2.3). It may not be encoded.
     Fragment,
     /// Signed or encrypted: a changed octet would break it (RFC 1847 2.1, RFC 8551).
     Sealed,

@@ -53,8 +53,8 @@ impl Part<'_> {
     pub(in crate::message) fn is_leaf(&self) -> bool {
         match &self.content.kind {
             Kind::Plain | Kind::Html | Kind::OtherText | Kind::Document | Kind::Signature => true,
-            // RFC 2045 6.4 forbids the encoding, but business systems use it. Such a message can
-            // only be read after it is decoded.
+            // RFC 2045 6.4 forbids the encoding, but business systems use it. It has to be
+            // decoded before it can be read.
             Kind::Message => self.encoding != TransferEncoding::Identity,
             Kind::Multipart { .. } | Kind::Fragment | Kind::Sealed | Kind::Unreadable => false,
         }

@@ -27,7 +27,7 @@ impl Base64Folder {
         output.push(octet);
     }
 
-    /// The octets that are added to a line of a given length.
+    /// Octets that folding adds to a line of `line` octets.
     pub(super) const fn added(line: u64) -> u64 {
         if line == 0 { 0 } else { (line - 1) / 76 * 2 }
     }

@@ -1,8 +1,8 @@
 //! What has to be changed in a message on its way out: one plan, carried out by one rewriter.
 //!
 //! - [`Planner`], the first reading: listens to the walker (`mime`) and notes what it finds, in
-//!   [`Findings`]; `leaf` is what is noted of one part, `footing` where the footer belongs,
-//!   `target` a text that gets it
+//!   [`Findings`]; `leaf` has the facts of one part, `footing` where the footer belongs, `target`
+//!   a text that gets it
 //! - [`Plan`]: the edits, in the order of the octets that they concern
 //! - [`Rewriter`], the second reading: carries a plan out while the message is sent; `lines`
 //!   makes lines shorter
