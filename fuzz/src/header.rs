@@ -70,6 +70,7 @@ fn edits(input: &Input<'_>) -> Edits {
         received: Timestamp::ZERO,
         hostname: "postroom.example".to_owned(),
         fallback: input.option(0).then(|| address("mfp1@contoso.com")),
+        sender: None,
         identity: input.option(1).then_some(identity),
     }
 }

@@ -55,6 +55,7 @@ pub(in crate::queue) fn edits(entry: &Entry, account: &AccountSettings) -> Edits
             .cloned()
             .or_else(|| account.address.clone()),
         identity: None,
+        sender: None,
     }
 }
 

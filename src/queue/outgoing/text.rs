@@ -50,19 +50,24 @@ pub(in crate::queue) struct Changes {
 
 impl<T: Text> Outgoing<T> {
     /// Reads `source` to plan its edits. `whom` gets the addresses in `From:` and `Sender:` and
-    /// returns the required identity. A text of more than one chunk is opened again to be sent. It is
-    /// read once more for its size when that cannot be computed.
+    /// returns the identity for the header. A text of more than one chunk is opened again to be
+    /// sent. It is read once more for its size when that cannot be computed.
     pub(in crate::queue) async fn prepare(
         mut source: T,
         mut changes: Changes,
-        whom: impl FnOnce(Option<&Address>, Option<&Address>) -> Option<Identity>,
+        whom: impl Fn(Option<&Address>, Option<&Address>) -> Option<Identity>,
         again: &impl Source<Text = T>,
     ) -> io::Result<Self> {
         let original = source.size();
         let mut first = Vec::new();
         source.read(&mut first).await?;
         let findings = survey(&mut source, &first).await?;
-        changes.edits.identity = whom(findings.author().as_ref(), findings.sender().as_ref());
+        let sender = findings.sender();
+        changes.edits.identity = whom(findings.author().as_ref(), sender.as_ref());
+        // `Sender:` follows the same rule as `From:`.
+        changes.edits.sender = sender
+            .and_then(|sender| whom(Some(&sender), None))
+            .map(|identity| identity.address);
         let (plan, size) = sized(&findings, &changes, original, again).await?;
         if !plan.repairs().is_empty() {
             debug!(id = %changes.edits.id, repairs = ?plan.repairs(), "header repaired");

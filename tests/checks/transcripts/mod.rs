@@ -285,6 +285,7 @@ impl<'a> Stage<'a> {
             hostname: self.script.settings.hostname.clone(),
             fallback: self.sender.mailbox().cloned(),
             identity: self.script.identity.clone(),
+            sender: None,
         };
         self.outcome.sent.push(lines(&edited(text, &edits, 1000)));
     }

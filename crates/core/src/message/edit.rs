@@ -33,6 +33,10 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
     if !header.is_ended(text) {
         repairs.push(Repair::MissingHeader);
     }
+    for fault in repair::structural_faults(&header) {
+        repair::mend_structure(&mut header, fault);
+        repairs.push(fault);
+    }
     for fault in repair::faults(&header) {
         if repair::mend(&mut header, fault, edits) {
             repairs.push(fault);
@@ -40,6 +44,8 @@ pub fn edit(text: &[u8], edits: &Edits) -> Edited {
     }
     if let Some(identity) = &edits.identity {
         assume(&mut header, identity);
+    } else if let Some(sender) = &edits.sender {
+        header.replace("Sender", format!("Sender: {sender}\r\n"));
     }
     Edited { header: header.render(), replaces: header.length(), repairs }
 }
@@ -109,6 +115,7 @@ mod tests {
             hostname: "postroom.contoso.lan".into(),
             fallback: Some("scan@contoso.com".parse().unwrap()),
             identity,
+            sender: None,
         }
     }
 
@@ -259,12 +266,98 @@ mod tests {
     }
 
     #[test]
-    fn a_second_field_where_one_may_stand_goes() {
+    fn a_field_that_may_stand_once_leaves_once() {
         check(
             &format!("From: a@b.c\r\nSubject: 1\r\n{WHOLE}FROM: x@y.z\r\nsubject: 2\r\n\r\n"),
             None,
             &format!("From: a@b.c\r\nSubject: 1\r\n{WHOLE}\r\n"),
             &[Repair::DoubleField],
+        );
+        check(
+            &format!("From: nobody\r\nFrom: a@b.c\r\nSubject:\r\nSubject: 2\r\n{WHOLE}\r\n"),
+            None,
+            &format!("From: a@b.c\r\nSubject: 2\r\n{WHOLE}\r\n"),
+            &[Repair::DoubleField],
+        );
+        check(
+            &format!("From: a@b.c\r\nDate: gestern\r\n{WHOLE}\r\n"),
+            None,
+            &format!("From: a@b.c\r\n{WHOLE}\r\n"),
+            &[Repair::DoubleField],
+        );
+    }
+
+    #[test]
+    fn several_lists_of_recipients_become_one() {
+        check(
+            &format!("From: a@b.c\r\n{WHOLE}To: Anna <x@y.z>\r\nCc: 1@y.z,\r\ncc: 2@y.z\r\n\r\n"),
+            None,
+            &format!(
+                "From: a@b.c\r\n{}To: it@contoso.com, Anna <x@y.z>\r\nCc: 1@y.z, 2@y.z\r\n\r\n",
+                WHOLE.replace("To: it@contoso.com\r\n", "")
+            ),
+            &[Repair::DoubleField],
+        );
+    }
+
+    #[test]
+    fn a_field_that_must_say_something_and_does_not_goes() {
+        let head = "From: a@b.c\r\nDate: Sun, 9 Mar 2025 19:25:28 +0000\r\nMessage-ID: <1@mfp>\r\n";
+        for empty in ["", " ", "<>", ",", "\"\"", "(nobody)", "<>, <>;", "\r\n "] {
+            check(
+                &format!("{head}To: {empty}\r\nCc: x@y.z\r\n\r\n"),
+                None,
+                &format!("{head}Cc: x@y.z\r\n\r\n"),
+                &[Repair::EmptyField],
+            );
+            check(
+                &format!("{head}To: {empty}\r\nReply-To: {empty}\r\n\r\n"),
+                None,
+                &format!("{head}To: undisclosed-recipients:;\r\n\r\n"),
+                &[Repair::EmptyField, Repair::MissingTo],
+            );
+        }
+    }
+
+    #[test]
+    fn a_blank_before_the_colon_goes() {
+        check(
+            &format!("From: a@b.c\r\nX-Device \t: mfp1\r\n {{x}} : y\r\n{WHOLE}\r\n"),
+            None,
+            &format!("From: a@b.c\r\nX-Device: mfp1\r\n {{x}} : y\r\n{WHOLE}\r\n"),
+            &[Repair::BlankBeforeColon],
+        );
+    }
+
+    #[test]
+    fn a_seal_covers_fields_that_no_server_refuses() {
+        let sealed = format!(
+            "From: a@b.c\r\nDKIM-Signature: v=1\r\nX-Device : mfp1\r\n{WHOLE}To: x@y.z\r\nCc:\r\n\r\n"
+        );
+        check(&sealed, None, &sealed, &[]);
+    }
+
+    #[test]
+    fn an_empty_reply_to_gets_the_old_sender() {
+        check(
+            &format!("From: mfp1@printers.lan\r\nReply-To: <>\r\n{WHOLE}\r\n"),
+            identity(None, None),
+            &format!(
+                "From: \"mfp1@printers.lan\" <scanner@contoso.com>\r\n{WHOLE}Reply-To: \
+                mfp1@printers.lan\r\n\r\n"
+            ),
+            &[Repair::EmptyField],
+        );
+    }
+
+    #[test]
+    fn a_sender_that_the_account_may_not_use_is_replaced_alone() {
+        let edits = Edits { sender: Some("scanner@contoso.com".parse().unwrap()), ..edits(None) };
+        let text = format!("From: a@b.c\r\nSender: x@y.z\r\n{WHOLE}\r\n");
+        let edited = edit(text.as_bytes(), &edits);
+        assert_eq!(
+            String::from_utf8(edited.header).unwrap(),
+            format!("From: a@b.c\r\nSender: scanner@contoso.com\r\n{WHOLE}\r\n")
         );
     }
 

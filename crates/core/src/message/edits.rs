@@ -15,6 +15,8 @@ pub struct Edits {
     pub fallback: Option<Address>,
     /// Whom it must be from, whatever the header tells.
     pub identity: Option<Identity>,
+    /// For `Sender:`, when the account may not use the address there. An identity has it, too.
+    pub sender: Option<Address>,
 }
 
 /// Whom a message must be from.

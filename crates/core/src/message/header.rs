@@ -124,6 +124,28 @@ impl<'a> HeaderBlock<'a> {
         });
     }
 
+    /// Drops all fields of that name but the first that is `usable`, or the first of all.
+    pub(super) fn keep_one(&mut self, name: &str, usable: impl Fn(&Field<'_>) -> bool) {
+        if self.count(name) < 2 {
+            return;
+        }
+        let kept = self
+            .fields
+            .iter()
+            .position(|field| field.is(name) && usable(field))
+            .or_else(|| self.fields.iter().position(|field| field.is(name)));
+        let mut place = 0;
+        self.fields.retain(|field| {
+            place += 1;
+            !field.is(name) || Some(place - 1) == kept
+        });
+    }
+
+    /// Keeps the fields that are `wanted`.
+    pub(super) fn retain(&mut self, wanted: impl Fn(&Field<'_>) -> bool) {
+        self.fields.retain(wanted);
+    }
+
     /// Drops all fields of that name.
     pub fn remove(&mut self, name: &str) {
         self.fields.retain(|field| !field.is(name));
@@ -134,6 +156,15 @@ impl<'a> HeaderBlock<'a> {
         for field in &mut self.fields {
             if let Some(line) = line(field) {
                 field.raw = Cow::Owned(line.into_bytes());
+            }
+        }
+    }
+
+    /// Puts the octets that `line` makes of each field in its place.
+    pub(super) fn rewrite_octets(&mut self, line: impl Fn(&Field<'_>) -> Option<Vec<u8>>) {
+        for field in &mut self.fields {
+            if let Some(line) = line(field) {
+                field.raw = Cow::Owned(line);
             }
         }
     }
@@ -217,6 +248,14 @@ impl Field<'_> {
     fn put_aside(line: &[u8]) -> Self {
         let raw = [STRAY.as_bytes(), b": ", line.trim_ascii(), b"\r\n"].concat();
         Self { name: STRAY.as_bytes(), raw: Cow::Owned(raw) }
+    }
+
+    /// Without the blanks before its colon; none when it has none.
+    pub(super) fn with_closed_name(&self) -> Option<Vec<u8>> {
+        let rest = self.raw.get(self.name.len()..)?;
+        let blanks = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+        let colon = rest.get(blanks..).filter(|colon| blanks > 0 && colon.starts_with(b":"))?;
+        Some([self.name, colon].concat())
     }
 
     /// Its name, as it was written.

@@ -44,12 +44,14 @@ impl Inspection {
     /// The message has ended: what was odd about its header.
     #[must_use]
     pub fn quirks(&self) -> BTreeSet<Quirk> {
-        let header = HeaderBlock::read(&self.head);
+        let mut header = HeaderBlock::read(&self.head);
         if self.head.len() >= HEAD_LIMIT && !header.is_whole() {
             return BTreeSet::new();
         }
-        let mut quirks: BTreeSet<Quirk> =
-            repair::faults(&header).into_iter().map(repair::Repair::quirk).collect();
+        let mut faults = repair::structural_faults(&header);
+        faults.iter().for_each(|fault| repair::mend_structure(&mut header, *fault));
+        faults.extend(repair::faults(&header));
+        let mut quirks: BTreeSet<Quirk> = faults.into_iter().map(repair::Repair::quirk).collect();
         if !header.is_ended(&self.head) {
             quirks.insert(Quirk::NoHeader);
         }

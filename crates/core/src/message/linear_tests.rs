@@ -64,6 +64,7 @@ fn edits() -> Edits {
         received: Timestamp::from_millis(1_741_548_328_000),
         hostname: "postroom.contoso.lan".into(),
         fallback: None,
+        sender: None,
         identity: Some(Identity {
             address: "scanner@contoso.com".parse().unwrap(),
             name: None,

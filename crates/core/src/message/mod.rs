@@ -3,7 +3,7 @@
 //!
 //! - [`received`]: the `Received:` field of an accepted message
 //! - [`header`]: fields that can be looked up and replaced
-//! - [`mailbox`]: what stands in `From:`
+//! - `mailbox`: what stands in `From:`
 //! - [`Planner`], [`Plan`], [`Rewriter`]: what has to change on the way out, and the change itself
 //! - [`edit()`]: the edits of delivery; `repair`: what can be wrong, and how it is put right;
 //!   `header_encoding`: 8-bit text in a header; `encoded_word`: how it is written
@@ -27,9 +27,11 @@ mod header_encoding;
 mod header_length;
 mod header_lines;
 mod inspection;
-pub mod mailbox;
+mod mailbox;
 mod mime;
+mod once;
 mod plan;
+mod readable;
 mod repair;
 mod text;
 mod trace;

@@ -6,7 +6,8 @@ use crate::{
         header::{Field, HeaderBlock},
         header_encoding as encoding,
         mailbox::{self, Mailbox},
-        work,
+        once,
+        readable::{is_date, is_message_id},
     },
     model::Quirk,
 };
@@ -19,10 +20,15 @@ use crate::{
 pub enum Repair {
     /// No header at all, or no empty line after it.
     MissingHeader,
-    /// A line among the fields that is not a field: it was put into a field of its own.
+    /// A line among the fields that is not a field: it was put into one of its own.
     StrayLine,
-    /// A field that may stand there once stood there more often: the first was kept.
+    /// A field that may stand there once stood there more often: lists were joined, of others the
+    /// first was kept that can be read.
     DoubleField,
+    /// A field that must say something was empty: it was removed.
+    EmptyField,
+    /// A blank stood before the colon of a field.
+    BlankBeforeColon,
     /// No `From:`, or none that has an address.
     MissingFrom,
     /// A field that is not for those who get the message: it was removed.
@@ -41,7 +47,7 @@ pub enum Repair {
     MalformedMessageId,
     /// None of `To:`, `Cc:`, `Bcc:` had anything in it.
     MissingTo,
-    /// `To:` or `Cc:` was no list of mailboxes.
+    /// `To:`, `Cc:` or `Reply-To:` was not a list of mailboxes.
     MalformedTo,
     /// MIME without `MIME-Version:`.
     MissingMimeVersion,
@@ -51,9 +57,6 @@ pub enum Repair {
     LongWord,
 }
 
-/// RFC 5322 3.6: fields of which there is one. Servers refuse a second one as a forgery, or take it
-/// for the first.
-const UNIQUE: [&str; 5] = ["From", "Date", "Message-ID", "Subject", "MIME-Version"];
 /// RFC 5322 3.6.3: where a message says whom it is for.
 const DESTINATIONS: [&str; 3] = ["To", "Cc", "Bcc"];
 
@@ -64,12 +67,27 @@ const UNDISCLOSED: &str = "To: undisclosed-recipients:;\r\n";
 /// 4.4, RFC 4155): a receiver takes them for what he would have written himself.
 const PRIVATE: [&str; 5] = ["Bcc", "Resent-Bcc", "Return-Path", "Delivered-To", "Content-Length"];
 
-/// What is wrong with `header`, in the order in which it has to be put right.
+/// What is wrong with the fields of `header` as such, in the order in which it has to be put right.
+/// What they say is judged after that.
+#[must_use]
+pub(super) fn structural_faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
+    let private = PRIVATE.iter().any(|name| header.find(name).is_some());
+    [
+        header.has_stray_lines().then_some(Repair::StrayLine),
+        private.then_some(Repair::PrivateField),
+        once::has_blank_before_colon(header).then_some(Repair::BlankBeforeColon),
+        once::has_empty(header).then_some(Repair::EmptyField),
+        once::has_doubles(header).then_some(Repair::DoubleField),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What is wrong with what the fields of `header` say, in the order in which it has to be put right.
 #[must_use]
 pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let value = |name: &str| header.find(name).map(Field::value);
-    let private = PRIVATE.iter().any(|name| header.find(name).is_some());
-    let double = UNIQUE.iter().any(|name| header.count(name) > 1).then_some(Repair::DoubleField);
     let date = match value("Date") {
         None => Some(Repair::MissingDate),
         Some(date) => (!is_date(&date)).then_some(Repair::MalformedDate),
@@ -80,7 +98,7 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
         Some(id) => (!is_message_id(&id)).then_some(Repair::MalformedMessageId),
     };
     let addressed =
-        DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !value.is_empty()));
+        DESTINATIONS.iter().any(|name| value(name).is_some_and(|value| !mailbox::is_empty(&value)));
     // RFC 2045 4: without it a reader need not look at the others, and shows base64 as text.
     let mime = ["Content-Type", "Content-Transfer-Encoding"]
         .iter()
@@ -93,9 +111,6 @@ pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let malformed = !signed && header.fields().any(|field| legal_list(field).is_some());
     let eight_bit = !signed && header.fields().any(|field| encoding::encoded(field).is_some());
     [
-        header.has_stray_lines().then_some(Repair::StrayLine),
-        private.then_some(Repair::PrivateField),
-        double,
         from_fault(value("From").as_deref()),
         date,
         id,
@@ -128,13 +143,41 @@ fn from_fault(value: Option<&str>) -> Option<Repair> {
     }
 }
 
+/// Puts a fault of the fields as such right.
+pub(super) fn mend_structure(header: &mut HeaderBlock<'_>, fault: Repair) {
+    match fault {
+        Repair::PrivateField => remove_private(header),
+        Repair::DoubleField => once::join_doubles(header),
+        Repair::EmptyField => once::remove_empty(header),
+        Repair::BlankBeforeColon => once::close_names(header),
+        // The field for a stray line comes with the block. The others concern what fields say.
+        Repair::StrayLine
+        | Repair::MissingHeader
+        | Repair::MissingFrom
+        | Repair::MalformedFrom
+        | Repair::SeveralFrom
+        | Repair::MissingDate
+        | Repair::MalformedDate
+        | Repair::MissingMessageId
+        | Repair::MalformedMessageId
+        | Repair::MissingTo
+        | Repair::MalformedTo
+        | Repair::MissingMimeVersion
+        | Repair::EightBitHeader
+        | Repair::LongWord => {}
+    }
+}
+
 /// Puts one fault right; false when what is known does not suffice.
 pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -> bool {
     match fault {
-        // The empty line comes with the block, and so does the field for a stray line.
-        Repair::MissingHeader | Repair::StrayLine => {}
-        Repair::PrivateField => remove_private(header),
-        Repair::DoubleField => UNIQUE.iter().for_each(|name| header.keep_first(name)),
+        // The empty line comes with the block.
+        Repair::MissingHeader => {}
+        Repair::StrayLine
+        | Repair::PrivateField
+        | Repair::DoubleField
+        | Repair::EmptyField
+        | Repair::BlankBeforeColon => mend_structure(header, fault),
         Repair::MissingFrom | Repair::MalformedFrom | Repair::SeveralFrom => {
             return mend_from(header, fault, edits);
         }
@@ -159,8 +202,9 @@ pub(super) fn mend(header: &mut HeaderBlock<'_>, fault: Repair, edits: &Edits) -
 fn remove_private(header: &mut HeaderBlock<'_>) {
     let addressed_apart = header.find("Bcc").is_some();
     PRIVATE.iter().for_each(|name| header.remove(name));
-    let says_to_whom =
-        ["To", "Cc"].iter().any(|name| header.find(name).is_some_and(|to| !to.value().is_empty()));
+    let says_to_whom = ["To", "Cc"]
+        .iter()
+        .any(|name| header.find(name).is_some_and(|to| !mailbox::is_empty(&to.value())));
     if addressed_apart && !says_to_whom {
         header.replace("To", UNDISCLOSED.to_owned());
     }
@@ -198,26 +242,6 @@ fn mend_message_id(header: &mut HeaderBlock<'_>, edits: &Edits) {
     header.replace("Message-ID", format!("Message-ID: <{id}>\r\n"));
 }
 
-/// RFC 5322 3.6.4, as far as anyone looks: one word in angle brackets.
-fn is_message_id(value: &str) -> bool {
-    work::looks_at(value);
-    let inside = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    inside.is_some_and(|inside| {
-        !inside.is_empty()
-            && inside.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>".contains(&octet))
-    })
-}
-
-/// A date that a reader makes sense of, if need be with some good will. Only what nobody can read
-/// is replaced.
-fn is_date(value: &str) -> bool {
-    work::looks_at(value);
-    let strict = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    strict.parse_zoned(value).is_ok()
-        || mail_parser::DateTime::parse_rfc822(value)
-            .is_some_and(|date| date.is_valid() && date.year > 1900)
-}
-
 impl Repair {
     /// As which quirk the device shows it.
     #[must_use]
@@ -231,6 +255,8 @@ impl Repair {
             | Self::MissingMimeVersion => Quirk::MissingFields,
             Self::StrayLine
             | Self::DoubleField
+            | Self::EmptyField
+            | Self::BlankBeforeColon
             | Self::MalformedDate
             | Self::MalformedMessageId => Quirk::MalformedFields,
             Self::PrivateField => Quirk::PrivateFields,

@@ -21,9 +21,12 @@ pub(super) enum TransferEncoding {
 impl TransferEncoding {
     /// The encoding of the part with this header.
     pub(super) fn of(header: &HeaderBlock<'_>) -> Self {
+        let says_something =
+            |field: &&Field<'_>| field.is("Content-Transfer-Encoding") && !field.value().is_empty();
         header
-            .find("Content-Transfer-Encoding")
-            .map_or(Self::Identity, |field| Self::read(&Field::value(field)))
+            .fields()
+            .find(says_something)
+            .map_or(Self::Identity, |field| Self::read(&field.value()))
     }
 
     /// Reads a field's value. Comments (RFC 822 3.4.3), quotes, blanks, hyphens, the case of
