@@ -160,10 +160,10 @@ impl<'a> HeaderBlock<'a> {
         }
     }
 
-    /// Puts the octets that `line` makes of each field in its place.
-    pub(super) fn rewrite_octets(&mut self, line: impl Fn(&Field<'_>) -> Option<Vec<u8>>) {
+    /// Takes away the blanks before colons.
+    pub(super) fn close_names(&mut self) {
         for field in &mut self.fields {
-            if let Some(line) = line(field) {
+            if let Some(line) = field.with_closed_name() {
                 field.raw = Cow::Owned(line);
             }
         }

@@ -95,5 +95,5 @@ pub(super) fn has_blank_before_colon(header: &HeaderBlock<'_>) -> bool {
 
 /// Takes the blanks before colons away.
 pub(super) fn close_names(header: &mut HeaderBlock<'_>) {
-    header.rewrite_octets(|field| field.with_closed_name());
+    header.close_names();
 }
