@@ -31,6 +31,11 @@ impl Text for MessageReader {
 /// A text with the edits of delivery.
 pub(in crate::queue) struct Outgoing<T> {
     source: T,
+    /// The whole text, when it is one chunk.
+    first: Option<Vec<u8>>,
+    /// The plan for a server that takes no octets above 127, when it is another.
+    seven_bit: Option<Plan>,
+    eight_bit: bool,
     /// `None` when the rest goes out as it comes.
     rewriter: Option<Rewriter>,
     /// Changed text; `given` counts the octets of it that were read.
@@ -68,28 +73,29 @@ impl<T: Text> Outgoing<T> {
         changes.edits.sender = sender
             .and_then(|sender| whom(Some(&sender), None))
             .map(|identity| identity.address);
-        let (plan, size) = sized(&findings, &changes, original, again).await?;
+        let (plan, size) = sized(&findings, &mut changes, original, again).await?;
         if !plan.repairs().is_empty() {
             debug!(id = %changes.edits.id, repairs = ?plan.repairs(), "header repaired");
         }
-        let is_one_chunk = octets(first.len()) >= original;
-        let rewriter = (!plan.is_empty()).then(|| Rewriter::new(plan));
-        let mut outgoing =
-            Self { source, rewriter, ready: Vec::new(), given: 0, chunk: Vec::new(), size };
-        if is_one_chunk {
-            outgoing.ready = match outgoing.rewriter.take() {
-                None => first,
-                Some(mut rewriter) => {
-                    let mut ready = Vec::with_capacity(first.len() + 512);
-                    rewriter.push(&first, &mut ready);
-                    rewriter.finish(&mut ready);
-                    ready
-                }
-            };
-        } else {
-            outgoing.source = again.open().await?;
+        let seven_bit = findings
+            .is_eight_bit()
+            .then(|| findings.plan(&changes.edits, changes.footer.as_ref(), EightBit::Encoded))
+            .filter(|other| *other != plan);
+        let whole = octets(first.len()) >= original;
+        if !whole {
+            source = again.open().await?;
         }
-        Ok(outgoing)
+        Ok(Self {
+            source,
+            first: whole.then_some(first),
+            rewriter: (!plan.is_empty()).then(|| Rewriter::new(plan)),
+            seven_bit,
+            eight_bit: findings.is_eight_bit(),
+            ready: Vec::new(),
+            given: 0,
+            chunk: Vec::new(),
+            size,
+        })
     }
 }
 
@@ -98,7 +104,30 @@ impl<T: Text> Text for Outgoing<T> {
         self.size
     }
 
+    fn is_eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    fn encode_eight_bit(&mut self) {
+        // The size stays an estimate then (RFC 1870 6.1), unless the plan tells it.
+        if let Some(plan) = self.seven_bit.take() {
+            self.size = plan.size(self.source.size()).unwrap_or(self.size);
+            self.rewriter = Some(Rewriter::new(plan));
+        }
+    }
+
     async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        if let Some(first) = self.first.take() {
+            self.ready = match self.rewriter.take() {
+                None => first,
+                Some(mut rewriter) => {
+                    let mut ready = Vec::with_capacity(first.len() + 512);
+                    rewriter.push(&first, &mut ready);
+                    rewriter.finish(&mut ready);
+                    ready
+                }
+            };
+        }
         while self.given >= self.ready.len() {
             self.ready.clear();
             self.given = 0;
@@ -149,17 +178,18 @@ async fn survey<T: Text>(source: &mut T, first: &[u8]) -> io::Result<Findings> {
 /// larger than the account takes is left out.
 async fn sized<T: Text>(
     findings: &Findings,
-    changes: &Changes,
+    changes: &mut Changes,
     original: u64,
     again: &impl Source<Text = T>,
 ) -> io::Result<(Plan, u64)> {
     let Changes { edits, footer, limit } = changes;
     let plan = findings.plan(edits, footer.as_ref(), EightBit::Kept);
     let size = measured(&plan, original, again).await?;
-    let Some(limit) = limit.filter(|limit| footer.is_some() && size > limit.octets()) else {
+    let Some(limit) = (*limit).filter(|limit| footer.is_some() && size > limit.octets()) else {
         return Ok((plan, size));
     };
     let without = findings.plan(edits, None, EightBit::Kept);
+    *footer = None;
     if without == plan {
         return Ok((plan, size));
     }
@@ -309,6 +339,35 @@ mod tests {
         }
         let parsed = mail_parser::MessageParser::default().parse(&whole).unwrap();
         assert_eq!(parsed.body_text(0).unwrap().trim_end(), paragraph.trim_end());
+    }
+
+    #[tokio::test]
+    async fn octets_above_127_are_encoded_for_a_server_that_takes_none() {
+        let text = "From: scanner@contoso.com\r\nContent-Type: text/plain; \
+            charset=utf-8\r\n\r\nGröße\r\n";
+        for step in STEPS {
+            let account = fixture::account("scanner", SenderRewrite::WhenNotAllowed);
+            let entry: Entry = fixture::entry(1);
+            let source = Chunks { text: text.as_bytes().to_vec(), at: 0, step };
+            let again = source.clone();
+            let whom = |author: Option<&Address>| sender::header(&entry, author, &account);
+            let changes =
+                Changes { edits: outgoing::edits(&entry, &account), footer: None, limit: None };
+            let mut outgoing = Outgoing::prepare(source, changes, whom, &again).await.unwrap();
+            assert!(outgoing.is_eight_bit());
+            outgoing.encode_eight_bit();
+            let (mut sent, mut chunk) = (Vec::new(), Vec::new());
+            loop {
+                outgoing.read(&mut chunk).await.unwrap();
+                if chunk.is_empty() {
+                    break;
+                }
+                sent.extend_from_slice(&chunk);
+            }
+            assert!(sent.is_ascii());
+            let parsed = mail_parser::MessageParser::default().parse(&sent).unwrap();
+            assert_eq!(parsed.body_text(0).unwrap(), "Größe\r\n");
+        }
     }
 
     #[tokio::test]

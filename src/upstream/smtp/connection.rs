@@ -103,7 +103,8 @@ impl Connection {
 
     /// Runs one transaction.
     pub async fn send<T: Text>(&mut self, handover: Handover<T>) -> Report {
-        let (envelope, mut text) = handover.into_parts();
+        let (mut envelope, mut text) = handover.into_parts();
+        self.offers.suit(&mut envelope, &mut text);
         // If this future is dropped halfway, the state of the session is unknown, and the
         // connection must not be used again.
         let before = std::mem::replace(&mut self.state, State::Unusable);

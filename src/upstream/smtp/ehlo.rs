@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use crate::{
-    model::{BodyKind, Notify, Recipient, ReturnContent},
+    message::Text,
+    model::{BodyKind, Notify, Recipient, ReturnContent, ReversePath},
     upstream::handover::Handover,
 };
 
@@ -52,15 +53,38 @@ impl Offers {
         offers
     }
 
+    /// Makes envelope and text such that the server can take them.
+    pub(in crate::upstream) fn suit<T: Text>(&self, envelope: &mut Handover<()>, text: &mut T) {
+        if text.is_eight_bit() {
+            if !self.eight_bit {
+                text.encode_eight_bit();
+                envelope.size = text.size();
+            }
+            // RFC 6152 2: whatever the device declared.
+            envelope.parameters.body = BodyKind::EightBitMime;
+        }
+        if !self.smtputf8 {
+            // RFC 5891 4: only a local part beyond ASCII has no other form.
+            if let ReversePath::Mailbox(sender) = &mut envelope.sender {
+                *sender = sender.in_ascii().unwrap_or_else(|| sender.clone());
+            }
+            for recipient in &mut envelope.recipients {
+                if let Some(ascii) = recipient.address.in_ascii() {
+                    recipient.address = ascii;
+                }
+            }
+        }
+    }
+
     /// Appends the `MAIL FROM` command to `out`.
     pub(in crate::upstream) fn mail(&self, envelope: &Handover<()>, out: &mut String) {
         let _infallible = write!(out, "MAIL FROM:<{}>", envelope.sender);
         if self.size {
             let _infallible = write!(out, " SIZE={}", envelope.size);
         }
-        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered. Postroom
-        // is deliberately more lenient and sends the text unchanged, as devices always have:
-        // servers have been 8-bit clean for decades, and a conversion would break signed messages.
+        // RFC 6152 3 wants 8-bit text converted or returned when 8BITMIME is not offered. It is
+        // converted, unless it is sealed: then it goes unchanged, because servers have been 8-bit
+        // clean for decades, and a conversion would break the seal.
         if self.eight_bit && envelope.parameters.body == BodyKind::EightBitMime {
             out.push_str(" BODY=8BITMIME");
         }
@@ -151,6 +175,73 @@ mod tests {
         assert_eq!(read("STARTTLS"), Offers::default(), "the first line is a greeting");
         assert_eq!(read("x|auth=plain login|starttls|").mechanisms, ["PLAIN", "LOGIN"]);
         assert!(read("x|StartTLS").starttls);
+    }
+
+    /// A text with octets above 127, until they are encoded.
+    struct EightBit(bool);
+
+    impl Text for EightBit {
+        fn size(&self) -> u64 {
+            if self.0 { 10 } else { 20 }
+        }
+
+        fn is_eight_bit(&self) -> bool {
+            self.0
+        }
+
+        fn encode_eight_bit(&mut self) {
+            self.0 = false;
+        }
+
+        async fn read(&mut self, _buffer: &mut Vec<u8>) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// `MAIL` and `RCPT` for a device that declared nothing.
+    fn suited(offers: &Offers, sender: &str, to: &str, text: &mut EightBit) -> String {
+        let mut envelope = Handover {
+            sender: ReversePath::Mailbox(sender.parse().unwrap()),
+            recipients: vec![recipient(to)],
+            size: text.size(),
+            parameters: MailParameters::default(),
+            text: (),
+        };
+        offers.suit(&mut envelope, text);
+        let mut out = String::new();
+        offers.mail(&envelope, &mut out);
+        envelope.recipients.iter().for_each(|to| offers.rcpt(to, &mut out));
+        out
+    }
+
+    #[test]
+    fn eight_bit_text_is_declared_or_encoded_whatever_the_device_said() {
+        let mut text = EightBit(true);
+        assert_eq!(
+            suited(&read("x|SIZE|8BITMIME"), "a@b.example", "c@d.example", &mut text),
+            "MAIL FROM:<a@b.example> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<c@d.example>\r\n"
+        );
+        assert!(text.0);
+        assert_eq!(
+            suited(&read("x|SIZE"), "a@b.example", "c@d.example", &mut text),
+            "MAIL FROM:<a@b.example> SIZE=20\r\nRCPT TO:<c@d.example>\r\n"
+        );
+        assert!(!text.0);
+    }
+
+    #[test]
+    fn a_domain_beyond_ascii_is_written_in_ascii_where_smtputf8_is_not_offered() {
+        let lines = |answer: &str| {
+            suited(&read(answer), "a@bücher.example", "ü@bücher.example", &mut EightBit(false))
+        };
+        assert_eq!(
+            lines("x"),
+            "MAIL FROM:<a@xn--bcher-kva.example>\r\nRCPT TO:<ü@bücher.example>\r\n"
+        );
+        assert_eq!(
+            lines("x|SMTPUTF8"),
+            "MAIL FROM:<a@bücher.example> SMTPUTF8\r\nRCPT TO:<ü@bücher.example>\r\n"
+        );
     }
 
     #[test]

@@ -28,10 +28,11 @@ const EFFECTS: [&str; 11] = [
 
 /// The libraries of the core package. None of them can open a socket or a file for it, or tell the
 /// time: what they offer of that is behind features that are off, or named in [`EFFECTS`].
-const LIBRARIES: [&str; 13] = [
+const LIBRARIES: [&str; 14] = [
     "base64",
     "encoding_rs",
     "hmac",
+    "idna",
     "jiff",
     "mail-parser",
     "md-5",

@@ -8,6 +8,15 @@ pub trait Text: Send {
     /// Octets in all, after every edit.
     fn size(&self) -> u64;
 
+    /// True when the text may have octets above 127 (RFC 6152).
+    fn is_eight_bit(&self) -> bool {
+        false
+    }
+
+    /// Encodes octets above 127 from now on, where no seal forbids it: the server does not take
+    /// them. Only before the first read.
+    fn encode_eight_bit(&mut self) {}
+
     /// Replaces the content of `buffer` with the next chunk of at most 64 KiB; leaves it empty at
     /// the end. Lines are ended by CRLF; nothing is dot-stuffed.
     ///

@@ -64,6 +64,18 @@ impl Address {
         !self.0.is_ascii()
     }
 
+    /// The same mailbox with its domain in ASCII (RFC 5891). None when that is not possible: only an
+    /// SMTPUTF8 server takes a local part beyond ASCII.
+    #[must_use]
+    pub fn in_ascii(&self) -> Option<Self> {
+        if !self.needs_smtputf8() {
+            return Some(self.clone());
+        }
+        let local = Some(self.local_part()).filter(|local| local.is_ascii())?;
+        let domain = idna::domain_to_ascii(self.domain()).ok()?;
+        format!("{local}@{domain}").parse().ok()
+    }
+
     /// Whether both are the same mailbox for policy. The comparison ignores case, as every mail
     /// system does in practice.
     #[must_use]
@@ -180,6 +192,16 @@ mod tests {
         let parsed = text.parse::<Address>();
         let seen = parsed.as_ref().map(|a| (a.local_part(), a.domain())).map_err(|e| *e);
         assert_eq!(seen, expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_domain_beyond_ascii_has_a_form_in_ascii() {
+        let ascii = |text: &str| {
+            text.parse::<Address>().unwrap().in_ascii().map(|address| address.to_string())
+        };
+        assert_eq!(ascii("r@bücher.example").as_deref(), Some("r@xn--bcher-kva.example"));
+        assert_eq!(ascii("R.x@Contoso.com").as_deref(), Some("R.x@contoso.com"));
+        assert_eq!(ascii("bü@bücher.example"), None);
     }
 
     #[test]
