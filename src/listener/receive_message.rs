@@ -24,6 +24,13 @@ const HEADER_TOO_LONG: Reply = Reply::fixed(
     "The header of the message is larger than 252KB; send to fewer recipients at once",
 );
 
+/// RFC 5321 6.3: a message that comes back again and again is in a loop.
+const LOOP: Reply = Reply::fixed(
+    554,
+    EnhancedCode(5, 4, 6),
+    "The message has passed more than 50 servers: it is in a loop",
+);
+
 /// A message being received.
 pub(super) struct IncomingMessage {
     incoming: Incoming,
@@ -116,6 +123,11 @@ impl IncomingMessage {
             let device = client.device().map(|device| device.name.as_str());
             info!(device, peer = %client.peer(), reply = %HEADER_TOO_LONG, "refused");
             return Err(HEADER_TOO_LONG);
+        }
+        if self.header.loops() {
+            let device = client.device().map(|device| device.name.as_str());
+            warn!(device, peer = %client.peer(), sender = %self.sender, reply = %LOOP, "mail loop");
+            return Err(LOOP);
         }
         let mut quirks = self.inspection.quirks();
         quirks.extend(self.first_line.and_then(FirstLine::quirk));

@@ -3,11 +3,14 @@
 
 use crate::message::{
     header::HEADER_LIMIT,
-    header_lines::{HeaderLines, NextLine},
+    header_lines::{HeaderLines, NextLine, field_name},
 };
 
 /// Octets that a device's header may have; what is left is for the field that we put before it.
 pub const ACCEPTED_HEADER: usize = HEADER_LIMIT - 4 * 1024;
+/// `Received:` fields of a message that is not in a loop. RFC 5321 6.3 wants at least 100 or some
+/// other way to tell; mail of devices passes a handful of servers.
+const HOP_LIMIT: usize = 50;
 /// Octets of a line that tell whether it is a field: a name and its colon, with room for blanks.
 const TELLING: usize = 256;
 
@@ -18,6 +21,7 @@ pub struct HeaderLength {
     line: Vec<u8>,
     lines: HeaderLines,
     ended: bool,
+    hops: usize,
 }
 
 impl HeaderLength {
@@ -34,12 +38,23 @@ impl HeaderLength {
                 if !self.line.ends_with(b"\n") {
                     self.line.push(b'\n');
                 }
-                self.ended = matches!(self.lines.next(&self.line), NextLine::End | NextLine::Body);
+                let next = self.lines.next(&self.line);
+                self.ended = matches!(next, NextLine::End | NextLine::Body);
+                let is_hop = next == NextLine::Field
+                    && field_name(&self.line)
+                        .is_some_and(|name| name.eq_ignore_ascii_case(b"Received"));
+                self.hops += usize::from(is_hop);
                 // The line that ends it belongs to the body.
                 self.octets -= if self.ended { piece.len().min(self.octets) } else { 0 };
                 self.line.clear();
             }
         }
+    }
+
+    /// True once the message has passed more servers than any mail does on its way.
+    #[must_use]
+    pub const fn loops(&self) -> bool {
+        self.hops > HOP_LIMIT
     }
 
     /// True once the header is longer than it may be.
@@ -60,6 +75,19 @@ mod tests {
             text.as_bytes().chunks(step).for_each(|chunk| length.read(chunk));
             assert_eq!(length.is_too_long(), too_long, "{} octets in steps of {step}", text.len());
         }
+    }
+
+    #[test]
+    fn a_message_that_goes_round_is_told_from_one_that_arrives() {
+        let loops = |text: &str| {
+            let mut length = HeaderLength::default();
+            text.as_bytes().chunks(7).for_each(|chunk| length.read(chunk));
+            length.loops()
+        };
+        let hop = "Received: from a by b;\r\n\tSun, 9 Mar 2025 19:25:28 +0000\r\n";
+        assert!(!loops(&format!("{}Subject: x\r\n\r\n{hop}", hop.repeat(50))));
+        assert!(loops(&format!("{}Subject: x\r\n\r\n", hop.repeat(51))));
+        assert!(!loops(&format!("Subject: x\r\n\r\n{}", hop.repeat(100))));
     }
 
     #[test]
