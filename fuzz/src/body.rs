@@ -87,14 +87,19 @@ fn decode(end_of_data: EndOfData, pieces: &[&[u8]]) -> Outcome {
     Outcome { text, ended, used, quirks: decoder.quirks().iter().copied().collect() }
 }
 
-/// What the client means, by the letter: every CR LF, CR or LF ends a line, a leading dot with
+/// What the client means, by the letter: every CR LF, CR or LF ends a line, and every CR CR LF, if
+/// all lines up to there end so; a leading dot with
 /// anything after it goes, NULs go.
 fn meant(wire: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut rest = wire;
+    // From the first line on, and as long as all lines end so.
+    let mut doubled = true;
     while !rest.is_empty() {
         let end = rest.iter().position(|octet| b"\r\n".contains(octet)).unwrap_or(rest.len());
         let (line, after) = rest.split_at(end);
+        doubled &= after.starts_with(b"\r\r\n");
+        let after = if doubled { after.get(1..).unwrap_or_default() } else { after };
         let line = if line.len() > 1 { line.strip_prefix(b".").unwrap_or(line) } else { line };
         text.extend(line.iter().filter(|octet| **octet != 0));
         text.extend_from_slice(b"\r\n");

@@ -1,7 +1,8 @@
 //! The text after `DATA`: the decoder undoes dot-stuffing, finds the end, and passes on only clean
 //! lines.
 //!
-//! A bare CR and a bare LF each become CRLF, and a NUL is dropped. The end is recognised in what
+//! A bare CR and a bare LF each become CRLF, and a NUL is dropped. If all lines end in CR CR LF from
+//! the first one on, as after a conversion that was done twice, each gets one CRLF. The end is recognised in what
 //! was received, before any of this: only `<CRLF>.<CRLF>` ends a text, and nothing that merely
 //! looks like it to some server. The stored text has only CRLF line ends, so a line that consists
 //! of a dot is stuffed on the way out like any other. No second message can hide in the first,
@@ -35,6 +36,18 @@ pub struct Decoder {
     line: usize,
     quirks: BTreeSet<Quirk>,
     tail: Tail,
+    ends: LineEnds,
+}
+
+/// The line ends of the text received so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnds {
+    /// No line has ended yet.
+    Unknown,
+    /// Every line ended in CR CR LF.
+    Doubled,
+    /// A line ended in another way.
+    Plain,
 }
 
 /// The end of the text received so far.
@@ -59,6 +72,8 @@ enum At {
     InLine,
     /// A CR is held back.
     Cr,
+    /// Two CR are held back.
+    CrCr,
 }
 
 /// What came before the line.
@@ -100,6 +115,7 @@ impl Decoder {
             line: 0,
             quirks: BTreeSet::new(),
             tail: Tail::Text,
+            ends: LineEnds::Unknown,
         }
     }
 
@@ -147,7 +163,7 @@ impl Decoder {
     fn clean_run(&mut self, window: &[u8]) -> usize {
         match self.at {
             At::LineStart(_) | At::InLine => {}
-            At::Dot(_) | At::DotCr(_) | At::Cr => return 0,
+            At::Dot(_) | At::DotCr(_) | At::Cr | At::CrCr => return 0,
         }
         let mut clean = 0;
         while let Some(rest) = window.get(clean..).filter(|rest| !rest.is_empty()) {
@@ -166,6 +182,7 @@ impl Decoder {
             }
             clean += 2;
             self.line = 0;
+            self.ends = LineEnds::Plain;
             self.at = At::LineStart(Before::Crlf);
         }
         if clean > 0 {
@@ -182,6 +199,17 @@ impl Decoder {
             At::LineStart(before) if byte == b'.' => self.at = At::Dot(before),
             At::LineStart(_) | At::InLine => self.plain(byte, output),
             At::Cr if byte == b'\n' => self.end_line(Before::Crlf, output),
+            At::Cr if byte == b'\r' && self.ends != LineEnds::Plain => self.at = At::CrCr,
+            At::CrCr if byte == b'\n' => {
+                self.quirks.insert(Quirk::BareLineEnd);
+                self.end_line(Before::Crlf, output);
+                self.ends = LineEnds::Doubled;
+            }
+            At::CrCr => {
+                self.end_line(Before::BareCr, output);
+                self.at = At::Cr;
+                return self.step(byte, output);
+            }
             At::Cr => {
                 self.end_line(Before::BareCr, output);
                 return self.step(byte, output);
@@ -261,6 +289,7 @@ impl Decoder {
         output.extend_from_slice(b"\r\n");
         self.octets = self.octets.saturating_add(2);
         self.line = 0;
+        self.ends = LineEnds::Plain;
         self.at = At::LineStart(ended_by);
     }
 
