@@ -44,7 +44,7 @@ fn longest_header_line(text: &[u8]) -> usize {
 }
 
 /// As the spool has it.
-fn stored(octets: &[u8]) -> Vec<u8> {
+pub(crate) fn stored(octets: &[u8]) -> Vec<u8> {
     let mut decoder = Decoder::new(EndOfData::Strict);
     let (mut text, mut output, mut rest) = (Vec::new(), Vec::new(), octets);
     while !rest.is_empty() {
@@ -58,7 +58,7 @@ fn stored(octets: &[u8]) -> Vec<u8> {
     text
 }
 
-fn edits(input: &Input<'_>) -> Edits {
+pub(crate) fn edits(input: &Input<'_>) -> Edits {
     let address = |text: &str| text.parse().expect("an address");
     let identity = Identity {
         address: address("scanner@contoso.com"),

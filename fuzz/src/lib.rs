@@ -9,6 +9,8 @@ pub mod body;
 pub mod header;
 pub mod hello;
 pub mod line;
+pub mod mime;
+pub mod plan;
 pub mod pop;
 pub mod session;
 

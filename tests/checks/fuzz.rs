@@ -149,6 +149,16 @@ fn no_message_goes_out_illegal_or_says_something_else() {
 }
 
 #[test]
+fn no_message_has_another_structure_when_it_is_cut_in_another_way() {
+    run("mime", targets::mime::check);
+}
+
+#[test]
+fn no_plan_makes_a_message_illegal_or_of_another_size() {
+    run("plan", targets::plan::check);
+}
+
+#[test]
 fn no_client_hello_is_taken_for_two_things_or_waited_for_without_end() {
     run("hello", targets::hello::check);
 }

@@ -4,7 +4,10 @@
 
 use crate::{
     client_hello,
-    message::{Edits, EightBit, Planner, Rewriter},
+    message::{
+        self, Edits, EightBit, Planner, Rewriter,
+        footer::{Facts, FooterTemplate},
+    },
     smtp::dot_stuffing::DotStuffing,
     smtp::line::{Ending, Expected, LineBuffer},
 };
@@ -75,18 +78,63 @@ pub fn stuffed(text: &[u8], step: usize) -> Vec<u8> {
     wire
 }
 
-/// Applies the edits of delivery to a stored text, in chunks of `step` octets as the queue does.
+/// What is wanted of a plan.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// The message gets a footer.
+    pub footer: bool,
+    /// Octets above 127 are encoded.
+    pub seven_bit: bool,
+}
+
+/// A message after its edits.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Planned {
+    /// What the plan says of its size.
+    pub size: Option<usize>,
+    /// The text itself.
+    pub text: Vec<u8>,
+}
+
+/// A stored text with the edits of delivery, made in chunks of `step` octets as the queue makes
+/// them.
 #[must_use]
-pub fn edited(text: &[u8], edits: &Edits, step: usize) -> Vec<u8> {
+pub fn planned(text: &[u8], edits: &Edits, wanted: Wanted, step: usize) -> Planned {
     let mut planner = Planner::default();
     text.chunks(step.max(1)).for_each(|chunk| planner.read(chunk));
-    let plan = planner.finish().plan(edits, None, EightBit::Kept);
-    let (size, mut sent) = (plan.size(text.len().try_into().unwrap_or(u64::MAX)), Vec::new());
-    let mut rewriter = Rewriter::new(plan);
+    let footer = FooterTemplate::new("Gruß, {device}", Some("<p>Gruß</p>"), None)
+        .ok()
+        .filter(|_| wanted.footer)
+        .map(|template| template.fill(&Facts { values: Vec::new(), tag: "1".to_owned() }));
+    let eight_bit = if wanted.seven_bit { EightBit::Encoded } else { EightBit::Kept };
+    let plan = planner.finish().plan(edits, footer.as_ref(), eight_bit);
+    let size = plan.size(text.len().try_into().unwrap_or(u64::MAX));
+    let (mut rewriter, mut sent) = (Rewriter::new(plan), Vec::new());
     text.chunks(step.max(1)).for_each(|chunk| rewriter.push(chunk, &mut sent));
     rewriter.finish(&mut sent);
-    debug_assert!(
-        size.is_none_or(|size| usize::try_from(size).is_ok_and(|size| size == sent.len()))
-    );
-    sent
+    Planned { size: size.and_then(|size| size.try_into().ok()), text: sent }
+}
+
+/// The same without a footer, as text alone.
+#[must_use]
+pub fn edited(text: &[u8], edits: &Edits, step: usize) -> Vec<u8> {
+    planned(text, edits, Wanted { footer: false, seven_bit: false }, step).text
+}
+
+/// What the walker tells of a message.
+#[derive(PartialEq, Eq, Debug, Default)]
+pub struct Outline {
+    /// Octets of the header of the message.
+    pub own_header: usize,
+    /// Octets that were told, or stand between.
+    pub octets: usize,
+    /// Each part: its kind, its depth, and the octets of its body.
+    pub parts: Vec<(String, usize, usize)>,
+}
+
+/// What the walker tells of a message that comes in `pieces`.
+#[must_use]
+pub fn outline(pieces: &[&[u8]]) -> Outline {
+    let outline = message::outline(pieces);
+    Outline { own_header: outline.0, octets: outline.1, parts: outline.2 }
 }

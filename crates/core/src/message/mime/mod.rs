@@ -9,6 +9,7 @@
 
 mod content;
 mod event;
+mod outline;
 mod walker;
 
 #[cfg(test)]
@@ -16,4 +17,5 @@ mod tests;
 
 pub(super) use content::Kind;
 pub(super) use event::{Event, Listener, Part};
+pub(crate) use outline::outline;
 pub(super) use walker::Walker;

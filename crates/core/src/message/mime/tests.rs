@@ -166,7 +166,8 @@ fn a_part_without_an_empty_line_or_an_end_is_a_part() {
 #[test]
 fn a_message_that_is_encoded_is_a_leaf() {
     check(
-        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64;\r\n\r\nU3ViamVjdA==\r\n",
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: \
+        base64;\r\n\r\nU3ViamVjdA==\r\n",
         &[("application/pdf", "U3ViamVjdA==\r\n")],
     );
 }
@@ -199,7 +200,8 @@ proptest! {
 
     #[test]
     fn header_and_body_are_parted_where_the_header_is_read(
-        text in "([A-Za-z-]{1,9}: ?[ -~]{0,9}\r\n|From: x\r\n|Date: x\r\n|junk\r\n| x\r\n|\r\n){0,9}\
+        text in "([A-Za-z-]{1,9}: ?[ -~]{0,9}\r\n|From: x\r\n|Date: x\r\n|junk\r\n| x\r\n|\
+            \r\n){0,9}\
             (x|Date: y)?",
         step in 1usize..40,
     ) {
