@@ -18,6 +18,7 @@
 mod support;
 
 mod commands;
+mod corpus;
 mod direct;
 mod legacy_tls;
 mod oauth;

@@ -26,6 +26,7 @@ need openssl command -v openssl
 need prometheus command -v promtool
 need python3 command -v python3
 need python3-venv python3 -c 'import venv, ensurepip'
+need libpython3-testsuite python3 -c "import test.test_email" # messages that CPython is tested with
 need procps command -v ps
 need nodejs command -v node
 need npm command -v npm

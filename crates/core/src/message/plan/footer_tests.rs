@@ -372,7 +372,10 @@ proptest! {
     }
 
     #[test]
-    fn no_octets_panic(text in proptest::collection::vec(any::<u8>(), 0..2000), step in 1usize..300) {
+    fn no_octets_panic(
+        text in proptest::collection::vec(any::<u8>(), 0..2000),
+        step in 1usize..300,
+    ) {
         let _woven = insert(&text, &footer(logo()), step);
     }
 }

@@ -169,17 +169,68 @@ fn a_message_inside_a_message_is_mended_in_its_own_parts() {
     check_legal(&fold(text.as_bytes(), 512));
 }
 
+#[test]
+fn a_long_line_is_legal_wherever_it_stands() {
+    let (long, name) = ("x ".repeat(800), format!("{}.pdf", "scan ".repeat(300)));
+    for text in [
+        format!(
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n{long}\r\n--b\r\nContent-Type: \
+            application/pdf;\r\n name=\"{name}\"\r\n\r\none\r\n--b--\r\n{long}\r\n"
+        ),
+        format!(
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: \
+            multipart/mixed; boundary=c\r\nX: {long}\r\n\r\n--c\r\n\r\ntext\r\n--c--\r\n\
+            {long}\r\n--b--\r\n"
+        ),
+    ] {
+        for step in [1, 100, 1 << 20] {
+            let mended = fold(text.as_bytes(), step);
+            check_legal(&mended);
+            let leaves = |text: &[u8]| {
+                let mut leaves = contents(text);
+                leaves.retain(|leaf| !leaf.is_empty() && leaf.len() < 100);
+                leaves
+            };
+            assert_eq!(leaves(&mended), leaves(text.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn a_message_inside_that_is_encoded_decodes_to_the_same() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let inner = format!("Subject: inside\r\n\r\n{}", "text\r\n".repeat(300));
+    let encoded = STANDARD.encode(&inner);
+    let text = format!(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: \
+        message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}\r\n--b--\r\n"
+    );
+    let mended = String::from_utf8(fold(text.as_bytes(), 100)).unwrap();
+    check_legal(mended.as_bytes());
+    let (_, body) = mended.split_once("base64\r\n\r\n").unwrap();
+    let (body, _) = body.split_once("\r\n--b--").unwrap();
+    let octets: String = body.split_whitespace().collect();
+    assert_eq!(STANDARD.decode(octets).unwrap(), inner.as_bytes());
+}
+
 proptest! {
     #[test]
-    fn whatever_the_text_what_a_reader_sees_stays(lines in proptest::collection::vec("[ -~äö=\t]{0,1500}", 1..6), step in 1usize..3000) {
-        let text = format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{}\r\n", lines.join("\r\n"));
+    fn whatever_the_text_what_a_reader_sees_stays(
+        lines in proptest::collection::vec("[ -~äö=\t]{0,1500}", 1..6),
+        step in 1usize..3000,
+    ) {
+        let lines = lines.join("\r\n");
+        let text = format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{lines}\r\n");
         let mended = fold(text.as_bytes(), step);
         check_legal(&mended);
         prop_assert_eq!(contents(&mended), contents(text.as_bytes()));
     }
 
     #[test]
-    fn no_octets_panic(text in proptest::collection::vec(any::<u8>(), 0..3000), step in 1usize..500) {
+    fn no_octets_panic(
+        text in proptest::collection::vec(any::<u8>(), 0..3000),
+        step in 1usize..500,
+    ) {
         let _mended = fold(&text, step);
     }
 }

@@ -23,6 +23,8 @@ mod target;
 #[cfg(test)]
 mod footer_tests;
 #[cfg(test)]
+mod leaf_tests;
+#[cfg(test)]
 mod long_line_tests;
 
 pub use edit_list::{EightBit, Plan};
