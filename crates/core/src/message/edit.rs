@@ -4,6 +4,8 @@
 //! Applied while sending, never on disk, and only to the header block: a signed body is never
 //! touched.
 
+use encoding_rs::Encoding as Charset;
+
 use crate::{
     message::{
         edits::{Edits, Identity},
@@ -28,7 +30,12 @@ pub struct Edited {
 /// Edits the header block at the start of `text`.
 #[must_use]
 pub fn edit(text: &[u8], edits: &Edits) -> Edited {
-    let mut header = HeaderBlock::read(text);
+    edit_in(text, edits, None)
+}
+
+/// The same when the octets above 127 of the header are in this charset, unless it names another.
+pub(super) fn edit_in(text: &[u8], edits: &Edits, charset: Option<&'static Charset>) -> Edited {
+    let mut header = HeaderBlock::read_in(text, charset);
     let mut repairs = Vec::new();
     if !header.is_ended(text) {
         repairs.push(Repair::MissingHeader);
@@ -332,7 +339,8 @@ mod tests {
     #[test]
     fn a_seal_covers_fields_that_no_server_refuses() {
         let sealed = format!(
-            "From: a@b.c\r\nDKIM-Signature: v=1\r\nX-Device : mfp1\r\n{WHOLE}To: x@y.z\r\nCc:\r\n\r\n"
+            "From: a@b.c\r\nDKIM-Signature: v=1\r\nX-Device : mfp1\r\n{WHOLE}To: \
+            x@y.z\r\nCc:\r\n\r\n"
         );
         check(&sealed, None, &sealed, &[]);
     }
@@ -407,6 +415,21 @@ mod tests {
             &text("Büro", "DKIM-Signature: v=1\r\n"),
             &[],
         );
+    }
+
+    #[test]
+    fn a_subject_is_read_in_the_charset_that_the_message_names() {
+        let head = format!("From: a@b.c\r\n{WHOLE}MIME-Version: 1.0\r\n");
+        let text = [
+            head.as_bytes(),
+            b"Content-Type: text/plain; charset=\"KOI8-R\"\r\n",
+            b"Subject: \xf0\xd2\xc9\xd7\xc5\xd4\r\n\r\n",
+        ]
+        .concat();
+        let edited = edit(&text, &edits(None));
+        let parsed = mail_parser::MessageParser::default().parse(&edited.header).unwrap();
+        assert_eq!(parsed.subject(), Some("Привет"));
+        assert!(edited.header.is_ascii());
     }
 
     #[test]

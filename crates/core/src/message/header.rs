@@ -6,8 +6,11 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::Encoding as Charset;
+
 pub use crate::message::fold::LINE_LIMIT;
 use crate::message::{
+    charset,
     fold::fold,
     header_lines::{HeaderLines, NextLine, field_name},
     work,
@@ -34,6 +37,7 @@ pub struct HeaderBlock<'a> {
 pub struct Field<'a> {
     name: &'a [u8],
     raw: Cow<'a, [u8]>,
+    charset: Option<&'static Charset>,
 }
 
 impl<'a> HeaderBlock<'a> {
@@ -44,6 +48,23 @@ impl<'a> HeaderBlock<'a> {
     /// the end of `text`.
     #[must_use]
     pub fn read(text: &'a [u8]) -> Self {
+        Self::read_in(text, None)
+    }
+
+    /// The same for a header whose octets above 127 are in this charset, unless it names another.
+    pub(super) fn read_in(text: &'a [u8], charset: Option<&'static Charset>) -> Self {
+        let mut header = Self::parse(text);
+        if header.fields.iter().all(|field| charset::is_plain(&field.raw)) {
+            return header;
+        }
+        let own = header.find("Content-Type").and_then(|field| charset::named_in(&field.raw));
+        for field in &mut header.fields {
+            field.charset = own.or(charset);
+        }
+        header
+    }
+
+    fn parse(text: &'a [u8]) -> Self {
         let (mut fields, mut lines): (Vec<Field<'a>>, _) = (Vec::new(), HeaderLines::default());
         let (mut length, mut field_start, mut ended) = (0, 0, false);
         let (mut doubtful, mut strays) = (None, 0);
@@ -69,7 +90,7 @@ impl<'a> HeaderBlock<'a> {
                     strays += usize::from(stray.is_some());
                     fields.extend(stray.map(Field::put_aside));
                     let name = field_name(line).unwrap_or_default();
-                    fields.push(Field { name, raw: Cow::Borrowed(line) });
+                    fields.push(Field { name, raw: Cow::Borrowed(line), charset: None });
                     field_start = length;
                 }
             }
@@ -185,7 +206,8 @@ impl<'a> HeaderBlock<'a> {
     /// Puts `line` (with its CRLF) in the place of the first field of that name, drops the others,
     /// or adds it as the last.
     pub fn replace(&mut self, name: &'static str, line: String) {
-        let field = Field { name: name.as_bytes(), raw: Cow::Owned(line.into_bytes()) };
+        let raw = Cow::Owned(line.into_bytes());
+        let field = Field { name: name.as_bytes(), raw, charset: None };
         self.keep_first(name);
         match self.fields.iter_mut().find(|field| field.is(name)) {
             Some(old) => *old = field,
@@ -247,7 +269,7 @@ impl Field<'_> {
     /// A line that is not a field, kept in a field of its own.
     fn put_aside(line: &[u8]) -> Self {
         let raw = [STRAY.as_bytes(), b": ", line.trim_ascii(), b"\r\n"].concat();
-        Self { name: STRAY.as_bytes(), raw: Cow::Owned(raw) }
+        Self { name: STRAY.as_bytes(), raw: Cow::Owned(raw), charset: None }
     }
 
     /// Without the blanks before its colon; none when it has none.
@@ -273,11 +295,11 @@ impl Field<'_> {
             .any(|line| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_LIMIT)
     }
 
-    /// True when it has no 8-bit text.
+    /// True when it has no 8-bit text, nor escape sequences that mean some.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         work::looks_at(&self.raw);
-        self.raw.is_ascii()
+        charset::is_plain(&self.raw)
     }
 
     /// True when the field has this name.
@@ -287,17 +309,13 @@ impl Field<'_> {
     }
 
     /// What stands after the colon, unfolded (RFC 5322 2.2.3), without blanks at its ends. 8-bit
-    /// text that is not UTF-8 is taken as Latin-1, which is what devices mean by it.
+    /// text is read in the charset that the message names.
     #[must_use]
     pub fn value(&self) -> String {
         work::looks_at(&self.raw);
         let colon = self.raw.iter().position(|octet| *octet == b':').map_or(0, |place| place + 1);
         let after = self.raw.get(colon..).unwrap_or_default();
-        let text = match std::str::from_utf8(after) {
-            Ok(text) => text.to_owned(),
-            Err(_latin) => after.iter().copied().map(char::from).collect(),
-        };
-        text.replace("\r\n", "").trim().to_owned()
+        charset::decoded(after, self.charset).replace("\r\n", "").trim().to_owned()
     }
 }
 

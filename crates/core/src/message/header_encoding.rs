@@ -1,7 +1,7 @@
 //! 8-bit text in a header block, where RFC 5322 2.2 wants ASCII: written as encoded words (RFC
 //! 2047), which every reader shows as what was meant.
 
-use crate::message::{encoded_word::encoded_words, header::Field, mailbox, work};
+use crate::message::{encoded_word::encoded_words, header::Field, mailbox, parameters, work};
 
 /// Octets of a word of text that is sure to fit into a line, with the field's name before it.
 const WORD_LIMIT: usize = 900;
@@ -27,6 +27,8 @@ pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
         || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"))
     {
         encode_text(&value, |word| !word.is_ascii())
+    } else if ["Content-Type", "Content-Disposition"].iter().any(|known| field.is(known)) {
+        parameters::encoded(&value)
     } else {
         return None;
     };
@@ -118,7 +120,10 @@ mod tests {
         check(b"Subject: B\xfcro", Some("Subject: =?utf-8?B?QsO8cm8=?="));
         check("X-Gerät: Büro".as_bytes(), None);
         check("X-Device: Büro".as_bytes(), Some("X-Device: =?utf-8?B?QsO8cm8=?="));
-        check("Content-Type: text/plain; name=\"ü\"".as_bytes(), None);
+        check(
+            "Content-Type: text/plain; name=\"ü\"".as_bytes(),
+            Some("Content-Type: text/plain;\r\n name*=utf-8\'\'%C3%BC"),
+        );
     }
 
     #[test]

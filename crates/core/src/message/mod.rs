@@ -15,6 +15,7 @@
 //! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 
+mod charset;
 mod codec;
 mod edit;
 mod edits;
@@ -30,6 +31,7 @@ mod inspection;
 mod mailbox;
 mod mime;
 mod once;
+mod parameters;
 mod plan;
 mod readable;
 mod repair;
@@ -46,6 +48,7 @@ pub use edits::{Edits, Identity};
 pub use first_line::FirstLine;
 pub use header_length::{ACCEPTED_HEADER, HeaderLength};
 pub use inspection::Inspection;
+pub(crate) use mime::outline;
 pub use plan::{EightBit, Findings, Plan, Planner, Rewriter};
 pub use repair::Repair;
 pub use text::Text;

@@ -84,7 +84,7 @@ pub(super) fn structural_faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     .collect()
 }
 
-/// What is wrong with what the fields of `header` say, in the order in which it has to be put right.
+/// What is wrong with the values of the fields, in the order in which it has to be put right.
 #[must_use]
 pub(super) fn faults(header: &HeaderBlock<'_>) -> Vec<Repair> {
     let value = |name: &str| header.find(name).map(Field::value);

@@ -96,7 +96,7 @@ fn put(phrase: &mut String, word: &str) {
     phrase.push_str(word);
 }
 
-/// What tokens without encoded words say.
+/// The text of tokens that are not encoded words.
 pub(super) fn text(tokens: &[Token<'_>]) -> String {
     let is_blank = |token: &&Token<'_>| token.kind == Kind::Blank;
     if let [only] = tokens.iter().filter(|token| !is_blank(token)).collect::<Vec<_>>().as_slice()

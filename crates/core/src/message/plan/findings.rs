@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
+use encoding_rs::Encoding as Charset;
+
 use crate::{
     message::{
         Edits,
-        edit::{author, edit, sender},
+        edit::{author, edit_in, sender},
         footer::Footer,
         plan::{
             edit_list::{Edit, EightBit, Plan, With},
@@ -29,6 +31,8 @@ pub struct Findings {
     pub(super) sealed: bool,
     /// A signature stands beside what it signs.
     pub(super) signed: bool,
+    /// Of the first text, for a header that names none.
+    pub(super) charset: Option<&'static Charset>,
     /// Octets above 127 in the body.
     pub(super) high: bool,
     pub(super) leaves: Vec<Leaf>,
@@ -64,7 +68,7 @@ impl Findings {
         if self.unreadable {
             return Plan::default();
         }
-        let edited = edit(&self.own_header, edits);
+        let edited = edit_in(&self.own_header, edits, self.charset);
         let plan = Plan { edits: Vec::new(), repairs: edited.repairs };
         self.complete(plan, edited.header, footer, eight_bit)
     }

@@ -1,7 +1,9 @@
 //! The first reading: notes what a plan needs to know of a message.
 
 use crate::message::{
-    header::{Field, LINE_LIMIT},
+    charset,
+    header::{Field, HeaderBlock, LINE_LIMIT},
+    header_encoding::encoded,
     mime::{Event, Kind, Listener, Part, Walker},
     plan::{findings::Findings, footing::Footing, leaf::Leaf, lines::Base64Folder, target::Target},
 };
@@ -93,25 +95,26 @@ impl Survey {
                 || part.content.kind == Kind::Sealed;
         }
         self.findings.signed |= part.content.kind == Kind::Signature && !part.inside_message;
+        if self.findings.charset.is_none() {
+            self.findings.charset = part.content.charset.as_deref().and_then(charset::named);
+        }
         let target = self.footing.begins(part);
         self.at = if matches!(part.content.kind, Kind::Sealed | Kind::Fragment) {
             At::Sealed
         } else if part.is_leaf() {
             At::Leaf(Box::new(self.leaf(part, target)))
         } else {
-            self.mend_header(part);
+            let _mended = self.mend_header(part);
             At::Around { start: part.header.end, long: false }
         };
     }
 
     fn leaf(&mut self, part: &Part<'_>, target: Option<Target>) -> Leaf {
         let is_text = matches!(part.content.kind, Kind::Plain | Kind::Html | Kind::OtherText);
-        if target.is_none() {
-            self.mend_header(part);
-        }
+        let block = self.mend_header(part).unwrap_or_else(|| part.block.to_vec());
         Leaf {
             header: part.header.clone(),
-            block: Some(part.block.to_vec()),
+            block: Some(block),
             body: part.header.end..part.header.end,
             encoding: part.encoding,
             is_text,
@@ -122,13 +125,25 @@ impl Survey {
         }
     }
 
-    /// Folds the lines of the header of a part that are too long.
-    fn mend_header(&mut self, part: &Part<'_>) {
-        let long = part.header.start > 0 && part.fields.fields().any(Field::has_long_line);
-        if long && self.kept + part.block.len() <= KEPT_HEADERS {
-            self.kept += part.block.len();
-            self.findings.headers.push((part.header.clone(), part.fields.render()));
+    /// Mends the header of a part: lines that are too long are folded, and what says what the part
+    /// is becomes ASCII.
+    fn mend_header(&mut self, part: &Part<'_>) -> Option<Vec<u8>> {
+        let is_content = |field: &Field<'_>| {
+            field.name().get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"))
+        };
+        let mended = |field: &Field<'_>| {
+            field.has_long_line() || (is_content(field) && encoded(field).is_some())
+        };
+        let wrong = part.header.start > 0 && part.fields.fields().any(mended);
+        if !wrong || self.kept + part.block.len() > KEPT_HEADERS {
+            return None;
         }
+        self.kept += part.block.len();
+        let mut header = HeaderBlock::read_in(part.block, self.findings.charset);
+        header.rewrite(|field| encoded(field).filter(|_| is_content(field)));
+        let rendered = header.render();
+        self.findings.headers.push((part.header.clone(), rendered.clone()));
+        Some(rendered)
     }
 
     fn text(&mut self, octets: &[u8]) {
