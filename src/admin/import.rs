@@ -76,7 +76,7 @@ pub(super) async fn import(
         id: spool.new_id(),
         received: admin.0.clock.now(),
         device: request.device,
-        via: Via { peer: None, helo: admin.0.hostname.clone(), esmtp: true, tls: None, user: None },
+        via: Via { peer: None, helo: admin.hostname(), esmtp: true, tls: None, user: None },
         sender: request.sender.map_or(ReversePath::Null, ReversePath::Mailbox),
         recipients: addresses.into_iter().map(Recipient::new).collect(),
         parameters: MailParameters { body: BodyKind::EightBitMime, ..MailParameters::default() },

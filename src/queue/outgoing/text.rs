@@ -70,9 +70,8 @@ impl<T: Text> Outgoing<T> {
         let sender = findings.sender();
         changes.edits.identity = whom(findings.author().as_ref(), sender.as_ref());
         // `Sender:` follows the same rule as `From:`.
-        changes.edits.sender = sender
-            .and_then(|sender| whom(Some(&sender), None))
-            .map(|identity| identity.address);
+        changes.edits.sender =
+            sender.and_then(|sender| whom(Some(&sender), None)).map(|identity| identity.address);
         let (plan, size) = sized(&findings, &mut changes, original, again).await?;
         if !plan.repairs().is_empty() {
             debug!(id = %changes.edits.id, repairs = ?plan.repairs(), "header repaired");
@@ -350,7 +349,9 @@ mod tests {
             let entry: Entry = fixture::entry(1);
             let source = Chunks { text: text.as_bytes().to_vec(), at: 0, step };
             let again = source.clone();
-            let whom = |author: Option<&Address>| sender::header(&entry, author, &account);
+            let whom = |author: Option<&Address>, sender: Option<&Address>| {
+                sender::header(&entry, author, sender, &account)
+            };
             let changes =
                 Changes { edits: outgoing::edits(&entry, &account), footer: None, limit: None };
             let mut outgoing = Outgoing::prepare(source, changes, whom, &again).await.unwrap();
