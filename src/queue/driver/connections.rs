@@ -28,8 +28,10 @@ impl<T: Transport> Core<T> {
         match self.connect(account, next_hop).await {
             Ok(live) => Some(live),
             Err(trouble) => {
-                let news =
-                    self.locked(account, |runtime, now| runtime.trouble(next_hop, &trouble, now));
+                let open = account.connections();
+                let news = self.locked(account, |runtime, now| {
+                    runtime.not_connected(next_hop, &trouble, open, now)
+                });
                 self.tell(account, news).await;
                 None
             }

@@ -207,6 +207,22 @@ impl AccountRuntime {
         }
     }
 
+    /// Records that a connection failed while `open` others of the account were open. When the server
+    /// says that there are too many, the others go on, and only their number is limited.
+    pub(in crate::queue) fn not_connected(
+        &mut self,
+        next_hop: &NextHop,
+        trouble: &Trouble,
+        open: usize,
+        now: Now,
+    ) -> Option<(Subject, News)> {
+        if open > 0 && trouble.verdict.concurrency == Concurrency::Lower {
+            self.concurrency.fit(open, now.steady);
+            return None;
+        }
+        self.trouble(next_hop, trouble, now)
+    }
+
     /// Records that a connection was made.
     pub(in crate::queue) fn connected(
         &mut self,

@@ -44,6 +44,11 @@ impl ConcurrencyLimit {
         ))
     }
 
+    /// Lowers the limit to what the server bears: it refused one more while these were open.
+    pub(in crate::queue) fn fit(&mut self, open: usize, now: Timestamp) {
+        self.narrowed = Some((open.clamp(1, self.at(now)), now));
+    }
+
     /// Lowers the limit after the server said that there are too many connections.
     pub(in crate::queue) fn narrow(&mut self, now: Timestamp) {
         let heard = self.narrowed.is_some_and(|(_, since)| now.since(since) < TOGETHER);

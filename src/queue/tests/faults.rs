@@ -108,6 +108,25 @@ async fn a_server_that_says_no_to_everybody_stops_the_account_and_few_messages_f
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_bears_one_connection_keeps_it_busy() {
+    let mut house = House::open(vec![scanner()]);
+    house.server.react(|_| Reaction::Take(Duration::from_secs(2)));
+    let mut first = true;
+    house.server.admit(move |_now| {
+        let pause = Outcome::Pause(Duration::from_secs(60));
+        let refused = || trouble(Stage::Greeting, pause, "421 Too many connections");
+        (!std::mem::take(&mut first)).then(refused)
+    });
+    for _ in 0..10 {
+        house.receive(1).await;
+    }
+    house.pass(40).await;
+    assert_eq!(house.seen().len(), 10, "the good connection goes on");
+    let account = &house.queue.accounts()[0];
+    assert_eq!((&account.state, account.connections_allowed), (&AccountState::Ready, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_had_died_costs_nothing() {
     let mut house = House::open(vec![scanner()]);
     house.receive(1).await;
