@@ -27,7 +27,7 @@ pub(super) fn encoded(field: &Field<'_>) -> Option<String> {
         || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"))
     {
         encode_text(&value, |word| !word.is_ascii())
-    } else if ["Content-Type", "Content-Disposition"].iter().any(|known| field.is(known)) {
+    } else if name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("Content-")) {
         parameters::encoded(&value)
     } else {
         return None;

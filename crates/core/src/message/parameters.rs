@@ -5,21 +5,32 @@ use crate::message::work;
 /// Octets of a piece of a value (RFC 2231 3), so that its line is short.
 const PIECE: usize = 60;
 
-/// A value with its parameters beyond ASCII encoded. The others stay as they are.
+/// A value with its parameters beyond ASCII encoded. What is beyond ASCII elsewhere means nothing, and
+/// becomes question marks. The rest stays as it is.
 pub(super) fn encoded(value: &str) -> String {
     work::looks_at(value);
     let mut pieces = pieces(value).into_iter();
-    let mut text = pieces.next().unwrap_or_default().to_owned();
+    let mut text = in_ascii(pieces.next().unwrap_or_default());
     for piece in pieces {
         text.push(';');
         match piece.split_once('=') {
             Some((name, content)) if !piece.is_ascii() && is_name(name.trim()) => {
                 text.push_str(&extended(name.trim(), &unquoted(content.trim())));
             }
-            Some(_) | None => text.push_str(piece),
+            Some(_) | None => text.push_str(&in_ascii(piece)),
         }
     }
     text
+}
+
+fn in_ascii(text: &str) -> String {
+    text.chars()
+        .map(
+            |character| {
+                if character.is_ascii() && character != '\u{1b}' { character } else { '?' }
+            },
+        )
+        .collect()
 }
 
 /// What semicolons part that are not quoted.
@@ -110,6 +121,11 @@ mod tests {
             let parsed = MessageParser::default().parse(field.as_bytes()).unwrap();
             assert_eq!(parsed.attachment_name(), Some(name));
         }
+    }
+
+    #[test]
+    fn what_means_nothing_becomes_ascii() {
+        assert_eq!(encoded("text/plän; ü; chärset=x"), "text/pl?n; ?; ch?rset=x");
     }
 
     #[test]
