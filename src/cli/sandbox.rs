@@ -47,6 +47,9 @@ pub struct SandboxArgs {
     /// [default: 127.0.0.1:1588]
     #[arg(long, value_name = "ADDRESS")]
     token: Option<SocketAddr>,
+    /// Address and port of Microsoft Graph (HTTPS). [default: 127.0.0.1:1543]
+    #[arg(long, value_name = "ADDRESS")]
+    graph: Option<SocketAddr>,
     /// The directory (tenant) id. The accepted domains identify it as well. [default: a made-up
     /// one]
     #[arg(long, value_name = "ID")]
@@ -225,6 +228,7 @@ fn settings(args: SandboxArgs) -> anyhow::Result<SandboxSettings> {
     settings.mx = args.mx.unwrap_or_else(|| default(1525));
     settings.control = args.control.unwrap_or_else(|| default(1580));
     settings.token = args.token.unwrap_or_else(|| default(1588));
+    settings.graph = args.graph.unwrap_or_else(|| default(1543));
     settings.names = args.names;
     settings.keep = if args.discard { Keep::Discard } else { Keep::Newest(args.keep) };
     settings.timing.tarpit = args.tarpit;
@@ -295,6 +299,7 @@ fn announcement(running: &RunningSandbox, tenant: &Announced, form: Form) -> Str
                 "mx": running.mx(),
                 "control": format!("http://{}", running.control()),
                 "token": format!("http://{}", running.token()),
+                "graph": format!("https://{}", running.graph()),
                 "directory": tenant.directory,
                 "client_id": tenant.client_id,
                 "dir": dir,
@@ -310,6 +315,7 @@ fn announcement(running: &RunningSandbox, tenant: &Announced, form: Form) -> Str
              MX host            {}\n\
              control            http://{}  (GET /state, /messages, /faults; POST /faults, /reset)\n\
              tokens             http://{}/{}/oauth2/v2.0/token  (client {})\n\
+             Graph              https://{}/v1.0/users/<mailbox>/sendMail\n\
              mailboxes          {}\n\
              messages           {}\n\
              trust              {}\n",
@@ -319,6 +325,7 @@ fn announcement(running: &RunningSandbox, tenant: &Announced, form: Form) -> Str
             running.token(),
             tenant.directory,
             tenant.client_id,
+            running.graph(),
             tenant.mailboxes.join(", "),
             dir.join("messages").display(),
             ca.display(),

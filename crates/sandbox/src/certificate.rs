@@ -32,6 +32,7 @@ const NAMES: &[&str] = &[
     "*.office365.com",
     "*.outlook.office365.com",
     "*.mail.protection.outlook.com",
+    "graph.microsoft.com",
 ];
 
 /// TLS acceptors, one for each kind of handshake.

@@ -15,6 +15,7 @@
 //! - `text`: the text after `DATA`: its end, the removal of dot-stuffing, and the facts noticed on
 //!   the way
 //! - `token`: the token endpoint of the directory
+//! - `graph`: Microsoft Graph, which sends mail over HTTPS
 //! - `certificate`, `keep`, `wire`, `connection`, `server`, `stop`, `control`: TLS, files, sockets,
 //!   HTTP
 //! - [`Sandbox::start`] returns a [`RunningSandbox`]
@@ -24,6 +25,7 @@ mod connection;
 mod control;
 mod dialect;
 mod fault;
+mod graph;
 mod keep;
 mod server;
 mod settings;

@@ -27,6 +27,7 @@ use crate::{
     control,
     dialect::Role,
     fault::Switched,
+    graph::{self, TlsListener},
     keep::{Keeper, KeptMessage},
     stop::Stop,
     tenant::{SandboxState, Tenant},
@@ -50,6 +51,7 @@ pub struct RunningSandbox {
     mx: SocketAddr,
     control: SocketAddr,
     token: SocketAddr,
+    graph: SocketAddr,
     shared: Arc<Shared>,
     stop: watch::Sender<Stop>,
     tasks: JoinSet<()>,
@@ -75,6 +77,7 @@ impl Sandbox {
         }
         let control = bind(settings.control).await?;
         let token = bind(settings.token).await?;
+        let graph = bind(settings.graph).await?;
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let shared = Arc::new(Shared {
             tenant: Mutex::new(Tenant::new(settings.tenant)),
@@ -87,17 +90,21 @@ impl Sandbox {
         });
         let (submission_address, mx_address) = (submission.local_addr()?, mx.local_addr()?);
         let (control_address, token_address) = (control.local_addr()?, token.local_addr()?);
+        let graph_address = graph.local_addr()?;
+        let graph = TlsListener::new(graph, shared.clone())?;
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(submission, Role::Submission, shared.clone()));
         tasks.spawn(accept(mx, Role::Mx, shared.clone()));
         tasks.spawn(serve_http(control, control::router(shared.clone()), shared.stop.clone()));
         tasks.spawn(serve_http(token, token::router(shared.clone()), shared.stop.clone()));
+        tasks.spawn(serve_http(graph, graph::router(shared.clone()), shared.stop.clone()));
         Ok(RunningSandbox {
             dir: settings.dir,
             submission: submission_address,
             mx: mx_address,
             control: control_address,
             token: token_address,
+            graph: graph_address,
             shared,
             stop,
             tasks,
@@ -128,6 +135,12 @@ impl RunningSandbox {
     #[must_use]
     pub const fn token(&self) -> SocketAddr {
         self.token
+    }
+
+    /// The address of Microsoft Graph: `https://<this>/v1.0/users/<mailbox>/sendMail`.
+    #[must_use]
+    pub const fn graph(&self) -> SocketAddr {
+        self.graph
     }
 
     /// The folder that has `ca.pem` and `messages/`.
@@ -216,7 +229,11 @@ async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch::Receiver<Stop>) {
+async fn serve_http<L>(listener: L, router: axum::Router, mut stop: watch::Receiver<Stop>)
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
     let stopped = async move {
         // A closed channel also means stop.
         let _gone = stop.wait_for(|stop| *stop == Stop::Now).await;
@@ -226,7 +243,7 @@ async fn serve_http(listener: TcpListener, router: axum::Router, mut stop: watch
     }
 }
 
-/// Adds the address to the error: the system does not say which of the four addresses is in use.
+/// Adds the address to the error: the system does not say which of the five addresses is in use.
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address)
         .await

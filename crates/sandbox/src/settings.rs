@@ -27,6 +27,8 @@ pub struct SandboxSettings {
     pub control: SocketAddr,
     /// The address of the token endpoint.
     pub token: SocketAddr,
+    /// The address of Microsoft Graph.
+    pub graph: SocketAddr,
     /// Additional names for the certificate.
     pub names: Vec<String>,
     /// What happens to accepted messages.
@@ -51,6 +53,7 @@ impl SandboxSettings {
             mx: any,
             control: any,
             token: any,
+            graph: any,
             names: Vec::new(),
             keep: Keep::default(),
             timing: Timing::default(),

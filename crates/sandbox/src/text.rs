@@ -25,6 +25,15 @@ pub(crate) struct TextFacts {
     pub(crate) is_partial: bool,
 }
 
+impl TextFacts {
+    /// The facts about a text that is in memory.
+    pub(crate) fn of(text: &[u8]) -> Self {
+        let mut watch = Watch::default();
+        watch.see(text);
+        watch.facts()
+    }
+}
+
 /// Collects facts from the text as it passes.
 #[derive(Default)]
 struct Watch {

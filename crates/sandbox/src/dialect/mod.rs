@@ -22,7 +22,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use accepted::Accepted;
+pub(crate) use accepted::{Accepted, AcceptedRecipient};
 pub(crate) use act::{Act, Cut, Handshake, Leave, Receive};
 pub(crate) use dialogue::Dialogue;
 pub(crate) use wording::{Role, session_id};

@@ -40,7 +40,11 @@ impl Fault {
             Some((*stage, name.strip_prefix(stage.as_str())?.strip_prefix('-')?))
         })?;
         let effect = match replies().find(|row| row.name == rest) {
-            Some(row) if stage.takes(Plain::Code) && stage != Stage::Token => row.effect.clone(),
+            Some(row)
+                if stage.takes(Plain::Code) && !matches!(stage, Stage::Token | Stage::Graph) =>
+            {
+                row.effect.clone()
+            }
             Some(_) => return None,
             None => plain_effect(stage, rest)?,
         };

@@ -27,11 +27,13 @@ pub enum Stage {
     Eod,
     /// The answer to QUIT.
     Quit,
+    /// The answer of Microsoft Graph to a message.
+    Graph,
 }
 
 impl Stage {
     /// All stages, in the order of a session.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Token,
         Self::Greeting,
         Self::Ehlo,
@@ -44,6 +46,7 @@ impl Stage {
         Self::Body,
         Self::Eod,
         Self::Quit,
+        Self::Graph,
     ];
 
     /// The word with which a fault's name begins.
@@ -62,6 +65,7 @@ impl Stage {
             Self::Body => "body",
             Self::Eod => "eod",
             Self::Quit => "quit",
+            Self::Graph => "graph",
         }
     }
 
@@ -75,7 +79,7 @@ impl Stage {
             Self::Auth => "user name",
             Self::Mail => "sender",
             Self::Rcpt => "recipient",
-            Self::Data | Self::Body | Self::Eod => "recipient or sender",
+            Self::Data | Self::Body | Self::Eod | Self::Graph => "recipient or sender",
         }
     }
 
@@ -84,7 +88,8 @@ impl Stage {
         match (self, plain) {
             (Self::Token, Plain::Drop | Plain::Reset | Plain::Slow)
             | (Self::Tls, Plain::Code | Plain::Slow)
-            | (Self::Body, Plain::Slow | Plain::Garbage) => false,
+            | (Self::Body, Plain::Slow | Plain::Garbage)
+            | (Self::Graph, Plain::Slow) => false,
             (
                 _,
                 Plain::Code

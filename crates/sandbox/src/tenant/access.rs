@@ -9,6 +9,7 @@ use crate::{
         Limit, MAILBOX_LIMIT, Tenant, count,
         mailbox::{Mailbox, without_tag},
     },
+    token::Resource,
 };
 use postroom_core::model::{Address, ReversePath, Secret, Timestamp};
 
@@ -60,13 +61,10 @@ impl Tenant {
             Unlisted::Admitted => true,
             Unlisted::Refused => false,
         };
-        if admitted && !self.mailboxes.contains_key(&key) && self.mailboxes.len() < MAILBOX_LIMIT {
-            let plain = key.parse().map_err(|_not_an_address| wrong)?;
-            self.mailboxes.insert(key.clone(), Mailbox::new(MailboxSettings::new(plain, "")));
-        }
+        self.admit_mailbox(&key);
         let minted = match credential {
             Credential::Password(_) => false,
-            Credential::Token(token) => self.tokens.is_good(token, &key, now),
+            Credential::Token(token) => self.tokens.is_good(token, Resource::Exchange, &key, now),
         };
         let connections = self.settings.limits.connections;
         let mailbox = self.mailboxes.get_mut(&key).ok_or(wrong)?;
@@ -85,6 +83,21 @@ impl Tenant {
             );
         }
         Ok(address)
+    }
+
+    /// Makes the mailbox of an open sandbox at its first use.
+    pub(super) fn admit_mailbox(&mut self, key: &str) {
+        let admitted = match self.settings.unlisted {
+            Unlisted::Admitted => true,
+            Unlisted::Refused => false,
+        };
+        if admitted
+            && !self.mailboxes.contains_key(key)
+            && self.mailboxes.len() < MAILBOX_LIMIT
+            && let Ok(plain) = key.parse()
+        {
+            self.mailboxes.insert(key.to_owned(), Mailbox::new(MailboxSettings::new(plain, "")));
+        }
     }
 
     /// Records the end of a logged-in session.

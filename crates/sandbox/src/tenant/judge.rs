@@ -55,6 +55,8 @@ pub enum Limit {
     Submissions,
     /// The size of one message in octets.
     MessageSize,
+    /// The number of requests to Graph in progress at the same time.
+    GraphRequests,
     /// A bare CR or LF in the text.
     BareLineEnd,
 }
@@ -113,7 +115,9 @@ pub struct SandboxState {
     pub connections: Gauge,
     /// Connections to the MX listener.
     pub mx_connections: Gauge,
-    /// The number of messages accepted by both listeners.
+    /// Requests to Graph.
+    pub graph: Gauge,
+    /// The number of messages accepted by all listeners.
     pub accepted: u64,
     /// The number of access tokens issued.
     pub tokens: u64,

@@ -4,11 +4,13 @@
 //! - `mailbox`: the windows, throttle and quota of one mailbox
 //! - `access`: who may log in, send, or relay
 //! - `submit`: the decision at end of data
+//! - `graph`: who may use Graph, and how many requests at once
 //! - `attempts`: earlier attempts to send a message
 //! - `judge`: the observations and the exceeded limits
 
 mod access;
 mod attempts;
+mod graph;
 mod judge;
 mod mailbox;
 mod submit;
@@ -97,9 +99,11 @@ impl Tenant {
         self.mailboxes.values_mut().for_each(Mailbox::reset);
         let (mut connections, mut mx_connections) =
             (self.state.connections, self.state.mx_connections);
+        let mut graph = self.state.graph;
         connections.reset();
         mx_connections.reset();
-        self.state = SandboxState { connections, mx_connections, ..SandboxState::default() };
+        graph.reset();
+        self.state = SandboxState { connections, mx_connections, graph, ..SandboxState::default() };
     }
 
     /// The observations of the client.

@@ -24,6 +24,7 @@ pub(super) const DEVICE_CODE_LIFETIME: Duration = Duration::from_secs(900);
 
 struct Minted {
     token: Secret,
+    resource: Resource,
     subject: Subject,
     ends: Timestamp,
 }
@@ -45,20 +46,32 @@ pub(crate) struct TokenBook {
 }
 
 impl TokenBook {
-    /// Whether this token gives access to this mailbox now.
-    pub(crate) fn is_good(&self, token: &Secret, mailbox: &str, now: Timestamp) -> bool {
+    /// Whether this token gives access to this mailbox by this service now.
+    pub(crate) fn is_good(
+        &self,
+        token: &Secret,
+        resource: Resource,
+        mailbox: &str,
+        now: Timestamp,
+    ) -> bool {
         let opens = |minted: &Minted| match &minted.subject {
             Subject::Application => true,
             Subject::User(user) => user == mailbox,
         };
         self.access.iter().any(|minted| {
-            minted.token.expose() == token.expose() && now < minted.ends && opens(minted)
+            minted.token.expose() == token.expose()
+                && minted.resource == resource
+                && now < minted.ends
+                && opens(minted)
         })
     }
 
     /// Accepts a token that another authorization server issued to an application.
     pub(crate) fn admit(&mut self, token: Secret, ends: Timestamp) {
-        remember(&mut self.access, Minted { token, subject: Subject::Application, ends });
+        remember(
+            &mut self.access,
+            Minted { token, resource: Resource::Exchange, subject: Subject::Application, ends },
+        );
     }
 
     /// The scope of the requested token. RFC 8628 3.4: for a device code, the scope was given when
@@ -125,11 +138,12 @@ impl TokenBook {
             "ext_expires_in": lifetime.as_secs(), "access_token": token,
         });
         match resource {
-            Resource::Exchange => {
+            Resource::Exchange | Resource::Graph => {
                 remember(
                     &mut self.access,
                     Minted {
                         token: Secret::new(token),
+                        resource,
                         subject: subject.clone(),
                         ends: now.plus(lifetime),
                     },
@@ -147,7 +161,12 @@ impl TokenBook {
             fields.insert("scope".to_owned(), scope.into());
             remember(
                 &mut self.refresh,
-                Minted { token: Secret::new(token), subject, ends: now.plus(REFRESH_LIFETIME) },
+                Minted {
+                    token: Secret::new(token),
+                    resource,
+                    subject,
+                    ends: now.plus(REFRESH_LIFETIME),
+                },
             );
         }
         Answer::good(body)

@@ -24,3 +24,4 @@ pub(crate) use book::TokenBook;
 pub(crate) use directory::Directory;
 pub(crate) use exchange::{Answer, Form};
 pub(crate) use http::router;
+pub(crate) use resource::Resource;

@@ -13,6 +13,14 @@ const EXCHANGE_HOSTS: &[&str] = &[
     "ps.outlook.com",
 ];
 
+/// The hosts of Microsoft Graph, in all clouds.
+const GRAPH_HOSTS: &[&str] = &[
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
+];
+
 /// The subject of a token.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -23,9 +31,12 @@ pub(super) enum Subject {
 }
 
 /// The service that a token is for.
-#[derive(Clone, Copy)]
-pub(super) enum Resource {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// SMTP of Exchange Online.
     Exchange,
+    /// Microsoft Graph.
+    Graph,
     /// Another service: a token is issued, but SMTP refuses it.
     Other,
 }
@@ -54,6 +65,7 @@ pub(super) fn resource(scope: &str, subject: &Subject, now: Timestamp) -> Result
         Subject::User(_) => scope.contains("/SMTP.Send") || scope.contains("/.default"),
     };
     match (fits, subject) {
+        (true, _) if GRAPH_HOSTS.contains(host) => Ok(Resource::Graph),
         (true, _) if EXCHANGE_HOSTS.contains(host) => Ok(Resource::Exchange),
         (true, _) | (false, Subject::User(_)) => Ok(Resource::Other),
         (false, Subject::Application) => invalid(

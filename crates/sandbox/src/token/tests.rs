@@ -74,6 +74,7 @@ impl Desk {
     fn opens(&self, answer: &Answer, mailbox: &str) -> bool {
         self.book.is_good(
             &Secret::new(answer.body["access_token"].as_str().unwrap().to_owned()),
+            Resource::Exchange,
             mailbox,
             self.now,
         )

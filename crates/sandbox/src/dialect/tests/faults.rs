@@ -66,14 +66,14 @@ fn all_faults() -> Vec<Fault> {
     combined
         .chain(rows)
         .filter_map(|name| Fault::named(&name))
-        .filter(|fault| fault.stage != Stage::Token)
+        .filter(|fault| !matches!(fault.stage, Stage::Token | Stage::Graph))
         .collect()
 }
 
 /// The client's line before a fault of this stage strikes.
 fn line_before(stage: Stage) -> &'static str {
     match stage {
-        Stage::Token | Stage::Greeting => "",
+        Stage::Token | Stage::Graph | Stage::Greeting => "",
         Stage::Ehlo => "C: EHLO",
         Stage::StartTls | Stage::Tls => "C: STARTTLS",
         Stage::Auth => "C: c2FuZGJveA==",
@@ -165,6 +165,7 @@ fn an_address_asks_for_the_fault_that_can_be_switched_on_for_everybody() {
             Stage::Mail => sender = tagged(&sender),
             Stage::Rcpt | Stage::Data | Stage::Body | Stage::Eod => recipient = tagged(&recipient),
             Stage::Token
+            | Stage::Graph
             | Stage::Greeting
             | Stage::Ehlo
             | Stage::StartTls
