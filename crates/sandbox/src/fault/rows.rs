@@ -238,7 +238,8 @@ pub(crate) const NAMED: &[FaultRow] = &[
     reply(
         "graph-send-as",
         Stage::Graph,
-        "403 ErrorSendAsDenied The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.",
+        "403 ErrorSendAsDenied The user account which was used to submit this request does not \
+            have the right to send mail on behalf of the specified sending account.",
         "the mailbox may not send as this sender",
     ),
     reply(
@@ -274,7 +275,8 @@ pub(crate) const NAMED: &[FaultRow] = &[
     reply(
         "graph-submission-quota",
         Stage::Graph,
-        "429 ErrorSubmissionQuotaExceeded The message can't be submitted because the sender's submission quota was exceeded.",
+        "429 ErrorSubmissionQuotaExceeded The message can't be submitted because the sender's \
+            submission quota was exceeded.",
         "the day's recipients are used up",
     ),
     reply(
@@ -286,7 +288,8 @@ pub(crate) const NAMED: &[FaultRow] = &[
     reply(
         "graph-suspended",
         Stage::Graph,
-        "403 ErrorAccountSuspend Account suspended. Follow the instructions in your inbox to verify your account.",
+        "403 ErrorAccountSuspend Account suspended. Follow the instructions in your inbox to \
+            verify your account.",
         "the mailbox is blocked",
     ),
     reply(

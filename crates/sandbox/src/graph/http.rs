@@ -1,5 +1,5 @@
-//! The endpoints: `POST /v1.0/users/{address}/sendMail`, and `GET …/messages` to find a message that
-//! was sent.
+//! The endpoints: `POST /v1.0/users/{address}/sendMail` sends a message, and `GET …/messages` finds
+//! one that was sent.
 
 use std::sync::{Arc, atomic::Ordering};
 

@@ -1,4 +1,4 @@
-//! A message in MIME form: who gets it by its header, and what becomes of it.
+//! A message in MIME form: the recipients that its header names, and the answer to it.
 
 use std::io;
 
