@@ -10,6 +10,7 @@ use super::{
 use crate::{
     model::{Address, Pattern},
     queue::AccountSettings,
+    upstream::Route,
 };
 
 pub(super) fn check(reader: &Reader<'_>, accounts: &[Placed<AccountSettings>]) {
@@ -78,6 +79,10 @@ fn mailbox(
 
 /// The login at a service whose limits are known.
 fn login(account: &AccountSettings) -> Option<(&'static Preset, String)> {
+    // Graph and SMTP send from the same mailbox, and the server counts both.
+    if let Route::Graph(graph) = &account.route {
+        return Some((PRESETS.first()?, graph.mailbox.as_str().to_lowercase()));
+    }
     let server = account.route.server()?;
     let user = &server.auth.as_ref()?.user;
     let host = server.host.to_lowercase();

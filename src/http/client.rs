@@ -40,8 +40,33 @@ pub struct HttpClient {
 
 /// Why there is no complete answer. The text says it in a sentence.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("{0}")]
-pub struct HttpError(String);
+#[error("{text}")]
+pub struct HttpError {
+    text: String,
+    /// Whether the server may have the request.
+    sent: Sent,
+}
+
+/// Whether a server may have a request that was not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// There was no connection to the server.
+    No,
+    /// The server may have received the request.
+    Perhaps,
+}
+
+impl HttpError {
+    /// Whether the server may have the request.
+    #[must_use]
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    const fn new(text: String, sent: Sent) -> Self {
+        Self { text, sent }
+    }
+}
 
 impl HttpClient {
     /// Makes a client that trusts the issuers in `tls`, which must not name application protocols.
@@ -91,20 +116,25 @@ impl HttpClient {
         let host = request.uri().host().unwrap_or_default().to_owned();
         match tokio::time::timeout(self.limits.time, self.exchange(request)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(HttpError(format!(
-                "{host} did not answer within {} seconds",
-                self.limits.time.as_secs()
-            ))),
+            Err(_elapsed) => {
+                let seconds = self.limits.time.as_secs();
+                let text = format!("{host} did not answer within {seconds} seconds");
+                Err(HttpError::new(text, Sent::Perhaps))
+            }
         }
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Bytes>, HttpError> {
         let place = Place::of(request.uri())?;
-        let answer =
-            self.client.request(request).await.map_err(|error| HttpError(place.explain(&error)))?;
+        let failed = |error: legacy::Error| {
+            let sent = if error.is_connect() { Sent::No } else { Sent::Perhaps };
+            HttpError::new(place.explain(&error), sent)
+        };
+        let answer = self.client.request(request).await.map_err(failed)?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, self.limits.answer).collect().await;
-        let body = body.map_err(|error| HttpError(error.to_string()))?.to_bytes();
+        let body =
+            body.map_err(|error| HttpError::new(error.to_string(), Sent::Perhaps))?.to_bytes();
         Ok(Response::from_parts(head, body))
     }
 }
@@ -118,7 +148,8 @@ struct Place {
 impl Place {
     /// Requests carry secrets, so plain HTTP is allowed to this machine only.
     fn of(uri: &Uri) -> Result<Self, HttpError> {
-        let host = uri.host().ok_or_else(|| HttpError("the URL has no host".to_owned()))?;
+        let host =
+            uri.host().ok_or_else(|| HttpError::new("the URL has no host".to_owned(), Sent::No))?;
         let host = host.trim_matches(['[', ']']);
         let is_here = || {
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -127,9 +158,8 @@ impl Place {
             Some("https") => 443,
             Some("http") if is_here() => 80,
             _ => {
-                return Err(HttpError(format!(
-                    "{uri}: only https is used (http to this machine alone)"
-                )));
+                let text = format!("{uri}: only https is used (http to this machine alone)");
+                return Err(HttpError::new(text, Sent::No));
             }
         };
         Ok(Self { host: host.to_owned(), port: uri.port_u16().unwrap_or(port) })

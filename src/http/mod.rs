@@ -17,7 +17,7 @@ mod client;
 mod retry_after;
 pub mod trust;
 
-pub use client::{HttpClient, HttpError, Limits};
+pub use client::{HttpClient, HttpError, Limits, Sent};
 pub use retry_after::retry_after;
 
 #[cfg(test)]

@@ -89,6 +89,17 @@ impl Cloud {
         }
     }
 
+    /// The host of Microsoft Graph (Microsoft, "Microsoft Graph national cloud deployments").
+    #[must_use]
+    pub const fn graph_host(self) -> &'static str {
+        match self {
+            Self::Global => "graph.microsoft.com",
+            Self::GccHigh => "graph.microsoft.us",
+            Self::Dod => "dod-graph.microsoft.us",
+            Self::China => "microsoftgraph.chinacloudapi.cn",
+        }
+    }
+
     /// The settings of an application in this cloud.
     #[must_use]
     pub fn settings(self, tenant: &str, client_id: &str, grant: Grant) -> OAuthSettings {

@@ -12,8 +12,19 @@ pub struct Handover<T> {
     pub size: u64,
     /// The parameters that the sender gave besides the addresses.
     pub parameters: MailParameters,
+    /// Whether an earlier attempt may have delivered the message to these recipients.
+    pub earlier: Earlier,
     /// The text, without dot-stuffing, its lines ended by CRLF.
     pub text: T,
+}
+
+/// What became of earlier attempts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Earlier {
+    /// None of them can have delivered the message.
+    None,
+    /// At least one ended without an answer.
+    InDoubt,
 }
 
 impl<T> Handover<T> {
@@ -26,7 +37,7 @@ impl<T> Handover<T> {
 
     /// Separates the text from the envelope: only the text is read piece by piece.
     pub(super) fn into_parts(self) -> (Handover<()>, T) {
-        let Self { sender, recipients, size, parameters, text } = self;
-        (Handover { sender, recipients, size, parameters, text: () }, text)
+        let Self { sender, recipients, size, parameters, earlier, text } = self;
+        (Handover { sender, recipients, size, parameters, earlier, text: () }, text)
     }
 }

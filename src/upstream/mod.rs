@@ -34,11 +34,11 @@ mod tests;
 pub use client_certificate::{Chain, Extent, check_pair, private_key};
 pub use dns::resolver::{DnsSettings, Dnssec};
 pub use finding::{Finding, Step};
-pub use handover::Handover;
-pub use routes::{Connector, Direct, Route, Smarthost, Submission, Upstream};
+pub use handover::{Earlier, Handover};
+pub use routes::{Connection, Connector, Direct, Graph, Route, Smarthost, Submission, Upstream};
 pub use smtp::{
     client::ServerClient,
-    connection::Connection,
+    connection::Connection as SmtpConnection,
     settings::{
         Auth, AuthMethod, ClientCertificate, SecretSource, Security, Server, SmtpSettings,
         Timeouts, Verification,

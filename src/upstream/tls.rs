@@ -110,6 +110,11 @@ impl Tls {
         }
     }
 
+    /// The settings for servers with a trusted certificate, without a certificate of ours.
+    pub(super) fn trusting(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.trusting)
+    }
+
     /// The settings of a handshake, with our certificate as it is on disk now.
     pub(super) async fn config(&self, check: &Check) -> Result<Arc<ClientConfig>, Fault> {
         match (&self.identity, check) {

@@ -20,6 +20,7 @@ mod support;
 mod commands;
 mod corpus;
 mod direct;
+mod graph;
 mod legacy_tls;
 mod oauth;
 mod refusals;

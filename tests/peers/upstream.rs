@@ -16,8 +16,8 @@ use postroom::{
     model::{BodyKind, MailParameters, Recipient, ReversePath},
     sandbox::{RunningSandbox, Sandbox, SandboxSettings},
     upstream::{
-        Auth, AuthMethod, Connection, Handover, SecretSource, Security, Server, ServerClient,
-        Timeouts,
+        Auth, AuthMethod, Earlier, Handover, SecretSource, Security, Server, ServerClient,
+        SmtpConnection, Timeouts,
     },
 };
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ impl Sink {
         Self { process, folder }
     }
 
-    async fn connect(&mut self) -> Connection {
+    async fn connect(&mut self) -> SmtpConnection {
         let mut server = Server::new("localhost", 25, "postroom.example.com");
         server.smtp.security = Security::None;
         server.smtp.timeouts = Timeouts {
@@ -113,6 +113,7 @@ fn handover(recipients: &[&str], text: Vec<u8>) -> Handover<Chunks> {
             ret: None,
             envid: None,
         },
+        earlier: Earlier::None,
         text: Chunks { text, given: 0 },
     }
 }

@@ -3,7 +3,7 @@
 use postroom::{
     message::Text,
     model::{MailParameters, Recipient, ReversePath},
-    upstream::Handover,
+    upstream::{Earlier, Handover},
 };
 
 /// From somebody, or nobody, to these.
@@ -20,6 +20,7 @@ pub(crate) fn handover(sender: &str, recipients: &[&str]) -> Handover<Letter> {
             .collect(),
         size: 100,
         parameters: MailParameters::default(),
+        earlier: Earlier::None,
         text: Letter { given: false },
     }
 }

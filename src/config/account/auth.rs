@@ -54,6 +54,31 @@ pub(super) fn read(
     Ok(Some(auth))
 }
 
+/// Reads `auth` of a route whose server takes access tokens only.
+///
+/// # Errors
+/// When something is wrong. The problem has been noted.
+pub(super) fn token(table: &Table<'_>, known: &Known<'_>) -> Result<SecretSource, Noted> {
+    let Some(keys) = table.table(&ACCOUNT_AUTH) else {
+        table.missing(
+            &ACCOUNT_AUTH,
+            "write for example auth = { tenant = \"contoso.com\", client_id = \"...\", \
+            client_secret_file = \"/etc/postroom/graph.secret\" }",
+        );
+        return Err(Noted);
+    };
+    let auth = login(&keys, known).ok_or(Noted)?;
+    if auth.method != AuthMethod::Xoauth2 {
+        keys.error(
+            &METHOD,
+            "must be \"xoauth2\" here: Microsoft Graph takes no passwords; write tenant, \
+            client_id and client_secret_file",
+        );
+        return Err(Noted);
+    }
+    Ok(auth.secret)
+}
+
 /// Notes that `auth` is not possible at an MX host.
 pub(super) fn refuse(table: &Table<'_>, route: &str) {
     if table.has(&ACCOUNT_AUTH) {

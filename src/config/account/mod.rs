@@ -4,7 +4,7 @@
 //!   names
 //! - `oauth`, `auth`: the login; `certificate`: the client certificate
 //! - `server`: host, port and encryption, for routes that name a server; `route`: what a route is
-//! - `submission`, `connector`, `direct`, `smarthost`: one route each
+//! - `submission`, `connector`, `direct`, `smarthost`, `graph`: one route each
 //! - `limits`, `sender`, `footer`: what all routes share
 //! - `section`: assembles an account
 
@@ -13,6 +13,7 @@ mod certificate;
 mod connector;
 mod direct;
 mod footer;
+mod graph;
 mod known_hosts;
 mod limits;
 mod oauth;

@@ -194,7 +194,7 @@ fn expires(table: &Table<'_>) -> Option<Timestamp> {
     date
 }
 
-fn cloud(preset: &Preset) -> Option<Cloud> {
+pub(super) fn cloud(preset: &Preset) -> Option<Cloud> {
     match (preset.service, preset.name) {
         (Service::ExchangeOnline, "office365-gcc-high") => Some(Cloud::GccHigh),
         (Service::ExchangeOnline, "office365-dod") => Some(Cloud::Dod),

@@ -68,7 +68,7 @@ port 465 does not answer";
 
 /// Exchange Online: 30 messages a minute, 10,000 recipients in 24 h, 500 recipients of one message,
 /// 3 connections; 35 MB, unless the mailbox's `MaxSendSize` was raised.
-const MAILBOX: LimitSettings = LimitSettings {
+pub(super) const MAILBOX: LimitSettings = LimitSettings {
     messages_per_minute: Some(30),
     recipients_per_day: Some(10_000),
     recipients_per_message: 500,

@@ -52,7 +52,8 @@ pub(super) fn named(table: &Table<'_>, preset: &Preset) -> Result<RouteName, Rou
             &ROUTE,
             "write \"submission\" (a mailbox logs in), \"connector\" (the tenant's MX host, with \
             an inbound connector), \"direct\" (the mail servers of your own domains, for \
-            recipients in them) or \"smarthost\" (any other server)",
+            recipients in them), \"graph\" (Microsoft Graph) or \"smarthost\" (any other \
+            server)",
         );
     }
     let Some(route) = table.get(&ROUTE) else {

@@ -1,7 +1,7 @@
 //! Assembles an account from its route and the tables inside it.
 
 use super::{
-    connector, direct, footer, known_hosts, limits, preset,
+    connector, direct, footer, graph, known_hosts, limits, preset,
     route::{self, Known},
     sender, smarthost, submission,
 };
@@ -30,6 +30,7 @@ pub(in crate::config) fn read(table: &Table<'_>, here: &Here<'_>) -> Option<Acco
         RouteName::Connector => connector::read(table, &known),
         RouteName::Direct => direct::read(table, &known),
         RouteName::Smarthost => smarthost::read(table, &known),
+        RouteName::Graph => graph::read(table, &known),
     };
     let limits = limits::read(&table.table_or_empty(&ACCOUNT_LIMITS), way.preset);
     let batch = limits::batch(&table.table_or_empty(&ACCOUNT_BATCH));

@@ -33,6 +33,9 @@ keys! {
     ///
     /// "smarthost": any other server, with or without a login.
     ///
+    /// "graph": a mailbox sends over HTTPS by Microsoft Graph, with an application (address, auth
+    /// with tenant, client_id and client_secret_file). For messages of up to 2.2 MB.
+    ///
     /// Default: "submission" with a preset that knows its host.
     ROUTE: Key<Option<RouteName>> = Key::new("route").example("submission");
     /// Fills in host, port, encryption and limits: "office365", "office365-gcc-high",
@@ -175,6 +178,8 @@ pub(in crate::config) enum RouteName {
     Direct,
     /// Any other server.
     Smarthost,
+    /// Microsoft Graph, with an application.
+    Graph,
 }
 
 impl Word for RouteName {
@@ -183,6 +188,7 @@ impl Word for RouteName {
         ("connector", Self::Connector),
         ("direct", Self::Direct),
         ("smarthost", Self::Smarthost),
+        ("graph", Self::Graph),
     ];
 }
 

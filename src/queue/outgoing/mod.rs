@@ -17,7 +17,7 @@ use crate::{
     model::MessageId,
     queue::{AccountSettings, engine::sender},
     spool::{Entry, MessageReader, Spool},
-    upstream::Handover,
+    upstream::{Earlier, Handover},
 };
 
 /// A text that can be read from its start any number of times. An edit may have to see the end
@@ -71,12 +71,16 @@ pub(in crate::queue) fn handover<T: Text>(
         .filter_map(|index| entry.recipients.get(*index))
         .map(|state| &state.recipient)
         .collect::<Vec<_>>();
+    let in_doubt =
+        |index: &usize| entry.recipients.get(*index).is_some_and(|state| !state.doubts.is_empty());
+    let earlier = if indexes.iter().any(in_doubt) { Earlier::InDoubt } else { Earlier::None };
     let addresses = recipients.iter().map(|recipient| &recipient.address).collect::<Vec<_>>();
     Handover {
         sender: sender::spoken(entry, &addresses, account),
         recipients: recipients.into_iter().cloned().collect(),
         size: text.size(),
         parameters: entry.parameters.clone(),
+        earlier,
         text,
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     sandbox::{MailboxSettings, OverRate, SandboxState, TenantSettings, in_memory::InMemory},
     spool::{JournalLine, Spool, SpoolSettings},
     upstream::{
-        Auth, AuthMethod, Connection, Handover, Route, SecretSource, Security, ServerClient,
-        Smarthost,
+        Auth, AuthMethod, Handover, Route, SecretSource, Security, ServerClient, Smarthost,
+        SmtpConnection,
     },
 };
 
@@ -296,7 +296,7 @@ impl Transport for Way {
 
 /// A connection to the sandbox.
 pub(super) struct Ride {
-    connection: Connection,
+    connection: SmtpConnection,
     pace: Pace,
 }
 

@@ -4,7 +4,7 @@ use crate::{
     attempt::NextHop,
     model::Address,
     reach::Reach,
-    upstream::smtp::settings::{Auth, Server, SmtpSettings},
+    upstream::smtp::settings::{Auth, SecretSource, Server, SmtpSettings},
 };
 
 /// What is known of a route from its settings. The defaults are those of a route with one server
@@ -33,6 +33,11 @@ pub(super) trait Facts {
     /// The login.
     fn auth(&self) -> Option<&Auth> {
         self.server()?.auth.as_ref()
+    }
+
+    /// The password or the access token.
+    fn secret(&self) -> Option<&SecretSource> {
+        self.auth().map(|auth| &auth.secret)
     }
 
     /// How to speak to its servers.

@@ -1,6 +1,6 @@
 //! One route of the config, whichever it is.
 
-use super::{Connector, Direct, Smarthost, Submission, facts::Facts};
+use super::{Connector, Direct, Graph, Smarthost, Submission, facts::Facts};
 use crate::{
     attempt::NextHop,
     model::{Address, ReversePath},
@@ -17,6 +17,8 @@ pub enum Route {
     Connector(Connector),
     /// The mail servers of the organization's own domains.
     Direct(Direct),
+    /// Microsoft Graph.
+    Graph(Graph),
     /// Any other server.
     Smarthost(Smarthost),
 }
@@ -27,6 +29,7 @@ impl Route {
             Self::Submission(route) => route,
             Self::Connector(route) => route,
             Self::Direct(route) => route,
+            Self::Graph(route) => route,
             Self::Smarthost(route) => route,
         }
     }
@@ -74,7 +77,7 @@ impl Route {
     /// The secret that the route needs: a password or an access token.
     #[must_use]
     pub fn secret(&self) -> Option<&SecretSource> {
-        self.auth().map(|auth| &auth.secret)
+        self.facts().secret()
     }
 
     /// Our certificate, which the server sees.
@@ -96,6 +99,7 @@ impl Route {
             | Self::Connector(Connector { server, .. })
             | Self::Smarthost(Smarthost { server }) => &mut server.smtp,
             Self::Direct(direct) => &mut direct.smtp,
+            Self::Graph(graph) => &mut graph.smtp,
         }
     }
 

@@ -2,16 +2,15 @@
 
 use std::io;
 
-use super::{Connector, Route, Smarthost, Submission, direct::DirectClient};
+use super::{
+    Connection, Connector, Route, Smarthost, Submission, direct::DirectClient, graph::GraphClient,
+};
 use crate::{
     attempt::{NextHop, Trouble},
     clock::Clock,
     metrics::Metrics,
     oauth::Expiry,
-    upstream::{
-        finding::Finding,
-        smtp::{client::ServerClient, connection::Connection},
-    },
+    upstream::{finding::Finding, smtp::client::ServerClient},
 };
 
 /// Makes connections for one account.
@@ -22,6 +21,8 @@ enum Client {
     Server(Box<ServerClient>),
     /// To the mail servers of domains.
     Direct(Box<DirectClient>),
+    /// By Microsoft Graph.
+    Graph(GraphClient),
 }
 
 impl Upstream {
@@ -39,6 +40,7 @@ impl Upstream {
             Route::Direct(direct) => {
                 Client::Direct(Box::new(DirectClient::new(direct, clock, metrics)?))
             }
+            Route::Graph(graph) => Client::Graph(GraphClient::new(graph, clock, metrics)?),
         }))
     }
 
@@ -49,8 +51,9 @@ impl Upstream {
     /// outcome for the recipients.
     pub async fn connect(&self, next_hop: &NextHop) -> Result<Connection, Trouble> {
         match &self.0 {
-            Client::Server(client) => client.connect().await,
-            Client::Direct(client) => client.connect(next_hop).await,
+            Client::Server(client) => client.connect().await.map(Connection::from),
+            Client::Direct(client) => client.connect(next_hop).await.map(Connection::from),
+            Client::Graph(client) => client.connect().await.map(Connection::from),
         }
     }
 
@@ -59,6 +62,7 @@ impl Upstream {
         match &self.0 {
             Client::Server(client) => client.check(&mut found).await,
             Client::Direct(client) => client.check(&mut found).await,
+            Client::Graph(client) => client.check(&mut found).await,
         }
     }
 
@@ -70,6 +74,7 @@ impl Upstream {
         match &self.0 {
             Client::Server(client) => client.expiry().await,
             Client::Direct(_) => Ok(None),
+            Client::Graph(client) => client.expiry().await,
         }
     }
 
@@ -78,6 +83,7 @@ impl Upstream {
         match &self.0 {
             Client::Server(client) => client.mended().await,
             Client::Direct(_) => {}
+            Client::Graph(client) => client.mended().await,
         }
     }
 }

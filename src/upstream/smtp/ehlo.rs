@@ -205,6 +205,7 @@ mod tests {
             recipients: vec![recipient(to)],
             size: text.size(),
             parameters: MailParameters::default(),
+            earlier: crate::upstream::Earlier::None,
             text: (),
         };
         offers.suit(&mut envelope, text);
@@ -259,6 +260,7 @@ mod tests {
                 ret: Some(ReturnContent::Headers),
                 envid: Some("QQ314159".to_owned()),
             },
+            earlier: crate::upstream::Earlier::None,
             text: (),
         };
         let lines = |offers: &Offers| {

@@ -16,7 +16,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Auth, AuthMethod, Connection, Handover, Security, Server, ServerClient, Stream, Verification,
+    Auth, AuthMethod, Earlier, Handover, Security, Server, ServerClient, SmtpConnection, Stream,
+    Verification,
 };
 use crate::{
     attempt::{Report, Trouble},
@@ -294,6 +295,7 @@ fn handover(recipients: &[&str], chunks: Vec<Result<Vec<u8>, ()>>) -> Handover<C
             .collect(),
         size: 7,
         parameters: MailParameters::default(),
+        earlier: Earlier::None,
         text: Chunks { chunks: chunks.into_iter() },
     }
 }
@@ -328,7 +330,7 @@ fn pipe() -> (Box<DuplexStream>, DuplexStream) {
 }
 
 /// Connects to a server that follows the script.
-async fn connect(script: Script) -> (Result<Connection, Trouble>, JoinHandle<String>) {
+async fn connect(script: Script) -> (Result<SmtpConnection, Trouble>, JoinHandle<String>) {
     let (ours, theirs) = pipe();
     let server = script.serve(theirs);
     (client(destination()).connect_over(ours).await, server)

@@ -6,7 +6,7 @@ use postroom::{
     model::Address,
     queue::SenderRewrite,
     reach::Reach,
-    upstream::{Direct, Route, Security, Verification},
+    upstream::{Direct, Route, SecretSource, Security, Verification},
 };
 
 use super::{SMARTHOST, good, refused, warned, with};
@@ -297,4 +297,42 @@ fn high_volume_email_stays_inside_and_sends_as_itself() {
     );
     let outside = hve("").replace("it@contoso.com", "it@fabrikam.com");
     refused(&outside, "report.account", "outside its `domains`");
+}
+
+const GRAPH: &str = "[[account]]\nname = \"graph\"\nroute = \"graph\"\naddress = \
+    \"scans@contoso.com\"\nauth = { tenant = \"contoso.com\", client_id = \"app\", \
+    client_secret_file = \"/p\" }\n";
+
+fn graph(keys: &str) -> String {
+    with("[report]", &format!("{GRAPH}{keys}\n[report]"))
+}
+
+#[test]
+fn graph_sends_for_a_mailbox_with_an_application() {
+    let config = good(&graph(""));
+    let account = config.accounts.last().unwrap();
+    let Route::Graph(route) = &account.route else { panic!("{account:?}") };
+    assert_eq!((route.host.as_str(), route.smtp.port), ("graph.microsoft.com", 443));
+    assert_eq!(route.mailbox.as_str(), "scans@contoso.com");
+    let SecretSource::OAuth { settings, .. } = &route.secret else { panic!("{route:?}") };
+    assert_eq!(settings.scope, "https://graph.microsoft.com/.default");
+    assert_eq!(account.limits.messages_per_minute, Some(30));
+    assert_eq!(account.limits.message_size.unwrap().octets(), 2_200_000);
+    refused(&graph("tls = \"starttls\""), "account[1].tls", "always uses HTTPS");
+    refused(
+        &graph("certificate = \"/p\"\nkey = \"/p\""),
+        "account[1].certificate",
+        "client_certificate in auth",
+    );
+    let password = graph("").replace(
+        "tenant = \"contoso.com\", client_id = \"app\", client_secret_file = \"/p\"",
+        "method = \"login\", password_file = \"/p\"",
+    );
+    refused(&password, "account[1].auth.method", "takes no passwords");
+}
+
+#[test]
+fn graph_and_smtp_share_the_limits_of_a_mailbox() {
+    let same = graph("").replace("scans@contoso.com", "scanner@contoso.com");
+    refused(&same, "account[1].auth", "messages a minute");
 }

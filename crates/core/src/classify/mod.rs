@@ -9,6 +9,7 @@
 //!   server says, down to the bare classes
 //! - `mx`, before all others: the replies of a domain's mail server differ in meaning, because that
 //!   server does not know us
+//! - `graph`: what Microsoft Graph answers over HTTPS
 //! - `local`: what goes wrong without a reply ([`Fault`]); `token`: why there is no access token
 //!
 //! A row's code is a pattern (`row`); its concern follows from its outcome and the stage (`table`).
@@ -20,6 +21,7 @@ mod before_mail;
 mod exchange;
 mod fault;
 mod generic;
+mod graph;
 mod local;
 mod login_fault;
 mod mx;
@@ -37,6 +39,7 @@ pub use fault::{
     DnsFault, Fault, LocalFault, LookupFault, ServerFault, ServerReason, SmtpFault, TcpFault,
     TlsFault, Unresolved,
 };
+pub use graph::{GraphAnswer, SEND_MAIL};
 pub use login_fault::{LoginFault, SecretFault};
 pub use place::Place;
 pub use stage::Stage;

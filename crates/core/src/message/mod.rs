@@ -10,11 +10,13 @@
 //! - [`footer`]: a text at the end of each message
 //! - `mime`: the structure of a message, told in one way to everybody
 //! - `header_lines`: where a header goes on and where it ends; `fold`: how its lines are broken
+//! - [`addressed()`]: the header for a server that takes the recipients from it
 //! - [`FirstLine`]: what must not touch our own field; [`HeaderLength`]: what is too long to be
 //!   worked on
 //! - [`Inspection`]: what is odd about a message while it is received
 //! - [`Text`]: where the text of an attempt comes from
 
+mod addressed;
 mod charset;
 mod codec;
 mod edit;
@@ -43,6 +45,7 @@ mod work;
 #[cfg(test)]
 mod linear_tests;
 
+pub use addressed::addressed;
 pub use edit::{Edited, author, edit, sender};
 pub use edits::{Edits, Identity};
 pub use first_line::FirstLine;
