@@ -65,12 +65,14 @@ impl Steward {
     ) -> &'static str {
         loop {
             tokio::select! {
+                // A stop comes first: it lets listeners end, which is trouble at any other time.
+                biased;
+                () = supervise::stopped(&mut stop) => break,
                 Some(order) = orders.recv() => self.carry_out(order).await,
                 () = learning::over(self.learning.as_ref()) => {
                     self.end_learning("its time is over");
                 }
                 () = self.listeners.broken() => return "a listener",
-                () = supervise::stopped(&mut stop) => break,
             }
         }
         // Whoever orders something now learns at once that it is too late.
