@@ -1,11 +1,14 @@
 //! Reads the config again, and says what is different in it.
 
+use std::sync::Arc;
+
 use tracing::{error, warn};
 
 use crate::{
     admin::OrderError,
     config::{Config, Layers, Outdated, Problem},
     listener::Tls,
+    queue::AccountSettings,
 };
 
 /// Another config, read and checked, with its certificates.
@@ -76,9 +79,17 @@ pub(super) fn changed(old: &Config, new: &Config) -> Vec<String> {
         "account",
         (&old.accounts, &new.accounts),
         |account| account.name.to_string(),
-        PartialEq::eq,
+        same_account,
     ));
     changed
+}
+
+/// Whether an account is set as before. What it knows of the devices is a change of the devices.
+fn same_account(old: &AccountSettings, new: &AccountSettings) -> bool {
+    let mut new = new.clone();
+    new.sender.identities = Arc::clone(&old.sender.identities);
+    new.sender.senders = Arc::clone(&old.sender.senders);
+    *old == new
 }
 
 /// Says which entries of a list are new, gone or different.
@@ -88,19 +99,20 @@ fn differences<T>(
     name: impl Fn(&T) -> String,
     same: impl Fn(&T, &T) -> bool,
 ) -> Vec<String> {
-    let find = |list: &'_ [T], wanted: &str| list.iter().position(|item| name(item) == wanted);
     let mut said = Vec::new();
     for item in new {
         let its = name(item);
-        match find(old, &its).and_then(|index| old.get(index)) {
-            None => said.push(format!("{what} \"{its}\" added")),
-            Some(former) if !same(former, item) => said.push(format!("{what} \"{its}\" changed")),
-            Some(_) => {}
+        // Several listeners can have one address if its port is 0.
+        let mut former = old.iter().filter(|former| name(former) == its).peekable();
+        if former.peek().is_none() {
+            said.push(format!("{what} \"{its}\" added"));
+        } else if !former.any(|former| same(former, item)) {
+            said.push(format!("{what} \"{its}\" changed"));
         }
     }
     for item in old {
         let its = name(item);
-        if find(new, &its).is_none() {
+        if !new.iter().any(|item| name(item) == its) {
             said.push(format!("{what} \"{its}\" removed"));
         }
     }
