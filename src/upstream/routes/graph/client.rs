@@ -2,18 +2,21 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use super::{Graph, GraphSession, api::Api};
+use super::{
+    Graph, GraphSession,
+    api::Api,
+    mailbox::{Mailbox, TokenSource, fault_of},
+};
 use crate::{
     attempt::Trouble,
-    classify::{Fault, Peer, Stage, TcpFault, classify_of},
+    classify::{Fault, Stage},
     clock::Clock,
-    http::{HttpClient, HttpError, Limits},
+    http::{HttpClient, Limits},
     metrics::Metrics,
-    model::{Address, Secret},
-    oauth::{Claims, Expiry, RefreshTokenStore, Refused, TokenClient, Tokens},
+    oauth::{Claims, Expiry, RefreshTokenStore, TokenClient, Tokens},
     upstream::{
         finding::{Finding, Step},
-        smtp::{auth::read_secret, settings::SecretSource},
+        smtp::settings::SecretSource,
         tls::Tls,
     },
 };
@@ -28,19 +31,6 @@ const LIMITS: Limits = Limits {
 
 /// Sends for one account.
 pub(in crate::upstream) struct GraphClient(Arc<Mailbox>);
-
-/// What all sessions of an account share.
-pub(super) struct Mailbox {
-    pub(super) api: Api,
-    pub(super) metrics: Metrics,
-    tokens: TokenSource,
-    address: Address,
-}
-
-enum TokenSource {
-    File(std::path::PathBuf),
-    OAuth(Box<Tokens>),
-}
 
 impl GraphClient {
     /// Reads the trust store.
@@ -134,33 +124,4 @@ impl GraphClient {
             tokens.reset().await;
         }
     }
-}
-
-impl Mailbox {
-    pub(super) async fn token(&self) -> Result<Secret, Fault> {
-        match &self.tokens {
-            TokenSource::File(path) => read_secret(path).await,
-            TokenSource::OAuth(tokens) => tokens.token().await.map_err(Into::into),
-        }
-    }
-
-    /// Discards a token that Graph refused. `Some` is a new one to try.
-    pub(super) async fn another_token(&self, refused: &Secret) -> Option<Secret> {
-        let TokenSource::OAuth(tokens) = &self.tokens else { return None };
-        match tokens.refused(refused).await {
-            Refused::Old => self.token().await.ok(),
-            Refused::New => None,
-        }
-    }
-
-    pub(super) fn trouble(&self, stage: Stage, fault: Fault) -> Trouble {
-        self.metrics.upstream().troubles.inc();
-        let verdict = classify_of(Peer::Server, stage, &fault);
-        Trouble { fault, verdict }
-    }
-}
-
-/// A request that reached nobody.
-pub(super) fn fault_of(error: &HttpError) -> Fault {
-    TcpFault::Broken { kind: io::ErrorKind::NotConnected, text: error.to_string() }.into()
 }

@@ -1,13 +1,15 @@
 //! Microsoft Graph: a mailbox sends over HTTPS, with an access token of an application.
 //!
 //! - `api`: the requests, and their answers in the form that `classify` judges
-//! - `client`: tokens, connections, and the check of an account
+//! - `mailbox`: what the sessions of an account share, with its tokens
+//! - `client`: begins sessions, and checks an account
 //! - `session`: one attempt
 //!
 //! Microsoft, "user: sendMail". An application cannot use `/me`, so the mailbox is in the path.
 
 mod api;
 mod client;
+mod mailbox;
 mod session;
 
 pub(super) use client::GraphClient;

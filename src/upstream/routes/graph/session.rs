@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use super::client::{Mailbox, fault_of};
+use super::mailbox::{Mailbox, fault_of};
 use crate::{
     attempt::{Dsn, Report, Trouble},
     classify::{
