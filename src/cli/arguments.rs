@@ -9,9 +9,14 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
+mod json;
+mod queue;
+
+pub(super) use json::JsonArguments;
+pub(super) use queue::{QueueCommand, Selection, Which};
+
 use super::{sandbox::SandboxArgs, when::When};
 use crate::{
-    admin::QueueState,
     config::DEFAULT_PATH,
     daemon::LogFormat,
     model::{Address, MessageId, RecipientOutcome, TlsVersion},
@@ -72,13 +77,6 @@ pub(super) enum Command {
 }
 
 #[derive(Args)]
-pub(super) struct JsonArguments {
-    /// Print JSON, for scripts.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
 pub(super) struct AuditArguments {
     /// Maximum number of changes to list.
     #[arg(long, default_value_t = 100)]
@@ -111,145 +109,6 @@ pub(super) struct DemoArguments {
     /// and removes it at the end.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum QueueCommand {
-    /// List queued messages, the oldest first.
-    List {
-        #[command(flatten)]
-        selection: Selection,
-        /// Maximum number of messages to list.
-        #[arg(long, default_value_t = 100)]
-        limit: usize,
-        /// List all.
-        #[arg(long, conflicts_with = "limit")]
-        all: bool,
-        #[command(flatten)]
-        json: JsonArguments,
-    },
-    /// Show one message with each recipient, its attempts and the server's last reply.
-    Show {
-        /// The message id, as `queue list` shows it.
-        id: MessageId,
-        #[command(flatten)]
-        json: JsonArguments,
-    },
-    /// Try messages now instead of 30 minutes after the last attempt (RFC 5321). Asks for
-    /// confirmation.
-    Retry {
-        #[command(flatten)]
-        which: Which,
-    },
-    /// Hold messages until they are released.
-    Hold {
-        #[command(flatten)]
-        which: Which,
-        /// The reason, shown by `queue list`.
-        #[arg(long, default_value = "held by a person")]
-        reason: String,
-    },
-    /// Release held messages.
-    Release {
-        #[command(flatten)]
-        which: Which,
-    },
-    /// Let another account send messages to the recipients that wait.
-    Redirect {
-        /// Message ids.
-        #[arg(required_unless_present = "matching", conflicts_with = "matching")]
-        ids: Vec<MessageId>,
-        /// The account that is to send them.
-        #[arg(long, value_name = "NAME")]
-        account: String,
-        /// All messages that match --waiting-for, --device, --to, --state and --older-than. Shows
-        /// how many there are and asks for confirmation.
-        #[arg(long = "match")]
-        matching: bool,
-        /// Messages that wait for this account.
-        #[arg(long, value_name = "NAME")]
-        waiting_for: Option<String>,
-        #[command(flatten)]
-        common: Common,
-        /// Do not ask for confirmation.
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Delete messages. Only the journal records it: no notice is sent. Asks for confirmation.
-    Delete {
-        #[command(flatten)]
-        which: Which,
-    },
-    /// Write a message as it was accepted (.eml format). With --dir or --mbox, write messages with
-    /// their envelopes, for `queue import`.
-    Export {
-        /// The message id, as `queue list` shows it.
-        #[arg(required_unless_present = "matching", conflicts_with = "matching")]
-        id: Option<MessageId>,
-        /// The file to create. The default is standard output.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "mbox"])]
-        output: Option<PathBuf>,
-        /// All messages that match --account, --device, --to, --state and --older-than.
-        #[arg(long = "match")]
-        matching: bool,
-        #[command(flatten)]
-        selection: Selection,
-        /// The folder that gets a file for each message.
-        #[arg(long, value_name = "DIR", conflicts_with = "mbox")]
-        dir: Option<PathBuf>,
-        /// The mbox file to create, for all messages.
-        #[arg(long, value_name = "FILE")]
-        mbox: Option<PathBuf>,
-    },
-    /// Put exported messages into the queue, for example on another machine.
-    Import {
-        /// A folder, an mbox file or an .eml file that `queue export` has written.
-        path: PathBuf,
-    },
-}
-
-/// What messages of the queue have in common. Every part that is given must hold.
-#[derive(Args)]
-pub(super) struct Selection {
-    /// Messages that wait for this account.
-    #[arg(long, value_name = "NAME")]
-    pub(super) account: Option<String>,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// What messages of the queue have in common, beside the account.
-#[derive(Args)]
-pub(super) struct Common {
-    /// Messages that this device has submitted.
-    #[arg(long, value_name = "NAME")]
-    pub(super) device: Option<String>,
-    /// Messages with this recipient: an address, or a domain.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) to: Option<String>,
-    /// waiting, retrying, sending or held.
-    #[arg(long, value_name = "STATE", value_parser = queue_state)]
-    pub(super) state: Option<QueueState>,
-    /// Messages that were accepted at least this long ago, for example 2h.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(super) older_than: Option<Duration>,
-}
-
-/// The messages that an order is about.
-#[derive(Args)]
-pub(super) struct Which {
-    /// Message ids.
-    #[arg(required_unless_present = "matching", conflicts_with = "matching")]
-    pub(super) ids: Vec<MessageId>,
-    /// All messages that match --account, --device, --to, --state and --older-than. Shows how many
-    /// there are and asks for confirmation.
-    #[arg(long = "match")]
-    pub(super) matching: bool,
-    #[command(flatten)]
-    pub(super) selection: Selection,
-    /// Do not ask for confirmation.
-    #[arg(long)]
-    pub(super) yes: bool,
 }
 
 #[derive(Args)]
@@ -452,13 +311,6 @@ pub(super) struct SendArguments {
         value_parser = humantime::parse_duration
     )]
     pub(super) wait: Duration,
-}
-
-fn queue_state(text: &str) -> Result<QueueState, String> {
-    QueueState::ALL
-        .into_iter()
-        .find(|state| state.as_str() == text)
-        .ok_or_else(|| format!("\"{text}\" is none of waiting, retrying, sending and held"))
 }
 
 fn settled_outcome(text: &str) -> Result<RecipientOutcome, String> {
