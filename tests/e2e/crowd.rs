@@ -19,6 +19,9 @@ use crate::{
 
 const DEVICES: usize = 32;
 const LIMIT_KIB: u64 = 64 * 1024;
+/// The limit of a debug build, without the pages of its program file. Those are twice as many as in
+/// a release build and grow with the code, not with the mail.
+const DEBUG_LIMIT_KIB: u64 = 40 * 1024;
 const FROM: &str = "mfp1@contoso.com";
 
 #[test]
@@ -61,7 +64,12 @@ fn thirty_two_devices_hand_in_25_mb_each_at_once_and_the_daemon_stays_under_64_m
         "peak resident memory: {receiving} KiB while receiving, {peak} KiB after {} were passed on",
         files.len()
     );
-    assert!(peak < LIMIT_KIB, "{peak} KiB");
+    let (measured, limit) = if cfg!(debug_assertions) {
+        (peak - relay.program_memory_kib(), DEBUG_LIMIT_KIB)
+    } else {
+        (peak, LIMIT_KIB)
+    };
+    assert!(measured < limit, "{measured} KiB");
     let arrived = std::fs::read(&files[0]).unwrap();
     assert_eq!(scan.proof.faults(&arrived), Vec::<String>::new());
 }

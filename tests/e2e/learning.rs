@@ -14,10 +14,13 @@ use crate::{
 const OTHERS: &str = "[[device]]\nname = \"others\"\nnetworks = [\"10.0.0.0/8\"]\n";
 const OURS: &str = "archive@contoso.com";
 
-/// What the relay says to a recipient of this device.
+/// What the relay says to a recipient of this device, or to the device itself.
 fn answer(relay: &Relay, to: &str) -> u16 {
     let mut device = Device::greeted(relay.listener("none")).unwrap();
-    device.command("MAIL FROM:<mfp1@contoso.com>").unwrap();
+    let sender = device.command("MAIL FROM:<mfp1@contoso.com>").unwrap().code;
+    if sender != 250 {
+        return sender;
+    }
     device.command(&format!("RCPT TO:<{to}>")).unwrap().code
 }
 

@@ -88,7 +88,7 @@ fn a_refused_printer_is_admitted_by_the_lines_that_are_shown_and_still_known_aft
     // It is shown what it said, and of its login nothing.
     let shown = show(&relay, "127.0.0.1");
     assert!(shown.contains("    C: AUTH PLAIN ***\n    S: 503 5.5.1 "), "{shown}");
-    assert!(shown.contains("it offers tls1.0 at best"), "{shown}");
+    assert!(shown.contains("it offers at most tls1.0"), "{shown}");
     assert!(!shown.contains(FACTORY), "{shown}");
 
     let password = follow_the_lines(&relay, dir.path(), &lines);

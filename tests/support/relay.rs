@@ -130,6 +130,11 @@ impl Relay {
         self.process.memory_kib("VmHWM")
     }
 
+    /// The resident pages of the program file and its libraries, in KiB.
+    pub(crate) fn program_memory_kib(&self) -> u64 {
+        self.process.memory_kib("RssFile")
+    }
+
     /// Runs a command and reads its JSON, whatever its exit code: `status` ends with 1 or 2 when
     /// something is wrong with the relay.
     pub(crate) fn json(&self, words: &[&str]) -> Value {

@@ -287,7 +287,10 @@ fn a_default_that_is_wrong_or_unwise_is_named_once_where_it_is_written() {
     let defaults = |line: &str| {
         with(
             "[[device]]\n",
-            &format!("[defaults.device]\n{line}\n[[device]]\nname = \"erp\"\n[[device]]\n"),
+            &format!(
+                "[defaults.device]\n{line}\n[[device]]\nname = \"erp\"\n\
+                networks = [\"10.0.0.1\"]\n[[device]]\n"
+            ),
         )
     };
     refused(&defaults("max_recipients = 0"), "defaults.device.max_recipients", "from 1");

@@ -112,7 +112,7 @@ fn exported_messages_can_be_imported_with_their_envelopes() {
     let body = |text: &str| text.split_once("\r\nSubject:").unwrap().1.to_owned();
     for entry in list {
         assert_eq!(entry["recipients"][0]["recipient"]["address"], "megan@contoso.com");
-        assert_eq!(entry["sender"], "scanner@contoso.com");
+        assert_eq!(entry["sender"]["mailbox"], "scanner@contoso.com");
         let again = office.good(&["queue", "export", entry["id"].as_str().unwrap()]);
         assert!(!again.contains("X-Postroom-Recipient"), "{again}");
         assert_eq!(body(&again), body(&text));
