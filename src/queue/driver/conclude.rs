@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A message is put aside after this number of panics during its attempts.
-const MOST_PANICS: u8 = 2;
+pub(in crate::queue) const MOST_PANICS: u8 = 2;
 
 impl<T: Transport> Core<T> {
     /// Applies the report of an attempt. The outcome is durable with the next sync.

@@ -32,6 +32,7 @@ use crate::{
             health::{Health, News, remembered::Remembered},
             now::Now,
         },
+        outgoing::Workshop,
     },
     report::{AccountChange, Reporter},
     spool::{Change, Memo, MemoKind, Spool, SpoolError},
@@ -51,6 +52,8 @@ pub(in crate::queue) struct Core<T: Transport> {
     pub(in crate::queue) changed: Notify,
     pub(in crate::queue) stopping: AtomicBool,
     pub(in crate::queue) leases: Arc<Leases>,
+    /// Where the edits of texts are computed.
+    pub(in crate::queue) workshop: Workshop,
 }
 
 /// Everything a [`Core`] is made from, except the transports.
@@ -93,6 +96,7 @@ impl<T: Transport> Core<T> {
             changed: Notify::new(),
             stopping: AtomicBool::new(false),
             leases: Arc::default(),
+            workshop: Workshop::default(),
         })
     }
 

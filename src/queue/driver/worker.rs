@@ -7,6 +7,7 @@
 
 use std::{io::ErrorKind, ops::ControlFlow, sync::Arc, time::Duration};
 
+use tokio::time::timeout;
 use tracing::error;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     queue::{
         driver::{
             account::Account,
+            conclude::MOST_PANICS,
             core::Core,
             live::{Live, close},
             transport::{Link, Transport},
@@ -27,11 +29,13 @@ use crate::{
         },
         outgoing::{self, Changes, Outgoing, Stored},
     },
-    spool::{MessageReader, SpoolError},
+    spool::{Change, MessageReader, SpoolError},
 };
 
 /// How long the account is paused after the disk refused a write.
 const DISK_PAUSE: Duration = Duration::from_secs(30);
+/// The preparation of a text that takes longer than this is noted.
+const LONG: Duration = Duration::from_secs(1);
 /// A message that could not be read for a temporary reason is tried again after this time.
 const READ_AGAIN: Duration = Duration::from_secs(5 * 60);
 
@@ -169,9 +173,15 @@ impl<T: Transport> Core<T> {
         account: &Account<T>,
         claim: &Claim,
     ) -> ControlFlow<(), Option<Outgoing<MessageReader>>> {
+        if claim.entry.panics >= MOST_PANICS {
+            let reason = "the program died twice while it worked on the message; please report \
+                that";
+            self.put_aside(account, claim, reason).await;
+            return ControlFlow::Continue(None);
+        }
         let (stored, text) = tokio::join!(
             self.on_disk(self.spool.sync()),
-            self.on_disk(self.prepare(account, &claim.entry))
+            self.on_disk(self.prepare_watched(account, claim))
         );
         if let Err(problem) = stored {
             self.abandon(account, claim, &problem);
@@ -184,6 +194,27 @@ impl<T: Transport> Core<T> {
                 ControlFlow::Continue(None)
             }
         }
+    }
+
+    /// Prepares the text of a claimed message. When that takes long, it is noted durably that the
+    /// message may be what a dying process was working on. The outcome of the attempt takes the
+    /// note back.
+    async fn prepare_watched(
+        &self,
+        account: &Account<T>,
+        claim: &Claim,
+    ) -> Result<Outgoing<MessageReader>, SpoolError> {
+        let mut preparing = std::pin::pin!(self.prepare(account, &claim.entry));
+        match timeout(LONG, &mut preparing).await {
+            Ok(text) => return text,
+            Err(_elapsed) => {
+                let panics = claim.entry.panics.saturating_add(1);
+                let noted = Entry { panics, ..claim.entry.clone() };
+                self.spool.apply(Change { put: vec![noted], ..Change::default() })?;
+                self.spool.sync().await?;
+            }
+        }
+        preparing.await
     }
 
     /// Prepares the edited text of a claimed message.
@@ -208,7 +239,7 @@ impl<T: Transport> Core<T> {
         let whom = |author: Option<&Address>, sender: Option<&Address>| {
             sender::header(entry, author, sender, settings)
         };
-        Outgoing::prepare(text, changes, whom, &stored).await.map_err(unreadable)
+        Outgoing::prepare(text, changes, whom, &stored, &self.workshop).await.map_err(unreadable)
     }
 
     /// Gives a claim back that the disk refused to store: nothing was sent.

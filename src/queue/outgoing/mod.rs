@@ -3,12 +3,15 @@
 //!
 //! - `footer`: the account's footer for one message
 //! - `text`: the text with its edits, read in chunks
+//! - `workshop`: the threads on which edits are computed
 
 mod footer;
 mod text;
+mod workshop;
 
 pub(in crate::queue) use footer::footer;
 pub(in crate::queue) use text::{Changes, Outgoing};
+pub(in crate::queue) use workshop::Workshop;
 
 use std::{future::Future, io};
 

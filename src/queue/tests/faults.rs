@@ -5,11 +5,11 @@ use crate::{
     classify::{Outcome, Stage},
     model::{MessageId, RecipientOutcome},
     queue::{
-        AccountState,
+        AccountState, Enabled,
         fixture::at,
         tests::fake_transport::{Reaction, trouble},
     },
-    spool::{JournalLine, Progress},
+    spool::{Change, Entry, JournalLine, Progress},
 };
 
 const TAKE: Reaction = Reaction::Take(Duration::from_millis(100));
@@ -276,6 +276,26 @@ async fn a_message_that_makes_us_panic_twice_is_put_aside_and_others_go_on() {
         "{:?}",
         house.notices()
     );
+    house.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_two_processes_died_over_is_put_aside_without_an_attempt() {
+    let mut house = House::open(vec![scanner()]);
+    house.queue.set_enabled(&"scanner".into(), Enabled::Off).await.unwrap();
+    let bad = house.receive(1).await;
+    // What a process notes before it goes on with work that takes long.
+    let noted = Entry { panics: 2, ..house.entry(bad).unwrap() };
+    house.spool.apply(Change { put: vec![noted], ..Change::default() }).unwrap();
+    let good = house.receive(1).await;
+    let mut house = house.crash(Duration::from_secs(5)).await;
+    house.queue.set_enabled(&"scanner".into(), Enabled::On).await.unwrap();
+    house.pass(60).await;
+    assert!(house.entry(bad).is_none() && house.entry(good).is_none());
+    assert!(house.seen().iter().all(|seen| seen.subject != "0"));
+    assert!(house.notices().iter().any(|subject| subject.contains("needs attention")));
+    let outcomes: Vec<_> = house.journal().iter().map(|line| (line.id, line.outcome)).collect();
+    assert!(outcomes.contains(&(bad, RecipientOutcome::Quarantined)), "{outcomes:?}");
     house.stop().await;
 }
 
