@@ -24,8 +24,9 @@ pub const PAGE: usize = 4096;
 pub const ALIGNMENT: usize = 8;
 /// Octets of a record's header.
 pub const RECORD_HEADER: usize = 48;
-/// The longest payload. A message of this length has no profit of the journal any more.
-pub const MOST_PAYLOAD: usize = 1024 * 1024;
+/// The longest payload. A message of a quarter of this length has no profit of the journal any
+/// more; what became of a message with thousands of recipients can be longer.
+pub const MOST_PAYLOAD: usize = 3 * 1024 * 1024;
 
 const MAGIC: [u8; 8] = *b"postjrn1";
 /// The copy of the segment's header: in another sector, whatever the sectors' size up to 2 KiB.

@@ -1,6 +1,7 @@
 //! The interface: append, read, release.
 
 use std::{
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,8 +17,8 @@ use crate::{
     shared::{Appended, Counters, Draft, Options, Place, Queue, Shared, Usage, Waiting},
 };
 
-/// The smallest segment: half of it for the head, and a batch.
-const LEAST_SEGMENT: usize = 8 * MOST_PAYLOAD;
+/// The smallest segment.
+const LEAST_SEGMENT: usize = 32 * PAGE;
 
 /// An append-only log. Closed when dropped: what waits is committed first.
 pub struct Journal<D: Disk> {
@@ -27,7 +28,8 @@ pub struct Journal<D: Disk> {
 
 impl<D: Disk> Journal<D> {
     /// Opens the journal and replays what it holds, in order, from the record with the number
-    /// `from` on; damage is replayed where it stands.
+    /// `from` on; damage is replayed where it stands. Numbers below `from` are never given again,
+    /// even when the journal is empty: somebody knows them.
     ///
     /// # Errors
     /// When the disk fails. A damaged journal is not an error: [`Recovered::Damage`].
@@ -70,10 +72,47 @@ impl<D: Disk> Journal<D> {
         draft: Draft,
         done: impl FnOnce(Result<Appended, JournalError>) + Send + 'static,
     ) -> Result<(), JournalError> {
-        if draft.payload.len() > MOST_PAYLOAD {
+        if draft.payload.len() > self.most_payload() {
             return Err(JournalError::TooLong { length: draft.payload.len() });
         }
         self.shared.queue.join(Waiting { draft, done: Box::new(done) })
+    }
+
+    /// The longest payload that is taken, in octets: less than [`MOST_PAYLOAD`] when segments are
+    /// small. A record and a head fit into one segment.
+    #[must_use]
+    pub fn most_payload(&self) -> usize {
+        MOST_PAYLOAD.min(self.shared.options.segment / 3)
+    }
+
+    /// Replays the records of one segment with numbers from `from` to `to`, while others are
+    /// being appended. Nothing when the segment has been released.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn replay(
+        &self,
+        segment: u64,
+        numbers: RangeInclusive<Sequence>,
+        replay: impl FnMut(Recovered<'_>),
+    ) -> Result<(), JournalError> {
+        let Some(segment) = self.shared.ring.segment(segment) else { return Ok(()) };
+        recovery::replay_segment(&segment, numbers, replay)
+            .map_err(|problem| JournalError::disk("read", problem))
+    }
+
+    /// The octets of a record's payload as they stand there, intact or not, for a person to look
+    /// at. None when the disk does not give them or nobody knows how many there are.
+    #[must_use]
+    pub fn salvage(&self, place: Place) -> Option<Vec<u8>> {
+        let segment = self.shared.ring.segment(place.segment)?;
+        let mut header = [0; RECORD_HEADER];
+        segment.file.read(u64::from(place.offset), &mut header).ok()?;
+        let header = RecordHeader::read(&header, segment.header.nonce)?;
+        let mut payload = vec![0; header.payload_length()];
+        let behind = u64::try_from(RECORD_HEADER).ok()?;
+        segment.file.read(u64::from(place.offset).saturating_add(behind), &mut payload).ok()?;
+        Some(payload)
     }
 
     /// Reads a record.

@@ -3,7 +3,12 @@
 //! Segments are read in the order in which they were begun, one at a time. The committer goes on
 //! behind the last record of the last one, on a page that nothing was found on.
 
-use std::{collections::VecDeque, io, ops::Range, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io,
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 use crate::{
     disk::{Disk, SegmentFile},
@@ -54,6 +59,28 @@ pub struct Recovery {
     pub damages: u64,
     /// The number of the next record.
     pub next: Sequence,
+    /// The number with which the oldest segment began; none when there is no segment.
+    pub oldest: Option<Sequence>,
+}
+
+/// Replays what one segment holds with these numbers.
+pub(crate) fn replay_segment<F: SegmentFile>(
+    segment: &Segment<F>,
+    numbers: RangeInclusive<Sequence>,
+    mut replay: impl FnMut(Recovered<'_>),
+) -> io::Result<()> {
+    let octets = read_whole(segment.file.as_ref(), segment.length)?;
+    for found in scan(&octets, &segment.header).found {
+        let beyond = match &found {
+            Found::Record(record, _) => record.sequence > *numbers.end(),
+            Found::Damage(damage) => damage.lost.start > *numbers.end(),
+        };
+        if !beyond {
+            let of = (segment.header.ordinal, octets.as_slice());
+            tell(found, of, *numbers.start(), &mut Recovery::default(), &mut replay);
+        }
+    }
+    Ok(())
 }
 
 /// Reads the segments, and yields where to go on.
@@ -63,8 +90,9 @@ pub(crate) fn recover<D: Disk>(
     from: Sequence,
     mut replay: impl FnMut(Recovered<'_>),
 ) -> io::Result<(Ring<D>, Start<D::File>, Recovery)> {
-    let mut recovery = Recovery { next: 1, ..Recovery::default() };
+    let mut recovery = Recovery { next: from.max(1), ..Recovery::default() };
     let Sorted { used, free } = sort(&disk, size, &mut recovery, &mut replay)?;
+    recovery.oldest = used.front().map(|segment| segment.header.first);
     let mut active = None;
     for (index, segment) in used.iter().enumerate() {
         let next = used.get(index + 1).map(|next| next.header.first);

@@ -150,8 +150,8 @@ fn what_waits_is_committed_when_the_journal_is_closed() {
 #[test]
 fn a_record_that_is_too_long_is_refused_at_once() {
     let (journal, ..) = open(&MemoryDisk::default(), 0);
-    let refused = append(&journal, vec![0; 1024 * 1024 + 1]);
-    assert!(matches!(refused, Err(JournalError::TooLong { length: 1_048_577 })));
+    let refused = append(&journal, vec![0; 3 * 1024 * 1024]);
+    assert!(matches!(refused, Err(JournalError::TooLong { length: 3_145_728 })));
 }
 
 #[test]
