@@ -1,5 +1,6 @@
 //! A message being received: kept in memory while it is small, streamed to `incoming/` when it is
-//! not, and at last made durable.
+//! not. At last it is made durable: a small one in the journal, a large one as a file that the
+//! journal names.
 //!
 //! # Failure
 //! Whatever fails, and also when an [`Incoming`] is dropped, nothing is left behind: the device
@@ -15,7 +16,8 @@ use tokio::{
 use crate::{
     model::{ByteSize, Envelope, MessageId},
     spool::{
-        Entry, Routes, SpoolError,
+        Committed, Entry, Routes, SpoolError,
+        committed::Pending,
         core::Core,
         group_commit::withdraw,
         messages::{
@@ -30,41 +32,20 @@ use crate::{
     },
 };
 
-/// Up to here a message waits in memory and is written by one call; beyond it goes to the disk in
-/// pieces of this size. An office's mail without attachment fits.
-const BUFFER_OCTETS: usize = 64 * 1024;
+/// Up to here a message waits in memory and goes to the journal. Beyond, a file of its own is as
+/// fast, and does not hold a segment.
+const SMALL_OCTETS: usize = 256 * 1024;
+
+/// A larger one goes to the disk in pieces of this size.
+const PIECE_OCTETS: usize = 64 * 1024;
+
+/// Octets of a record for each recipient, beside the message: more than what is known of one when
+/// it is accepted.
+const RECIPIENT_OCTETS: usize = 1024;
 
 /// What all messages being received may hold in memory together; beyond it, each piece goes to the
 /// disk at once.
 const BUFFERED_OCTETS: usize = 16 * 1024 * 1024;
-
-/// Proof that a message is durably on disk: file synced, renamed, folder synced. Only
-/// [`Incoming::commit`] makes one.
-#[derive(Debug)]
-pub struct Committed {
-    id: MessageId,
-    size: ByteSize,
-}
-
-impl Committed {
-    /// Of which message.
-    #[must_use]
-    pub const fn id(&self) -> MessageId {
-        self.id
-    }
-
-    /// Octets of the message.
-    #[must_use]
-    pub const fn size(&self) -> ByteSize {
-        self.size
-    }
-}
-
-impl AsRef<MessageId> for Committed {
-    fn as_ref(&self) -> &MessageId {
-        &self.id
-    }
-}
 
 /// A message being received. Dropped without [`Incoming::commit`], it leaves nothing behind.
 pub struct Incoming {
@@ -74,6 +55,8 @@ pub struct Incoming {
     /// Octets of text so far.
     size: u64,
     buffer: Buffer,
+    /// A message with its envelope that is not longer goes to the journal.
+    small: usize,
     /// Once something has been written to the disk.
     draft: Option<Arc<DraftFile>>,
     /// Every piece handed to the disk was written, as far as we know.
@@ -90,9 +73,12 @@ impl Incoming {
         let path = core.messages.path(envelope.id);
         let head = render(&envelope)
             .map_err(|error| SpoolError::Unreadable { path, reason: error.to_string() })?;
+        let beside = envelope.recipients.len().saturating_add(1).saturating_mul(RECIPIENT_OCTETS);
+        let most = core.index.log()?.most_payload().saturating_sub(beside);
+        let small = SMALL_OCTETS.saturating_add(head.len()).min(most);
         let mut buffer = Buffer { core: Arc::clone(&core), octets: Vec::new() };
         buffer.extend(&head);
-        Ok(Self { core, envelope, routes, size: 0, buffer, draft: None, whole: true })
+        Ok(Self { core, envelope, routes, size: 0, buffer, small, draft: None, whole: true })
     }
 
     /// The message's id.
@@ -108,7 +94,8 @@ impl Incoming {
     pub async fn write(&mut self, text: &[u8]) -> Result<(), SpoolError> {
         let mut rest = text;
         while !rest.is_empty() {
-            let room = BUFFER_OCTETS.saturating_sub(self.buffer.octets.len());
+            let most = if self.draft.is_some() { PIECE_OCTETS } else { self.small };
+            let room = most.saturating_sub(self.buffer.octets.len());
             let (some, more) = rest.split_at_checked(room).unwrap_or((rest, &[]));
             self.buffer.extend(some);
             self.size = self.size.saturating_add(u64::try_from(some.len()).unwrap_or(u64::MAX));
@@ -127,30 +114,17 @@ impl Incoming {
     pub async fn commit(self) -> Result<Committed, SpoolError> {
         let begun = Instant::now();
         self.must_be_whole()?;
-        let Self { core, envelope, routes, size, mut buffer, draft, whole: _ } = self;
-        let committed = Committed { id: envelope.id, size: ByteSize::from_octets(size) };
-        let entry = Entry::new(&envelope, routes, committed.size).queued_at(core.clock.steady());
-        let (reply, outcome) = oneshot::channel();
-        let (metrics, turns) = (core.metrics.clone(), Arc::clone(&core.turns));
-        let finish = move || {
-            let draft = match draft {
-                Some(draft) => {
-                    draft.append(&buffer.octets)?;
-                    draft.overwrite(SIZE_AT, size_digits(size).as_bytes())?;
-                    draft
-                }
-                None => {
-                    buffer.patch(SIZE_AT, size_digits(size).as_bytes());
-                    let draft = Arc::new(core.messages.receive(entry.id)?);
-                    draft.append(&buffer.octets)?;
-                    draft
-                }
-            };
-            draft.sync()?;
-            put_in_place(&core, &draft, Ticket { entry, reply })
-        };
-        in_turn(turns, finish).await?;
-        outcome.await.map_err(|_ended| SpoolError::closed())??;
+        let Self { core, envelope, routes, size, mut buffer, small, draft, whole: _ } = self;
+        let entry = Entry::new(&envelope, routes, ByteSize::from_octets(size))
+            .queued_at(core.clock.steady());
+        let metrics = core.metrics.clone();
+        let committed = match draft {
+            None if buffer.octets.len() <= small => {
+                buffer.patch(SIZE_AT, size_digits(size).as_bytes());
+                to_journal(&core, buffer.take(), entry).await
+            }
+            draft => to_file(core, buffer, entry, draft).await,
+        }?;
         metrics.storage().commit_seconds.observe(begun.elapsed().as_secs_f64());
         Ok(committed)
     }
@@ -230,6 +204,56 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         self.take();
     }
+}
+
+/// Appends a message to the journal and waits until it is durable.
+async fn to_journal(
+    core: &Arc<Core>,
+    octets: Vec<u8>,
+    entry: Entry,
+) -> Result<Committed, SpoolError> {
+    let (reply, outcome) = oneshot::channel();
+    let (pending, told) = (Pending::of(&entry), Arc::clone(core));
+    core.index.admit(Some(octets), entry, move |durable| {
+        let committed = durable.map(|durable| pending.committed(durable));
+        if committed.is_ok() {
+            told.note_change();
+            told.wake();
+        }
+        // A session that is gone does not hear it; its device will hand the message in again.
+        drop(reply.send(committed));
+    })?;
+    outcome.await.map_err(|_ended| SpoolError::closed())?
+}
+
+/// Makes a file of the message, and waits until it is in place and the journal names it.
+async fn to_file(
+    core: Arc<Core>,
+    mut buffer: Buffer,
+    entry: Entry,
+    draft: Option<Arc<DraftFile>>,
+) -> Result<Committed, SpoolError> {
+    let (reply, outcome) = oneshot::channel();
+    let (turns, size) = (Arc::clone(&core.turns), entry.size.octets());
+    let finish = move || {
+        let draft = match draft {
+            Some(draft) => {
+                draft.append(&buffer.octets)?;
+                draft.overwrite(SIZE_AT, size_digits(size).as_bytes())?;
+                draft
+            }
+            None => {
+                buffer.patch(SIZE_AT, size_digits(size).as_bytes());
+                let draft = Arc::new(core.messages.receive(entry.id)?);
+                draft.append(&buffer.octets)?;
+                draft
+            }
+        };
+        draft.sync()?;
+        put_in_place(&core, &draft, Ticket { entry, reply })
+    };
+    in_turn(turns, finish).await?;
+    outcome.await.map_err(|_ended| SpoolError::closed())?
 }
 
 /// Puts a message where accepted mail is, and has its name synced and its entry made with those of

@@ -1,7 +1,7 @@
 //! What the threads and the handles of one spool share.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs::File,
     sync::{
         Arc, Mutex,
@@ -20,11 +20,8 @@ use crate::{
     metrics::Metrics,
     model::{ByteSize, MessageId},
     spool::{
-        RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
-        batch_queue::BatchQueue,
-        index::local::Index,
-        messages::files::Files,
-        requests::{SyncRequest, Ticket},
+        RecoveryReport, RouteMessage, SpoolError, SpoolSettings, batch_queue::BatchQueue,
+        housekeeping::Housekeeping, index::local::Index, messages::files::Files, requests::Ticket,
         threads::lock,
     },
 };
@@ -36,6 +33,9 @@ const SPACE_ASKED_EVERY: Duration = Duration::from_secs(1);
 /// Messages written to the disk at once. The kernel merges that many syncs with profit; more would
 /// only cost threads.
 const WRITERS: usize = 64;
+
+/// Octets of changes in memory from which on they are written to the store at once.
+const OVERLAY_OCTETS: usize = 4 * 1024 * 1024;
 
 /// What is shared.
 pub(super) struct Core {
@@ -49,7 +49,9 @@ pub(super) struct Core {
     /// Messages whose file may be in place and whose entry is not yet: recovery leaves them alone.
     pub(super) arriving: Mutex<HashSet<MessageId>>,
     pub(super) admissions: BatchQueue<Ticket>,
-    pub(super) syncs: BatchQueue<SyncRequest>,
+    pub(super) housekeeping: Housekeeping,
+    /// Files of settled messages that were deleted and whose tombstones are still kept, by folder.
+    pub(super) deleted: Mutex<BTreeMap<String, BTreeSet<MessageId>>>,
     pub(super) recovered: watch::Sender<Option<RecoveryReport>>,
     pub(super) stopping: AtomicBool,
     /// Octets of text that all messages being received hold in memory.
@@ -86,7 +88,8 @@ impl Core {
             wakeups: Arc::default(),
             arriving: Mutex::default(),
             admissions: BatchQueue::default(),
-            syncs: BatchQueue::default(),
+            housekeeping: Housekeeping::default(),
+            deleted: Mutex::default(),
             recovered: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             buffered: AtomicUsize::new(0),
@@ -131,6 +134,15 @@ impl Core {
         self.wakeups.notify_one();
     }
 
+    /// The index has changed: the store is to follow.
+    pub(super) fn note_change(&self) {
+        if self.index.memory.overlay.octets() > OVERLAY_OCTETS {
+            self.housekeeping.hurry();
+        } else {
+            self.housekeeping.changed();
+        }
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
@@ -139,7 +151,7 @@ impl Core {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.admissions.close();
-        self.syncs.close();
+        self.housekeeping.close();
     }
 
     /// After the threads have ended: gives up the index and the folder.

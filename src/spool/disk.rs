@@ -23,6 +23,12 @@ pub(super) enum Deed<'a> {
     CreateFolder(&'a Path),
     SyncFolder(&'a Path),
     Remove(&'a Path),
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "place and octets are for the tests that tear a write")
+    )]
+    WriteSegment(&'a Path, u64, &'a [u8]),
+    SyncSegment(&'a Path),
     WriteIndex,
     SyncIndex,
 }
@@ -102,6 +108,28 @@ impl Disk {
         })
     }
 
+    /// A new segment of the journal, to be read and written.
+    pub(super) fn create_segment(&self, path: &Path) -> Result<File, SpoolError> {
+        self.perform(Deed::Create(path), || {
+            File::options().read(true).write(true).create_new(true).mode(0o600).open(path)
+        })
+    }
+
+    pub(super) fn write_segment(
+        &self,
+        path: &Path,
+        file: &File,
+        at: u64,
+        octets: &[u8],
+    ) -> Result<(), SpoolError> {
+        self.perform(Deed::WriteSegment(path, at, octets), || file.write_all_at(octets, at))
+    }
+
+    /// Returns when what was written to the segment is on the disk. Its length does not change.
+    pub(super) fn sync_segment(&self, path: &Path, file: &File) -> Result<(), SpoolError> {
+        self.perform(Deed::SyncSegment(path), || file.sync_data())
+    }
+
     /// Runs a deed whose doing is elsewhere: writing and syncing the index.
     pub(super) fn attend<T>(
         &self,
@@ -155,8 +183,10 @@ impl Deed<'_> {
     fn failed(self, error: std::io::Error) -> SpoolError {
         let (what, path) = match self {
             Self::Create(path) => ("create", path),
-            Self::Write(path) => ("write", path),
-            Self::SyncFile(path) | Self::SyncFolder(path) => ("sync", path),
+            Self::Write(path) | Self::WriteSegment(path, ..) => ("write", path),
+            Self::SyncFile(path) | Self::SyncFolder(path) | Self::SyncSegment(path) => {
+                ("sync", path)
+            }
             Self::Rename(_from, to) => ("rename to", to),
             Self::CreateFolder(path) => ("create folder", path),
             Self::Remove(path) => ("delete", path),

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use postroom_journal::JournalError;
 use thiserror::Error;
 
 use crate::model::MessageId;
@@ -60,6 +61,24 @@ impl SpoolError {
         }
     }
 
+    /// What the journal said.
+    pub(super) fn journal(error: &JournalError) -> Self {
+        match error {
+            JournalError::Disk { what, source } => {
+                let again = source.raw_os_error().map_or_else(
+                    || io::Error::new(source.kind(), source.to_string()),
+                    io::Error::from_raw_os_error,
+                );
+                Self::io(what, Path::new("spool/journal"), again)
+            }
+            JournalError::Closed => Self::closed(),
+            JournalError::TooLong { .. }
+            | JournalError::Busy
+            | JournalError::Gone
+            | JournalError::Damaged => Self::Index(error.to_string()),
+        }
+    }
+
     /// The same error once more, for each of those who shared one sync.
     pub(super) fn again(&self) -> Self {
         match self {
@@ -77,6 +96,20 @@ impl SpoolError {
             Self::Unreadable { path, reason } => {
                 Self::Unreadable { path: path.clone(), reason: reason.clone() }
             }
+        }
+    }
+}
+
+impl From<SpoolError> for io::Error {
+    /// For the journal, which knows the disk's errors only.
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Full => io::ErrorKind::StorageFull.into(),
+            SpoolError::Io { source, .. } => source,
+            other @ (SpoolError::Locked(_)
+            | SpoolError::Index(_)
+            | SpoolError::NotFound(_)
+            | SpoolError::Unreadable { .. }) => Self::other(other.to_string()),
         }
     }
 }

@@ -1,15 +1,20 @@
-//! The thread that turns files in place into accepted mail: syncs the folders and makes the entries
-//! of all messages that came together, so that a hundred devices cost hardly more than one.
+//! The thread that turns files in place into accepted mail: it syncs the folders of all messages
+//! that came together, and has the journal name them. A hundred devices cost hardly more than one.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::sync::oneshot;
 
 use crate::{
     model::MessageId,
     spool::{
-        Entry, SpoolError,
+        Committed, SpoolError,
         batch_queue::Taken,
+        committed::Pending,
         core::Core,
         messages::{MessageStore, files::DurableFolders},
         requests::Ticket,
@@ -17,20 +22,11 @@ use crate::{
     },
 };
 
+/// The session that waits to say `250`.
+type Reply = oneshot::Sender<Result<Committed, SpoolError>>;
+
 /// Waiting for the first costs nothing; the thread only has to wake when it is told to end.
 const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// The entry goes to the index; the session goes on waiting.
-fn part(ticket: Ticket) -> (Entry, Waiting) {
-    let id = ticket.entry.id;
-    (ticket.entry, Waiting { id, reply: ticket.reply })
-}
-
-/// A session that waits to say `250`.
-struct Waiting {
-    id: MessageId,
-    reply: oneshot::Sender<Result<(), SpoolError>>,
-}
 
 /// The message is not accepted after all.
 pub(super) fn withdraw(core: &Core, id: MessageId) {
@@ -52,48 +48,56 @@ pub(super) fn run(core: &Arc<Core>) {
     }
 }
 
-fn admit(core: &Core, durable: &mut DurableFolders, tickets: Vec<Ticket>) {
+fn admit(core: &Arc<Core>, durable: &mut DurableFolders, tickets: Vec<Ticket>) {
     let mut shards: BTreeMap<String, Vec<Ticket>> = BTreeMap::new();
     for ticket in tickets {
         shards.entry(ticket.entry.id.shard().to_owned()).or_default().push(ticket);
     }
-    let mut placed = Vec::new();
     for (shard, tickets) in shards {
-        match core.messages.make_names_durable(&shard, durable) {
-            Ok(()) => placed.extend(tickets),
-            Err(error) => {
-                refuse(core, tickets.into_iter().map(|ticket| part(ticket).1).collect(), &error);
+        let durable = core.messages.make_names_durable(&shard, durable);
+        for ticket in tickets {
+            match &durable {
+                Ok(()) => enter(core, ticket),
+                Err(error) => refuse(core, ticket.entry.id, ticket.reply, error.again()),
             }
         }
     }
-    let (entries, waiting) = placed.into_iter().map(part).unzip();
-    match core.index.admit(entries) {
-        Ok(()) => accept(core, waiting),
-        Err(error) => refuse(core, waiting, &error),
-    }
-}
-
-fn accept(core: &Core, waiting: Vec<Waiting>) {
-    if waiting.is_empty() {
-        return;
-    }
-    {
-        let mut arriving = lock(&core.arriving);
-        for one in &waiting {
-            arriving.remove(&one.id);
-        }
-    }
     core.metrics.storage().admission_rounds.inc();
-    core.wake();
-    for one in waiting {
-        // A session that is gone does not hear it; its device will hand the message in again.
-        drop(one.reply.send(Ok(())));
+}
+
+/// Has the journal name a file that is in place.
+fn enter(core: &Arc<Core>, ticket: Ticket) {
+    let Ticket { entry, reply } = ticket;
+    let (id, pending, told) = (entry.id, Pending::of(&entry), Arc::clone(core));
+    // The reply has one owner: the journal's thread, or this one when the journal takes nothing.
+    let reply = Arc::new(Mutex::new(Some(reply)));
+    let kept = Arc::clone(&reply);
+    let appended = core.index.admit(None, entry, move |durable| match durable {
+        Ok(durable) => {
+            lock(&told.arriving).remove(&id);
+            told.note_change();
+            told.wake();
+            answer(&kept, Ok(pending.committed(durable)));
+        }
+        Err(error) => {
+            withdraw(&told, id);
+            answer(&kept, Err(error));
+        }
+    });
+    if let Err(error) = appended {
+        withdraw(core, id);
+        answer(&reply, Err(error));
     }
 }
 
-fn refuse(core: &Core, waiting: Vec<Waiting>, error: &SpoolError) {
-    for one in waiting {
-        withdraw(core, one.id);
-        drop(one.reply.send(Err(error.again())));
+fn answer(reply: &Mutex<Option<Reply>>, outcome: Result<Committed, SpoolError>) {
+    if let Some(reply) = lock(reply).take() {
+        // A session that is gone does not hear it; its device will hand the message in again.
+        drop(reply.send(outcome));
     }
+}
+
+fn refuse(core: &Core, id: MessageId, reply: Reply, error: SpoolError) {
+    withdraw(core, id);
+    drop(reply.send(Err(error)));
 }

@@ -1,28 +1,27 @@
-//! The thread that makes the index durable for all who wait, and afterwards deletes the files of
-//! settled messages.
+//! The thread that keeps house behind everybody's back: brings the store up to date, gives up what
+//! the journal no longer needs, deletes the files of settled messages, prunes.
 //!
 //! The order is what keeps a settled message from being sent again: its removal and a tombstone are
-//! durable before its file is deleted, and the tombstone stays until the deletion is durable, too.
-//! A start that finds file and tombstone deletes the file.
+//! durable in the journal before its file is deleted, and the tombstone stays until the deletion is
+//! durable, too. A start that finds file and tombstone deletes the file.
+//!
+//! Nobody waits for this thread. When the store fails, changes wait in memory until it is mended.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{
     model::{MessageId, Timestamp},
-    spool::{SpoolError, batch_queue::Taken, core::Core, mend::mend_index, messages::MessageStore},
+    spool::{
+        SpoolError, core::Core, housekeeping::Duty, mend::mend_index, messages::MessageStore,
+        reclaim::Reclaim, threads::lock,
+    },
 };
 
-/// How long a tombstone may wait in an idle spool for its folder to be synced.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Tombstones that may wait before their folders are synced.
-const TOMBSTONES_WAITING: usize = 256;
+/// How long changes may wait in memory before they are written to the store. A start after a crash
+/// replays them.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Charges older than this count against no budget: the longest window is 24 hours.
 const CHARGES_KEPT: Duration = Duration::from_secs(48 * 3600);
@@ -33,70 +32,102 @@ const JOURNAL_LIMIT: u64 = 1_000_000;
 /// Pruning reads all charges; it need not be often.
 const PRUNED_EVERY: Duration = Duration::from_secs(15 * 60);
 
-/// Serves until the syncs are closed; what is applied by then is durable afterwards, if the disk
-/// allows.
+/// Serves until the spool is closed.
 pub(super) fn run(core: &Arc<Core>) {
-    let mut deleted = BTreeMap::new();
-    let mut pruned = Timestamp::ZERO;
-    loop {
-        match core.syncs.take(PATIENCE) {
-            Taken::Some(requests) => {
-                let outcome = sync(core, &mut deleted);
-                for request in requests {
-                    let outcome =
-                        outcome.as_ref().map_or_else(|error| Err(error.again()), |()| Ok(()));
-                    // Whoever asked may have stopped waiting.
-                    drop(request.send(outcome));
-                }
-                if deleted.values().map(BTreeSet::len).sum::<usize>() >= TOMBSTONES_WAITING {
-                    bury(core, &mut deleted);
-                }
-            }
-            Taken::Nobody => bury(core, &mut deleted),
-            Taken::Closed => break,
-        }
-        mend(core);
-        if core.clock.steady().since(pruned) >= PRUNED_EVERY {
-            prune(core);
-            pruned = core.clock.steady();
-        }
+    let mut house = House { core, pruned: Timestamp::ZERO, reclaim: Reclaim::default() };
+    while core.housekeeping.wait(PATIENCE, PRUNED_EVERY) == Duty::Look {
+        house.keep();
     }
-    // Whoever closes the spool syncs once more, and learns of a failure.
-    drop(sync(core, &mut deleted));
-    bury(core, &mut deleted);
+    house.keep();
 }
 
-/// Deleted files of settled messages, by folder.
-type Deleted = BTreeMap<String, BTreeSet<MessageId>>;
+struct House<'a> {
+    core: &'a Arc<Core>,
+    pruned: Timestamp,
+    reclaim: Reclaim,
+}
 
-fn sync(core: &Core, deleted: &mut Deleted) -> Result<(), SpoolError> {
-    let doomed = core.index.sync()?;
-    core.metrics.storage().index_syncs.inc();
-    for id in doomed {
-        // A file that cannot be deleted keeps its tombstone: the next start tries again.
-        if core.messages.remove(id).is_ok() {
-            deleted.entry(id.shard().to_owned()).or_default().insert(id);
+impl House<'_> {
+    fn keep(&mut self) {
+        let core = self.core;
+        let duties: [(&str, Result<(), SpoolError>); 4] = [
+            ("delete settled files", delete_settled(core)),
+            ("forget deleted files", bury(core)),
+            ("mend", mend(core)),
+            ("update", self.flush()),
+        ];
+        for (what, outcome) in duties {
+            if let Err(problem) = outcome {
+                error!(%problem, what, "the spool could not keep house; it tries again");
+            }
+        }
+        if core.clock.steady().since(self.pruned) >= PRUNED_EVERY {
+            prune(core);
+            self.pruned = core.clock.steady();
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), SpoolError> {
+        let core = self.core;
+        core.index.flush()?;
+        core.metrics.storage().index_syncs.inc();
+        if core.recovered.borrow().is_some()
+            && let Err(problem) = self.reclaim.run(core)
+        {
+            warn!(%problem, "the journal could not give back space; it tries again");
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the files of messages that are settled durably.
+fn delete_settled(core: &Core) -> Result<(), SpoolError> {
+    let doomed = core.index.take_doomed();
+    if doomed.is_empty() {
+        return Ok(());
+    }
+    match core.index.make_durable() {
+        Ok(()) => delete_files(core, &doomed),
+        Err(error) => {
+            core.index.give_back_doomed(doomed);
+            return Err(error);
         }
     }
     Ok(())
 }
 
-/// Once there is room again, opens an index that has failed. Not before the first recovery is done:
-/// there is one at a time.
-fn mend(core: &Arc<Core>) {
-    let may =
-        core.index.has_failed() && core.recovered.borrow().is_some() && core.admits(None).is_ok();
-    if may && let Err(problem) = mend_index(core) {
-        error!(%problem, "the index has failed and cannot be opened again yet");
+/// Deletes files whose removal is durable.
+pub(super) fn delete_files(core: &Core, doomed: &[MessageId]) {
+    for id in doomed {
+        // A file that cannot be deleted keeps its tombstone: the next start tries again.
+        if core.messages.remove(*id).is_ok() {
+            lock(&core.deleted).entry(id.shard().to_owned()).or_default().insert(*id);
+        }
     }
 }
 
+/// Opens an index again that has failed, once there is room. Not before the first recovery is done:
+/// there is one at a time.
+fn mend(core: &Arc<Core>) -> Result<(), SpoolError> {
+    let may =
+        core.index.has_failed() && core.recovered.borrow().is_some() && core.admits(None).is_ok();
+    if may { mend_index(core) } else { Ok(()) }
+}
+
 /// Forgets the tombstones of files whose deletion is durable. What fails is tried again.
-fn bury(core: &Core, deleted: &mut Deleted) {
-    deleted.retain(|_shard, ids| {
-        let ids: Vec<MessageId> = ids.iter().copied().collect();
-        core.messages.make_removals_durable(&ids).and_then(|()| core.index.bury(&ids)).is_err()
-    });
+fn bury(core: &Core) -> Result<(), SpoolError> {
+    let deleted = std::mem::take(&mut *lock(&core.deleted));
+    let mut outcome = Ok(());
+    for (shard, ids) in deleted {
+        let some: Vec<MessageId> = ids.iter().copied().collect();
+        let buried =
+            core.messages.make_removals_durable(&some).and_then(|()| core.index.bury(&some));
+        if let Err(error) = buried {
+            lock(&core.deleted).entry(shard).or_default().extend(ids);
+            outcome = Err(error);
+        }
+    }
+    outcome
 }
 
 fn prune(core: &Core) {

@@ -5,32 +5,62 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::spool::{
-    Change, Doubt, Entry, Progress, RecipientState, RecoveryReport, SpoolError,
+    Change, Doubt, Entry, Progress, RecipientState, SpoolError,
     core::Core,
     index::{
         local::Index,
         sled_store::{Store, Trouble},
     },
-    recover,
+    journal::log::Log,
+    rebuild::rebuild,
 };
 
-/// Opens the index again after it has failed, as on a full disk, and puts right what was lost with
-/// it: as a start would, while mail goes on. What fails is tried again later.
+/// Opens the store again after it has failed, as on a full disk. Memory or journal have what it
+/// lost. A failure is tried again later.
 pub(super) fn mend_index(core: &Arc<Core>) -> Result<(), SpoolError> {
     let folder = &core.messages.folders.index;
-    core.index.reopen(|| {
-        Store::open(folder).map_err(|trouble| match trouble {
-            Trouble::Refused(error) => SpoolError::io("open", folder, error),
-            Trouble::Broken(reason) => SpoolError::Index(reason),
-        })
+    let index = &core.index;
+    let log = index.log()?;
+    index.reopen(|| {
+        let opened = Store::open(folder).and_then(|store| match store.position() {
+            // It may be ahead: what it was being told when it failed is told again.
+            Ok(Some(position)) if position >= index.position() => Ok(store),
+            Ok(_other) => {
+                store.abandon();
+                Err(Trouble::Broken("it is older than it should be".to_owned()))
+            }
+            Err(error) => Err(Trouble::Broken(error.to_string())),
+        });
+        match opened {
+            Ok(store) => Ok(store),
+            Err(Trouble::Refused(error)) => Err(SpoolError::io("open", folder, error)),
+            Err(Trouble::Broken(reason)) => rebuild_store(core, &log, &reason),
+        }
     })?;
-    let report =
-        RecoveryReport { doubtful: doubt_attempts(&core.index)?, ..RecoveryReport::default() };
+    index.count_all()?;
     warn!("the index had failed and is open again");
-    let settled = core.index.tombstones()?;
-    recover::run(core, report, &settled);
     core.wake();
     Ok(())
+}
+
+fn rebuild_store(core: &Core, log: &Log, reason: &str) -> Result<Store, SpoolError> {
+    let folders = &core.messages.folders;
+    let aside = folders.data.join(format!("index.broken-{}", core.clock.now().as_millis()));
+    warn!(%reason, moved_to = %aside.display(), "the index is broken; it is rebuilt");
+    match std::fs::rename(&folders.index, &aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(SpoolError::io("rename to", &aside, error));
+        }
+        _moved_or_gone => {}
+    }
+    let store = Store::open(&folders.index).map_err(|trouble| match trouble {
+        Trouble::Refused(error) => SpoolError::io("create", &folders.index, error),
+        Trouble::Broken(reason) => SpoolError::Index(reason),
+    })?;
+    let last = log.durable();
+    rebuild(log, last, &store)?;
+    core.index.set_position(last);
+    Ok(store)
 }
 
 /// Recipients under attempt when the last process ended: whether the server took the message,

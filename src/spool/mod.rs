@@ -21,19 +21,27 @@
 
 mod accept;
 mod batch_queue;
+
 mod change;
+mod committed;
 mod core;
 mod disk;
 mod error;
 mod group_commit;
 mod history;
+mod housekeeping;
 mod index;
 mod index_flush;
+mod journal;
 mod memo;
 mod mend;
 mod messages;
+mod migrate;
 mod open;
+mod open_data;
 mod quarantine;
+mod rebuild;
+mod reclaim;
 mod recover;
 mod report;
 mod requests;
@@ -43,14 +51,16 @@ mod settings;
 mod spool;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod threads;
 
 pub use crate::entry::{
     Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Routes,
     Settled,
 };
-pub use accept::{Committed, Incoming};
+pub use accept::Incoming;
 pub use change::Change;
+pub use committed::Committed;
 pub use error::SpoolError;
 pub use history::{
     Answer, Counted, History,

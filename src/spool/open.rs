@@ -1,5 +1,5 @@
-//! What happens before the first message: folders, lock, leftovers, index, attempts that were cut
-//! off.
+//! What happens before the first message: folders, lock, leftovers, attempts that were cut off.
+//! `open_data` opens journal and index.
 //!
 //! # Failure
 //! Opening fails only where an administrator must act: no right to the folder, a full disk, another
@@ -8,25 +8,21 @@
 use std::{
     fs::{File, TryLockError},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::{
     clock::Clock,
     metrics::Metrics,
     spool::{
-        Change, Memo, MemoKind, RecoveryReport, RouteMessage, SpoolError, SpoolSettings,
+        Change, Memo, MemoKind, RouteMessage, SpoolError, SpoolSettings,
         core::{Core, Parts},
         disk::Disk,
         group_commit,
-        index::{
-            local::Index,
-            sled_store::{Store, Trouble},
-        },
+        index::local::Index,
         index_flush,
         memo::STEADY,
         mend::doubt_attempts,
@@ -34,6 +30,7 @@ use crate::{
             Files,
             folders::{Folders, is_missing},
         },
+        open_data::Data,
         recover,
     },
 };
@@ -41,41 +38,50 @@ use crate::{
 /// Held by the process that uses the folder; there from the first start on.
 const LOCK: &str = "lock";
 
+/// How the spool is kept; tests make it small.
+#[derive(Clone, Default)]
+pub(super) struct Tuning {
+    pub(super) disk: Disk,
+    pub(super) segment: Option<usize>,
+}
+
+/// Octets of a segment of the journal. In tests it is small, so that segments are reused.
+const SEGMENT: usize = if cfg!(test) { 512 * 1024 } else { 16 * 1024 * 1024 };
+
 /// Opens the spool and starts its threads.
 pub(super) fn open(
     settings: SpoolSettings,
     route: RouteMessage,
     clock: Clock,
     metrics: Metrics,
-    disk: &Disk,
+    tuning: &Tuning,
 ) -> Result<(Arc<Core>, Vec<JoinHandle<()>>), SpoolError> {
+    let disk = &tuning.disk;
     let folders = Folders::below(&settings.data_dir);
-    for folder in [&folders.incoming, &folders.mail, &folders.quarantine] {
+    for folder in [&folders.incoming, &folders.mail, &folders.quarantine, &folders.journal] {
         disk.create_folder(folder)?;
     }
-    let known = !is_missing(&folders.data.join(LOCK));
+    let is_known = !is_missing(&folders.data.join(LOCK));
     let lock_file = lock(&folders)?;
     for folder in [folders.mail.parent().unwrap_or(&folders.mail), &folders.data] {
         disk.sync_folder(folder)?;
     }
     let messages = Files::new(folders.clone(), disk.clone(), clock.clone(), metrics.clone());
-    let mut report =
-        RecoveryReport { unfinished: messages.discard_drafts()?, ..RecoveryReport::default() };
-    let (index, moved_to) = open_index(&folders, disk, &clock)?;
-    if moved_to.is_some() || (known && index.is_new()?) {
-        note_loss(&index, &clock)?;
-    }
+    let unfinished = messages.discard_drafts()?;
+    let data = Data { folders: &folders, disk, clock: &clock, messages: &messages };
+    let (index, mut report) = data.open(tuning.segment.unwrap_or(SEGMENT), is_known)?;
+    report.unfinished = unfinished;
     continue_time(&index, &clock)?;
-    report.index_moved_to = moved_to;
     report.doubtful = doubt_attempts(&index)?;
 
     let core =
         Arc::new(Core::new(Parts { settings, messages, index, route, clock, metrics, lock_file }));
     core.wake();
+    core.housekeeping.changed();
     let settled = core.index.tombstones()?;
     let threads = vec![
         start("spool-commit", &core, |core| survive(core, group_commit::run))?,
-        start("spool-flush", &core, |core| survive(core, index_flush::run))?,
+        start("spool-index", &core, |core| survive(core, index_flush::run))?,
         start("spool-recovery", &core, move |core| recover::run(core, report, &settled))?,
     ];
     Ok((core, threads))
@@ -89,14 +95,6 @@ fn continue_time(index: &Index, clock: &Clock) -> Result<(), SpoolError> {
         clock.resume(&anchor);
     }
     index.apply(Change { remember: vec![Memo::steady_time(clock)?], ..Change::default() })
-}
-
-/// An index that is new in a folder that is not: what was in it is lost, budgets and all. Noted
-/// until somebody has taken it into account.
-fn note_loss(index: &Index, clock: &Clock) -> Result<(), SpoolError> {
-    let remember = vec![Memo::index_lost(clock.now())?];
-    index.apply(Change { remember, ..Change::default() })?;
-    index.make_durable()
 }
 
 fn start(
@@ -131,39 +129,5 @@ fn lock(folders: &Folders) -> Result<File, SpoolError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(SpoolError::Locked(folders.data.clone())),
         Err(TryLockError::Error(e)) => Err(SpoolError::io("lock", &path, e)),
-    }
-}
-
-fn open_index(
-    folders: &Folders,
-    disk: &Disk,
-    clock: &Clock,
-) -> Result<(Index, Option<PathBuf>), SpoolError> {
-    let reason = match try_index(folders, disk) {
-        Ok(index) => return Ok((index, None)),
-        Err(Trouble::Refused(error)) => return Err(SpoolError::io("open", &folders.index, error)),
-        Err(Trouble::Broken(reason)) => reason,
-    };
-    let aside = folders.data.join(format!("index.broken-{}", clock.now().as_millis()));
-    warn!(%reason, moved_to = %aside.display(), "the index is broken; it is rebuilt from the \
-        files");
-    disk.rename(&folders.index, &aside)?;
-    disk.sync_folder(&folders.data)?;
-    match try_index(folders, disk) {
-        Ok(index) => Ok((index, Some(aside))),
-        Err(Trouble::Refused(error)) => Err(SpoolError::io("create", &folders.index, error)),
-        Err(Trouble::Broken(reason)) => Err(SpoolError::Index(reason)),
-    }
-}
-
-/// An index counts as open when it could be walked through: damage shows itself only where it is
-/// read.
-fn try_index(folders: &Folders, disk: &Disk) -> Result<Index, Trouble> {
-    let store = Store::open(&folders.index)?;
-    disk.sync_folder(&folders.data)
-        .map_err(|e| Trouble::Refused(std::io::Error::other(e.to_string())))?;
-    match Index::new(store, disk.clone()) {
-        Err(SpoolError::Io { source, .. }) => Err(Trouble::Refused(source)),
-        walked => walked.map_err(|e| Trouble::Broken(e.to_string())),
     }
 }

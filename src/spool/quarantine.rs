@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{MessageId, RecipientOutcome, Timestamp},
-    spool::{Change, Entry, JournalLine, SpoolError, core::Core, messages::MessageStore},
+    spool::{Change, Entry, JournalLine, SpoolError, core::Core, texts},
 };
 
 /// The journal's lines about the recipients that nobody will serve any more.
@@ -37,13 +37,13 @@ pub(super) fn farewell(
 /// admit again.
 pub(super) fn quarantine(core: &Arc<Core>, id: MessageId, reason: &str) -> Result<(), SpoolError> {
     let entry = core.index.entry(id)?.ok_or(SpoolError::NotFound(id))?;
-    core.messages.set_aside(id, reason)?;
+    texts::set_aside(core, id, reason)?;
     let journal = farewell(&entry, core.clock.now(), RecipientOutcome::Quarantined);
-    core.index.write(|store, staging| match staging.remove(store, id) {
+    core.index.write(|view, staging| match staging.remove(view, id) {
         // Recovery found the entry without its file, and was quicker.
         Err(SpoolError::NotFound(_)) => Ok(()),
         removed => {
-            removed.and_then(|()| staging.change(store, Change { journal, ..Change::default() }))
+            removed.and_then(|()| staging.change(view, Change { journal, ..Change::default() }))
         }
     })?;
     core.wake();

@@ -27,11 +27,12 @@ use crate::{
         Entry, RecoveryReport, SpoolError,
         core::Core,
         index::index_batch::{IndexBatch, read_entry, unrecord},
-        index::keys,
-        index::local::all,
-        index::sled_store::{Pair, Store},
+        index::keys::{self, all},
+        index::sled_store::Pair,
+        index::view::View,
         messages::{Kept, MessageStore},
         quarantine::farewell,
+        texts,
         threads::lock,
     },
 };
@@ -107,7 +108,7 @@ impl Recovery<'_> {
             let portion: Vec<Pair> = self
                 .core
                 .index
-                .with(|store| store.pairs(range).take(PORTION).collect::<Result<_, _>>())?;
+                .with(|view| view.pairs(range).take(PORTION).collect::<Result<_, _>>())?;
             let Some(last) = portion.last() else { break };
             start = keys::end_of(&last.key);
             for Pair { key, value } in &portion {
@@ -122,11 +123,18 @@ impl Recovery<'_> {
 
     fn check_entry(&mut self, id: MessageId, value: &[u8]) -> Result<(), SpoolError> {
         let core = self.core;
-        if unrecord::<Entry>(value).is_ok() && core.messages.is_whole(id) {
+        let located = core.index.located(id)?;
+        let is_whole = match located {
+            Some(located) => texts::is_there(core, located)? && !core.messages.is_set_aside(id),
+            None => core.messages.is_whole(id),
+        };
+        if is_whole && unrecord::<Entry>(value).is_ok() {
             return Ok(());
         }
-        let envelope = match core.messages.read_envelope(id) {
+        let envelope = match texts::read_envelope(core, id) {
+            _any if located.is_some() && core.messages.is_set_aside(id) => None,
             Ok(envelope) => Some(envelope),
+            Err(SpoolError::Unreadable { .. }) if located.is_some() => None,
             Err(SpoolError::Unreadable { reason, .. }) => {
                 self.quarantine(&core.messages.path(id), &reason)?;
                 None
@@ -135,14 +143,14 @@ impl Recovery<'_> {
             Err(error) => return Err(error),
         };
         let report = &mut self.report;
-        core.index.write(|store, staging| match envelope {
-            Some(found) if read_entry(store, id).is_err() => {
+        core.index.write(|view, staging| match envelope {
+            Some(found) if read_entry(view, id).is_err() => {
                 report.rebuilt += 1;
-                forget_keys(store, staging, id)?;
+                forget_keys(view, staging, id)?;
                 staging.admit(entry_of(core, found))
             }
             Some(_found) => Ok(()),
-            None if core.messages.is_missing(id) => drop_entry(core, store, staging, id, report),
+            None if core.messages.is_missing(id) => drop_entry(core, view, staging, id, report),
             None => Ok(()),
         })
     }
@@ -174,8 +182,7 @@ impl Recovery<'_> {
     /// The envelope of a message that has no entry.
     fn check_message(&mut self, id: MessageId) -> Result<Option<(Envelope, u64)>, SpoolError> {
         let core = self.core;
-        if core.index.with(|store| store.has(&keys::entry(id)))?
-            || lock(&core.arriving).contains(&id)
+        if core.index.with(|view| view.has(&keys::entry(id)))? || lock(&core.arriving).contains(&id)
         {
             return Ok(None);
         }
@@ -202,10 +209,10 @@ impl Recovery<'_> {
         }
         let core = self.core;
         let report = &mut self.report;
-        core.index.write(|store, staging| {
+        core.index.write(|view, staging| {
             for found in found {
                 let id = found.0.id;
-                let known = store.has(&keys::entry(id))? || store.has(&keys::tombstone(id))?;
+                let known = view.has(&keys::entry(id))? || view.has(&keys::tombstone(id))?;
                 // Settled, deleted and forgotten since we looked: the file went before the
                 // tombstone.
                 if !known && !core.messages.is_missing(id) {
@@ -249,23 +256,23 @@ fn entry_of(core: &Core, (envelope, size): (Envelope, u64)) -> Entry {
 /// has one.
 fn drop_entry(
     core: &Core,
-    store: &Store,
+    view: View<'_>,
     staging: &mut IndexBatch,
     id: MessageId,
     report: &mut RecoveryReport,
 ) -> Result<(), SpoolError> {
     let in_quarantine = core.messages.is_set_aside(id);
-    match read_entry(store, id) {
+    match read_entry(view, id) {
         Ok(Some(entry)) => {
             let outcome =
                 if in_quarantine { RecipientOutcome::Quarantined } else { RecipientOutcome::Lost };
             let journal = farewell(&entry, core.clock.now(), outcome);
-            staging.remove(store, id)?;
-            staging.change(store, crate::spool::Change { journal, ..Default::default() })?;
+            staging.remove(view, id)?;
+            staging.change(view, crate::spool::Change { journal, ..Default::default() })?;
         }
         Ok(None) => return Ok(()),
         Err(_unreadable) => {
-            forget_keys(store, staging, id)?;
+            forget_keys(view, staging, id)?;
             staging.batch.remove(keys::entry(id));
         }
     }
@@ -277,8 +284,8 @@ fn drop_entry(
 }
 
 /// Removes what leads to an entry that can no longer say where it stands.
-fn forget_keys(store: &Store, staging: &mut IndexBatch, id: MessageId) -> Result<(), SpoolError> {
-    for pair in store.pairs(all(keys::DUE)) {
+fn forget_keys(view: View<'_>, staging: &mut IndexBatch, id: MessageId) -> Result<(), SpoolError> {
+    for pair in view.pairs(all(keys::DUE)) {
         let key = pair?.key;
         if let Some((account, device, _due, _id)) = keys::read_due(&key).filter(|due| due.3 == id) {
             staging.batch.remove(key);

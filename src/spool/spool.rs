@@ -16,10 +16,10 @@ use crate::{
         Change, Charge, Entry, Incoming, JournalLine, MemoKind, MessageReader, RecoveryReport,
         RouteMessage, Routes, SpoolError, SpoolSettings,
         core::Core,
-        disk::Disk,
+        index_flush::delete_files,
         memo::LOST,
-        messages::MessageStore,
-        open, quarantine,
+        open::{self, Tuning},
+        quarantine, texts,
         threads::{blocking, lock},
     },
 };
@@ -48,17 +48,17 @@ impl Spool {
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, SpoolError> {
-        Self::open_on(&Disk::default(), settings, route, clock, metrics)
+        Self::open_on(&Tuning::default(), settings, route, clock, metrics)
     }
 
     pub(super) fn open_on(
-        disk: &Disk,
+        tuning: &Tuning,
         settings: SpoolSettings,
         route: RouteMessage,
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, SpoolError> {
-        let (core, threads) = open::open(settings, route, clock, metrics, disk)?;
+        let (core, threads) = open::open(settings, route, clock, metrics, tuning)?;
         Ok(Self(Arc::new(Inner { core, threads: Mutex::new(threads) })))
     }
 
@@ -153,6 +153,7 @@ impl Spool {
     pub fn apply(&self, change: Change) -> Result<(), SpoolError> {
         let core = &self.0.core;
         core.index.apply(change)?;
+        core.note_change();
         // Waking the queue for its own claims and deliveries would cost more than they do.
         if core.index.has_become_due_sooner() {
             core.wake();
@@ -168,9 +169,30 @@ impl Spool {
     /// # Errors
     /// When the disk refuses.
     pub async fn sync(&self) -> Result<(), SpoolError> {
-        let (request, outcome) = oneshot::channel();
-        self.0.core.syncs.join(request).map_err(|_request| SpoolError::closed())?;
-        outcome.await.map_err(|_ended| SpoolError::closed())?
+        let core = &self.0.core;
+        let doomed = core.index.take_doomed();
+        let (reply, outcome) = oneshot::channel();
+        // Whoever asked may have stopped waiting.
+        let durable = match core.index.wait(move |durable| drop(reply.send(durable))) {
+            Ok(()) => outcome.await.map_err(|_ended| SpoolError::closed()).flatten(),
+            Err(error) => Err(error),
+        };
+        match durable {
+            Ok(()) if !doomed.is_empty() => {
+                let core = Arc::clone(core);
+                blocking(move || {
+                    delete_files(&core, &doomed);
+                    core.note_change();
+                    Ok(())
+                })
+                .await
+            }
+            Ok(()) => Ok(()),
+            Err(error) => {
+                core.index.give_back_doomed(doomed);
+                Err(error)
+            }
+        }
     }
 
     /// The charges to an account's budget since a time, oldest first. They are kept for 48 hours.
@@ -190,8 +212,13 @@ impl Spool {
     /// # Errors
     /// When the file is missing or is not a spool file.
     pub async fn body(&self, id: MessageId) -> Result<MessageReader, SpoolError> {
-        let core = Arc::clone(&self.0.core);
-        blocking(move || core.messages.read(id)).await
+        let core = &self.0.core;
+        if core.index.located(id)?.is_some() {
+            // What was written lately is in memory, and one small read costs less than a thread.
+            return texts::read(core, id);
+        }
+        let core = Arc::clone(core);
+        blocking(move || texts::read(&core, id)).await
     }
 
     /// Messages in the queue, in the order of their ids, after `after`. Entries that cannot be read
@@ -296,7 +323,7 @@ impl Inner {
             // A thread survives its panics; there is nothing else to learn from its end.
             drop(thread.join());
         }
-        let synced = self.core.index.make_durable();
+        let synced = self.core.index.make_durable().and_then(|()| self.core.index.flush());
         self.core.release();
         synced
     }

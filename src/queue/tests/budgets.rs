@@ -203,7 +203,8 @@ async fn a_lost_index_counts_as_a_budget_used_up_until_a_person_knows_better() {
     house.pass(86_000).await;
     house.assert_limits();
     assert_eq!(house.seen().len(), 10, "nobody knows what was sent");
-    assert_eq!(house.queue.accounts()[0].recipients_last_day, Some(20));
+    let known_and_possible = 10 + 20;
+    assert_eq!(house.queue.accounts()[0].recipients_last_day, Some(known_and_possible));
     let house = house.crash(Duration::from_secs(1)).await;
     house.pass(60).await;
     assert_eq!(house.seen().len(), 10, "a restart knows no more");
@@ -223,6 +224,23 @@ async fn a_lost_index_counts_as_a_budget_used_up_until_a_person_knows_better() {
         "{}",
         alerts[0].text
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_is_rebuilt_from_the_journal_has_forgotten_no_budget() {
+    let mut house = House::open(vec![limited(Some(10), Some(20))]);
+    for _ in 0..12 {
+        house.receive(1).await;
+    }
+    house.pass(30).await;
+    assert_eq!(house.seen().len(), 10);
+    let house = house.lose_only_the_index().await;
+    house.pass(20).await;
+    assert_eq!(house.seen().len(), 10, "the minute's budget is used up");
+    house.pass(400).await;
+    house.assert_limits();
+    assert_eq!(house.seen().len(), 12, "each once, and no day is lost");
+    assert_eq!(house.queue.accounts()[0].recipients_last_day, Some(12));
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,9 +97,24 @@ impl House {
         self.start_again(off, restart).await
     }
 
-    /// The process dies, and the index is deleted.
+    /// The process dies, the index is deleted, and the journal from which it is rebuilt is damaged:
+    /// nobody can be sure of the budgets.
     pub(super) async fn lose_index(self) -> Self {
         self.start_again(Duration::from_secs(1), |folder, _machine| {
+            std::fs::remove_dir_all(folder.join("index")).unwrap();
+            // The first record, behind the page of the segment's header: that the journal is
+            // complete.
+            let segment = folder.join("spool/journal/0000000000000000.journal");
+            let mut octets = std::fs::read(&segment).unwrap();
+            octets[4096 + 20] ^= 1;
+            std::fs::write(segment, octets).unwrap();
+        })
+        .await
+    }
+
+    /// The process dies, and the index is deleted.
+    pub(super) async fn lose_only_the_index(self) -> Self {
+        self.start_again(Duration::from_secs(1), |folder| {
             std::fs::remove_dir_all(folder.join("index")).unwrap();
         })
         .await

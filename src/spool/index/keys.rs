@@ -8,10 +8,17 @@
 //! | `d` | account, device, due time, id | none |
 //! | `e` | id | [`crate::spool::Entry`] |
 //! | `j` | time, id, recipient | [`crate::spool::JournalLine`] |
+//! | `m` | id | where the journal of segments keeps the message: [`crate::spool::index::place`] |
+//! | `p` | | the number of the last record of that journal that is in the index |
 //! | `r` | kind, name | any JSON |
 //! | `t` | id | none: settled, its file is to go |
+//! | `v` | | none: the journal of segments knows everything that the index does |
+//!
+//! The journal of segments has `c`, `e`, `j`, `r`, `t` and `v`. The others follow from these.
 //!
 //! Names are preceded by their length, so that no character in a name can lead into another's keys.
+
+use std::ops::Range;
 
 use crate::{
     model::{AccountName, DeviceName, MessageId, Timestamp},
@@ -28,8 +35,26 @@ pub(in crate::spool) const DUE: &[u8] = b"d";
 pub(in crate::spool) const ENTRIES: &[u8] = b"e";
 /// The whole journal.
 pub(in crate::spool) const JOURNAL: &[u8] = b"j";
+/// Everything that is remembered by name.
+pub(in crate::spool) const MEMOS: &[u8] = b"r";
 /// Every message that is settled and whose file may still be there.
 pub(in crate::spool) const TOMBSTONES: &[u8] = b"t";
+
+/// Every place of a message in the journal of segments.
+pub(in crate::spool) const PLACES: &[u8] = b"m";
+/// How far the index has come.
+pub(in crate::spool) const POSITION: &[u8] = b"p";
+/// The journal of segments knows everything.
+pub(in crate::spool) const COMPLETE: &[u8] = b"v";
+
+/// Whether the journal of segments has what this key holds.
+pub(in crate::spool) const fn is_logged(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'c' | b'e' | b'j' | b'r' | b't' | b'v'))
+}
+
+pub(in crate::spool) fn place(id: MessageId) -> Vec<u8> {
+    with_id(PLACES, id)
+}
 
 pub(in crate::spool) fn attempt(id: MessageId) -> Vec<u8> {
     with_id(ATTEMPTS, id)
@@ -98,7 +123,7 @@ pub(in crate::spool) fn journal(line: &JournalLine) -> Vec<u8> {
 }
 
 pub(in crate::spool) fn remembered(kind: &str, name: &str) -> Vec<u8> {
-    let mut key = b"r".to_vec();
+    let mut key = MEMOS.to_vec();
     push_name(&mut key, kind);
     key.extend_from_slice(name.as_bytes());
     key
@@ -137,6 +162,11 @@ pub(in crate::spool) fn charge_time(key: &[u8]) -> Option<Timestamp> {
     let (_account, rest) = take_name(key.strip_prefix(CHARGES)?)?;
     let (at, _sequence) = rest.split_first_chunk::<8>()?;
     Some(Timestamp::from_millis(u64::from_be_bytes(*at)))
+}
+
+/// All keys that begin with a prefix.
+pub(in crate::spool) fn all(prefix: &[u8]) -> Range<Vec<u8>> {
+    prefix.to_vec()..end_of(prefix)
 }
 
 /// The first key after all those that begin with `prefix`.

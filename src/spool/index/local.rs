@@ -1,63 +1,144 @@
-//! What has become of each message: reads, atomic changes, and the counts kept in memory.
+//! The index of one relay: atomic changes, what they do to the counts, and how they reach journal
+//! and store.
 //!
-//! Changes are made one at a time, under a lock that is held for one batch. Readers take no lock of
-//! ours.
+//! ```text
+//!   change ─▶ journal (durable after a sync)
+//!        └──▶ overlay (visible at once) ──▶ store, later and in large batches
+//! ```
+//!
+//! Changes are made one at a time, under a lock that is held until the record has its place in the
+//! journal. Readers take no lock of ours for longer than one key. An accepted message becomes
+//! visible when its record is durable, in the journal's thread.
 
 use std::{
-    collections::BTreeMap,
-    ops::Range,
+    mem,
     sync::{
-        Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
 };
 
-use serde::de::DeserializeOwned;
+use postroom_journal::{Place, Sequence};
 
 use crate::{
-    model::{AccountName, DeviceName, MessageId, Timestamp},
+    model::MessageId,
     spool::{
-        Change, Charge, Entry, JournalLine, SpoolError,
-        disk::{Deed, Disk},
-        index::index_batch::{Effect, IndexBatch, read_entry, unrecord},
-        index::keys,
-        index::sled_store::{Pair, Store},
+        Change, Entry, SpoolError,
+        disk::Disk,
+        index::{
+            batch::{Batch, Op},
+            index_batch::{Effect, IndexBatch},
+            keys,
+            overlay::Overlay,
+            place::Located,
+            sled_store::Store,
+            tally::Tally,
+            view::View,
+        },
+        journal::{
+            log::{Durable, Log},
+            record::{CHANGE, MESSAGE, Operation, Record, end_message, write_operation},
+        },
         threads::lock,
     },
 };
 
-/// Keys deleted in one batch while pruning: no change has to wait long.
-const PRUNED_AT_ONCE: usize = 512;
+/// Octets of changes that may wait for the store, as when its disk is full: no more is accepted
+/// then.
+const MOST_WAITING: usize = 64 * 1024 * 1024;
 
 /// The index. After [`Index::close`] every call fails.
 pub(in crate::spool) struct Index {
     store: RwLock<Option<Store>>,
+    pub(super) log: RwLock<Option<Arc<Log>>>,
     writer: Mutex<()>,
-    tally: Mutex<Tally>,
+    pub(in crate::spool) memory: Arc<Memory>,
+    /// A write or a sync of the store failed. sled then refuses everything, for ever: it has to be
+    /// opened again.
+    failed: AtomicBool,
+    pub(super) flushing: Mutex<Flushing>,
+    pub(super) disk: Disk,
+}
+
+/// How far the store is.
+#[derive(Default, Debug)]
+pub(super) struct Flushing {
+    /// The number up to which the lower layer, if there is one, and the store know everything.
+    pub(super) lower: Sequence,
+    /// The number that the store has durably.
+    pub(super) durable: Sequence,
+}
+
+/// What the journal's thread changes, too.
+#[derive(Default)]
+pub(in crate::spool) struct Memory {
+    pub(in crate::spool) overlay: Overlay,
+    pub(in crate::spool) tally: Mutex<Tally>,
     doomed: Mutex<Vec<MessageId>>,
     sooner: AtomicBool,
-    /// A write or a sync failed. sled then refuses everything, for ever: it has to be opened again.
-    failed: AtomicBool,
-    disk: Disk,
 }
 
-/// Counts that would be too slow to ask the disk for.
-#[derive(Default)]
-struct Tally {
-    messages: u64,
-    /// Messages in the due index, by account and device. Bounded by the names in the config and in
-    /// the queue.
-    waiting: BTreeMap<AccountName, BTreeMap<DeviceName, u64>>,
-    journal_lines: u64,
+impl Memory {
+    /// A message was logged once more, unless it was settled meanwhile.
+    pub(in crate::spool) fn move_place(&self, key: Vec<u8>, old: Located, new: Located) {
+        let now = self.overlay.get(&key);
+        let still = match &now {
+            // Only the store knows it, and that has what it had when the message was logged.
+            None => true,
+            Some(value) => value.as_deref().and_then(Located::from_value) == Some(old),
+        };
+        if still {
+            let mut batch = Batch::default();
+            batch.insert(key, new.to_value());
+            self.overlay.apply(batch);
+        }
+    }
+
+    pub(in crate::spool) fn follow(&self, batch: Batch, effect: Effect) {
+        self.overlay.apply(batch);
+        lock(&self.tally).follow(&effect);
+        if !effect.doomed.is_empty() {
+            lock(&self.doomed).extend(effect.doomed);
+        }
+        self.sooner.fetch_or(effect.sooner, Ordering::Relaxed);
+    }
 }
+
+/// Octets and envelope of a message that goes into the journal, as in a file.
+pub(in crate::spool) type MessageOctets = Vec<u8>;
 
 impl Index {
+    /// Over a store. Counts nothing yet and has no journal.
+    pub(in crate::spool) fn new(store: Store, disk: Disk) -> Self {
+        Self {
+            store: RwLock::new(Some(store)),
+            log: RwLock::default(),
+            writer: Mutex::default(),
+            memory: Arc::default(),
+            failed: AtomicBool::new(false),
+            flushing: Mutex::default(),
+            disk,
+        }
+    }
+
     /// Counts what is there.
-    pub(in crate::spool) fn new(store: Store, disk: Disk) -> Result<Self, SpoolError> {
-        let (tally, writer, doomed) =
-            (Mutex::new(Tally::count(&store)?), Mutex::default(), Mutex::default());
-        let (sooner, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { store: RwLock::new(Some(store)), writer, tally, doomed, sooner, failed, disk })
+    pub(in crate::spool) fn count_all(&self) -> Result<(), SpoolError> {
+        let tally = self.with(Tally::count)?;
+        let mut counts = lock(&self.memory.tally);
+        *counts = Tally { journal_lines: counts.journal_lines, ..tally };
+        Ok(())
+    }
+
+    /// From now on every change is logged there.
+    pub(in crate::spool) fn log_to(&self, log: Arc<Log>) {
+        *self.log.write().unwrap_or_else(PoisonError::into_inner) = Some(log);
+    }
+
+    /// The journal.
+    pub(in crate::spool) fn log(&self) -> Result<Arc<Log>, SpoolError> {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        log.clone().ok_or_else(SpoolError::closed)
     }
 
     /// Whether the store has failed, and takes nothing any more.
@@ -65,365 +146,252 @@ impl Index {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Opens the store again after it has failed, as a start would: what was not durable is
-    /// forgotten, for recovery to find. While it cannot be opened it stays closed.
+    pub(super) fn note_failure(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Puts another store in the place of one that has failed, which is closed first. While none
+    /// can be opened there is none.
     pub(in crate::spool) fn reopen(
         &self,
         open: impl FnOnce() -> Result<Store, SpoolError>,
     ) -> Result<(), SpoolError> {
-        let _alone = lock(&self.writer);
         let mut place = self.store.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = place.take() {
             old.abandon();
         }
-        let store = open()?;
-        let journal_lines = lock(&self.tally).journal_lines;
-        *lock(&self.tally) = Tally { journal_lines, ..Tally::count(&store)? };
-        // Files of messages whose removal was durable have tombstones.
-        lock(&self.doomed).clear();
-        *place = Some(store);
+        *place = Some(open()?);
         self.failed.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Runs what changes the store, and remembers that it failed.
-    fn attend<T>(
+    /// Runs `act` on the store alone, which nobody closes meanwhile.
+    pub(in crate::spool) fn with_store<T>(
         &self,
-        deed: Deed<'_>,
-        act: impl FnOnce() -> Result<T, SpoolError>,
+        act: impl FnOnce(&Store) -> Result<T, SpoolError>,
     ) -> Result<T, SpoolError> {
-        let done = self.disk.attend(deed, act);
-        if done.is_err() {
-            self.failed.store(true, Ordering::Relaxed);
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        act(store.as_ref().ok_or_else(SpoolError::closed)?)
+    }
+
+    /// Runs `read` on what the index holds.
+    pub(in crate::spool) fn with<T>(
+        &self,
+        read: impl FnOnce(View<'_>) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
+        self.with_store(|store| read(View::new(&self.memory.overlay, store)))
+    }
+
+    /// Makes an accepted message durable, then visible, then calls `done`, from the journal's
+    /// thread. `octets` are none when it has a file, which must be durable already.
+    pub(in crate::spool) fn admit(
+        &self,
+        octets: Option<MessageOctets>,
+        entry: Entry,
+        done: impl FnOnce(Result<Durable, SpoolError>) + Send + 'static,
+    ) -> Result<(), SpoolError> {
+        self.must_have_room()?;
+        let id = entry.id;
+        let mut staging = IndexBatch::default();
+        staging.admit_new(entry)?;
+        let (kind, in_journal) = if octets.is_some() { (MESSAGE, true) } else { (CHANGE, false) };
+        let mut payload = octets.unwrap_or_default();
+        let message = payload.len();
+        let keys = log_batch(&staging.batch, &mut payload);
+        if in_journal {
+            end_message(message, &mut payload);
         }
-        done
-    }
-
-    /// True when nothing was there before.
-    pub(in crate::spool) fn is_new(&self) -> Result<bool, SpoolError> {
-        self.with(|store| Ok(store.is_new()))
-    }
-
-    /// Adds messages that are new, all in one batch.
-    pub(in crate::spool) fn admit(&self, entries: Vec<Entry>) -> Result<(), SpoolError> {
-        self.write(|_store, staging| entries.into_iter().try_for_each(|entry| staging.admit(entry)))
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let memory = Arc::clone(&self.memory);
+        self.log()?.append(kind, payload, keys, move |answer| {
+            let durable = answer.map(|(durable, appended)| {
+                if in_journal {
+                    staging.place(id, Located { place: appended.place, octets: length });
+                }
+                memory.follow(staging.batch, staging.effect);
+                durable
+            });
+            done(durable);
+        })
     }
 
     /// All of the change or nothing of it.
     pub(in crate::spool) fn apply(&self, change: Change) -> Result<(), SpoolError> {
-        self.write(|store, staging| staging.change(store, change))
+        self.write(|view, staging| staging.change(view, change))
     }
 
-    /// Runs `stage` and writes what it staged, while nobody else changes anything.
+    /// Runs `stage` and makes visible what it staged, while nobody else changes anything. Durable
+    /// after [`Index::wait`].
     pub(in crate::spool) fn write(
         &self,
-        stage: impl FnOnce(&Store, &mut IndexBatch) -> Result<(), SpoolError>,
+        stage: impl FnOnce(View<'_>, &mut IndexBatch) -> Result<(), SpoolError>,
     ) -> Result<(), SpoolError> {
+        self.must_have_room()?;
         let _alone = lock(&self.writer);
-        let effect = self.with(|store| {
-            let mut staging = IndexBatch::default();
-            stage(store, &mut staging)?;
-            let IndexBatch { batch, effect, .. } = staging;
-            self.attend(Deed::WriteIndex, || store.write(batch)).map(|()| effect)
-        })?;
-        lock(&self.tally).follow(&effect);
-        lock(&self.doomed).extend(effect.doomed);
-        self.sooner.fetch_or(effect.sooner, Ordering::Relaxed);
+        let mut staging = IndexBatch::default();
+        self.with(|view| stage(view, &mut staging))?;
+        self.log_change(&staging.batch)?;
+        self.memory.follow(staging.batch, staging.effect);
         Ok(())
+    }
+
+    /// Logs a change: as one record, unless it is too long for one, as when a clock was set and all
+    /// charges get other times. Then a crash may keep the first records only. New charges stand
+    /// before those that they replace, so that the budget is never larger than it should be.
+    fn log_change(&self, batch: &Batch) -> Result<(), SpoolError> {
+        let log = self.log()?;
+        let most = log.most_payload();
+        let mut payload = Vec::new();
+        let keys = log_batch(batch, &mut payload);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        if payload.len() <= most {
+            return log.append(CHANGE, payload, keys, |_answer| {});
+        }
+        let (mut part, mut of_part) = (Vec::new(), Vec::new());
+        for op in batch.ops() {
+            let mut octets = Vec::new();
+            let one = log_ops(std::slice::from_ref(op), &mut octets);
+            if part.len() + octets.len() > most && !of_part.is_empty() {
+                let record = (mem::take(&mut part), mem::take(&mut of_part));
+                log.append(CHANGE, record.0, record.1, |_answer| {})?;
+            }
+            part.extend_from_slice(&octets);
+            of_part.extend(one);
+        }
+        log.append(CHANGE, part, of_part, |_answer| {})
+    }
+
+    /// Makes visible what a record of the journal says.
+    pub(in crate::spool) fn replay(
+        &self,
+        place: Place,
+        octets: u32,
+        record: &Record<'_>,
+    ) -> Result<(), SpoolError> {
+        let mut staging = IndexBatch::default();
+        self.with(|view| {
+            for operation in &record.operations {
+                staging.replay(view, *operation)?;
+                let id = keys::id_of(operation.key).filter(|_| record.message.is_some());
+                if let Some(id) = id {
+                    staging.place(id, Located { place, octets });
+                }
+            }
+            Ok(())
+        })?;
+        self.memory.overlay.apply(staging.batch);
+        Ok(())
+    }
+
+    fn must_have_room(&self) -> Result<(), SpoolError> {
+        if self.memory.overlay.octets() > MOST_WAITING {
+            return Err(SpoolError::Index(
+                "too many changes wait for it; see whether its disk is full".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tells when everything changed before the call is durable.
+    pub(in crate::spool) fn wait(
+        &self,
+        tell: impl FnOnce(Result<(), SpoolError>) + Send + 'static,
+    ) -> Result<(), SpoolError> {
+        let log = self.log()?;
+        let _alone = lock(&self.writer);
+        let unlogged = log.take_unlogged();
+        if !unlogged.is_empty()
+            && let Err(error) = self.log_again(&log, unlogged.iter().cloned().collect())
+        {
+            log.give_back_unlogged(unlogged);
+            return Err(error);
+        }
+        log.wait(tell);
+        Ok(())
+    }
+
+    /// Logs what keys hold now. Called under the writers' lock.
+    fn log_again(&self, log: &Log, keys: Vec<Vec<u8>>) -> Result<(), SpoolError> {
+        let mut rest = keys.into_iter().peekable();
+        while rest.peek().is_some() {
+            let (mut payload, mut logged) = (Vec::new(), Vec::new());
+            while payload.len() < log.most_payload() / 4
+                && let Some(key) = rest.next()
+            {
+                let value = self.with(|view| view.read(&key))?;
+                write_operation(Operation { key: &key, value: value.as_deref() }, &mut payload);
+                logged.push(key);
+            }
+            log.append(CHANGE, payload, logged, |_answer| {})?;
+        }
+        Ok(())
+    }
+
+    /// Runs `act` while nobody changes anything. It is to log what it finds with
+    /// [`Log::append`].
+    pub(in crate::spool) fn alone<T>(
+        &self,
+        act: impl FnOnce(View<'_>, &Log) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
+        let log = self.log()?;
+        let _alone = lock(&self.writer);
+        self.with(|view| act(view, &log))
+    }
+
+    /// Waits until everything changed before the call is durable. Not on a thread that serves
+    /// others.
+    pub(in crate::spool) fn make_durable(&self) -> Result<(), SpoolError> {
+        let (tell, told) = mpsc::channel();
+        self.wait(move |durable| drop(tell.send(durable)))?;
+        told.recv().map_err(|_ended| SpoolError::closed())?
     }
 
     /// Whether anything has become due sooner than before, since this was last asked.
     pub(in crate::spool) fn has_become_due_sooner(&self) -> bool {
-        self.sooner.swap(false, Ordering::Relaxed)
+        self.memory.sooner.swap(false, Ordering::Relaxed)
     }
 
-    /// Makes durable what was written before the call; yields the messages whose removal is durable
-    /// with it.
-    pub(in crate::spool) fn sync(&self) -> Result<Vec<MessageId>, SpoolError> {
-        let doomed = std::mem::take(&mut *lock(&self.doomed));
-        match self.make_durable() {
-            Ok(()) => Ok(doomed),
-            Err(error) => {
-                lock(&self.doomed).extend(doomed);
-                Err(error)
-            }
-        }
+    /// Settled messages with files, whose removal has been applied.
+    pub(in crate::spool) fn take_doomed(&self) -> Vec<MessageId> {
+        mem::take(&mut *lock(&self.memory.doomed))
     }
 
-    /// Makes durable what was written before the call.
-    pub(in crate::spool) fn make_durable(&self) -> Result<(), SpoolError> {
-        self.with(|store| self.attend(Deed::SyncIndex, || store.sync()))
+    /// Their removal is not durable yet.
+    pub(in crate::spool) fn give_back_doomed(&self, doomed: Vec<MessageId>) {
+        lock(&self.memory.doomed).extend(doomed);
     }
 
     /// Forgets tombstones: the files are gone for good.
     pub(in crate::spool) fn bury(&self, ids: &[MessageId]) -> Result<(), SpoolError> {
-        self.write(|_store, staging| {
+        self.write(|_view, staging| {
             ids.iter().for_each(|id| staging.batch.remove(keys::tombstone(*id)));
             Ok(())
         })
     }
 
-    pub(in crate::spool) fn entry(&self, id: MessageId) -> Result<Option<Entry>, SpoolError> {
-        self.with(|store| read_entry(store, id))
-    }
-
-    /// Runs `read` on the store, which nobody closes meanwhile.
-    pub(in crate::spool) fn with<T>(
-        &self,
-        read: impl FnOnce(&Store) -> Result<T, SpoolError>,
-    ) -> Result<T, SpoolError> {
-        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-        read(store.as_ref().ok_or_else(SpoolError::closed)?)
-    }
-
-    pub(in crate::spool) fn first_due(
-        &self,
-        account: &AccountName,
-        device: &DeviceName,
-        limit: usize,
-    ) -> Result<Vec<(Timestamp, MessageId)>, SpoolError> {
-        let due = |pair: Result<Pair, SpoolError>| {
-            pair.map(|pair| keys::read_due(&pair.key).map(|(_account, _device, due, id)| (due, id)))
-                .transpose()
-        };
-        self.with(|store| {
-            store.pairs(all(&keys::due_of(account, device))).filter_map(due).take(limit).collect()
-        })
-    }
-
-    pub(in crate::spool) fn charges(
-        &self,
-        account: &AccountName,
-        since: Timestamp,
-    ) -> Result<Vec<Charge>, SpoolError> {
-        let range = keys::charges_from(account, since)..keys::end_of(&keys::charges(account));
-        self.with(|store| store.pairs(range).map(|pair| unrecord(&pair?.value)).collect())
-    }
-
-    /// Entries by id. One that cannot be read is left out: recovery rebuilds it.
-    pub(in crate::spool) fn list(
-        &self,
-        after: Option<MessageId>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, SpoolError> {
-        let start =
-            after.map_or_else(|| keys::ENTRIES.to_vec(), |id| keys::end_of(&keys::entry(id)));
-        self.with(|store| {
-            let readable = |pair: Result<Pair, SpoolError>| {
-                pair.map(|pair| unrecord(&pair.value).ok()).transpose()
-            };
-            store
-                .pairs(start..keys::end_of(keys::ENTRIES))
-                .filter_map(readable)
-                .take(limit)
-                .collect()
-        })
-    }
-
-    /// Journal lines before a time, newest first. Lines of one millisecond are never parted, so the
-    /// last line's time leads to the next page; there may be some more of them than `limit`.
-    pub(in crate::spool) fn journal(
-        &self,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> Result<Vec<JournalLine>, SpoolError> {
-        let end = before.map_or_else(|| keys::end_of(keys::JOURNAL), keys::journal_from);
-        let mut lines: Vec<JournalLine> = Vec::new();
-        self.with(|store| {
-            for pair in store.pairs(keys::JOURNAL.to_vec()..end).rev() {
-                let Pair { key, value } = pair?;
-                if lines.len() >= limit
-                    && lines.last().map(|line| line.at) != keys::journal_time(&key)
-                {
-                    break;
-                }
-                // A line that cannot be read says nothing to anybody, and must not hide the others.
-                lines.extend(unrecord::<JournalLine>(&value).ok());
-            }
-            Ok(lines)
-        })
-    }
-
-    pub(in crate::spool) fn recall<T: DeserializeOwned>(
-        &self,
-        kind: &str,
-        name: &str,
-    ) -> Result<Option<T>, SpoolError> {
-        self.with(|store| {
-            store.read(&keys::remembered(kind, name))?.map(|value| unrecord(&value)).transpose()
-        })
-    }
-
-    /// All values of a kind with their names; none where it cannot be read.
-    pub(in crate::spool) fn recall_all<T: DeserializeOwned>(
-        &self,
-        kind: &str,
-    ) -> Result<Vec<(String, Option<T>)>, SpoolError> {
-        let prefix = keys::remembered(kind, "");
-        self.with(|store| {
-            let pairs = store.pairs(all(&prefix));
-            let named = |pair: Result<Pair, SpoolError>| {
-                let Pair { key, value } = pair?;
-                let name = key.strip_prefix(prefix.as_slice()).unwrap_or_default();
-                Ok((String::from_utf8_lossy(name).into_owned(), unrecord(&value).ok()))
-            };
-            pairs.map(named).collect()
-        })
-    }
-
-    /// Messages that are settled and whose files may still be there.
-    pub(in crate::spool) fn tombstones(&self) -> Result<Vec<MessageId>, SpoolError> {
-        self.ids(keys::TOMBSTONES)
-    }
-
-    /// Messages of which some recipients are being attempted, or were when the last process ended.
-    pub(in crate::spool) fn attempts(&self) -> Result<Vec<MessageId>, SpoolError> {
-        self.ids(keys::ATTEMPTS)
-    }
-
-    fn ids(&self, kind: &[u8]) -> Result<Vec<MessageId>, SpoolError> {
-        let id =
-            |pair: Result<Pair, SpoolError>| pair.map(|pair| keys::id_of(&pair.key)).transpose();
-        self.with(|store| store.pairs(all(kind)).filter_map(id).collect())
-    }
-
-    /// Deletes charges older than a time.
-    pub(in crate::spool) fn prune_charges(&self, before: Timestamp) -> Result<(), SpoolError> {
-        let old = self.with(|store| {
-            let old = |key: &[u8]| keys::charge_time(key).is_none_or(|at| at < before);
-            keys_of(
-                store
-                    .pairs(all(keys::CHARGES))
-                    .filter(|pair| pair.as_ref().map_or(true, |pair| old(&pair.key))),
-                usize::MAX,
-            )
-        })?;
-        for some in old.chunks(PRUNED_AT_ONCE) {
-            self.delete(some)?;
-        }
-        Ok(())
-    }
-
-    /// Deletes journal lines older than a time, and the oldest beyond `limit` lines.
-    pub(in crate::spool) fn prune_journal(
-        &self,
-        before: Timestamp,
-        limit: u64,
-    ) -> Result<(), SpoolError> {
-        loop {
-            let surplus = usize::try_from(lock(&self.tally).journal_lines.saturating_sub(limit))
-                .unwrap_or(usize::MAX);
-            let (end, most) = match surplus {
-                0 => (keys::journal_from(before), PRUNED_AT_ONCE),
-                surplus => (keys::end_of(keys::JOURNAL), surplus.min(PRUNED_AT_ONCE)),
-            };
-            let old = self.with(|store| keys_of(store.pairs(keys::JOURNAL.to_vec()..end), most))?;
-            if old.is_empty() {
-                return Ok(());
-            }
-            self.delete(&old)?;
-            let mut tally = lock(&self.tally);
-            tally.journal_lines =
-                tally.journal_lines.saturating_sub(u64::try_from(old.len()).unwrap_or(0));
-        }
-    }
-
-    /// Counts the lines of the journal, which [`Index::prune_journal`] needs to know.
-    pub(in crate::spool) fn count_journal(&self) -> Result<(), SpoolError> {
-        let lines = self.with(|store| {
-            store.pairs(all(keys::JOURNAL)).try_fold(0_u64, |lines, pair| {
-                pair?;
-                Ok(lines + 1)
-            })
-        })?;
-        lock(&self.tally).journal_lines = lines;
-        Ok(())
-    }
-
-    fn delete(&self, old: &[Vec<u8>]) -> Result<(), SpoolError> {
-        self.write(|_store, staging| {
-            old.iter().for_each(|key| staging.batch.remove(key.clone()));
-            Ok(())
-        })
-    }
-
-    pub(in crate::spool) fn devices_waiting(&self, account: &AccountName) -> Vec<DeviceName> {
-        lock(&self.tally)
-            .waiting
-            .get(account)
-            .map(|devices| devices.keys().cloned().collect())
-            .unwrap_or_default()
-    }
-
-    pub(in crate::spool) fn accounts_waiting(&self) -> Vec<(AccountName, u64)> {
-        lock(&self.tally)
-            .waiting
-            .iter()
-            .map(|(account, devices)| (account.clone(), devices.values().sum()))
-            .collect()
-    }
-
-    pub(in crate::spool) fn count(&self) -> u64 {
-        lock(&self.tally).messages
-    }
-
-    /// Closes the store; every later call fails.
+    /// Closes the journal, which commits what waits, and the store; every later call fails.
     pub(in crate::spool) fn close(&self) {
+        let log = self.log.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(log);
         self.store.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
-impl Tally {
-    /// One walk over the due index and one over the keys of the entries.
-    fn count(store: &Store) -> Result<Self, SpoolError> {
-        let mut tally = Self::default();
-        for pair in store.pairs(all(keys::DUE)) {
-            if let Some((account, device, _due, _id)) = keys::read_due(&pair?.key) {
-                tally.more(account, device);
-            }
-        }
-        for pair in store.pairs(all(keys::ENTRIES)) {
-            pair?;
-            tally.messages += 1;
-        }
-        Ok(tally)
-    }
-
-    fn more(&mut self, account: AccountName, device: DeviceName) {
-        *self.waiting.entry(account).or_default().entry(device).or_default() += 1;
-    }
-
-    fn less(&mut self, account: &AccountName, device: &DeviceName) {
-        let Some(devices) = self.waiting.get_mut(account) else { return };
-        if let Some(messages) = devices.get_mut(device) {
-            *messages = messages.saturating_sub(1);
-        }
-        devices.retain(|_device, messages| *messages > 0);
-        if devices.is_empty() {
-            self.waiting.remove(account);
-        }
-    }
-
-    fn follow(&mut self, effect: &Effect) {
-        self.messages = (self.messages + effect.admitted).saturating_sub(effect.removed);
-        self.journal_lines += effect.journal_lines;
-        for (account, device) in &effect.waiting_more {
-            self.more(account.clone(), device.clone());
-        }
-        for (account, device) in &effect.waiting_less {
-            self.less(account, device);
-        }
-    }
+/// Appends to a record what the journal has of a batch, and yields its keys.
+fn log_batch(batch: &Batch, payload: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    log_ops(batch.ops(), payload)
 }
 
-/// All keys that begin with a prefix.
-pub(in crate::spool) fn all(prefix: &[u8]) -> Range<Vec<u8>> {
-    prefix.to_vec()..keys::end_of(prefix)
-}
-
-fn keys_of(
-    pairs: impl Iterator<Item = Result<Pair, SpoolError>>,
-    most: usize,
-) -> Result<Vec<Vec<u8>>, SpoolError> {
-    pairs.take(most).map(|pair| pair.map(|pair| pair.key)).collect()
+fn log_ops(ops: &[Op], payload: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    // Old lines of the history are forgotten everywhere by their age.
+    let is_pruned = |op: &&Op| op.value.is_none() && op.key.starts_with(keys::JOURNAL);
+    let logged = ops.iter().filter(|op| keys::is_logged(&op.key) && !is_pruned(op));
+    logged
+        .map(|Op { key, value, .. }| {
+            write_operation(Operation { key, value: value.as_deref() }, payload);
+            key.clone()
+        })
+        .collect()
 }

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use crate::spool::SpoolError;
+use crate::spool::{SpoolError, index::keys};
 
 /// Pages kept in memory. The queue of an ordinary office fits whole.
 const CACHE_OCTETS: u64 = 16 * 1024 * 1024;
@@ -51,20 +51,6 @@ pub(in crate::spool) enum Trouble {
     Refused(io::Error),
 }
 
-/// Changes that become visible and durable together.
-#[derive(Default)]
-pub(in crate::spool) struct Batch(sled::Batch);
-
-impl Batch {
-    pub(in crate::spool) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.0.insert(key, value);
-    }
-
-    pub(in crate::spool) fn remove(&mut self, key: Vec<u8>) {
-        self.0.remove(key);
-    }
-}
-
 impl Store {
     /// Opens or creates.
     pub(in crate::spool) fn open(folder: &Path) -> Result<Self, Trouble> {
@@ -80,10 +66,23 @@ impl Store {
         !self.db.was_recovered()
     }
 
+    /// The number of the journal's last record that is in it; none in a store that is older than
+    /// the journal, or was not finished.
+    pub(in crate::spool) fn position(&self) -> Result<Option<u64>, SpoolError> {
+        let value = self.read(keys::POSITION)?;
+        Ok(value.and_then(|value| value.try_into().ok()).map(u64::from_be_bytes))
+    }
+
     /// Closes a store that has failed; what it still wants to write is given up.
     pub(in crate::spool) fn abandon(self) {
         // sled may panic on its way out, too.
         drop(catch_unwind(AssertUnwindSafe(move || drop(self))));
+    }
+
+    /// Reads all keys.
+    pub(in crate::spool) fn walk(&self) -> Result<(), SpoolError> {
+        let everything = vec![0]..vec![u8::MAX];
+        self.pairs(everything).try_for_each(|pair| pair.map(drop))
     }
 
     pub(in crate::spool) fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
@@ -96,15 +95,26 @@ impl Store {
 
     /// The pairs of a range of keys, from either end. Changes made meanwhile may or may not be
     /// seen.
-    pub(in crate::spool) fn pairs(&self, range: Range<Vec<u8>>) -> Pairs {
+    pub(in crate::spool) fn pairs(&self, range: Range<Vec<u8>>) -> StorePairs {
         // An empty range is one that sled would panic on.
         let range = if range.start > range.end { range.start.clone()..range.start } else { range };
-        Pairs { iter: self.db.range(range), failed: false }
+        StorePairs { iter: self.db.range(range), failed: false }
     }
 
-    /// All of the batch or nothing of it; at once for every reader, after [`Store::sync`] for good.
-    pub(in crate::spool) fn write(&self, batch: Batch) -> Result<(), SpoolError> {
-        guard(|| self.db.apply_batch(batch.0))
+    /// All of the changes or nothing of them. Readers see them at once; after [`Store::sync`] they
+    /// are durable.
+    pub(in crate::spool) fn write<'a>(
+        &self,
+        changes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> Result<(), SpoolError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        guard(|| self.db.apply_batch(batch))
     }
 
     /// Returns when everything written before is on the disk.
@@ -153,12 +163,12 @@ pub(in crate::spool) struct Pair {
 }
 
 /// The pairs of a range, one after the other.
-pub(in crate::spool) struct Pairs {
+pub(in crate::spool) struct StorePairs {
     iter: sled::Iter,
     failed: bool,
 }
 
-impl Pairs {
+impl StorePairs {
     fn step(
         &mut self,
         advance: impl FnOnce(&mut sled::Iter) -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
@@ -174,7 +184,7 @@ impl Pairs {
     }
 }
 
-impl Iterator for Pairs {
+impl Iterator for StorePairs {
     type Item = Result<Pair, SpoolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -182,7 +192,7 @@ impl Iterator for Pairs {
     }
 }
 
-impl DoubleEndedIterator for Pairs {
+impl DoubleEndedIterator for StorePairs {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.step(DoubleEndedIterator::next_back)
     }

@@ -21,7 +21,7 @@ fn remove(id: MessageId) -> Change {
 #[tokio::test]
 async fn a_committed_message_is_found_again_with_its_text_also_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    for size in [0, 1, 4096, 65_000, 65_536, 70_000, 1_000_000] {
+    for size in [0, 1, 4096, 65_000, 65_536, 70_000, 165_000, 180_000, 1_000_000] {
         let text: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[0]).collect();
         let spool = open(folder.path());
         let committed = hand_in(&spool, "printers", &text).await.unwrap();
@@ -44,8 +44,8 @@ async fn a_committed_message_is_found_again_with_its_text_also_after_a_restart()
 async fn the_text_may_come_in_pieces_of_any_size() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    let text: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[1]).collect();
-    for piece in [1000, 65_536, 200_000] {
+    let text: Vec<u8> = (0..500_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    for piece in [1000, 65_536, 200_000, 300_000] {
         let mut incoming =
             spool.receive(envelope(spool.new_id(), "printers"), account()).await.unwrap();
         for piece in text.chunks(piece) {
@@ -60,7 +60,7 @@ async fn the_text_may_come_in_pieces_of_any_size() {
 async fn a_message_dropped_before_commit_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    for size in [10, 200_000] {
+    for size in [10, 400_000] {
         let mut incoming =
             spool.receive(envelope(spool.new_id(), "printers"), account()).await.unwrap();
         incoming.write(&vec![b'x'; size]).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_change_is_applied_whole_or_not_at_all() {
 async fn a_settled_message_goes_with_its_file_and_cannot_be_put_back() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    let id = hand_in(&spool, "printers", b"1").await.unwrap().id();
+    let id = hand_in(&spool, "printers", &[b'x'; LARGE]).await.unwrap().id();
     let entry = spool.entry(id).unwrap().unwrap();
     spool.apply(remove(id)).unwrap();
     assert_eq!(
@@ -169,6 +169,20 @@ async fn a_settled_message_goes_with_its_file_and_cannot_be_put_back() {
     assert!(files(&folder.path().join("spool")).is_empty());
     assert!(matches!(spool.apply(put(entry)), Err(SpoolError::NotFound(_))));
     assert!(matches!(spool.body(id).await, Err(SpoolError::Io { .. })));
+}
+
+#[tokio::test]
+async fn a_small_message_is_in_the_journal_and_cannot_be_put_back_once_it_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let id = hand_in(&spool, "printers", b"1").await.unwrap().id();
+    assert!(files(&folder.path().join("spool")).is_empty(), "no file of its own");
+    let entry = spool.entry(id).unwrap().unwrap();
+    spool.apply(remove(id)).unwrap();
+    spool.sync().await.unwrap();
+    assert!(matches!(spool.apply(put(entry)), Err(SpoolError::NotFound(_))));
+    assert!(spool.body(id).await.is_err());
+    assert!(spool.0.core.index.tombstones().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -246,6 +260,7 @@ async fn old_journal_lines_and_charges_are_pruned_and_so_are_too_many_lines() {
     let spool = open(folder.path());
     let id = spool.new_id();
     let index = &spool.0.core.index;
+    // More than fits into one record of the journal.
     let journal = (0..1000).map(|at| line(at, id, "a@x.org")).collect();
     let charge = |at| Charge {
         account: account(),
@@ -257,6 +272,7 @@ async fn old_journal_lines_and_charges_are_pruned_and_so_are_too_many_lines() {
     spool
         .apply(Change { journal, charge: (0..1000).map(charge).collect(), ..Change::default() })
         .unwrap();
+    spool.sync().await.unwrap();
     index.prune_charges(Timestamp::from_millis(990)).unwrap();
     assert_eq!(spool.charges(&account(), Timestamp::ZERO).unwrap().len(), 10);
     index.prune_journal(Timestamp::from_millis(100), 1_000_000).unwrap();

@@ -15,7 +15,9 @@ use crate::{
         AccountName, ByteSize, Envelope, MailParameters, MessageId, Recipient, ReversePath,
         Timestamp, Via,
     },
-    spool::{Committed, Entry, Progress, Spool, SpoolError, SpoolSettings, disk::Disk},
+    spool::{
+        Committed, Entry, Progress, Spool, SpoolError, SpoolSettings, disk::Disk, open::Tuning,
+    },
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -29,8 +31,13 @@ pub(super) fn settings(data_dir: &Path) -> SpoolSettings {
 }
 
 pub(super) fn open_on(disk: &Disk, data_dir: &Path) -> Result<Spool, SpoolError> {
+    open_tuned(&Tuning { disk: disk.clone(), segment: None }, data_dir)
+}
+
+/// With segments of another size.
+pub(super) fn open_tuned(tuning: &Tuning, data_dir: &Path) -> Result<Spool, SpoolError> {
     let route: crate::spool::RouteMessage = Arc::new(|_envelope: &_| account().into());
-    Spool::open_on(disk, settings(data_dir), route, Clock::fixed(NOW), Metrics::new())
+    Spool::open_on(tuning, settings(data_dir), route, Clock::fixed(NOW), Metrics::new())
 }
 
 pub(super) fn open(data_dir: &Path) -> Spool {
@@ -77,10 +84,28 @@ pub(super) async fn text_of(spool: &Spool, id: MessageId) -> Result<Vec<u8>, Spo
     }
 }
 
-/// Names of all files below a folder.
+/// Opens, and waits until nothing goes on in the background.
+pub(super) async fn open_quietly(tuning: &Tuning, data_dir: &Path) -> Spool {
+    let spool = open_tuned(tuning, data_dir).unwrap();
+    spool.recovered().await;
+    let log = spool.0.core.index.log().unwrap();
+    // The journal makes a segment ahead of need.
+    while log.usage().free == 0 {
+        std::thread::yield_now();
+    }
+    spool
+}
+
+/// A text that does not go to the journal.
+pub(super) const LARGE: usize = 200_000;
+
+/// Names of all files below a folder, save for the journal's segments.
 pub(super) fn files(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_name() == "journal" {
+            continue;
+        }
         if entry.path().is_dir() {
             names.extend(files(&entry.path()));
         } else {

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use super::*;
 use crate::model::RecipientOutcome;
 use crate::spool::{
-    Attempting, Change, RecoveryReport,
+    Attempting, Change, Charge, Memo, MemoKind, Phase, RecoveryReport,
     disk::{Deed, Witness},
     index::keys,
 };
@@ -15,18 +15,35 @@ struct Scene {
     folder: tempfile::TempDir,
     id: MessageId,
     entry: Entry,
+    text: Vec<u8>,
+}
+
+const SMALL: &[u8] = b"Subject: scan\r\n\r\n";
+
+fn text() -> Vec<u8> {
+    [SMALL, &[b'x'; LARGE]].concat()
 }
 
 impl Scene {
+    /// It has a file.
     async fn with_one_message() -> Self {
+        Self::with(&text()).await
+    }
+
+    /// It is in the journal.
+    async fn with_one_small_message() -> Self {
+        Self::with(SMALL).await
+    }
+
+    async fn with(text: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let spool = open(folder.path());
-        let id = hand_in(&spool, "printers", b"Subject: scan\r\n\r\n").await.unwrap().id();
+        let id = hand_in(&spool, "printers", text).await.unwrap().id();
         let entry = spool.entry(id).unwrap().unwrap();
         spool.close().await.unwrap();
         // A second start writes the index's first snapshot.
         open(folder.path()).close().await.unwrap();
-        Self { folder, id, entry }
+        Self { folder, id, entry, text: text.to_vec() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -38,7 +55,7 @@ impl Scene {
     }
 
     /// Changes keys of the index behind everybody's back.
-    async fn tamper(&self, change: impl FnOnce(&mut crate::spool::index::sled_store::Batch)) {
+    async fn tamper(&self, change: impl FnOnce(&mut crate::spool::index::batch::Batch)) {
         let spool = open(self.folder.path());
         spool.recovered().await;
         let written = spool.0.core.index.write(|_store, staging| {
@@ -56,7 +73,8 @@ impl Scene {
         spool.close().await.unwrap();
         let spool = open(self.folder.path());
         assert_eq!(spool.recovered().await, RecoveryReport::default(), "a second start");
-        assert_eq!(files(&self.path("spool/mail")).len(), usize::try_from(spool.count()).unwrap());
+        let of_files = if self.text.len() < LARGE { 0 } else { spool.count() };
+        assert_eq!(files(&self.path("spool/mail")).len(), usize::try_from(of_files).unwrap());
         spool
     }
 
@@ -68,7 +86,7 @@ impl Scene {
         assert_eq!(spool.entry(self.id).unwrap().as_ref(), Some(&self.entry));
         assert_eq!(spool.first_due(&account(), &"printers".into(), 9).unwrap(), [(NOW, self.id)]);
         assert_eq!(spool.devices_waiting(&account()), ["printers".into()]);
-        assert_eq!(text_of(spool, self.id).await.unwrap(), b"Subject: scan\r\n\r\n");
+        assert!(text_of(spool, self.id).await.unwrap() == self.text);
         assert_eq!(spool.count(), 1);
     }
 
@@ -90,9 +108,42 @@ async fn file_and_entry_agree() {
 #[tokio::test]
 async fn a_lost_index_is_rebuilt_from_the_files() {
     let scene = Scene::with_one_message().await;
+    // As in a data folder of the time before the journal.
+    fs::remove_dir_all(scene.path("spool/journal")).unwrap();
     fs::remove_dir_all(scene.path("index")).unwrap();
     let spool = scene.recover(RecoveryReport { readmitted: 1, ..Default::default() }).await;
     scene.assert_waiting(&spool).await;
+    assert_eq!(spool.index_lost_at().unwrap(), Some(NOW));
+}
+
+#[tokio::test]
+async fn an_index_that_is_lost_is_rebuilt_from_the_journal_and_nothing_is_forgotten() {
+    for scene in [Scene::with_one_message().await, Scene::with_one_small_message().await] {
+        let spool = open(scene.folder.path());
+        let settled = hand_in(&spool, "printers", b"settled").await.unwrap().id();
+        let mut entry = scene.entry.clone();
+        entry.recipients[1].attempts = 7;
+        let charge =
+            Charge { account: account(), at: NOW, sequence: 1, recipients: 2, phase: Phase::Ended };
+        let change = Change {
+            put: vec![entry.clone()],
+            remove: vec![settled],
+            charge: vec![charge.clone()],
+            remember: vec![Memo::of(MemoKind::AccountHealth, "x", Some(serde_json::json!(1)))],
+            ..Change::default()
+        };
+        spool.apply(change).unwrap();
+        spool.close().await.unwrap();
+        fs::remove_dir_all(scene.path("index")).unwrap();
+
+        let spool = scene.recover(RecoveryReport::default()).await;
+        assert_eq!(spool.entry(scene.id).unwrap(), Some(entry));
+        assert_eq!(spool.entry(settled).unwrap(), None);
+        assert_eq!(spool.charges(&account(), Timestamp::ZERO).unwrap(), [charge]);
+        assert_eq!(spool.recall(MemoKind::AccountHealth, "x").unwrap(), Some(1));
+        assert_eq!(spool.index_lost_at().unwrap(), None, "nothing is lost");
+        assert!(text_of(&spool, scene.id).await.unwrap() == scene.text);
+    }
 }
 
 #[tokio::test]
@@ -107,11 +158,7 @@ async fn a_broken_index_is_moved_aside_and_rebuilt() {
     }
     let aside = scene.path(&format!("index.broken-{}", NOW.as_millis()));
     let spool = scene
-        .recover(RecoveryReport {
-            readmitted: 1,
-            index_moved_to: Some(aside.clone()),
-            ..Default::default()
-        })
+        .recover(RecoveryReport { index_moved_to: Some(aside.clone()), ..Default::default() })
         .await;
     scene.assert_waiting(&spool).await;
     assert!(files(&aside).contains(&"db".to_owned()));
@@ -356,9 +403,9 @@ async fn mail_that_arrives_while_recovery_looks_is_neither_doubled_nor_lost() {
         });
     }
     sessions.join_all().await;
-    assert_eq!(spool.recovered().await, RecoveryReport { readmitted: 150, ..Default::default() });
+    assert_eq!(spool.recovered().await, RecoveryReport::default());
     assert_eq!(spool.count(), 150 + 160);
     assert_eq!(spool.list(None, 1000).unwrap().len(), 310);
     assert_eq!(spool.accounts_waiting(), [(account(), 310)]);
-    assert_eq!(files(&folder.path().join("spool/mail")).len(), 310);
+    assert_eq!(files(&folder.path().join("spool/mail")).len(), 0);
 }

@@ -15,6 +15,7 @@ pub(in crate::spool) struct Folders {
     pub(in crate::spool) incoming: PathBuf,
     pub(in crate::spool) mail: PathBuf,
     pub(in crate::spool) quarantine: PathBuf,
+    pub(in crate::spool) journal: PathBuf,
     pub(in crate::spool) index: PathBuf,
 }
 
@@ -26,6 +27,7 @@ impl Folders {
             incoming: spool.join("incoming"),
             mail: spool.join("mail"),
             quarantine: spool.join("quarantine"),
+            journal: spool.join("journal"),
             index: data.join("index"),
         }
     }

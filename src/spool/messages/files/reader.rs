@@ -22,14 +22,19 @@ const CHUNK_OCTETS: u64 = 64 * 1024;
 
 /// Reads the text of a message in chunks.
 pub struct MessageReader {
-    file: Arc<File>,
-    path: Arc<PathBuf>,
+    source: Source,
     extent: Extent,
     /// The first chunk, read when the file was opened: for most messages that is all, and one
     /// errand to another thread.
     first: Option<Vec<u8>>,
-    /// Octets of text already read from the file.
+    /// Octets of text already read.
     read: u64,
+}
+
+enum Source {
+    File(Arc<File>, Arc<PathBuf>),
+    /// Envelope and text of a message from the journal.
+    Memory(Vec<u8>),
 }
 
 impl MessageReader {
@@ -38,13 +43,19 @@ impl MessageReader {
         let (file, extent) = open(&path)?;
         let length = extent.size.min(CHUNK_OCTETS);
         let first = read_chunk(&file, &path, Vec::new(), extent.text_at, length)?;
-        Ok(Self {
-            file: Arc::new(file),
-            path: Arc::new(path),
-            extent,
-            first: Some(first),
-            read: length,
-        })
+        let source = Source::File(Arc::new(file), Arc::new(path));
+        Ok(Self { source, extent, first: Some(first), read: length })
+    }
+
+    /// Over the octets that a file of the message would have.
+    pub(in crate::spool) fn of_octets(octets: Vec<u8>) -> Result<Self, FormatError> {
+        let extent = file::extent(octets.get(..file::FIRST_LINE).unwrap_or_default())?;
+        let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        if extent.text_at.saturating_add(extent.size) == length {
+            Ok(Self { source: Source::Memory(octets), extent, first: None, read: 0 })
+        } else {
+            Err(FormatError::FirstLine)
+        }
     }
 
     /// Octets of the whole text.
@@ -68,13 +79,19 @@ impl MessageReader {
         if length == 0 {
             return Ok(());
         }
-        let chunk = std::mem::take(buffer);
-        let (file, path, offset) = (
-            Arc::clone(&self.file),
-            Arc::clone(&self.path),
-            self.extent.text_at.saturating_add(self.read),
-        );
-        *buffer = blocking(move || read_chunk(&file, &path, chunk, offset, length)).await?;
+        let offset = self.extent.text_at.saturating_add(self.read);
+        match &self.source {
+            Source::File(file, path) => {
+                let chunk = std::mem::take(buffer);
+                let (file, path) = (Arc::clone(file), Arc::clone(path));
+                *buffer = blocking(move || read_chunk(&file, &path, chunk, offset, length)).await?;
+            }
+            Source::Memory(octets) => {
+                let [from, to] = [offset, offset.saturating_add(length)]
+                    .map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+                buffer.extend_from_slice(octets.get(from..to).unwrap_or_default());
+            }
+        }
         self.read = self.read.saturating_add(length);
         Ok(())
     }

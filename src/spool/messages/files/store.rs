@@ -101,12 +101,7 @@ impl Files {
     ) -> Result<PathBuf, SpoolError> {
         let name = from.file_name().unwrap_or(from.as_os_str());
         let to = self.folders.quarantine.join(name);
-        let mut note = to.as_os_str().to_owned();
-        note.push(".reason");
-        let note = PathBuf::from(note);
-        self.disk.remove(&note)?;
-        let file = self.disk.create(&note)?;
-        self.disk.append(&note, &file, format!("{}\n{reason}\n", self.clock.now()).as_bytes())?;
+        self.write_reason(&to, reason)?;
         self.disk.rename(from, &to)?;
         self.disk.sync_folder(&self.folders.quarantine)?;
         if let Some(folder) = from.parent() {
@@ -114,6 +109,44 @@ impl Files {
         }
         self.metrics.storage().quarantined.inc();
         Ok(to)
+    }
+
+    /// Writes a message that has no file into quarantine, and the reason beside it.
+    pub(in crate::spool) fn set_octets_aside(
+        &self,
+        id: MessageId,
+        octets: &[u8],
+        reason: &str,
+    ) -> Result<(), SpoolError> {
+        self.keep_octets(&self.folders.quarantine_file(id), octets, reason)
+    }
+
+    /// Writes octets into a file in quarantine, and the reason beside it.
+    pub(in crate::spool) fn keep_octets(
+        &self,
+        to: &Path,
+        octets: &[u8],
+        reason: &str,
+    ) -> Result<(), SpoolError> {
+        self.write_reason(to, reason)?;
+        let from = self.folders.incoming.join(to.file_name().unwrap_or(to.as_os_str()));
+        self.disk.remove(&from)?;
+        let file = self.disk.create(&from)?;
+        self.disk.append(&from, &file, octets)?;
+        self.disk.sync_file(&from, &file)?;
+        self.disk.rename(&from, to)?;
+        self.disk.sync_folder(&self.folders.quarantine)?;
+        self.metrics.storage().quarantined.inc();
+        Ok(())
+    }
+
+    fn write_reason(&self, of: &Path, reason: &str) -> Result<(), SpoolError> {
+        let mut note = of.as_os_str().to_owned();
+        note.push(".reason");
+        let note = PathBuf::from(note);
+        self.disk.remove(&note)?;
+        let file = self.disk.create(&note)?;
+        self.disk.append(&note, &file, format!("{}\n{reason}\n", self.clock.now()).as_bytes())
     }
 
     /// Octets that may still be written.
