@@ -53,6 +53,7 @@ mod spool;
 mod tests;
 mod texts;
 mod threads;
+mod verify;
 
 pub use crate::entry::{
     Attempting, Charge, Doubt, Entry, Hold, JournalLine, Phase, Progress, RecipientState, Routes,

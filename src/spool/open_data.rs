@@ -30,6 +30,7 @@ use crate::{
         messages::files::{Files, folders::Folders},
         migrate::log_everything,
         rebuild::rebuild,
+        verify::disagreement,
     },
 };
 
@@ -78,7 +79,13 @@ impl Data<'_> {
         let is_too_old = recovery.oldest.is_some_and(|oldest| oldest > from.max(1));
         let has_records = recovery.oldest.is_some();
         match position {
-            Some(position) if !is_too_old => index.set_position(position),
+            Some(position) if !is_too_old => {
+                index.set_position(position);
+                if let Some(reason) = disagreement(&index, &log, last)? {
+                    warn!(%reason, "the index has lost something");
+                    moved_to = self.rebuild(&index, &log, last)?;
+                }
+            }
             None if !has_records || !(shown.complete || is_lost) => log_everything(&index)?,
             _behind => {
                 moved_to = moved_to.or(self.rebuild(&index, &log, last)?);

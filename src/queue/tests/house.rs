@@ -114,7 +114,7 @@ impl House {
 
     /// The process dies, and the index is deleted.
     pub(super) async fn lose_only_the_index(self) -> Self {
-        self.start_again(Duration::from_secs(1), |folder| {
+        self.start_again(Duration::from_secs(1), |folder, _machine| {
             std::fs::remove_dir_all(folder.join("index")).unwrap();
         })
         .await

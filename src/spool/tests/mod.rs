@@ -1,6 +1,7 @@
 //! The spool through its own door, on a real disk in a temporary folder.
 
 mod crashing;
+mod damaging;
 mod keeping;
 mod mending;
 mod modelling;

@@ -18,6 +18,19 @@ struct Scene {
     text: Vec<u8>,
 }
 
+/// Copies a folder with everything in it.
+pub(super) fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 const SMALL: &[u8] = b"Subject: scan\r\n\r\n";
 
 fn text() -> Vec<u8> {
