@@ -9,7 +9,10 @@
 //! An idle spool gives nothing back, since it writes nothing: work is done for what was written
 //! meanwhile, at most two segments for one.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use postroom_journal::Sequence;
 
@@ -56,8 +59,13 @@ impl Reclaim {
                 return Ok(());
             }
             self.allowance -= 1;
-            self.copied += save(core, &log, *oldest, *next)?;
+            let refused = Arc::new(AtomicBool::new(false));
+            self.copied += save(core, &log, *oldest, *next, &refused)?;
             core.index.make_durable()?;
+            if refused.load(Ordering::Relaxed) {
+                // The text of a message is in the old segment only.
+                return Ok(());
+            }
             log.release(*next)?;
         }
         Ok(())
@@ -84,17 +92,24 @@ fn is_too_much(core: &Core, log: &Log) -> bool {
 }
 
 /// Appends what still counts in a segment. Yields its octets.
-fn save(core: &Core, log: &Log, segment: u64, next: Sequence) -> Result<u64, SpoolError> {
+/// `refused` tells whether the disk refused a message.
+fn save(
+    core: &Core,
+    log: &Log,
+    segment: u64,
+    next: Sequence,
+    refused: &Arc<AtomicBool>,
+) -> Result<u64, SpoolError> {
     let mut octets = 0;
     let mut portion = Vec::new();
     segment_records(log, segment, next.saturating_sub(1), &mut |_sequence, located, record| {
         portion.push(Owned::of(located, &record));
         if portion.len() >= PORTION {
-            octets += save_portion(core, &std::mem::take(&mut portion))?;
+            octets += save_portion(core, &std::mem::take(&mut portion), refused)?;
         }
         Ok(())
     })?;
-    octets += save_portion(core, &portion)?;
+    octets += save_portion(core, &portion, refused)?;
     Ok(octets)
 }
 
@@ -117,13 +132,17 @@ impl Owned {
     }
 }
 
-fn save_portion(core: &Core, portion: &[Owned]) -> Result<u64, SpoolError> {
+fn save_portion(
+    core: &Core,
+    portion: &[Owned],
+    refused: &Arc<AtomicBool>,
+) -> Result<u64, SpoolError> {
     let mut octets = 0;
     core.index.alone(|view, log| {
         let mut change = Vec::new();
         let mut logged = Vec::new();
         for owned in portion {
-            if move_message(core, view, log, owned, &mut octets)? {
+            if move_message(core, view, log, owned, (&mut octets, refused))? {
                 continue;
             }
             for (key, value) in &owned.operations {
@@ -157,7 +176,7 @@ fn move_message(
     view: View<'_>,
     log: &Log,
     owned: &Owned,
-    octets: &mut u64,
+    (octets, refused): (&mut u64, &Arc<AtomicBool>),
 ) -> Result<bool, SpoolError> {
     let Some(message) = &owned.message else { return Ok(false) };
     let entry = owned.operations.iter().find(|(key, _value)| key.starts_with(keys::ENTRIES));
@@ -176,15 +195,13 @@ fn move_message(
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     *octets += u64::from(length);
     let (memory, old) = (Arc::clone(&core.index.memory), owned.located);
-    log.append(MESSAGE, payload, vec![key], move |answer| {
-        if let Ok((_durable, appended)) = answer {
-            Memory::move_place(
-                &memory,
-                place,
-                old,
-                Located { place: appended.place, octets: length },
-            );
+    let refused = Arc::clone(refused);
+    log.append(MESSAGE, payload, vec![key], move |answer| match answer {
+        Ok((_durable, appended)) => {
+            let new = Located { place: appended.place, octets: length };
+            Memory::move_place(&memory, place, old, new);
         }
+        Err(_refused) => refused.store(true, Ordering::Relaxed),
     })?;
     Ok(true)
 }

@@ -121,7 +121,7 @@ impl<D: Disk> Ring<D> {
         loop {
             let free = self.state().free.pop_front();
             match free {
-                Some(free) if free.retired => self.disk.remove(&free.name)?,
+                Some(free) if free.retired => self.delete(free)?,
                 good_or_none => return Ok(good_or_none),
             }
         }
@@ -153,7 +153,6 @@ impl<D: Disk> Ring<D> {
     /// Gives up all segments but the last one whose records all come before a number, and deletes
     /// those that are too many.
     pub(crate) fn release(&self, before: Sequence) -> io::Result<()> {
-        let mut surplus = Vec::new();
         {
             let mut state = self.state();
             while state.used.get(1).is_some_and(|next| next.header.first <= before)
@@ -161,11 +160,25 @@ impl<D: Disk> Ring<D> {
             {
                 state.free.push_back(Free { name, file, retired });
             }
-            while state.free.len() > MOST_FREE {
-                surplus.extend(state.free.pop_front());
-            }
         }
-        surplus.iter().try_for_each(|free| self.disk.remove(&free.name))
+        loop {
+            let surplus = {
+                let mut state = self.state();
+                if state.free.len() > MOST_FREE { state.free.pop_front() } else { None }
+            };
+            let Some(surplus) = surplus else { return Ok(()) };
+            self.delete(surplus)?;
+        }
+    }
+
+    /// Deletes the segment that was released first. When that fails it stays the first: a later one
+    /// must not go before it, since that may say that something in it is settled.
+    fn delete(&self, free: Free<D::File>) -> io::Result<()> {
+        let deleted = self.disk.remove(&free.name);
+        if deleted.is_err() {
+            self.state().free.push_front(Free { retired: true, ..free });
+        }
+        deleted
     }
 
     /// A segment in use.
