@@ -106,7 +106,11 @@ impl<D: Disk> Writer<'_, D> {
                 Ok(appended)
             }
             Err((what, problem)) => {
-                self.shared.ring.abandon(segment.header.ordinal);
+                if header > 0 {
+                    self.shared.ring.give_up(segment.header.ordinal);
+                } else {
+                    self.shared.ring.abandon(segment.header.ordinal);
+                }
                 self.start.active = None;
                 Err(JournalError::disk(what, problem))
             }

@@ -150,6 +150,17 @@ impl<D: Disk> Ring<D> {
         }
     }
 
+    /// The disk has failed in the first batch of a segment: its file may still hold an earlier life,
+    /// which is older than all others. It is deleted before any other is used again or deleted.
+    pub(crate) fn give_up(&self, ordinal: u64) {
+        let mut state = self.state();
+        if let Some(at) = state.used.iter().position(|s| s.header.ordinal == ordinal)
+            && let Some(Segment { name, file, .. }) = state.used.remove(at)
+        {
+            state.free.push_front(Free { name, file, retired: true });
+        }
+    }
+
     /// Gives up all segments but the last one whose records all come before a number, and deletes
     /// those that are too many.
     pub(crate) fn release(&self, before: Sequence) -> io::Result<()> {

@@ -89,6 +89,7 @@ pub(super) async fn text_of(spool: &Spool, id: MessageId) -> Result<Vec<u8>, Spo
 pub(super) async fn open_quietly(tuning: &Tuning, data_dir: &Path) -> Spool {
     let spool = open_tuned(tuning, data_dir).unwrap();
     spool.recovered().await;
+    spool.sync().await.unwrap();
     let log = spool.0.core.index.log().unwrap();
     // The journal makes a segment ahead of need.
     while log.usage().free == 0 {
