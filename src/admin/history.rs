@@ -21,6 +21,8 @@ use crate::{
 const MOST_LINES: usize = 1000;
 /// The pause after an error of the disk while the journal is being read.
 const READ_AGAIN: Duration = Duration::from_secs(10);
+/// The time between two looks at what was added.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The query of `GET /api/v1/history`. Every part that is given must hold.
 #[derive(Clone, PartialEq, Default, Debug, Deserialize)]
@@ -104,13 +106,15 @@ pub(super) async fn find(
 }
 
 impl Admin {
-    /// Reads the journal into the memory of the history, step by step, until all is read.
+    /// Reads the journal into the memory of the history, step by step, and then what is added. Never
+    /// ends.
     pub async fn load_history(&self) {
         loop {
             let parts = Arc::clone(&self.0);
             let step = move || parts.history.load(&parts.spool, parts.clock.now());
             match spawn_blocking(step).await {
-                Ok(Ok(true)) => return,
+                // After the clock was set back, there is more to read.
+                Ok(Ok(true)) => tokio::time::sleep(LOOK_AGAIN).await,
                 Ok(Ok(false)) => {}
                 Ok(Err(problem)) => {
                     warn!(error = %problem, "journal not read");
@@ -118,7 +122,7 @@ impl Admin {
                 }
                 Err(panic) => {
                     error!(%panic, "journal not read");
-                    return;
+                    tokio::time::sleep(READ_AGAIN).await;
                 }
             }
         }

@@ -133,6 +133,26 @@ async fn what_is_added_later_or_late_is_found_once() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool(folder.path());
+    office(&spool);
+    let history = History::default();
+    while !history.load(&spool, NOW).unwrap() {}
+    let late = ago(7230);
+    add(&spool, vec![line(late, "anna@contoso.com", "mfp1", RecipientOutcome::Delivered)]);
+    let found = |now| {
+        let question = Question { id: Some(MessageId::new(late, 7)), ..Question::default() };
+        let answer = history.ask(&spool, &question, 100, now).unwrap();
+        answer.lines.len()
+    };
+    assert_eq!(found(ago(7200)), 1);
+    while !history.load(&spool, ago(7200)).unwrap() {}
+    assert_eq!(found(ago(7190)), 1);
+    assert_eq!(all(&history, &spool, &Question::default(), 100).len(), 1441);
+}
+
+#[tokio::test]
 async fn the_day_is_counted_once_it_is_known() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(folder.path());
