@@ -21,8 +21,8 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    Admin, HoldRequest, Order, OrderError, Queued, Refusal, RestoreRequest, SendAnswer,
-    SendRequest, SetRequest, SettingStatus, Sightings, Status, history,
+    Admin, HoldRequest, Matching, Order, OrderError, QueueFilter, Queued, RedirectRequest, Refusal,
+    RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus, Sightings, Status, history,
 };
 use crate::{
     device::DeviceSighting,
@@ -51,6 +51,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/queue/{id}/retry", post(retry))
         .route("/api/v1/queue/{id}/hold", post(hold))
         .route("/api/v1/queue/{id}/release", post(release))
+        .route("/api/v1/queue/{id}/redirect", post(redirect))
+        .route("/api/v1/queue/matching", get(matching))
         .route("/api/v1/journal", get(journal))
         .route("/api/v1/history", get(history::find))
         .route("/api/v1/accounts", get(accounts))
@@ -98,8 +100,37 @@ impl Page {
     }
 }
 
-async fn list(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<Queued>> {
-    Ok(Json(foreseen(&admin, admin.0.spool.list(page.after, page.limit())?)?))
+async fn list(
+    State(admin): State<Admin>,
+    Query(page): Query<Page>,
+    Query(filter): Query<QueueFilter>,
+) -> Answer<Vec<Queued>> {
+    Ok(Json(foreseen(
+        &admin,
+        select(&admin, filter, page.after, page.limit(), |entry| entry).await?,
+    )?))
+}
+
+/// The ids of all messages that a filter selects.
+async fn matching(
+    State(admin): State<Admin>,
+    Query(filter): Query<QueueFilter>,
+) -> Answer<Matching> {
+    Ok(Json(Matching { ids: select(&admin, filter, None, usize::MAX, |entry| entry.id).await? }))
+}
+
+/// Walks over the queue, outside the async threads.
+async fn select<T: Send + 'static>(
+    admin: &Admin,
+    filter: QueueFilter,
+    after: Option<MessageId>,
+    limit: usize,
+    take: fn(Entry) -> T,
+) -> Result<Vec<T>, SpoolError> {
+    let (spool, now) = (admin.0.spool.clone(), admin.0.clock.now());
+    let walk = move || filter.select(&spool, now, after, limit, take);
+    let wanted = tokio::task::spawn_blocking(walk).await;
+    wanted.map_err(|panic| SpoolError::Index(format!("the search failed: {panic}")))?
 }
 
 fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolError> {
@@ -138,6 +169,14 @@ async fn hold(
 
 async fn release(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {
     Ok(Json(admin.0.queue.release(id).await?))
+}
+
+async fn redirect(
+    State(admin): State<Admin>,
+    Path(id): Path<MessageId>,
+    Json(request): Json<RedirectRequest>,
+) -> Answer<()> {
+    Ok(Json(admin.0.queue.redirect(id, &request.account).await?))
 }
 
 async fn delete(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<()> {

@@ -2,6 +2,7 @@
 //!
 //! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
 //! - `condition`: [`Condition`], the state in one word with its reasons; `today`: the present day
+//! - `filter`: selects messages of the queue
 //! - `history`: settled recipients, found in the journal
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
@@ -14,6 +15,7 @@
 mod api;
 mod condition;
 mod control;
+mod filter;
 mod health;
 mod history;
 mod server;
@@ -23,6 +25,7 @@ mod today;
 
 pub use condition::{Concern, Condition};
 pub use control::{Answer, Control, Order, OrderError, Ordered, SettingChange, SettingStatus};
+pub use filter::{Matching, QueueFilter, QueueState};
 pub use history::{Found, HistoryAnswer, HistoryRequest};
 pub use server::{AdminError, AdminServer};
 pub use sightings::Sightings;
@@ -183,6 +186,13 @@ pub struct SendAnswer {
 pub struct HoldRequest {
     /// The reason, which the commands show.
     pub reason: String,
+}
+
+/// A request to let another account send a message: `POST /api/v1/queue/ID/redirect`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RedirectRequest {
+    /// The account.
+    pub account: AccountName,
 }
 
 /// A request to change settings of an account: `POST /api/v1/accounts/NAME/settings`.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{sandbox::SandboxArgs, when::When};
 use crate::{
+    admin::QueueState,
     config::DEFAULT_PATH,
     daemon::LogFormat,
     model::{Address, MessageId, RecipientOutcome},
@@ -38,7 +39,7 @@ pub(super) enum Command {
     /// Show the state of the daemon, its queue and its accounts. Exit code: 0 good, 1 warning, 2
     /// trouble, as for a Nagios plugin.
     Status(JsonArguments),
-    /// List queued messages; retry, hold, release, delete or export them.
+    /// List queued messages; retry, hold, release, redirect, delete or export them.
     #[command(subcommand)]
     Queue(QueueCommand),
     /// Find out what has become of messages that left the queue.
@@ -88,9 +89,14 @@ pub(super) struct DemoArguments {
 pub(super) enum QueueCommand {
     /// List queued messages, the oldest first.
     List {
+        #[command(flatten)]
+        selection: Selection,
         /// Maximum number of messages to list.
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// List all.
+        #[arg(long, conflicts_with = "limit")]
+        all: bool,
         #[command(flatten)]
         json: JsonArguments,
     },
@@ -104,36 +110,47 @@ pub(super) enum QueueCommand {
     /// Try messages now instead of 30 minutes after the last attempt (RFC 5321). Asks for
     /// confirmation.
     Retry {
-        /// Message ids.
-        #[arg(required = true)]
-        ids: Vec<MessageId>,
-        /// Do not ask for confirmation.
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        which: Which,
     },
     /// Hold messages until they are released.
     Hold {
-        /// Message ids.
-        #[arg(required = true)]
-        ids: Vec<MessageId>,
+        #[command(flatten)]
+        which: Which,
         /// The reason, shown by `queue list`.
         #[arg(long, default_value = "held by a person")]
         reason: String,
     },
     /// Release held messages.
     Release {
-        /// Message ids.
-        #[arg(required = true)]
-        ids: Vec<MessageId>,
+        #[command(flatten)]
+        which: Which,
     },
-    /// Delete messages. Only the journal records it: no notice is sent. Asks for confirmation.
-    Delete {
+    /// Let another account send messages to the recipients that wait.
+    Redirect {
         /// Message ids.
-        #[arg(required = true)]
+        #[arg(required_unless_present = "matching", conflicts_with = "matching")]
         ids: Vec<MessageId>,
+        /// The account that is to send them.
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// All messages that match --waiting-for, --device, --to, --state and --older-than. Shows
+        /// how many there are and asks for confirmation.
+        #[arg(long = "match")]
+        matching: bool,
+        /// Messages that wait for this account.
+        #[arg(long, value_name = "NAME")]
+        waiting_for: Option<String>,
+        #[command(flatten)]
+        common: Common,
         /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
+    },
+    /// Delete messages. Only the journal records it: no notice is sent. Asks for confirmation.
+    Delete {
+        #[command(flatten)]
+        which: Which,
     },
     /// Write a message as it was accepted (.eml format).
     Export {
@@ -143,6 +160,50 @@ pub(super) enum QueueCommand {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+/// What messages of the queue have in common. Every part that is given must hold.
+#[derive(Args)]
+pub(super) struct Selection {
+    /// Messages that wait for this account.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What messages of the queue have in common, beside the account.
+#[derive(Args)]
+pub(super) struct Common {
+    /// Messages that this device has submitted.
+    #[arg(long, value_name = "NAME")]
+    pub(super) device: Option<String>,
+    /// Messages with this recipient: an address, or a domain.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) to: Option<String>,
+    /// waiting, retrying, sending or held.
+    #[arg(long, value_name = "STATE", value_parser = queue_state)]
+    pub(super) state: Option<QueueState>,
+    /// Messages that were accepted at least this long ago, for example 2h.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) older_than: Option<Duration>,
+}
+
+/// The messages that an order is about.
+#[derive(Args)]
+pub(super) struct Which {
+    /// Message ids.
+    #[arg(required_unless_present = "matching", conflicts_with = "matching")]
+    pub(super) ids: Vec<MessageId>,
+    /// All messages that match --account, --device, --to, --state and --older-than. Shows how many
+    /// there are and asks for confirmation.
+    #[arg(long = "match")]
+    pub(super) matching: bool,
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Args)]
@@ -305,6 +366,13 @@ pub(super) struct SendArguments {
         value_parser = humantime::parse_duration
     )]
     pub(super) wait: Duration,
+}
+
+fn queue_state(text: &str) -> Result<QueueState, String> {
+    QueueState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| format!("\"{text}\" is none of waiting, retrying, sending and held"))
 }
 
 fn settled_outcome(text: &str) -> Result<RecipientOutcome, String> {

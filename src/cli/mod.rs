@@ -87,7 +87,9 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => {
             return commands()?.block_on(status::status(&config, &status, &clock));
         }
-        Command::Queue(queue) => commands()?.block_on(queue::queue(&config, queue, &clock))?,
+        Command::Queue(queue) => {
+            return commands()?.block_on(queue::queue(&config, queue, &clock));
+        }
         Command::History(history) => {
             commands()?.block_on(history::history(&config, &history, &clock))?;
         }

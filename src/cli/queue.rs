@@ -1,86 +1,68 @@
-//! `postroom queue list | show | retry | hold | release | delete | export`: queued messages.
+//! `postroom queue list | show | retry | hold | release | redirect | delete | export`: queued
+//! messages.
+//!
+//! - `list`: the table; `orders`: what changes messages; `selection`: which messages an order is
+//!   about; `words`: words about one
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path};
+mod list;
+mod orders;
+mod selection;
+mod words;
+
+use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
+use self::{
+    list::{Listing, list},
+    words::{accounts, state},
+};
 use super::{
-    arguments::QueueCommand,
+    arguments::{QueueCommand, Selection, Which},
     client::Client,
-    forecast::{in_full, in_short},
+    forecast::in_full,
     history,
-    output::{Answer, confirm, plural, print, print_json, relative, say, size, table},
+    output::{plural, print, print_json, relative, size},
 };
 use crate::{
-    admin::{Found, HoldRequest, Queued},
+    admin::{Found, Queued},
     clock::Clock,
     model::{MessageId, Timestamp},
-    spool::{Entry, Progress, RecipientState},
+    spool::{Progress, RecipientState},
 };
-
-const RETRY_QUESTION: &str = "\
-Attempts for one message are 30 minutes apart (RFC 5321 4.5.4.1), because Exchange Online blocks
-mailboxes that repeat what it refused. Has the cause been corrected, and should the next attempt
-begin now?";
 
 pub(super) async fn queue(
     config: &Path,
     command: QueueCommand,
     clock: &Clock,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let client = Client::of_config(config)?;
     match command {
-        QueueCommand::List { limit, json } => {
-            let queued: Vec<Queued> = client.get(&format!("/api/v1/queue?limit={limit}")).await?;
-            if json.json { print_json(&queued) } else { Ok(print(&list(&queued, clock.now()))?) }
+        QueueCommand::List { selection, limit, all, json } => {
+            let most = if all { usize::MAX } else { limit };
+            let listing = Listing { selection: &selection, most, json: json.json };
+            list(&client, &listing, clock.now()).await?;
+            Ok(ExitCode::SUCCESS)
         }
         QueueCommand::Show { id, json } => {
             let form = if json.json { Form::Json } else { Form::Text };
-            show_message(&client, id, form, clock.now()).await
+            show_message(&client, id, form, clock.now()).await?;
+            Ok(ExitCode::SUCCESS)
         }
-        QueueCommand::Retry { ids, yes } => {
-            if !yes && confirm(RETRY_QUESTION)? == Answer::No {
-                return Ok(());
-            }
-            for id in ids {
-                let () = client.post(&format!("/api/v1/queue/{id}/retry"), &()).await?;
-                // The message may have left the queue in the meantime.
-                let held = client
-                    .get::<Queued>(&format!("/api/v1/queue/{id}"))
-                    .await
-                    .ok()
-                    .and_then(|queued| queued.entry.hold);
-                say(&match held {
-                    Some(hold) => format!(
-                        "{id} is due now, but it is held ({}); to release it: postroom queue \
-                        release {id}",
-                        hold.reason
-                    ),
-                    None => format!("{id} is due now"),
-                })?;
-            }
-            Ok(())
+        QueueCommand::Retry { which } => orders::retry(&client, &which).await,
+        QueueCommand::Hold { which, reason } => orders::hold(&client, &which, reason).await,
+        QueueCommand::Release { which } => orders::release(&client, &which).await,
+        QueueCommand::Redirect { ids, account, matching, waiting_for, common, yes } => {
+            let selection = Selection { account: waiting_for, common };
+            let which = Which { ids, matching, selection, yes };
+            orders::redirect(&client, &which, &account).await
         }
-        QueueCommand::Hold { ids, reason } => {
-            each(&client, &ids, "hold", &HoldRequest { reason }, "is held").await
+        QueueCommand::Delete { which } => orders::delete(&client, &which).await,
+        QueueCommand::Export { id, output } => {
+            export(&client, id, output.as_deref()).await?;
+            Ok(ExitCode::SUCCESS)
         }
-        QueueCommand::Release { ids } => each(&client, &ids, "release", &(), "is released").await,
-        QueueCommand::Delete { ids, yes } => {
-            let question = format!(
-                "Delete {} permanently? Neither the sender nor the recipients are notified.",
-                plural(u64::try_from(ids.len())?, "message")
-            );
-            if !yes && confirm(&question)? == Answer::No {
-                return Ok(());
-            }
-            for id in ids {
-                client.delete(&format!("/api/v1/queue/{id}")).await?;
-                say(&format!("{id} is deleted"))?;
-            }
-            Ok(())
-        }
-        QueueCommand::Export { id, output } => export(&client, id, output.as_deref()).await,
     }
 }
 
@@ -116,20 +98,6 @@ struct Gone<'a> {
     settled: &'a [Found],
 }
 
-async fn each<B: serde::Serialize>(
-    client: &Client,
-    ids: &[MessageId],
-    verb: &str,
-    body: &B,
-    done: &str,
-) -> anyhow::Result<()> {
-    for id in ids {
-        let () = client.post(&format!("/api/v1/queue/{id}/{verb}"), body).await?;
-        say(&format!("{id} {done}"))?;
-    }
-    Ok(())
-}
-
 async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow::Result<()> {
     let path = format!("/api/v1/queue/{id}/message");
     let Some(output) = output else {
@@ -141,60 +109,6 @@ async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow
         .copy(&path, &mut file)
         .await
         .with_context(|| format!("cannot write {}; the file is incomplete", output.display()))
-}
-
-fn list(queued: &[Queued], now: Timestamp) -> String {
-    if queued.is_empty() {
-        return "The queue is empty.\n".to_owned();
-    }
-    let row = |Queued { entry, forecast }: &Queued| {
-        let open = entry.recipients.iter().filter(|recipient| recipient.due().is_some()).count();
-        vec![
-            entry.id.to_string(),
-            relative(entry.received, now),
-            entry.device.to_string(),
-            accounts(entry),
-            format!("<{}>", entry.sender),
-            format!("{open} of {}", entry.recipients.len()),
-            size(entry.size),
-            state(entry),
-            in_short(forecast, now),
-        ]
-    };
-    let header =
-        ["ID", "RECEIVED", "DEVICE", "ACCOUNT", "SENDER", "OPEN", "SIZE", "STATE", "NEXT TRY"];
-    table(&header, &queued.iter().map(row).collect::<Vec<_>>())
-}
-
-/// The accounts of the recipients that are still waiting, otherwise the message's account.
-fn accounts(entry: &Entry) -> String {
-    let waiting = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
-    let names: BTreeSet<&str> =
-        waiting.map(|recipient| entry.account_of(recipient).as_str()).collect();
-    if names.is_empty() {
-        entry.account.to_string()
-    } else {
-        names.into_iter().collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn state(entry: &Entry) -> String {
-    if let Some(hold) = &entry.hold {
-        return format!("held: {}", hold.reason);
-    }
-    if entry
-        .recipients
-        .iter()
-        .any(|recipient| matches!(recipient.progress, Progress::Attempting(_)))
-    {
-        return "being sent".to_owned();
-    }
-    let attempts = entry.recipients.iter().map(|recipient| recipient.attempts).max().unwrap_or(0);
-    if entry.is_settled() {
-        "settled".to_owned()
-    } else {
-        format!("waiting, {}", plural(u64::from(attempts), "attempt"))
-    }
 }
 
 fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, std::fmt::Error> {

@@ -145,6 +145,26 @@ impl<T: Transport> Queue<T> {
         self.amend(id, |entry| entry.hold = None).await
     }
 
+    /// Lets another account send a message to the recipients that wait. Their due times stay, so
+    /// that no recipient is tried again too soon.
+    ///
+    /// # Errors
+    /// When there is no such account or message, it is being attempted, or the disk refuses.
+    pub async fn redirect(&self, id: MessageId, account: &AccountName) -> Result<(), QueueError> {
+        self.known(account)?;
+        self.amend(id, |entry| {
+            let former = std::mem::replace(&mut entry.account, account.clone());
+            for recipient in &mut entry.recipients {
+                if recipient.due().is_some() {
+                    recipient.account = None;
+                } else {
+                    recipient.account.get_or_insert_with(|| former.clone());
+                }
+            }
+        })
+        .await
+    }
+
     /// Deletes a message; the journal keeps a line for each recipient.
     ///
     /// # Errors

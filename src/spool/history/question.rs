@@ -47,7 +47,9 @@ impl Whom {
         }
     }
 
-    fn is(&self, address: &Address) -> bool {
+    /// Whether an address is meant. Case makes no difference.
+    #[must_use]
+    pub fn is(&self, address: &Address) -> bool {
         match self {
             Self::Mailbox(wanted) => address.as_str().to_lowercase() == *wanted,
             Self::Domain(wanted) => address.domain().to_lowercase() == *wanted,

@@ -51,6 +51,45 @@ fn a_person_may_hold_release_export_and_delete_mail() {
 }
 
 #[test]
+fn many_messages_are_listed_and_changed_by_what_they_have_in_common() {
+    let office = Office::new();
+    let _daemon = office.start();
+    office.good(&["account", "disable", "out/1"]);
+    let ids: Vec<String> = (0..3).map(|_| queued(&office)).collect();
+    let said = office.good(&["queue", "list"]);
+    assert!(said.contains("<megan@contoso.com>") && said.ends_with("\n3 messages\n"), "{said}");
+    let said = office.good(&["queue", "list", "--limit", "2"]);
+    assert!(said.ends_with("\n2 of 3 messages shown; for the others: --all\n"), "{said}");
+    let count = |words: &[&str]| {
+        office.json(&[&["queue", "list"], words].concat()).as_array().map(Vec::len)
+    };
+    assert_eq!(count(&["--account", "out/1", "--to", "contoso.com"]), Some(3));
+    assert_eq!(count(&["--to", "other.example"]), Some(0));
+    assert_eq!(count(&["--older-than", "1h"]), Some(0));
+    assert_eq!(count(&["--device", "postroom", "--state", "held"]), Some(0));
+
+    office.good(&["queue", "hold", &ids[0]]);
+    assert_eq!(count(&["--state", "held"]), Some(1));
+    let said = office.bad(&["queue", "hold", "--match", "--state", "waiting"], 1);
+    assert!(said.contains("Hold 2 messages") && said.contains("--yes"), "{said}");
+    office.good(&["queue", "hold", "--match", "--state", "waiting", "--yes"]);
+    assert_eq!(count(&["--state", "held"]), Some(3));
+    assert!(office.bad(&["queue", "hold", &ids[0], "--state", "held"], 1).contains("--match"));
+    assert!(
+        office.good(&["queue", "release", "--match", "--state", "sending"]).contains("No mess")
+    );
+
+    let said = office.bad(&["queue", "redirect", &ids[0], "--account", "other"], 1);
+    assert!(said.contains("there is no account \"other\""), "{said}");
+    office.good(&["queue", "redirect", &ids[0], "--account", "out/1"]);
+    let words = ["queue", "delete", "--match", "--waiting-for", "out/1"];
+    assert_eq!(office.run(&words).status.code(), Some(2), "only redirect has this option");
+    office.good(&["queue", "delete", "--match", "--account", "out/1", "--yes"]);
+    assert_eq!(office.good(&["queue", "list"]), "The queue is empty.\n");
+    assert_eq!(office.json(&["history", "--outcome", "deleted"]).as_array().map(Vec::len), Some(3));
+}
+
+#[test]
 fn a_retry_asks_before_it_shortens_the_half_hour() {
     let office = Office::new();
     let _daemon = office.start();
