@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use super::{
     Admin, HoldRequest, Matching, Order, OrderError, QueueFilter, Queued, RedirectRequest, Refusal,
     RestoreRequest, SendAnswer, SendRequest, SetRequest, SettingStatus, Sightings, Status, history,
+    import,
 };
 use crate::{
     device::DeviceSighting,
@@ -65,6 +66,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v1/devices/{name}", get(device))
         .route("/api/v1/clients/{address}", get(clients))
         .route("/api/v1/send", post(send))
+        .route("/api/v1/import", post(import::import))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(admin)
 }

@@ -3,6 +3,7 @@
 //! - `status`: [`Status`], the state of the daemon, for the command, the API and `/readyz`
 //! - `condition`: [`Condition`], the state in one word with its reasons; `today`: the present day
 //! - `filter`: selects messages of the queue
+//! - `import`: takes exported messages in
 //! - `history`: settled recipients, found in the journal
 //! - `sightings`: [`Sightings`], the devices and unknown clients that were seen
 //! - `health`: the TCP side: `/healthz`, `/readyz`, `/metrics`. It needs no login, because nothing
@@ -18,6 +19,7 @@ mod control;
 mod filter;
 mod health;
 mod history;
+mod import;
 mod server;
 mod sightings;
 mod status;

@@ -39,7 +39,7 @@ pub(super) enum Command {
     /// Show the state of the daemon, its queue and its accounts. Exit code: 0 good, 1 warning, 2
     /// trouble, as for a Nagios plugin.
     Status(JsonArguments),
-    /// List queued messages; retry, hold, release, redirect, delete or export them.
+    /// List queued messages; retry, hold, release, redirect, delete, export or import them.
     #[command(subcommand)]
     Queue(QueueCommand),
     /// Find out what has become of messages that left the queue.
@@ -152,13 +152,31 @@ pub(super) enum QueueCommand {
         #[command(flatten)]
         which: Which,
     },
-    /// Write a message as it was accepted (.eml format).
+    /// Write a message as it was accepted (.eml format). With --dir or --mbox, write messages with
+    /// their envelopes, for `queue import`.
     Export {
         /// The message id, as `queue list` shows it.
-        id: MessageId,
+        #[arg(required_unless_present = "matching", conflicts_with = "matching")]
+        id: Option<MessageId>,
         /// The file to create. The default is standard output.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "mbox"])]
         output: Option<PathBuf>,
+        /// All messages that match --account, --device, --to, --state and --older-than.
+        #[arg(long = "match")]
+        matching: bool,
+        #[command(flatten)]
+        selection: Selection,
+        /// The folder that gets a file for each message.
+        #[arg(long, value_name = "DIR", conflicts_with = "mbox")]
+        dir: Option<PathBuf>,
+        /// The mbox file to create, for all messages.
+        #[arg(long, value_name = "FILE")]
+        mbox: Option<PathBuf>,
+    },
+    /// Put exported messages into the queue, for example on another machine.
+    Import {
+        /// A folder, an mbox file or an .eml file that `queue export` has written.
+        path: PathBuf,
     },
 }
 

@@ -54,6 +54,15 @@ impl Client {
         self.ask(Method::POST, path, Bytes::from(serde_json::to_vec(body)?)).await
     }
 
+    /// Hands in octets, such as a message.
+    pub(super) async fn submit<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        octets: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        self.ask(Method::POST, path, Bytes::from(octets)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.ask(Method::DELETE, path, Bytes::new()).await
     }

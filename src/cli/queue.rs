@@ -1,21 +1,24 @@
-//! `postroom queue list | show | retry | hold | release | redirect | delete | export`: queued
-//! messages.
+//! `postroom queue list | show | retry | hold | release | redirect | delete | export |
+//! import`: queued messages.
 //!
 //! - `list`: the table; `orders`: what changes messages; `selection`: which messages an order is
-//!   about; `words`: words about one
+//!   about; `transfer`: export and import, with `mbox`; `words`: words about one
 
 mod list;
+mod mbox;
 mod orders;
 mod selection;
+mod transfer;
 mod words;
 
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::bail;
 use jiff::tz::TimeZone;
 
 use self::{
     list::{Listing, list},
+    transfer::{export_one, export_to_folder, export_to_mbox, import},
     words::{accounts, state},
 };
 use super::{
@@ -59,8 +62,21 @@ pub(super) async fn queue(
             orders::redirect(&client, &which, &account).await
         }
         QueueCommand::Delete { which } => orders::delete(&client, &which).await,
-        QueueCommand::Export { id, output } => {
-            export(&client, id, output.as_deref()).await?;
+        QueueCommand::Export { id, output, matching, selection, dir, mbox } => {
+            let places = (dir.as_deref(), mbox.as_deref());
+            let ids = if matching { selection.ids(&client).await? } else { Vec::from_iter(id) };
+            match (places, ids.as_slice()) {
+                ((Some(folder), _), ids) => export_to_folder(&client, ids, folder).await?,
+                ((None, Some(mbox)), ids) => export_to_mbox(&client, ids, mbox).await?,
+                ((None, None), [id]) if !matching => {
+                    export_one(&client, *id, output.as_deref()).await?;
+                }
+                ((None, None), _) => bail!("to export several messages, add --dir or --mbox"),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        QueueCommand::Import { path } => {
+            import(&client, &path).await?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -96,19 +112,6 @@ enum Form {
 struct Gone<'a> {
     id: MessageId,
     settled: &'a [Found],
-}
-
-async fn export(client: &Client, id: MessageId, output: Option<&Path>) -> anyhow::Result<()> {
-    let path = format!("/api/v1/queue/{id}/message");
-    let Some(output) = output else {
-        return client.copy(&path, &mut std::io::stdout().lock()).await;
-    };
-    let file = std::fs::File::create_new(output);
-    let mut file = file.with_context(|| format!("cannot create {}", output.display()))?;
-    client
-        .copy(&path, &mut file)
-        .await
-        .with_context(|| format!("cannot write {}; the file is incomplete", output.display()))
 }
 
 fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, std::fmt::Error> {

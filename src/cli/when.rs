@@ -95,6 +95,11 @@ pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
     instant(at).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
+/// A time in the form of mbox files, in UTC: `Tue Nov 24 09:03:12 2026`.
+pub(super) fn asctime(at: Timestamp) -> String {
+    instant(at).strftime("%a %b %e %H:%M:%S %Y").to_string()
+}
+
 fn instant(at: Timestamp) -> jiff::Timestamp {
     let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)

@@ -90,6 +90,40 @@ fn many_messages_are_listed_and_changed_by_what_they_have_in_common() {
 }
 
 #[test]
+fn exported_messages_can_be_imported_with_their_envelopes() {
+    let office = Office::new();
+    let _daemon = office.start();
+    office.good(&["account", "disable", "out/1"]);
+    let id = queued(&office);
+    let text = office.good(&["queue", "export", &id]);
+    let [mbox, folder] = ["all.mbox", "all"].map(|name| office.dir.path().join(name));
+    let (mbox, folder) = (mbox.to_str().unwrap(), folder.to_str().unwrap());
+    assert!(office.bad(&["queue", "export", "--match"], 1).contains("--mbox"));
+    office.good(&["queue", "export", "--match", "--mbox", mbox]);
+    office.good(&["queue", "export", "--match", "--dir", folder]);
+    office.good(&["queue", "delete", &id, "--yes"]);
+
+    for path in [mbox, folder] {
+        assert!(office.good(&["queue", "import", path]).contains("1 message imported"));
+    }
+    let list = office.json(&["queue", "list"]);
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    let body = |text: &str| text.split_once("\r\nSubject:").unwrap().1.to_owned();
+    for entry in list {
+        assert_eq!(entry["recipients"][0]["recipient"]["address"], "megan@contoso.com");
+        assert_eq!(entry["sender"], "scanner@contoso.com");
+        let again = office.good(&["queue", "export", entry["id"].as_str().unwrap()]);
+        assert!(!again.contains("X-Postroom-Recipient"), "{again}");
+        assert_eq!(body(&again), body(&text));
+    }
+    let alone = office.dir.path().join("alone.eml");
+    fs::write(&alone, text).unwrap();
+    let said = office.bad(&["queue", "import", alone.to_str().unwrap()], 1);
+    assert!(said.contains("does not begin with X-Postroom-Sender"), "{said}");
+}
+
+#[test]
 fn a_retry_asks_before_it_shortens_the_half_hour() {
     let office = Office::new();
     let _daemon = office.start();
