@@ -85,6 +85,7 @@ fn line(now: Timestamp, number: u64) -> JournalLine {
         reply: None,
         received: at.minus(Duration::from_secs(2)),
         size: ByteSize::from_octets(400_000),
+        subject: None,
     }
 }
 

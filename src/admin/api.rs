@@ -107,10 +107,8 @@ async fn list(
     Query(page): Query<Page>,
     Query(filter): Query<QueueFilter>,
 ) -> Answer<Vec<Queued>> {
-    Ok(Json(foreseen(
-        &admin,
-        select(&admin, filter, page.after, page.limit(), |entry| entry).await?,
-    )?))
+    let entries = select(&admin, filter, page.after, page.limit(), |entry| entry).await?;
+    Ok(Json(foreseen(&admin, entries).await?))
 }
 
 /// The ids of all messages that a filter selects.
@@ -135,16 +133,15 @@ async fn select<T: Send + 'static>(
     wanted.map_err(|panic| SpoolError::Index(format!("the search failed: {panic}")))?
 }
 
-fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolError> {
+async fn foreseen(admin: &Admin, entries: Vec<Entry>) -> Result<Vec<Queued>, SpoolError> {
     let forecasts = admin.0.queue.forecasts(&entries)?;
-    Ok(entries
-        .into_iter()
-        .zip(forecasts)
-        .map(|(entry, forecast)| {
-            let entry = entry.shown(|steady| admin.0.clock.time_of_day(steady));
-            Queued { entry, forecast }
-        })
-        .collect())
+    let mut queued = Vec::with_capacity(entries.len());
+    for (entry, forecast) in entries.into_iter().zip(forecasts) {
+        let subject = admin.0.queue.subject(entry.id).await;
+        let entry = entry.shown(|steady| admin.0.clock.time_of_day(steady));
+        queued.push(Queued { entry, forecast, subject });
+    }
+    Ok(queued)
 }
 
 async fn journal(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer<Vec<JournalLine>> {
@@ -153,7 +150,7 @@ async fn journal(State(admin): State<Admin>, Query(page): Query<Page>) -> Answer
 
 async fn show(State(admin): State<Admin>, Path(id): Path<MessageId>) -> Answer<Queued> {
     let entry = admin.0.spool.entry(id)?.ok_or(SpoolError::NotFound(id))?;
-    let seen = foreseen(&admin, vec![entry])?.pop();
+    let seen = foreseen(&admin, vec![entry]).await?.pop();
     Ok(Json(seen.ok_or(SpoolError::NotFound(id))?))
 }
 

@@ -21,6 +21,8 @@ use crate::{
 const MOST_LINES: usize = 1000;
 /// The pause after an error of the disk while the journal is being read.
 const READ_AGAIN: Duration = Duration::from_secs(10);
+/// The time between two looks at what was added.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The query of `GET /api/v1/history`. Every part that is given must hold.
 #[derive(Clone, PartialEq, Default, Debug, Deserialize)]
@@ -33,6 +35,8 @@ pub struct HistoryRequest {
     pub device: Option<DeviceName>,
     /// The account that sent it.
     pub account: Option<AccountName>,
+    /// A part of the subject.
+    pub subject: Option<String>,
     /// Only recipients that were settled at this time or later.
     pub since: Option<Timestamp>,
     /// Only recipients that were settled before this time.
@@ -71,6 +75,7 @@ impl HistoryRequest {
             from: self.from.as_deref().map(Whom::parse),
             device: self.device.clone(),
             account: self.account.clone(),
+            subject: self.subject.clone(),
             since: self.since,
             until: self.until,
             outcome: self.outcome,
@@ -104,13 +109,15 @@ pub(super) async fn find(
 }
 
 impl Admin {
-    /// Reads the journal into the memory of the history, step by step, until all is read.
+    /// Reads the journal into the memory of the history, step by step, and then what is added. Never
+    /// ends.
     pub async fn load_history(&self) {
         loop {
             let parts = Arc::clone(&self.0);
             let step = move || parts.history.load(&parts.spool, parts.clock.now());
             match spawn_blocking(step).await {
-                Ok(Ok(true)) => return,
+                // After the clock was set back, there is more to read.
+                Ok(Ok(true)) => tokio::time::sleep(LOOK_AGAIN).await,
                 Ok(Ok(false)) => {}
                 Ok(Err(problem)) => {
                     warn!(error = %problem, "journal not read");
@@ -118,7 +125,7 @@ impl Admin {
                 }
                 Err(panic) => {
                     error!(%panic, "journal not read");
-                    return;
+                    tokio::time::sleep(READ_AGAIN).await;
                 }
             }
         }

@@ -161,6 +161,9 @@ pub struct Queued {
     pub entry: Entry,
     /// When the message will probably be sent, and what it waits for.
     pub forecast: Forecast,
+    /// The subject, if the configuration keeps subjects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 /// A request to put a test message into the spool: `POST /api/v1/send`.

@@ -238,6 +238,9 @@ pub(super) struct HistoryArguments {
     /// The account that sent it.
     #[arg(long, value_name = "NAME")]
     pub(super) account: Option<String>,
+    /// A part of the subject. Subjects are kept only with report.keep_subjects.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) subject: Option<String>,
     /// Only what was settled at this time or later: 2026-11-24, 2026-11-24T10:00, yesterday, 3h.
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<When>,

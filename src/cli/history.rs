@@ -97,6 +97,7 @@ fn query(
         ("from", arguments.from.clone()),
         ("device", arguments.device.clone()),
         ("account", arguments.account.clone()),
+        ("subject", arguments.subject.clone()),
         ("since", millis(since)),
         ("until", millis(until)),
         ("outcome", arguments.outcome.map(|outcome| outcome.to_string())),
@@ -122,6 +123,7 @@ fn render(found: &[Found], rest: Rest, zone: &TimeZone) -> String {
             line.account.to_string(),
             format!("<{}>", line.sender),
             line.id.to_string(),
+            line.subject.clone().unwrap_or_else(|| "-".to_owned()),
             line.reply.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         ]
     };
@@ -135,6 +137,7 @@ fn render(found: &[Found], rest: Rest, zone: &TimeZone) -> String {
         "ACCOUNT",
         "SENDER",
         "ID",
+        "SUBJECT",
         "REPLY",
     ];
     let mut text = table(&header, &found.iter().map(row).collect::<Vec<_>>());
@@ -154,7 +157,7 @@ fn took(seconds: f64) -> String {
 /// Comma-separated values (RFC 4180), with a header. Times are RFC 3339.
 fn csv(found: &[Found]) -> String {
     let mut text = "settled,received,seconds,recipient,outcome,attempts,doubts,device,account,\
-        sender,id,size,reply\r\n"
+        sender,id,size,subject,reply\r\n"
         .to_owned();
     for Found { line, seconds } in found {
         let cells = [
@@ -170,6 +173,7 @@ fn csv(found: &[Found]) -> String {
             line.sender.to_string(),
             line.id.to_string(),
             line.size.octets().to_string(),
+            line.subject.clone().unwrap_or_default(),
             line.reply.as_ref().map(ToString::to_string).unwrap_or_default(),
         ];
         text.push_str(&cells.map(|cell| quoted(&cell)).join(","));

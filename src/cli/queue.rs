@@ -114,13 +114,19 @@ struct Gone<'a> {
     settled: &'a [Found],
 }
 
-fn show(Queued { entry, forecast }: &Queued, now: Timestamp) -> Result<String, std::fmt::Error> {
+fn show(
+    Queued { entry, forecast, subject }: &Queued,
+    now: Timestamp,
+) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "message   {}", entry.id)?;
     writeln!(text, "received  {} ({})", entry.received, relative(entry.received, now))?;
     writeln!(text, "device    {}", entry.device)?;
     writeln!(text, "account   {}", accounts(entry))?;
     writeln!(text, "sender    <{}>", entry.sender)?;
+    if let Some(subject) = subject {
+        writeln!(text, "subject   {subject}")?;
+    }
     writeln!(text, "size      {}", size(entry.size))?;
     writeln!(text, "state     {}", state(entry))?;
     writeln!(text, "next try  {}", in_full(forecast, now))?;

@@ -3,6 +3,7 @@
 //!
 //! - [`Reporter`]: the handle that the queue calls
 //! - `notice`: the text of failure and delay notices (RFC 3464) and of alerts
+//! - `subject`: the subject of a message, if the configuration keeps subjects
 //! - `rate`: limits the number of notices
 //!
 //! # Failure
@@ -14,6 +15,7 @@ mod notice;
 mod rate;
 mod reporter;
 mod settings;
+mod subject;
 
 pub use reporter::Reporter;
-pub use settings::{AccountChange, ReportSettings};
+pub use settings::{AccountChange, ReportSettings, Subjects};

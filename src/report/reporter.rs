@@ -15,9 +15,10 @@ use crate::{
         Recipient, RecipientOutcome, ReturnContent, ReversePath, Timestamp, Via,
     },
     report::{
-        AccountChange, ReportSettings,
+        AccountChange, ReportSettings, Subjects,
         notice::{self, HEADER_LIMIT, Notice, Original, Subject},
         rate::{Leave, NoticeRate},
+        subject,
     },
     spool::{Entry, JournalLine, Spool, SpoolError},
 };
@@ -385,6 +386,14 @@ impl Reporter {
                 return Some(text);
             }
             text.extend_from_slice(&chunk);
+        }
+    }
+
+    /// The subject of a message, if the configuration keeps subjects and the file can be read.
+    pub async fn subject(&self, id: MessageId) -> Option<String> {
+        match self.0.settings.subjects {
+            Subjects::Forgotten => None,
+            Subjects::Kept => subject::read(&self.header(id).await),
         }
     }
 

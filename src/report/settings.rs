@@ -14,6 +14,18 @@ pub struct ReportSettings {
     pub hostname: String,
     /// The account that sends notices.
     pub account: AccountName,
+    /// `keep_subjects`: whether the journal and lists show the subjects of messages.
+    pub subjects: Subjects,
+}
+
+/// Whether subjects are kept. They are personal data, and the log never shows them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Subjects {
+    /// The journal does not have them.
+    #[default]
+    Forgotten,
+    /// The journal keeps them.
+    Kept,
 }
 
 /// A change of an account's state.

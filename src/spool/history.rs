@@ -196,6 +196,11 @@ impl Rows {
             self.complete_from = Some(settled);
             return self.follow(spool, now);
         };
+        if now < from {
+            // The clock was set back: lines may come that belong among those that were read.
+            *self = Self::default();
+            return self.follow(spool, now);
+        }
         let until = settled.max(from);
         let (mut before, mut fresh) = (None, Vec::new());
         self.recent.clear();

@@ -28,6 +28,7 @@ pub(super) fn farewell(
             reply: recipient.last_reply.clone(),
             received: entry.received,
             size: entry.size,
+            subject: None,
         })
         .collect()
 }

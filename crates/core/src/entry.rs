@@ -336,4 +336,7 @@ pub struct JournalLine {
     pub received: Timestamp,
     /// The size of the text, in octets.
     pub size: ByteSize,
+    /// The subject, if the configuration keeps subjects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }

@@ -69,7 +69,7 @@ fn render(queued: &[Queued], now: Timestamp) -> String {
         return "The queue is empty.\n".to_owned();
     }
     let row = |queued: &Queued| {
-        let Queued { entry, forecast } = queued;
+        let Queued { entry, forecast, subject } = queued;
         vec![
             entry.id.to_string(),
             relative(entry.received, now),
@@ -77,6 +77,7 @@ fn render(queued: &[Queued], now: Timestamp) -> String {
             accounts(entry),
             format!("<{}>", entry.sender),
             recipients(entry),
+            subject.clone().unwrap_or_else(|| "-".to_owned()),
             size(entry.size),
             state(entry),
             in_short(forecast, now),
@@ -90,6 +91,7 @@ fn render(queued: &[Queued], now: Timestamp) -> String {
         "ACCOUNT",
         "SENDER",
         "RECIPIENT",
+        "SUBJECT",
         "SIZE",
         "STATE",
         "NEXT TRY",
@@ -109,7 +111,7 @@ fn recipients(entry: &Entry) -> String {
 }
 
 /// Why the message is not sent now: what the forecast says, else the last reply.
-fn why(Queued { entry, forecast }: &Queued, now: Timestamp) -> String {
+fn why(Queued { entry, forecast, .. }: &Queued, now: Timestamp) -> String {
     let reply = |recipient: &RecipientState| recipient.last_reply.clone();
     let mut open = entry.recipients.iter().filter(|recipient| recipient.due().is_some());
     let (when, full) = (in_short(forecast, now), in_full(forecast, now));

@@ -15,9 +15,9 @@ use crate::{
 /// When a person is asked before many messages are changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// Always.
+    /// A person is always asked.
     Always,
-    /// If the messages are selected by what they have in common.
+    /// A person is asked if the messages are selected by what they have in common.
     IfSelected,
 }
 

@@ -75,6 +75,9 @@ keys! {
     FROM: Key<Option<Address>> = Key::new("from").off("postroom@contoso.com");
     /// The account that carries it. When absent, the first.
     REPORT_ACCOUNT: Key<Option<AccountName>> = Key::new("account").off("scanner");
+    /// Whether queue list and history show the subjects of messages. The journal keeps them for
+    /// spool.journal_keep then. The log never has them.
+    KEEP_SUBJECTS: Key<bool> = Key::new("keep_subjects").default(|| false);
 }
 
 keys! {

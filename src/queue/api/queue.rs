@@ -96,6 +96,11 @@ impl<T: Transport> Queue<T> {
         }
     }
 
+    /// The subject of a message, if the configuration keeps subjects and the file can be read.
+    pub async fn subject(&self, id: MessageId) -> Option<String> {
+        self.0.reporter.subject(id).await
+    }
+
     /// Makes a message due now, whatever the retry schedule says. This shortens the spacing of 30
     /// minutes, because a person asked for it.
     ///
@@ -181,12 +186,14 @@ impl<T: Transport> Queue<T> {
             };
             let unsettled =
                 entry.recipients.iter().enumerate().filter(|(_, state)| state.due().is_some());
-            let journal: Vec<_> = unsettled
+            let mut journal: Vec<_> = unsettled
                 .filter_map(|(index, _)| {
                     settle::journal_line(&entry, index, RecipientOutcome::Deleted, &context)
                 })
                 .collect();
-            for line in &journal {
+            let subject = self.0.reporter.subject(id).await;
+            for line in &mut journal {
+                line.subject.clone_from(&subject);
                 self.0.reporter.settled(line, Place::QUEUE);
             }
             self.0.spool.apply(Change { remove: vec![id], journal, ..Change::default() })?;

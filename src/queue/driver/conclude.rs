@@ -114,6 +114,7 @@ impl<T: Transport> Core<T> {
         let context = Context { plan: &self.retry, account: &account.settings.name, split, now };
         let mut conclusion =
             settle::conclude(claim.entry.clone(), &claim.attempt, report, &context);
+        self.keep_subject(&mut conclusion).await;
         self.announce(&conclusion);
         self.notify(&mut conclusion, now).await;
         let mut remember = Vec::new();
@@ -123,6 +124,14 @@ impl<T: Transport> Core<T> {
             remember.extend(Memo::keep(MemoKind::LastDelivery, name, &now.wall));
         }
         self.store_outcome(claim, conclusion, budget, remember);
+    }
+
+    /// Puts the subject into the lines for the journal, while the file is still there.
+    async fn keep_subject(&self, conclusion: &mut Conclusion) {
+        let subject = self.reporter.subject(conclusion.entry.id).await;
+        for line in &mut conclusion.lines {
+            line.line.subject.clone_from(&subject);
+        }
     }
 
     /// Writes log lines and updates counters.

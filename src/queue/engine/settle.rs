@@ -272,6 +272,7 @@ pub(in crate::queue) fn journal_line(
         reply: state.last_reply.clone(),
         received: entry.received,
         size: entry.size,
+        subject: None,
     })
 }
 

@@ -345,6 +345,7 @@ fn start(
         from: Some("scanner@contoso.com".parse().unwrap()),
         hostname: "postroom.contoso.lan".into(),
         account: settings.last().map_or(AccountName::from("scanner"), |last| last.name.clone()),
+        subjects: crate::report::Subjects::default(),
     };
     let reporter = Reporter::new(report, spool.clone(), clock.clone(), metrics.clone());
     let (transport, sent) = (server.clone(), watch::Sender::new(queue_settings(settings)));

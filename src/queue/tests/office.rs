@@ -134,6 +134,7 @@ impl Office {
             from: self.settings.first().and_then(|first| first.address.clone()),
             hostname: "postroom.contoso.lan".into(),
             account: self.settings.last().map(|last| last.name.clone()).unwrap(),
+            subjects: crate::report::Subjects::default(),
         };
         let reporter =
             Reporter::new(report, spool.clone(), self.clock.clone(), self.metrics.clone());

@@ -20,6 +20,7 @@ fn settings() -> ReportSettings {
         from: Some("scanner@contoso.com".parse().unwrap()),
         hostname: "postroom.contoso.lan".into(),
         account: AccountName::from("scanner"),
+        subjects: crate::report::Subjects::default(),
     }
 }
 

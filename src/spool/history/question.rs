@@ -16,6 +16,8 @@ pub struct Question {
     pub device: Option<DeviceName>,
     /// The account that sent it.
     pub account: Option<AccountName>,
+    /// A part of the subject. Case makes no difference.
+    pub subject: Option<String>,
     /// Only recipients that were settled at this time or later.
     pub since: Option<Timestamp>,
     /// Only recipients that were settled before this time.
@@ -72,6 +74,10 @@ impl Question {
             && same(self.device.as_ref(), &line.device)
             && same(self.account.as_ref(), &line.account)
             && self.to.as_ref().is_none_or(|to| to.is(&line.recipient.address))
+            && self.subject.as_ref().is_none_or(|part| {
+                let subject = line.subject.as_deref().unwrap_or_default().to_lowercase();
+                subject.contains(&part.to_lowercase())
+            })
             && self.from.as_ref().is_none_or(|from| sender().is_some_and(|own| from.is(own)))
     }
 }

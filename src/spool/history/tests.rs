@@ -40,6 +40,7 @@ fn line(at: Timestamp, recipient: &str, device: &str, outcome: RecipientOutcome)
         reply: None,
         received: at,
         size: ByteSize::from_octets(1),
+        subject: None,
     }
 }
 
@@ -130,6 +131,26 @@ async fn what_is_added_later_or_late_is_found_once() {
     assert_eq!(found(ago(100)), 2);
     add(&spool, vec![anna(ago(50))]);
     assert_eq!((found(NOW), found(NOW.plus(Duration::from_secs(600)))), (3, 3));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool(folder.path());
+    office(&spool);
+    let history = History::default();
+    while !history.load(&spool, NOW).unwrap() {}
+    let late = ago(7230);
+    add(&spool, vec![line(late, "anna@contoso.com", "mfp1", RecipientOutcome::Delivered)]);
+    let found = |now| {
+        let question = Question { id: Some(MessageId::new(late, 7)), ..Question::default() };
+        let answer = history.ask(&spool, &question, 100, now).unwrap();
+        answer.lines.len()
+    };
+    assert_eq!(found(ago(7200)), 1);
+    while !history.load(&spool, ago(7200)).unwrap() {}
+    assert_eq!(found(ago(7190)), 1);
+    assert_eq!(all(&history, &spool, &Question::default(), 100).len(), 1441);
 }
 
 #[tokio::test]

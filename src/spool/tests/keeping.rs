@@ -214,6 +214,7 @@ fn line(at: u64, id: MessageId, recipient: &str) -> JournalLine {
         reply: Some(Reply::new(250, "2.0.0 OK")),
         received: NOW,
         size: ByteSize::from_octets(1),
+        subject: None,
     }
 }
 
