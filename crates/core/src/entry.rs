@@ -199,7 +199,7 @@ pub struct RecipientState {
     /// The server's last reply about it, or what went wrong (with code 0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reply: Option<Reply>,
-    /// Attempts whose outcome nobody knows.
+    /// Attempts whose outcome is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<Doubt>,
     /// Recipients of one group share transactions; `split = "on_failure"` halves groups.
@@ -264,7 +264,7 @@ pub struct Settled {
     pub at: Timestamp,
 }
 
-/// An attempt whose outcome nobody knows: end of data may have been sent and was never answered.
+/// An attempt whose outcome is unknown: end of data may have been sent and was never answered.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Doubt {
     /// When that attempt began.

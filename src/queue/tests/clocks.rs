@@ -14,7 +14,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
 const TAKE: Reaction = Reaction::Take(Duration::from_millis(100));
 
-/// A house whose server refuses the first attempt of each message for now.
+/// A queue with one message, whose first attempt the server has refused with a 4xx reply.
 async fn refused_once() -> House {
     let mut house = House::open(vec![scanner()]);
     let mut first = true;

@@ -202,7 +202,7 @@ static REFUSED: GraphRow = row(
     "Microsoft Graph refused the message. Its answer gives the reason.",
 );
 
-/// After any other status nobody knows: mail has gone out despite a 504.
+/// Any other status. It is unknown whether the mail was sent: some went out despite a 504.
 static UNCLEAR: GraphRow = row(
     0,
     "",

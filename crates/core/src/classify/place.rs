@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Where in an attempt something happened: a fixed word. What it means for a recipient or for the
-/// account stands in the verdict; nobody looks at the word to find that out.
+/// Where in an attempt something happened: a fixed word for logs and people. Code does not compare
+/// it; the verdict says what the event means for the recipient and for the account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place(&'static str);
 

@@ -23,7 +23,7 @@ pub(super) struct Row {
     pub(super) concurrency: Concurrency,
     /// How the server reacts when Postroom causes the same refusal again.
     pub(super) repetition: Repetition,
-    /// Whether other recipients may show that somebody else is meant.
+    /// Whether the reply says clearly whom it refuses.
     pub(super) certainty: Certainty,
     /// For a refused message: whether half of its recipients may be accepted in a transaction of
     /// their own.

@@ -33,7 +33,7 @@ pub enum Stage {
     Data,
     /// While text was being sent: the server cannot have seen the end of data.
     Body,
-    /// From the final dot on. Without a reply, nobody knows whether the server has the message.
+    /// From the final dot on. Without a reply, it is unknown whether the server has the message.
     EndOfData,
 }
 
